@@ -1,0 +1,405 @@
+//! `/etc/authalert/config.toml`: what the administrator decides. Every key is optional.
+//!
+//! An absent default file means the defaults; an absent file that was named is an error, as with
+//! pam_faillock's `conf=`. The shipped file holds every key, commented out, with its default, and
+//! a test keeps the two in step.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::de::{self, Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+
+/// Read when `--config` or `config=` names no other.
+pub const DEFAULT_PATH: &str = "/etc/authalert/config.toml";
+/// Used when `--state` or `state=` names no other.
+pub const DEFAULT_STATE: &str = "/var/lib/authalert";
+
+/// The whole configuration, with the defaults filled in.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where alerts go; absent: X once there are credentials, else the timeline.
+    pub receiver: Option<ReceiverKind>,
+    /// The X account's API.
+    pub x: X,
+    /// Grouping, pacing, text.
+    pub alerts: Alerts,
+    /// Failures that are counted and not posted.
+    pub ignore: Ignore,
+    /// Who delivers.
+    pub deliver: Deliver,
+    /// The log route.
+    pub scan: Scan,
+    /// The queue on disk.
+    pub journal: Journal,
+    /// The file that was read; credentials are looked for beside it.
+    #[serde(skip)]
+    pub path: PathBuf,
+}
+
+/// Where alerts go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceiverKind {
+    /// The X account, and the timeline beside it.
+    X,
+    /// A file on this machine, shown by `authalert timeline`.
+    Timeline,
+}
+
+/// `[x]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct X {
+    /// Scheme and host, without a path.
+    pub api_url: String,
+    /// PEM file of the roots to trust instead of Mozilla's.
+    pub ca_file: Option<PathBuf>,
+    /// `http://host:port`; the environment is never asked.
+    pub proxy: Option<String>,
+    /// For one whole request, connection included.
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Duration,
+    /// Credentials file; absent: `credentials.toml` beside the configuration.
+    pub credentials: Option<PathBuf>,
+}
+
+impl Default for X {
+    fn default() -> Self {
+        Self {
+            api_url: "https://api.x.com".into(),
+            ca_file: None,
+            proxy: None,
+            timeout: Duration::from_secs(20),
+            credentials: None,
+        }
+    }
+}
+
+/// `[alerts]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Alerts {
+    /// Wait after an alert while failures keep coming; doubles with each.
+    #[serde(deserialize_with = "duration")]
+    pub group_interval: Duration,
+    /// Where the doubling ends.
+    #[serde(deserialize_with = "duration")]
+    pub max_interval: Duration,
+    /// Alerts a day at most, refilled evenly.
+    pub max_per_day: u32,
+    /// Alerts that may go out one after another before the even pace rules.
+    pub burst: u32,
+    /// Post names of no account on this machine; they may be passwords typed in the wrong field.
+    pub post_unknown_users: bool,
+    /// Template of the text; absent: the built-in text.
+    pub text: Option<String>,
+}
+
+impl Default for Alerts {
+    fn default() -> Self {
+        Self {
+            group_interval: Duration::from_secs(600),
+            max_interval: Duration::from_secs(6 * 3600),
+            max_per_day: 48,
+            burst: 4,
+            post_unknown_users: false,
+            text: None,
+        }
+    }
+}
+
+/// `[ignore]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ignore {
+    /// Addresses and CIDR blocks, IPv4 and IPv6.
+    #[serde(deserialize_with = "networks")]
+    pub networks: Vec<IpNet>,
+    /// Account names, exactly.
+    pub users: Vec<String>,
+    /// PAM services, exactly.
+    pub services: Vec<String>,
+}
+
+/// `[deliver]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Deliver {
+    /// The module's worker posts; false: it only journals, cron or systemd delivers.
+    pub in_process: bool,
+}
+
+impl Default for Deliver {
+    fn default() -> Self {
+        Self { in_process: true }
+    }
+}
+
+/// `[scan]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scan {
+    /// Log files; absent: what this machine has.
+    pub files: Option<Vec<PathBuf>>,
+    /// Read the systemd journal; absent: where there is no log file.
+    pub journald: Option<bool>,
+}
+
+/// `[journal]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Journal {
+    /// Bytes on disk, history included; failures over it are counted as dropped.
+    #[serde(deserialize_with = "size")]
+    pub max_size: u64,
+    /// How long delivered failures are kept.
+    #[serde(deserialize_with = "duration")]
+    pub keep: Duration,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { max_size: 64 << 20, keep: Duration::from_secs(30 * 86400) }
+    }
+}
+
+/// Why there is no configuration. `Display` says file, line and what is accepted.
+#[derive(Debug)]
+pub enum Error {
+    /// It cannot be read.
+    Read(PathBuf, io::Error),
+    /// It is not TOML, or a key or value in it is unknown.
+    Parse(PathBuf, String),
+    /// A value that parses and makes no sense.
+    Value(PathBuf, &'static str, String),
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
+            Self::Parse(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::Value(path, key, why) => write!(f, "{}: {key}: {why}", path.display()),
+        }
+    }
+}
+
+impl Config {
+    /// Read the file at `path`, or the default one, which may be absent.
+    pub fn load(path: Option<&Path>) -> Result<Self, Error> {
+        let file = path.unwrap_or(Path::new(DEFAULT_PATH));
+        match fs::read_to_string(file) {
+            Ok(text) => Self::parse(&text, file),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && path.is_none() => {
+                Ok(Self { path: file.into(), ..Self::default() })
+            }
+            Err(e) => Err(Error::Read(file.into(), e)),
+        }
+    }
+
+    /// Read `text` as if it stood in `file`.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Error> {
+        let mut config: Self =
+            toml::from_str(text).map_err(|e| Error::Parse(file.into(), place(text, &e)))?;
+        config.path = file.into();
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Where the credentials of the X account are.
+    pub fn credentials_path(&self) -> PathBuf {
+        match &self.x.credentials {
+            Some(path) => path.clone(),
+            None => self.path.with_file_name("credentials.toml"),
+        }
+    }
+
+    fn validate(&self) -> Result<(), Error> {
+        let bad = |key, why: &str| Err(Error::Value(self.path.clone(), key, why.into()));
+        let url = &self.x.api_url;
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        if host.is_none_or(|h| h.is_empty() || h.contains(['/', '?', '#', '@', ' '])) {
+            return bad("x.api_url", "must be https://HOST or https://HOST:PORT, without a path");
+        }
+        if url.starts_with("http://") && !is_loopback(host.unwrap_or_default()) {
+            return bad("x.api_url", "http:// is accepted for a loopback address only; use https://");
+        }
+        if self.x.proxy.as_ref().is_some_and(|p| !p.starts_with("http://")) {
+            return bad("x.proxy", "must be http://HOST:PORT");
+        }
+        if self.x.timeout.is_zero() || self.x.timeout > Duration::from_secs(300) {
+            return bad("x.timeout", "must be from 1s to 5m");
+        }
+        if self.alerts.group_interval.is_zero() {
+            return bad("alerts.group_interval", "must be at least 1s");
+        }
+        if self.alerts.max_interval < self.alerts.group_interval {
+            return bad("alerts.max_interval", "must be at least group_interval");
+        }
+        if !(1..=10_000).contains(&self.alerts.max_per_day) {
+            return bad("alerts.max_per_day", "must be from 1 to 10000");
+        }
+        if !(1..=1_000).contains(&self.alerts.burst) {
+            return bad("alerts.burst", "must be from 1 to 1000");
+        }
+        if self.journal.max_size < 64 << 10 {
+            return bad("journal.max_size", "must be at least 64K");
+        }
+        Ok(())
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// The parser's message on one line, with the line number it names.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map(|s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+    let message = error.message().replace('\n', "; ");
+    match line {
+        Some(line) => format!("line {line}: {message}"),
+        None => message,
+    }
+}
+
+/// A duration: `90s`, `10m`, `6h`, `30d`, or a whole number of seconds.
+fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
+    scaled(deserializer, "a duration such as 90s, 10m, 6h or 30d", &units).map(Duration::from_secs)
+}
+
+/// A size: `64K`, `64M`, `1G`, or a whole number of bytes.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
+    scaled(deserializer, "a size such as 512K, 64M or 1G", &units)
+}
+
+fn scaled<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    expecting: &'static str,
+    units: &[(char, u64)],
+) -> Result<u64, D::Error> {
+    struct Scaled<'a>(&'static str, &'a [(char, u64)]);
+
+    impl Visitor<'_> for Scaled<'_> {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_i64<E: de::Error>(self, n: i64) -> Result<u64, E> {
+            u64::try_from(n).map_err(|_| E::invalid_value(de::Unexpected::Signed(n), &self))
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            let wrong = || E::invalid_value(de::Unexpected::Str(text), &self);
+            let unit = self.1.iter().find(|(suffix, _)| text.ends_with(*suffix));
+            let (digits, factor) = match unit {
+                Some((suffix, factor)) => (text.trim_end_matches(*suffix), *factor),
+                None => (text, 1),
+            };
+            let n: u64 = digits.trim().parse().map_err(|_| wrong())?;
+            n.checked_mul(factor).filter(|n| *n < 1 << 50).ok_or_else(wrong)
+        }
+    }
+
+    deserializer.deserialize_any(Scaled(expecting, units))
+}
+
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts
+        .iter()
+        .map(|text| {
+            network(text).ok_or_else(|| {
+                de::Error::custom(format!(
+                    "\"{text}\" is neither an address nor a network such as 192.0.2.0/24 or 2001:db8::/32"
+                ))
+            })
+        })
+        .collect()
+}
+
+/// An address or a CIDR block; a block of mapped addresses (`::ffff:192.0.2.0/120`) as IPv4.
+fn network(text: &str) -> Option<IpNet> {
+    let net = match text.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => text.parse::<IpNet>().ok()?,
+    };
+    match net {
+        IpNet::V6(v6) => match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
+            (Some(v4), Some(prefix)) => IpNet::new(v4.into(), prefix).ok(),
+            _ => Some(net),
+        },
+        IpNet::V4(_) => Some(net),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/etc/authalert/config.toml")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_gives_the_defaults() {
+        let config = parse("").unwrap();
+        assert_eq!(config.alerts.group_interval, Duration::from_secs(600));
+        assert_eq!(config.credentials_path(), Path::new("/etc/authalert/credentials.toml"));
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_line_and_the_accepted_ones() {
+        let error = parse("[alerts]\nburts = 3\n").unwrap_err();
+        assert!(
+            error.contains("line 2") && error.contains("burts") && error.contains("group_interval"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_bad_value_names_the_line_and_the_accepted_form() {
+        for (text, words) in [
+            ("[alerts]\ngroup_interval = \"soon\"", ["line 2", "10m"]),
+            ("receiver = \"pigeon\"", ["line 1", "timeline"]),
+            ("[journal]\n\nmax_size = \"64Q\"", ["line 3", "64M"]),
+            ("[ignore]\nnetworks = [\"192.0.2.0/99\"]", ["line 2", "192.0.2.0/24"]),
+            ("[x]\napi_url = \"https://api.x.com/2\"", ["x.api_url", "without a path"]),
+            ("[x]\napi_url = \"http://192.0.2.1\"", ["x.api_url", "loopback"]),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(words.iter().all(|w| error.contains(w)), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn networks_are_addresses_or_blocks_and_mapped_ones_are_ipv4() {
+        let config =
+            parse("[ignore]\nnetworks = [\"192.0.2.7\", \"2001:db8::/32\", \"::ffff:198.51.100.0/120\"]")
+                .unwrap();
+        let shown: Vec<String> = config.ignore.networks.iter().map(ToString::to_string).collect();
+        assert_eq!(shown, ["192.0.2.7/32", "2001:db8::/32", "198.51.100.0/24"]);
+    }
+
+    #[test]
+    fn a_named_file_must_exist_and_the_default_one_need_not() {
+        assert!(Config::load(Some(Path::new("/nonexistent/authalert.toml"))).is_err());
+    }
+}

@@ -1,0 +1,85 @@
+//! What happened: one failed authentication, or several that one log line told of.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// By which way the failure came to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Route {
+    /// The module, inside the program that authenticated.
+    Pam,
+    /// The log scan.
+    Log,
+}
+
+/// Whether somebody answered wrongly, or nobody answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// A wrong answer, or a refusal without a question.
+    Failure,
+    /// A prompt that was left unanswered (Ctrl-C, Ctrl-D, client gone). Kept, not posted.
+    Aborted,
+}
+
+/// One failed authentication. All text is neutral and bounded (see [`crate::neutral`]).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When the verdict fell, or the time in the log line.
+    pub time: Timestamp,
+    /// How it came to us.
+    pub route: Route,
+    /// A wrong answer or none.
+    pub class: Class,
+    /// How many attempts this stands for; 1 from the module.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u32,
+    /// PAM service: `sshd`, `su`, `sudo`, `login` …
+    pub service: String,
+    /// Process that authenticated; 0 where a log line has none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pid: u32,
+    /// Its parent, when the module recorded it: sshd authenticates keyboard-interactive in a
+    /// child, and logs part of it from the parent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ppid: u32,
+    /// Account that was tried.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub user: String,
+    /// Remote host: an address wherever one is known, without zone, mapped IPv4 as IPv4.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rhost: String,
+    /// Terminal, as PAM has it (`ssh`, `/dev/pts/0`).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tty: String,
+    /// Who asked (su, sudo).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ruser: String,
+    /// Real user id of the process that authenticated.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub uid: u32,
+    /// Where a log line stood (`source:offset`), so that a scan that was killed between recording
+    /// and remembering its position does not record it twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+}
+
+impl Failure {
+    /// Whether it was tried at this machine itself (su, sudo, login), not over the network.
+    pub fn is_local(&self) -> bool {
+        self.rhost.is_empty() && self.service != "sshd"
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(n: &u32) -> bool {
+    *n == 1
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}

@@ -1,0 +1,1 @@
+//! The durable queue of failures, which is also the history.

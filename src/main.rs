@@ -1,0 +1,3 @@
+//! The command: argument parsing, then one call.
+
+fn main() {}
