@@ -95,6 +95,15 @@ pub struct Encoded {
     len: usize,
 }
 
+impl Encoded {
+    /// A line that was encoded before; nothing where it is too long to be one.
+    pub fn copy_of(line: &[u8]) -> Option<Self> {
+        let mut bytes = [0; LONGEST];
+        bytes.get_mut(..line.len())?.copy_from_slice(line);
+        Some(Self { bytes, len: line.len() })
+    }
+}
+
 impl std::ops::Deref for Encoded {
     type Target = [u8];
 
