@@ -1,0 +1,11 @@
+//! Grouping, pacing and the text of an alert.
+//!
+//! All failures that are pending go into one [`Summary`]. [`Pacing`] says when it becomes an alert, by
+//! the administrator's [`Policy`]; [`Composer`] writes the text. [`Accounts`] tells names of
+//! this machine from names that may be passwords. [`simulate`] runs all of it over a log in virtual time.
+
+mod harmless;
+mod weight;
+
+pub use harmless::harmless;
+pub use weight::{LIMIT, weight};
