@@ -5,7 +5,13 @@
 //! this machine from names that may be passwords. [`simulate`] runs all of it over a log in virtual time.
 
 mod harmless;
+mod standing;
+mod summary;
+mod tally;
 mod weight;
 
 pub use harmless::harmless;
+pub use standing::Standing;
+pub use summary::{Summary, Told};
+pub use tally::{Counted, Distinct, Tally};
 pub use weight::{LIMIT, weight};
