@@ -4,12 +4,16 @@
 //! the administrator's [`Policy`]; [`Composer`] writes the text. [`Accounts`] tells names of
 //! this machine from names that may be passwords. [`simulate`] runs all of it over a log in virtual time.
 
+pub mod accounts;
+mod getent;
 mod harmless;
 mod standing;
 mod summary;
 mod tally;
 mod weight;
 
+pub use accounts::Accounts;
+pub use getent::Getent;
 pub use harmless::harmless;
 pub use standing::Standing;
 pub use summary::{Summary, Told};
