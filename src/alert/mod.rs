@@ -7,6 +7,8 @@
 pub mod accounts;
 mod getent;
 mod harmless;
+mod pacing;
+mod policy;
 mod standing;
 mod summary;
 mod tally;
@@ -15,6 +17,8 @@ mod weight;
 pub use accounts::Accounts;
 pub use getent::Getent;
 pub use harmless::harmless;
+pub use pacing::{Due, Moment, Pacing};
+pub use policy::{Policy, human};
 pub use standing::Standing;
 pub use summary::{Summary, Told};
 pub use tally::{Counted, Distinct, Tally};
