@@ -5,14 +5,20 @@
 //! this machine from names that may be passwords. [`simulate`] runs all of it over a log in virtual time.
 
 pub mod accounts;
+mod digest;
 mod getent;
 mod harmless;
 mod pacing;
 mod policy;
+mod single;
 mod standing;
 mod summary;
 mod tally;
+mod template;
+mod text;
+mod time;
 mod weight;
+mod zone;
 
 pub use accounts::Accounts;
 pub use getent::Getent;
@@ -22,4 +28,7 @@ pub use policy::{Policy, human};
 pub use standing::Standing;
 pub use summary::{Summary, Told};
 pub use tally::{Counted, Distinct, Tally};
+pub use template::Template;
+pub use text::{Composer, count_in};
 pub use weight::{LIMIT, weight};
+pub use zone::local as local_zone;
