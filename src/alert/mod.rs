@@ -10,6 +10,7 @@ mod getent;
 mod harmless;
 mod pacing;
 mod policy;
+pub mod simulate;
 mod single;
 mod standing;
 mod summary;
