@@ -12,7 +12,10 @@
 //! - [`config`], [`credentials`]: what the administrator says.
 #![deny(unsafe_code)]
 
+pub mod cli;
 pub mod config;
+pub mod credentials;
 pub mod failure;
 pub mod journal;
 pub mod neutral;
+pub mod receiver;
