@@ -13,7 +13,11 @@
 #![deny(unsafe_code)]
 
 pub mod alert;
+pub mod cli;
 pub mod config;
+pub mod credentials;
+pub mod deliver;
 pub mod failure;
 pub mod journal;
 pub mod neutral;
+pub mod receiver;

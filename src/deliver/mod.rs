@@ -175,7 +175,9 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
 /// left it to us.
 fn grew(order: &Order, read_to: &[(u64, u64)]) -> bool {
     let segments = segment::list(Journal::new(&order.state).directory()).unwrap_or_default();
-    segments.iter().any(|s| read_to.iter().find(|(inode, _)| *inode == s.inode).is_none_or(|(_, to)| s.size > *to))
+    segments
+        .iter()
+        .any(|s| read_to.iter().find(|(inode, _)| *inode == s.inode).is_none_or(|(_, to)| s.size > *to))
 }
 
 fn meet(

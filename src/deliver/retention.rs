@@ -46,7 +46,9 @@ pub fn tidy(
     let limit = limits.max_size.saturating_sub(kept).max(part);
     let due = match segments.iter().find(|s| s.current) {
         None => true,
-        Some(s) => s.limit > limit || s.size >= part || (s.size > 4096 && born(s).is_some_and(|age| age > DAY)),
+        Some(s) => {
+            s.limit > limit || s.size >= part || (s.size > 4096 && born(s).is_some_and(|age| age > DAY))
+        }
     };
     if due {
         journal.sync()?;
@@ -78,4 +80,3 @@ fn born(segment: &Segment) -> Option<Duration> {
     let nanoseconds = u64::from_str_radix(segment.id.get(..16)?, 16).ok()?;
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds)).ok()
 }
-

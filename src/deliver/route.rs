@@ -26,14 +26,19 @@ pub enum Route {
 /// Choose the receiver that the configuration and the credentials make.
 ///
 /// An error is what kind of trouble it is, and what to do.
-pub fn choose(config: &Config, setting: Setting, addresses: Option<&Addresses>) -> Result<Route, (Kind, String)> {
+pub fn choose(
+    config: &Config,
+    setting: Setting,
+    addresses: Option<&Addresses>,
+) -> Result<Route, (Kind, String)> {
     if config.receiver == Some(ReceiverKind::Timeline) {
         return Ok(Route::Timeline);
     }
     let path = config.credentials_path();
     match Credentials::load(&path) {
         Ok(Some(credentials)) => {
-            let preset = addresses.filter(|a| setting == Setting::Login && fresh(a, config)).map(|a| a.list.clone());
+            let preset =
+                addresses.filter(|a| setting == Setting::Login && fresh(a, config)).map(|a| a.list.clone());
             X::new(&config.x, credentials, preset.unwrap_or_default())
                 .map(|x| Route::X(Box::new(x)))
                 .map_err(|e| (Kind::Credentials, e.to_string()))

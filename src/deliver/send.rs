@@ -25,7 +25,12 @@ enum Next {
 
 impl Pass<'_> {
     /// Send alerts until nothing is due. Says whether the state has to be written.
-    pub(super) fn send_what_is_due(&mut self, journal: &Journal, policy: &Policy, report: &mut Report) -> io::Result<bool> {
+    pub(super) fn send_what_is_due(
+        &mut self,
+        journal: &Journal,
+        policy: &Policy,
+        report: &mut Report,
+    ) -> io::Result<bool> {
         let mut changed = false;
         let mut route = None;
         loop {
@@ -51,7 +56,12 @@ impl Pass<'_> {
     }
 
     /// Whether an alert is composed and may be sent now; compose one if it is due.
-    fn has_one_to_send(&mut self, journal: &Journal, policy: &Policy, report: &mut Report) -> io::Result<bool> {
+    fn has_one_to_send(
+        &mut self,
+        journal: &Journal,
+        policy: &Policy,
+        report: &mut Report,
+    ) -> io::Result<bool> {
         let held = self.state.trouble.as_ref().filter(|t| {
             !self.order.at_once && t.next > self.now && t.fingerprint == route::fingerprint(self.config)
         });
@@ -127,13 +137,21 @@ impl Pass<'_> {
         self.became(answer, receiver, unsure_before, report)
     }
 
-    fn became(&mut self, answer: Answer, receiver: &str, unsure_before: bool, report: &mut Report) -> io::Result<Next> {
+    fn became(
+        &mut self,
+        answer: Answer,
+        receiver: &str,
+        unsure_before: bool,
+        report: &mut Report,
+    ) -> io::Result<Next> {
         let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
         alert.unsure = unsure_before || matches!(answer, Answer::Ambiguous { .. });
         match answer {
             Answer::Accepted { id } => self.delivered(receiver, id, report),
             Answer::Duplicate if unsure_before => self.delivered(receiver, String::new(), report),
-            Answer::Duplicate => self.refused("X says it has this text already, and it was never sent".into()),
+            Answer::Duplicate => {
+                self.refused("X says it has this text already, and it was never sent".into())
+            }
             Answer::NotSent { why } => self.hold(Kind::Network, why, None),
             Answer::Ambiguous { why } => self.hold(Kind::Unclear, why, None),
             Answer::Limited { until, why } => {
@@ -175,7 +193,10 @@ impl Pass<'_> {
         self.state.last_post = Some(Post { id: alert.id, time, failures });
         report.sent.push((alert.id, alert.text));
         if let Some(trouble) = self.state.trouble.take() {
-            self.notices.push(Notice::info(format!("alerts are delivered again; since {}: {}", trouble.since, trouble.why)));
+            self.notices.push(Notice::info(format!(
+                "alerts are delivered again; since {}: {}",
+                trouble.since, trouble.why
+            )));
         }
         self.state.save_both(&self.order.state)?;
         Ok(Next::Go)
@@ -191,7 +212,9 @@ impl Pass<'_> {
         self.state.pending = covers;
         self.state.pacing.pending(self.now);
         self.state.plain_next = true;
-        self.notices.push(Notice::error(format!("X refused the text of alert {id}, which tells its failures anew: {why}")));
+        self.notices.push(Notice::error(format!(
+            "X refused the text of alert {id}, which tells its failures anew: {why}"
+        )));
         if plain {
             return self.hold(Kind::Refused, format!("X refuses even a text of numbers alone: {why}"), None);
         }

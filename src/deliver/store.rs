@@ -28,7 +28,11 @@ pub struct Found<T> {
 }
 
 /// Read `file` and its copy. A damaged one is renamed to `NAME.damaged`, unless `look_only`.
-pub fn load<T: DeserializeOwned>(file: &Path, newer: impl Fn(&T) -> u64, look_only: bool) -> io::Result<Found<T>> {
+pub fn load<T: DeserializeOwned>(
+    file: &Path,
+    newer: impl Fn(&T) -> u64,
+    look_only: bool,
+) -> io::Result<Found<T>> {
     let mut found = Found { value: None, set_aside: Vec::new() };
     for path in [file.to_path_buf(), backup(file)] {
         let bytes = match read(&path) {
