@@ -1,5 +1,9 @@
-//! Appending: what stands in a login's way. One open, one write, one close; no lock, no allocation
-//! beyond the path, no configuration file.
+//! Appending: what stands in a login's way. One open, one write, one close; nothing is waited for, no
+//! allocation beyond the path, no configuration file.
+//!
+//! While it writes, a writer holds a shared lock on the segment, which it gets at once or not at all:
+//! only whoever deletes the segment locks it alone. So a record never lands in a file that is going
+//! away, and never twice.
 //!
 //! How large a segment may become stands in its first line, written there by whoever sealed the one
 //! before. A record that finds no room adds one byte to the file `dropped`, whose size is the count.
@@ -10,7 +14,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock};
 
 use super::record::{Encoded, Header, encode_header};
 use super::{CURRENT, DROPPED};
@@ -30,24 +34,32 @@ const HEADER_PROBE: usize = 128;
 pub fn append(directory: &Path, line: &Encoded) -> io::Result<()> {
     let mut path = [0; 4096];
     let current = join(&mut path, directory, CURRENT)?;
-    // Sealed and deleted while we wrote: the record is gone with it. Twice means somebody else
-    // is playing with the directory.
+    // Sealed and deleted since we opened it: there is a newer one. Three times means that somebody
+    // else is playing with the directory.
     for _ in 0..3 {
         let file = open_or_create(directory, current)?;
+        if flock(&file, FlockOperation::NonBlockingLockShared) == Err(rustix::io::Errno::WOULDBLOCK) {
+            continue;
+        }
         let stat = rustix::fs::fstat(&file)?;
         if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        if stat.st_nlink == 0 {
+            continue;
         }
         if stat.st_size as u64 + line.len() as u64 > limit(&file) {
             drop_one(directory);
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
-        if rustix::io::write(&file, line)? != line.len() {
-            return Err(io::Error::from(rustix::io::Errno::NOSPC));
-        }
-        if rustix::fs::fstat(&file)?.st_nlink > 0 {
-            return Ok(());
-        }
+        let written = rustix::io::write(&file, line);
+        // Closing does not do, where another thread of the host forked meanwhile.
+        let _ = flock(&file, FlockOperation::Unlock);
+        return if written? == line.len() {
+            Ok(())
+        } else {
+            Err(io::Error::from(rustix::io::Errno::NOSPC))
+        };
     }
     Err(io::Error::from(io::ErrorKind::NotFound))
 }
@@ -83,9 +95,13 @@ fn keep_off_stdio(file: OwnedFd) -> rustix::io::Result<OwnedFd> {
 
 /// Make a segment with its header and give it the name `current.jsonl`, unless there is one.
 pub(super) fn create(directory: &Path, limit: u64) -> io::Result<()> {
-    let fresh = prepare(directory, limit)?;
-    let linked = rustix::fs::linkat(CWD, &fresh, CWD, directory.join(CURRENT), AtFlags::empty());
-    rustix::fs::unlink(&fresh)?;
+    publish(&prepare(directory, limit)?, &directory.join(CURRENT))
+}
+
+/// Give the segment `fresh` the name `current`, unless there is one.
+pub(super) fn publish(fresh: &Path, current: &Path) -> io::Result<()> {
+    let linked = rustix::fs::linkat(CWD, fresh, CWD, current, AtFlags::empty());
+    rustix::fs::unlink(fresh)?;
     match linked {
         Err(rustix::io::Errno::EXIST) => Ok(()),
         other => Ok(other?),
