@@ -15,15 +15,9 @@ use super::state::State;
 const SETTLED: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Seal and delete as `limits` say. Everything must have been taken in just before. `rest` is
-/// called for each deleted segment, with the file still open.
-pub fn tidy(
-    journal: &Journal,
-    state: &mut State,
-    limits: &config::Journal,
-    mut rest: impl FnMut(&mut State, &Segment, &mut std::fs::File) -> io::Result<()>,
-) -> io::Result<bool> {
-    let mut changed = false;
+/// Seal and delete as `limits` say, after `state` was saved: a segment is deleted only when all of
+/// it is in the state on disk.
+pub fn tidy(journal: &Journal, state: &State, limits: &config::Journal) -> io::Result<()> {
     let part = (limits.max_size / 8).clamp(16 << 10, 8 << 20);
     let segments = segment::list(journal.directory())?;
     let mut total: u64 = segments.iter().map(|s| s.size).sum();
@@ -33,12 +27,10 @@ pub fn tidy(
         let age = age(&segment.path);
         // Room for one more part, so that writers always find some.
         let in_the_way = total + part > limits.max_size;
-        let read = state.cursors.iter().any(|c| c.inode == segment.inode && c.offset >= segment.size);
-        if read && (age > limits.keep || (in_the_way && age > SETTLED)) {
-            let mut file = segment::delete(segment)?;
-            rest(state, segment, &mut file)?;
+        let over = age > limits.keep || (in_the_way && age > SETTLED);
+        let read_to = state.cursors.iter().find(|c| c.inode == segment.inode).map_or(0, |c| c.offset);
+        if over && segment::delete(segment, read_to)? {
             total -= segment.size;
-            changed = true;
         } else {
             kept += segment.size;
         }
@@ -47,16 +39,19 @@ pub fn tidy(
     let due = match segments.iter().find(|s| s.current) {
         None => true,
         Some(s) => {
-            s.limit > limit || s.size >= part || (s.size > 4096 && born(s).is_some_and(|age| age > DAY))
+            // A first line that cannot be read tells writers nothing, or something wrong.
+            s.id.is_empty()
+                || s.limit > limit
+                || s.size >= part
+                || (s.size > 4096 && born(s).is_some_and(|age| age > DAY))
         }
     };
     if due {
         journal.sync()?;
         segment::seal(journal.directory(), limit)?;
-        changed = true;
     }
     segment::sweep(journal.directory());
-    Ok(changed)
+    Ok(())
 }
 
 /// Make the directories that installing makes, where they are missing. Says whether it had to.
