@@ -67,7 +67,8 @@ pub fn take_from(
 ) -> io::Result<Taken> {
     let mut taken = Taken::default();
     for segment in segments {
-        take_segment(state, segment, rules, accounts, now, &mut taken)?;
+        let at = cursor_of(state, segment, segments);
+        take_segment(state, at, segment, rules, accounts, now, &mut taken)?;
     }
     // Segments that are gone were read to their end before they were deleted.
     state.cursors.retain(|c| segments.iter().any(|s| belongs(c, s)));
@@ -75,8 +76,28 @@ pub fn take_from(
     Ok(taken)
 }
 
+/// The place of the cursor of `segment`; a new one where nothing of it was read.
+fn cursor_of(state: &mut State, segment: &Segment, segments: &[Segment]) -> usize {
+    if let Some(at) = state.cursors.iter().position(|c| belongs(c, segment)) {
+        return at;
+    }
+    if segment.id.is_empty() {
+        // Its first line is damaged and its inode is another, as in a copy of the directory. Then it is
+        // the newest that is missed. Where it is not, the bytes before the cursor tell.
+        let missed = |c: &Cursor| !segments.iter().any(|s| belongs(c, s));
+        let newest =
+            state.cursors.iter().enumerate().filter(|(_, c)| missed(c)).max_by_key(|(_, c)| &c.segment);
+        if let Some((at, _)) = newest {
+            return at;
+        }
+    }
+    state.cursors.push(Cursor::at_the_beginning(segment));
+    state.cursors.len() - 1
+}
+
 fn take_segment(
     state: &mut State,
+    at: usize,
     segment: &Segment,
     rules: &Rules<'_>,
     accounts: &mut Accounts,
@@ -88,21 +109,14 @@ fn take_segment(
         return Ok(());
     };
     let size = file.metadata()?.len();
-    let at = match state.cursors.iter().position(|c| belongs(c, segment)) {
-        Some(at) => at,
-        None => {
-            state.cursors.push(Cursor::at_the_beginning(segment));
-            state.cursors.len() - 1
-        }
-    };
     let mut cursor = state.cursors[at].clone();
     let known = cursor.offset;
     let cut = was_cut(&cursor, segment, &file, size)?;
     let mut floor = None;
     if cut {
         // What begins beyond the place up to which it was read is new. What begins before it is read
-        // again, and its time tells; but all is new where not even the first line is left.
-        if segment.id.is_empty() {
+        // again, and its time tells; but all is new where the file was cut to nothing.
+        if segment.headless || size == 0 {
             cursor = Cursor::at_the_beginning(segment);
         }
         floor = cursor.newest;

@@ -111,7 +111,11 @@ mod tests {
 
         /// Read everything, then tidy.
         fn pass(&mut self) {
-            self.read.cursors = self.segments().iter().map(|s| Cursor { offset: s.size, ..Cursor::at_the_beginning(s) }).collect();
+            self.read.cursors = self
+                .segments()
+                .iter()
+                .map(|s| Cursor { offset: s.size, ..Cursor::at_the_beginning(s) })
+                .collect();
             tidy(&self.journal, &self.read, &LIMITS).unwrap();
         }
 

@@ -24,11 +24,7 @@ enum Next {
 
 impl Pass<'_> {
     /// Send alerts until nothing is due. Says whether the state has to be written.
-    pub(super) fn send_what_is_due(
-        &mut self,
-        policy: &Policy,
-        report: &mut Report,
-    ) -> io::Result<bool> {
+    pub(super) fn send_what_is_due(&mut self, policy: &Policy, report: &mut Report) -> io::Result<bool> {
         let mut changed = false;
         let mut route = None;
         loop {

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock};
 
-use super::record::{Encoded, Header, encode_header};
+use super::record::{Encoded, Header, encode_header, limit_in};
 use super::{CURRENT, DROPPED};
 
 /// Limit of a segment that a writer had to create itself.
@@ -55,11 +55,7 @@ pub fn append(directory: &Path, line: &Encoded) -> io::Result<()> {
         let written = rustix::io::write(&file, line);
         // Closing does not do, where another thread of the host forked meanwhile.
         let _ = flock(&file, FlockOperation::Unlock);
-        return if written? == line.len() {
-            Ok(())
-        } else {
-            Err(io::Error::from(rustix::io::Errno::NOSPC))
-        };
+        return if written? == line.len() { Ok(()) } else { Err(io::Error::from(rustix::io::Errno::NOSPC)) };
     }
     Err(io::Error::from(io::ErrorKind::NotFound))
 }
@@ -133,9 +129,9 @@ fn new_id() -> String {
 fn limit(file: &OwnedFd) -> u64 {
     let mut head = [0; HEADER_PROBE];
     let read = rustix::io::pread(file, &mut head, 0).unwrap_or(0);
-    let digits = memchr::memmem::find(&head[..read], b"\"limit\":").map_or(&[][..], |at| &head[at + 8..read]);
-    let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(0);
-    std::str::from_utf8(&digits[..end]).ok().and_then(|d| d.parse().ok()).unwrap_or(FIRST_LIMIT)
+    let line = head[..read].split(|b| *b == b'\n').next().unwrap_or_default();
+    // Damaged: who delivers will see it and seal the segment. Until then nothing is refused for it.
+    limit_in(line).unwrap_or(FIRST_LIMIT)
 }
 
 fn drop_one(directory: &Path) {

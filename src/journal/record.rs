@@ -148,14 +148,23 @@ pub fn decode(line: &[u8]) -> (Option<Decoded>, bool) {
     (start.and_then(|at| decode_whole(&line[at..])), true)
 }
 
-fn decode_whole(line: &[u8]) -> Option<Decoded> {
-    let body = line.len().checked_sub(CRC_LEN)?;
-    let (body, tail) = line.split_at(body);
+/// The limit in the first line of a segment, without allocating; `None` where the line is damaged.
+pub fn limit_in(header: &[u8]) -> Option<u64> {
+    let body = intact(header).filter(|body| body.starts_with(HEADER_START))?;
+    let digits = &body[memchr::memmem::rfind(body, b"\"limit\":")? + 8..];
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+/// What the checksum is over, if it is right.
+fn intact(line: &[u8]) -> Option<&[u8]> {
+    let (body, tail) = line.split_at_checked(line.len().checked_sub(CRC_LEN)?)?;
     let stated = tail.strip_prefix(b",\"crc\":\"")?.strip_suffix(b"\"}")?;
     let stated = u32::from_str_radix(std::str::from_utf8(stated).ok()?, 16).ok()?;
-    if stated != crc32fast::hash(body) || line.len() > LONGEST {
-        return None;
-    }
+    (stated == crc32fast::hash(body) && line.len() <= LONGEST).then_some(body)
+}
+
+fn decode_whole(line: &[u8]) -> Option<Decoded> {
+    intact(line)?;
     if line.starts_with(HEADER_START) {
         serde_json::from_slice(line).ok().map(Decoded::Header)
     } else {
@@ -272,5 +281,19 @@ pub(crate) mod tests {
         let header = Header { segment: "18b0c1-1".into(), limit: 1 << 26 };
         let line = encode_header(&header);
         assert!(matches!(decode(line.trim_ascii_end()), (Some(Decoded::Header(h)), false) if h == header));
+        assert_eq!(limit_in(line.trim_ascii_end()), Some(1 << 26));
+    }
+
+    #[test]
+    fn a_damaged_header_gives_no_limit_rather_than_a_wrong_one() {
+        let header = encode_header(&Header { segment: "18b0c1-1".into(), limit: 1 << 26 });
+        let line = header.trim_ascii_end();
+        for byte in 0..line.len() {
+            for bit in 0..8 {
+                let mut damaged = line.to_vec();
+                damaged[byte] ^= 1 << bit;
+                assert!(limit_in(&damaged).is_none_or(|limit| limit == 1 << 26), "byte {byte} bit {bit}");
+            }
+        }
     }
 }

@@ -11,10 +11,13 @@ use super::CURRENT;
 use super::append::{prepare, publish};
 use super::record::{Decoded, LONGEST, decode};
 
+/// Begins the name of a segment whose id could not be read when it was sealed.
+const UNNAMED: &str = "0-inode-";
+
 /// One file of the journal.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// From its first line; empty where that cannot be read.
+    /// From its first line, or its name; empty where neither can be read.
     pub id: String,
     /// What writers were told; 0 where the first line cannot be read.
     pub limit: u64,
@@ -47,7 +50,11 @@ impl Segment {
     /// The file name after sealing. Where the first line is damaged any name will do that sorts
     /// before the new segment's.
     fn sealed_name(&self) -> String {
-        if self.id.is_empty() { format!("0-inode-{}.jsonl", self.inode) } else { format!("{}.jsonl", self.id) }
+        if self.id.is_empty() {
+            format!("{UNNAMED}{}.jsonl", self.inode)
+        } else {
+            format!("{}.jsonl", self.id)
+        }
     }
 }
 
@@ -157,6 +164,11 @@ fn open(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
+fn id_in_name(path: &Path) -> Option<String> {
+    let id = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
+    (!id.starts_with(UNNAMED) && path.file_name()? != CURRENT).then(|| id.into())
+}
+
 fn look(path: &Path, current: bool) -> io::Result<Option<Segment>> {
     let mut file = open(path)?;
     let meta = file.metadata()?;
@@ -168,8 +180,9 @@ fn look(path: &Path, current: bool) -> io::Result<Option<Segment>> {
     let first = head[..read].split(|b| *b == b'\n').next().unwrap_or_default();
     let (id, limit, headless) = match decode(first) {
         (Some(Decoded::Header(header)), false) => (header.segment, header.limit, false),
-        (Some(Decoded::Failure(_)), _) => (String::new(), 0, true),
-        _ => (String::new(), 0, false),
+        (Some(Decoded::Failure(_)), false) => (String::new(), 0, true),
+        // A sealed segment has its id in its name too.
+        _ => (id_in_name(path).unwrap_or_default(), 0, false),
     };
     Ok(Some(Segment { id, limit, path: path.into(), inode: meta.ino(), size: meta.len(), current, headless }))
 }

@@ -22,7 +22,9 @@ use jiff::Timestamp;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test program: it may fall over
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [state, tally, numbers @ ..] = &arguments[..] else { panic!("append STATE TALLY RECORDS FIRST [PAUSE]") };
+    let [state, tally, numbers @ ..] = &arguments[..] else {
+        panic!("append STATE TALLY RECORDS FIRST [PAUSE]")
+    };
     let number = |at: usize| numbers.get(at).map_or(0, |n: &String| n.parse::<u64>().expect("a number"));
     let (records, first, pause) = (number(0), number(1), number(2));
     let tally = File::options().write(true).create(true).truncate(false).open(tally).unwrap();

@@ -13,7 +13,7 @@ import subprocess
 import threading
 import time
 
-from world import MODULE, TOP, World, balanced, check, finish
+from world import MODULE, TOP, World, balanced, check, finish, standin
 
 # Every answer of the table that X gives without contradicting itself: a text that exists is not refused as a text, and
 # what is called a duplicate exists. "post" with a broken answer: accepted, and nobody hears of it.

@@ -24,8 +24,8 @@ CALLS = ("openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,l
 class State:
     """A state directory before a pass, how X behaves in it, and what has to come out."""
 
-    def __init__(self, name, base, make, answers=(), after=(), **settings):
-        self.name, self.answers, self.after = name, answers, after
+    def __init__(self, name, base, make, answers=(), **settings):
+        self.name, self.answers = name, answers
         self.directory = os.path.join(base, name)
         self.settings = settings
         world = World(X(os.path.join(base, name + "-x")), self.directory, **settings)
@@ -94,7 +94,6 @@ def states(base):
         State("retry-after-ambiguous", base, ambiguous),
         State("retry-unheard", base, unheard),
         State("refused-text", base, first_alert, answers=[{"name": "invalid-request"}]),
-        State("called-a-duplicate", base, first_alert, answers=[{"name": "duplicate"}]),
         State("accepted-and-cut-off", base, first_alert, answers=[{"post": True, "close": "answer"}]),
         State("rotation", base, rotation, max_size="64K"),
         State("retention", base, retention, max_size="64K", keep="1h"),
