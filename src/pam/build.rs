@@ -5,8 +5,12 @@
 //! - GNU ld, where there is one: it drops the unwinding tables of functions that are gone, and with
 //!   them the panic machinery that the module never reaches. lld keeps both, and then a login loads
 //!   eight times as much.
+//! - The unwinder, where anything needs it, is linked in: loading libgcc_s costs more than all the
+//!   rest. The linker is shown a `libgcc_s.so` that names the static archive.
 
 use std::env;
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn main() {
@@ -16,6 +20,12 @@ fn main() {
     }
     if gnu_ld() {
         println!("cargo:rustc-cdylib-link-arg=-fuse-ld=bfd");
+    }
+    if let Ok(out) = env::var("OUT_DIR") {
+        let script = Path::new(&out).join("libgcc_s.so");
+        if fs::write(&script, "/* GNU ld script */\nGROUP ( -l:libgcc_eh.a -lgcc -lc )\n").is_ok() {
+            println!("cargo:rustc-link-search=native={out}");
+        }
     }
 }
 
