@@ -276,23 +276,73 @@ mod tests {
         assert_eq!(tally.total(), 8);
     }
 
-    #[test]
-    fn beyond_that_the_sum_is_exact_and_a_count_is_never_told_too_high() {
-        let mut tally = small(&[]);
-        let mut truth = BTreeMap::<String, u64>::new();
-        for i in 0..10_000u64 {
-            // A few heavy names among ever new ones.
-            let name = if i % 3 == 0 { format!("heavy{}", i % 2) } else { format!("n{}", i * i % 977) };
-            tally.add(&name, 1);
-            *truth.entry(name).or_default() += 1;
+    /// What the algorithm promises: bounds on both sides for every name, held or not.
+    fn assert_bounds(tally: &Small, truth: &BTreeMap<String, u64>) {
+        assert_eq!(tally.total(), truth.values().sum::<u64>());
+        assert!(tally.names.len() <= 4);
+        for (name, true_count) in truth {
+            match tally.names.get(name) {
+                Some((count, error)) => {
+                    assert!(
+                        count - error <= *true_count && true_count <= count,
+                        "{name} {true_count}: {tally:?}"
+                    );
+                }
+                None => assert!(*true_count <= tally.floor, "{name} {true_count}: {tally:?}"),
+            }
         }
-        assert_eq!(tally.total(), 10_000);
+        for counted in tally.ranking().iter().filter(|counted| counted.exact) {
+            assert_eq!(counted.count, truth[counted.name]);
+        }
+    }
+
+    /// A few heavy names among ever new ones.
+    fn stream(from: u64, to: u64) -> (Small, BTreeMap<String, u64>) {
+        let mut tally = Small::default();
+        let mut truth = BTreeMap::<String, u64>::new();
+        for i in from..to {
+            let name = if i % 3 != 0 { format!("heavy{}", i / 3 % 2) } else { format!("n{}", i * i % 977) };
+            tally.add(&name, 1 + i % 2);
+            *truth.entry(name).or_default() += 1 + i % 2;
+        }
+        (tally, truth)
+    }
+
+    #[test]
+    fn beyond_that_the_sum_is_exact_and_no_count_is_told_too_high() {
+        let (tally, truth) = stream(0, 10_000);
+        assert_bounds(&tally, &truth);
         assert_eq!(tally.distinct(), Distinct::MoreThan(8));
-        assert_eq!(tally.ranking().len(), 4);
-        for counted in tally.ranking() {
-            let true_count = truth[counted.name];
-            assert!(counted.count <= true_count, "{counted:?}, truly {true_count}");
-            assert!(!counted.exact || counted.count == true_count, "{counted:?}, truly {true_count}");
+        // Who makes up more than a fourth of everything cannot have been given up.
+        assert!(["heavy0", "heavy1"].iter().all(|heavy| tally.names.contains_key(*heavy)));
+    }
+
+    #[test]
+    fn the_bounds_hold_for_merged_counts_too() {
+        for (a, b, c) in [(0, 3, 7), (0, 3, 500), (0, 500, 503), (0, 400, 900), (0, 0, 50), (0, 50, 50)] {
+            let ((mut tally, mut truth), (other, more)) = (stream(a, b), stream(b, c));
+            tally.merge(other);
+            more.into_iter().for_each(|(name, count)| *truth.entry(name).or_default() += count);
+            assert_bounds(&tally, &truth);
+            for i in 0..100 {
+                let name = format!("late{}", i % 7);
+                tally.add(&name, 1);
+                *truth.entry(name).or_default() += 1;
+            }
+            assert_bounds(&tally, &truth);
+        }
+    }
+
+    #[test]
+    fn a_name_that_one_side_gave_up_keeps_its_bounds() {
+        let mut gave_up = small(&[("a", 1)]);
+        (0..20).for_each(|i| gave_up.add(&format!("n{i}"), 2));
+        assert!(!gave_up.names.contains_key("a"));
+        let mut truth: BTreeMap<String, u64> = (0..20).map(|i| (format!("n{i}"), 2)).collect();
+        truth.insert("a".into(), 501);
+        for (mut one, other) in [(small(&[("a", 500)]), gave_up.clone()), (gave_up, small(&[("a", 500)]))] {
+            one.merge(other);
+            assert_bounds(&one, &truth);
         }
     }
 
