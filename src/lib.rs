@@ -9,7 +9,7 @@
 //! - [`alert`]: grouping, pacing and the text of an alert.
 //! - [`deliver`]: the pass that ties journal, alert and receiver, and the state it keeps.
 //! - [`receiver`]: X, and the timeline kept on this machine.
-//! - [`config`], [`credentials`]: what the administrator says.
+//! - [`config`], [`credentials`]: what the administrator says. [`cli`]: the subcommands.
 #![deny(unsafe_code)]
 
 pub mod cli;

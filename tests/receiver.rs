@@ -147,7 +147,7 @@ fn a_daily_limit_refuses_and_is_renewed() {
 #[test]
 fn whatever_the_server_does_the_call_ends_in_time_and_is_not_taken_for_success() {
     let standin = Standin::plain();
-    let config = standin.config();
+    let config = config::X { timeout: Duration::from_secs(1), ..standin.config() };
     for (answer, expected) in [
         (json!({ "hang": true }), "ambiguous"),
         (json!({ "late": 4 }), "ambiguous"),
@@ -195,6 +195,39 @@ fn an_accepted_post_whose_answer_is_lost_is_ambiguous_and_then_a_duplicate() {
         assert_eq!(account.post(text), Answer::Duplicate, "{text}");
     }
     assert_eq!(standin.posts().len(), 3);
+}
+
+#[test]
+fn through_a_bad_day_each_text_exists_exactly_once() {
+    let standin = Standin::plain();
+    standin.control(json!({ "random": { "seed": 1, "mix": [
+        { "p": 0.2, "name": "unavailable" },
+        { "p": 0.1, "name": "unavailable", "post": true },
+        { "p": 0.1, "close": "request", "post": true },
+        { "p": 0.1, "close": "answer" , "name": "cloudflare" },
+        { "p": 0.1, "garbage": 300 },
+    ] } }));
+    let account = x(&standin.config());
+    let mut attempts = 0;
+    for number in 0..60 {
+        let text = format!("alert {number}");
+        let mut tried = false;
+        loop {
+            attempts += 1;
+            match account.post(&text) {
+                Answer::Accepted { .. } => break,
+                Answer::Duplicate if tried => break,
+                Answer::Ambiguous { .. } => tried = true,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(attempts > 90, "a bad day needs more than {attempts} attempts");
+    let mut texts: Vec<_> = standin.posts().iter().map(|post| post["text"].to_string()).collect();
+    assert_eq!(texts.len(), 60);
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), 60);
 }
 
 #[test]
