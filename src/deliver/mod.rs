@@ -214,7 +214,9 @@ impl Pass<'_> {
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.set_aside(&taken)?;
         let mut report = Report::default();
-        let changed = self.send_what_is_due(&journal, &policy, &mut report)?;
+        let changed = self.send_what_is_due(&policy, &mut report)?;
+        // An alert that was sent keeps its failures; those that wait are kept by the journal.
+        journal.sync()?;
         let mut save = mended || changed || taken.bytes > WORTH_SAVING || !taken.unreadable.is_empty();
         if self.order.setting == Setting::Command {
             save |= taken.bytes > 0;
