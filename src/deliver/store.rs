@@ -209,6 +209,7 @@ mod tests {
         fs::remove_file(&file).unwrap();
         assert_eq!(value(&file).0.unwrap().0, 7);
         fs::remove_file(backup(&file)).unwrap();
+        fs::remove_file(staged(&file)).unwrap();
         assert_eq!(value(&file), (None, 0));
     }
 }
