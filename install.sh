@@ -113,7 +113,7 @@ must_be_allowed() {
 
 one_at_a_time() {
     [[ $dry_run == no && -z $destdir ]] || return 0
-    exec 9>/run/authalert-install.lock
+    exec 9</etc/pam.d
     flock -n 9 || fail "another install.sh is running"
 }
 
@@ -650,13 +650,15 @@ uninstall() {
         rm -rf -- "$destdir/etc/pam.d/authalert-rehearsal" "$destdir/run/authalert-rehearsal"
         stop_units
     fi
-    # In the order of names, backwards: a directory comes after what is in it.
     if [[ -f $destdir$manifest ]]; then mapfile -t paths < <(sort -r -- "$destdir$manifest"); fi
     for path in "${paths[@]}"; do
-        [[ $path == "$library/" ]] || remove_path "$path"
+        [[ $path == */ ]] || remove_path "$path"
     done
     remove_path "$manifest"
-    remove_path "$library/"
+    # Backwards by name: what is in a directory before the directory.
+    for path in "${paths[@]}"; do
+        [[ $path != */ ]] || remove_path "$path"
+    done
     [[ $purge == no ]] || purge
     if [[ $dry_run == no && -z $destdir && -d /run/systemd/system ]]; then systemctl daemon-reload; fi
     [[ $dry_run == no ]] || return 0
