@@ -127,7 +127,7 @@ stacks_let_in_and_keep_out() {
     local service
     for service in ${services//,/ }; do
         if grep -q pam_authalert "$work/root/etc/pam.d/$service" &&
-            ! LD_BIND_NOW=1 chroot "$work/root" /bin/sh -c 'ldd -r $(find /usr/lib -name pam_authalert.so | grep .)' >/dev/null; then
+            ! LD_BIND_NOW=1 chroot "$work/root" /bin/sh -c 'find /usr/lib -name pam_authalert.so | grep . | xargs -n 1 ldd -r' >/dev/null; then
             echo "$service names a module that is not there or does not load"
             return 1
         fi
