@@ -12,6 +12,7 @@
 //! - [`config`], [`credentials`]: what the administrator says.
 #![deny(unsafe_code)]
 
+pub mod alert;
 pub mod config;
 pub mod failure;
 pub mod journal;

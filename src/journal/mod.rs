@@ -1,1 +1,83 @@
 //! The durable queue of failures, which is also the history.
+//!
+//! A directory of segments: `current.jsonl`, to which everybody appends, and sealed ones named by
+//! their id. A segment is text, one JSON object a line, so `tail`, `grep` and `jq` read it:
+//!
+//! ```text
+//! {"segment":"18b0c1d2e3f40516-4711","limit":67108864,"crc":"…"}
+//! {"time":"2026-01-05T12:01:47.123456Z","route":"pam","class":"failure","service":"sshd",…,"crc":"…"}
+//! ```
+//!
+//! - Writers only append, one `write` a record, and hold no lock ([`append`]).
+//! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`]).
+//! - Whoever delivers seals, lists and deletes segments, under the delivery lock ([`segment`]).
+//! - Readers go on from where they were, by segment and offset ([`read`]). A record that lands in
+//!   a segment after it was sealed is found all the same.
+
+pub mod append;
+pub mod read;
+pub mod record;
+pub mod segment;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use crate::failure::Failure;
+
+/// Name of the directory below the state directory.
+pub const DIRECTORY: &str = "journal";
+/// Name of the segment to which everybody appends.
+pub const CURRENT: &str = "current.jsonl";
+/// One byte for each record that found no room; its size is the count.
+pub const DROPPED: &str = "dropped";
+
+/// The journal below one state directory.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    directory: PathBuf,
+}
+
+impl Journal {
+    /// The journal below `state`. Touches nothing.
+    pub fn new(state: &Path) -> Self {
+        Self { directory: state.join(DIRECTORY) }
+    }
+
+    /// Where the segments are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Append `failures` in order; on disk when it returns.
+    ///
+    /// On an error some of them may have been written: give each an `origin` where that matters.
+    pub fn append(&self, failures: &[Failure]) -> io::Result<()> {
+        for failure in failures {
+            append::append(&self.directory, &record::encode(&record::Record::from(failure)))?;
+        }
+        if failures.is_empty() { Ok(()) } else { self.sync() }
+    }
+
+    /// Wait until everything that was appended is on disk, not only in the page cache.
+    pub fn sync(&self) -> io::Result<()> {
+        append::sync(&self.directory)
+    }
+
+    /// Hand every failure since `since` to `each`, delivered or not, oldest segment first.
+    ///
+    /// Unreadable lines are passed over; the delivery pass counts them.
+    pub fn read_since(&self, since: Timestamp, each: &mut dyn FnMut(Failure)) -> io::Result<()> {
+        for segment in segment::list(&self.directory)? {
+            read::read(&segment, 0, &mut |line| {
+                if let read::Line::Failure(failure) = line {
+                    if failure.time >= since {
+                        each(*failure);
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+}

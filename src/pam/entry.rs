@@ -1,0 +1,106 @@
+//! The six functions that libpam looks for. Each returns `PAM_IGNORE`: the module decides nothing.
+//!
+//! They are written out rather than made by `pam_hooks!`, whose functions return `PAM_ABORT` for a
+//! panic or bad arguments, and collect the arguments on the heap.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pam::constants::PamResultCode;
+use pam::module::PamHandle;
+
+use crate::attempt;
+
+const IGNORE: c_int = PamResultCode::PAM_IGNORE as c_int;
+/// More would be a mistake; what comes after them is not looked at.
+const MOST_ARGUMENTS: usize = 32;
+
+/// What stands behind the module's name in the stack.
+#[derive(Clone, Copy, Default)]
+pub struct Arguments<'a> {
+    /// `config=FILE`
+    pub config: Option<&'a CStr>,
+    /// `state=DIR`
+    pub state: Option<&'a CStr>,
+    /// The line stands in the failure branch: record at once.
+    pub authfail: bool,
+    /// Say in syslog what is done.
+    pub debug: bool,
+}
+
+impl<'a> Arguments<'a> {
+    /// # Safety
+    ///
+    /// `argv` is null or points to `argc` pointers, each null or a C string that lives for 'a.
+    unsafe fn parse(argc: c_int, argv: *const *const c_char) -> Self {
+        let mut arguments = Self::default();
+        let count = usize::try_from(argc).unwrap_or(0).min(MOST_ARGUMENTS);
+        if argv.is_null() {
+            return arguments;
+        }
+        // SAFETY: the caller promises `argc` pointers; no more than that are looked at.
+        for &word in unsafe { slice::from_raw_parts(argv, count) } {
+            if word.is_null() {
+                continue;
+            }
+            // SAFETY: the caller promises a C string.
+            let word: &'a CStr = unsafe { CStr::from_ptr(word) };
+            match word.to_bytes() {
+                b"authfail" => arguments.authfail = true,
+                b"debug" => arguments.debug = true,
+                _ => {
+                    let path = |prefix: &[u8]| value(word, prefix);
+                    arguments.config = path(b"config=").or(arguments.config);
+                    arguments.state = path(b"state=").or(arguments.state);
+                }
+            }
+        }
+        arguments
+    }
+}
+
+/// The absolute path behind `prefix`. A relative one would depend on the caller's directory.
+fn value<'a>(word: &'a CStr, prefix: &[u8]) -> Option<&'a CStr> {
+    let bytes = word.to_bytes_with_nul().strip_prefix(prefix)?;
+    let path = CStr::from_bytes_with_nul(bytes).ok()?;
+    (bytes.first() == Some(&b'/') && bytes.len() < 256).then_some(path)
+}
+
+/// A panic must not print on the user's terminal. std is linked statically: the hook is ours alone.
+fn hush() {
+    static HUSHED: AtomicBool = AtomicBool::new(false);
+    if !HUSHED.swap(true, Ordering::Relaxed) {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn pam_sm_authenticate(
+    pamh: *mut PamHandle,
+    _flags: c_int,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    hush();
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        // SAFETY: libpam passes the handle of the transaction, or a test null.
+        if let Some(pamh) = unsafe { pamh.as_mut() } {
+            // SAFETY: libpam passes `argc` C strings that live as long as the handle.
+            attempt::begin(pamh, unsafe { Arguments::parse(argc, argv) });
+        }
+    }));
+    IGNORE
+}
+
+macro_rules! ignore {
+    ($($name:ident)*) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name(_: *mut PamHandle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+            IGNORE
+        }
+    )*};
+}
+
+ignore!(pam_sm_setcred pam_sm_acct_mgmt pam_sm_open_session pam_sm_close_session pam_sm_chauthtok);

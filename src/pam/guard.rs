@@ -1,0 +1,109 @@
+//! Past the caller's limits and signals: su and sudo run with what the attacker gave them.
+//!
+//! `ulimit -f 0` makes every write raise SIGXFSZ, which kills the host at once: no record, and no
+//! delay after a wrong password. The signal is blocked around the write, the limit lifted where
+//! we may, and both are put back as they were.
+
+use std::mem;
+use std::ptr;
+
+use libc::{RLIM_INFINITY, c_int, rlimit, sigset_t};
+
+/// Run `write` so that neither RLIMIT_FSIZE nor its signal can stop it or the host.
+pub fn unlimited<T>(write: impl FnOnce() -> T) -> T {
+    let Some(limit) = file_size_limit() else { return write() };
+    let blocked = block_sigxfsz();
+    let lifted = rlimit { rlim_cur: RLIM_INFINITY, rlim_max: RLIM_INFINITY };
+    // SAFETY: plain calls with structures on the stack. Refused where we are not privileged.
+    let raised = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &lifted) == 0 };
+    let result = write();
+    if raised {
+        // SAFETY: as above.
+        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) };
+    }
+    if let Some((set, before)) = blocked {
+        unblock(&set, &before);
+    }
+    result
+}
+
+/// Whether a thread that needs memory, time and descriptors may run in here. Where the caller
+/// rationed any of them, an allocation that fails would abort the host: cron delivers instead.
+pub fn room_for_a_worker() -> bool {
+    let unlimited = |resource| soft_limit(resource) == RLIM_INFINITY;
+    unlimited(libc::RLIMIT_AS)
+        && unlimited(libc::RLIMIT_DATA)
+        && unlimited(libc::RLIMIT_CPU)
+        && unlimited(libc::RLIMIT_FSIZE)
+        && soft_limit(libc::RLIMIT_NOFILE) >= 64
+        && memory_left()
+}
+
+/// Starting a thread allocates a little, and Rust aborts where that fails. What is given back here
+/// stays at the top of this thread's heap.
+fn memory_left() -> bool {
+    // SAFETY: a plain allocation, freed at once; free(NULL) is allowed.
+    unsafe {
+        let probe = libc::malloc(64 << 10);
+        libc::free(probe);
+        !probe.is_null()
+    }
+}
+
+fn soft_limit(resource: libc::__rlimit_resource_t) -> libc::rlim_t {
+    let mut limit = rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` outlives the call.
+    if unsafe { libc::getrlimit(resource, &mut limit) } == 0 { limit.rlim_cur } else { 0 }
+}
+
+fn file_size_limit() -> Option<rlimit> {
+    let mut limit = rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` outlives the call.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } == 0;
+    (known && limit.rlim_cur != RLIM_INFINITY).then_some(limit)
+}
+
+/// Block SIGXFSZ on this thread; gives the signal as a set, and the mask as it was.
+fn block_sigxfsz() -> Option<(sigset_t, sigset_t)> {
+    // SAFETY: the sets are initialised by sigemptyset and by pthread_sigmask before they are read.
+    unsafe {
+        let mut set = mem::zeroed();
+        let mut before = mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGXFSZ);
+        (libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before) == 0).then_some((set, before))
+    }
+}
+
+/// Take a SIGXFSZ that our write caused off the queue, then restore the mask. Where the host had
+/// it blocked already, one that was pending may be its own: it stays.
+fn unblock(set: &sigset_t, before: &sigset_t) {
+    // SAFETY: both sets were initialised above.
+    unsafe {
+        if libc::sigismember(before, libc::SIGXFSZ) == 0 {
+            let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            libc::sigtimedwait(set, ptr::null_mut(), &now);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut());
+    }
+}
+
+/// Block every signal on this thread; the returned mask goes to [`restore_signals`].
+///
+/// A thread inherits the mask of its maker: so none of the host's handlers ever runs on it.
+pub fn block_all_signals() -> Option<sigset_t> {
+    // SAFETY: as in `block_sigxfsz`.
+    unsafe {
+        let mut all = mem::zeroed();
+        let mut before = mem::zeroed();
+        libc::sigfillset(&mut all);
+        let code: c_int = libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        (code == 0).then_some(before)
+    }
+}
+
+/// Put the mask back.
+pub fn restore_signals(before: &sigset_t) {
+    // SAFETY: it came from `block_all_signals`.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
+}

@@ -1,0 +1,92 @@
+//! The calls of libpam, and of its structures, that pam-bindings does not have.
+
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::ptr;
+
+use pam::module::PamHandle;
+
+/// Item: the conversation (security/_pam_types.h).
+const PAM_CONV: c_int = 5;
+/// Item: the application's function that waits after a failure.
+const PAM_FAIL_DELAY: c_int = 10;
+
+/// `pam_conv.conv`. "C-unwind": a thread of the host may be cancelled while it waits in there.
+pub type ConvFn =
+    unsafe extern "C-unwind" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int;
+/// What libpam calls at the end of `pam_authenticate`: status, delay in microseconds, and the
+/// `appdata_ptr` of the conversation (libpam/pam_delay.c).
+pub type DelayFn = unsafe extern "C-unwind" fn(c_int, c_uint, *mut c_void);
+
+/// `struct pam_message`.
+#[repr(C)]
+pub struct Message {
+    pub style: c_int,
+    pub text: *const c_char,
+}
+
+/// `struct pam_response`. The answer is never read, only whether there is one.
+#[repr(C)]
+pub struct Response {
+    pub answer: *mut c_char,
+    pub retcode: c_int,
+}
+
+/// `struct pam_conv`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Conv {
+    pub function: Option<ConvFn>,
+    pub appdata: *mut c_void,
+}
+
+#[link(name = "pam")]
+unsafe extern "C-unwind" {
+    fn pam_get_item(pamh: *const PamHandle, item: c_int, value: *mut *const c_void) -> c_int;
+    fn pam_set_item(pamh: *mut PamHandle, item: c_int, value: *const c_void) -> c_int;
+    fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
+}
+
+/// The application's conversation, copied.
+pub fn conversation(pamh: &PamHandle) -> Option<Conv> {
+    let mut value = ptr::null();
+    // SAFETY: `pamh` is the handle of the call we are in, and `value` outlives the call.
+    let code = unsafe { pam_get_item(pamh, PAM_CONV, &mut value) };
+    // SAFETY: on success libpam gives null or a pointer to its own pam_conv, valid until the item
+    // is set again; it is copied here, before anybody can.
+    (code == 0 && !value.is_null()).then(|| unsafe { *value.cast::<Conv>() })
+}
+
+/// Put `conv` in place; libpam copies it.
+pub fn set_conversation(pamh: &mut PamHandle, conv: &Conv) -> bool {
+    // SAFETY: libpam copies the structure during the call.
+    unsafe { pam_set_item(pamh, PAM_CONV, ptr::from_ref(conv).cast()) == 0 }
+}
+
+/// The application's delay function, if it set one.
+pub fn fail_delay(pamh: &PamHandle) -> Option<DelayFn> {
+    let mut value = ptr::null();
+    // SAFETY: as in `conversation`.
+    let code = unsafe { pam_get_item(pamh, PAM_FAIL_DELAY, &mut value) };
+    if code != 0 || value.is_null() {
+        return None;
+    }
+    // SAFETY: this item holds a function of that type or null (pam_fail_delay(3)); function and
+    // data pointers have one size on every platform that Linux-PAM runs on.
+    Some(unsafe { std::mem::transmute::<*const c_void, DelayFn>(value) })
+}
+
+/// Put a delay function in place, or none.
+pub fn set_fail_delay(pamh: &mut PamHandle, function: Option<DelayFn>) -> bool {
+    let value = function.map_or(ptr::null(), |f| f as *const c_void);
+    // SAFETY: libpam keeps the pointer; the module is linked `nodelete`, so it stays valid.
+    unsafe { pam_set_item(pamh, PAM_FAIL_DELAY, value) == 0 }
+}
+
+/// A variable of the PAM environment, which modules and the application set, not the caller.
+pub fn variable<'a>(pamh: &'a mut PamHandle, name: &CStr) -> Option<&'a CStr> {
+    // SAFETY: `name` is a C string; the value belongs to the handle, which is borrowed for 'a.
+    unsafe {
+        let value = pam_getenv(pamh, name.as_ptr());
+        (!value.is_null()).then(|| CStr::from_ptr(value))
+    }
+}
