@@ -452,9 +452,11 @@ remove_what_is_no_longer_installed() {
 
 make_state_directory() {
     make_directory "$state" 0700
+    # Under SELinux a login program may make files here, and no directories.
+    make_directory "$state/journal" 0700
     [[ $dry_run == no && -z $destdir ]] || return 0
     command -v selinuxenabled >/dev/null && selinuxenabled || return 0
-    # Login programs may write to var_auth_t, which is made for the state of PAM modules.
+    # Login programs may make files of type var_auth_t, which is there for what PAM modules keep.
     if command -v semanage >/dev/null; then
         semanage fcontext -a -t var_auth_t "$state(/.*)?" 2>/dev/null || true
         restorecon -R -- "$state" "$library" "$configuration" || true
@@ -528,6 +530,7 @@ stop_units() {
     for unit in "${units[@]}"; do
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
+    systemctl stop authalert-deliver.service authalert-scan.service 2>/dev/null || true
 }
 
 # The only word that it works: a wrong password through the stack as it now is.

@@ -1,7 +1,8 @@
 #!/bin/bash
 #
 # Builds the Debian package: packaging/deb/build.sh [DIRECTORY] puts authalert_VERSION_ARCH.deb into
-# DIRECTORY (default: target). FROM=DIR takes built files from DIR instead of building them.
+# DIRECTORY (default: target). FROM=DIR takes built files from DIR instead of building them,
+# VERSION=X names another version than that of Cargo.toml.
 # Built on the oldest supported system (Debian 12) it loads on every newer one; a check at the end
 # says so.
 
@@ -17,7 +18,7 @@ main() {
     tree=$(mktemp -d)
     trap 'rm -rf -- "$tree"' EXIT
     chmod 0755 -- "$tree"
-    version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$source_tree/Cargo.toml")
+    version=${VERSION:-$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$source_tree/Cargo.toml")}
     architecture=$(dpkg --print-architecture)
     multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
 
