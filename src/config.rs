@@ -251,6 +251,9 @@ impl Config {
         if !(1..=1_000).contains(&self.alerts.burst) {
             return bad("alerts.burst", "must be from 1 to 1000");
         }
+        if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::alert::Template::parse) {
+            return bad("alerts.text", &why);
+        }
         if self.journal.max_size < 64 << 10 {
             return bad("journal.max_size", "must be at least 64K");
         }

@@ -11,7 +11,14 @@ use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for option in ["-Wl,-z,nodelete", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,--gc-sections", "-Wl,--as-needed"] {
+    for option in [
+        "-Wl,-z,nodelete",
+        "-Wl,-z,now",
+        "-Wl,-z,relro",
+        "-Wl,--gc-sections",
+        "-Wl,--as-needed",
+        "-Wl,-z,noseparate-code",
+    ] {
         println!("cargo:rustc-cdylib-link-arg={option}");
     }
     let Ok(out) = env::var("OUT_DIR") else { return };
