@@ -65,14 +65,12 @@ pub(super) fn counts(summary: &Summary, clock: &Clock<'_>) -> String {
     let mut text = counted(summary.failures(), "failed login");
     text.push_str(&origin(summary, false));
     text.push_str(&when(summary, clock, ", "));
-    if !summary.accounts().is_empty() {
-        text.push_str(&format!(
-            ". {}",
-            in_all(summary.accounts(), "account of this machine", "accounts of this machine")
-        ));
-    }
-    if !summary.system().is_empty() {
-        text.push_str(&format!(". {}", in_all(summary.system(), "system account", "system accounts")));
+    let known = [
+        in_all(summary.accounts(), "account", " of this machine"),
+        in_all(summary.system(), "system account", ""),
+    ];
+    for all in known.into_iter().flatten() {
+        text.push_str(&format!(". {all}"));
     }
     if !summary.strangers().is_empty() {
         text.push_str(&format!(". Unknown users ×{}", number(summary.strangers().total())));
@@ -127,15 +125,16 @@ fn many(summary: &Summary, clock: &Clock<'_>, names: Names, detail: Detail, lost
     let mut clauses = Vec::new();
     if only.is_none() {
         let mut list = Vec::new();
-        match detail.accounts {
-            _ if accounts.is_empty() => {}
-            0 => list.push(in_all(accounts, "account of this machine", "accounts of this machine")),
-            n => list.extend(listed(accounts, n, "more accounts", |name| cut(name, 32))),
-        }
-        match detail.system {
-            _ if system.is_empty() => {}
-            0 => list.push(in_all(system, "system account", "system accounts")),
-            n => list.extend(listed(system, n, "more", |name| cut(name, 32))),
+        let show = |name: &str| cut(name, 32);
+        let kinds = [
+            (
+                listed(accounts, detail.accounts, "more accounts", show),
+                in_all(accounts, "account", " of this machine"),
+            ),
+            (listed(system, detail.system, "more", show), in_all(system, "system account", "")),
+        ];
+        for (names, all) in kinds {
+            if names.is_empty() { list.extend(all) } else { list.extend(names) }
         }
         if !strangers.is_empty() {
             list.push(format!("unknown users ×{}", number(strangers.total())));
@@ -154,11 +153,16 @@ fn many(summary: &Summary, clock: &Clock<'_>, names: Names, detail: Detail, lost
     if detail.sources > 0 && places > 1 {
         let here = (summary.local() > 0).then(|| format!("this machine ×{}", number(summary.local())));
         let list = listed(summary.sources(), detail.sources, "more", |name| cut(name, 40));
-        clauses.push(format!("From: {}", here.into_iter().chain(list).collect::<Vec<_>>().join(", ")));
+        let list: Vec<_> = here.into_iter().chain(list).collect();
+        if !list.is_empty() {
+            clauses.push(format!("From: {}", list.join(", ")));
+        }
     }
     if detail.services > 0 && summary.services().distinct().at_least() > 1 {
         let list = listed(summary.services(), detail.services, "more", |name| cut(name, 32));
-        clauses.push(format!("By: {}", list.join(", ")));
+        if !list.is_empty() {
+            clauses.push(format!("By: {}", list.join(", ")));
+        }
     }
     for clause in clauses {
         text.push_str(". ");
@@ -174,8 +178,12 @@ fn listed<const N: usize, const B: usize, const S: usize>(
     others: &str,
     show: impl Fn(&str) -> String,
 ) -> Vec<String> {
-    let ranking = tally.ranking();
-    let (shown, rest) = ranking.split_at(most.min(ranking.len()));
+    // A lower bound that is nothing beside the sum says only that names came and went.
+    let worth = |counted: &Counted<'_>| counted.exact || counted.count >= tally.total() / 100;
+    let shown: Vec<_> = tally.ranking().into_iter().filter(worth).take(most).collect();
+    if shown.is_empty() {
+        return Vec::new();
+    }
     let mut list: Vec<String> = shown
         .iter()
         .map(|Counted { name, count, exact }| {
@@ -191,7 +199,7 @@ fn listed<const N: usize, const B: usize, const S: usize>(
     };
     if left_names > 0 {
         // With counts that are lower bounds, what is left is an upper bound.
-        let at_most = if rest.is_empty() || shown.iter().all(|c| c.exact) { "" } else { "up to " };
+        let at_most = if shown.iter().all(|c| c.exact) { "" } else { "up to " };
         list.push(format!("{more}{} {others} ×{at_most}{}", number(left_names), number(left)));
     }
     list
@@ -220,17 +228,14 @@ fn told_distinct(distinct: Distinct, word: &str) -> String {
     }
 }
 
-/// `3 system accounts ×12`
+/// `3 system accounts ×12`, if there is any.
 fn in_all<const N: usize, const B: usize, const S: usize>(
     tally: &Tally<N, B, S>,
-    one: &str,
-    many: &str,
-) -> String {
-    let (before, n) = match tally.distinct() {
-        Distinct::Exactly(n) => ("", n),
-        Distinct::MoreThan(n) => ("more than ", n),
-    };
-    format!("{before}{} {} ×{}", number(n), if n == 1 { one } else { many }, number(tally.total()))
+    noun: &str,
+    whose: &str,
+) -> Option<String> {
+    let all = || format!("{}{whose} ×{}", told_distinct(tally.distinct(), noun), number(tally.total()));
+    (!tally.is_empty()).then(all)
 }
 
 /// The name, if there was only one.
@@ -259,4 +264,83 @@ fn lost(summary: &Summary) -> String {
         text.push_str(&format!(". {} could not be read", counted(summary.unreadable(), "record")));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::standing::Standing;
+    use super::super::summary::tests::failure;
+    use super::*;
+
+    fn told(summary: &Summary, unknown: bool, room: usize) -> String {
+        let clock = Clock { zone: &TimeZone::UTC, now: failure(3600 * 24, "", "").time };
+        wording(summary, &clock, Names { unknown }, room)
+    }
+
+    #[test]
+    fn what_there_is_one_of_is_said_once() {
+        let mut summary = Summary::default();
+        (0..9).for_each(|i| summary.add(&failure(i, "alice", "192.0.2.7"), Standing::Existing));
+        assert_eq!(
+            told(&summary, false, 280),
+            "9 failed logins for alice from 192.0.2.7 (sshd), Nov 23 12:01:47 to 12:01:55"
+        );
+        let mut summary = Summary::default();
+        (0..9).for_each(|i| summary.add(&failure(i, "hunter2", "192.0.2.7"), Standing::Unknown));
+        assert!(told(&summary, false, 280).starts_with("9 failed logins for an unknown user from 192.0.2.7"));
+        assert!(told(&summary, true, 280).starts_with("9 failed logins for unknown user \"hunter2\" from"));
+    }
+
+    #[test]
+    fn unknown_names_are_listed_only_when_that_is_wished() {
+        let mut summary = Summary::default();
+        for i in 0..30 {
+            summary.add(
+                &failure(i, ["oracle", "test", "admin"][i as usize % 3], "192.0.2.7"),
+                Standing::Unknown,
+            );
+        }
+        assert_eq!(
+            told(&summary, false, 280),
+            "30 failed logins for unknown users from 192.0.2.7 (sshd), Nov 23 12:01:47 to 12:02:16"
+        );
+        assert!(
+            told(&summary, true, 280).ends_with(". Unknown: \"admin\" ×10, \"oracle\" ×10, \"test\" ×10")
+        );
+    }
+
+    #[test]
+    fn less_room_means_fewer_names_and_never_a_lost_count() {
+        let mut summary = Summary::default();
+        for i in 0..500i64 {
+            summary.add(
+                &failure(i, &format!("user{}", i % 20), &format!("192.0.2.{}", i % 50)),
+                Standing::Existing,
+            );
+        }
+        let lengths: Vec<usize> =
+            [280, 200, 150, 130].map(|room| weight(&told(&summary, false, room))).into();
+        assert!(lengths.is_sorted_by(|a, b| a > b), "{lengths:?}");
+        assert_eq!(
+            told(&summary, false, 125),
+            "500 failed logins from 50 sources (sshd), Nov 23 12:01:47 to 12:10:06. Tried: 20 accounts of this machine ×500"
+        );
+        assert!(told(&summary, false, 280).contains("Tried: user0 ×25, "));
+    }
+
+    #[test]
+    fn in_a_flood_beyond_counting_bounds_are_told_as_bounds() {
+        let mut summary = Summary::default();
+        for i in 0..20_000i64 {
+            let rhost = if i % 4 == 0 { "192.0.2.7".into() } else { format!("2001:db8::{i:x}") };
+            summary.add(&failure(i / 10, "root", &rhost), Standing::Root);
+        }
+        assert_eq!(
+            told(&summary, false, 280),
+            "20,000 failed logins for root from more than 4,096 sources (sshd), Nov 23 12:01:47 to 12:35:06. \
+             From: 192.0.2.7 ×5,000, over 4,095 more ×15,000"
+        );
+    }
 }
