@@ -473,7 +473,7 @@ rehearse() {
     local stage=/run/authalert-rehearsal stack=/etc/pam.d/authalert-rehearsal
     to_undo rm -rf -- "$stack" "$stage"
     rm -rf -- "$stage"
-    install -d -m 0700 -- "$stage" "$stage/state"
+    install -d -m 0700 -- "$stage" "$stage/state" "$stage/state/journal"
     printf 'receiver = "timeline"\n' >"$stage/config.toml"
     printf 'auth optional pam_authalert.so config=%s/config.toml state=%s/state\nauth required pam_deny.so\n' \
         "$stage" "$stage" >"$stage/stack"

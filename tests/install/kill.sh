@@ -1,8 +1,9 @@
 #!/bin/bash
 #
-# install.sh killed (SIGKILL) before each of its steps, installing, upgrading and removing: in no state
-# is the right password refused or a wrong one let in, and a second run finishes the work. As root;
-# each kill is done in an overlay of this machine's own system, which stays as it is.
+# install.sh killed (SIGKILL) before each of its steps, installing, upgrading and removing, and so the
+# package's scripts where dpkg is: in no state is the right password refused or a wrong one let in, and
+# a second run finishes the work. As root; each kill is done in an overlay of this machine's own system,
+# which stays as it is.
 #
 # kill.sh [EVERY]: only each EVERY-th step (default 1). ARTIFACTS: the directory of the built files.
 
@@ -23,6 +24,11 @@ main() {
     kill_every_step install
     kill_every_step upgrade
     kill_every_step uninstall
+    if command -v dpkg-deb >/dev/null; then
+        FROM=$artifacts "$source_tree/packaging/deb/build.sh" "$work/package" >/dev/null || give_up "the package does not build"
+        kill_every_step postinst
+        kill_every_step prerm
+    fi
     printf '%d passed, %d failed\n' "$passed" "$failed"
     ((failed == 0 && passed > 0))
 }
@@ -55,7 +61,7 @@ kill_every_step() {
 in_a_copy_of_the_system() {
     rm -rf -- "$work/upper" "$work/inner" "$work/root"
     mkdir -p -- "$work/upper" "$work/inner" "$work/root"
-    export -f one_kill prepare run_killed stacks_let_in_and_keep_out
+    export -f one_kill in_root prepare run_killed stacks_let_in_and_keep_out
     export work source_tree artifacts here services
     timeout 120 unshare --mount --pid --fork --kill-child bash -c 'one_kill "$@"' - "$1" "$2" 2>"$work/said" ||
         { echo "the test itself failed"; cat -- "$work/said"; }
@@ -64,24 +70,39 @@ in_a_copy_of_the_system() {
 one_kill() {
     local what=$1 step=$2
     prepare || { echo "cannot prepare"; return; }
+    local install=(/aa/install.sh --from /aa-built --services "$services")
+    local remove=(/aa/install.sh --uninstall --purge)
+    local killed=("${install[@]}") again=("${install[@]}")
     case $what in
-    upgrade | uninstall) chroot "$work/root" /aa/install.sh --from /aa-built --services "$services" >/dev/null 2>&1 || { echo "cannot install"; return; } ;;
+    upgrade | uninstall)
+        in_root "${install[@]}" || { echo "cannot install: $said"; return; }
+        [[ $what == uninstall ]] || echo x >>"$work/root/aa-built/libpam_authalert.so"
+        [[ $what == upgrade ]] || killed=("${remove[@]}")
+        ;;
+    postinst | prerm)
+        cp -- "$work"/package/*.deb "$work/root/aa-kill/authalert.deb"
+        in_root dpkg -i /aa-kill/authalert.deb || { echo "cannot install the package: $said"; return; }
+        in_root authalert-pam add ${services//,/ } || { echo "cannot add the line: $said"; return; }
+        killed=("/var/lib/dpkg/info/authalert.$what")
+        [[ $what != prerm ]] || killed+=(remove)
+        [[ $what != postinst ]] || killed+=(configure)
+        again=(dpkg -i /aa-kill/authalert.deb)
+        remove=(dpkg --purge authalert)
+        ;;
     esac
-    local words=(--from /aa-built --services "$services")
-    [[ $what != upgrade ]] || echo x >>"$work/root/aa-built/libpam_authalert.so"
-    [[ $what != uninstall ]] || words=(--uninstall --purge)
-    if run_killed "$step" "${words[@]}"; then echo finished; return; fi
+    if run_killed "$step" "${killed[@]}"; then echo finished; return; fi
     [[ -s $work/root/aa-kill/command ]] || { echo "failed without being killed: $(tail -n 3 "$work/root/aa-kill/output")"; return; }
 
     stacks_let_in_and_keep_out || return
-    local said
-    said=$(chroot "$work/root" /aa/install.sh --from /aa-built --services "$services" 2>&1) ||
-        { echo "a second run of install.sh fails: $said"; return; }
+    in_root "${again[@]}" || { echo "a second run fails: $said"; return; }
     stacks_let_in_and_keep_out || return
-    said=$(chroot "$work/root" /aa/install.sh --uninstall --purge 2>&1) || { echo "uninstall fails: $said"; return; }
-    said=$(diff -r --no-dereference -- "$work/etc.before" "$work/root/etc" 2>&1) || { echo "something is left in /etc: $said"; return; }
+    in_root "${remove[@]}" || { echo "removing fails: $said"; return; }
+    stacks_let_in_and_keep_out || return
+    said=$(diff -r --no-dereference -x ld.so.cache -- "$work/etc.before" "$work/root/etc" 2>&1) || { echo "something is left in /etc: $said"; return; }
     echo "good $(<"$work/root/aa-kill/command")"
 }
+
+in_root() { said=$(DEBIAN_FRONTEND=noninteractive chroot "$work/root" "$@" 2>&1); }
 
 prepare() {
     mount -t overlay overlay -o "lowerdir=/,upperdir=$work/upper,workdir=$work/inner" "$work/root" &&
@@ -117,7 +138,7 @@ run_killed() {
     shift
     echo 0 >"$work/root/aa-kill/count"
     setsid --wait chroot "$work/root" env BASH_ENV=/aa/tests/install/kill_at_step.sh KILL_DIRECTORY=/aa-kill KILL_AT_STEP="$step" \
-        /bin/bash /aa/install.sh "$@" >"$work/root/aa-kill/output" 2>&1
+        /bin/bash "$@" >"$work/root/aa-kill/output" 2>&1
     status=$?
     # Of the killed group nothing runs on.
     return $status

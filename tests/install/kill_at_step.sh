@@ -4,7 +4,7 @@
 kill_at_step() {
     case $1 in
     cp\ * | mv\ * | rm\ * | install\ * | mkdir\ * | rmdir\ * | touch\ * | sync\ * | chown\ * | chmod\ * | cat\ * | \
-        pam-auth-update\ * | DEBIAN_FRONTEND=* | systemctl\ * | timeout\ * | *'>'*'.authalert-new'* | with_line* | without_line*) ;;
+        pam-auth-update\ * | authalert-pam\ * | deb-systemd-* | DEBIAN_FRONTEND=* | systemctl\ * | timeout\ * | *'>'*'.authalert-new'* | with_line* | without_line*) ;;
     *) return 0 ;;
     esac
     local count=0
