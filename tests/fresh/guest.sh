@@ -4,7 +4,7 @@
 # Needs: cache, work, source_tree; gives: root, right, leader.
 
 readonly right='Correct-Horse-9'
-readonly accounts='alice bob carol dave erin frank'
+readonly accounts='alice bob carol dave erin frank grace'
 root=
 nspawn=
 leader=
