@@ -215,6 +215,9 @@ impl Pass<'_> {
         self.set_aside(&taken)?;
         let mut report = Report::default();
         let changed = self.send_what_is_due(&journal, &policy, &mut report)?;
+        // Trouble that was met just now: who waits for it, a person or the worker, learns until when.
+        let held = self.state.trouble.as_ref().filter(|t| t.next > self.now);
+        report.next = report.next.or(held.map(|t| t.next.since(self.now)));
         let mut save = mended || changed || taken.bytes > WORTH_SAVING || !taken.unreadable.is_empty();
         if self.order.setting == Setting::Command {
             save |= taken.bytes > 0;
