@@ -217,6 +217,9 @@ impl Pass<'_> {
         let changed = self.send_what_is_due(&policy, &mut report)?;
         // An alert that was sent keeps its failures; those that wait are kept by the journal.
         journal.sync()?;
+        // Trouble that was met just now: who waits for it, a person or the worker, learns until when.
+        let held = self.state.trouble.as_ref().filter(|t| t.next > self.now);
+        report.next = report.next.or(held.map(|t| t.next.since(self.now)));
         let mut save = mended || changed || taken.bytes > WORTH_SAVING || !taken.unreadable.is_empty();
         if self.order.setting == Setting::Command {
             save |= taken.bytes > 0;
