@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::time::Duration;
 
+use crate::fork;
+
 /// File name, beside the module or in one of [`PLACES`].
 const LIBRARY: &str = "libauthalert_sender.so";
 const PLACES: [&str; 2] = ["/usr/lib/authalert", "/usr/local/lib/authalert"];
@@ -33,20 +35,21 @@ fn load() -> Option<Deliver> {
     static MISSING: AtomicU8 = AtomicU8::new(0);
     let mut symbol = FUNCTION.load(Ordering::Acquire);
     if symbol.is_null() {
-        symbol = candidates().iter().find_map(|path| open(path)).unwrap_or(std::ptr::null_mut());
+        symbol =
+            fork::apart(|| candidates().iter().find_map(|path| open(path))).unwrap_or(std::ptr::null_mut());
         FUNCTION.store(symbol, Ordering::Release);
     }
     if symbol.is_null() {
         if MISSING.swap(1, Ordering::Relaxed) == 0 {
             let text = c"pam_authalert: %s not found; failures are recorded, cron or systemd delivers";
             // SAFETY: a constant format with one C string.
-            unsafe {
+            fork::apart(|| unsafe {
                 libc::syslog(
                     libc::LOG_AUTHPRIV | libc::LOG_WARNING,
                     text.as_ptr(),
                     c"libauthalert_sender.so".as_ptr(),
-                )
-            };
+                );
+            });
         }
         return None;
     }
