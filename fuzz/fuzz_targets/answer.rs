@@ -16,7 +16,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(25 * 3600 + 60);
 
 fuzz_target!(|data: &[u8]| {
     let [first, second, rest @ ..] = data else { return };
-    let status = 100 + (u16::from(*first) << 8 | u16::from(*second)) % 500;
+    let status = 200 + (u16::from(*first) << 8 | u16::from(*second)) % 400;
     let mut parts = rest.split(|b| *b == 0x1e);
     let body = parts.next().unwrap_or_default().to_vec();
     let mut headers = HeaderMap::new();
