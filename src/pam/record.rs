@@ -49,7 +49,9 @@ pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompt
     let state = arguments.state.map_or(DEFAULT_STATE.as_bytes(), CStr::to_bytes);
     let config = arguments.config.map(CStr::to_bytes);
     let mut directory = Small::default();
-    let _ = write!(directory, "{}/{}", Path::new(OsStr::from_bytes(state)).display(), journal::DIRECTORY);
+    for part in [state, b"/", journal::DIRECTORY.as_bytes()] {
+        let _ = directory.write_all(part);
+    }
     let written = guard::unlimited(|| append::append(Path::new(OsStr::from_bytes(directory.bytes())), &line));
     match &written {
         // Counted as dropped; who delivers tells.
