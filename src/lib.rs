@@ -16,3 +16,4 @@ pub mod config;
 pub mod failure;
 pub mod journal;
 pub mod neutral;
+pub mod scan;
