@@ -375,6 +375,11 @@ impl Attempts {
         }
     }
 
+    /// Whether anything is known of a process.
+    pub fn knows(&self, host: &[u8], pid: u32) -> bool {
+        pid == 0 || self.processes.contains_key(&Key { host: hash(&[host]), pid, who: 0 })
+    }
+
     /// The process that spoke: by connection, by number, or by whose it is.
     fn process_of(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) -> Key {
         let host = hash(&[speaker.host]);

@@ -48,6 +48,7 @@ pub struct Candidate {
 pub struct Search {
     words: Option<Searcher>,
     session: Finder<'static>,
+    sshd: Finder<'static>,
     count_lines: bool,
 }
 
@@ -56,7 +57,12 @@ impl Search {
     pub fn new(count_lines: bool) -> Self {
         let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
         builder.extend(WORDS);
-        Self { words: builder.build(), session: Finder::new(SESSION), count_lines }
+        Self {
+            words: builder.build(),
+            session: Finder::new(SESSION),
+            sshd: Finder::new(b"sshd"),
+            count_lines,
+        }
     }
 
     /// Every line is a candidate.
@@ -88,7 +94,7 @@ impl Search {
             session_from = at;
             if word.is_some_and(|w| w < at) {
                 // sshd says `Accepted` where others only begin a session.
-                if session.is_none() && memchr::memmem::find(line, b"sshd").is_none() {
+                if session.is_none() && self.sshd.find(line).is_none() {
                     session_until = at + SESSION_REACH;
                 }
                 word = self.next_word(block, at);

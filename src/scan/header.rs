@@ -50,10 +50,13 @@ pub fn parse(line: &[u8]) -> Option<Header<'_>> {
 
 /// A line without NUL bytes and carriage returns around it. Blanks stay: a name may end in one.
 pub fn trim(line: &[u8]) -> &[u8] {
-    let start = line.iter().take_while(|b| matches!(b, 0 | b'\r')).count();
-    let line = &line[start..];
-    let end = line.iter().rev().take_while(|b| matches!(b, 0 | b'\r' | b'\n')).count();
-    let line = &line[..line.len() - end];
+    let mut line = line;
+    while let [0 | b'\r', rest @ ..] = line {
+        line = rest;
+    }
+    while let [rest @ .., 0 | b'\r' | b'\n'] = line {
+        line = rest;
+    }
     line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
 }
 
