@@ -39,6 +39,8 @@ const PROCESSES: usize = 8192;
 const ROWS: usize = 64;
 /// Modules of one process that are told apart.
 const MODULES: usize = 8;
+/// Unanswered prompts that are remembered.
+const ABORTED: usize = 16;
 /// How many open processes are looked at for one that belongs to a line.
 const LOOK_BACK: usize = 256;
 
@@ -254,6 +256,8 @@ pub struct Attempts {
     connections: HashMap<(u64, u32), Key>,
     settled: Vec<Row>,
     latest: i64,
+    /// Prompts left unanswered, told without a pid.
+    aborted: VecDeque<(u64, Family, String, i64)>,
 }
 
 impl Attempts {
@@ -276,6 +280,21 @@ impl Attempts {
                 return self.second_module(key, None, evidence, within, time);
             }
             Kind::Polkit if self.polkit_told(key, time) => return,
+            Kind::Client => {
+                let process = self.processes.get_mut(&key);
+                if let Some(unknown) = process.and_then(|p| p.unknown.as_mut()) {
+                    unknown.hear(evidence, speaker.pid);
+                }
+                return;
+            }
+            Kind::PamAborted if speaker.pid == 0 && !evidence.user.is_empty() => {
+                self.aborted.push_back((key.host, speaker.family, text(evidence.user), time));
+                if self.aborted.len() > ABORTED {
+                    self.aborted.pop_front();
+                }
+                return;
+            }
+            Kind::Program if speaker.family == Family::Su && self.was_aborted(key, evidence, time) => return,
             _ => {}
         }
         self.open(key, speaker, time);
@@ -321,7 +340,7 @@ impl Attempts {
                 }
                 return;
             }
-            Kind::SshdAccepted | Kind::PamSuccess | Kind::PamSession => return,
+            Kind::SshdAccepted | Kind::PamSuccess | Kind::PamSession | Kind::Client => return,
         }
         let after = if by_pam { process.told_by_pam() } else { process.told_by_program() };
         let from = if after > before { before } else { after.saturating_sub(1) };
@@ -530,6 +549,20 @@ impl Attempts {
         handed_out
     }
 
+    /// Whether nobody answered su's prompt: su calls that a failure, PAM does not.
+    fn was_aborted(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
+        if self.processes.get(&key).is_some_and(|p| p.told_by_pam() > 0) {
+            return false;
+        }
+        let found = self.aborted.iter().rposition(|(host, family, user, at)| {
+            *host == key.host
+                && *family == Family::Su
+                && user.as_bytes() == evidence.user
+                && (0..=CHILD_TO_PARENT).contains(&(time - at))
+        });
+        found.and_then(|at| self.aborted.remove(at)).is_some()
+    }
+
     /// Whether polkit's helper has told the attempts of a dialogue that polkitd sums up.
     fn polkit_told(&mut self, key: Key, time: i64) -> bool {
         let processes = &self.processes;
@@ -674,6 +707,10 @@ pub struct Open {
     processes: Vec<Process>,
     pam_only: Vec<Key>,
     checks: Vec<Key>,
+    #[serde(default)]
+    connections: Vec<((u64, u32), Key)>,
+    #[serde(default)]
+    aborted: VecDeque<(u64, Family, String, i64)>,
 }
 
 impl Attempts {
@@ -684,6 +721,13 @@ impl Attempts {
             processes,
             pam_only: self.pam_only.iter().copied().collect(),
             checks: self.checks.iter().copied().collect(),
+            connections: self
+                .connections
+                .iter()
+                .filter(|(_, key)| self.processes.contains_key(key))
+                .map(|(connection, key)| (*connection, *key))
+                .collect(),
+            aborted: self.aborted.clone(),
         }
     }
 
@@ -696,6 +740,8 @@ impl Attempts {
         }
         attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).collect();
         attempts.checks = open.checks.into_iter().take(LOOK_BACK).collect();
+        attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
+        attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
         attempts
     }
 }
@@ -798,4 +844,181 @@ fn hash(parts: &[&[u8]]) -> u64 {
         hash.write(b"\0");
     }
     hash.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::{self, Line};
+    use super::super::{header, stamp};
+    use super::*;
+
+    const SSH: &str = "logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7";
+
+    fn tell(attempts: &mut Attempts, line: &str, offset: u64) {
+        let line = format!("2026-11-03T{line}").replacen(' ', "Z srv ", 1);
+        let header = header::parse(line.as_bytes()).unwrap();
+        let Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
+        let stamp::Stamp::Exact(time) = header.stamp else { panic!("{line}") };
+        let family = rules::family(header.program);
+        let speaker = Speaker { host: header.host, program: header.program, family, pid: header.pid };
+        attempts.tell(&speaker, &evidence, time, Place { source: 1, offset, line: offset + 1 });
+    }
+
+    /// Attempts in these lines, told at once and told with a pause and a new start after each.
+    fn count(lines: &[&str]) -> u64 {
+        let mut whole = Attempts::default();
+        let mut parts = Attempts::default();
+        let mut by_parts = 0;
+        for (n, line) in lines.iter().enumerate() {
+            tell(&mut whole, line, n as u64);
+            tell(&mut parts, line, n as u64);
+            let open = serde_json::to_string(&parts.open_processes()).unwrap();
+            by_parts += parts.take_settled().iter().map(|r| u64::from(r.count)).sum::<u64>();
+            parts = Attempts::resume(serde_json::from_str(&open).unwrap());
+        }
+        whole.finish();
+        parts.finish();
+        let sum = |rows: Vec<Row>| rows.iter().map(|r| u64::from(r.count)).sum::<u64>();
+        let (whole, parts) = (sum(whole.take_settled()), by_parts + sum(parts.take_settled()));
+        assert_eq!(whole, parts, "at once and in parts: {lines:#?}");
+        whole
+    }
+
+    fn pam(time: &str, tag: &str, user: &str) -> String {
+        format!("{time} {tag}: pam_unix(sshd:auth): authentication failure; {SSH}  user={user}")
+    }
+
+    fn failed(time: &str, pid: u32) -> String {
+        format!("{time} sshd[{pid}]: Failed password for alice from 192.0.2.7 port 5{pid} ssh2")
+    }
+
+    #[test]
+    fn the_program_and_pam_tell_the_same_attempts() {
+        let first = pam("09:00:00", "sshd[7]", "alice");
+        let more = format!("09:00:09 sshd[7]: PAM 2 more authentication failures; {SSH}  user=alice");
+        let (a, b, c) = (failed("09:00:02", 7), failed("09:00:05", 7), failed("09:00:08", 7));
+        assert_eq!(count(&[&first, &a, &b, &c, &more]), 3);
+        assert_eq!(count(&[&first, &a, &more]), 3, "syslog dropped lines of sshd");
+        assert_eq!(count(&[&a, &b, &c]), 3, "without PAM");
+        assert_eq!(count(&[&first, &more]), 3, "without sshd");
+        assert_eq!(count(&[&first, &a, &failed("09:00:02", 8)]), 2);
+    }
+
+    #[test]
+    fn a_number_that_comes_again_later_is_another_process() {
+        assert_eq!(count(&[&failed("09:00:00", 7), &pam("10:00:00", "sshd[7]", "alice")]), 2);
+    }
+
+    #[test]
+    fn a_child_that_runs_pam_tells_its_parents_attempt() {
+        let error = "sshd[7]: error: PAM: Authentication failure for alice from 192.0.2.7";
+        let late = "sshd[7]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 5 ssh2";
+        let lines = [
+            pam("09:00:00", "sshd[8]", "alice"),
+            format!("09:00:02 {error}"),
+            pam("09:00:04", "sshd[9]", "alice"),
+            format!("09:00:06 {error}"),
+            format!("09:00:06 {late}"),
+        ];
+        assert_eq!(count(&lines.each_ref().map(String::as_str)), 2);
+        assert_eq!(count(&[&lines[0]]), 1, "the client left before the answer");
+        assert_eq!(count(&[&pam("09:00:00", "sshd[8]", "bob"), &lines[1]]), 2, "another user");
+    }
+
+    #[test]
+    fn a_second_module_that_accepts_is_no_failure() {
+        let accepted = "09:00:01 sshd[7]: Accepted password for alice from 192.0.2.7 port 57 ssh2";
+        let sss = format!("09:00:01 sshd[7]: pam_sss(sshd:auth): authentication success; {SSH} user=alice");
+        let sss_failed =
+            format!("09:00:01 sshd[7]: pam_sss(sshd:auth): authentication failure; {SSH} user=alice");
+        let first = pam("09:00:00", "sshd[7]", "alice");
+        assert_eq!(count(&[&first, accepted]), 0);
+        assert_eq!(count(&[&first, &sss]), 0);
+        assert_eq!(count(&[&first, &sss_failed]), 1, "both refuse: one attempt");
+        assert_eq!(count(&[&first, &failed("09:00:01", 7), accepted]), 1, "wrong, then right");
+        let unix = "pam_unix(sudo:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=bob";
+        let opened = "pam_unix(sudo:session): session opened for user root(uid=0) by bob(uid=1000)";
+        let sudo = |time: &str, text: &str| format!("{time} sudo[7]: {text}");
+        // The user of the session is root, and bob's refusal stays his.
+        assert_eq!(count(&[&sudo("09:00:00", unix), &sudo("09:00:03", opened)]), 1);
+    }
+
+    #[test]
+    fn sudo_without_a_pid_is_told_apart_by_its_summaries() {
+        let unix = "sudo: pam_unix(sudo:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=bob";
+        let summary = "sudo:      bob : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls";
+        let at = |time: &str, text: &str| format!("{time} {text}");
+        assert_eq!(count(&[&at("09:00:00", unix), &at("09:00:09", summary)]), 3);
+        assert_eq!(
+            count(&[
+                &at("09:00:00", unix),
+                &at("09:00:09", unix),
+                &at("09:00:18", summary),
+                &at("09:00:20", summary)
+            ]),
+            1 + 3 + 3
+        );
+    }
+
+    #[test]
+    fn su_is_one_attempt_whether_or_not_its_lines_have_a_pid() {
+        let unix = "su: pam_unix(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=alice";
+        let failed = "FAILED SU (to alice) bob on pts/0";
+        for tag in ["su[7]", "su"] {
+            assert_eq!(
+                count(&[&format!("09:00:00 {unix}"), &format!("09:00:02 {tag}: {failed}")]),
+                1,
+                "{tag}"
+            );
+            assert_eq!(count(&[&format!("09:00:02 {tag}: {failed}")]), 1, "{tag}");
+        }
+        let aborted = "09:00:01 su: pam_unix(su:auth): auth could not identify password for [alice]";
+        assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+        let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
+        assert_eq!(count(&[&own, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+    }
+
+    #[test]
+    fn unix_chkpwd_counts_where_it_is_the_only_one() {
+        let check = "09:00:00 unix_chkpwd[8]: password check failed for user (alice)";
+        assert_eq!(count(&[check]), 1);
+        assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "alice"), &failed("09:00:02", 7)]), 1);
+        assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "bob")]), 2);
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_counts_when_it_is_all_there_is() {
+        let invalid = "09:00:00 sshd[7]: Invalid user x from 192.0.2.7 port 40000";
+        let failed = "09:00:02 sshd[7]: Failed password for invalid user x from 192.0.2.7 port 40000 ssh2";
+        assert_eq!(count(&[invalid]), 1);
+        assert_eq!(count(&[invalid, failed]), 1);
+        assert_eq!(count(&[invalid, failed, failed]), 2);
+        let before = "09:00:00 sshd-auth[6]: Invalid user x from 192.0.2.7 port 40000";
+        assert_eq!(count(&[before, &failed.replace("sshd", "sshd-session")]), 1, "OpenSSH 10");
+    }
+
+    #[test]
+    fn polkits_dialogue_is_told_once() {
+        let helper = "09:00:00 polkit-agent-helper-1[8]: pam_unix(polkit-1:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=bob rhost=  user=alice";
+        let polkitd = "09:00:09 polkitd[7]: Operator of unix-session:1 FAILED to authenticate to gain authorization for action a for b [c] (owned by unix-user:bob)";
+        assert_eq!(count(&[helper, &helper.replace("[8]", "[9]"), polkitd]), 2);
+        assert_eq!(count(&[polkitd]), 1);
+    }
+
+    #[test]
+    fn whatever_is_open_stays_bounded() {
+        let mut attempts = Attempts::default();
+        for n in 0..3 * PROCESSES as u64 {
+            tell(&mut attempts, &failed("09:00:00", n as u32 + 1), n);
+        }
+        assert!(attempts.processes.len() <= PROCESSES && attempts.order.len() <= PROCESSES);
+        attempts.finish();
+        assert_eq!(attempts.take_settled().len(), 3 * PROCESSES);
+        for n in 0..10 * ROWS as u64 {
+            tell(&mut attempts, &failed("09:00:00", 1), n);
+        }
+        assert!(attempts.open_processes().processes[0].rows.len() <= ROWS);
+        attempts.finish();
+        assert_eq!(attempts.take_settled().len(), 10 * ROWS);
+    }
 }

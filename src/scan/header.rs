@@ -127,7 +127,8 @@ fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
     let (procid, rest) = token(rest);
     let (_msgid, rest) = token(rest);
     let message = after_data(rest)?;
-    let message = message.strip_prefix(b" ").unwrap_or(message);
+    // rsyslog's own template for this form keeps the blank that came after the tag.
+    let message = skip_blanks(message);
     let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
     let (program, module) = name_and_module(app);
     let host = if host == b"-" { b"" } else { host };
@@ -255,6 +256,7 @@ mod tests {
                 71,
             ),
             ("1 2026-11-03T09:05:01Z srv sshd 71 ID7 [m@1 x=\"y\"] \u{feff}hello", "srv", "sshd", "", 71),
+            ("<38>1 2026-11-03T09:05:01Z srv sshd 71 - -  hello", "srv", "sshd", "", 71),
             ("<38>1 - srv sshd 71 - - hello", "srv", "sshd", "", 71),
             ("\0\0\0Nov  3 09:05:01 srv sshd[71]: hello\r", "srv", "sshd", "", 71),
         ] {

@@ -193,8 +193,13 @@ fn dropbear(message: &[u8]) -> Line<'_> {
         (evidence.rhost, evidence.port) = endpoint(from);
         return Line::Evidence(evidence);
     }
-    if message.starts_with(b"Exit before auth") {
-        return Line::Nothing("the end of a connection");
+    // `Exit before auth from <192.0.2.7:5543>: (user 'x', 3 fails): …`; for a name that does not
+    // exist it is the only line with the address.
+    if let Some(rest) = message.strip_prefix(b"Exit before auth from <") {
+        let mut evidence = Evidence::new(Kind::Client, "dropbear-exit", b"dropbear");
+        evidence.weight = 0;
+        (evidence.rhost, evidence.port) = endpoint(cut(rest, b">").map_or(rest, |(from, _)| from));
+        return Line::Evidence(evidence);
     }
     Line::Other
 }
@@ -434,7 +439,10 @@ mod tests {
                 "polkitd[7]",
                 "Operator of unix-session:1 successfully authenticated as unix-user:bob [FAILED to authenticate ]",
             ),
-            ("dropbear[7]", "Exit before auth (user 'root', 3 fails): Max auth tries reached"),
+            (
+                "dropbear[7]",
+                "Exit before auth (user 'root', 3 fails): Max auth tries reached - user 'root' from 192.0.2.7:1",
+            ),
             ("unix_chkpwd[7]", "could not obtain user info (bob)"),
             ("cron[7]", "FAILED LOGIN 1"),
         ] {

@@ -43,6 +43,8 @@ pub enum Kind {
     ProgramTotal,
     /// dropbear: as [`Kind::SshdInvalidUser`].
     UnknownUser,
+    /// dropbear: where the client of this process was.
+    Client,
     /// pam_unix's helper; its own process beside the one that authenticates.
     CheckPassword,
     /// polkit's word on a dialogue, which may have had several attempts or none.

@@ -50,6 +50,9 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         evidence.kind = Kind::PamAborted;
         evidence.class = "pam-aborted";
         evidence.weight = 0;
+        if let Some((_, user)) = cut(text, b"password for [") {
+            evidence.user = user.strip_suffix(b"]").unwrap_or(user);
+        }
         return Line::Evidence(evidence);
     }
     // pam_winbind and pam_krb5 have words of their own.
