@@ -14,6 +14,7 @@ if [ -z "${INSIDE:-}" ]; then
         --propagation private bash "$0" "$out"
 fi
 
+cd /
 hostname srv
 ip link set lo up
 for address in 192.0.2.1 192.0.2.7 192.0.2.8 198.51.100.9; do ip address add $address/32 dev lo; done
@@ -109,8 +110,8 @@ for port in 2201 2202 2203; do
     ssh_failures $port 198.51.100.9 'x from 203.0.113.9 port 22 ssh2' 1
     ssh_failures $port 198.51.100.9 'root rhost=203.0.113.9  user=root' 1
     ssh_failures $port 198.51.100.9 $'ends in a blank ' 1
-    # The OpenSSH client refuses such a name.
-    [ $port = 2202 ] || note sshd '(not UTF-8)' 198.51.100.9 1
+    # The OpenSSH client refuses such a name; this one tries its password six times.
+    [ $port = 2202 ] || note sshd '(not UTF-8)' 198.51.100.9 6
     [ $port = 2202 ] || DROPBEAR_PASSWORD=wrong timeout 20 dbclient -y -y -b 198.51.100.9 -p $port -l $'Ünï\xff\x01cödé' \
         192.0.2.1 true >/dev/null 2>&1 </dev/null || true
     ssh_failures $port 192.0.2.7 alice 6
@@ -153,7 +154,7 @@ printf 'right\n' | as_bob sudo -k -S true >/dev/null 2>&1 || true
 note sudo alice - 1
 printf 'a\nright\n' | setsid runuser -u alice -- sudo -k -S echo ' : 3 incorrect password attempts ; ' >/dev/null 2>&1 || true
 
-cat >"$work/tty.py" <<'EOF'
+cat >"$work/answer.py" <<'EOF'
 """Runs a command at a terminal, and answers prompts (a part of the prompt, the answer) in turn."""
 import os, pty, select, sys, time
 pid, fd = pty.fork()
@@ -181,7 +182,7 @@ while time.time() < end:
         break
 os.close(fd)
 EOF
-tty_run() { timeout 60 python3 "$work/tty.py" "$@" >>"$work/tty.out" 2>&1 || true; }
+tty_run() { timeout 60 python3 "$work/answer.py" "$@" >>"$work/tty.out" 2>&1 || true; }
 note login alice - 1
 note login nobody-here - 1
 tty_run login answers login:=alice Password:=wrong login:=nobody-here Password:=wrong
@@ -227,5 +228,5 @@ journalctl -o json --no-pager SYSLOG_FACILITY=4 SYSLOG_FACILITY=10 \
     --output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_HOSTNAME >"$out/journald.json"
 journalctl --no-pager SYSLOG_FACILITY=4 SYSLOG_FACILITY=10 >"$out/journald-short.log"
 journalctl --no-pager -o short-full SYSLOG_FACILITY=4 SYSLOG_FACILITY=10 >"$out/journald-short-full.log"
-cp "$work/tty.out" "$out/tty.out"
+
 chmod 644 "$out"/*
