@@ -36,6 +36,7 @@ use crate::journal::{Journal, segment};
 use crate::neutral;
 
 use clock::Reading;
+pub use intake::is_ignored;
 use intake::{Rules, Taken};
 use lock::Lock;
 pub use notice::{Level, Notice};
