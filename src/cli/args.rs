@@ -66,6 +66,17 @@ pub enum Command {
         json: bool,
     },
 
+    /// What is wrong with this installation, and how to mend it; fails where an alert could be missed
+    Check {
+        /// Do not ask X what it thinks of the credentials
+        #[arg(long)]
+        offline: bool,
+
+        /// Only what is wrong
+        #[arg(short, long)]
+        quiet: bool,
+    },
+
     /// The alerts as they were sent
     Timeline {
         /// Wait for more

@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod authorize;
+mod check;
 mod deliver;
 mod scan;
 mod status;
@@ -99,6 +100,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             None => test::post(&config()?, out),
         },
         Command::Status { json } => status::run(state, &config(), *json, out),
+        Command::Check { offline, quiet } => check::run(state, &config(), *offline, *quiet, out),
         Command::Timeline { follow, json, lines } => timeline::run(state, *follow, *json, *lines, out),
     }
 }

@@ -264,6 +264,14 @@ fn read_whole(
     intake.read(source, watch, after).map(|_| ()).map_err(failed)
 }
 
+/// The names of the sources that a pass would read, for `check`.
+pub fn sources(config: &config::Scan) -> Result<Vec<String>, Error> {
+    let options = ScanOptions::default();
+    let plan = Plan::of(&options, config, &mut ScanReport::default())?;
+    let files = plan.files.iter().map(|path| path.display().to_string());
+    Ok(files.chain(plan.journald.then(|| "the systemd journal".into())).collect())
+}
+
 /// Which sources a pass reads.
 struct Plan {
     files: Vec<PathBuf>,
