@@ -23,3 +23,4 @@ pub mod installation;
 pub mod journal;
 pub mod neutral;
 pub mod receiver;
+pub mod scan;
