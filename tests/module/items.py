@@ -58,18 +58,19 @@ def delay_function_changes():
     equal(len(stage.records()), 3)
 
 
-@test("libpam's own delay is kept: as long as without us on average, never shorter than its least, none after success")
+@test("libpam's own delay is kept: exactly as long as without us, never shorter than its least, none after success")
 def delay_kept():
     stage = stages("required DOOR prompt delay=60000")
-    waits = {}
-    for service in ("plain", "ours"):
-        told = stage.host(service, "start", *["auth"] * 25, "end")
-        waits[service] = [line["ms"] for line in told if line.get("do") == "auth"]
-        assert min(waits[service]) >= 30, waits
-    # Uniform between half and one and a half of what was asked; 25 of them, their mean has a deviation of 3.5 ms.
-    difference = statistics.mean(waits["ours"]) - statistics.mean(waits["plain"])
-    assert abs(difference) < 25, waits
-    assert max(waits["ours"]) - min(waits["ours"]) > 20, "libpam's delay is random, ours must be: %r" % waits
+    # libpam draws the delay from the second in which the attempt begins: two attempts in a row sleep alike,
+    # but where a second ends between them, or the machine is busy.
+    pair = [word for service in ("plain", "ours") for word in ("service=" + service, "start", "auth", "end")]
+    told = stage.host("plain", *pair * 15)
+    waits = [line["ms"] for line in told if line.get("do") == "auth"]
+    plain, ours = waits[::2], waits[1::2]
+    equal((len(plain), len(ours)), (15, 15))
+    assert min(waits) >= 30, waits
+    differences = [abs(a - b) for a, b in zip(plain, ours)]
+    assert statistics.median(differences) < 5, (plain, ours)
     right = stage.host("ours", "start", "answer=right", "auth", "end")
     assert right[-2]["ms"] < 25, right
 
