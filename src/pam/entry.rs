@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pam::constants::PamResultCode;
 use pam::module::PamHandle;
 
-use crate::attempt;
+use crate::{attempt, guard};
 
 const IGNORE: c_int = PamResultCode::PAM_IGNORE as c_int;
 /// More would be a mistake; what comes after them is not looked at.
@@ -84,13 +84,15 @@ unsafe extern "C-unwind" fn pam_sm_authenticate(
     argv: *const *const c_char,
 ) -> c_int {
     hush();
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        // SAFETY: libpam passes the handle of the transaction, or a test null.
-        if let Some(pamh) = unsafe { pamh.as_mut() } {
-            // SAFETY: libpam passes `argc` C strings that live as long as the handle.
-            attempt::begin(pamh, unsafe { Arguments::parse(argc, argv) });
-        }
-    }));
+    let _ = guard::uncancelled(|| {
+        catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: libpam passes the handle of the transaction, or a test null.
+            if let Some(pamh) = unsafe { pamh.as_mut() } {
+                // SAFETY: libpam passes `argc` C strings that live as long as the handle.
+                attempt::begin(pamh, unsafe { Arguments::parse(argc, argv) });
+            }
+        }))
+    });
     IGNORE
 }
 

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use crate::libpam::DelayFn;
-use crate::{attempt, record};
+use crate::{attempt, guard, record};
 
 /// The status of a wrong password, and of everything that pam_deny ends.
 pub const AUTH_ERR: c_int = 7;
@@ -19,7 +19,8 @@ const INCOMPLETE: c_int = 31;
 
 /// See above.
 pub unsafe extern "C-unwind" fn verdict(status: c_int, delay: c_uint, appdata: *mut c_void) {
-    let ended = catch_unwind(AssertUnwindSafe(|| heard(status, appdata))).unwrap_or(None);
+    let ended =
+        guard::uncancelled(|| catch_unwind(AssertUnwindSafe(|| heard(status, appdata))).unwrap_or(None));
     let (application, appdata) = ended.unwrap_or((None, appdata));
     // From here on nothing needs a destructor: the host may cancel this thread while it waits.
     match application {
