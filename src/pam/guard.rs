@@ -46,6 +46,24 @@ fn write_lifted<T>(write: &mut impl FnMut() -> Result<T, Error>) -> Result<T, Er
     result
 }
 
+/// Run `work` so that nobody cancels this thread in it: a cancellation may not pass through it.
+/// One that was asked for meanwhile takes effect where libpam or the host waits next.
+pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
+    const PTHREAD_CANCEL_DISABLE: c_int = 1;
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+    }
+    let mut before = 0;
+    // SAFETY: `before` outlives the call; no cancellation point.
+    let disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 0;
+    let result = work();
+    if disabled {
+        // SAFETY: as above, with what the first call gave.
+        unsafe { pthread_setcancelstate(before, &mut before) };
+    }
+    result
+}
+
 /// Whether a thread that needs memory, time and descriptors may run in here. Where the caller
 /// rationed any of them, an allocation that fails would abort the host: cron delivers instead.
 pub fn room_for_a_worker() -> bool {
