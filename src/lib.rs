@@ -9,11 +9,18 @@
 //! - [`alert`]: grouping, pacing and the text of an alert.
 //! - [`deliver`]: the pass that ties journal, alert and receiver, and the state it keeps.
 //! - [`receiver`]: X, and the timeline kept on this machine.
+//! - [`cli`]: what can be typed. [`installation`]: where the module stands in the stacks.
 //! - [`config`], [`credentials`]: what the administrator says.
 #![deny(unsafe_code)]
 
+pub mod alert;
+pub mod cli;
 pub mod config;
+pub mod credentials;
+pub mod deliver;
 pub mod failure;
+pub mod installation;
 pub mod journal;
 pub mod neutral;
+pub mod receiver;
 pub mod scan;

@@ -1,3 +1,12 @@
 //! The command: argument parsing, then one call.
 
-fn main() {}
+use std::io;
+use std::process::ExitCode;
+
+use authalert::cli::{self, args::Args};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    cli::run(&args, &mut io::stdout().lock(), &mut io::stderr().lock())
+}

@@ -1,0 +1,119 @@
+//! What can be typed. Help, manual page and completions are made from this.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+
+/// A notification on the phone for every wrong password on this machine.
+///
+/// The module pam_authalert.so records failed authentications where they happen; this command sends
+/// them to the receiver, an X account or the timeline kept on this machine, reads the logs for what
+/// the module cannot see, and shows how things stand.
+#[derive(Debug, Parser)]
+#[command(name = "authalert", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit status: 0 done, 1 could not, 2 wrong usage.\n\
+    See authalert(1), pam_authalert(8), authalert.toml(5).")]
+pub struct Args {
+    /// Configuration file [default: /etc/authalert/config.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// State directory [default: /var/lib/authalert]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Connect this machine to an X account: asks for the app's keys, then for a PIN
+    Authorize {
+        /// Take the keys from the file of the Ruby tool `t` [default: ~/.trc]
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "~/.trc")]
+        import_trc: Option<PathBuf>,
+    },
+
+    /// Send what is due; cron and systemd run this
+    Deliver {
+        /// Try now, even while X is to be left alone
+        #[arg(long)]
+        now: bool,
+    },
+
+    /// Read the logs, record what the module did not, then deliver; cron and systemd run this
+    Scan(Scan),
+
+    /// Send a test alert to the receiver
+    Test {
+        /// Instead, fail a real authentication through this service's PAM stack, and show what comes of it
+        #[arg(long, value_name = "SERVICE")]
+        pam: Option<String>,
+
+        /// The account to fail for, with --pam
+        #[arg(long, value_name = "NAME", default_value = "nobody", requires = "pam")]
+        user: String,
+    },
+
+    /// Counters, the last post, what is wrong, where the module is active
+    Status {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+
+    /// The alerts as they were sent
+    Timeline {
+        /// Wait for more
+        #[arg(short, long)]
+        follow: bool,
+
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+
+        /// Only the last N
+        #[arg(short = 'n', long, value_name = "N")]
+        lines: Option<usize>,
+    },
+}
+
+/// `scan`.
+#[derive(Debug, clap::Args)]
+pub struct Scan {
+    /// Logs to read instead of this machine's; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Read the systemd journal
+    #[arg(long, conflicts_with = "files")]
+    pub journald: bool,
+
+    /// Show what would be recorded, and record nothing; of a FILE, all of it
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// One JSON object a line
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
+
+    /// Show each line with what it was taken for
+    #[arg(long, conflicts_with = "json")]
+    pub explain: bool,
+
+    /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    pub since: Option<Timestamp>,
+
+    /// On the first pass over a log, read what is in it already
+    #[arg(long)]
+    pub from_start: bool,
+
+    /// Show what the current settings would have posted of the failures in FILE
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub simulate: Option<PathBuf>,
+}

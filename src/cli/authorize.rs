@@ -1,0 +1,297 @@
+//! `authalert authorize`: from an app's key to a machine that may post, the way a person goes it.
+//!
+//! Secrets are asked for, never taken as arguments, which every user of the machine can see. At a terminal they
+//! are not shown; otherwise they are read as lines.
+
+use std::fmt;
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+
+use crate::config::Config;
+use crate::credentials::{self, Credentials, trc};
+use crate::receiver::answer::Answer;
+use crate::receiver::http::{self, Client};
+use crate::receiver::oauth::{self, AppKey, RequestToken};
+use crate::receiver::x::{Access, Account, X};
+
+/// Longest line that is read as a key or a PIN.
+const LINE_LIMIT: usize = 512;
+
+/// Why the machine is not authorized. `Display` says what to do.
+#[derive(Debug)]
+pub enum Error {
+    /// The terminal or the pipe.
+    Io(io::Error),
+    /// The input ended, or the person gave up.
+    Abandoned,
+    /// An answer that cannot be right.
+    Input(String),
+    /// The configuration.
+    Client(http::Error),
+    /// The PIN flow.
+    Flow(oauth::Error),
+    /// The credentials file.
+    Credentials(credentials::Error),
+    /// The file of `t`.
+    Import(trc::Error),
+    /// The app may read and not post.
+    ReadOnly(PathBuf),
+    /// X does not accept what was just written.
+    Rejected(PathBuf, String),
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(why) => write!(f, "cannot talk to the terminal: {why}"),
+            Self::Abandoned => f.write_str("given up, nothing was written"),
+            Self::Input(why) => write!(f, "{why}, nothing was written"),
+            Self::Client(why) => why.fmt(f),
+            Self::Flow(why) => why.fmt(f),
+            Self::Credentials(why) => why.fmt(f),
+            Self::Import(why) => why.fmt(f),
+            Self::ReadOnly(path) => write!(
+                f,
+                "{} is written, but the app may only read. In the developer console open the app's \"User \
+                 authentication settings\", choose \"Read and write\", and run `authalert authorize` again: the old \
+                 token keeps the old permission",
+                path.display()
+            ),
+            Self::Rejected(path, why) => {
+                write!(f, "{} is written, but it does not work: {why}", path.display())
+            }
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(e: io::Error) -> Self {
+        if e.kind() == io::ErrorKind::UnexpectedEof { Self::Abandoned } else { Self::Io(e) }
+    }
+}
+
+impl From<http::Error> for Error {
+    fn from(e: http::Error) -> Self {
+        Self::Client(e)
+    }
+}
+
+impl From<oauth::Error> for Error {
+    fn from(e: oauth::Error) -> Self {
+        Self::Flow(e)
+    }
+}
+
+/// Authorize this machine: by the PIN flow, or with the credentials in the file `import` of the Ruby command `t`.
+pub fn run(
+    config: &Config,
+    import: Option<&Path>,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let path = config.credentials_path();
+    // A PIN is good for one try: better to fail before it is asked for.
+    credentials::probe(&path).map_err(Error::Credentials)?;
+    let (credentials, name) = match import {
+        Some(file) => (trc::import(&home(file)).map_err(Error::Import)?, None),
+        None => pin_flow(config, input, out)?,
+    };
+    credentials.store(&path).map_err(Error::Credentials)?;
+    let shown = path.display();
+    writeln!(out, "{shown} is written.")?;
+    let account = match X::new(&config.x, credentials, Vec::new())?.me() {
+        Ok(account) => account,
+        Err(
+            Answer::Stop { why } | Answer::Suspect { why } | Answer::Refused { why } | Answer::Pause { why },
+        ) => {
+            return Err(Error::Rejected(path, why));
+        }
+        // The token is good, X is only busy; a second PIN would not help.
+        Err(other) => {
+            writeln!(out, "It could not be tried yet: {}", other.why())?;
+            writeln!(out, "Later run: authalert check")?;
+            return Ok(());
+        }
+    };
+    conclude(account, name, path, out)
+}
+
+fn conclude(account: Account, name: Option<String>, path: PathBuf, out: &mut dyn Write) -> Result<(), Error> {
+    let name = account.screen_name.or(name).map_or("the account".to_owned(), |name| format!("@{name}"));
+    match account.access {
+        Access::ReadOnly => return Err(Error::ReadOnly(path)),
+        Access::Write => writeln!(out, "Alerts will be posted as {name}.")?,
+        Access::Unknown(_) => writeln!(
+            out,
+            "Alerts will be posted as {name}, if the app may post: X did not say. Its permission must be \"Read and write\"."
+        )?,
+    }
+    writeln!(out, "Try it: authalert test")?;
+    Ok(())
+}
+
+fn pin_flow(
+    config: &Config,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<(Credentials, Option<String>), Error> {
+    let client = Client::new(&config.x, Vec::new())?;
+    writeln!(
+        out,
+        "In the developer console (https://console.x.com) the app needs the permission \"Read and write\".\n\
+         Its \"Keys and tokens\" page shows the API Key and the API Key Secret."
+    )?;
+    let key = value(ask("API Key: ", input, out)?, "the API Key")?;
+    let secret = value(ask_hidden("API Key Secret (not shown): ", input, out)?, "the API Key Secret")?;
+    let app = AppKey { key: &key, secret: &secret };
+    let token = RequestToken::ask(&client, app)?;
+    writeln!(
+        out,
+        "\nOpen this address in a browser, log in as the account that posts the alerts, and allow the app:\n\n  {}\n",
+        token.authorize_url(&client)
+    )?;
+    let pin = pin(&ask("PIN: ", input, out)?)?;
+    let access = token.exchange(&client, app, &pin)?;
+    let credentials = Credentials::new(&key, &secret, &access.token, &access.secret).map_err(Error::Input)?;
+    Ok((credentials, access.screen_name))
+}
+
+fn value(line: String, what: &str) -> Result<String, Error> {
+    if credentials::is_plausible(&line) {
+        return Ok(line);
+    }
+    Err(Error::Input(format!("{what} is empty, a placeholder or holds a blank; copy it again")))
+}
+
+/// The digits of a PIN, which people copy with blanks or a dash in it.
+fn pin(line: &str) -> Result<String, Error> {
+    let digits: String = line.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    if (4..=12).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(digits);
+    }
+    Err(Error::Input("a PIN is a number of about seven digits; run `authalert authorize` again".into()))
+}
+
+fn ask(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<String, Error> {
+    write!(out, "{prompt}")?;
+    out.flush()?;
+    line(input, out, None)
+}
+
+fn ask_hidden(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<String, Error> {
+    // Before the prompt, because people type ahead.
+    let hidden = Hidden::begin()?;
+    write!(out, "{prompt}")?;
+    out.flush()?;
+    let result = line(input, out, hidden.as_ref());
+    if hidden.is_some() {
+        writeln!(out)?;
+    }
+    result
+}
+
+/// One line. A hidden one is edited here, because the terminal does it no longer.
+fn line(input: &mut dyn BufRead, out: &mut dyn Write, hidden: Option<&Hidden>) -> Result<String, Error> {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    loop {
+        match input.read(&mut byte) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e.into()),
+            Ok(0) if bytes.is_empty() => return Err(Error::Abandoned),
+            Ok(0) => break,
+            Ok(_) => {}
+        }
+        match (byte[0], hidden) {
+            (b'\n', _) => break,
+            (b'\r', Some(_)) => break,
+            // Ctrl-C, Ctrl-D, Ctrl-\
+            (0x03 | 0x04 | 0x1c, Some(_)) => {
+                writeln!(out)?;
+                return Err(Error::Abandoned);
+            }
+            (0x08 | 0x7f, Some(_)) => drop(bytes.pop()),
+            // Ctrl-U
+            (0x15, Some(_)) => bytes.clear(),
+            (other, _) => bytes.push(other),
+        }
+        if bytes.len() > LINE_LIMIT {
+            return Err(Error::Input("that is too long for a key".into()));
+        }
+    }
+    let text = String::from_utf8(bytes).map_err(|_| Error::Input("that is not text".into()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// While it lives, the terminal shows nothing and sends no signals: one would leave it silent.
+struct Hidden(Termios);
+
+impl Hidden {
+    /// None if standard input is no terminal.
+    fn begin() -> io::Result<Option<Self>> {
+        let stdin = io::stdin();
+        if !stdin.is_terminal() {
+            return Ok(None);
+        }
+        let before = termios::tcgetattr(&stdin)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        termios::tcsetattr(&stdin, OptionalActions::Drain, &silent)?;
+        Ok(Some(Self(before)))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
+    }
+}
+
+/// `~/…` from the caller's home; `HOME` is right here, where a person types, and only picks what to read.
+fn home(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], limit: usize) -> Result<String, String> {
+        let mut input = io::BufReader::with_capacity(limit, bytes);
+        line(&mut input, &mut Vec::new(), None).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_line_ends_at_its_newline_and_loses_its_blanks() {
+        let mut input = &b"  key1 \r\nsecret2\nlast"[..];
+        for expected in ["key1", "secret2", "last"] {
+            assert_eq!(line(&mut input, &mut Vec::new(), None).unwrap(), expected);
+        }
+        assert!(matches!(line(&mut input, &mut Vec::new(), None), Err(Error::Abandoned)));
+    }
+
+    #[test]
+    fn odd_input_is_an_error_and_not_shown() {
+        assert!(read(&[b'x'; 10_000], 7).unwrap_err().contains("too long"));
+        assert!(read(b"\xff\xfe\n", 1).unwrap_err().contains("not text"));
+        let error = value("hush hush".into(), "the API Key").unwrap_err().to_string();
+        assert!(error.contains("the API Key") && !error.contains("hush"), "{error}");
+    }
+
+    #[test]
+    fn a_pin_is_digits_however_it_was_copied() {
+        for text in ["1234567", " 123 4567 ", "123-4567"] {
+            assert_eq!(pin(text).unwrap(), "1234567");
+        }
+        for text in ["", "abc", "12", "1234567890123", "12345\u{661}"] {
+            assert!(pin(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `authalert test`: a test alert, or a real failed authentication through a PAM stack.
+
+use std::io::Write;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use authalert_pam_client::authenticate;
+
+use crate::config::Config;
+use crate::credentials::Credentials;
+use crate::deliver::status::{self, Status};
+use crate::receiver::answer::Answer;
+use crate::receiver::timeline::Timeline;
+use crate::receiver::x::X;
+
+use super::Error;
+
+/// How long to wait for the worker after libpam's delay.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Post one text that is no alert, to see that the account can be reached.
+pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
+    let path = config.credentials_path();
+    let credentials = match Credentials::load(&path) {
+        Ok(Some(credentials)) if config.receiver != Some(crate::config::ReceiverKind::Timeline) => {
+            credentials
+        }
+        Ok(_) => {
+            writeln!(
+                out,
+                "alerts go to the timeline on this machine, which needs no test; 'authalert test --pam sshd' tries \
+                 the whole way, 'authalert authorize' connects an X account"
+            )?;
+            return Ok(());
+        }
+        Err(e) => return Err(Error::Told(e.to_string())),
+    };
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let host = host.split('.').next().unwrap_or("this machine");
+    let text = format!("{}: this is a test of authalert, {}", crate::alert::harmless(host), Timestamp::now());
+    let x = X::new(&config.x, credentials, Vec::new()).map_err(|e| Error::Told(e.to_string()))?;
+    let begun = Instant::now();
+    match x.post(&text) {
+        Answer::Accepted { .. } => {
+            writeln!(out, "X accepted it after {} ms: {text}", begun.elapsed().as_millis())?;
+            Ok(())
+        }
+        answer => Err(Error::Told(answer.why().to_string())),
+    }
+}
+
+/// Give a wrong password to `service`'s stack, and show what the module makes of it.
+pub fn through_pam(
+    state: &Path,
+    config: &Config,
+    _config_file: Option<&Path>,
+    service: &str,
+    user: &str,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Error::Told("only root can try a stack; run this as root".into()));
+    }
+    let before = counters(state, config)?;
+    let newest = Timeline::new(state).newest()?.map_or(0, |entry| entry.id);
+    // Nobody's password: 128 random bits.
+    let mut random = [0; 16];
+    rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+        .map_err(|e| Error::Told(format!("no random numbers: {e}")))?;
+    let password: String = random.iter().map(|b| format!("{b:02x}")).collect();
+    let remote = service == "sshd";
+    let begun = Instant::now();
+    let outcome =
+        authenticate(service, user, &password, remote.then_some("127.0.0.1"), remote.then_some("ssh"))
+            .map_err(|_| Error::Told("a service or user name cannot hold a zero byte".into()))?;
+    let took = begun.elapsed();
+    if outcome.success {
+        return Err(Error::Told(format!(
+            "the stack of '{service}' let {user} in with a random password: look at /etc/pam.d/{service}"
+        )));
+    }
+    writeln!(
+        out,
+        "'{service}' refused a random password for {user} after {} ms: {}",
+        took.as_millis(),
+        outcome.message
+    )?;
+    let recorded = |now: &Status| now.recorded.saturating_sub(before.recorded);
+    let after = counters(state, config)?;
+    if recorded(&after) == 0 && after.dropped == before.dropped {
+        return Err(Error::Told(format!(
+            "the module did not record it; is 'auth  optional  pam_authalert.so' the first auth line of \
+             /etc/pam.d/{service}? 'authalert check' tells more"
+        )));
+    }
+    show_alert(state, config, newest, begun, out)
+}
+
+fn show_alert(
+    state: &Path,
+    config: &Config,
+    newest: u64,
+    begun: Instant,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(entry) = Timeline::new(state).newest()?.filter(|entry| entry.id > newest) {
+            let wall = Timestamp::now().duration_since(entry.time);
+            let ago = Duration::try_from(wall).unwrap_or_default();
+            let after = begun.elapsed().saturating_sub(ago);
+            writeln!(
+                out,
+                "recorded, and sent to the {} {} ms after the attempt began:",
+                receiver(&entry.receiver),
+                after.as_millis()
+            )?;
+            writeln!(out, "  {}", entry.text)?;
+            return Ok(());
+        }
+        let now = counters(state, config)?;
+        if now.pending == 0 {
+            writeln!(out, "recorded, and not sent: the configuration says to ignore it")?;
+            return Ok(());
+        }
+        if now.last_error.is_some() || now.next_attempt_seconds.is_some_and(|s| s > PATIENCE.as_secs()) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let now = counters(state, config)?;
+    let waits = match (&now.last_error, now.next_attempt_seconds) {
+        (Some(why), _) => format!("it waits: {why}"),
+        (None, Some(seconds)) => {
+            format!("the next alert is due in {}", crate::alert::human(Duration::from_secs(seconds)))
+        }
+        (None, None) => "cron or systemd delivers it".into(),
+    };
+    writeln!(out, "recorded; {} failure(s) pending, {waits}", now.pending)?;
+    Ok(())
+}
+
+fn receiver(name: &str) -> &str {
+    if name == "x" { "X account" } else { "timeline" }
+}
+
+fn counters(state: &Path, config: &Config) -> Result<Status, Error> {
+    status::take(state, config)
+        .map_err(|e| Error::Told(format!("cannot read the state in {}: {e}", state.display())))
+}

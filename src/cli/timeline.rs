@@ -1,0 +1,66 @@
+//! `authalert timeline`: the alerts as they were sent.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use crate::alert::local_zone;
+use crate::receiver::timeline::{Entry, Timeline};
+
+use super::Error;
+
+/// Show the last `lines` of them, or all; with `follow`, wait for more until the reader goes.
+pub fn run(
+    state: &Path,
+    follow: bool,
+    json: bool,
+    lines: Option<usize>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let timeline = Timeline::new(state);
+    let cannot = |e: io::Error| Error::Told(format!("cannot read {}: {e}", timeline.path().display()));
+    let mut last = VecDeque::new();
+    let mut end = timeline
+        .read(0, &mut |entry| {
+            last.push_back(entry);
+            if lines.is_some_and(|n| last.len() > n) {
+                last.pop_front();
+            }
+        })
+        .map_err(cannot)?;
+    for entry in &last {
+        show(entry, json, out)?;
+    }
+    if last.is_empty() && !follow && !json {
+        writeln!(out, "no alert was sent yet")?;
+    }
+    out.flush()?;
+    if !follow {
+        return Ok(());
+    }
+    loop {
+        thread::sleep(Duration::from_millis(200));
+        let mut fresh = Vec::new();
+        end = timeline.read(end, &mut |entry| fresh.push(entry)).map_err(cannot)?;
+        for entry in &fresh {
+            show(entry, json, out)?;
+        }
+        out.flush()?;
+    }
+}
+
+fn show(entry: &Entry, json: bool, out: &mut dyn Write) -> Result<(), Error> {
+    if json {
+        let line = serde_json::json!({
+            "id": entry.id, "time": entry.time, "receiver": entry.receiver, "post": entry.post,
+            "failures": entry.failures, "text": entry.text,
+        });
+        writeln!(out, "{line}")?;
+    } else {
+        let time = local_zone().to_datetime(entry.time);
+        writeln!(out, "{}  {}", time.strftime("%Y-%m-%d %H:%M:%S"), entry.text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,436 @@
+//! `/etc/authalert/credentials.toml`: the four values that let this machine post. Root's alone.
+//!
+//! The file is refused if anybody else could read or write it, rather than used with a warning: who holds
+//! these values can post as the account. No value appears in an error or in `Debug`.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+pub mod trc;
+
+const SIZE_LIMIT: u64 = 16 << 10;
+const VALUE_LIMIT: usize = 256;
+const KEYS: [&str; 4] = ["api_key", "api_secret", "access_token", "access_token_secret"];
+
+/// What signs a post. All four values are plausible: printable, without blanks, no placeholders.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The app ("API Key", once "consumer key").
+    pub api_key: String,
+    /// The app's secret.
+    pub api_secret: String,
+    /// The account, as this app sees it.
+    pub access_token: String,
+    /// The secret of the access token.
+    pub access_token_secret: String,
+}
+
+/// Which version of the file it is; differs when the file was replaced or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    inode: u64,
+    size: u64,
+    mtime: (i64, u64),
+}
+
+/// Why the file cannot be used or written. `Display` says what to do.
+#[derive(Debug)]
+pub enum Error {
+    /// It cannot be read.
+    Read(PathBuf, io::Error),
+    /// It is a link, a directory, a device …
+    NotAFile(PathBuf),
+    /// Somebody else owns it.
+    Owner(PathBuf, u32),
+    /// Somebody else may read or write it.
+    Mode(PathBuf, u32),
+    /// It is longer than four values can be.
+    TooLong(PathBuf),
+    /// It is not what it should be; why, without quoting it.
+    Content(PathBuf, String),
+    /// It cannot be written.
+    Write(PathBuf, io::Error),
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
+            Self::NotAFile(path) => {
+                write!(f, "{} is not a plain file; replace it with one (links are refused)", path.display())
+            }
+            Self::Owner(path, uid) => {
+                let path = path.display();
+                write!(f, "{path} belongs to uid {uid}; run: chown root:root {path} && chmod 600 {path}")
+            }
+            Self::Mode(path, mode) => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path} is open to others (mode {mode:03o}); run: chown root:root {path} && chmod 600 {path}; \
+                     if others use this machine, make new keys"
+                )
+            }
+            Self::TooLong(path) => {
+                write!(f, "{} is longer than {SIZE_LIMIT} bytes; run `authalert authorize`", path.display())
+            }
+            Self::Content(path, why) => write!(f, "{}: {why}", path.display()),
+            Self::Write(path, why) => {
+                write!(f, "cannot write {}: {why}", path.display())?;
+                match why.kind() {
+                    io::ErrorKind::PermissionDenied => f.write_str("; run this as root"),
+                    io::ErrorKind::NotFound => f.write_str("; make its directory first"),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(hidden)")
+    }
+}
+
+impl Credentials {
+    /// Four values; the error names the one that cannot be right, and does not show it.
+    pub fn new(
+        api_key: &str,
+        api_secret: &str,
+        access_token: &str,
+        access_token_secret: &str,
+    ) -> Result<Self, String> {
+        let values = [api_key, api_secret, access_token, access_token_secret];
+        for (key, value) in KEYS.iter().zip(values) {
+            validate(value).map_err(|why| format!("{key} {why}"))?;
+        }
+        let [api_key, api_secret, access_token, access_token_secret] = values.map(str::to_owned);
+        Ok(Self { api_key, api_secret, access_token, access_token_secret })
+    }
+
+    /// Read the file at `path`; none if there is no file, which means: no account yet.
+    pub fn load(path: &Path) -> Result<Option<Self>, Error> {
+        let Some(mut file) = open(path)? else { return Ok(None) };
+        let mut text = String::new();
+        let read = (&mut file).take(SIZE_LIMIT + 1).read_to_string(&mut text);
+        let read = read.map_err(|e| Error::Read(path.into(), e))?;
+        if read as u64 > SIZE_LIMIT {
+            return Err(Error::TooLong(path.into()));
+        }
+        Self::parse(&text).map(Some).map_err(|why| Error::Content(path.into(), why))
+    }
+
+    /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole.
+    pub fn store(&self, path: &Path) -> Result<(), Error> {
+        let temporary = temporary(path);
+        let written = self.write(&temporary).and_then(|()| fs::rename(&temporary, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        written.and_then(|()| sync_directory(path)).map_err(|e| Error::Write(path.into(), e))
+    }
+
+    /// `text` with every value that a request carries in the clear replaced by `[hidden]`.
+    pub(crate) fn hide(&self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(text.len());
+        let values = [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret];
+        let mut rest = text;
+        while let Some((first, tail)) = rest.split_first() {
+            match values.iter().filter(|v| rest.starts_with(v.as_bytes())).map(|v| v.len()).max() {
+                Some(length) => {
+                    out.extend_from_slice(b"[hidden]");
+                    rest = &rest[length..];
+                }
+                None => {
+                    out.push(*first);
+                    rest = tail;
+                }
+            }
+        }
+        out
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        // The parser's own message may quote the line, and the line may be a secret.
+        let table: Table = toml::from_str(text).map_err(|e: toml::de::Error| {
+            let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
+            format!("line {line} is not of the form KEY = \"VALUE\", or its key stands here twice")
+        })?;
+        if table.keys().any(|key| !KEYS.contains(&key.as_str())) {
+            return Err(format!(
+                "there is a key in it that does not belong; the keys are {}",
+                KEYS.join(", ")
+            ));
+        }
+        let get = |key: &str| match table.get(key) {
+            Some(Value::String(value)) => Ok(value.as_str()),
+            Some(_) => Err(format!("{key} must be in quotes")),
+            None => Err(format!("{key} is missing; run `authalert authorize`")),
+        };
+        let [api_key, api_secret, access_token, access_token_secret] = KEYS.map(get);
+        Self::new(api_key?, api_secret?, access_token?, access_token_secret?)
+    }
+
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let mut file = create(path)?;
+        let values = [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret];
+        let mut text =
+            String::from("# Written by `authalert authorize`. Who can read this can post as the account.\n");
+        for (key, value) in KEYS.iter().zip(values) {
+            // JSON escapes a quote and a backslash as TOML does, and nothing else is left to escape.
+            text.push_str(&format!("{key} = {}\n", serde_json::Value::from(value.as_str())));
+        }
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    }
+}
+
+impl Fingerprint {
+    /// Of the file at `path`; none if there is none or it cannot be looked at.
+    pub fn of(path: &Path) -> Option<Self> {
+        let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        Some(Self {
+            inode: stat.st_ino,
+            size: u64::try_from(stat.st_size).unwrap_or_default(),
+            mtime: (stat.st_mtime, stat.st_mtime_nsec),
+        })
+    }
+}
+
+/// Whether `value` can be a key, a token or a secret.
+pub(crate) fn is_plausible(value: &str) -> bool {
+    validate(value).is_ok()
+}
+
+/// Whether a file can be stored at `path`, without touching the one that is there.
+pub fn probe(path: &Path) -> Result<(), Error> {
+    let temporary = temporary(path);
+    let created = create(&temporary).map(drop).and_then(|()| fs::remove_file(&temporary));
+    created.map_err(|e| Error::Write(path.into(), e))
+}
+
+/// Beside `path`, so that a rename can put it in its place.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", std::process::id()))
+}
+
+/// Make a new file for its owner alone.
+fn create(path: &Path) -> io::Result<File> {
+    // A process of this number may have died here once.
+    let _ = fs::remove_file(path);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let fd = rustix::fs::open(path, flags, mode)?;
+    // The umask may have taken away what the owner needs.
+    rustix::fs::fchmod(&fd, mode)?;
+    Ok(File::from(fd))
+}
+
+/// Open a file that only its rightful owner can have written; none if there is none.
+fn open(path: &Path) -> Result<Option<File>, Error> {
+    // Non-blocking, so that a pipe in its place cannot hold a login up.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let fd = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(rustix::io::Errno::LOOP) => return Err(Error::NotAFile(path.into())),
+        Err(e) => return Err(Error::Read(path.into(), e.into())),
+    };
+    let stat = rustix::fs::fstat(&fd).map_err(|e| Error::Read(path.into(), e.into()))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(Error::NotAFile(path.into()));
+    }
+    if stat.st_uid != 0 && stat.st_uid != rustix::process::geteuid().as_raw() {
+        return Err(Error::Owner(path.into(), stat.st_uid));
+    }
+    if stat.st_mode & 0o077 != 0 {
+        return Err(Error::Mode(path.into(), stat.st_mode & 0o777));
+    }
+    Ok(Some(File::from(fd)))
+}
+
+/// Make the rename last through a power cut.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+fn validate(value: &str) -> Result<(), &'static str> {
+    if value.is_empty() {
+        return Err("is empty");
+    }
+    if value.len() > VALUE_LIMIT {
+        return Err("is too long for a key or token");
+    }
+    if !value.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err("holds a blank or a character that no key has; copy it again");
+    }
+    if is_placeholder(value) {
+        return Err("still holds a placeholder; put the real value in its place");
+    }
+    Ok(())
+}
+
+fn is_placeholder(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let starts =
+        ["your", "<", "[", "{", "$", "...", "changeme", "change-me", "change_me", "replace", "placeholder"];
+    let one_character = value.len() > 1 && value.bytes().all(|b| Some(b) == value.bytes().next());
+    one_character || starts.iter().any(|start| lower.starts_with(start)) || KEYS.contains(&lower.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    fn sample() -> Credentials {
+        Credentials::new("key-aaa1", "secret-bbb2", "6253282-ccc3", "secret-ddd4").unwrap()
+    }
+
+    fn file(text: &str, mode: u32) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("credentials.toml");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn what_was_stored_is_loaded_and_is_for_the_owner_alone() {
+        let (_dir, path) = file("old", 0o600);
+        sample().store(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(Credentials::load(&path).unwrap(), Some(sample()));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn storing_over_an_open_file_does_not_keep_its_mode() {
+        let (_dir, path) = file("old", 0o644);
+        sample().store(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    }
+
+    #[test]
+    fn storing_through_a_link_replaces_the_link_and_leaves_its_target() {
+        let (dir, target) = file("untouched", 0o600);
+        let link = dir.path().join("link.toml");
+        symlink(&target, &link).unwrap();
+        sample().store(&link).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "untouched");
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_is_known_before_and_what_is_there_stays() {
+        let (dir, path) = file("kept", 0o600);
+        probe(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        let error = probe(&dir.path().join("none/credentials.toml")).unwrap_err().to_string();
+        assert!(error.contains("make its directory first"), "{error}");
+    }
+
+    #[test]
+    fn no_file_means_no_account_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Credentials::load(&dir.path().join("none.toml")).unwrap(), None);
+        assert_eq!(Fingerprint::of(&dir.path().join("none.toml")), None);
+    }
+
+    #[test]
+    fn a_file_that_others_may_touch_is_refused_with_the_command_that_mends_it() {
+        for mode in [0o640, 0o604, 0o620, 0o601, 0o644] {
+            let (_dir, path) = file("", mode);
+            let error = Credentials::load(&path).unwrap_err().to_string();
+            assert!(error.contains("chmod 600") && error.contains("chown root:root"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_owner_is_refused() {
+        let (_dir, path) = file("", 0o600);
+        if !rustix::process::geteuid().is_root() {
+            return; // only root can give a file away
+        }
+        std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+        let error = Credentials::load(&path).unwrap_err().to_string();
+        assert!(error.contains("uid 12345") && error.contains("chown root:root"), "{error}");
+    }
+
+    #[test]
+    fn links_directories_and_pipes_are_refused_at_once() {
+        let (dir, path) = file("", 0o600);
+        let link = dir.path().join("link.toml");
+        symlink(&path, &link).unwrap();
+        let pipe = dir.path().join("pipe.toml");
+        rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        for odd in [link.as_path(), pipe.as_path(), dir.path()] {
+            let error = Credentials::load(odd).unwrap_err();
+            assert!(matches!(error, Error::NotAFile(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_content_is_explained_and_never_quoted() {
+        let text = |key: &str, value: &str| {
+            format!("api_key = \"k1\"\napi_secret = \"s2\"\naccess_token = \"t3\"\n{key} = {value}\n")
+        };
+        for (content, words) in [
+            (String::new(), "api_key is missing"),
+            (text("access_token_secret", "\"\""), "access_token_secret is empty"),
+            (text("access_token_secret", "\"hush hush\""), "access_token_secret holds a blank"),
+            (text("access_token_secret", "\"hush\u{e9}\""), "access_token_secret holds a blank"),
+            (text("access_token_secret", "\"YOUR_HUSH\""), "placeholder"),
+            (text("access_token_secret", "\"<hush>\""), "placeholder"),
+            (text("access_token_secret", "\"xxxxxxxx\""), "placeholder"),
+            (text("access_token_secret", "\"access_token_secret\""), "placeholder"),
+            (text("access_token_secret", &format!("\"{}\"", "hush".repeat(65))), "too long"),
+            (text("access_token_secret", "4711"), "in quotes"),
+            (text("access_token_secret", "hush"), "line 4"),
+            (text("access_token", "\"hush\""), "line 4"),
+            (text("hush", "\"hush\""), "the keys are api_key"),
+            ("#".repeat(20_000), "longer than"),
+        ] {
+            let (_dir, path) = file(&content, 0o600);
+            let error = Credentials::load(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{content}: {error}");
+            assert!(!error.to_lowercase().contains("hush"), "{error}");
+        }
+        let (_dir, path) = file("", 0o600);
+        fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert!(Credentials::load(&path).is_err());
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert_eq!(format!("{:?}", sample()), "Credentials(hidden)");
+    }
+
+    #[test]
+    fn an_echo_of_the_request_is_hidden() {
+        let echo = b"oauth_consumer_key=\"key-aaa1\", token=6253282-ccc3\xff6253282-ccc3";
+        assert_eq!(sample().hide(echo), b"oauth_consumer_key=\"[hidden]\", token=[hidden]\xff[hidden]");
+    }
+
+    #[test]
+    fn a_new_file_has_another_fingerprint() {
+        let (_dir, path) = file("old", 0o600);
+        let old = Fingerprint::of(&path).unwrap();
+        assert_eq!(Fingerprint::of(&path), Some(old));
+        sample().store(&path).unwrap();
+        assert_ne!(Fingerprint::of(&path), Some(old));
+    }
+}

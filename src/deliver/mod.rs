@@ -1,0 +1,283 @@
+//! The pass that ties journal, alert and receiver.
+//!
+//! A pass takes the lock, takes in what is new in the journal, and sends what is due. Any process
+//! may run one at any time: the module's worker, cron, a systemd unit, a person. It can be cut at
+//! every step, and the next one goes on:
+//!
+//! 1. What is new is settled or pending; the records stay in the journal until that is saved.
+//! 2. An alert is composed and saved with its final text, marked as perhaps sent.
+//! 3. It is sent. What becomes of it is saved; where that is cut off, the next pass sends the same
+//!    bytes again, and X refuses them as a duplicate if they were there: then it was delivered.
+//! 4. The timeline gets it, once.
+
+mod clock;
+mod intake;
+mod lock;
+mod notice;
+mod retention;
+mod route;
+mod send;
+pub mod state;
+pub mod status;
+pub mod store;
+pub mod trouble;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::alert::{Accounts, Moment, Policy};
+use crate::config::{self, Config};
+use crate::journal::{Journal, segment};
+use crate::neutral;
+
+use clock::Reading;
+pub use intake::is_ignored;
+use intake::{Rules, Taken};
+use lock::Lock;
+pub use notice::{Level, Notice};
+use retention::{prepare, tidy};
+use state::State;
+use trouble::{Kind, Trouble};
+
+/// File name of the lock in the state directory.
+pub const LOCK: &str = "lock";
+/// In a login the state is not written for so few bytes: the next pass reads them again.
+const WORTH_SAVING: u64 = 64 << 10;
+/// A command waits so long for the lock: users who start and end su in a loop shall not keep it out.
+/// In a login nobody waits.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// So often a pass looks again for what came while it worked; then it leaves it to the next one.
+const ROUNDS: usize = 20;
+
+/// Where a pass runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// In the worker, inside the program that authenticates: no name service, quick.
+    Login,
+    /// In a process of its own.
+    Command,
+}
+
+/// What a pass is to do.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// State directory.
+    pub state: PathBuf,
+    /// Configuration file; absent: the default one.
+    pub config: Option<PathBuf>,
+    /// Where it runs.
+    pub setting: Setting,
+    /// Try now, however long X is to be left alone.
+    pub at_once: bool,
+}
+
+/// What a pass did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Another pass was going on; it sees to everything.
+    pub busy: bool,
+    /// Alerts that were delivered: number and text.
+    pub sent: Vec<(u64, String)>,
+    /// Failures that are in no delivered alert yet.
+    pub pending: u64,
+    /// The next step, if one is known.
+    pub next: Option<Duration>,
+    /// Why nothing is sent.
+    pub trouble: Option<String>,
+    /// How far the journal was read: inode and offset of each segment.
+    read_to: Vec<(u64, u64)>,
+}
+
+/// Why a pass could not be made.
+#[derive(Debug)]
+pub enum Error {
+    /// The configuration.
+    Config(config::Error),
+    /// The state directory.
+    State(PathBuf, io::Error),
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(e) => e.fmt(f),
+            Self::State(path, e) if e.kind() == io::ErrorKind::PermissionDenied => {
+                write!(f, "cannot use the state in {}: {e}; run this as root", path.display())
+            }
+            Self::State(path, e) => write!(f, "cannot use the state in {}: {e}", path.display()),
+        }
+    }
+}
+
+/// Make a pass.
+pub fn deliver(order: &Order) -> Result<Report, Error> {
+    let config = Config::load(order.config.as_deref());
+    if let (Setting::Login, Ok(config)) = (order.setting, &config) {
+        if !config.deliver.in_process {
+            return Ok(Report::default());
+        }
+    }
+    let mut report = Report::default();
+    for _ in 0..ROUNDS {
+        let (round, notices) = round(order, &config).map_err(|e| Error::State(order.state.clone(), e))?;
+        // Only now: syslog may block, and nobody should wait for it with the lock held.
+        notices.iter().for_each(Notice::send);
+        let sent = std::mem::take(&mut report.sent);
+        report = Report { sent: sent.into_iter().chain(round.sent).collect(), ..round };
+        if report.busy || config.is_err() || !grew(order, &report.read_to) {
+            break;
+        }
+    }
+    match config {
+        Err(e) => Err(Error::Config(e)),
+        Ok(_) => Ok(report),
+    }
+}
+
+/// One taking of the lock.
+fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(Report, Vec<Notice>)> {
+    let mut notices = Vec::new();
+    if order.setting == Setting::Command && prepare(&order.state)? {
+        notices.push(Notice::info(format!("made the missing directory {}", order.state.display())));
+    }
+    let patience = if order.setting == Setting::Command { PATIENCE } else { Duration::ZERO };
+    let Some(_lock) = Lock::take(&order.state.join(LOCK), patience)? else {
+        return Ok((Report { busy: true, ..Report::default() }, notices));
+    };
+    let loaded = State::load(&order.state, false)?;
+    for path in &loaded.set_aside {
+        notices.push(Notice::error(format!("the state was damaged and set aside as {}", path.display())));
+    }
+    if loaded.recovered {
+        notices.push(Notice::info("the state was found again from the timeline"));
+    }
+    let mut state = loaded.state;
+    let now = state.clock.advance(&Reading::now());
+    let report = match config {
+        Ok(config) => Pass { order, config, state: &mut state, now, notices: &mut notices }.run()?,
+        Err(e) => {
+            let why = e.to_string();
+            let (trouble, tell) = meet(&state, Kind::Config, why, now, None, String::new());
+            if tell {
+                notices.push(Notice::error(format!("nothing is sent: {}", trouble.why)));
+                state.trouble = Some(trouble);
+                state.save_both(&order.state)?;
+            }
+            Report::default()
+        }
+    };
+    Ok((report, notices))
+}
+
+/// Whether the journal grew since it was read. Whoever recorded then found the lock taken, and
+/// left it to us.
+fn grew(order: &Order, read_to: &[(u64, u64)]) -> bool {
+    let segments = segment::list(Journal::new(&order.state).directory()).unwrap_or_default();
+    segments
+        .iter()
+        .any(|s| read_to.iter().find(|(inode, _)| *inode == s.inode).is_none_or(|(_, to)| s.size > *to))
+}
+
+fn meet(
+    state: &State,
+    kind: Kind,
+    why: String,
+    now: Moment,
+    until: Option<Duration>,
+    fingerprint: String,
+) -> (Trouble, bool) {
+    let why = neutral::text(why, 600);
+    Trouble::met(state.trouble.as_ref(), kind, why, (now, Timestamp::now()), until, fingerprint)
+}
+
+/// A pass that holds the lock.
+struct Pass<'a> {
+    order: &'a Order,
+    config: &'a Config,
+    state: &'a mut State,
+    now: Moment,
+    notices: &'a mut Vec<Notice>,
+}
+
+impl Pass<'_> {
+    fn run(mut self) -> io::Result<Report> {
+        let mended = self.mended();
+        let journal = Journal::new(&self.order.state);
+        let policy = Policy::from(&self.config.alerts);
+        let rules = Rules { ignore: &self.config.ignore, policy: &policy };
+        let mut accounts = match self.order.setting {
+            Setting::Login => Accounts::in_login(),
+            Setting::Command => Accounts::outside_login(),
+        };
+        let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
+        self.set_aside(&taken)?;
+        let mut report = Report::default();
+        let changed = self.send_what_is_due(&policy, &mut report)?;
+        // An alert that was sent keeps its failures; those that wait are kept by the journal.
+        journal.sync()?;
+        // Trouble that was met just now: who waits for it, a person or the worker, learns until when.
+        let held = self.state.trouble.as_ref().filter(|t| t.next > self.now);
+        report.next = report.next.or(held.map(|t| t.next.since(self.now)));
+        let mut save = mended || changed || taken.bytes > WORTH_SAVING || !taken.unreadable.is_empty();
+        if self.order.setting == Setting::Command {
+            save |= taken.bytes > 0;
+            let now = self.now;
+            save |= tidy(&journal, self.state, &self.config.journal, |state, segment, file| {
+                intake::take_rest(state, segment, file, &rules, &mut accounts, now)
+            })?;
+        }
+        if save {
+            self.state.save_both(&self.order.state)?;
+        }
+        report.read_to = self.state.cursors.iter().map(|c| (c.inode, c.offset)).collect();
+        report.pending = self.state.unsettled();
+        report.trouble = self.state.trouble.as_ref().map(|t| t.why.clone());
+        Ok(report)
+    }
+
+    /// Trouble of this machine ends when its cause does, not only with the next alert.
+    fn mended(&mut self) -> bool {
+        let over = self.state.trouble.as_ref().is_some_and(|t| match t.kind {
+            Kind::Config => true,
+            Kind::Credentials => route::choose(self.config, self.order.setting, None).is_ok(),
+            _ => false,
+        });
+        if over {
+            self.notices.push(Notice::info("configuration and credentials can be used again"));
+            self.state.trouble = None;
+        }
+        over
+    }
+
+    /// Keep what could not be read, neutral and bounded, and say so.
+    fn set_aside(&mut self, taken: &Taken) -> io::Result<()> {
+        if taken.unreadable.is_empty() {
+            return Ok(());
+        }
+        let path = self.order.state.join("unreadable.log");
+        let mut file = std::fs::File::options().append(true).create(true).mode(0o600).open(&path)?;
+        if file.metadata()?.len() < 1 << 20 {
+            for line in &taken.unreadable {
+                writeln!(file, "{} {}", Timestamp::now(), neutral::text(line, 2048))?;
+            }
+        }
+        self.notices.push(Notice::error(format!(
+            "{} line(s) of the journal could not be read; they are counted and kept in {}",
+            taken.unreadable.len(),
+            path.display()
+        )));
+        Ok(())
+    }
+}
+
+/// The state directory that is meant when none is named.
+pub fn default_state() -> &'static Path {
+    Path::new(config::DEFAULT_STATE)
+}

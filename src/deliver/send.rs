@@ -1,0 +1,238 @@
+//! Composing an alert, sending it, and what becomes of it.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::alert::{Composer, Due, Policy, Template, local_zone};
+use crate::receiver::answer::Answer;
+use crate::receiver::timeline::{Entry, Timeline};
+
+use super::route::{self, Route};
+use super::state::{Addresses, Composed, Post};
+use super::trouble::Kind;
+use super::{Notice, Pass, Report, Setting, meet};
+
+/// What to do next in this pass.
+enum Next {
+    /// There may be more to send.
+    Go,
+    /// Nothing more can be sent now.
+    Stop,
+}
+
+impl Pass<'_> {
+    /// Send alerts until nothing is due. Says whether the state has to be written.
+    pub(super) fn send_what_is_due(&mut self, policy: &Policy, report: &mut Report) -> io::Result<bool> {
+        let mut changed = false;
+        let mut route = None;
+        loop {
+            if !self.has_one_to_send(policy, report)? {
+                return Ok(changed);
+            }
+            changed = true;
+            if route.is_none() {
+                match route::choose(self.config, self.order.setting, self.state.addresses.as_ref()) {
+                    Ok(chosen) => route = Some(chosen),
+                    Err((kind, why)) => {
+                        self.meet(kind, why, None);
+                        return Ok(true);
+                    }
+                }
+            }
+            let Some(chosen) = &route else { return Ok(true) };
+            match self.send(chosen, report)? {
+                Next::Go => {}
+                Next::Stop => return Ok(true),
+            }
+        }
+    }
+
+    /// Whether an alert is composed and may be sent now; compose one if it is due.
+    fn has_one_to_send(&mut self, policy: &Policy, report: &mut Report) -> io::Result<bool> {
+        let held = self.state.trouble.as_ref().filter(|t| {
+            !self.order.at_once && t.next > self.now && t.fingerprint == route::fingerprint(self.config)
+        });
+        if let Some(trouble) = held {
+            report.next = Some(trouble.next.since(self.now));
+            return Ok(false);
+        }
+        if self.state.alert.is_some() {
+            return Ok(true);
+        }
+        if self.state.pending.is_empty() {
+            return Ok(false);
+        }
+        match self.state.pacing.due(self.now, policy) {
+            _ if self.state.plain_next => {}
+            Due::Now => {}
+            Due::At(moment) => {
+                report.next = Some(moment.since(self.now));
+                return Ok(false);
+            }
+            Due::Nothing => return Ok(false),
+        }
+        self.compose(policy);
+        Ok(true)
+    }
+
+    fn compose(&mut self, policy: &Policy) {
+        let state = &mut *self.state;
+        let (now, id) = (Timestamp::now(), state.last_id + 1);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let template = self.config.alerts.text.as_deref().and_then(|t| Template::parse(t).ok());
+        let composer = Composer::new(&host, local_zone(), template, self.config.alerts.post_unknown_users);
+        let plain = std::mem::take(&mut state.plain_next);
+        let covers = std::mem::take(&mut state.pending);
+        let text = if plain { composer.plain(&covers, id, now) } else { composer.compose(&covers, id, now) };
+        state.pacing.sent(self.now, policy);
+        state.last_id = id;
+        state.alert = Some(Composed {
+            id,
+            text,
+            plain,
+            covers,
+            unsure: false,
+            suspected: 0,
+            composed: now,
+            cursors: state.cursors.clone(),
+            totals: state.totals,
+            dropped_seen: state.dropped_seen,
+        });
+    }
+
+    fn send(&mut self, route: &Route, report: &mut Report) -> io::Result<Next> {
+        let directory = &self.order.state;
+        let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
+        let unsure_before = std::mem::replace(&mut alert.unsure, true);
+        let text = alert.text.clone();
+        if !unsure_before {
+            self.state.stage(directory)?;
+        }
+        let (answer, receiver) = match route {
+            Route::Timeline => (Answer::Accepted { id: String::new() }, "timeline"),
+            Route::X(x) => {
+                let answer = x.post(&text);
+                if self.order.setting == Setting::Command && !x.addresses().is_empty() {
+                    let (api_url, list) = (self.config.x.api_url.clone(), x.addresses());
+                    self.state.addresses = Some(Addresses { api_url, list, time: Timestamp::now() });
+                }
+                (answer, "x")
+            }
+        };
+        self.became(answer, receiver, unsure_before, report)
+    }
+
+    fn became(
+        &mut self,
+        answer: Answer,
+        receiver: &str,
+        unsure_before: bool,
+        report: &mut Report,
+    ) -> io::Result<Next> {
+        let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
+        alert.unsure = unsure_before || matches!(answer, Answer::Ambiguous { .. });
+        match answer {
+            Answer::Accepted { id } => self.delivered(receiver, id, report),
+            Answer::Duplicate if unsure_before => self.delivered(receiver, String::new(), report),
+            Answer::Duplicate => {
+                self.refused("X says it has this text already, and it was never sent".into())
+            }
+            Answer::NotSent { why } => self.hold(Kind::Network, why, None),
+            Answer::Ambiguous { why } => self.hold(Kind::Unclear, why, None),
+            Answer::Limited { until, why } => {
+                let wait = until.and_then(|t| t.duration_since(SystemTime::now()).ok());
+                self.hold(Kind::Limited, why, wait)
+            }
+            Answer::Pause { why } => self.hold(Kind::Paused, why, None),
+            Answer::Suspect { why } if alert.suspected > 0 => self.refused(why),
+            Answer::Suspect { why } => {
+                alert.suspected += 1;
+                self.hold(Kind::Paused, why, None)
+            }
+            Answer::Stop { why } => self.hold(Kind::Stopped, why, None),
+            Answer::Refused { why } => self.refused(why),
+        }
+    }
+
+    fn delivered(&mut self, receiver: &str, post: String, report: &mut Report) -> io::Result<Next> {
+        let Some(alert) = self.state.alert.take() else { return Ok(Next::Stop) };
+        let time = Timestamp::now();
+        let failures = alert.covers.failures();
+        // What is settled with this alert: as it was when the alert was composed, and the alert.
+        let mut totals = alert.totals;
+        totals.posted += failures;
+        totals.posts += 1;
+        Timeline::new(&self.order.state).add(&Entry {
+            id: alert.id,
+            time,
+            receiver: receiver.into(),
+            post,
+            failures,
+            text: alert.text.clone(),
+            totals,
+            cursors: alert.cursors,
+            dropped_seen: alert.dropped_seen,
+        })?;
+        self.state.totals.posted += failures;
+        self.state.totals.posts += 1;
+        self.state.last_post = Some(Post { id: alert.id, time, failures });
+        report.sent.push((alert.id, alert.text));
+        if let Some(trouble) = self.state.trouble.take() {
+            self.notices.push(Notice::info(format!(
+                "alerts are delivered again; since {}: {}",
+                trouble.since, trouble.why
+            )));
+        }
+        self.state.save_both(&self.order.state)?;
+        Ok(Next::Go)
+    }
+
+    /// X will not take this text: its failures are told in the next alert, which has another.
+    fn refused(&mut self, why: String) -> io::Result<Next> {
+        let Some(alert) = self.state.alert.take() else { return Ok(Next::Stop) };
+        let (id, plain) = (alert.id, alert.plain);
+        self.set_text_aside(&alert.text, id, &why)?;
+        let mut covers = alert.covers;
+        covers.merge(std::mem::take(&mut self.state.pending));
+        self.state.pending = covers;
+        self.state.pacing.pending(self.now);
+        self.state.plain_next = true;
+        self.notices.push(Notice::error(format!(
+            "X refused the text of alert {id}, which tells its failures anew: {why}"
+        )));
+        if plain {
+            return self.hold(Kind::Refused, format!("X refuses even a text of numbers alone: {why}"), None);
+        }
+        self.state.save_both(&self.order.state)?;
+        Ok(Next::Go)
+    }
+
+    /// Leave X alone for a while.
+    fn hold(&mut self, kind: Kind, why: String, until: Option<Duration>) -> io::Result<Next> {
+        self.meet(kind, why, until);
+        self.state.save_both(&self.order.state)?;
+        Ok(Next::Stop)
+    }
+
+    fn meet(&mut self, kind: Kind, why: String, until: Option<Duration>) {
+        let fingerprint = route::fingerprint(self.config);
+        let (trouble, tell) = meet(self.state, kind, why, self.now, until, fingerprint);
+        if tell {
+            self.notices.push(Notice::error(format!("alerts are not delivered: {}", trouble.why)));
+        }
+        self.state.trouble = Some(trouble);
+    }
+
+    fn set_text_aside(&self, text: &str, id: u64, why: &str) -> io::Result<()> {
+        let path = self.order.state.join("refused.jsonl");
+        let mut kept = super::store::read(&path).unwrap_or_default();
+        if kept.len() > 256 << 10 {
+            kept.clear();
+        }
+        let line = serde_json::json!({ "id": id, "time": Timestamp::now(), "text": text, "why": why });
+        kept.extend_from_slice(format!("{line}\n").as_bytes());
+        super::store::replace(&path, &kept)
+    }
+}

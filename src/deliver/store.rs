@@ -1,0 +1,215 @@
+//! A small JSON file that survives crashes and damage: written whole beside the old one, synced
+//! and renamed; checksummed; with a second copy for the day on which the first cannot be read.
+//!
+//! ```text
+//! {"crc":"0badf00d","state":{…}}
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+const PREFIX: usize = "{\"crc\":\"00000000\",\"state\":".len();
+/// A larger one is not ours.
+const LARGEST: u64 = 4 << 20;
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found<T> {
+    /// The newest readable copy.
+    pub value: Option<T>,
+    /// Copies that could not be read, where they were put, for the administrator to see.
+    pub set_aside: Vec<PathBuf>,
+}
+
+/// Read the newest of `file`, what was staged, and the copy. A damaged one is renamed to
+/// `NAME.damaged`, unless `look_only`; what was staged may be cut off, and is then no damage.
+pub fn load<T: DeserializeOwned>(
+    file: &Path,
+    newer: impl Fn(&T) -> u64,
+    look_only: bool,
+) -> io::Result<Found<T>> {
+    let mut found = Found { value: None, set_aside: Vec::new() };
+    let staged = staged(file);
+    for path in [file.to_path_buf(), staged.clone(), backup(file)] {
+        let bytes = match read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        match decode::<T>(&bytes) {
+            Some(value) => {
+                if found.value.as_ref().is_none_or(|v| newer(&value) > newer(v)) {
+                    found.value = Some(value);
+                }
+            }
+            None if path == staged => {}
+            None => {
+                let aside = beside(&path, ".damaged");
+                if !look_only {
+                    fs::rename(&path, &aside)?;
+                }
+                found.set_aside.push(aside);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Write a value that counts as soon as it is whole, until the next [`save_both`]: over what was
+/// staged before, with one sync, where replacing a file takes three. For the moment before an alert is
+/// sent, when somebody waits.
+pub fn stage(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    let staged = staged(file);
+    let fresh = !staged.exists();
+    let mut out = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(&staged)?;
+    rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    let text = encode(value)?;
+    out.write_all(text.as_bytes())?;
+    out.set_len(text.len() as u64)?;
+    out.sync_data()?;
+    if fresh { sync_directory(&staged) } else { Ok(()) }
+}
+
+/// Write `file` and its copy; durable when this returns.
+pub fn save_both(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    let text = encode(value)?;
+    replace(file, text.as_bytes())?;
+    replace(&backup(file), text.as_bytes())
+}
+
+/// Replace `file` by `bytes`, whole or not at all; root's alone; durable when it returns.
+pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    let fresh = beside(file, ".new");
+    let _ = fs::remove_file(&fresh);
+    let mut out = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(&fresh)?;
+    // The caller's umask may have taken bits away.
+    rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    let written = out.write_all(bytes).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&fresh, file));
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written?;
+    sync_directory(file)
+}
+
+/// The bytes of a regular file of bounded size, following no link.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let (prefix, rest) = bytes.split_at_checked(PREFIX)?;
+    let crc = prefix.strip_prefix(b"{\"crc\":\"")?.strip_suffix(b"\",\"state\":")?;
+    let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?, 16).ok()?;
+    let state = rest.strip_suffix(b"}\n")?;
+    (crc == crc32fast::hash(state)).then(|| serde_json::from_slice(state).ok())?
+}
+
+fn encode(value: &impl Serialize) -> io::Result<String> {
+    let state = serde_json::to_string(value)?;
+    Ok(format!("{{\"crc\":\"{:08x}\",\"state\":{state}}}\n", crc32fast::hash(state.as_bytes())))
+}
+
+fn sync_directory(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn staged(file: &Path) -> PathBuf {
+    beside(file, ".next")
+}
+
+fn backup(file: &Path) -> PathBuf {
+    beside(file, ".bak")
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_os_string();
+    name.push(suffix);
+    file.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Pair = (u64, String);
+
+    fn stored() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("state.json");
+        save_both(&file, &(7_u64, "x".to_string())).unwrap();
+        let bytes = fs::read(&file).unwrap();
+        (directory, file, bytes)
+    }
+
+    fn value(file: &Path) -> (Option<Pair>, usize) {
+        let found = load::<Pair>(file, |v| v.0, false).unwrap();
+        (found.value, found.set_aside.len())
+    }
+
+    #[test]
+    fn damage_or_truncation_of_one_copy_at_any_place_loses_nothing() {
+        let (_directory, file, bytes) = stored();
+        let whole = Some((7, "x".to_string()));
+        for i in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[i] ^= 1;
+            for bad in [&damaged[..], &bytes[..i]] {
+                for copy in [file.clone(), backup(&file)] {
+                    save_both(&file, &whole).unwrap();
+                    fs::write(&copy, bad).unwrap();
+                    assert_eq!(value(&file), (whole.clone(), 1), "byte {i} of {copy:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn staging_that_is_cut_anywhere_leaves_what_was_saved() {
+        let (_directory, file, _) = stored();
+        stage(&file, &(9_u64, "y".to_string())).unwrap();
+        let bytes = fs::read(staged(&file)).unwrap();
+        for i in 0..bytes.len() {
+            fs::write(staged(&file), &bytes[..i]).unwrap();
+            assert_eq!(value(&file), (Some((7, "x".to_string())), 0));
+        }
+    }
+
+    #[test]
+    fn the_newer_copy_counts_and_no_file_is_no_value() {
+        let (_directory, file, _) = stored();
+        stage(&file, &(9_u64, "y".to_string())).unwrap();
+        assert_eq!(value(&file).0.unwrap().0, 9);
+        stage(&file, &(3_u64, "older, and shorter".repeat(0))).unwrap();
+        assert_eq!(value(&file).0.unwrap().0, 7);
+        fs::remove_file(&file).unwrap();
+        assert_eq!(value(&file).0.unwrap().0, 7);
+        fs::remove_file(backup(&file)).unwrap();
+        fs::remove_file(staged(&file)).unwrap();
+        assert_eq!(value(&file), (None, 0));
+    }
+}

@@ -1,0 +1,136 @@
+//! Where the module stands in this machine's PAM stacks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where stacks are; the first that has a service's file counts (pam.conf(5)).
+const DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
+const MODULE: &str = "pam_authalert.so";
+const LARGEST: u64 = 1 << 20;
+
+/// One line of a stack that names the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The file's name: the service, or a part that services include.
+    pub service: String,
+    /// The file.
+    pub file: PathBuf,
+    /// From 1.
+    pub number: usize,
+    /// `auth`, `-auth` …
+    pub kind: String,
+    /// `optional`, `[default=ignore]` …
+    pub control: String,
+    /// The module as it is written there.
+    pub module: String,
+    /// What stands behind it.
+    pub arguments: Vec<String>,
+    /// Other `auth` lines that stand before it in the same file, includes too.
+    pub before: Vec<String>,
+}
+
+/// All lines of this machine's stacks that name the module.
+pub fn lines() -> Vec<Line> {
+    lines_in(&DIRECTORIES.map(Path::new))
+}
+
+/// The same below other directories.
+pub fn lines_in(directories: &[&Path]) -> Vec<Line> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for directory in directories {
+        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+            if !files.iter().any(|f| f.file_name() == Some(&entry.file_name())) {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    files.iter().flat_map(|file| lines_of(file)).collect()
+}
+
+fn lines_of(file: &Path) -> Vec<Line> {
+    let service = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let copy = [".bak", ".orig", ".dpkg-", ".rpm", ".pacnew", "~", ".authalert"];
+    if copy.iter().any(|c| service.contains(c)) || fs::metadata(file).is_ok_and(|m| m.len() > LARGEST) {
+        return Vec::new();
+    }
+    let text = fs::read(file).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
+    let (mut found, mut before) = (Vec::new(), Vec::new());
+    for (number, words) in logical_lines(&text) {
+        let Some((kind, rest)) = words.split_first() else { continue };
+        if kind.starts_with("@include") {
+            before.push(words.join(" "));
+            continue;
+        }
+        let Some((control, module, arguments)) = split_control(rest) else { continue };
+        if module.ends_with(MODULE) {
+            let (kind, file) = (kind.clone(), file.to_path_buf());
+            let service = service.clone();
+            found.push(Line {
+                service,
+                file,
+                number,
+                kind,
+                control,
+                module,
+                arguments,
+                before: before.clone(),
+            });
+        } else if kind.trim_start_matches('-') == "auth" {
+            before.push(words.join(" "));
+        }
+    }
+    found
+}
+
+/// Lines with their numbers, comments gone, continued ones joined, split into words.
+fn logical_lines(text: &str) -> Vec<(usize, Vec<String>)> {
+    let (mut lines, mut held, mut start) = (Vec::new(), String::new(), 0);
+    for (i, line) in text.lines().enumerate() {
+        if held.is_empty() {
+            start = i + 1;
+        }
+        match line.strip_suffix('\\') {
+            Some(part) => held.push_str(&format!("{part} ")),
+            None => {
+                held.push_str(line);
+                let words =
+                    held.split('#').next().unwrap_or_default().split_whitespace().map(Into::into).collect();
+                lines.push((start, words));
+                held.clear();
+            }
+        }
+    }
+    lines
+}
+
+/// `[success=1 default=ignore]` is one word with blanks in it.
+fn split_control(words: &[String]) -> Option<(String, String, Vec<String>)> {
+    let end = if words.first()?.starts_with('[') { words.iter().position(|w| w.ends_with(']'))? } else { 0 };
+    let module = words.get(end + 1)?.clone();
+    Some((words[..=end].join(" "), module, words[end + 2..].to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_found_with_what_stands_before_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "# pam_authalert.so in a comment\nauth [success=1 \\\n  default=ignore] pam_unix.so nullok\n\
+                    @include common-auth\nauth  optional  pam_authalert.so state=/x debug\naccount required pam_unix.so\n";
+        fs::write(directory.path().join("sshd"), text).unwrap();
+        fs::write(directory.path().join("sshd.dpkg-old"), text).unwrap();
+        fs::write(directory.path().join("su"), "auth required pam_unix.so\n").unwrap();
+        let lines = lines_in(&[directory.path()]);
+        assert_eq!(lines.len(), 1);
+        let line = &lines[0];
+        assert_eq!((line.service.as_str(), line.number, line.control.as_str()), ("sshd", 5, "optional"));
+        assert_eq!(line.arguments, ["state=/x", "debug"]);
+        assert_eq!(
+            line.before,
+            ["auth [success=1 default=ignore] pam_unix.so nullok", "@include common-auth"]
+        );
+    }
+}

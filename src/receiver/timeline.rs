@@ -1,0 +1,226 @@
+//! The timeline: the alerts as they were sent, kept on this machine. It is the receiver as long as
+//! there is no account, and beside X the record of what X accepted.
+//!
+//! One JSON object a line, in `timeline.jsonl` in the state directory. An alert has one line,
+//! however often a pass is cut off and repeated. Each line also says where the journal was read to,
+//! so that a lost delivery state can be found again.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustix::fs::OFlags;
+use serde::{Deserialize, Serialize};
+
+use crate::deliver::state::{Cursor, Totals};
+use crate::deliver::store;
+
+/// File name in the state directory.
+pub const FILE: &str = "timeline.jsonl";
+/// Beyond this the older half is dropped; about six months of alerts at the daily limit.
+const LARGEST: u64 = 8 << 20;
+const LONGEST_LINE: u64 = 256 << 10;
+
+/// One delivered alert.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number.
+    pub id: u64,
+    /// When it was accepted.
+    pub time: Timestamp,
+    /// `x` or `timeline`.
+    pub receiver: String,
+    /// What X calls it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub post: String,
+    /// Failures in it.
+    pub failures: u64,
+    /// As it was sent.
+    pub text: String,
+    /// What is settled with it.
+    pub totals: Totals,
+    /// Where the journal was read to when it was composed.
+    pub cursors: Vec<Cursor>,
+    /// See [`crate::deliver::state::State::dropped_seen`].
+    pub dropped_seen: u64,
+}
+
+/// The timeline in one state directory.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    file: PathBuf,
+}
+
+impl Timeline {
+    /// Touches nothing.
+    pub fn new(state: &Path) -> Self {
+        Self { file: state.join(FILE) }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.file
+    }
+
+    /// Add an alert, durable when this returns; one that is there already is not added again.
+    pub fn add(&self, entry: &Entry) -> io::Result<()> {
+        if self.newest()?.is_some_and(|newest| newest.id == entry.id) {
+            return Ok(());
+        }
+        self.trim()?;
+        let mut file = self.open(OFlags::APPEND | OFlags::CREATE)?;
+        rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+        let mut line = Vec::new();
+        // Half a line may stand at the end: it must not spoil this one.
+        if !ends_a_line(&mut file)? {
+            line.push(b'\n');
+        }
+        serde_json::to_writer(&mut line, entry)?;
+        line.push(b'\n');
+        file.write_all(&line)?;
+        file.sync_data()
+    }
+
+    /// The newest readable entry.
+    pub fn newest(&self) -> io::Result<Option<Entry>> {
+        // It nearly always stands in the last few kilobytes.
+        for tail in [32 << 10, 4 * LONGEST_LINE] {
+            let mut file = match self.open(OFlags::empty()) {
+                Ok(file) => file,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(e),
+            };
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(tail)))?;
+            let mut newest = None;
+            each_line(file, &mut |line| newest = serde_json::from_slice(line).ok().or(newest.take()))?;
+            if newest.is_some() {
+                return Ok(newest);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Hand the alerts from byte `offset` on to `each`, oldest first; gives the offset of the end.
+    pub fn read(&self, offset: u64, each: &mut dyn FnMut(Entry)) -> io::Result<u64> {
+        let mut file = match self.open(OFlags::empty()) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
+            Err(e) => return Err(e),
+        };
+        // Shorter than before: it was trimmed.
+        let offset = if offset > file.metadata()?.len() { 0 } else { offset };
+        file.seek(SeekFrom::Start(offset))?;
+        let read = each_line(file, &mut |line| {
+            if let Ok(entry) = serde_json::from_slice(line) {
+                each(entry);
+            }
+        })?;
+        Ok(offset + read)
+    }
+
+    fn open(&self, flags: OFlags) -> io::Result<File> {
+        File::options()
+            .read(true)
+            .write(flags.contains(OFlags::CREATE))
+            .create(flags.contains(OFlags::CREATE))
+            .mode(0o600)
+            .custom_flags(((flags - OFlags::CREATE) | OFlags::NOFOLLOW).bits() as i32)
+            .open(&self.file)
+    }
+
+    fn trim(&self) -> io::Result<()> {
+        let length = std::fs::metadata(&self.file).map_or(0, |m| m.len());
+        if length < LARGEST {
+            return Ok(());
+        }
+        let mut file = self.open(OFlags::empty())?;
+        file.seek(SeekFrom::Start(length / 2))?;
+        let mut reader = BufReader::new(file);
+        let mut rest = Vec::new();
+        reader.read_until(b'\n', &mut rest)?;
+        rest.clear();
+        io::copy(&mut reader, &mut rest)?;
+        store::replace(&self.file, &rest)
+    }
+}
+
+/// Call `each` for every complete line of bounded length; gives the bytes they take.
+fn each_line(file: File, each: &mut dyn FnMut(&[u8])) -> io::Result<u64> {
+    let mut reader = BufReader::new(file);
+    let (mut line, mut consumed) = (Vec::new(), 0);
+    loop {
+        line.clear();
+        let read = io::Read::take(&mut reader, LONGEST_LINE).read_until(b'\n', &mut line)?;
+        if read == 0 {
+            return Ok(consumed);
+        }
+        if line.last() == Some(&b'\n') {
+            each(&line);
+            consumed += read as u64;
+        } else if (read as u64) < LONGEST_LINE {
+            return Ok(consumed);
+        } else {
+            consumed += read as u64;
+        }
+    }
+}
+
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    io::Read::read_exact(file, &mut last)?;
+    Ok(last == *b"\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: u64) -> Entry {
+        Entry {
+            id,
+            time: Timestamp::UNIX_EPOCH,
+            receiver: "timeline".into(),
+            post: String::new(),
+            failures: 3,
+            text: format!("alert {id}"),
+            totals: Totals::default(),
+            cursors: Vec::new(),
+            dropped_seen: 0,
+        }
+    }
+
+    fn ids(timeline: &Timeline) -> Vec<u64> {
+        let mut ids = Vec::new();
+        timeline.read(0, &mut |entry| ids.push(entry.id)).unwrap();
+        ids
+    }
+
+    #[test]
+    fn an_alert_that_is_added_twice_stands_there_once() {
+        let state = tempfile::tempdir().unwrap();
+        let timeline = Timeline::new(state.path());
+        for id in [1, 2, 2, 3] {
+            timeline.add(&entry(id)).unwrap();
+        }
+        assert_eq!(ids(&timeline), [1, 2, 3]);
+    }
+
+    #[test]
+    fn half_a_line_costs_itself_alone() {
+        let state = tempfile::tempdir().unwrap();
+        let timeline = Timeline::new(state.path());
+        timeline.add(&entry(1)).unwrap();
+        let whole = std::fs::read(timeline.path()).unwrap();
+        std::fs::write(timeline.path(), [&whole[..], &whole[..20]].concat()).unwrap();
+        assert_eq!(timeline.newest().unwrap().unwrap().id, 1);
+        timeline.add(&entry(2)).unwrap();
+        assert_eq!(ids(&timeline), [1, 2]);
+    }
+}
