@@ -1,7 +1,5 @@
 //! The log route from outside: logs of real programs, hostile lines, and passes that are killed
 //! while logs are written and rotated.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test, functions included
 
