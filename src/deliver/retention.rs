@@ -9,6 +9,7 @@ use crate::config;
 use crate::journal::Journal;
 use crate::journal::segment::{self, Segment};
 
+use super::intake;
 use super::state::State;
 
 /// A slow writer that had a segment open when it was sealed has finished by then.
@@ -28,8 +29,8 @@ pub fn tidy(journal: &Journal, state: &State, limits: &config::Journal) -> io::R
         // Room for one more part, so that writers always find some.
         let in_the_way = total + part > limits.max_size;
         let over = age > limits.keep || (in_the_way && age > SETTLED);
-        let read_to = state.cursors.iter().find(|c| c.inode == segment.inode).map_or(0, |c| c.offset);
-        if over && segment::delete(segment, read_to)? {
+        let cursor = state.cursors.iter().find(|c| intake::belongs(c, segment));
+        if over && segment::delete(segment, cursor.map_or(0, |c| c.offset))? {
             total -= segment.size;
         } else {
             kept += segment.size;
@@ -102,7 +103,9 @@ mod tests {
 
         fn append(&self, records: usize) -> usize {
             let line = encode(&record(b"root"));
-            (0..records).filter(|_| append(self.journal.directory(), &line).is_ok()).count()
+            (0..records)
+                .filter(|_| append(self.journal.directory().as_os_str().as_encoded_bytes(), &line).is_ok())
+                .count()
         }
 
         fn segments(&self) -> Vec<Segment> {

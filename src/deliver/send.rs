@@ -106,9 +106,12 @@ impl Pass<'_> {
         let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
         let unsure_before = std::mem::replace(&mut alert.unsure, true);
         let text = alert.text.clone();
-        // Both copies, and before a retry too: one that is damaged must not bring back a time before
-        // the alert, and who cannot note that X is to be left alone must not ask it again and again.
-        self.save()?;
+        if unsure_before {
+            // Who cannot note that X is to be left alone must not ask it again and again.
+            self.save()?;
+        } else {
+            self.state.stage(&self.order.state)?;
+        }
         let (answer, receiver) = match route {
             Route::Timeline => (Answer::Accepted { id: String::new() }, "timeline"),
             Route::X(x) => {

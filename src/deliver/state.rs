@@ -174,6 +174,12 @@ impl State {
         Ok(Loaded { state, set_aside: found.set_aside, recovered })
     }
 
+    /// Make it count, quickly; [`State::save_both`] has to follow.
+    pub fn stage(&mut self, directory: &Path) -> io::Result<()> {
+        self.generation += 1;
+        store::stage(&directory.join(FILE), self)
+    }
+
     /// Write it and its copy; durable when this returns.
     pub fn save_both(&mut self, directory: &Path) -> io::Result<()> {
         self.generation += 1;

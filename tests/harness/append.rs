@@ -8,16 +8,14 @@
 //! aborted, ignored (user `ignored`), of the log route with a count of 3, local, or plain, by i modulo 10.
 
 use std::fs::File;
-use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use authalert::failure::{Class, Route};
 use authalert::journal::Journal;
-use authalert::journal::append::append;
+use authalert::journal::append::{Error, append};
 use authalert::journal::record::{Record, encode};
-use jiff::Timestamp;
 
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test program: it may fall over
 fn main() {
@@ -37,7 +35,7 @@ fn main() {
         let log = i % 10 == 7;
         let local = i % 20 == 11;
         let record = Record {
-            time: Timestamp::now(),
+            time: now(),
             route: if log { Route::Log } else { Route::Pam },
             class: if i % 10 == 3 { Class::Aborted } else { Class::Failure },
             count,
@@ -46,16 +44,17 @@ fn main() {
             ppid: 1,
             user: if i % 10 == 5 { b"ignored" } else { user.as_bytes() },
             rhost: if local { b"" } else { rhost.as_bytes() },
+            address: b"",
             tty: b"ssh",
             ruser: b"",
             uid: 0,
-            origin: None,
+            origin: b"",
         };
         begun += u64::from(count);
         put(0, begun);
-        match append(journal.directory(), &encode(&record)) {
+        match append(journal.directory().as_os_str().as_encoded_bytes(), &encode(&record)) {
             Ok(()) => recorded += u64::from(count),
-            Err(e) if e.kind() == ErrorKind::StorageFull && e.raw_os_error().is_none() => dropped += 1,
+            Err(Error::Full) => dropped += 1,
             Err(e) => panic!("record {i}: {e}"),
         }
         put(1, recorded);
@@ -64,4 +63,10 @@ fn main() {
             std::thread::sleep(Duration::from_micros(pause));
         }
     }
+}
+
+#[allow(clippy::unwrap_used)] // a clock before 1970
+fn now() -> (i64, u32) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    (i64::try_from(now.as_secs()).unwrap(), now.subsec_micros())
 }
