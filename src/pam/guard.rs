@@ -64,6 +64,25 @@ pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// Whether nobody but root, or the user that we run as, can write into the directory `journal`, nor
+/// into the state directory, which is its first `state` bytes. Whoever can, could have root write
+/// elsewhere. One that is not there, or may not be looked at, is left to the write to complain of.
+pub fn ours_alone(journal: &[u8], state: usize) -> bool {
+    [journal, &journal[..state.min(journal.len())]].iter().all(|path| {
+        let mut name = [0; 512];
+        let Some(room) = name.get_mut(..path.len()).filter(|room| room.len() < 512) else { return true };
+        room.copy_from_slice(path);
+        // SAFETY: a C string, as the last byte was not written; the structure is read only where it was filled.
+        unsafe {
+            let mut stat: libc::stat = mem::zeroed();
+            if libc::stat(name.as_ptr().cast(), &mut stat) != 0 {
+                return true;
+            }
+            (stat.st_uid == 0 || stat.st_uid == libc::geteuid()) && stat.st_mode & 0o022 == 0
+        }
+    })
+}
+
 /// Whether a thread that needs memory, time and descriptors may run in here. Where the caller
 /// rationed any of them, an allocation that fails would abort the host: cron delivers instead.
 pub fn room_for_a_worker() -> bool {

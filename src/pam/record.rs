@@ -52,6 +52,12 @@ pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompt
     for part in [state, b"/", journal::DIRECTORY.as_bytes()] {
         let _ = directory.write_all(part);
     }
+    if !guard::ours_alone(directory.bytes(), state.len()) {
+        if euid == 0 {
+            worker::complain(Path::new(OsStr::from_bytes(state)), &"others than root can write there");
+        }
+        return;
+    }
     let written = guard::unlimited(|| append::append(Path::new(OsStr::from_bytes(directory.bytes())), &line));
     match &written {
         // Counted as dropped; who delivers tells.

@@ -8,6 +8,7 @@
 //! the process ends, the next one does, or cron.
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -64,7 +65,7 @@ pub fn wake(state: &Path, config: Option<&[u8]>, unrecorded: Option<(io::Error, 
 }
 
 /// One line in syslog, once a process: the administrator must know that nothing can be recorded.
-pub fn complain(state: &Path, why: &io::Error) {
+pub fn complain(state: &Path, why: &dyn Display) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if DONE.swap(true, Ordering::Relaxed) {
         return;
