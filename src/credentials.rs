@@ -4,7 +4,7 @@
 //! these values can post as the account. No value appears in an error or in `Debug`.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -83,7 +83,14 @@ impl fmt::Display for Error {
                 write!(f, "{} is longer than {SIZE_LIMIT} bytes; run `authalert authorize`", path.display())
             }
             Self::Content(path, why) => write!(f, "{}: {why}", path.display()),
-            Self::Write(path, why) => write!(f, "cannot write {}: {why}", path.display()),
+            Self::Write(path, why) => {
+                write!(f, "cannot write {}: {why}", path.display())?;
+                match why.kind() {
+                    io::ErrorKind::PermissionDenied => f.write_str("; run this as root"),
+                    io::ErrorKind::NotFound => f.write_str("; make its directory first"),
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }
@@ -124,19 +131,12 @@ impl Credentials {
 
     /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole.
     pub fn store(&self, path: &Path) -> Result<(), Error> {
-        let wrong = |e: io::Error| Error::Write(path.into(), e);
-        let name = path.file_name().ok_or_else(|| wrong(io::ErrorKind::InvalidInput.into()))?;
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{}", std::process::id()));
-        let temporary = path.with_file_name(temporary);
-        // A process of this number died here once.
-        let _ = std::fs::remove_file(&temporary);
-        let written = self.write(&temporary).and_then(|()| std::fs::rename(&temporary, path));
+        let temporary = temporary(path);
+        let written = self.write(&temporary).and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
-            let _ = std::fs::remove_file(&temporary);
+            let _ = fs::remove_file(&temporary);
         }
-        written.and_then(|()| sync_directory(path)).map_err(wrong)
+        written.and_then(|()| sync_directory(path)).map_err(|e| Error::Write(path.into(), e))
     }
 
     /// `text` with every value that a request carries in the clear replaced by `[hidden]`.
@@ -181,11 +181,7 @@ impl Credentials {
     }
 
     fn write(&self, path: &Path) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let fd = rustix::fs::open(path, flags, mode)?;
-        // The umask may have taken away what the owner needs.
-        rustix::fs::fchmod(&fd, mode)?;
+        let mut file = create(path)?;
         let values = [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret];
         let mut text =
             String::from("# Written by `authalert authorize`. Who can read this can post as the account.\n");
@@ -193,7 +189,6 @@ impl Credentials {
             // JSON escapes a quote and a backslash as TOML does, and nothing else is left to escape.
             text.push_str(&format!("{key} = {}\n", serde_json::Value::from(value.as_str())));
         }
-        let mut file = File::from(fd);
         file.write_all(text.as_bytes())?;
         file.sync_all()
     }
@@ -214,6 +209,31 @@ impl Fingerprint {
 /// Whether `value` can be a key, a token or a secret.
 pub(crate) fn is_plausible(value: &str) -> bool {
     validate(value).is_ok()
+}
+
+/// Whether a file can be stored at `path`, without touching the one that is there.
+pub fn probe(path: &Path) -> Result<(), Error> {
+    let temporary = temporary(path);
+    let created = create(&temporary).map(drop).and_then(|()| fs::remove_file(&temporary));
+    created.map_err(|e| Error::Write(path.into(), e))
+}
+
+/// Beside `path`, so that a rename can put it in its place.
+fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", std::process::id()))
+}
+
+/// Make a new file for its owner alone.
+fn create(path: &Path) -> io::Result<File> {
+    // A process of this number may have died here once.
+    let _ = fs::remove_file(path);
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let fd = rustix::fs::open(path, flags, mode)?;
+    // The umask may have taken away what the owner needs.
+    rustix::fs::fchmod(&fd, mode)?;
+    Ok(File::from(fd))
 }
 
 /// Open a file that only its rightful owner can have written; none if there is none.
@@ -271,7 +291,6 @@ fn is_placeholder(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
@@ -312,6 +331,16 @@ mod tests {
         sample().store(&link).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "untouched");
         assert!(fs::symlink_metadata(&link).unwrap().is_file());
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_is_known_before_and_what_is_there_stays() {
+        let (dir, path) = file("kept", 0o600);
+        probe(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "kept");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        let error = probe(&dir.path().join("none/credentials.toml")).unwrap_err().to_string();
+        assert!(error.contains("make its directory first"), "{error}");
     }
 
     #[test]

@@ -42,37 +42,66 @@ pub fn text(bytes: impl AsRef<[u8]>, limit: usize) -> String {
     Neutral::bounded(bytes.as_ref(), limit).to_string()
 }
 
-impl Display for Neutral<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Neutral<'_> {
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Hand the neutral text to `each`, character by character. Cannot panic, and calls nothing
+    /// that could: the module is linked without any of that.
+    pub fn chars(&self, each: &mut impl FnMut(char)) {
         // Each character costs up to four bytes of input, so what is cut here is beyond the limit.
-        let bytes = &self.bytes[..self.bytes.len().min(self.limit.saturating_mul(4) + 4)];
-        let cut_input = bytes.len() < self.bytes.len();
+        let most = self.limit.saturating_mul(4).saturating_add(4);
+        let (bytes, cut_input) = match self.bytes.get(..most) {
+            Some(bytes) => (bytes, self.bytes.len() > most),
+            None => (self.bytes, false),
+        };
         // First pass: does it fit? Only then is the last place not needed for the mark.
-        let full: usize = pieces(bytes).map(|piece| piece.width()).sum();
+        let mut full = 0;
+        pieces(bytes, &mut |piece| {
+            full += piece.width();
+            true
+        });
         let fits = full <= self.limit && !cut_input;
         let room = if fits { self.limit } else { self.limit.saturating_sub(1) };
         let mut used = 0;
-        for piece in pieces(bytes) {
+        pieces(bytes, &mut |piece| {
             used += piece.width();
-            if used > room {
-                break;
-            }
+            let room_left = used <= room;
             match piece {
-                Piece::Visible(c) => f.write_char(c)?,
-                Piece::Byte(b) => write!(f, "\\x{b:02x}")?,
+                _ if !room_left => {}
+                Piece::Visible(c) => each(c),
+                Piece::Byte(b) => ['\\', 'x', hex(b >> 4), hex(b)].into_iter().for_each(&mut *each),
             }
+            room_left
+        });
+        if !fits {
+            each('~');
         }
-        if fits { Ok(()) } else { f.write_char('~') }
     }
 }
 
+impl Display for Neutral<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut result = Ok(());
+        self.chars(&mut |c| {
+            if result.is_ok() {
+                result = f.write_char(c);
+            }
+        });
+        result
+    }
+}
+
+#[derive(Clone, Copy)]
 enum Piece {
     Visible(char),
     Byte(u8),
 }
 
 impl Piece {
-    fn width(&self) -> usize {
+    fn width(self) -> usize {
         match self {
             Self::Visible(_) => 1,
             Self::Byte(_) => 4,
@@ -80,19 +109,30 @@ impl Piece {
     }
 }
 
-fn pieces(bytes: &[u8]) -> impl Iterator<Item = Piece> + '_ {
-    bytes.utf8_chunks().flat_map(|chunk| {
-        chunk
-            .valid()
-            .chars()
-            .flat_map(|c| {
+/// Hand the pieces of `bytes` to `each` until it has enough.
+fn pieces(bytes: &[u8], each: &mut impl FnMut(Piece) -> bool) {
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let enough = if is_visible(c) {
+                !each(Piece::Visible(c))
+            } else {
                 let mut utf8 = [0; 4];
-                let len = c.encode_utf8(&mut utf8).len();
-                let visible = is_visible(c);
-                (0..if visible { 1 } else { len })
-                    .map(move |i| if visible { Piece::Visible(c) } else { Piece::Byte(utf8[i]) })
-            })
-            .chain(chunk.invalid().iter().map(|b| Piece::Byte(*b)))
+                !c.encode_utf8(&mut utf8).bytes().all(|b| each(Piece::Byte(b)))
+            };
+            if enough {
+                return;
+            }
+        }
+        if !chunk.invalid().iter().all(|b| each(Piece::Byte(*b))) {
+            return;
+        }
+    }
+}
+
+fn hex(nibble: u8) -> char {
+    char::from(match nibble & 15 {
+        n @ 0..=9 => b'0' + n,
+        n => b'a' + n - 10,
     })
 }
 

@@ -147,7 +147,7 @@ fn a_daily_limit_refuses_and_is_renewed() {
 #[test]
 fn whatever_the_server_does_the_call_ends_in_time_and_is_not_taken_for_success() {
     let standin = Standin::plain();
-    let config = standin.config();
+    let config = config::X { timeout: Duration::from_secs(1), ..standin.config() };
     for (answer, expected) in [
         (json!({ "hang": true }), "ambiguous"),
         (json!({ "late": 4 }), "ambiguous"),
@@ -195,6 +195,39 @@ fn an_accepted_post_whose_answer_is_lost_is_ambiguous_and_then_a_duplicate() {
         assert_eq!(account.post(text), Answer::Duplicate, "{text}");
     }
     assert_eq!(standin.posts().len(), 3);
+}
+
+#[test]
+fn through_a_bad_day_each_text_exists_exactly_once() {
+    let standin = Standin::plain();
+    standin.control(json!({ "random": { "seed": 1, "mix": [
+        { "p": 0.2, "name": "unavailable" },
+        { "p": 0.1, "name": "unavailable", "post": true },
+        { "p": 0.1, "close": "request", "post": true },
+        { "p": 0.1, "close": "answer" , "name": "cloudflare" },
+        { "p": 0.1, "garbage": 300 },
+    ] } }));
+    let account = x(&standin.config());
+    let mut attempts = 0;
+    for number in 0..60 {
+        let text = format!("alert {number}");
+        let mut tried = false;
+        loop {
+            attempts += 1;
+            match account.post(&text) {
+                Answer::Accepted { .. } => break,
+                Answer::Duplicate if tried => break,
+                Answer::Ambiguous { .. } => tried = true,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(attempts > 90, "a bad day needs more than {attempts} attempts");
+    let mut texts: Vec<_> = standin.posts().iter().map(|post| post["text"].to_string()).collect();
+    assert_eq!(texts.len(), 60);
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), 60);
 }
 
 #[test]
@@ -519,6 +552,48 @@ fn each_failure_of_the_pin_flow_says_what_to_do_and_writes_nothing() {
     assert!(!file.exists());
 }
 
+/// Run by the next test at a terminal of its own.
+#[test]
+fn authorize_where_a_person_types() {
+    let Ok(url) = std::env::var("AUTHALERT_TEST_TERMINAL") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config {
+        x: config::X {
+            api_url: url,
+            credentials: Some(dir.path().join("credentials.toml")),
+            timeout: Duration::from_secs(2),
+            ..config::X::default()
+        },
+        ..Config::default()
+    };
+    let result = authorize::run(&config, None, &mut std::io::stdin().lock(), &mut std::io::stdout().lock());
+    println!("ended: {}", result.unwrap_err());
+    // Time to look at what is left behind.
+    std::thread::sleep(Duration::from_millis(300));
+}
+
+#[test]
+fn a_secret_is_not_shown_at_a_terminal_and_the_terminal_is_left_as_it_was() {
+    let standin = Standin::plain();
+    for (typed, ended) in [
+        ("standin-secret-2\r", "a PIN is a number"),
+        ("oops\u{15}standin-secret-23\u{7f}\r", "a PIN is a number"),
+        ("standin-se\u{3}", "given up"),
+    ] {
+        let script = json!([["API Key: ", "standin-key-1\r"], ["not shown): ", typed], ["PIN: ", "none\r"]]);
+        let mut python = std::process::Command::new("python3");
+        python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standin/terminal.py"));
+        python.arg(script.to_string()).arg(std::env::current_exe().unwrap());
+        python.args(["--exact", "authorize_where_a_person_types", "--nocapture"]);
+        let output = python.env("AUTHALERT_TEST_TERMINAL", standin.config().api_url).output().unwrap();
+        let screen = String::from_utf8(output.stdout).unwrap();
+        assert!(screen.contains("API Key: standin-key-1"), "{screen}");
+        assert!(screen.contains(&format!("ended: {ended}")), "{screen}");
+        assert!(!screen.contains("standin-se"), "{screen}");
+        assert!(screen.ends_with("echo=on\n"), "{screen}");
+    }
+}
+
 #[test]
 fn an_app_that_may_only_read_is_named_with_the_remedy() {
     let standin = Standin::plain();
@@ -549,6 +624,57 @@ fn the_file_of_t_is_taken_over_and_tried() {
     let shown = String::from_utf8(out).unwrap();
     assert!(shown.contains("@web1_alerts"), "{shown}");
     assert_says_no_secret(&shown);
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_named_before_anything_is_asked() {
+    let standin = Standin::plain();
+    let dir = tempfile::tempdir().unwrap();
+    let (shown, result) = authorize(&standin, &dir.path().join("none/credentials.toml"), &["a", "b"], true);
+    assert!(result.unwrap_err().contains("make its directory first"));
+    assert_eq!(shown, "");
+}
+
+/// Run by the next test in a process of its own, whose threads are then its alone.
+#[test]
+fn post_and_count_threads() {
+    let Ok(url) = std::env::var("AUTHALERT_TEST_THREADS") else { return };
+    let config = config::X {
+        api_url: url,
+        ca_file: std::env::var_os("AUTHALERT_TEST_CA").map(Into::into),
+        ..config::X::default()
+    };
+    let account = x(&config);
+    // Seen by another thread while the call waits for its answer.
+    let (done, ended) = mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+        let (before, mut most) = (threads(), 0);
+        while ended.recv_timeout(Duration::from_millis(5)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            most = most.max(threads());
+        }
+        most.saturating_sub(before)
+    });
+    std::thread::sleep(Duration::from_millis(50));
+    let answer = account.post("alone");
+    drop(done);
+    println!("{} with {} threads more", kind(&answer), watch.join().unwrap());
+}
+
+#[test]
+fn a_call_starts_no_thread() {
+    let standin = Standin::tls("server.pem");
+    standin.next(json!({ "late": 0.5, "post": true }));
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "post_and_count_threads", "--nocapture"]);
+    let url = standin.config().api_url.replace("127.0.0.1", "localhost");
+    let output = child
+        .env("AUTHALERT_TEST_THREADS", url)
+        .env("AUTHALERT_TEST_CA", certificates().join("ca.pem"))
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(shown.contains("accepted with 0 threads more"), "{shown}");
 }
 
 #[test]

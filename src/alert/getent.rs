@@ -194,6 +194,7 @@ mod tests {
         let start = Instant::now();
         assert_eq!(getent.standing("dora"), Standing::Unknown);
         assert_eq!(getent.standing("emil"), Standing::Unknown);
+        assert!(!getent.known.contains_key("emil"), "nobody was to be asked any more");
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
 

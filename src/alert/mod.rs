@@ -8,8 +8,11 @@ pub mod accounts;
 mod digest;
 mod getent;
 mod harmless;
+#[cfg(test)]
+mod hostile;
 mod pacing;
 mod policy;
+mod seen;
 pub mod simulate;
 mod single;
 mod standing;

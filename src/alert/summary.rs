@@ -186,7 +186,7 @@ impl Summary {
         self.latest.as_ref()
     }
 
-    /// All records in order of time, if they are [`FEW`] at most; else none.
+    /// All records in order of time, if they are three at most; else none.
     pub fn few(&self) -> &[Told] {
         &self.few
     }

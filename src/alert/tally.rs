@@ -5,10 +5,11 @@
 //! bound on every name that is not held): a name's true count is at least `count - error`, and how many different names there
 //! were is told from a set of their hashes, exact up to a limit but for hash collisions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::seen::Seen;
 use crate::neutral;
 
 /// Counts of at most `NAMES` names, whose JSON text takes `BYTES` at most; `SEEN` different names
@@ -65,7 +66,7 @@ impl<const NAMES: usize, const BYTES: usize, const SEEN: usize> Tally<NAMES, BYT
         let name = neutral::text(name, neutral::NAME_LIMIT);
         self.total = self.total.saturating_add(count);
         if self.floor > 0 {
-            self.seen.insert(hash(&name), SEEN);
+            self.seen.insert(&name, SEEN);
         }
         if let Some(held) = self.names.get_mut(&name) {
             held.0 = held.0.saturating_add(count);
@@ -80,7 +81,7 @@ impl<const NAMES: usize, const BYTES: usize, const SEEN: usize> Tally<NAMES, BYT
         if self.floor > 0 || other.floor > 0 {
             self.remember_names();
             for name in other.names.keys() {
-                self.seen.insert(hash(name), SEEN);
+                self.seen.insert(name, SEEN);
             }
             self.seen.merge(other.seen, SEEN);
         }
@@ -108,8 +109,10 @@ impl<const NAMES: usize, const BYTES: usize, const SEEN: usize> Tally<NAMES, BYT
     pub fn distinct(&self) -> Distinct {
         match () {
             () if self.floor == 0 => Distinct::Exactly(self.names.len() as u64),
-            () if self.seen.overflowed => Distinct::MoreThan(SEEN as u64),
-            () => Distinct::Exactly(self.seen.hashes.len().max(self.names.len()) as u64),
+            () => match self.seen.len() {
+                Some(n) => Distinct::Exactly(n.max(self.names.len()) as u64),
+                None => Distinct::MoreThan(SEEN as u64),
+            },
         }
     }
 
@@ -149,7 +152,7 @@ impl<const NAMES: usize, const BYTES: usize, const SEEN: usize> Tally<NAMES, BYT
 
     fn remember_names(&mut self) {
         for name in self.names.keys() {
-            self.seen.insert(hash(name), SEEN);
+            self.seen.insert(name, SEEN);
         }
     }
 }
@@ -173,75 +176,6 @@ impl<'de, const NAMES: usize, const BYTES: usize, const SEEN: usize> Deserialize
         tally.make_room();
         Ok(tally)
     }
-}
-
-/// Hashes of names, as many as a limit allows. In JSON a text of six base-64 digits a hash.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Seen {
-    hashes: BTreeSet<u32>,
-    overflowed: bool,
-}
-
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const OVERFLOWED: &str = "+";
-
-impl Seen {
-    fn insert(&mut self, hash: u32, limit: usize) {
-        if self.overflowed || self.hashes.contains(&hash) {
-            return;
-        }
-        if self.hashes.len() < limit {
-            self.hashes.insert(hash);
-        } else {
-            // From here on only "more than the limit" is known: the hashes have done their work.
-            self.hashes.clear();
-            self.overflowed = true;
-        }
-    }
-
-    fn merge(&mut self, other: Self, limit: usize) {
-        if other.overflowed {
-            *self = other;
-            return;
-        }
-        for hash in other.hashes {
-            self.insert(hash, limit);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.hashes.is_empty() && !self.overflowed
-    }
-}
-
-impl Serialize for Seen {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.overflowed {
-            return serializer.serialize_str(OVERFLOWED);
-        }
-        let digits = self
-            .hashes
-            .iter()
-            .flat_map(|hash| (0..6).map(move |i| char::from(DIGITS[(hash >> (6 * i)) as usize & 63])));
-        serializer.serialize_str(&digits.collect::<String>())
-    }
-}
-
-impl<'de> Deserialize<'de> for Seen {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text == OVERFLOWED {
-            return Ok(Self { hashes: BTreeSet::new(), overflowed: true });
-        }
-        // What is no digit counts as 0: a damaged text costs a few hashes, not the whole state.
-        let digit = |c: &u8| DIGITS.iter().position(|d| d == c).unwrap_or(0) as u32;
-        let hash = |six: &[u8]| six.iter().rev().fold(0u32, |n, c| (n << 6) | digit(c));
-        Ok(Self { hashes: text.as_bytes().chunks_exact(6).map(hash).collect(), overflowed: false })
-    }
-}
-
-fn hash(name: &str) -> u32 {
-    crc32fast::hash(name.as_bytes())
 }
 
 /// Bytes of a name in JSON, quotation marks not counted.
@@ -276,23 +210,73 @@ mod tests {
         assert_eq!(tally.total(), 8);
     }
 
-    #[test]
-    fn beyond_that_the_sum_is_exact_and_a_count_is_never_told_too_high() {
-        let mut tally = small(&[]);
-        let mut truth = BTreeMap::<String, u64>::new();
-        for i in 0..10_000u64 {
-            // A few heavy names among ever new ones.
-            let name = if i % 3 == 0 { format!("heavy{}", i % 2) } else { format!("n{}", i * i % 977) };
-            tally.add(&name, 1);
-            *truth.entry(name).or_default() += 1;
+    /// What the algorithm promises: bounds on both sides for every name, held or not.
+    fn assert_bounds(tally: &Small, truth: &BTreeMap<String, u64>) {
+        assert_eq!(tally.total(), truth.values().sum::<u64>());
+        assert!(tally.names.len() <= 4);
+        for (name, true_count) in truth {
+            match tally.names.get(name) {
+                Some((count, error)) => {
+                    assert!(
+                        count - error <= *true_count && true_count <= count,
+                        "{name} {true_count}: {tally:?}"
+                    );
+                }
+                None => assert!(*true_count <= tally.floor, "{name} {true_count}: {tally:?}"),
+            }
         }
-        assert_eq!(tally.total(), 10_000);
+        for counted in tally.ranking().iter().filter(|counted| counted.exact) {
+            assert_eq!(counted.count, truth[counted.name]);
+        }
+    }
+
+    /// A few heavy names among ever new ones.
+    fn stream(from: u64, to: u64) -> (Small, BTreeMap<String, u64>) {
+        let mut tally = Small::default();
+        let mut truth = BTreeMap::<String, u64>::new();
+        for i in from..to {
+            let name = if i % 3 != 0 { format!("heavy{}", i / 3 % 2) } else { format!("n{}", i * i % 977) };
+            tally.add(&name, 1 + i % 2);
+            *truth.entry(name).or_default() += 1 + i % 2;
+        }
+        (tally, truth)
+    }
+
+    #[test]
+    fn beyond_that_the_sum_is_exact_and_no_count_is_told_too_high() {
+        let (tally, truth) = stream(0, 10_000);
+        assert_bounds(&tally, &truth);
         assert_eq!(tally.distinct(), Distinct::MoreThan(8));
-        assert_eq!(tally.ranking().len(), 4);
-        for counted in tally.ranking() {
-            let true_count = truth[counted.name];
-            assert!(counted.count <= true_count, "{counted:?}, truly {true_count}");
-            assert!(!counted.exact || counted.count == true_count, "{counted:?}, truly {true_count}");
+        // Who makes up more than a fourth of everything cannot have been given up.
+        assert!(["heavy0", "heavy1"].iter().all(|heavy| tally.names.contains_key(*heavy)));
+    }
+
+    #[test]
+    fn the_bounds_hold_for_merged_counts_too() {
+        for (a, b, c) in [(0, 3, 7), (0, 3, 500), (0, 500, 503), (0, 400, 900), (0, 0, 50), (0, 50, 50)] {
+            let ((mut tally, mut truth), (other, more)) = (stream(a, b), stream(b, c));
+            tally.merge(other);
+            more.into_iter().for_each(|(name, count)| *truth.entry(name).or_default() += count);
+            assert_bounds(&tally, &truth);
+            for i in 0..100 {
+                let name = format!("late{}", i % 7);
+                tally.add(&name, 1);
+                *truth.entry(name).or_default() += 1;
+            }
+            assert_bounds(&tally, &truth);
+        }
+    }
+
+    #[test]
+    fn a_name_that_one_side_gave_up_keeps_its_bounds() {
+        let mut gave_up = small(&[("a", 1)]);
+        (0..20).for_each(|i| gave_up.add(&format!("n{i}"), 2));
+        assert!(!gave_up.names.contains_key("a"));
+        let mut truth: BTreeMap<String, u64> = (0..20).map(|i| (format!("n{i}"), 2)).collect();
+        truth.insert("a".into(), 501);
+        for (mut one, other) in [(small(&[("a", 500)]), gave_up.clone()), (gave_up, small(&[("a", 500)]))] {
+            one.merge(other);
+            assert_bounds(&one, &truth);
         }
     }
 

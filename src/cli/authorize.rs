@@ -94,6 +94,8 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let path = config.credentials_path();
+    // A PIN is good for one try: better to fail before it is asked for.
+    credentials::probe(&path).map_err(Error::Credentials)?;
     let (credentials, name) = match import {
         Some(file) => (trc::import(&home(file)).map_err(Error::Import)?, None),
         None => pin_flow(config, input, out)?,
@@ -181,9 +183,10 @@ fn ask(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Str
 }
 
 fn ask_hidden(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<String, Error> {
+    // Before the prompt, because people type ahead.
+    let hidden = Hidden::begin()?;
     write!(out, "{prompt}")?;
     out.flush()?;
-    let hidden = Hidden::begin()?;
     let result = line(input, out, hidden.as_ref());
     if hidden.is_some() {
         writeln!(out)?;

@@ -173,12 +173,10 @@ fn unreadable(state: &mut State, taken: &mut Taken, bytes: Vec<u8>, now: Moment)
     }
 }
 
-fn belongs(cursor: &Cursor, segment: &Segment) -> bool {
-    if cursor.segment.is_empty() || segment.id.is_empty() {
-        cursor.inode == segment.inode
-    } else {
-        cursor.segment == segment.id
-    }
+/// A segment never gets an id later: one without was made by a writer, or its first line was
+/// damaged since. An inode alone says little, as a new file may get that of a deleted one.
+pub fn belongs(cursor: &Cursor, segment: &Segment) -> bool {
+    if segment.id.is_empty() { cursor.inode == segment.inode } else { cursor.segment == segment.id }
 }
 
 fn is_old(segment: &Segment) -> bool {

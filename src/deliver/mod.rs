@@ -36,6 +36,7 @@ use crate::journal::{Journal, segment};
 use crate::neutral;
 
 use clock::Reading;
+pub use intake::is_ignored;
 use intake::{Rules, Taken};
 use lock::Lock;
 pub use notice::{Level, Notice};
@@ -235,7 +236,12 @@ impl Pass<'_> {
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.set_aside(&taken)?;
         let mut report = Report::default();
-        let changed = self.send_what_is_due(&journal, &policy, &mut report)?;
+        let changed = self.send_what_is_due(&policy, &mut report)?;
+        // An alert that was sent keeps its failures; those that wait are kept by the journal.
+        journal.sync()?;
+        // Trouble that was met just now: who waits for it, a person or the worker, learns until when.
+        let held = self.state.trouble.as_ref().filter(|t| t.next > self.now);
+        report.next = report.next.or(held.map(|t| t.next.since(self.now)));
         let mut save = mended || changed || taken.bytes > WORTH_SAVING || !taken.unreadable.is_empty();
         if self.order.setting == Setting::Command {
             save |= taken.bytes > 0;

@@ -9,6 +9,7 @@ use crate::config;
 use crate::journal::Journal;
 use crate::journal::segment::{self, Segment};
 
+use super::intake;
 use super::state::State;
 
 /// A slow writer that had a segment open when it was sealed has finished by then.
@@ -33,7 +34,7 @@ pub fn tidy(
         let age = age(&segment.path);
         // Room for one more part, so that writers always find some.
         let in_the_way = total + part > limits.max_size;
-        let read = state.cursors.iter().any(|c| c.inode == segment.inode && c.offset >= segment.size);
+        let read = state.cursors.iter().any(|c| intake::belongs(c, segment) && c.offset >= segment.size);
         if read && (age > limits.keep || (in_the_way && age > SETTLED)) {
             let mut file = segment::delete(segment)?;
             rest(state, segment, &mut file)?;

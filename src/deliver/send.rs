@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use crate::alert::{Composer, Due, Policy, Template, local_zone};
-use crate::journal::Journal;
 use crate::receiver::answer::Answer;
 use crate::receiver::timeline::{Entry, Timeline};
 
@@ -25,16 +24,11 @@ enum Next {
 
 impl Pass<'_> {
     /// Send alerts until nothing is due. Says whether the state has to be written.
-    pub(super) fn send_what_is_due(
-        &mut self,
-        journal: &Journal,
-        policy: &Policy,
-        report: &mut Report,
-    ) -> io::Result<bool> {
+    pub(super) fn send_what_is_due(&mut self, policy: &Policy, report: &mut Report) -> io::Result<bool> {
         let mut changed = false;
         let mut route = None;
         loop {
-            if !self.has_one_to_send(journal, policy, report)? {
+            if !self.has_one_to_send(policy, report)? {
                 return Ok(changed);
             }
             changed = true;
@@ -56,12 +50,7 @@ impl Pass<'_> {
     }
 
     /// Whether an alert is composed and may be sent now; compose one if it is due.
-    fn has_one_to_send(
-        &mut self,
-        journal: &Journal,
-        policy: &Policy,
-        report: &mut Report,
-    ) -> io::Result<bool> {
+    fn has_one_to_send(&mut self, policy: &Policy, report: &mut Report) -> io::Result<bool> {
         let held = self.state.trouble.as_ref().filter(|t| {
             !self.order.at_once && t.next > self.now && t.fingerprint == route::fingerprint(self.config)
         });
@@ -84,8 +73,6 @@ impl Pass<'_> {
             }
             Due::Nothing => return Ok(false),
         }
-        // The failures must be durable before an alert that tells of them is.
-        journal.sync()?;
         self.compose(policy);
         Ok(true)
     }
@@ -121,7 +108,7 @@ impl Pass<'_> {
         let unsure_before = std::mem::replace(&mut alert.unsure, true);
         let text = alert.text.clone();
         if !unsure_before {
-            self.state.save(directory)?;
+            self.state.stage(directory)?;
         }
         let (answer, receiver) = match route {
             Route::Timeline => (Answer::Accepted { id: String::new() }, "timeline"),

@@ -163,10 +163,10 @@ impl State {
         Ok(Loaded { state, set_aside: found.set_aside, recovered })
     }
 
-    /// Write it; durable when this returns.
-    pub fn save(&mut self, directory: &Path) -> io::Result<()> {
+    /// Make it count, quickly; [`State::save_both`] has to follow.
+    pub fn stage(&mut self, directory: &Path) -> io::Result<()> {
         self.generation += 1;
-        store::save(&directory.join(FILE), self)
+        store::stage(&directory.join(FILE), self)
     }
 
     /// Write it and its copy.

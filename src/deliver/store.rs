@@ -27,14 +27,16 @@ pub struct Found<T> {
     pub set_aside: Vec<PathBuf>,
 }
 
-/// Read `file` and its copy. A damaged one is renamed to `NAME.damaged`, unless `look_only`.
+/// Read the newest of `file`, what was staged, and the copy. A damaged one is renamed to
+/// `NAME.damaged`, unless `look_only`; what was staged may be cut off, and is then no damage.
 pub fn load<T: DeserializeOwned>(
     file: &Path,
     newer: impl Fn(&T) -> u64,
     look_only: bool,
 ) -> io::Result<Found<T>> {
     let mut found = Found { value: None, set_aside: Vec::new() };
-    for path in [file.to_path_buf(), backup(file)] {
+    let staged = staged(file);
+    for path in [file.to_path_buf(), staged.clone(), backup(file)] {
         let bytes = match read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
@@ -46,6 +48,7 @@ pub fn load<T: DeserializeOwned>(
                     found.value = Some(value);
                 }
             }
+            None if path == staged => {}
             None => {
                 let aside = beside(&path, ".damaged");
                 if !look_only {
@@ -58,17 +61,32 @@ pub fn load<T: DeserializeOwned>(
     Ok(found)
 }
 
-/// Write `file`; durable when it returns.
-pub fn save(file: &Path, value: &impl Serialize) -> io::Result<()> {
-    let state = serde_json::to_string(value)?;
-    let text = format!("{{\"crc\":\"{:08x}\",\"state\":{state}}}\n", crc32fast::hash(state.as_bytes()));
-    replace(file, text.as_bytes())
+/// Write a value that counts as soon as it is whole, until the next [`save_both`]: over what was
+/// staged before, with one sync, where replacing a file takes three. For the moment before an alert is
+/// sent, when somebody waits.
+pub fn stage(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    let staged = staged(file);
+    let fresh = !staged.exists();
+    let mut out = File::options()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(&staged)?;
+    rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    let text = encode(value)?;
+    out.write_all(text.as_bytes())?;
+    out.set_len(text.len() as u64)?;
+    out.sync_data()?;
+    if fresh { sync_directory(&staged) } else { Ok(()) }
 }
 
-/// Write `file` and its copy.
+/// Write `file` and its copy; durable when this returns.
 pub fn save_both(file: &Path, value: &impl Serialize) -> io::Result<()> {
-    save(file, value)?;
-    save(&backup(file), value)
+    let text = encode(value)?;
+    replace(file, text.as_bytes())?;
+    replace(&backup(file), text.as_bytes())
 }
 
 /// Replace `file` by `bytes`, whole or not at all; root's alone; durable when it returns.
@@ -88,10 +106,7 @@ pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
         let _ = fs::remove_file(&fresh);
     }
     written?;
-    match file.parent() {
-        Some(directory) => File::open(directory)?.sync_all(),
-        None => Ok(()),
-    }
+    sync_directory(file)
 }
 
 /// The bytes of a regular file of bounded size, following no link.
@@ -109,6 +124,22 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?, 16).ok()?;
     let state = rest.strip_suffix(b"}\n")?;
     (crc == crc32fast::hash(state)).then(|| serde_json::from_slice(state).ok())?
+}
+
+fn encode(value: &impl Serialize) -> io::Result<String> {
+    let state = serde_json::to_string(value)?;
+    Ok(format!("{{\"crc\":\"{:08x}\",\"state\":{state}}}\n", crc32fast::hash(state.as_bytes())))
+}
+
+fn sync_directory(file: &Path) -> io::Result<()> {
+    match file.parent() {
+        Some(directory) => File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn staged(file: &Path) -> PathBuf {
+    beside(file, ".next")
 }
 
 fn backup(file: &Path) -> PathBuf {
@@ -158,13 +189,27 @@ mod tests {
     }
 
     #[test]
+    fn staging_that_is_cut_anywhere_leaves_what_was_saved() {
+        let (_directory, file, _) = stored();
+        stage(&file, &(9_u64, "y".to_string())).unwrap();
+        let bytes = fs::read(staged(&file)).unwrap();
+        for i in 0..bytes.len() {
+            fs::write(staged(&file), &bytes[..i]).unwrap();
+            assert_eq!(value(&file), (Some((7, "x".to_string())), 0));
+        }
+    }
+
+    #[test]
     fn the_newer_copy_counts_and_no_file_is_no_value() {
         let (_directory, file, _) = stored();
-        save(&file, &(9_u64, "y".to_string())).unwrap();
+        stage(&file, &(9_u64, "y".to_string())).unwrap();
         assert_eq!(value(&file).0.unwrap().0, 9);
+        stage(&file, &(3_u64, "older, and shorter".repeat(0))).unwrap();
+        assert_eq!(value(&file).0.unwrap().0, 7);
         fs::remove_file(&file).unwrap();
         assert_eq!(value(&file).0.unwrap().0, 7);
         fs::remove_file(backup(&file)).unwrap();
+        fs::remove_file(staged(&file)).unwrap();
         assert_eq!(value(&file), (None, 0));
     }
 }

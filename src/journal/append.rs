@@ -1,55 +1,134 @@
-//! Appending: what stands in a login's way. One open, one write, one close; no lock, no allocation
-//! beyond the path, no configuration file.
+//! Appending: what stands in a login's way. One open, one write, one close; no lock, no allocation,
+//! no configuration file, and nothing that could panic.
 //!
 //! How large a segment may become stands in its first line, written there by whoever sealed the one
 //! before. A record that finds no room adds one byte to the file `dropped`, whose size is the count.
 
 use std::ffi::CStr;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 
-use super::record::{Encoded, Header, encode_header};
+use super::record::Encoded;
 use super::{CURRENT, DROPPED};
 
-/// Limit of a segment that a writer had to create itself.
+/// Limit of a segment that has none in its first line: one that a writer had to make itself.
 pub const FIRST_LIMIT: u64 = 64 << 20;
 
-const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
-const APPEND: OFlags =
-    OFlags::RDWR.union(OFlags::APPEND).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW).union(OFlags::NOCTTY);
-const HEADER_PROBE: usize = 128;
+/// Why a record is not in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The journal has reached its cap; the record was counted as dropped.
+    Full,
+    /// What the file system says, as errno. A missing directory is not made here: that is installing.
+    Os(i32),
+}
 
-/// Append one encoded record to the segment that is current in `directory`.
-///
-/// Errors: `StorageFull` when the journal's cap is reached (the record was counted as dropped);
-/// else what the file system says. The directory is not created: that is installing.
-pub fn append(directory: &Path, line: &Encoded) -> io::Result<()> {
-    let mut path = [0; 4096];
-    let current = join(&mut path, directory, CURRENT)?;
-    // Sealed and deleted while we wrote: the record is gone with it. Twice means somebody else
-    // is playing with the directory.
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the journal has reached its largest size"),
+            Self::Os(errno) => io::Error::from_raw_os_error(*errno).fmt(f),
+        }
+    }
+}
+
+impl From<i32> for Error {
+    fn from(errno: i32) -> Self {
+        Self::Os(errno)
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Full => io::ErrorKind::StorageFull.into(),
+            Error::Os(errno) => Self::from_raw_os_error(errno),
+        }
+    }
+}
+
+const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+const APPEND: OFlags = OFlags::RDWR
+    .union(OFlags::APPEND)
+    .union(OFlags::CREATE)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+const TOO_LONG: i32 = Errno::NAMETOOLONG.raw_os_error();
+const LIMIT_KEY: &[u8] = b"\"limit\":";
+
+/// What appending needs of a file. The module brings its own, on bare system calls: safe descriptors
+/// come with checks that can panic, and with these everything that a panic needs. Errors are errno.
+pub trait Target: Sized {
+    /// Open for appending and reading, and make it with `mode` where it is missing; follow no link,
+    /// wait for no reader of a pipe, and keep off the descriptors 0, 1 and 2.
+    fn open(path: &CStr, flags: OFlags, mode: Mode) -> Result<Self, i32>;
+    /// What it is now.
+    fn look(&self) -> Result<Look, i32>;
+    /// Give it `mode`.
+    fn set_mode(&self, mode: Mode);
+    /// Read its beginning; how much of it was there.
+    fn head(&self, place: &mut [u8; HEAD]) -> usize;
+    /// One write; how much of it was taken.
+    fn write(&self, bytes: &[u8]) -> Result<usize, i32>;
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Type and permissions, as `st_mode`.
+    pub mode: u32,
+    /// Bytes.
+    pub size: u64,
+    /// Names that it has; none once it is deleted.
+    pub links: u64,
+}
+
+/// How much of a segment is looked at for its limit.
+pub const HEAD: usize = 128;
+
+/// Append one encoded record to the segment that is current in the journal's `directory`.
+pub fn append(directory: &[u8], line: &Encoded) -> Result<(), Error> {
+    append_to::<OwnedFd>(directory, line)
+}
+
+/// The same, with the files of the caller.
+pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Error> {
+    let mut buffer = [0; 512];
+    let current = join(&mut buffer, directory, CURRENT.as_bytes())?;
+    // Sealed and deleted while we wrote: the record is gone with it. More than twice means that
+    // somebody plays with the directory.
     for _ in 0..3 {
-        let file = open_or_create(directory, current)?;
-        let stat = rustix::fs::fstat(&file)?;
-        if rustix::fs::FileType::from_raw_mode(stat.st_mode) != rustix::fs::FileType::RegularFile {
-            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        let file = F::open(current, APPEND, MODE)?;
+        let look = file.look()?;
+        if FileType::from_raw_mode(look.mode) != FileType::RegularFile {
+            return Err(Errno::INVAL.raw_os_error().into());
         }
-        if stat.st_size as u64 + line.len() as u64 > limit(&file) {
-            drop_one(directory);
-            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        if Mode::from_raw_mode(look.mode) != MODE {
+            // New, and the caller's umask has taken bits away.
+            file.set_mode(MODE);
         }
-        if rustix::io::write(&file, line)? != line.len() {
-            return Err(io::Error::from(rustix::io::Errno::NOSPC));
+        if look.size.saturating_add(line.len() as u64) > limit(&file) {
+            count_dropped::<F>(directory);
+            return Err(Error::Full);
         }
-        if rustix::fs::fstat(&file)?.st_nlink > 0 {
+        if file.write(line)? != line.len() {
+            return Err(Errno::NOSPC.raw_os_error().into());
+        }
+        if file.look()?.links > 0 {
             return Ok(());
         }
     }
-    Err(io::Error::from(io::ErrorKind::NotFound))
+    Err(Errno::NOENT.raw_os_error().into())
 }
 
 /// Wait until the current segment is on disk.
@@ -66,81 +145,59 @@ pub fn dropped(directory: &Path) -> u64 {
     std::fs::metadata(directory.join(DROPPED)).map_or(0, |m| m.len())
 }
 
-fn open_or_create(directory: &Path, current: &CStr) -> io::Result<OwnedFd> {
-    match rustix::fs::open(current, APPEND, Mode::empty()) {
-        Err(rustix::io::Errno::NOENT) => {
-            create(directory, FIRST_LIMIT)?;
-            Ok(keep_off_stdio(rustix::fs::open(current, APPEND, Mode::empty())?)?)
+/// `directory/name` in the caller's buffer, as the kernel wants it. Too long is an error.
+pub fn join<'a>(buffer: &'a mut [u8; 512], directory: &[u8], name: &[u8]) -> Result<&'a CStr, i32> {
+    let parts = directory.iter().chain(b"/").chain(name).chain(b"\0");
+    let mut places = buffer.iter_mut();
+    for byte in parts {
+        *places.next().ok_or(TOO_LONG)? = *byte;
+    }
+    CStr::from_bytes_until_nul(buffer).map_err(|_| TOO_LONG)
+}
+
+impl Target for OwnedFd {
+    fn open(path: &CStr, flags: OFlags, mode: Mode) -> Result<Self, i32> {
+        let file = rustix::fs::open(path, flags, mode).map_err(Errno::raw_os_error)?;
+        if file.as_raw_fd() > 2 {
+            return Ok(file);
         }
-        other => Ok(keep_off_stdio(other?)?),
+        rustix::io::fcntl_dupfd_cloexec(&file, 3).map_err(Errno::raw_os_error)
+    }
+
+    fn look(&self) -> Result<Look, i32> {
+        let stat = rustix::fs::fstat(self).map_err(Errno::raw_os_error)?;
+        Ok(Look { mode: stat.st_mode, size: stat.st_size as u64, links: stat.st_nlink })
+    }
+
+    fn set_mode(&self, mode: Mode) {
+        let _ = rustix::fs::fchmod(self, mode);
+    }
+
+    fn head(&self, place: &mut [u8; HEAD]) -> usize {
+        rustix::io::pread(self, place, 0).unwrap_or(0)
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<usize, i32> {
+        rustix::io::write(self, bytes).map_err(Errno::raw_os_error)
     }
 }
 
-/// Where the host closed 0, 1 or 2, we must not become its standard error.
-fn keep_off_stdio(file: OwnedFd) -> rustix::io::Result<OwnedFd> {
-    if file.as_raw_fd() > 2 { Ok(file) } else { rustix::io::fcntl_dupfd_cloexec(&file, 3) }
+fn limit(file: &impl Target) -> u64 {
+    let mut head = [0; HEAD];
+    let read = file.head(&mut head);
+    let head = head.get(..read).unwrap_or_default();
+    let Some(at) = head.windows(LIMIT_KEY.len()).position(|w| w == LIMIT_KEY) else { return FIRST_LIMIT };
+    let digits = head.iter().skip(at + LIMIT_KEY.len()).take_while(|b| b.is_ascii_digit());
+    let limit = digits.fold(0_u64, |n, b| n.saturating_mul(10).saturating_add(u64::from(b - b'0')));
+    if limit == 0 { FIRST_LIMIT } else { limit }
 }
 
-/// Make a segment with its header and give it the name `current.jsonl`, unless there is one.
-pub(super) fn create(directory: &Path, limit: u64) -> io::Result<()> {
-    let fresh = prepare(directory, limit)?;
-    let linked = rustix::fs::linkat(CWD, &fresh, CWD, directory.join(CURRENT), AtFlags::empty());
-    rustix::fs::unlink(&fresh)?;
-    match linked {
-        Err(rustix::io::Errno::EXIST) => Ok(()),
-        other => Ok(other?),
+fn count_dropped<F: Target>(directory: &[u8]) {
+    let mut buffer = [0; 512];
+    let Ok(path) = join(&mut buffer, directory, DROPPED.as_bytes()) else { return };
+    if let Ok(file) = F::open(path, APPEND, MODE) {
+        let _ = file.write(b".");
     }
-}
-
-/// A new segment under a name that nobody reads yet.
-pub(super) fn prepare(directory: &Path, limit: u64) -> io::Result<std::path::PathBuf> {
-    let id = new_id();
-    let path = directory.join(format!(".new-{id}"));
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = keep_off_stdio(rustix::fs::open(&path, flags, MODE)?)?;
-    rustix::fs::fchmod(&file, MODE)?;
-    let header = encode_header(&Header { segment: id, limit });
-    if rustix::io::write(&file, &header)? != header.len() {
-        let _ = rustix::fs::unlink(&path);
-        return Err(io::Error::from(rustix::io::Errno::NOSPC));
-    }
-    Ok(path)
-}
-
-/// Unique on this machine, and increasing as long as the clock does.
-fn new_id() -> String {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    let tid = rustix::thread::gettid().as_raw_nonzero();
-    format!("{:016x}-{tid}", i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec))
-}
-
-fn limit(file: &OwnedFd) -> u64 {
-    let mut head = [0; HEADER_PROBE];
-    let read = rustix::io::pread(file, &mut head, 0).unwrap_or(0);
-    let digits = memchr::memmem::find(&head[..read], b"\"limit\":").map_or(&[][..], |at| &head[at + 8..read]);
-    let end = digits.iter().position(|b| !b.is_ascii_digit()).unwrap_or(0);
-    std::str::from_utf8(&digits[..end]).ok().and_then(|d| d.parse().ok()).unwrap_or(FIRST_LIMIT)
-}
-
-fn drop_one(directory: &Path) {
-    let mut path = [0; 4096];
-    let Ok(path) = join(&mut path, directory, DROPPED) else { return };
-    let flags = APPEND | OFlags::CREATE;
-    if let Ok(file) = rustix::fs::open(path, flags, MODE).and_then(keep_off_stdio) {
-        let _ = rustix::io::write(&file, b".");
-    }
-}
-
-/// `directory/name` in a buffer of the caller, as the kernel wants it.
-fn join<'a>(buffer: &'a mut [u8; 4096], directory: &Path, name: &str) -> io::Result<&'a CStr> {
-    let too_long = || io::Error::from(rustix::io::Errno::NAMETOOLONG);
-    let directory = directory.as_os_str().as_encoded_bytes();
-    let mut at = 0;
-    for part in [directory, b"/", name.as_bytes()] {
-        buffer.get_mut(at..at + part.len()).ok_or_else(too_long)?.copy_from_slice(part);
-        at += part.len();
-    }
-    CStr::from_bytes_until_nul(buffer).map_err(|_| too_long())
 }
 
 #[cfg(test)]
@@ -157,44 +214,49 @@ mod tests {
         (state, journal)
     }
 
+    fn append_to(journal: &Journal, user: &[u8]) -> Result<(), Error> {
+        append(journal.directory().as_os_str().as_encoded_bytes(), &encode(&record(user)))
+    }
+
     #[test]
-    fn the_first_writer_makes_the_segment() {
+    fn the_first_writer_makes_the_segment_and_it_is_found_again_when_sealed() {
         let (_state, journal) = journal();
-        append(journal.directory(), &encode(&record(b"root"))).unwrap();
-        append(journal.directory(), &encode(&record(b"bob"))).unwrap();
-        let text = fs::read_to_string(journal.directory().join(CURRENT)).unwrap();
-        assert_eq!(text.lines().count(), 3);
-        assert!(text.starts_with("{\"segment\":"));
-        assert_eq!(fs::read_dir(journal.directory()).unwrap().count(), 1, "nothing else is left");
+        append_to(&journal, b"root").unwrap();
+        append_to(&journal, b"bob").unwrap();
+        segment::seal(journal.directory(), FIRST_LIMIT).unwrap();
+        append_to(&journal, b"eve").unwrap();
+        let mut users = Vec::new();
+        journal.read_since(jiff::Timestamp::UNIX_EPOCH, &mut |f| users.push(f.user)).unwrap();
+        assert_eq!(users, ["root", "bob", "eve"]);
     }
 
     #[test]
     fn a_missing_directory_is_an_error_and_stays_missing() {
         let state = tempfile::tempdir().unwrap();
         let journal = Journal::new(state.path());
-        assert_eq!(
-            append(journal.directory(), &encode(&record(b"root"))).unwrap_err().kind(),
-            io::ErrorKind::NotFound
-        );
+        assert_eq!(append_to(&journal, b"root"), Err(Error::Os(Errno::NOENT.raw_os_error())));
         assert!(!journal.directory().exists());
     }
 
     #[test]
-    fn a_symbolic_link_is_not_followed() {
+    fn a_symbolic_link_a_pipe_and_a_long_path_are_refused() {
         let (state, journal) = journal();
-        let target = state.path().join("target");
+        let (target, current) = (state.path().join("target"), journal.directory().join(CURRENT));
         fs::write(&target, "").unwrap();
-        std::os::unix::fs::symlink(&target, journal.directory().join(CURRENT)).unwrap();
-        assert!(append(journal.directory(), &encode(&record(b"root"))).is_err());
+        std::os::unix::fs::symlink(&target, &current).unwrap();
+        assert_eq!(append_to(&journal, b"root"), Err(Error::Os(Errno::LOOP.raw_os_error())));
         assert_eq!(fs::read(&target).unwrap(), b"");
+        fs::remove_file(&current).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &current, FileType::Fifo, MODE, 0).unwrap();
+        assert!(append_to(&journal, b"root").is_err());
+        assert_eq!(append(&[b'x'; 600], &encode(&record(b"root"))), Err(Error::Os(TOO_LONG)));
     }
 
     #[test]
     fn over_the_limit_records_are_dropped_and_counted() {
         let (_state, journal) = journal();
-        create(journal.directory(), 1000).unwrap();
-        let line = encode(&record(b"root"));
-        let written = (0..20).filter(|_| append(journal.directory(), &line).is_ok()).count();
+        segment::seal(journal.directory(), 1000).unwrap();
+        let written = (0..20).filter(|_| append_to(&journal, b"root").is_ok()).count();
         assert!((1..20).contains(&written));
         assert_eq!(dropped(journal.directory()), 20 - written as u64);
         assert!(fs::metadata(journal.directory().join(CURRENT)).unwrap().len() <= 1000);
@@ -207,7 +269,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..200 {
-                        append(journal.directory(), &encode(&record(b"root"))).unwrap();
+                        append_to(&journal, b"root").unwrap();
                     }
                 });
             }

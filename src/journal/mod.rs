@@ -55,7 +55,8 @@ impl Journal {
     /// On an error some of them may have been written: give each an `origin` where that matters.
     pub fn append(&self, failures: &[Failure]) -> io::Result<()> {
         for failure in failures {
-            append::append(&self.directory, &record::encode(&record::Record::from(failure)))?;
+            let line = record::encode(&record::Record::from(failure));
+            append::append(self.directory.as_os_str().as_encoded_bytes(), &line)?;
         }
         if failures.is_empty() { Ok(()) } else { self.sync() }
     }

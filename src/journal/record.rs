@@ -3,67 +3,63 @@
 //! The checksum is CRC-32 (IEEE) over the bytes before `,"crc":`. A record that was torn by a full
 //! disk or a crash is followed, on the same line, by the next one; [`decode`] finds that one, since
 //! the text of a record can never contain its own beginning: quotes in values are escaped.
+//!
+//! Encoding is written out by hand: it stands in a login's way, allocates nothing, and cannot
+//! panic, so that the module is linked without everything that a panic needs.
 
-use std::io::Write;
+use std::net::IpAddr;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::failure::{Class, Failure, Route};
 use crate::neutral::Neutral;
 
-/// Longest line, in bytes: five names of 64 characters at four bytes each, and the rest.
+/// Longest line, in bytes: six names of 64 characters at four bytes each, and the rest.
 pub const LONGEST: usize = 2048;
 
 const FAILURE_START: &[u8] = b"{\"time\":\"";
 const HEADER_START: &[u8] = b"{\"segment\":\"";
 const CRC_LEN: usize = ",\"crc\":\"00000000\"}".len();
+/// Longest `origin` that is kept.
+const ORIGIN_LIMIT: usize = 200;
 
-/// A failure on its way to disk. Borrows everything, so that a login allocates nothing for it.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// A failure on its way to disk. Borrows everything.
+#[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
-    /// When the verdict fell.
-    pub time: Timestamp,
+    /// When the verdict fell: seconds since 1970, and microseconds.
+    pub time: (i64, u32),
     /// How it came to us.
     pub route: Route,
     /// A wrong answer or none.
     pub class: Class,
     /// How many attempts it stands for.
-    #[serde(skip_serializing_if = "is_one")]
     pub count: u32,
     /// PAM service.
-    #[serde(serialize_with = "name")]
     pub service: &'a [u8],
     /// Process that authenticated.
-    #[serde(skip_serializing_if = "is_zero")]
     pub pid: u32,
     /// Its parent.
-    #[serde(skip_serializing_if = "is_zero")]
     pub ppid: u32,
     /// Account that was tried.
-    #[serde(serialize_with = "name", skip_serializing_if = "<[u8]>::is_empty")]
     pub user: &'a [u8],
-    /// Remote host.
-    #[serde(serialize_with = "name", skip_serializing_if = "<[u8]>::is_empty")]
+    /// Remote host, as PAM has it.
     pub rhost: &'a [u8],
+    /// Its address, where `rhost` is a name: a name comes from the attacker's own name server.
+    pub address: &'a [u8],
     /// Terminal.
-    #[serde(serialize_with = "name", skip_serializing_if = "<[u8]>::is_empty")]
     pub tty: &'a [u8],
     /// Who asked.
-    #[serde(serialize_with = "name", skip_serializing_if = "<[u8]>::is_empty")]
     pub ruser: &'a [u8],
     /// Real user id.
-    #[serde(skip_serializing_if = "is_zero")]
     pub uid: u32,
     /// Where a log line stood.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<&'a str>,
+    pub origin: &'a [u8],
 }
 
 impl<'a> From<&'a Failure> for Record<'a> {
     fn from(f: &'a Failure) -> Self {
         Self {
-            time: f.time,
+            time: (f.time.as_second(), u32::try_from(f.time.subsec_microsecond()).unwrap_or(0)),
             route: f.route,
             class: f.class,
             count: f.count,
@@ -72,10 +68,11 @@ impl<'a> From<&'a Failure> for Record<'a> {
             ppid: f.ppid,
             user: f.user.as_bytes(),
             rhost: f.rhost.as_bytes(),
+            address: b"",
             tty: f.tty.as_bytes(),
             ruser: f.ruser.as_bytes(),
             uid: f.uid,
-            origin: f.origin.as_deref(),
+            origin: f.origin.as_deref().unwrap_or_default().as_bytes(),
         }
     }
 }
@@ -98,9 +95,116 @@ pub struct Encoded {
 impl Encoded {
     /// A line that was encoded before; nothing where it is too long to be one.
     pub fn copy_of(line: &[u8]) -> Option<Self> {
-        let mut bytes = [0; LONGEST];
-        bytes.get_mut(..line.len())?.copy_from_slice(line);
-        Some(Self { bytes, len: line.len() })
+        let mut copy = Self::empty();
+        copy.put(line);
+        (copy.len == line.len()).then_some(copy)
+    }
+
+    /// The line.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    fn empty() -> Self {
+        Self { bytes: [0; LONGEST], len: 0 }
+    }
+
+    fn put(&mut self, text: &[u8]) {
+        for byte in text {
+            if let Some(place) = self.bytes.get_mut(self.len) {
+                *place = *byte;
+                self.len += 1;
+            }
+        }
+    }
+
+    /// At least `digits` of them.
+    fn number(&mut self, mut n: u64, digits: usize) {
+        let mut reversed = [b'0'; 20];
+        let mut used = 0;
+        for place in &mut reversed {
+            if n == 0 && used >= digits {
+                break;
+            }
+            *place = b'0' + (n % 10) as u8;
+            n /= 10;
+            used += 1;
+        }
+        for digit in reversed.iter().take(used).rev() {
+            self.put(&[*digit]);
+        }
+    }
+
+    /// `,"key":`
+    fn key(&mut self, key: &str) {
+        self.put(b",\"");
+        self.put(key.as_bytes());
+        self.put(b"\":");
+    }
+
+    /// A member, unless it is zero.
+    fn count(&mut self, key: &str, n: u32) {
+        if n != 0 {
+            self.key(key);
+            self.number(n.into(), 1);
+        }
+    }
+
+    /// A member with neutral text, unless it is empty. Of what JSON escapes, neutral text holds
+    /// only quotes and backslashes.
+    fn text(&mut self, key: &str, text: Neutral<'_>) {
+        if text.is_empty() {
+            return;
+        }
+        self.key(key);
+        self.put(b"\"");
+        text.chars(&mut |c| {
+            if matches!(c, '"' | '\\') {
+                self.put(b"\\");
+            }
+            self.put(c.encode_utf8(&mut [0; 4]).as_bytes());
+        });
+        self.put(b"\"");
+    }
+
+    /// RFC 3339, UTC, microseconds. The date by the days since 0000-03-01, as in Howard Hinnant's
+    /// "chrono-compatible low-level date algorithms"; what is outside 1970 to 9999 is brought there.
+    fn time(&mut self, seconds: i64, microseconds: u32) {
+        let seconds = seconds.clamp(0, 253_402_207_199) as u64;
+        let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month + 2) / 5 + 1;
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let year = era * 400 + year_of_era + u64::from(month <= 2);
+        let parts: [(u64, usize, &[u8]); 7] = [
+            (year, 4, b"-"),
+            (month, 2, b"-"),
+            (day, 2, b"T"),
+            (second / 3600, 2, b":"),
+            (second / 60 % 60, 2, b":"),
+            (second % 60, 2, b"."),
+            (u64::from(microseconds % 1_000_000), 6, b"Z"),
+        ];
+        for (n, digits, after) in parts {
+            self.number(n, digits);
+            self.put(after);
+        }
+    }
+
+    /// The checksum of what stands there so far, and the end of the line.
+    fn seal(mut self) -> Self {
+        let crc = crc(self.as_bytes());
+        self.put(b",\"crc\":\"");
+        for shift in (0..8).rev() {
+            let nibble = (crc >> (4 * shift) & 15) as u8;
+            self.put(&[nibble + if nibble < 10 { b'0' } else { b'a' - 10 }]);
+        }
+        self.put(b"\"}\n");
+        self
     }
 }
 
@@ -108,8 +212,49 @@ impl std::ops::Deref for Encoded {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        self.as_bytes()
     }
+}
+
+/// The line of one failure. Names are made neutral and bounded on the way.
+pub fn encode(record: &Record<'_>) -> Encoded {
+    let mut line = Encoded::empty();
+    line.put(FAILURE_START);
+    line.time(record.time.0, record.time.1);
+    line.put(b"\"");
+    line.key("route");
+    line.put(match record.route {
+        Route::Pam => b"\"pam\"",
+        Route::Log => b"\"log\"",
+    });
+    line.key("class");
+    line.put(match record.class {
+        Class::Failure => b"\"failure\"",
+        Class::Aborted => b"\"aborted\"",
+    });
+    line.count("count", if record.count == 1 { 0 } else { record.count });
+    line.text("service", Neutral::name(if record.service.is_empty() { b"?" } else { record.service }));
+    line.count("pid", record.pid);
+    line.count("ppid", record.ppid);
+    line.text("user", Neutral::name(record.user));
+    line.text("rhost", Neutral::name(record.rhost));
+    line.text("address", Neutral::name(record.address));
+    line.text("tty", Neutral::name(record.tty));
+    line.text("ruser", Neutral::name(record.ruser));
+    line.count("uid", record.uid);
+    line.text("origin", Neutral::bounded(record.origin, ORIGIN_LIMIT));
+    line.seal()
+}
+
+/// The first line of a segment.
+pub fn encode_header(header: &Header) -> Encoded {
+    let mut line = Encoded::empty();
+    line.put(HEADER_START);
+    line.put(header.segment.as_bytes());
+    line.put(b"\"");
+    line.key("limit");
+    line.number(header.limit, 1);
+    line.seal()
 }
 
 /// What a line turned out to be.
@@ -121,17 +266,6 @@ pub enum Decoded {
     Header(Header),
     /// A blank line.
     Blank,
-}
-
-/// The line of one failure. Names are made neutral and bounded on the way.
-pub fn encode(record: &Record<'_>) -> Encoded {
-    let bounded = Record { origin: record.origin.filter(|o| o.len() <= 200), ..*record };
-    seal(&bounded)
-}
-
-/// The first line of a segment.
-pub fn encode_header(header: &Header) -> Encoded {
-    seal(header)
 }
 
 /// Read one line, without its newline. The second value says whether something unreadable stood
@@ -159,34 +293,49 @@ fn decode_whole(line: &[u8]) -> Option<Decoded> {
     if line.starts_with(HEADER_START) {
         serde_json::from_slice(line).ok().map(Decoded::Header)
     } else {
-        serde_json::from_slice(line).ok().map(|f| Decoded::Failure(Box::new(f)))
+        decode_failure(line).map(|failure| Decoded::Failure(Box::new(failure)))
     }
 }
 
-fn seal(value: &impl Serialize) -> Encoded {
-    let mut bytes = [0; LONGEST];
-    let mut rest = &mut bytes[..LONGEST - CRC_LEN - 1];
-    let room = rest.len();
-    // The bounds above leave room for the longest record, so this cannot fail; if it did, the
-    // reader would count the line as unreadable.
-    let _ = serde_json::to_writer(&mut rest, value);
-    let body = (room - rest.len()).saturating_sub(1);
-    let crc = crc32fast::hash(&bytes[..body]);
-    let mut tail = &mut bytes[body..];
-    let _ = writeln!(tail, ",\"crc\":\"{crc:08x}\"}}");
-    Encoded { bytes, len: body + CRC_LEN + 1 }
+fn decode_failure(line: &[u8]) -> Option<Failure> {
+    /// What a line may hold beside the failure; a rare case, and so parsed apart.
+    #[derive(Deserialize)]
+    struct Beside {
+        address: String,
+    }
+
+    let mut failure: Failure = serde_json::from_slice(line).ok()?;
+    let beside = || serde_json::from_slice(line).ok().and_then(|b: Beside| address_of(&b.address));
+    if let Some(ip) = address_of(&failure.rhost).or_else(beside) {
+        failure.rhost = ip.to_string();
+    }
+    Some(failure)
 }
 
-fn name<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&Neutral::name(bytes))
+/// An address as it is grouped and matched: no zone, mapped IPv4 as IPv4.
+fn address_of(text: &str) -> Option<IpAddr> {
+    let ip: IpAddr = text.split('%').next()?.parse().ok()?;
+    Some(ip.to_canonical())
 }
 
-fn is_one(n: &u32) -> bool {
-    *n == 1
-}
-
-fn is_zero(n: &u32) -> bool {
-    *n == 0
+/// CRC-32 (IEEE 802.3), as crc32fast computes it; small rather than fast, for one line a login.
+fn crc(bytes: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut i = 0;
+        while i < 256 {
+            let mut c = i as u32;
+            let mut bit = 0;
+            while bit < 8 {
+                c = if c & 1 == 1 { 0xedb8_8320 ^ (c >> 1) } else { c >> 1 };
+                bit += 1;
+            }
+            table[i] = c;
+            i += 1;
+        }
+        table
+    };
+    !bytes.iter().fold(!0, |crc, b| TABLE[((crc ^ u32::from(*b)) & 0xff) as usize] ^ (crc >> 8))
 }
 
 #[cfg(test)]
@@ -195,7 +344,7 @@ pub(crate) mod tests {
 
     pub(crate) fn record(user: &[u8]) -> Record<'_> {
         Record {
-            time: Timestamp::from_microsecond(1_767_614_507_123_456).unwrap(),
+            time: (1_767_614_507, 123_456),
             route: Route::Pam,
             class: Class::Failure,
             count: 1,
@@ -204,10 +353,11 @@ pub(crate) mod tests {
             ppid: 4700,
             user,
             rhost: b"192.0.2.7",
+            address: b"",
             tty: b"ssh",
             ruser: b"",
             uid: 0,
-            origin: None,
+            origin: b"",
         }
     }
 
@@ -230,11 +380,52 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn times_are_what_a_calendar_says() {
+        for (seconds, microseconds) in [
+            (0, 0),
+            (951_782_400, 1),
+            (1_709_164_799, 999_999),
+            (4_102_444_799, 5),
+            (253_402_207_199, 999_999),
+        ] {
+            let line = encode(&Record { time: (seconds, microseconds), ..record(b"") });
+            let (read, _) = failure(line.trim_ascii_end());
+            let time = read.unwrap().time;
+            assert_eq!((time.as_second(), time.subsec_microsecond()), (seconds, microseconds as i32));
+        }
+        for day in 0..80_000 {
+            let line = encode(&Record { time: (day * 86_400 + 12_345, 0), ..record(b"") });
+            assert_eq!(failure(line.trim_ascii_end()).0.unwrap().time.as_second(), day * 86_400 + 12_345);
+        }
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_that_everybody_computes() {
+        for bytes in [&b""[..], b"123456789", &[0xff; 300]] {
+            assert_eq!(crc(bytes), crc32fast::hash(bytes));
+        }
+    }
+
+    #[test]
+    fn an_address_counts_more_than_a_name_and_is_canonical() {
+        let read = |rhost: &str, address: &str| {
+            let r = Record { rhost: rhost.as_bytes(), address: address.as_bytes(), ..record(b"root") };
+            failure(encode(&r).trim_ascii_end()).0.unwrap().rhost
+        };
+        assert_eq!(read("evil.example", "192.0.2.9"), "192.0.2.9");
+        assert_eq!(read("::ffff:192.0.2.7", ""), "192.0.2.7");
+        assert_eq!(read("fe80::1%eth0", ""), "fe80::1");
+        assert_eq!(read("2001:DB8:0::1", ""), "2001:db8::1");
+        assert_eq!(read("evil.example", "nonsense"), "evil.example");
+    }
+
+    #[test]
     fn the_longest_hostile_names_fit_and_stay_neutral() {
         let hostile: Vec<u8> = (0..5000).map(|i| [b'\n', b'"', 0xff, b'\\', 0][i % 5]).collect();
         let wide = "\u{1f600}".repeat(5000);
         for name in [hostile.as_slice(), wide.as_bytes(), &[b'"'; 4000], &[b'\\'; 4000]] {
-            let r = Record { service: name, rhost: name, tty: name, ruser: name, ..record(name) };
+            let r =
+                Record { service: name, rhost: name, address: name, tty: name, ruser: name, ..record(name) };
             let line = encode(&r);
             assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
             let (read, _) = failure(line.trim_ascii_end());

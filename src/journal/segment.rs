@@ -1,15 +1,14 @@
 //! Segments: listing, sealing, deleting. Only under the delivery lock; writers go on meanwhile.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{Mode, OFlags};
 
 use super::CURRENT;
-use super::append::prepare;
-use super::record::{Decoded, decode};
+use super::record::{Decoded, Header, decode, encode_header};
 
 /// One file of the journal.
 #[derive(Clone, Debug)]
@@ -112,6 +111,29 @@ pub fn sweep(directory: &Path) {
     }
 }
 
+/// A new segment under a name that nobody reads yet.
+fn prepare(directory: &Path, limit: u64) -> io::Result<PathBuf> {
+    let id = new_id();
+    let path = directory.join(format!(".new-{id}"));
+    let flags = OFlags::NOFOLLOW.bits() as i32;
+    let mut file =
+        File::options().write(true).create_new(true).mode(0o600).custom_flags(flags).open(&path)?;
+    rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+    let written =
+        file.write_all(&encode_header(&Header { segment: id, limit })).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(&path);
+    }
+    written.map(|()| path)
+}
+
+/// Unique on this machine, and increasing as long as the clock does.
+fn new_id() -> String {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    let nanoseconds = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
+    format!("{nanoseconds:016x}-{}", std::process::id())
+}
+
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     File::options().read(true).custom_flags(flags.bits() as i32).open(path)
@@ -141,7 +163,8 @@ mod tests {
 
     fn directory_with_one_record() -> tempfile::TempDir {
         let directory = tempfile::tempdir().unwrap();
-        append(directory.path(), &encode(&record(b"root"))).unwrap();
+        let path = directory.path().as_os_str().as_encoded_bytes();
+        append(path, &encode(&record(b"root"))).unwrap();
         directory
     }
 

@@ -3,12 +3,12 @@
 //! Two items are borrowed meanwhile and given back with the verdict: `PAM_FAIL_DELAY`, which libpam
 //! calls at the end of every `pam_authenticate` with the final status (libpam/pam_delay.c), and
 //! `PAM_CONV`, whose `appdata_ptr` it hands to that call. So the verdict finds its attempt by that
-//! pointer, and where somebody replaced the conversation, by what this thread began last.
+//! pointer, and where somebody replaced the conversation, by the thread that it is on.
 
-use std::cell::Cell;
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use pam::module::PamHandle;
 
@@ -17,12 +17,10 @@ use crate::entry::Arguments;
 use crate::libpam::{self, Conv, DelayFn};
 use crate::{record, verdict};
 
-/// What is remembered between our line and the verdict.
+/// What is remembered from our line to the verdict. Lives as long as the handle.
 pub struct Attempt {
-    /// The handle; valid while `pam_authenticate` runs on this thread.
+    /// The handle; valid, as the attempt is freed with it.
     pamh: *mut PamHandle,
-    /// The attempt that was going on when this one began (a stack within a conversation).
-    outer: *mut Attempt,
     config: Option<&'static CStr>,
     state: Option<&'static CStr>,
     debug: bool,
@@ -31,15 +29,17 @@ pub struct Attempt {
     delay: Option<DelayFn>,
     /// What was asked and answered.
     pub prompts: Prompts,
+    /// Between our line and the verdict.
+    going_on: bool,
     /// `authfail` did it already.
     recorded: bool,
 }
 
-/// An attempt that is over, by value: everything the verdict needs.
+/// An attempt that is over: everything that the verdict needs.
 pub struct Ended {
     /// The handle, with the application's items back in place.
     pub pamh: *mut PamHandle,
-    /// Where to record, if that was not done yet.
+    /// How to record, if that was not done yet.
     pub to_record: Option<Arguments<'static>>,
     /// What was asked and answered.
     pub prompts: Prompts,
@@ -49,71 +49,41 @@ pub struct Ended {
     pub appdata: *mut c_void,
 }
 
-thread_local! {
-    static INNERMOST: Cell<*mut Attempt> = const { Cell::new(ptr::null_mut()) };
-}
-
 /// Our line was reached.
 pub fn begin(pamh: &mut PamHandle, arguments: Arguments<'_>) {
-    if let Some(going_on) = going_on(pamh) {
-        // A second line in the stack, or a transaction that is resumed: one verdict is enough.
-        // SAFETY: `going_on` gives attempts of this thread that have not ended.
-        let attempt = unsafe { &mut *going_on };
-        if arguments.authfail && !attempt.recorded && !attempt.watches() {
-            attempt.recorded = true;
-            record::failure(pamh, &attempt.arguments(), &attempt.prompts, verdict::AUTH_ERR);
-        }
-        return;
+    let attempt = match libpam::data(pamh).cast::<Attempt>() {
+        known if !known.is_null() => known,
+        _ => match create(pamh) {
+            Some(fresh) => fresh,
+            None => return without_memory(pamh, &arguments),
+        },
+    };
+    // SAFETY: it belongs to this handle, which one thread at a time may use (pam(3)).
+    let attempt = unsafe { &mut *attempt };
+    // A second line of the stack, or a transaction that is resumed: one verdict is enough.
+    let resumed = attempt.going_on && attempt.has_borrowed(pamh);
+    if !resumed {
+        attempt.start(pamh, &arguments);
     }
-    let borrowed = borrow(pamh, arguments);
-    if arguments.authfail {
+    // Where a line above this one waits for the verdict, that records.
+    if arguments.authfail && !resumed && !attempt.recorded {
+        attempt.recorded = true;
         record::failure(pamh, &arguments, &Prompts::default(), verdict::AUTH_ERR);
-        if let Some(attempt) = borrowed {
-            // SAFETY: just made, and only this thread knows it.
-            unsafe { (*attempt).recorded = true };
-        }
     }
 }
 
-impl Attempt {
-    /// Whether the verdict will record: not where the line stood in the failure branch only.
-    fn watches(&self) -> bool {
-        !self.recorded
-    }
-
-    fn arguments(&self) -> Arguments<'static> {
-        Arguments { config: self.config, state: self.state, authfail: false, debug: self.debug }
-    }
-}
-
-/// Take the verdict's attempt off this thread's list and give the items back.
+/// Find the verdict's attempt and give the items back.
 pub fn end(appdata: *mut c_void) -> Option<Ended> {
-    let mut link = INNERMOST.get();
-    let mut found = ptr::null_mut::<Attempt>();
-    while !link.is_null() {
-        if link.cast() == appdata {
-            found = link;
-            break;
-        }
-        // SAFETY: the list holds attempts that were not freed; only this thread touches it.
-        link = unsafe { (*link).outer };
-    }
-    let found = if found.is_null() { INNERMOST.get() } else { found };
-    if found.is_null() {
-        return None;
-    }
-    unlink(found);
-    // SAFETY: it came from `borrow` (calloc, written whole), and is off the list: ours alone.
-    let attempt = unsafe { ptr::read(found) };
-    // SAFETY: as above; nobody points to it any more once the conversation is back in place,
-    // which happens before anything else can run on this handle.
+    let found = take_slot(appdata)?;
+    // SAFETY: only attempts of living handles have a slot; this is the handle's own thread.
+    let attempt = unsafe { &mut *found };
+    attempt.going_on = false;
+    // SAFETY: the handle of the `pam_authenticate` that calls us.
     let pamh = unsafe { &mut *attempt.pamh };
     if libpam::conversation(pamh).is_some_and(|c| c.appdata == found.cast()) {
         libpam::set_conversation(pamh, &attempt.conv);
     }
     libpam::set_fail_delay(pamh, attempt.delay);
-    // SAFETY: from calloc, freed once.
-    unsafe { libc::free(found.cast()) };
     Some(Ended {
         pamh: attempt.pamh,
         to_record: (!attempt.recorded).then(|| attempt.arguments()),
@@ -123,79 +93,140 @@ pub fn end(appdata: *mut c_void) -> Option<Ended> {
     })
 }
 
-/// The attempt that this thread began on this handle and whose verdict has not come.
-fn going_on(pamh: &PamHandle) -> Option<*mut Attempt> {
-    let ours = libpam::fail_delay(pamh).is_some_and(|f| f as usize == verdict::verdict as DelayFn as usize);
-    if !ours {
-        return None;
+impl Attempt {
+    fn arguments(&self) -> Arguments<'static> {
+        Arguments { config: self.config, state: self.state, authfail: false, debug: self.debug }
     }
-    let mut link = INNERMOST.get();
-    while !link.is_null() {
-        // SAFETY: as in `end`.
-        let attempt = unsafe { &*link };
-        if ptr::eq(attempt.pamh, pamh) {
-            return Some(link);
+
+    fn has_borrowed(&self, pamh: &PamHandle) -> bool {
+        libpam::fail_delay(pamh).is_some_and(is_ours)
+    }
+
+    /// Put our functions in place.
+    fn start(&mut self, pamh: &mut PamHandle, arguments: &Arguments<'_>) {
+        // SAFETY: the arguments belong to the handle's stack, and so live as long as the attempt;
+        // 'static only says that the compiler cannot see it.
+        let lasting =
+            |word: Option<&CStr>| unsafe { mem::transmute::<Option<&CStr>, Option<&'static CStr>>(word) };
+        (self.config, self.state) = (lasting(arguments.config), lasting(arguments.state));
+        (self.debug, self.recorded, self.prompts) = (arguments.debug, false, Prompts::default());
+        let own: *mut c_void = ptr::from_mut(self).cast();
+        // What is still ours was left by a verdict that never came: then we know the application's.
+        match libpam::conversation(pamh) {
+            Some(conv) if conv.appdata == own => {}
+            Some(conv) => self.conv = conv,
+            None => return,
         }
-        link = attempt.outer;
+        match libpam::fail_delay(pamh) {
+            Some(function) if is_ours(function) => {}
+            other => self.delay = other,
+        }
+        if !take_a_slot(self) {
+            return;
+        }
+        let watching = Conv { function: Some(conversation::watch), appdata: own };
+        self.going_on =
+            libpam::set_conversation(pamh, &watching) && libpam::set_fail_delay(pamh, Some(verdict::verdict));
+        if !self.going_on {
+            libpam::set_conversation(pamh, &self.conv);
+            release_slot(self);
+        }
     }
-    None
 }
 
-/// Put our functions in place. Without memory nothing changes and nothing is watched.
-fn borrow(pamh: &mut PamHandle, arguments: Arguments<'_>) -> Option<*mut Attempt> {
-    let conv = libpam::conversation(pamh)?;
-    // A handle that moved to another thread between attempts may still hold our function.
-    let ours = verdict::verdict as DelayFn;
-    let delay = libpam::fail_delay(pamh).filter(|f| *f as usize != ours as usize);
+fn is_ours(function: DelayFn) -> bool {
+    function as usize == verdict::verdict as DelayFn as usize
+}
+
+/// An attempt for this handle, which libpam gives back to [`forget`] when the handle ends.
+fn create(pamh: &mut PamHandle) -> Option<*mut Attempt> {
     // SAFETY: a plain allocation; null is handled. Not Box: out of memory must not abort a login.
     let attempt = unsafe { libc::calloc(1, mem::size_of::<Attempt>()) }.cast::<Attempt>();
     if attempt.is_null() {
         return None;
     }
-    // SAFETY: the arguments belong to the handle's stack, which outlives `pam_authenticate`, and
-    // the attempt does not outlive that; 'static only says that the compiler cannot see it.
-    let lasting =
-        |word: Option<&CStr>| unsafe { mem::transmute::<Option<&CStr>, Option<&'static CStr>>(word) };
-    // SAFETY: the allocation is large enough and aligned for any type of that size.
+    // SAFETY: the allocation is large enough, and aligned for any type of that size.
     unsafe {
         attempt.write(Attempt {
             pamh,
-            outer: INNERMOST.get(),
-            config: lasting(arguments.config),
-            state: lasting(arguments.state),
-            debug: arguments.debug,
-            conv,
-            delay,
+            config: None,
+            state: None,
+            debug: false,
+            conv: Conv { function: None, appdata: ptr::null_mut() },
+            delay: None,
             prompts: Prompts::default(),
+            going_on: false,
             recorded: false,
         });
     }
-    let watching = Conv { function: Some(conversation::watch), appdata: attempt.cast() };
-    let placed = libpam::set_conversation(pamh, &watching) && libpam::set_fail_delay(pamh, Some(ours));
-    if !placed {
-        libpam::set_conversation(pamh, &conv);
-        // SAFETY: nobody knows it yet.
-        unsafe { libc::free(attempt.cast()) };
-        return None;
+    if libpam::set_data(pamh, attempt.cast(), forget) {
+        return Some(attempt);
     }
-    INNERMOST.set(attempt);
-    Some(attempt)
+    // SAFETY: libpam did not take it.
+    unsafe { libc::free(attempt.cast()) };
+    None
 }
 
-fn unlink(found: *mut Attempt) {
-    // SAFETY: `found` is on the list, and the list is this thread's alone.
-    unsafe {
-        let mut link = INNERMOST.get();
-        if ptr::eq(link, found) {
-            INNERMOST.set((*found).outer);
-            return;
-        }
-        while !link.is_null() {
-            if ptr::eq((*link).outer, found) {
-                (*link).outer = (*found).outer;
-                return;
-            }
-            link = (*link).outer;
+/// The handle ends.
+unsafe extern "C" fn forget(_: *mut PamHandle, attempt: *mut c_void, _: c_int) {
+    if !attempt.is_null() {
+        release_slot(attempt.cast());
+        // SAFETY: from calloc in `create`; libpam calls this once.
+        unsafe { libc::free(attempt) };
+    }
+}
+
+/// The verdict cannot be waited for; a line in the failure branch still knows it.
+fn without_memory(pamh: &mut PamHandle, arguments: &Arguments<'_>) {
+    if arguments.authfail {
+        record::failure(pamh, arguments, &Prompts::default(), verdict::AUTH_ERR);
+    }
+}
+
+/// Attempts that wait for their verdict, of all threads. Thread-local storage would cost every
+/// login that loads the module, and a lock could be held by a thread that is gone after a fork.
+static SLOTS: [Slot; 256] =
+    [const { Slot { thread: AtomicUsize::new(0), attempt: AtomicPtr::new(ptr::null_mut()) } }; 256];
+
+struct Slot {
+    /// Who waits; 0 where the slot is free.
+    thread: AtomicUsize,
+    attempt: AtomicPtr<Attempt>,
+}
+
+/// The address of this thread's control block: unique among living threads, kept over a fork.
+fn this_thread() -> usize {
+    // SAFETY: a call without arguments that cannot fail.
+    unsafe { libc::pthread_self() as usize }
+}
+
+fn take_a_slot(attempt: *mut Attempt) -> bool {
+    let thread = this_thread();
+    release_slot(attempt);
+    for slot in &SLOTS {
+        if slot.thread.compare_exchange(0, thread, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            slot.attempt.store(attempt, Ordering::Release);
+            return true;
         }
     }
+    false
+}
+
+fn release_slot(attempt: *const Attempt) {
+    for slot in &SLOTS {
+        if ptr::eq(slot.attempt.load(Ordering::Acquire), attempt) {
+            slot.attempt.store(ptr::null_mut(), Ordering::Release);
+            slot.thread.store(0, Ordering::Release);
+        }
+    }
+}
+
+/// The attempt that `appdata` is, or the one that this thread began.
+fn take_slot(appdata: *mut c_void) -> Option<*mut Attempt> {
+    let thread = this_thread();
+    let known = |slot: &&Slot| slot.thread.load(Ordering::Acquire) == thread;
+    let exact = SLOTS.iter().filter(known).find(|s| s.attempt.load(Ordering::Acquire).cast() == appdata);
+    let attempt = exact.or_else(|| SLOTS.iter().find(known))?.attempt.load(Ordering::Acquire);
+    release_slot(attempt);
+    (!attempt.is_null()).then_some(attempt)
 }

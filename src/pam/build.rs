@@ -1,29 +1,36 @@
-//! How the module is linked.
+//! How the module and the sender library are linked.
 //!
 //! - `nodelete`: libpam unloads modules in `pam_end` while the worker may still run in this one.
 //! - `now`, `relro`: no writable function pointers after loading.
-//! - The unwinder is linked in: finding and relocating libgcc_s costs a login more than everything
-//!   else of the module. The linker is shown a `libgcc_s.so` that names the static archive.
+//! - GNU ld, where there is one: it drops the unwinding tables of functions that are gone, and with
+//!   them the panic machinery that the module never reaches. lld keeps both, and then a login loads
+//!   eight times as much.
+//! - The unwinder, where anything needs it, is linked in: loading libgcc_s costs more than all the
+//!   rest. The linker is shown a `libgcc_s.so` that names the static archive.
 
 use std::env;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    for option in [
-        "-Wl,-z,nodelete",
-        "-Wl,-z,now",
-        "-Wl,-z,relro",
-        "-Wl,--gc-sections",
-        "-Wl,--as-needed",
-        "-Wl,-z,noseparate-code",
-    ] {
+    for option in ["-Wl,-z,nodelete", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,--gc-sections", "-Wl,--as-needed"] {
         println!("cargo:rustc-cdylib-link-arg={option}");
     }
-    let Ok(out) = env::var("OUT_DIR") else { return };
-    let script = Path::new(&out).join("libgcc_s.so");
-    if fs::write(&script, "/* GNU ld script */\nGROUP ( -l:libgcc_eh.a -lgcc -lc )\n").is_ok() {
-        println!("cargo:rustc-link-search=native={out}");
+    if gnu_ld() {
+        println!("cargo:rustc-cdylib-link-arg=-fuse-ld=bfd");
     }
+    if let Ok(out) = env::var("OUT_DIR") {
+        let script = Path::new(&out).join("libgcc_s.so");
+        if fs::write(&script, "/* GNU ld script */\nGROUP ( -l:libgcc_eh.a -lgcc -lc )\n").is_ok() {
+            println!("cargo:rustc-link-search=native={out}");
+        }
+    }
+}
+
+fn gnu_ld() -> bool {
+    let linker = env::var("RUSTC_LINKER").unwrap_or_else(|_| "cc".into());
+    let asked = Command::new(linker).args(["-fuse-ld=bfd", "-Wl,--version"]).stderr(Stdio::null()).output();
+    asked.is_ok_and(|answer| answer.status.success() && answer.stdout.starts_with(b"GNU ld"))
 }

@@ -4,9 +4,7 @@
 //! panic or bad arguments, and collect the arguments on the heap.
 
 use std::ffi::{CStr, c_char, c_int};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use pam::constants::PamResultCode;
 use pam::module::PamHandle;
@@ -16,6 +14,8 @@ use crate::{attempt, guard};
 const IGNORE: c_int = PamResultCode::PAM_IGNORE as c_int;
 /// More would be a mistake; what comes after them is not looked at.
 const MOST_ARGUMENTS: usize = 32;
+/// Longest path that is taken, with its zero byte.
+const LONGEST_PATH: usize = 256;
 
 /// What stands behind the module's name in the stack.
 #[derive(Clone, Copy, Default)]
@@ -26,7 +26,7 @@ pub struct Arguments<'a> {
     pub state: Option<&'a CStr>,
     /// The line stands in the failure branch: record at once.
     pub authfail: bool,
-    /// Say in syslog what is done.
+    /// Say in syslog what is recorded.
     pub debug: bool,
 }
 
@@ -51,9 +51,8 @@ impl<'a> Arguments<'a> {
                 b"authfail" => arguments.authfail = true,
                 b"debug" => arguments.debug = true,
                 _ => {
-                    let path = |prefix: &[u8]| value(word, prefix);
-                    arguments.config = path(b"config=").or(arguments.config);
-                    arguments.state = path(b"state=").or(arguments.state);
+                    arguments.config = path(word, b"config=").or(arguments.config);
+                    arguments.state = path(word, b"state=").or(arguments.state);
                 }
             }
         }
@@ -62,44 +61,38 @@ impl<'a> Arguments<'a> {
 }
 
 /// The absolute path behind `prefix`. A relative one would depend on the caller's directory.
-fn value<'a>(word: &'a CStr, prefix: &[u8]) -> Option<&'a CStr> {
+fn path<'a>(word: &'a CStr, prefix: &[u8]) -> Option<&'a CStr> {
     let bytes = word.to_bytes_with_nul().strip_prefix(prefix)?;
     let path = CStr::from_bytes_with_nul(bytes).ok()?;
-    (bytes.first() == Some(&b'/') && bytes.len() < 256).then_some(path)
+    (bytes.first() == Some(&b'/') && bytes.len() <= LONGEST_PATH).then_some(path)
 }
 
-/// A panic must not print on the user's terminal. std is linked statically: the hook is ours alone.
-fn hush() {
-    static HUSHED: AtomicBool = AtomicBool::new(false);
-    if !HUSHED.swap(true, Ordering::Relaxed) {
-        std::panic::set_hook(Box::new(|_| {}));
-    }
-}
-
+/// Our line in the auth stack was reached.
+///
+/// # Safety
+///
+/// libpam passes the handle of the transaction, and `argc` C strings that live as long as it.
 #[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn pam_sm_authenticate(
+pub unsafe extern "C" fn pam_sm_authenticate(
     pamh: *mut PamHandle,
     _flags: c_int,
     argc: c_int,
     argv: *const *const c_char,
 ) -> c_int {
-    hush();
-    let _ = guard::uncancelled(|| {
-        catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: libpam passes the handle of the transaction, or a test null.
-            if let Some(pamh) = unsafe { pamh.as_mut() } {
-                // SAFETY: libpam passes `argc` C strings that live as long as the handle.
-                attempt::begin(pamh, unsafe { Arguments::parse(argc, argv) });
-            }
-        }))
-    });
+    // SAFETY: the handle of the transaction, or null from a test.
+    if let Some(pamh) = unsafe { pamh.as_mut() } {
+        // SAFETY: as libpam promises, see above.
+        let arguments = unsafe { Arguments::parse(argc, argv) };
+        guard::uncancelled(|| attempt::begin(pamh, arguments));
+    }
     IGNORE
 }
 
 macro_rules! ignore {
     ($($name:ident)*) => {$(
+        /// Nothing is done here.
         #[unsafe(no_mangle)]
-        extern "C" fn $name(_: *mut PamHandle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
+        pub extern "C" fn $name(_: *mut PamHandle, _: c_int, _: c_int, _: *const *const c_char) -> c_int {
             IGNORE
         }
     )*};

@@ -4,10 +4,11 @@
 //! delay after a wrong password. The signal is blocked around the write, the limit lifted where
 //! we may, and both are put back as they were.
 
-use std::io;
+use std::ffi::CStr;
 use std::mem;
 use std::ptr;
 
+use authalert::journal::append::Error;
 use libc::{RLIM_INFINITY, c_int, rlimit, sigset_t};
 
 /// Another thread may put the limit back between our lifting it and the write.
@@ -17,12 +18,12 @@ const MOST_RETRIES: usize = 8;
 ///
 /// The signal is blocked whatever the limit is: the limit belongs to the process, and another
 /// thread that records may be about to put the caller's back.
-pub fn unlimited<T>(mut write: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub fn unlimited<T>(mut write: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     let blocked = block_sigxfsz();
     let mut result = write_lifted(&mut write);
     for _ in 0..MOST_RETRIES {
         match &result {
-            Err(e) if e.raw_os_error() == Some(libc::EFBIG) => result = write_lifted(&mut write),
+            Err(Error::Os(libc::EFBIG)) => result = write_lifted(&mut write),
             _ => break,
         }
     }
@@ -32,7 +33,7 @@ pub fn unlimited<T>(mut write: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     result
 }
 
-fn write_lifted<T>(write: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
+fn write_lifted<T>(write: &mut impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     let Some(limit) = file_size_limit() else { return write() };
     // Without CAP_SYS_RESOURCE only the soft limit can go up, to the hard one.
     let highest = [RLIM_INFINITY, limit.rlim_max].map(|max| rlimit { rlim_cur: max, rlim_max: max });
@@ -46,7 +47,7 @@ fn write_lifted<T>(write: &mut impl FnMut() -> io::Result<T>) -> io::Result<T> {
     result
 }
 
-/// Run `work` so that nobody cancels this thread in it: a cancellation may not pass through it.
+/// Run `work` so that nobody cancels this thread in it: a cancellation must not unwind through it.
 /// One that was asked for meanwhile takes effect where libpam or the host waits next.
 pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
     const PTHREAD_CANCEL_DISABLE: c_int = 1;
@@ -64,22 +65,13 @@ pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Whether nobody but root, or the user that we run as, can write into the directory `journal`, nor
-/// into the state directory, which is its first `state` bytes. Whoever can, could have root write
-/// elsewhere. One that is not there, or may not be looked at, is left to the write to complain of.
-pub fn ours_alone(journal: &[u8], state: usize) -> bool {
-    [journal, &journal[..state.min(journal.len())]].iter().all(|path| {
-        let mut name = [0; 512];
-        let Some(room) = name.get_mut(..path.len()).filter(|room| room.len() < 512) else { return true };
-        room.copy_from_slice(path);
-        // SAFETY: a C string, as the last byte was not written; the structure is read only where it was filled.
-        unsafe {
-            let mut stat: libc::stat = mem::zeroed();
-            if libc::stat(name.as_ptr().cast(), &mut stat) != 0 {
-                return true;
-            }
-            (stat.st_uid == 0 || stat.st_uid == libc::geteuid()) && stat.st_mode & 0o022 == 0
-        }
+/// Whether nobody but root, or the user that we run as, can write into `directory`. Whoever can,
+/// could have root write elsewhere. One that is not there, or may not be looked at, is left to the
+/// write to complain of.
+pub fn ours_alone(directory: &CStr) -> bool {
+    rustix::fs::stat(directory).map_or(true, |stat| {
+        let owner = rustix::process::Uid::from_raw(stat.st_uid);
+        stat.st_mode & 0o022 == 0 && (owner.is_root() || owner == rustix::process::geteuid())
     })
 }
 

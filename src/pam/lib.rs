@@ -4,20 +4,28 @@
 //! - [`attempt`]: from one `pam_authenticate` to its verdict; the items that are borrowed meanwhile.
 //! - [`conversation`]: was anybody asked, and did anybody answer?
 //! - [`verdict`]: libpam tells how it ended; the failure is recorded, and then libpam's own delay kept.
-//! - [`record`]: from PAM's items to a line on disk; [`guard`]: past the caller's limits and signals.
-//! - [`worker`]: the detached thread; [`sender`]: the heavy half that only it loads; [`fork`]: what a fork must not cut.
+//! - [`record`]: from PAM's items to a line on disk; [`file`]: the file; [`guard`]: past the caller's
+//!   limits and signals.
+//! - [`worker`]: the detached thread; [`library`]: finding the heavy half, which only it loads;
+//!   [`fork`]: what a fork of the host must not cut.
 //! - [`libpam`]: the calls that pam-bindings does not have.
 //!
 //! Nothing here prints, prompts, reads a password or the environment, or waits for anybody.
+//!
+//! A login pays for what is linked here: each function of another library is looked up, each page
+//! with addresses is relocated. So nothing here allocates through Rust or can panic, and a release
+//! build holds neither std's panic machinery nor an unwinder (a test looks). What needs more is in
+//! `sender/`.
 #![warn(missing_docs)]
 
 mod attempt;
 mod conversation;
 mod entry;
+mod file;
 mod fork;
 mod guard;
 mod libpam;
+mod library;
 mod record;
-mod sender;
 mod verdict;
 mod worker;

@@ -17,6 +17,12 @@ pub type ConvFn =
 /// `appdata_ptr` of the conversation (libpam/pam_delay.c).
 pub type DelayFn = unsafe extern "C-unwind" fn(c_int, c_uint, *mut c_void);
 
+/// What libpam calls when the handle ends, or the data is replaced.
+pub type CleanupFn = unsafe extern "C" fn(*mut PamHandle, *mut c_void, c_int);
+
+/// The name of our data; no other module's begins with it.
+const DATA: &CStr = c"pam_authalert:attempt";
+
 /// `struct pam_message`.
 #[repr(C)]
 pub struct Message {
@@ -40,9 +46,16 @@ pub struct Conv {
 }
 
 #[link(name = "pam")]
-unsafe extern "C-unwind" {
+unsafe extern "C" {
     fn pam_get_item(pamh: *const PamHandle, item: c_int, value: *mut *const c_void) -> c_int;
     fn pam_set_item(pamh: *mut PamHandle, item: c_int, value: *const c_void) -> c_int;
+    fn pam_get_data(pamh: *const PamHandle, name: *const c_char, data: *mut *const c_void) -> c_int;
+    fn pam_set_data(
+        pamh: *mut PamHandle,
+        name: *const c_char,
+        data: *mut c_void,
+        cleanup: CleanupFn,
+    ) -> c_int;
     fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
 }
 
@@ -80,6 +93,20 @@ pub fn set_fail_delay(pamh: &mut PamHandle, function: Option<DelayFn>) -> bool {
     let value = function.map_or(ptr::null(), |f| f as *const c_void);
     // SAFETY: libpam keeps the pointer; the module is linked `nodelete`, so it stays valid.
     unsafe { pam_set_item(pamh, PAM_FAIL_DELAY, value) == 0 }
+}
+
+/// What [`set_data`] left, or null. pam-bindings' own takes a `&str` and allocates.
+pub fn data(pamh: &PamHandle) -> *mut c_void {
+    let mut data = ptr::null();
+    // SAFETY: as in `conversation`; the name is a C string.
+    let code = unsafe { pam_get_data(pamh, DATA.as_ptr(), &mut data) };
+    if code == 0 { data.cast_mut() } else { ptr::null_mut() }
+}
+
+/// Leave `data` with the handle until it ends; then `cleanup` gets it.
+pub fn set_data(pamh: &mut PamHandle, data: *mut c_void, cleanup: CleanupFn) -> bool {
+    // SAFETY: libpam copies the name and keeps both pointers; the module is linked `nodelete`.
+    unsafe { pam_set_data(pamh, DATA.as_ptr(), data, cleanup) == 0 }
 }
 
 /// A variable of the PAM environment, which modules and the application set, not the caller.

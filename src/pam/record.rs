@@ -3,149 +3,124 @@
 //! No password is among the items that are read. Nothing is allocated, no configuration is read,
 //! and no lock is taken; a login that may not write here is left alone.
 
-use std::ffi::{CStr, OsStr, c_int};
-use std::io::{self, Write};
-use std::net::IpAddr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::{CStr, c_char, c_int};
+use std::ops::Deref;
 
-use authalert::config::{DEFAULT_PATH, DEFAULT_STATE};
 use authalert::failure::{Class, Route};
-use authalert::journal::record::{Record, encode};
-use authalert::journal::{self, append};
-use jiff::Timestamp;
+use authalert::journal::append::{self, Error};
+use authalert::journal::record::{Encoded, Record, encode};
 use pam::items::{Item, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
 
 use crate::conversation::Prompts;
 use crate::entry::Arguments;
+use crate::file::File;
+use crate::worker::Job;
 use crate::{guard, libpam, worker};
 
 const CONV_ERR: c_int = 19;
+/// Where the module records and reads when the stack names no other place.
+const STATE: &CStr = c"/var/lib/authalert";
+const CONFIG: &CStr = c"/etc/authalert/config.toml";
 
 /// Record how this attempt ended, and wake the worker.
 pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompts, status: c_int) {
-    let unanswered = prompts.left_unanswered() || status == CONV_ERR;
-    let mut address = Small::default();
-    let rhost = remote(pamh, &mut address);
-    // SAFETY: calls without arguments that cannot fail.
-    let (pid, ppid, uid, euid) =
-        unsafe { (libc::getpid(), libc::getppid(), libc::getuid(), libc::geteuid()) };
-    let line = encode(&Record {
-        time: Timestamp::now(),
+    let (state, config) = (arguments.state.unwrap_or(STATE), arguments.config.unwrap_or(CONFIG));
+    let line = line(pamh, prompts.left_unanswered() || status == CONV_ERR);
+    let written = guard::unlimited(|| write(state, &line));
+    if arguments.debug {
+        debug(&line);
+    }
+    match written {
+        // Counted as dropped; who delivers tells.
+        Ok(()) | Err(Error::Full) => {}
+        // A screen locker runs PAM as the user: the log route covers it.
+        Err(Error::Os(_)) if !rustix::process::geteuid().is_root() => return,
+        Err(Error::Os(why)) => {
+            worker::complain(state, why);
+            // Others can write there: nothing is.
+            if why == libc::EPERM {
+                return;
+            }
+        }
+    }
+    if guard::room_for_a_worker() {
+        let unrecorded = if matches!(written, Err(Error::Os(_))) { line.as_bytes() } else { b"" };
+        worker::wake(&Job::new(state, config, unrecorded));
+    }
+}
+
+fn line(pamh: &mut PamHandle, unanswered: bool) -> Encoded {
+    // SAFETY: `now` outlives the call, which cannot fail for this clock.
+    let now = unsafe {
+        let mut now = std::mem::zeroed::<libc::timespec>();
+        libc::clock_gettime(libc::CLOCK_REALTIME, &mut now);
+        now
+    };
+    // A name comes from the attacker's own name server; sshd knows the address beside it.
+    let named =
+        item::<RHost<'_>>(pamh).iter().any(|b| !b.is_ascii_hexdigit() && !matches!(b, b'.' | b':' | b'%'));
+    let mut address = [0; 64];
+    let connection = if named { libpam::variable(pamh, c"SSH_CONNECTION") } else { None };
+    let address = first_word(connection.map_or(b"", CStr::to_bytes), &mut address);
+    encode(&Record {
+        time: (now.tv_sec, (now.tv_nsec / 1000) as u32),
         route: Route::Pam,
         class: if unanswered { Class::Aborted } else { Class::Failure },
         count: 1,
         service: item::<Service<'_>>(pamh),
-        pid: pid.unsigned_abs(),
-        ppid: ppid.unsigned_abs(),
+        pid: rustix::process::getpid().as_raw_nonzero().get().unsigned_abs(),
+        ppid: rustix::process::getppid().map_or(0, |p| p.as_raw_nonzero().get().unsigned_abs()),
         user: item::<User<'_>>(pamh),
-        rhost: if rhost { address.bytes() } else { item::<RHost<'_>>(pamh) },
+        rhost: item::<RHost<'_>>(pamh),
+        address,
         tty: item::<Tty<'_>>(pamh),
         ruser: item::<RUser<'_>>(pamh),
-        uid,
-        origin: None,
-    });
-    let state = arguments.state.map_or(DEFAULT_STATE.as_bytes(), CStr::to_bytes);
-    let config = arguments.config.map(CStr::to_bytes);
-    let mut directory = Small::default();
-    for part in [state, b"/", journal::DIRECTORY.as_bytes()] {
-        let _ = directory.write_all(part);
+        uid: rustix::process::getuid().as_raw(),
+        origin: b"",
+    })
+}
+
+fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
+    let mut buffer = [0; 512];
+    let directory = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes())?;
+    if !guard::ours_alone(state) || !guard::ours_alone(directory) {
+        return Err(libc::EPERM.into());
     }
-    if !guard::ours_alone(directory.bytes(), state.len()) {
-        if euid == 0 {
-            worker::complain(Path::new(OsStr::from_bytes(state)), &"others than root can write there");
-        }
-        return;
-    }
-    let written = guard::unlimited(|| append::append(Path::new(OsStr::from_bytes(directory.bytes())), &line));
-    match &written {
-        // Counted as dropped; who delivers tells.
-        Err(e) if e.kind() == io::ErrorKind::StorageFull && e.raw_os_error().is_none() => {}
-        // A screen locker runs PAM as the user: the log route covers it.
-        Err(_) if euid != 0 => return,
-        _ => {}
-    }
-    if arguments.debug {
-        debug(&line);
-    }
-    if guard::room_for_a_worker() {
-        worker::wake(Path::new(OsStr::from_bytes(state)), config, written.err().map(|e| (e, &*line)));
-    } else if let Err(e) = written {
-        worker::complain(Path::new(OsStr::from_bytes(state)), &e);
+    if directory.count_bytes() == 0 {
+        Err(libc::EINVAL.into())
+    } else {
+        append::append_to::<File>(directory.to_bytes(), line)
     }
 }
 
-/// Where the configuration is, when the stack names none.
-pub fn default_config() -> &'static Path {
-    Path::new(DEFAULT_PATH)
-}
-
-fn item<'a, T: Item<'a, Raw = libc::c_char> + std::ops::Deref<Target = &'a CStr>>(
-    pamh: &'a PamHandle,
-) -> &'a [u8] {
+fn item<'a, T: Item<'a, Raw = c_char> + Deref<Target = &'a CStr>>(pamh: &'a PamHandle) -> &'a [u8] {
     match pamh.get_item::<T>() {
         Ok(Some(value)) => value.to_bytes(),
         _ => b"",
     }
 }
 
-/// The remote address in `out`, where PAM_RHOST or sshd's SSH_CONNECTION holds one. A host name
-/// comes from the attacker's own name server; sshd knows the address beside it.
-fn remote(pamh: &mut PamHandle, out: &mut Small) -> bool {
-    let host = item::<RHost<'_>>(pamh);
-    let mut found = address(host);
-    if found.is_none() && !host.is_empty() {
-        found = libpam::variable(pamh, c"SSH_CONNECTION")
-            .and_then(|line| address(line.to_bytes().split(|b| *b == b' ').next()?));
+/// A copy of what stands before the first blank: the handle is needed again meanwhile.
+fn first_word<'a>(text: &[u8], place: &'a mut [u8; 64]) -> &'a [u8] {
+    let mut length = 0;
+    for (byte, place) in text.iter().take_while(|b| **b != b' ').zip(place.iter_mut()) {
+        *place = *byte;
+        length += 1;
     }
-    found.is_some_and(|ip| write!(out, "{ip}").is_ok())
+    place.get(..length).unwrap_or_default()
 }
 
-/// An address as it is grouped and matched: no zone, mapped IPv4 as IPv4.
-fn address(text: &[u8]) -> Option<IpAddr> {
-    let text = text.split(|b| *b == b'%').next()?;
-    let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(ip.to_canonical())
-}
-
-fn debug(line: &[u8]) {
-    let mut text = [0; authalert::journal::record::LONGEST + 1];
-    let end = line.len().saturating_sub(1);
-    text[..end].copy_from_slice(&line[..end]);
-    // SAFETY: a constant format and a C string; no openlog, which belongs to the host.
+fn debug(line: &Encoded) {
+    let text = line.as_bytes();
+    let length = c_int::try_from(text.len().saturating_sub(1)).unwrap_or(0);
+    // SAFETY: a constant format with a length and as many bytes; no openlog, which is the host's.
     unsafe {
-        libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_DEBUG, c"pam_authalert: %s".as_ptr(), text.as_ptr());
-    }
-}
-
-/// A few bytes on the stack that can be written to.
-struct Small {
-    bytes: [u8; 300],
-    len: usize,
-}
-
-impl Default for Small {
-    fn default() -> Self {
-        Self { bytes: [0; 300], len: 0 }
-    }
-}
-
-impl Small {
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
-impl Write for Small {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        let room = self.bytes.get_mut(self.len..self.len + data.len()).ok_or(io::ErrorKind::StorageFull)?;
-        room.copy_from_slice(data);
-        self.len += data.len();
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        libc::syslog(
+            libc::LOG_AUTHPRIV | libc::LOG_DEBUG,
+            c"pam_authalert: %.*s".as_ptr(),
+            length,
+            text.as_ptr(),
+        );
     }
 }

@@ -5,10 +5,8 @@
 //! short by a signal as libpam's own is (libpam/pam_delay.c, `_pam_await_timer`).
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use crate::libpam::DelayFn;
 use crate::{attempt, guard, record};
 
 /// The status of a wrong password, and of everything that pam_deny ends.
@@ -17,36 +15,36 @@ const SUCCESS: c_int = 0;
 const NEW_AUTHTOK_REQD: c_int = 12;
 const INCOMPLETE: c_int = 31;
 
-/// See above.
+/// What stands in the item `PAM_FAIL_DELAY` during an attempt. "C-unwind": the host may cancel the
+/// thread while it waits in here.
+///
+/// # Safety
+///
+/// Called by libpam, with the application's or our own `appdata`.
 pub unsafe extern "C-unwind" fn verdict(status: c_int, delay: c_uint, appdata: *mut c_void) {
-    let ended =
-        guard::uncancelled(|| catch_unwind(AssertUnwindSafe(|| heard(status, appdata))).unwrap_or(None));
-    let (application, appdata) = ended.unwrap_or((None, appdata));
-    // From here on nothing needs a destructor: the host may cancel this thread while it waits.
-    match application {
-        // SAFETY: the application's own function and argument, as libpam would have called it.
-        Some(function) => unsafe { function(status, delay, appdata) },
-        None if status != SUCCESS && delay > 0 => sleep(delay),
-        None => {}
-    }
-}
-
-fn heard(status: c_int, appdata: *mut c_void) -> Option<(Option<DelayFn>, *mut c_void)> {
-    let ended = attempt::end(appdata)?;
+    let Some(ended) = attempt::end(appdata) else {
+        // Not ours: the handle was moved to another thread. The delay is kept all the same.
+        return sleep(status, delay);
+    };
     // A password that has to be changed, and a transaction that goes on later, are no failures.
     let failed = !matches!(status, SUCCESS | NEW_AUTHTOK_REQD | INCOMPLETE);
     if let (true, Some(arguments)) = (failed, ended.to_record) {
-        let recorded = catch_unwind(AssertUnwindSafe(|| {
+        guard::uncancelled(|| {
             // SAFETY: the handle of the `pam_authenticate` that called us.
             record::failure(unsafe { &mut *ended.pamh }, &arguments, &ended.prompts, status);
-        }));
-        // A panic there must not cost the login its delay.
-        drop(recorded);
+        });
     }
-    Some((ended.delay, ended.appdata))
+    match ended.delay {
+        // SAFETY: the application's own function and argument, as libpam would have called it.
+        Some(application) => unsafe { application(status, delay, ended.appdata) },
+        None => sleep(status, delay),
+    }
 }
 
-fn sleep(microseconds: c_uint) {
+fn sleep(status: c_int, microseconds: c_uint) {
+    if status == SUCCESS || microseconds == 0 {
+        return;
+    }
     let mut time = libc::timeval {
         tv_sec: (microseconds / 1_000_000).into(),
         tv_usec: (microseconds % 1_000_000).into(),

@@ -1,161 +1,148 @@
 //! The worker: one detached thread a process, which delivers while libpam keeps its delay.
 //!
-//! Everything is keyed by pid: sshd authenticates keyboard-interactive in a forked child, and a
-//! child must not touch what its parent's threads hold. The channel stays for the life of the
-//! process; the thread ends when there is nothing to do and is started anew.
+//! The thread loads the sender library and works there, until nothing is left to do. A process that
+//! has one already only hands the library another job. All that is shared is kept there, by pid:
+//! sshd authenticates keyboard-interactive in a forked child, and a child must not touch what its
+//! parent's threads hold.
 //!
 //! The failure is on disk before the worker hears of it. What the worker does not finish, because
 //! the process ends, the next one does, or cron.
 
-use std::ffi::OsStr;
-use std::fmt::Display;
-use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::ffi::{CStr, c_int, c_void};
+use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
-use std::thread;
-use std::time::Duration;
 
-use authalert::journal::record::Encoded;
-use authalert::journal::{self, append};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use authalert::journal::record::LONGEST;
 
-use crate::{guard, record, sender};
+use crate::{fork, guard, library};
 
 /// TLS, JSON and the file formats need about a tenth of this; it is only reserved.
 const STACK: usize = 1 << 20;
-/// Failures that may wait for the worker; the journal has them all.
-const BACKLOG: usize = 64;
-/// A next step that is due sooner is waited for, if the process lives.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// A host without a failure delay ends the transaction now: it should not meet the loading of the
+/// library, for which the loader takes a lock.
+const NAP: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
-struct Wake {
-    state: PathBuf,
-    config: PathBuf,
-    /// A line that could not be written.
-    unrecorded: Option<Vec<u8>>,
+/// What the worker is to do, by value, as it goes to the sender library.
+#[repr(C)]
+pub struct Job {
+    state: [u8; 256],
+    config: [u8; 256],
+    /// A line that could not be written, or nothing.
+    line: [u8; LONGEST],
+    line_len: usize,
 }
 
-struct Channel {
-    pid: libc::pid_t,
-    running: AtomicBool,
-    sender: Sender<Wake>,
-    receiver: Receiver<Wake>,
-}
-
-static CHANNEL: AtomicPtr<Channel> = AtomicPtr::new(ptr::null_mut());
-
-/// Tell the worker that something was recorded, or could not be; start it if need be. Never waits.
-pub fn wake(state: &Path, config: Option<&[u8]>, unrecorded: Option<(io::Error, &[u8])>) {
-    if let Some((why, _)) = &unrecorded {
-        complain(state, why);
+impl Job {
+    /// Deliver for this state directory and configuration file.
+    pub fn new(state: &CStr, config: &CStr, unrecorded: &[u8]) -> Self {
+        let mut job = Self { state: [0; 256], config: [0; 256], line: [0; LONGEST], line_len: 0 };
+        // Both are shorter, and the last byte stays 0.
+        job.state.iter_mut().zip(state.to_bytes()).for_each(|(place, byte)| *place = *byte);
+        job.config.iter_mut().zip(config.to_bytes()).for_each(|(place, byte)| *place = *byte);
+        for (place, byte) in job.line.iter_mut().zip(unrecorded) {
+            *place = *byte;
+            job.line_len += 1;
+        }
+        job
     }
-    let wake = Wake {
-        state: state.into(),
-        config: config.map_or(record::default_config(), |c| Path::new(OsStr::from_bytes(c))).into(),
-        unrecorded: unrecorded.map(|(_, line)| line.to_vec()),
-    };
-    let channel = channel();
-    // Full: the worker has enough to do, and the journal has the failure.
-    let _ = channel.sender.try_send(wake);
-    if !channel.running.swap(true, Ordering::AcqRel) && !start(channel) {
-        channel.running.store(false, Ordering::Release);
+}
+
+/// The library's function that takes a job: on the login's thread, to hand it to a worker that
+/// runs already, or on the worker's own. Says whether a worker has it.
+pub type Take = unsafe extern "C" fn(job: *const Job, on_worker: bool) -> bool;
+
+/// Null until a worker has loaded the library.
+static TAKE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Give the worker something to do; start it if need be. Never waits.
+pub fn wake(job: &Job) {
+    if let Some(take) = loaded() {
+        // SAFETY: a function of the library, with a job that outlives the call.
+        if unsafe { take(job, false) } {
+            return;
+        }
+    }
+    // SAFETY: a plain allocation, and a copy of plain bytes into it; null is handled.
+    unsafe {
+        let copy = libc::malloc(mem::size_of::<Job>()).cast::<Job>();
+        if copy.is_null() {
+            return;
+        }
+        ptr::copy_nonoverlapping(job, copy, 1);
+        if !start(copy) {
+            libc::free(copy.cast());
+        }
     }
 }
 
 /// One line in syslog, once a process: the administrator must know that nothing can be recorded.
-pub fn complain(state: &Path, why: &dyn Display) {
+pub fn complain(state: &CStr, why: i32) {
     static DONE: AtomicBool = AtomicBool::new(false);
     if DONE.swap(true, Ordering::Relaxed) {
         return;
     }
-    let mut text = [0_u8; 512];
-    let mut rest = &mut text[..511];
-    let _ = io::Write::write_fmt(
-        &mut rest,
-        format_args!(
-            "pam_authalert: a failed authentication could not be recorded in {}: {why}; \
-             the login is not affected; see 'authalert check'",
-            state.display()
-        ),
-    );
-    // SAFETY: a constant format and a C string (the last byte stays 0); openlog is the host's.
-    unsafe { libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_ERR, c"%s".as_ptr(), text.as_ptr()) };
-}
-
-/// This process's channel. Made once, and never freed: another thread may be using it.
-fn channel() -> &'static Channel {
-    // SAFETY: a call without arguments that cannot fail.
-    let pid = unsafe { libc::getpid() };
-    let found = CHANNEL.load(Ordering::Acquire);
-    // SAFETY: null, or a channel that was leaked below and so lives for ever; in a forked child it
-    // is a copy, of which only the pid is looked at.
-    if let Some(channel) = unsafe { found.as_ref() } {
-        if channel.pid == pid {
-            return channel;
-        }
+    let text = c"pam_authalert: a failed authentication could not be recorded in %s: %m; the login is not affected; see 'authalert check'";
+    // SAFETY: a constant format and a C string; `%m` reads errno, which is put back afterwards.
+    // openlog is the host's.
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = mem::replace(&mut *errno, why);
+        libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_ERR, text.as_ptr(), state.as_ptr());
+        *errno = before;
     }
-    let (sender, receiver) = bounded(BACKLOG);
-    let fresh = Box::into_raw(Box::new(Channel { pid, running: AtomicBool::new(false), sender, receiver }));
-    let winner = match CHANNEL.compare_exchange(found, fresh, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => fresh,
-        Err(other) => {
-            // SAFETY: nobody has seen it; another thread of this process was faster.
-            drop(unsafe { Box::from_raw(fresh) });
-            other
-        }
-    };
-    // SAFETY: leaked on purpose: never freed once it was published.
-    unsafe { &*winner }
 }
 
-fn start(channel: &'static Channel) -> bool {
+fn loaded() -> Option<Take> {
+    let function = TAKE.load(Ordering::Acquire);
+    // SAFETY: null, or what `library::find` gave for a function of that type.
+    (!function.is_null()).then(|| unsafe { mem::transmute::<*mut c_void, Take>(function) })
+}
+
+/// A detached thread with a stack of its own size and every signal blocked: it inherits the mask.
+///
+/// # Safety
+///
+/// `job` came from malloc and is the thread's when this says true.
+unsafe fn start(job: *mut Job) -> bool {
     let Some(mask) = guard::block_all_signals() else { return false };
-    let started =
-        thread::Builder::new().name("authalert".into()).stack_size(STACK).spawn(move || run(channel));
-    guard::restore_signals(&mask);
-    started.is_ok()
-}
-
-fn run(channel: &'static Channel) {
-    loop {
-        let _ = std::panic::catch_unwind(|| work(&channel.receiver));
-        channel.running.store(false, Ordering::Release);
-        // Whoever sends after this starts a thread; what was sent before it is ours.
-        if channel.receiver.is_empty() || channel.running.swap(true, Ordering::AcqRel) {
-            return;
-        }
-    }
-}
-
-fn work(receiver: &Receiver<Wake>) {
-    let Ok(mut wake) = receiver.try_recv() else { return };
-    let mut unrecorded = Vec::new();
-    loop {
-        unrecorded.extend(wake.unrecorded.take());
-        while let Ok(next) = receiver.try_recv() {
-            unrecorded.extend(next.unrecorded.clone());
-            wake = Wake { unrecorded: None, ..next };
-        }
-        unrecorded = retry(&wake.state, unrecorded);
-        let mut again = sender::deliver(&wake.state, &wake.config);
-        if !unrecorded.is_empty() {
-            again = Some(again.unwrap_or(PATIENCE).min(Duration::from_secs(1)));
-        }
-        let Some(pause) = again.filter(|pause| *pause <= PATIENCE) else { return };
-        if let Ok(next) = receiver.recv_timeout(pause) {
-            wake = next;
-        }
-    }
-}
-
-/// Try to record again what could not be; gives back what still cannot.
-fn retry(state: &Path, lines: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let directory = state.join(journal::DIRECTORY);
-    let still_not = |line: &Vec<u8>| match Encoded::copy_of(line) {
-        Some(line) => append::append(&directory, &line).is_err(),
-        None => false,
+    // SAFETY: the attributes are initialised before they are used; `run` fits, and takes the job.
+    let started = unsafe {
+        let mut attributes: libc::pthread_attr_t = mem::zeroed();
+        let mut thread = mem::zeroed();
+        libc::pthread_attr_init(&mut attributes) == 0
+            && libc::pthread_attr_setdetachstate(&mut attributes, libc::PTHREAD_CREATE_DETACHED) == 0
+            && libc::pthread_attr_setstacksize(&mut attributes, STACK) == 0
+            && libc::pthread_create(&mut thread, &attributes, run, job.cast()) == 0
     };
-    lines.into_iter().filter(still_not).collect()
+    guard::restore_signals(&mask);
+    started
+}
+
+extern "C" fn run(job: *mut c_void) -> *mut c_void {
+    // SAFETY: sleeping, and the job that `start` handed over, freed once.
+    unsafe {
+        libc::nanosleep(&NAP, ptr::null_mut());
+        if loaded().is_none() {
+            TAKE.store(fork::apart(library::find), Ordering::Release);
+        }
+        match loaded() {
+            Some(take) => {
+                take(job.cast(), true);
+            }
+            None => fork::apart(missing),
+        }
+        libc::free(job);
+    }
+    ptr::null_mut()
+}
+
+fn missing() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.swap(true, Ordering::Relaxed) {
+        let text = c"pam_authalert: libauthalert_sender.so is missing: failures are recorded, cron or systemd delivers them";
+        let priority: c_int = libc::LOG_AUTHPRIV | libc::LOG_WARNING;
+        // SAFETY: a constant format without arguments.
+        unsafe { libc::syslog(priority, text.as_ptr()) };
+    }
 }

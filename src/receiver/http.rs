@@ -6,7 +6,6 @@
 //! an earlier pass resolved, and then nothing is looked up.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -15,9 +14,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ureq::http::{HeaderMap, Uri};
-use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider};
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Proxy, Timeout};
 
+use super::roots::roots;
 use super::transport::{self, Addresses, MAX_ADDRESSES};
 use crate::config;
 use crate::neutral;
@@ -25,7 +25,6 @@ use crate::neutral;
 /// As much of an answer's body as is read; X's own are a few hundred bytes.
 pub const BODY_LIMIT: usize = 16 << 10;
 const HEADER_LIMIT: usize = 16 << 10;
-const CA_FILE_LIMIT: u64 = 4 << 20;
 /// Longest foreign text in an explanation, in characters.
 pub(super) const WORDS_LIMIT: usize = 160;
 
@@ -127,14 +126,15 @@ impl Client {
     /// With `preset`, these addresses are used (with the port of the URL) and no name is looked up. They are those of the
     /// proxy where there is one, else of the server: what [`Client::addresses`] returned earlier.
     pub fn new(config: &config::X, preset: Vec<SocketAddr>) -> Result<Self, Error> {
-        let server: Uri = config.api_url.parse().map_err(|_| Error::Url)?;
+        let base = normalized(&config.api_url).ok_or(Error::Url)?;
+        let server: Uri = base.parse().map_err(|_| Error::Url)?;
         let proxy = match &config.proxy {
             Some(proxy) => Some(Proxy::new(proxy).map_err(|_| Error::Proxy)?),
             None => None,
         };
         let mut client = Self {
             server,
-            base: config.api_url.clone(),
+            base,
             proxy,
             roots: roots(config)?,
             timeout: config.timeout,
@@ -246,6 +246,8 @@ impl Client {
             .max_redirects_will_error(false)
             .max_response_header_size(HEADER_LIMIT)
             .max_idle_connections(0)
+            .input_buffer_size(2 * HEADER_LIMIT)
+            .output_buffer_size(HEADER_LIMIT)
             .user_agent(concat!("authalert/", env!("CARGO_PKG_VERSION")))
             .accept("application/json")
             .timeout_global(Some(left))
@@ -296,6 +298,18 @@ impl Client {
     }
 }
 
+/// Scheme and host in lower case, without the scheme's own port: what a signature wants (RFC 5849, 3.4.1.2).
+fn normalized(url: &str) -> Option<String> {
+    let url = url.to_ascii_lowercase();
+    let (scheme, authority) = url.split_once("://")?;
+    let port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return None,
+    };
+    Some(format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(authority)))
+}
+
 /// As much of `body` as there is, and whether that is all.
 fn read(body: &mut dyn Read) -> (Vec<u8>, bool) {
     let mut all = Vec::new();
@@ -307,33 +321,6 @@ fn read(body: &mut dyn Read) -> (Vec<u8>, bool) {
 /// A message of the transport, which may quote the peer, as one neutral bounded line.
 fn words(message: &str) -> String {
     neutral::text(message, WORDS_LIMIT)
-}
-
-/// Mozilla's roots, or those of `ca_file`; never the environment's `SSL_CERT_FILE`.
-fn roots(config: &config::X) -> Result<RootCerts, Error> {
-    let Some(path) = &config.ca_file else { return Ok(RootCerts::WebPki) };
-    let wrong = |why: String| Error::CaFile(path.clone(), why);
-    let file = fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
-    let mut pem = Vec::new();
-    file.take(CA_FILE_LIMIT).read_to_end(&mut pem).map_err(|e| wrong(e.to_string()))?;
-    let mut certificates = Vec::new();
-    let mut store = rustls::RootCertStore::empty();
-    for item in ureq::tls::parse_pem(&pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => {
-                // An unusable certificate would be skipped in silence later, and every handshake fail.
-                let der = rustls::pki_types::CertificateDer::from(certificate.der());
-                store.add(der).map_err(|e| wrong(format!("a certificate in it cannot be used: {e}")))?;
-                certificates.push(certificate);
-            }
-            Ok(_) => {}
-            Err(_) => return Err(wrong("it is not PEM text".into())),
-        }
-    }
-    if certificates.is_empty() {
-        return Err(wrong("it holds no certificate (-----BEGIN CERTIFICATE-----)".into()));
-    }
-    Ok(RootCerts::new_with_certs(&certificates))
 }
 
 #[cfg(test)]
@@ -351,6 +338,18 @@ mod tests {
         assert_eq!(client("https://api.x.com:8443", None).preset, ["192.0.2.7:8443".parse().unwrap()]);
         let proxied = client("https://api.x.com", Some("http://proxy.example:3128"));
         assert_eq!(proxied.preset, ["192.0.2.7:3128".parse().unwrap()]);
+    }
+
+    #[test]
+    fn the_url_that_is_signed_is_in_the_form_that_signatures_want() {
+        for (url, expected) in [
+            ("https://API.X.com:443", "https://api.x.com/2/tweets"),
+            ("https://api.x.com:8443", "https://api.x.com:8443/2/tweets"),
+            ("http://127.0.0.1:80", "http://127.0.0.1/2/tweets"),
+            ("https://[2001:DB8::1]:443", "https://[2001:db8::1]/2/tweets"),
+        ] {
+            assert_eq!(client(url, None).url("/2/tweets"), expected);
+        }
     }
 
     #[test]
@@ -375,20 +374,5 @@ mod tests {
             }
         }
         assert_eq!(read(&mut Broken(false)), (b"{".to_vec(), false));
-    }
-
-    #[test]
-    fn a_ca_file_without_a_certificate_is_an_error_that_names_it() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ca.pem");
-        for (text, words) in [
-            ("", "holds no certificate"),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be used"),
-        ] {
-            fs::write(&path, text).unwrap();
-            let config = config::X { ca_file: Some(path.clone()), ..config::X::default() };
-            let error = Client::new(&config, Vec::new()).unwrap_err().to_string();
-            assert!(error.contains("ca.pem") && error.contains(words), "{error}");
-        }
     }
 }

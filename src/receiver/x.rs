@@ -70,10 +70,14 @@ impl X {
     /// Ask who the account is. It costs a fraction of a cent and posts nothing.
     pub fn me(&self) -> Result<Account, Answer> {
         let reply = self.call(Method::Get, ME, None)?;
-        if reply.status != 200 {
-            return Err(answer::classify(&reply, SystemTime::now()));
+        match account(&reply) {
+            Some(account) if reply.status == 200 => Ok(account),
+            // A captive portal says 200 to everything; and an account's id is not a post's.
+            _ if reply.status < 300 => Err(Answer::Ambiguous {
+                why: "this is not X's answer to who the account is; check x.api_url and x.proxy".into(),
+            }),
+            _ => Err(answer::classify(&reply, SystemTime::now())),
         }
-        Ok(account(&reply))
     }
 
     fn call(&self, method: Method, path: &str, json: Option<&[u8]>) -> Result<Reply, Answer> {
@@ -86,11 +90,11 @@ impl X {
     }
 }
 
-fn account(reply: &Reply) -> Account {
-    let name = serde_json::from_slice::<Value>(&reply.body).ok();
-    let name = name.as_ref().and_then(|body| body.get("data")?.get("username")?.as_str());
+fn account(reply: &Reply) -> Option<Account> {
+    let body: Value = serde_json::from_slice(&reply.body).ok()?;
+    let name = body.get("data")?.get("username").and_then(Value::as_str);
     let access = reply.headers.get("x-access-level").map(|level| neutral::name(level.as_bytes()));
-    Account {
+    Some(Account {
         screen_name: name.filter(|name| oauth::is_screen_name(name)).map(Into::into),
         access: match access.as_deref() {
             Some("read-write" | "read-write-directmessages") => Access::Write,
@@ -98,7 +102,7 @@ fn account(reply: &Reply) -> Account {
             other => Access::Unknown(other.unwrap_or_default().into()),
         },
         date: limits::date(&reply.headers),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -107,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn answered(level: Option<&'static str>, body: &str) -> Account {
+    fn answered(level: Option<&'static str>, body: &str) -> Option<Account> {
         let mut headers = HeaderMap::new();
         if let Some(level) = level {
             headers.insert("x-access-level", level.parse().unwrap());
@@ -124,16 +128,18 @@ mod tests {
             (Some("all"), Access::Unknown("all".into())),
             (None, Access::Unknown(String::new())),
         ] {
-            assert_eq!(answered(level, "").access, access);
+            assert_eq!(answered(level, r#"{"data":{}}"#).unwrap().access, access);
         }
     }
 
     #[test]
     fn a_screen_name_is_letters_digits_and_underscores_or_none() {
-        let name = |name: &str| answered(None, &format!(r#"{{"data":{{"username":"{name}"}}}}"#)).screen_name;
+        let name = |name: &str| {
+            answered(None, &format!(r#"{{"data":{{"username":"{name}"}}}}"#)).unwrap().screen_name
+        };
         assert_eq!(name("web1_alerts"), Some("web1_alerts".into()));
         assert_eq!(name("a b"), None);
         assert_eq!(name(&"x".repeat(99)), None);
-        assert_eq!(answered(None, "<html>").screen_name, None);
+        assert_eq!(answered(None, "<html>"), None);
     }
 }

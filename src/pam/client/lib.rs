@@ -61,7 +61,9 @@ pub struct Outcome {
 
 /// One `pam_authenticate` through `service` for `user`, answering every prompt with `password`.
 ///
-/// `rhost` and `tty` are set where given. Errors: a text with a zero byte.
+/// `rhost` and `tty` are set where given. Without a remote host the attempt is made as su and sudo
+/// make theirs, for an ordinary caller: `pam_rootok` would let a real user id 0 in without a question.
+/// Errors: a text with a zero byte.
 pub fn authenticate(
     service: &str,
     user: &str,
@@ -77,6 +79,7 @@ pub fn authenticate(
             values.push((item, CString::new(value)?));
         }
     }
+    let _caller = rhost.is_none().then(OrdinaryCaller::become_one);
     let conv = Conv { function: answer, appdata: password.as_ptr().cast_mut().cast() };
     let mut pamh = ptr::null_mut();
     // SAFETY: C strings and a structure that outlive the transaction; libpam copies the items; the
@@ -96,6 +99,29 @@ pub fn authenticate(
             pam_end(pamh, code);
         }
         Ok(Outcome { success: code == SUCCESS, message })
+    }
+}
+
+/// The real user id is nobody's until this is dropped; the effective one stays.
+struct OrdinaryCaller(libc::uid_t);
+
+impl OrdinaryCaller {
+    const NOBODY: libc::uid_t = 65534;
+
+    fn become_one() -> Self {
+        // SAFETY: calls that touch no memory; if the second fails the attempt is made as it was.
+        unsafe {
+            let before = libc::getuid();
+            libc::setreuid(Self::NOBODY, libc::uid_t::MAX);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for OrdinaryCaller {
+    fn drop(&mut self) {
+        // SAFETY: touches no memory; root may always become itself again.
+        unsafe { libc::setreuid(self.0, libc::uid_t::MAX) };
     }
 }
 

@@ -1,0 +1,719 @@
+#!/bin/bash
+#
+# install.sh: build authalert, install it, put its line into the PAM stack of sshd, and prove by a
+# real wrong password that it works. Read main() first; the rest follows in its order.
+#
+# Three rules. Nothing is half done: files appear whole, by rename, and a run that fails puts back
+# what was there. At no step would a right password be refused: the module is in place and the
+# loader accepts it before a stack names it, and it goes only after no stack names it any more.
+# Nothing is said to work that was not tried.
+
+set -euo pipefail
+umask 022
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+
+source_tree=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+readonly source_tree
+readonly oldest_rust=1.85
+
+services=(sshd)
+prefix=/usr/local
+destdir=${DESTDIR:-}
+artifacts= # where the built files are; empty: build them here
+action=install
+purge=no
+dry_run=no
+
+usage() {
+    cat <<'USAGE'
+Usage: ./install.sh [OPTION]...
+
+Builds authalert, installs it, adds its line to the PAM stack of sshd, and proves by a real wrong
+password that an alert comes of it. A run that fails puts everything back. Running it again upgrades.
+
+  --services LIST   the stacks to watch, by commas (default: sshd); for example sshd,su,sudo,login
+  --prefix DIR      where the command and its manual go (default: /usr/local)
+  --from DIR        install what was built elsewhere: the files of target/release, in DIR
+  --dry-run         show every change, make none
+  --uninstall       take it out again; the configuration and the history stay
+  --purge           with --uninstall: the configuration, the credentials and the history go too
+  --help            this text
+
+With DESTDIR=DIR in the environment it works on the system whose root directory is DIR, starts nothing
+there and proves nothing.
+
+Exit status: 0 done, 1 could not (and everything is as before), 2 wrong usage.
+USAGE
+}
+
+main() {
+    parse_arguments "$@"
+    must_be_allowed
+    know_the_system
+    one_at_a_time
+    if [[ $action == uninstall ]]; then
+        uninstall
+        return
+    fi
+
+    find_module_directory
+    stacks_must_exist
+    directories_must_be_roots
+    [[ -n $artifacts || $dry_run == yes ]] || build
+    artifacts=${artifacts:-$source_tree/target/release}
+    [[ $dry_run == yes ]] || artifacts_must_fit
+
+    begin
+    install_files
+    make_state_directory
+    rehearse
+    add_lines
+    schedule
+    prove
+    finish
+}
+
+parse_arguments() {
+    while (($#)); do
+        case $1 in
+        --services | --prefix | --from)
+            (($# > 1)) || misused "$1 needs a value"
+            set -- "$1=$2" "${@:3}"
+            continue
+            ;;
+        --services=*) IFS=, read -r -a services <<<"${1#*=}" ;;
+        --prefix=*) prefix=${1#*=} ;;
+        --from=*) artifacts=${1#*=} ;;
+        --dry-run) dry_run=yes ;;
+        --uninstall) action=uninstall ;;
+        --purge) purge=yes ;;
+        --help | -h) usage && exit 0 ;;
+        *) misused "unknown option $1" ;;
+        esac
+        shift
+    done
+    local service
+    ((${#services[@]})) || misused "--services needs at least one service"
+    for service in "${services[@]}"; do
+        [[ $service =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]] || misused "\"$service\" is not the name of a PAM service"
+    done
+    [[ $prefix =~ ^(/[A-Za-z0-9_.+-]+)+$ ]] || misused "--prefix must be an absolute path of letters, digits and . _ + -"
+    [[ $purge == no || $action == uninstall ]] || misused "--purge goes with --uninstall"
+    [[ -z $artifacts ]] || artifacts=$(cd -- "$artifacts" 2>/dev/null && pwd -P) || misused "--from: no such directory"
+    destdir=${destdir%/}
+    [[ -z $destdir || $destdir == /* ]] || misused "DESTDIR must be an absolute path"
+}
+
+must_be_allowed() {
+    [[ $dry_run == yes || -n $destdir || $EUID == 0 ]] || fail "must be run as root: sudo ./install.sh"
+    if [[ -z $destdir ]] && { [[ -e /var/lib/dpkg/info/authalert.list ]] || rpm -q authalert &>/dev/null; }; then
+        fail "authalert is installed here as a package; use the package manager, or remove the package first"
+    fi
+}
+
+one_at_a_time() {
+    [[ $dry_run == no && -z $destdir ]] || return 0
+    exec 9</etc/pam.d
+    flock -n 9 || fail "another install.sh is running"
+}
+
+# --- the system -------------------------------------------------------------------------------
+
+# What differs from family to family, a table each.
+
+family_debian() {
+    compiler_packages=(gcc libc6-dev)
+    pam_package=libpam0g-dev
+    cargo_packages=(cargo cargo-web) # Debian 12 keeps the current Rust in cargo-web
+    install_packages=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove)
+    refresh_packages=(apt-get update)
+    offered_version() { apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: *//p' | grep . || echo 0; }
+    pam_profiles=/usr/share/pam-configs
+    module_directories=(/usr/lib/*-linux-*/security /lib/*-linux-*/security)
+    ssh_package=openssh-server
+}
+
+family_redhat() {
+    compiler_packages=(gcc glibc-devel)
+    pam_package=pam-devel
+    cargo_packages=(cargo)
+    install_packages=(dnf install -y)
+    command -v dnf >/dev/null || install_packages=(yum install -y)
+    module_directories=(/usr/lib64/security /lib64/security /usr/lib/security)
+    ssh_package=openssh-server
+}
+
+family_suse() {
+    compiler_packages=(gcc glibc-devel)
+    pam_package=pam-devel
+    cargo_packages=(cargo)
+    install_packages=(zypper --non-interactive install --no-recommends)
+    module_directories=(/usr/lib64/security /lib64/security /usr/lib/security /lib/security)
+    ssh_package=openssh-server
+}
+
+family_arch() {
+    compiler_packages=(gcc)
+    pam_package=pam
+    cargo_packages=(rust)
+    install_packages=(pacman -S --noconfirm --needed)
+    module_directories=(/usr/lib/security)
+    ssh_package=openssh
+}
+
+family_other() {
+    module_directories=(/usr/lib/*-linux-*/security /lib/*-linux-*/security
+        /usr/lib64/security /lib64/security /usr/lib/security /lib/security)
+    ssh_package="the OpenSSH server"
+}
+
+know_the_system() {
+    local ID='' ID_LIKE='' file
+    for file in "$destdir/etc/os-release" "$destdir/usr/lib/os-release"; do
+        if [[ -r $file ]]; then
+            ID=$(os_release_value ID "$file")
+            ID_LIKE=$(os_release_value ID_LIKE "$file")
+            break
+        fi
+    done
+    compiler_packages=() pam_package='' cargo_packages=() install_packages=() refresh_packages=() pam_profiles=''
+    offered_version() { :; }
+    shopt -s nullglob
+    case " $ID $ID_LIKE " in
+    *' debian '* | *' ubuntu '*) family_debian ;;
+    *' fedora '* | *' rhel '* | *' centos '*) family_redhat ;;
+    *suse*) family_suse ;;
+    *' arch '*) family_arch ;;
+    *) family_other ;;
+    esac
+    if [[ -n $destdir ]]; then
+        [[ -x $destdir/usr/lib/systemd/systemd || -x $destdir/lib/systemd/systemd ]] && scheduler=systemd || scheduler=cron
+    else
+        [[ -d /run/systemd/system ]] && scheduler=systemd || scheduler=cron
+    fi
+    bin=$prefix/bin sbin=$prefix/sbin share=$prefix/share
+}
+
+os_release_value() { sed -n "s/^$1=//p" -- "$2" | tr -d "\"'"; }
+
+# Where libpam looks is where its own modules are.
+find_module_directory() {
+    local directory found=()
+    for directory in "${module_directories[@]}"; do
+        directory=${directory#"$destdir"}
+        [[ -e $destdir$directory/pam_unix.so ]] && found+=("$directory")
+    done
+    # A glob of the table was expanded on this system, not below DESTDIR.
+    for directory in "$destdir"/usr/lib/*-linux-*/security "$destdir"/lib/*-linux-*/security; do
+        [[ -n $destdir && -e $directory/pam_unix.so ]] && found+=("${directory#"$destdir"}")
+    done
+    ((${#found[@]})) || fail "cannot find pam_unix.so${destdir:+ below $destdir}: is Linux-PAM installed? (looked in ${module_directories[*]})"
+    module_directory=${found[0]}
+    module_directories=("${found[@]}")
+    [[ -n $destdir || $dry_run == yes || -w $module_directory ]] ||
+        fail "$module_directory cannot be written: a read-only or image-based system needs authalert in its image (DESTDIR=...)"
+}
+
+stacks_must_exist() {
+    local service directory found
+    for service in "${services[@]}"; do
+        found=no
+        for directory in /etc/pam.d /usr/lib/pam.d /usr/etc/pam.d; do
+            [[ -f $destdir$directory/$service ]] && found=yes
+        done
+        [[ $found == yes ]] && continue
+        [[ $service == sshd ]] &&
+            fail "this system has no PAM stack for sshd; install $ssh_package first, or say --services su,sudo,login"
+        fail "this system has no PAM stack for $service in /etc/pam.d; leave it out of --services"
+    done
+    if [[ -z $destdir && " ${services[*]} " == *' sshd '* ]] && command -v sshd >/dev/null &&
+        sshd -T 2>/dev/null | grep -qix 'usepam no'; then
+        warn "sshd is configured with \"UsePAM no\", so its failures pass PAM by; set \"UsePAM yes\" in sshd_config"
+    fi
+}
+
+# Root runs what is below --prefix each minute, so nobody else may be able to put it there.
+directories_must_be_roots() {
+    [[ -z $destdir ]] || return 0
+    local directory owner mode
+    for directory in "$bin" "$sbin" "$prefix" "$(dirname -- "$prefix")"; do
+        [[ -d $directory ]] || continue
+        read -r owner mode < <(stat -Lc '%u %a' -- "$directory")
+        ((owner == 0 && (8#$mode & 8#022) == 0)) ||
+            fail "$directory can be changed by others than root, and root will run authalert from there; mend it or say --prefix /usr"
+    done
+}
+
+# --- building ---------------------------------------------------------------------------------
+
+build() {
+    who_builds
+    install_build_tools
+    say "Building with $("${as_builder[@]}" "$cargo" --version) as $builder"
+    (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$source_tree/target") ||
+        fail "the build failed; nothing was changed"
+}
+
+# The owner of the source tree builds it, so that target/ stays theirs under sudo, with their cargo.
+who_builds() {
+    builder=$(stat -c %U -- "$source_tree")
+    as_builder=(env -u CARGO_BUILD_TARGET)
+    if [[ $builder != "$(id -un)" && $builder != UNKNOWN && $EUID == 0 ]]; then
+        builder_home=$(getent passwd "$builder" | cut -d: -f6)
+        as_builder=(runuser -u "$builder" -- env -u CARGO_BUILD_TARGET -u CARGO_HOME -u RUSTUP_HOME
+            HOME="$builder_home" USER="$builder" LOGNAME="$builder")
+    else
+        builder=$(id -un)
+        builder_home=$HOME
+    fi
+}
+
+install_build_tools() {
+    local missing=()
+    can_compile || missing+=("${compiler_packages[@]}" "$pam_package")
+    if ! find_cargo || ((${#missing[@]})) && ((${#refresh_packages[@]})); then
+        "${refresh_packages[@]}" || warn "the package lists could not be refreshed"
+    fi
+    find_cargo || missing+=("$(cargo_package)")
+    if ((${#missing[@]} && ${#install_packages[@]})); then
+        say "Installing what the build needs: ${missing[*]}"
+        "${install_packages[@]}" "${missing[@]}" ||
+            fail "the package manager could not install ${missing[*]}; install them by hand and run this again"
+    fi
+    can_compile || fail "needs a C compiler and libpam's headers (${compiler_packages[*]:-cc} ${pam_package:-libpam}); install them and run this again"
+    find_cargo || fail "$(how_to_get_cargo)"
+}
+
+# The first that is new enough.
+cargo_package() {
+    local package
+    for package in "${cargo_packages[@]}"; do
+        if is_new_enough "$(offered_version "$package")"; then
+            printf '%s\n' "$package"
+            return
+        fi
+    done
+    fail "$(how_to_get_cargo)"
+}
+
+how_to_get_cargo() {
+    say "needs Rust $oldest_rust or newer; found here: ${found_cargo:-none}.
+Install a current one as $builder with rustup (https://rustup.rs), or build on another machine and say
+--from DIR here, or install the package of authalert; then run this again."
+}
+
+can_compile() {
+    local probe
+    probe=$(mktemp -d)
+    printf '#include <security/pam_modules.h>\nint main(void) { return PAM_SUCCESS; }\n' >"$probe/probe.c"
+    cc -o "$probe/probe" "$probe/probe.c" -lpam &>/dev/null
+    local status=$?
+    rm -rf -- "$probe"
+    return $status
+}
+
+# rustup's in the builder's home, then the system's, then those beside it that distributions keep
+# under a versioned name; the first that is new enough.
+find_cargo() {
+    local candidate version
+    found_cargo=
+    for candidate in "$builder_home/.cargo/bin/cargo" /usr/local/bin/cargo /usr/bin/cargo /usr/lib/rust-*/bin/cargo; do
+        version=$("${as_builder[@]}" "$candidate" --version 2>/dev/null | awk '{ print $2 }') || continue
+        [[ -n $version ]] || continue
+        if is_new_enough "$version"; then
+            cargo=$candidate
+            as_builder+=(PATH="${candidate%/*}:$PATH")
+            return 0
+        fi
+        found_cargo="$version ($candidate)"
+    done
+    return 1
+}
+
+# No version to be had: the package manager is believed, and the cargo it installs is looked at.
+is_new_enough() {
+    [[ -z $1 ]] || printf '%s\n%s\n' "$oldest_rust" "$1" | sort -V -C
+}
+
+artifacts_must_fit() {
+    local file complaint directory
+    for file in authalert libpam_authalert.so libauthalert_sender.so; do
+        [[ -f $artifacts/$file ]] || fail "$artifacts/$file is missing: the build is not complete"
+    done
+    for directory in "${module_directories[@]}"; do
+        if same_architecture "$artifacts/libpam_authalert.so" "$destdir$directory/pam_unix.so"; then
+            module_directory=$directory
+            break
+        fi
+    done
+    same_architecture "$artifacts/libpam_authalert.so" "$destdir$module_directory/pam_unix.so" ||
+        fail "the module was built for another processor than this system's libpam"
+    [[ -z $destdir ]] || return 0
+    for file in libpam_authalert.so libauthalert_sender.so; do
+        if ! complaint=$(LD_PRELOAD=$artifacts/$file LD_BIND_NOW=1 "$(type -P true)" 2>&1) || [[ -n $complaint ]]; then
+            fail "$file does not load on this system, so nothing was changed: ${complaint:-it crashed}
+Build it here, or on a system whose C library is not newer than this one's."
+        fi
+    done
+    complaint=$("$artifacts/authalert" --help 2>&1 >/dev/null) ||
+        fail "the command does not run on this system, so nothing was changed: $complaint"
+}
+
+# Class and machine in the ELF header.
+same_architecture() {
+    [[ $(od -An -tx1 -j4 -N2 -- "$1") == "$(od -An -tx1 -j4 -N2 -- "$2")" &&
+        $(od -An -tx1 -j18 -N2 -- "$1") == "$(od -An -tx1 -j18 -N2 -- "$2")" ]]
+}
+
+# --- installing -------------------------------------------------------------------------------
+
+readonly library=/usr/lib/authalert # fixed, as the module looks for its sender there
+readonly manifest=$library/installed
+readonly configuration=/etc/authalert
+readonly state=/var/lib/authalert
+
+install_files() {
+    local page unit
+    files=()
+    file "$artifacts/libauthalert_sender.so" 0644 "$library/libauthalert_sender.so"
+    file "$artifacts/authalert" 0755 "$bin/authalert"
+    file "$source_tree/packaging/authalert-pam" 0755 "$sbin/authalert-pam"
+    for page in "$source_tree"/packaging/man/*.[158]; do
+        file "$page" 0644 "$share/man/man${page##*.}/${page##*/}"
+    done
+    file "$source_tree/packaging/completions/authalert.bash" 0644 "$share/bash-completion/completions/authalert"
+    file "$source_tree/packaging/completions/_authalert" 0644 "$share/zsh/site-functions/_authalert"
+    file "$source_tree/packaging/completions/authalert.fish" 0644 "$share/fish/vendor_completions.d/authalert.fish"
+    [[ -n $pam_profiles ]] && file "$source_tree/pam.d/authalert" 0644 "$pam_profiles/authalert"
+    if [[ $scheduler == systemd ]]; then
+        for unit in "$source_tree"/packaging/systemd/*; do
+            file "$(with_paths "$unit")" 0644 "/etc/systemd/system/${unit##*/}"
+        done
+    else
+        file "$(with_paths "$source_tree/packaging/cron/authalert")" 0644 /etc/cron.d/authalert
+    fi
+    [[ -e $destdir$configuration/config.toml ]] ||
+        file "$source_tree/etc/config.toml" 0644 "$configuration/config.toml"
+    # Last: what makes the others matter.
+    file "$artifacts/libpam_authalert.so" 0644 "$module_directory/pam_authalert.so"
+
+    write_manifest
+    local entry source mode destination
+    for entry in "${files[@]}"; do
+        IFS='|' read -r source mode destination <<<"$entry"
+        place "$source" "$mode" "$destination"
+    done
+    remove_what_is_no_longer_installed
+}
+
+file() { if [[ -f $1 ]]; then files+=("$1|$2|$3"); fi; }
+
+with_paths() {
+    local result=$scratch/${1##*/}
+    sed "s,@bindir@,$bin,g" -- "$1" >"$result"
+    printf '%s\n' "$result"
+}
+
+# What --uninstall removes, files and the directories that this run makes, written before the first
+# of them: an interrupted run leaves nothing unknown.
+write_manifest() {
+    {
+        installed_files
+        missing_directories
+        [[ ! -f $destdir$manifest ]] || cat -- "$destdir$manifest"
+    } | sort -u >"$scratch/installed"
+    place "$scratch/installed" 0644 "$manifest"
+}
+
+# The configuration is the administrator's from the first moment.
+installed_files() { printf '%s\n' "${files[@]##*|}" | grep -v "^$configuration/"; }
+
+missing_directories() {
+    local path
+    for path in "${files[@]##*|}"; do
+        while path=${path%/*} && [[ -n $path && ! -d $destdir$path ]]; do
+            [[ $path == "$configuration" ]] || printf '%s/\n' "$path"
+        done
+    done
+}
+
+# Of an older version, or of cron where systemd has taken over.
+remove_what_is_no_longer_installed() {
+    [[ $dry_run == no ]] || return 0
+    local path
+    { installed_files; sed -n '/\/$/p' "$scratch/installed"; } | sort -u >"$scratch/now"
+    while read -r path; do
+        [[ -f $destdir$path ]] || continue
+        remember "$path"
+        rm -f -- "$destdir$path"
+    done < <(comm -23 "$scratch/installed" "$scratch/now")
+    place "$scratch/now" 0644 "$manifest"
+}
+
+make_state_directory() {
+    make_directory "$state" 0700
+    # Under SELinux a login program may make files here, and no directories.
+    make_directory "$state/journal" 0700
+    [[ $dry_run == no && -z $destdir ]] || return 0
+    command -v selinuxenabled >/dev/null && selinuxenabled || return 0
+    # Login programs may make files of type var_auth_t, which is there for what PAM modules keep.
+    if command -v semanage >/dev/null; then
+        semanage fcontext -a -t var_auth_t "$state(/.*)?" 2>/dev/null || true
+        restorecon -R -- "$state" "$library" "$configuration" || true
+    else
+        warn "SELinux is on and semanage is missing: install policycoreutils-python-utils, then run
+    semanage fcontext -a -t var_auth_t '$state(/.*)?' && restorecon -R $state"
+    fi
+    say "SELinux may keep login programs off the network: then the scheduled \"authalert deliver\" posts, seconds later."
+}
+
+# The module is tried in a stack of its own, with a state of its own, before a real one names it.
+rehearse() {
+    [[ -z $destdir && $dry_run == no ]] || return 0
+    local stage=/run/authalert-rehearsal stack=/etc/pam.d/authalert-rehearsal
+    to_undo rm -rf -- "$stack" "$stage"
+    rm -rf -- "$stage"
+    install -d -m 0700 -- "$stage" "$stage/state" "$stage/state/journal"
+    printf 'receiver = "timeline"\n' >"$stage/config.toml"
+    printf 'auth optional pam_authalert.so config=%s/config.toml state=%s/state\nauth required pam_deny.so\n' \
+        "$stage" "$stage" >"$stage/stack"
+    chmod 0644 -- "$stage/stack"
+    mv -- "$stage/stack" "$stack"
+    local said
+    said=$(timeout 60 "$bin/authalert" --config "$stage/config.toml" --state "$stage/state" \
+        test --pam authalert-rehearsal 2>&1) ||
+        fail "the module did not record a failure in a stack of its own: $said"
+    rm -rf -- "$stack" "$stage"
+}
+
+# Of the stacks that have the line already, none is the undo's business.
+add_lines() {
+    local service tool=$source_tree/packaging/authalert-pam
+    if [[ $dry_run == yes ]]; then
+        bash "$tool" --root "$destdir" --dry-run add "${services[@]}"
+        return
+    fi
+    local before
+    before=$(bash "$tool" --root "$destdir" list)
+    for service in "${services[@]}"; do
+        grep -qx -- "$service" <<<"$before" || to_undo bash "$tool" --root "$destdir" remove "$service"
+        bash "$tool" --root "$destdir" add "$service"
+    done
+}
+
+schedule() {
+    if [[ $scheduler == systemd ]]; then
+        start_units
+    elif [[ -z $destdir && $dry_run == no ]] && ! { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
+        warn "no cron was found. The module itself posts, but nobody reads the logs or posts what it could not:
+    install cron, or run \"$bin/authalert scan\" each minute some other way."
+    fi
+}
+
+readonly units=(authalert-deliver.path authalert-scan.timer)
+
+start_units() {
+    [[ -z $destdir ]] || return 0
+    if [[ $dry_run == yes ]]; then
+        say "would enable and start ${units[*]}"
+        return
+    fi
+    to_undo stop_units
+    systemctl daemon-reload
+    systemctl enable --quiet "${units[@]}"
+    systemctl restart "${units[@]}"
+}
+
+stop_units() {
+    [[ -z $destdir && -d /run/systemd/system ]] || return 0
+    local unit
+    for unit in "${units[@]}"; do
+        if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
+    done
+    systemctl stop authalert-deliver.service authalert-scan.service 2>/dev/null || true
+}
+
+# The only word that it works: a wrong password through the stack as it now is.
+prove() {
+    [[ -z $destdir && $dry_run == no ]] || return 0
+    local service
+    for service in "${services[@]}"; do
+        say "A wrong password through the stack of $service:"
+        timeout 90 "$bin/authalert" test --pam "$service" ||
+            fail "no alert came of a wrong password through the stack of $service"
+    done
+}
+
+# --- changing files, and changing them back ---------------------------------------------------
+
+undo=() # commands that put back what was there, in the order of the changes
+scratch=
+kept=0
+
+begin() {
+    scratch=$(mktemp -d /var/tmp/authalert-install.XXXXXXXX)
+    trap 'put_back' EXIT
+    trap 'exit 1' INT TERM HUP
+}
+
+finish() {
+    undo=()
+    trap - EXIT
+    rm -rf -- "$scratch"
+    [[ $dry_run == no ]] || return 0
+    say "" "authalert is installed and watches: ${services[*]}." \
+        "To have the alerts on a phone: $bin/authalert authorize" \
+        "Configuration: $configuration/config.toml; is all well: $bin/authalert check"
+}
+
+put_back() {
+    local status=$? i
+    trap - EXIT
+    trap '' INT TERM HUP
+    set +e
+    if ((${#undo[@]})); then warn "putting everything back"; fi
+    for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
+        eval "${undo[i]}" >/dev/null 2>&1
+    done
+    if [[ -z $destdir && -d /run/systemd/system ]] && ((${#undo[@]})); then systemctl daemon-reload; fi
+    rm -rf -- "$scratch"
+    exit "$status"
+}
+
+to_undo() {
+    local command
+    printf -v command '%q ' "$@"
+    undo+=("$command")
+}
+
+# A file appears whole: processes that hold the old one keep it, none sees half of the new one.
+place() {
+    local source=$1 mode=$2 destination=$destdir$3
+    if [[ -f $destination && $(stat -c %a -- "$destination") == "${mode#0}" ]] && cmp -s -- "$source" "$destination"; then
+        return
+    fi
+    if [[ $dry_run == yes ]]; then
+        say "would install $destination"
+        return
+    fi
+    make_directory "$(dirname -- "$3")" 0755
+    remember "$3"
+    rename_into_place "$source" "$mode" "$destination"
+}
+
+rename_into_place() {
+    local new=$3.authalert-new
+    install -m "$2" -- "$1" "$new"
+    [[ $EUID != 0 ]] || chown 0:0 -- "$new"
+    if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$new" 2>/dev/null || true; fi
+    sync -- "$new"
+    mv -f -- "$new" "$3"
+    sync -- "${3%/*}"
+    if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$3" 2>/dev/null || true; fi
+}
+
+remember() {
+    local path=$destdir$1
+    if [[ -e $path ]]; then
+        kept=$((kept + 1))
+        cp -a -- "$path" "$scratch/kept.$kept"
+        to_undo bring_back "$scratch/kept.$kept" "$path"
+    else
+        to_undo rm -f -- "$path" "$path.authalert-new"
+    fi
+}
+
+bring_back() {
+    cp -a -- "$1" "$2.authalert-new"
+    mv -f -- "$2.authalert-new" "$2"
+}
+
+make_directory() {
+    local directory=$destdir$1
+    [[ ! -d $directory ]] || return 0
+    if [[ $dry_run == yes ]]; then
+        say "would make $directory"
+        return
+    fi
+    make_directory "$(dirname -- "$1")" 0755
+    if [[ $1 == "$state" ]]; then to_undo rm -rf -- "$directory"; else to_undo rmdir -- "$directory"; fi
+    install -d -m "$2" -- "$directory"
+}
+
+# --- removing ---------------------------------------------------------------------------------
+
+uninstall() {
+    local tool=$source_tree/packaging/authalert-pam paths=() path
+    # The stacks first: from here on no login needs the module.
+    if [[ $dry_run == yes ]]; then
+        bash "$tool" --root "$destdir" --dry-run remove --all
+    else
+        leave_pam_auth_update
+        bash "$tool" --root "$destdir" remove --all || fail "nothing was removed"
+        rm -rf -- "$destdir/etc/pam.d/authalert-rehearsal" "$destdir/run/authalert-rehearsal"
+        stop_units
+    fi
+    if [[ -f $destdir$manifest ]]; then mapfile -t paths < <(sort -r -- "$destdir$manifest"); fi
+    for path in "${paths[@]}"; do
+        [[ $path == */ ]] || remove_path "$path"
+    done
+    remove_path "$manifest"
+    # Backwards by name: what is in a directory before the directory.
+    for path in "${paths[@]}"; do
+        [[ $path != */ ]] || remove_path "$path"
+    done
+    [[ $purge == no ]] || purge
+    if [[ $dry_run == no && -z $destdir && -d /run/systemd/system ]]; then systemctl daemon-reload; fi
+    [[ $dry_run == no ]] || return 0
+    if [[ $purge == yes ]]; then
+        say "authalert is gone, its configuration, credentials and history too."
+    else
+        say "authalert is gone. What stays: $configuration (configuration, credentials), $state (history);" \
+            "\"./install.sh --uninstall --purge\" removes these too."
+    fi
+}
+
+leave_pam_auth_update() {
+    [[ -z $destdir ]] && command -v pam-auth-update >/dev/null || return 0
+    if grep -qs pam_authalert /etc/pam.d/common-auth; then
+        DEBIAN_FRONTEND=noninteractive pam-auth-update --package --remove authalert
+    fi
+}
+
+purge() {
+    local directory
+    for directory in "$configuration" "$state"; do
+        [[ -d $destdir$directory ]] || continue
+        if [[ $dry_run == yes ]]; then say "would remove $destdir$directory"; else rm -rf -- "$destdir$directory"; fi
+    done
+    if [[ $dry_run == no && -z $destdir ]] && command -v semanage >/dev/null; then
+        semanage fcontext -d "$state(/.*)?" 2>/dev/null || true
+    fi
+}
+
+remove_path() {
+    local path=$destdir$1
+    if [[ $path == */ ]]; then
+        [[ $dry_run == yes || ! -d $path ]] || rmdir --ignore-fail-on-non-empty -- "$path"
+    elif [[ $dry_run == yes ]]; then
+        [[ ! -e $path ]] || say "would remove $path"
+    else
+        rm -f -- "$path" "$path.authalert-new"
+    fi
+}
+
+# --- speaking ---------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$@"; }
+warn() { printf 'install.sh: %s\n' "$*" >&2; }
+fail() {
+    warn "$*"
+    exit 1
+}
+misused() {
+    warn "$*"
+    warn 'try "./install.sh --help"'
+    exit 2
+}
+
+main "$@"

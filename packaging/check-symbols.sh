@@ -1,0 +1,36 @@
+#!/bin/bash
+#
+# check-symbols.sh [DIRECTORY]: what the built files in DIRECTORY (default: target/release) ask of the
+# C library and of libpam. Fails when that is more than the oldest supported system has: Ubuntu 22.04
+# (glibc 2.35, Linux-PAM 1.4) and Debian 12 (2.36, 1.5.2); RHEL 9 has glibc 2.34, said when it is missed.
+
+set -euo pipefail
+readonly newest_glibc=2.35 newest_pam=1.4
+directory=${1:-$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)/target/release}
+
+# "GLIBC_2.34" and the like, of all undefined symbols.
+versions() { objdump -T -- "$1" | sed -n 's/.*\*UND\*.*[( ]'"$2"'_\([0-9.]*\).*/\1/p' | sort -Vu; }
+
+newer() { [[ $1 != "$2" && $(printf '%s\n%s\n' "$1" "$2" | sort -V | tail -n 1) == "$1" ]]; }
+
+status=0
+for file in libpam_authalert.so libauthalert_sender.so authalert; do
+    [[ -f $directory/$file ]] || {
+        echo "check-symbols.sh: no $directory/$file; run cargo build --release first" >&2
+        exit 1
+    }
+    glibc=$(versions "$directory/$file" GLIBC | tail -n 1)
+    # LIBPAM_1.4 came with Linux-PAM 1.4; LIBPAM_EXTENSION_1.1.1 and the like are older.
+    pam=$(versions "$directory/$file" LIBPAM | tail -n 1)
+    needed=$(objdump -p -- "$directory/$file" | sed -n 's/^ *NEEDED *//p' | tr '\n' ' ')
+    printf '%-26s glibc %-6s libpam %-5s needs %s\n' "$file" "${glibc:--}" "${pam:--}" "$needed"
+    if newer "${glibc:-0}" $newest_glibc; then
+        echo "$file needs glibc $glibc; build it on Debian 12 or older" >&2
+        status=1
+    fi
+    if newer "${pam:-0}" $newest_pam; then
+        echo "$file needs a symbol of Linux-PAM $pam" >&2
+        status=1
+    fi
+done
+exit $status

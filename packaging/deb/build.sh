@@ -1,0 +1,88 @@
+#!/bin/bash
+#
+# Builds the Debian package: packaging/deb/build.sh [DIRECTORY] puts authalert_VERSION_ARCH.deb into
+# DIRECTORY (default: target). FROM=DIR takes built files from DIR instead of building them,
+# VERSION=X names another version than that of Cargo.toml.
+# Built on the oldest supported system (Debian 12) it loads on every newer one; a check at the end
+# says so.
+
+set -euo pipefail
+umask 022
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+source_tree=${here%/packaging/deb}
+output=$(realpath -m -- "${1:-$source_tree/target}")
+
+main() {
+    local built=${FROM:-$source_tree/target/release}
+    [[ -n ${FROM:-} ]] || (cd -- "$source_tree" && cargo build --release --locked --target-dir "$source_tree/target")
+    tree=$(mktemp -d)
+    trap 'rm -rf -- "$tree"' EXIT
+    chmod 0755 -- "$tree"
+    version=${VERSION:-$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$source_tree/Cargo.toml")}
+    architecture=$(dpkg --print-architecture)
+    multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+
+    "$source_tree/packaging/check-symbols.sh" "$built"
+    fill "$built"
+    describe
+    mkdir -p -- "$output"
+    dpkg-deb --root-owner-group --build -- "$tree" "$output/authalert_${version}_$architecture.deb"
+}
+
+fill() {
+    local built=$1 page unit
+    put 0644 "$built/libauthalert_sender.so" /usr/lib/authalert/libauthalert_sender.so
+    put 0644 "$built/libpam_authalert.so" "/usr/lib/$multiarch/security/pam_authalert.so"
+    put 0755 "$built/authalert" /usr/bin/authalert
+    put 0755 "$source_tree/packaging/authalert-pam" /usr/sbin/authalert-pam
+    strip_them
+    put 0644 "$source_tree/pam.d/authalert" /usr/share/pam-configs/authalert
+    put 0644 "$source_tree/etc/config.toml" /etc/authalert/config.toml
+    with_paths "$source_tree/packaging/cron/authalert" /etc/cron.d/authalert
+    for unit in "$source_tree"/packaging/systemd/*; do
+        with_paths "$unit" "/usr/lib/systemd/system/${unit##*/}"
+    done
+    for page in "$source_tree"/packaging/man/*.[158]; do
+        [[ -f $page ]] || continue
+        put 0644 "$page" "/usr/share/man/man${page##*.}/${page##*/}"
+        gzip -9n -- "$tree/usr/share/man/man${page##*.}/${page##*/}"
+    done
+    put 0644 "$source_tree/packaging/completions/authalert.bash" /usr/share/bash-completion/completions/authalert
+    put 0644 "$source_tree/packaging/completions/_authalert" /usr/share/zsh/vendor-completions/_authalert
+    put 0644 "$source_tree/packaging/completions/authalert.fish" /usr/share/fish/vendor_completions.d/authalert.fish
+    put 0644 "$here/copyright" /usr/share/doc/authalert/copyright
+    put 0644 "$here/lintian-overrides" /usr/share/lintian/overrides/authalert
+    sed -e "s/@version@/$version/" -e "s/@date@/$(date -Rud "@$(last_change)")/" -- "$here/changelog" |
+        gzip -9n >"$tree/usr/share/doc/authalert/changelog.gz"
+}
+
+describe() {
+    mkdir -p -- "$tree/DEBIAN"
+    local size
+    size=$(du -ks --exclude=DEBIAN -- "$tree" | cut -f1)
+    sed -e "s/@version@/$version/" -e "s/@architecture@/$architecture/" -e "s/@size@/$size/" -- "$here/control" >"$tree/DEBIAN/control"
+    (cd -- "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
+    (cd -- "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
+    chmod 0644 -- "$tree"/DEBIAN/*
+    local script
+    for script in preinst postinst prerm postrm; do
+        install -m 0755 -- "$here/$script" "$tree/DEBIAN/$script"
+    done
+}
+
+put() { if [[ -f $2 ]]; then install -D -m "$1" -- "$2" "$tree$3"; fi; }
+
+with_paths() {
+    mkdir -p -- "$(dirname -- "$tree$2")"
+    sed 's,@bindir@,/usr/bin,g' -- "$1" >"$tree$2"
+}
+
+strip_them() {
+    strip --strip-unneeded -- "$tree/usr/bin/authalert" "$tree/usr/lib/authalert/libauthalert_sender.so" \
+        "$tree/usr/lib/$multiarch/security/pam_authalert.so"
+}
+
+# The same sources give the same package.
+last_change() { git -C "$source_tree" log -1 --format=%ct 2>/dev/null || date +%s; }
+
+main

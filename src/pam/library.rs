@@ -1,0 +1,64 @@
+//! Finding the heavy half: HTTP, TLS, composing. It is a library of its own, so that a login pays
+//! for none of it; the worker loads it when the first failure is on disk.
+
+use std::ffi::{CStr, c_void};
+use std::mem;
+use std::ptr;
+
+use authalert::journal::append::join;
+use rustix::fs::{Mode, stat};
+
+const NAME: &CStr = c"libauthalert_sender.so";
+/// Where it is installed. Looked for beside the module first: that place is as trusted.
+const PLACES: [&[u8]; 2] = [b"/usr/lib/authalert", b"/usr/local/lib/authalert"];
+/// The number is that of the calling convention: after an upgrade, an old module in a long-lived
+/// host may meet a newer library, and then must not call it.
+const SYMBOL: &CStr = c"authalert_take_2";
+
+/// The address of the library's function; null where there is none. It is never unloaded.
+pub fn find() -> *mut c_void {
+    let own = own_path();
+    let owner = own.and_then(|path| stat(path).ok()).map(|s| s.st_uid);
+    let beside = own.and_then(|path| {
+        let path = path.to_bytes();
+        path.get(..path.iter().rposition(|b| *b == b'/')?)
+    });
+    for directory in beside.into_iter().chain(PLACES) {
+        let mut buffer = [0; 512];
+        let Ok(path) = join(&mut buffer, directory, NAME.to_bytes()) else { continue };
+        if path.to_bytes().starts_with(b"/") && trusted(path, owner) {
+            let symbol = open(path);
+            if !symbol.is_null() {
+                return symbol;
+            }
+        }
+    }
+    ptr::null_mut()
+}
+
+fn own_path() -> Option<&'static CStr> {
+    // SAFETY: the structure is written by dladdr before it is read; the name is a C string that
+    // lives as long as the module, which is never unloaded.
+    unsafe {
+        let mut info: libc::Dl_info = mem::zeroed();
+        let found = libc::dladdr(own_path as fn() -> Option<&'static CStr> as *const c_void, &mut info);
+        (found != 0 && !info.dli_fname.is_null()).then(|| CStr::from_ptr(info.dli_fname))
+    }
+}
+
+/// Owned by root, or by whoever owns the module, and writable by nobody else.
+fn trusted(path: &CStr, module_owner: Option<u32>) -> bool {
+    let others = Mode::WGRP | Mode::WOTH;
+    stat(path).is_ok_and(|s| {
+        (s.st_uid == 0 || Some(s.st_uid) == module_owner)
+            && !Mode::from_raw_mode(s.st_mode).intersects(others)
+    })
+}
+
+fn open(path: &CStr) -> *mut c_void {
+    // SAFETY: C strings; the library is linked `nodelete` and never closed.
+    unsafe {
+        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+        if library.is_null() { library } else { libc::dlsym(library, SYMBOL.as_ptr()) }
+    }
+}

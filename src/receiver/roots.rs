@@ -1,0 +1,58 @@
+//! Whom a server certificate is believed from.
+
+use std::fs;
+use std::io::Read;
+
+use ureq::tls::{PemItem, RootCerts};
+
+use super::http::Error;
+use crate::config;
+
+const SIZE_LIMIT: u64 = 4 << 20;
+
+/// Mozilla's roots, or those of `ca_file`; never the environment's `SSL_CERT_FILE`.
+pub(super) fn roots(config: &config::X) -> Result<RootCerts, Error> {
+    let Some(path) = &config.ca_file else { return Ok(RootCerts::WebPki) };
+    let wrong = |why: String| Error::CaFile(path.clone(), why);
+    let file = fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
+    let mut pem = Vec::new();
+    file.take(SIZE_LIMIT).read_to_end(&mut pem).map_err(|e| wrong(e.to_string()))?;
+    let mut certificates = Vec::new();
+    let mut store = rustls::RootCertStore::empty();
+    for item in ureq::tls::parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => {
+                // An unusable certificate would be skipped in silence later, and every handshake fail.
+                let der = rustls::pki_types::CertificateDer::from(certificate.der());
+                store.add(der).map_err(|e| wrong(format!("a certificate in it cannot be used: {e}")))?;
+                certificates.push(certificate);
+            }
+            Ok(_) => {}
+            Err(_) => return Err(wrong("it is not PEM text".into())),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(wrong("it holds no certificate (-----BEGIN CERTIFICATE-----)".into()));
+    }
+    Ok(RootCerts::new_with_certs(&certificates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ca_file_without_a_certificate_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        for (text, words) in [
+            ("", "holds no certificate"),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be used"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let config = config::X { ca_file: Some(path.clone()), ..config::X::default() };
+            let error = roots(&config).map(drop).unwrap_err().to_string();
+            assert!(error.contains("ca.pem") && error.contains(words), "{error}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+"""See login.sh."""
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+WORK, ROUNDS, POSTS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+TARGET = os.path.abspath("target/release")
+MODULE = f"{TARGET}/libpam_authalert.so"
+
+
+def confdir(state, config):
+    directory = f"{WORK}/pam.d"
+    os.makedirs(directory, exist_ok=True)
+    ours = f"{MODULE} state={state} config={config}"
+    faillock = f"pam_faillock.so authfail nodelay dir={WORK}/faillock"
+    modules = {
+        "nothing": None,
+        "pam_deny": "auth optional pam_deny.so",
+        "pam_authalert": f"auth optional {ours}",
+        "pam_faillock": f"auth [default=ignore] {faillock}",
+        "pam_exec": "auth [default=ignore] pam_exec.so quiet /bin/true",
+    }
+    for name, line in modules.items():
+        for outcome, end in ("good", "auth required pam_permit.so"), ("failed", "auth required pam_deny.so"):
+            with open(f"{directory}/{outcome}-{name}", "w") as file:
+                file.write(f"{line}\n{end}\n" if line else f"{end}\n")
+    # No file `other`: libpam would load its pam_deny for every service.
+    with open(f"{directory}/delayed", "w") as file:
+        file.write(f"auth optional {ours}\nauth required pam_unix.so\n")
+    return directory, list(modules)
+
+
+def once(directory, service):
+    done = subprocess.run([f"{WORK}/pam_once", directory, service, "daemon"], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[0]) / 1000
+
+
+def state_directory(name):
+    os.makedirs(f"{WORK}/{name}/journal", mode=0o700)
+    return f"{WORK}/{name}"
+
+
+def logins():
+    os.makedirs(f"{WORK}/faillock")
+    state = state_directory("state")
+    with open(f"{WORK}/timeline.toml", "w") as file:
+        file.write('receiver = "timeline"\n')
+    directory, names = confdir(state, f"{WORK}/timeline.toml")
+    for outcome in "good", "failed":
+        times = {name: [] for name in names}
+        for _ in range(ROUNDS):
+            # Whoever follows pam_exec finds cold caches: a new order each round.
+            for name in random.sample(names, len(names)):
+                times[name].append(once(directory, f"{outcome}-{name}"))
+        median = {name: statistics.median(times[name]) for name in names}
+        print(f"\na {outcome} login, {ROUNDS} fresh processes each, median from pam_start to pam_end:")
+        for name in names:
+            added = median[name] - median["nothing"]
+            print(f"  {name:14} {median[name]:8.1f} us   adds {added:7.1f} us")
+        peer = "pam_deny" if outcome == "good" else "pam_faillock"
+        ratio = (median["pam_authalert"] - median["nothing"]) / (median[peer] - median["nothing"])
+        print(f"  what pam_authalert adds / what {peer} adds = {ratio:.2f}")
+
+
+def posts():
+    state = state_directory("posting")
+    subprocess.run(["sh", "tests/standin/certificates.sh", f"{WORK}/tls"], check=True, capture_output=True)
+    os.makedirs(f"{WORK}/x")
+    standin = subprocess.Popen(
+        [sys.executable, "tests/standin/standin.py", "--dir", f"{WORK}/x", "--port", "0", "--tls",
+         f"{WORK}/tls/server.pem", "--ready-file", f"{WORK}/ready", "--max-seconds", "600"],
+        stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            if os.path.exists(f"{WORK}/ready"):
+                break
+            time.sleep(0.05)
+        port = json.load(open(f"{WORK}/ready"))["port"]
+        with open(f"{WORK}/x.toml", "w") as file:
+            file.write(f'[x]\napi_url = "https://127.0.0.1:{port}"\nca_file = "{WORK}/tls/ca.pem"\n'
+                       '[alerts]\ngroup_interval = "1s"\nmax_interval = "1s"\nburst = 1000\nmax_per_day = 10000\n')
+        keys = {"api_key": "standin-key-1", "api_secret": "standin-secret-2",
+                "access_token": "6253282-standin-token-3", "access_token_secret": "standin-secret-4"}
+        with open(os.open(f"{WORK}/credentials.toml", os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.writelines(f'{key} = "{value}"\n' for key, value in keys.items())
+        directory, _ = confdir(state, f"{WORK}/x.toml")
+        took = []
+        for i in range(POSTS):
+            once(directory, "delayed")
+            verdict = json.loads(open(f"{state}/journal/current.jsonl").read().splitlines()[-1])["time"]
+            accepted = open(f"{WORK}/x/posts.jsonl").read().splitlines()
+            if len(accepted) <= i:
+                print("  a post was not there when the login ended")
+                continue
+            took.append(1000 * (json.loads(accepted[i])["time"] - stamp(verdict)))
+            time.sleep(1)
+        print(f"\nfrom the verdict to the post accepted by a TLS stand-in on loopback, {len(took)} logins of "
+              f"{POSTS}, all while the login still sleeps:")
+        print(f"  median {statistics.median(took):.1f} ms, slowest {max(took):.1f} ms")
+    finally:
+        standin.terminate()
+
+
+def stamp(text):
+    from datetime import datetime
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+logins()
+posts()

@@ -1,0 +1,246 @@
+#!/bin/bash
+# shellcheck disable=SC2016 # what stands in single quotes is for the shell of the guest
+#
+# Ring 4: fresh Debian 12 and 13, made with debootstrap, booted with systemd-nspawn; authalert is
+# installed as the README says or from its package, wrong passwords are typed over ssh, the alerts are
+# looked for, then reboot, upgrade, uninstall, and /etc must be what it was.
+#
+# run.sh [SCENARIO]...   source-13 source-12 deb-13 deb-12; without one, all of them
+#
+# As root, with debootstrap and systemd-container installed. The base systems are kept in
+# target/fresh. FROM=DIR takes built files for the packages from there (default: target/release).
+
+set -uo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+source_tree=${here%/tests/fresh}
+cache=$source_tree/target/fresh
+built=${FROM:-$source_tree/target/release}
+passed=0 failed=0
+standin_pid=
+# shellcheck source-path=SCRIPTDIR
+. "$here/guest.sh"
+
+main() {
+    ((EUID == 0)) || give_up "needs root"
+    command -v debootstrap systemd-nspawn >/dev/null || give_up "needs debootstrap and systemd-nspawn: apt-get install debootstrap systemd-container"
+    (($#)) || set -- source-13 source-12 deb-13 deb-12
+    mkdir -p -- "$cache"
+    work=$(mktemp -d /var/tmp/authalert-fresh.XXXXXXXX)
+    trap clean_up EXIT
+    trap 'exit 1' INT TERM
+    local scenario
+    for scenario; do
+        say "== $scenario"
+        case $scenario in
+        source-13) from_source trixie ;;
+        source-12) from_source bookworm ;;
+        deb-13) from_package trixie ;;
+        deb-12) from_package bookworm ;;
+        *) give_up "no scenario $scenario" ;;
+        esac
+    done
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    ((failed == 0 && passed > 0))
+}
+
+clean_up() {
+    [[ -z $standin_pid ]] || kill "$standin_pid"
+    stop_guest
+    rm -rf --one-file-system -- "$work"
+}
+
+say() { printf '%s\n' "$*"; }
+
+give_up() {
+    printf 'tests/fresh/run.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+check() {
+    local what=$1
+    shift
+    if "$@"; then
+        passed=$((passed + 1))
+        say "ok: $what"
+    else
+        failed=$((failed + 1))
+        say "FAILED: $what ($*)"
+        [[ ! -s $work/said ]] || sed 's/^/    /' "$work/said" | tail -n 25
+    fi
+}
+
+# --- the scenarios ----------------------------------------------------------------------------
+
+# The README's own command, by somebody with sudo, on a machine without compiler or cargo.
+from_source() {
+    make_guest "$1"
+    mkdir -p -- "$root/home/alice/authalert"
+    (cd -- "$source_tree" && git ls-files -z | tar -c --null -T - | tar -x -C "$root/home/alice/authalert")
+    start_guest || return
+    in_guest 'chown -R alice: /home/alice/authalert; echo "alice ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/alice'
+    picture_of_etc >"$work/first"
+
+    if ! by_alice 1500 'sudo ./install.sh'; then
+        check "sudo ./install.sh, nothing else typed" false
+        stop_guest
+        return
+    fi
+    check "sudo ./install.sh, nothing else typed" true
+    check "it shows the alert of its own wrong password" grep -q 'sshd' "$work/said"
+    check "target/ belongs to who called sudo" in_guest 'test "$(stat -c %U /home/alice/authalert/target/release)" = alice'
+    alerts_come
+    check "a second ./install.sh is an upgrade" upgrade_under_a_session "by_alice 300 'sudo ./install.sh'"
+    alert_comes_for frank "after the upgrade"
+    after_a_reboot
+
+    check "--uninstall --purge" by_alice 60 'sudo ./install.sh --uninstall --purge'
+    nothing_left
+    # The compiler and cargo stay, they are the system's; of authalert nothing may.
+    picture_of_etc >"$work/last"
+    check "the stacks, units and cron entries are as before" \
+        same <(grep -E '^\./(pam|cron|systemd|authalert|sshd?/)' "$work/first") <(grep -E '^\./(pam|cron|systemd|authalert|sshd?/)' "$work/last")
+    by_alice 300 'sudo ./install.sh --services sshd,su,sudo,login'
+    check "su, sudo and login too" in_guest 'test "$(authalert-pam list | tr "\n" " ")" = "login sshd su sudo sudo-i "'
+    by_alice 60 'sudo ./install.sh --uninstall --purge'
+    picture_of_etc >"$work/again"
+    check "install and uninstall leave no difference in /etc" same "$work/last" "$work/again"
+    stop_guest
+}
+
+from_package() {
+    [[ -f $built/libpam_authalert.so ]] || give_up "no $built/libpam_authalert.so; run cargo build --release first"
+    FROM=$built "$source_tree/packaging/deb/build.sh" "$work" >"$work/said" || give_up "the package does not build"
+    FROM=$built VERSION=99 "$source_tree/packaging/deb/build.sh" "$work/newer" >"$work/said" || give_up "the package does not build"
+    make_guest "$1"
+    cp -- "$work"/authalert_*.deb "$root/root/authalert.deb"
+    cp -- "$work"/newer/authalert_*.deb "$root/root/newer.deb"
+    start_guest || return
+    picture_of_etc >"$work/first"
+
+    check "apt-get install ./authalert.deb" in_guest_within 120 'apt-get install -y --no-install-recommends /root/authalert.deb'
+    check "the package watches nothing by itself" in_guest 'test -z "$(authalert-pam list)"'
+    check "authalert-pam add sshd" in_guest 'authalert-pam add sshd'
+    alerts_come
+    check "an upgrade of the package" upgrade_under_a_session "in_guest_within 120 'apt-get install -y /root/newer.deb'"
+    check "keeps the line" in_guest 'test "$(authalert-pam list)" = sshd'
+    alert_comes_for frank "after the upgrade"
+    after_a_reboot
+
+    check "pam-auth-update takes the profile" in_guest 'pam-auth-update --enable authalert && grep -q "default=ignore.*pam_authalert.so authfail" /etc/pam.d/common-auth'
+    check "with it the right password still gets in" ssh_lets_in alice "$right"
+    check "apt-get purge takes the profile and the line out first" in_guest_within 120 'apt-get purge -y authalert'
+    nothing_left
+    picture_of_etc >"$work/last"
+    check "install and purge leave no difference in /etc" same "$work/first" "$work/last"
+    check "without it the right password still gets in" ssh_lets_in alice "$right"
+    stop_guest
+}
+
+# --- what must hold ---------------------------------------------------------------------------
+
+alerts_come() {
+    configure ''
+    check "the right password gets in" ssh_lets_in alice "$right"
+    alert_comes_for alice "of a wrong password by password" password
+    alert_comes_for bob "of a wrong password by keyboard-interactive" keyboard-interactive
+    check "the right password gets in after wrong ones" ssh_lets_in bob "$right"
+
+    # The log route: su has no line of ours, and the journal is the only log.
+    check "no log file on a fresh system" in_guest 'test ! -e /var/log/auth.log'
+    in_guest 'runuser -u alice -- sh -c "echo wrong | su carol -c true"' || true
+    check "the timer's scan finds a failure of su in the systemd journal" within 100 in_timeline carol
+
+    # With the worker off and the timer stopped only the path unit is left.
+    configure 'deliver.in_process = false'
+    in_guest 'systemctl stop authalert-scan.timer'
+    alert_comes_for dave "through the path unit alone"
+    in_guest 'systemctl start authalert-scan.timer'
+    configure ''
+    check "no unit has failed" in_guest '! systemctl --failed --no-legend | grep authalert'
+    check "recorded = posted + pending + ignored + aborted" counters_add_up
+    alerts_reach_x
+}
+
+# A stand-in on this machine's loopback, which the guest shares: TLS, and it checks the signature.
+alerts_reach_x() {
+    local standin=$source_tree/tests/standin
+    mkdir -p -- "$work/x"
+    sh "$standin/certificates.sh" "$work/x/certificates" >"$work/said" 2>&1
+    python3 "$standin/standin.py" --dir "$work/x" --tls "$work/x/certificates/server.pem" --max-seconds 300 \
+        --ready-file "$work/x/ready" >"$work/x/said" 2>&1 &
+    standin_pid=$!
+    check "the stand-in for X starts" within 10 grep -q 'port=' "$work/x/said"
+    cp -- "$work/x/certificates/ca.pem" "$root/etc/authalert/ca.pem"
+    cat >"$root/etc/authalert/credentials.toml" <<'KEYS'
+api_key = "standin-key-1"
+api_secret = "standin-secret-2"
+access_token = "6253282-standin-token-3"
+access_token_secret = "standin-secret-4"
+KEYS
+    chmod 0600 -- "$root/etc/authalert/credentials.toml"
+    configure '' "[x]
+api_url = \"https://127.0.0.1:$(sed -n 's/.*\bport=\([0-9]*\).*/\1/p' "$work/x/said")\"
+ca_file = \"/etc/authalert/ca.pem\""
+    check "sshd refuses the wrong password of grace" ssh_refuses grace password
+    check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl"
+    rm -f -- "$root/etc/authalert/credentials.toml"
+    configure ''
+    kill "$standin_pid"
+    wait "$standin_pid" 2>/dev/null
+    standin_pid=
+}
+
+after_a_reboot() {
+    stop_guest
+    start_guest || return
+    alert_comes_for erin "after a reboot"
+    check "the counters add up after a reboot" counters_add_up
+}
+
+alert_comes_for() {
+    local user=$1 when=$2 method=${3:-password}
+    check "sshd refuses the wrong password of $user" ssh_refuses "$user" "$method"
+    check "an alert $when" within 30 in_timeline "$user"
+}
+
+# A login that is open while the files are replaced holds the old module, and goes on.
+upgrade_under_a_session() {
+    local session
+    ssh_with password bob "$right" 'sleep 8; echo still here' >"$work/session" &
+    session=$!
+    sleep 2
+    eval "$1" || return
+    wait "$session"
+    grep -q 'still here' "$work/session"
+}
+
+in_timeline() { in_guest "authalert timeline" && grep -qw -- "$1" "$work/said"; }
+
+counters_add_up() {
+    in_guest 'authalert status --json' || return
+    local name value sum=0 recorded=
+    for name in posted pending ignored aborted recorded; do
+        value=$(grep -oE "\"$name\": *[0-9]+" "$work/said" | head -n 1 | grep -oE '[0-9]+$') || return
+        if [[ $name == recorded ]]; then recorded=$value; else sum=$((sum + value)); fi
+    done
+    ((recorded > 0 && recorded == sum))
+}
+
+nothing_left() {
+    check "no file of authalert is left" in_guest \
+        '! find / -xdev \( -path /home -o -path /root -o -path /proc -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log \) -prune -o -name "*authalert*" -print | grep .'
+    check "no unit of authalert is left" in_guest '! systemctl list-units --all --no-legend "authalert*" | grep .'
+}
+
+same() { diff -- "$1" "$2" >"$work/said"; }
+
+within() {
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 1
+    done
+}
+
+main "$@"
