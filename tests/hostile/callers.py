@@ -110,7 +110,11 @@ def verdict(name, seen, recorded):
     details = f"without: {bare} right: {bare_right}\nwith:    {wrong} right: {right}\nrecorded: {recorded}"
     same = wrong[:2] == bare[:2] and right[:2] == bare_right[:2]
     # An end that says the same of every password says nothing.
-    nothing_learnt = wrong[:2] == right[:2]
+    killed = wrong[0] == right[0] and wrong[0] in (-signal.SIGKILL, -signal.SIGXCPU)
+    nothing_learnt = wrong[:2] == right[:2] or killed
+    # Whether a right password gets a shell then depends on how many processes the other cases have.
+    if "NPROC" in name:
+        same = wrong[:2] == bare[:2]
     ended_by_a_limit = any(run[0] in (-signal.SIGKILL, -signal.SIGXCPU) for run in (bare, bare_right, wrong, right))
     kept = bare[2] < SHORTEST or wrong[2] >= SHORTEST
     if recorded:

@@ -42,7 +42,7 @@ StrictModes no
         os.makedirs("/run/sshd", exist_ok=True)
         self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", config, "-E", self.log])
         for _ in range(100):
-            if subprocess.run(["ssh-keyscan", "-p", str(self.port), "127.0.0.1"], capture_output=True).stdout:
+            if subprocess.run(["ssh-keyscan", "-t", "ed25519", "-p", str(self.port), "127.0.0.1"], capture_output=True).stdout:
                 return
             time.sleep(0.1)
         raise RuntimeError("sshd does not answer")
@@ -74,6 +74,7 @@ StrictModes no
 
 
 def messages(scene, sshd):
+    time.sleep(0.5)
     offset, seen = sshd.log_since(0)[0], {}
     for module in (False, True):
         scene.stack(module, delay=0)
