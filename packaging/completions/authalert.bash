@@ -22,6 +22,9 @@ _authalert() {
             authalert,deliver)
                 cmd="authalert__subcmd__deliver"
                 ;;
+            authalert,scan)
+                cmd="authalert__subcmd__scan"
+                ;;
             authalert,status)
                 cmd="authalert__subcmd__status"
                 ;;
@@ -38,7 +41,7 @@ _authalert() {
 
     case "${cmd}" in
         authalert)
-            opts="-h --config --state --help authorize deliver test status timeline"
+            opts="-h --config --state --help authorize deliver scan test status timeline"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -92,6 +95,36 @@ _authalert() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        authalert__subcmd__scan)
+            opts="-h --journald --dry-run --json --explain --since --from-start --simulate --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --simulate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
