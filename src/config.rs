@@ -279,10 +279,26 @@ fn place(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
+const DURATION_UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
+
 /// A duration: `90s`, `10m`, `6h`, `30d`, or a whole number of seconds.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    parse_scaled(text, &DURATION_UNITS).map(Duration::from_secs)
+}
+
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
-    scaled(deserializer, "a duration such as 90s, 10m, 6h or 30d", &units).map(Duration::from_secs)
+    scaled(deserializer, "a duration such as 90s, 10m, 6h or 30d", &DURATION_UNITS).map(Duration::from_secs)
+}
+
+/// A number with an optional unit behind it.
+fn parse_scaled(text: &str, units: &[(char, u64)]) -> Option<u64> {
+    let unit = units.iter().find(|(suffix, _)| text.ends_with(*suffix));
+    let (digits, factor) = match unit {
+        Some((suffix, factor)) => (text.strip_suffix(*suffix)?, *factor),
+        None => (text, 1),
+    };
+    let n: u64 = digits.trim().parse().ok()?;
+    n.checked_mul(factor).filter(|n| *n < 1 << 50)
 }
 
 /// A size: `64K`, `64M`, `1G`, or a whole number of bytes.
@@ -310,14 +326,7 @@ fn scaled<'de, D: Deserializer<'de>>(
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-            let wrong = || E::invalid_value(de::Unexpected::Str(text), &self);
-            let unit = self.1.iter().find(|(suffix, _)| text.ends_with(*suffix));
-            let (digits, factor) = match unit {
-                Some((suffix, factor)) => (text.trim_end_matches(*suffix), *factor),
-                None => (text, 1),
-            };
-            let n: u64 = digits.trim().parse().map_err(|_| wrong())?;
-            n.checked_mul(factor).filter(|n| *n < 1 << 50).ok_or_else(wrong)
+            parse_scaled(text, self.1).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
         }
     }
 

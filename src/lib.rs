@@ -9,11 +9,12 @@
 //! - [`alert`]: grouping, pacing and the text of an alert.
 //! - [`deliver`]: the pass that ties journal, alert and receiver, and the state it keeps.
 //! - [`receiver`]: X, and the timeline kept on this machine.
-//! - [`cli`]: what can be typed. [`installation`]: where the module stands in the stacks.
+//! - [`cli`]: what can be typed. [`check`]: what is wrong. [`installation`]: where the module stands.
 //! - [`config`], [`credentials`]: what the administrator says.
 #![deny(unsafe_code)]
 
 pub mod alert;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod credentials;
@@ -23,3 +24,4 @@ pub mod installation;
 pub mod journal;
 pub mod neutral;
 pub mod receiver;
+pub mod scan;

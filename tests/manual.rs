@@ -5,6 +5,8 @@
 //! UPDATE_MANUAL=1 cargo test --test manual
 //! ```
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test, functions included
+
 use std::env;
 use std::fs;
 use std::path::Path;

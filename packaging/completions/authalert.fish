@@ -29,8 +29,10 @@ complete -c authalert -n "__fish_authalert_needs_command" -l state -d 'State dir
 complete -c authalert -n "__fish_authalert_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "authorize" -d 'Connect this machine to an X account: asks for the app\'s keys, then for a PIN'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "deliver" -d 'Send what is due; cron and systemd run this'
+complete -c authalert -n "__fish_authalert_needs_command" -f -a "scan" -d 'Read the logs, record what the module did not, then deliver; cron and systemd run this'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "test" -d 'Send a test alert to the receiver'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "status" -d 'Counters, the last post, what is wrong, where the module is active'
+complete -c authalert -n "__fish_authalert_needs_command" -f -a "check" -d 'What is wrong with this installation, and how to mend it; fails where an alert could be missed'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "timeline" -d 'The alerts as they were sent'
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l import-trc -d 'Take the keys from the file of the Ruby tool `t` [default: ~/.trc]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
@@ -40,6 +42,16 @@ complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l config -
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l now -d 'Try now, even while X is to be left alone'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -s h -l help -d 'Print help'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l simulate -d 'Show what the current settings would have posted of the failures in FILE' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l journald -d 'Read the systemd journal'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l dry-run -d 'Show what would be recorded, and record nothing; of a FILE, all of it'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l json -d 'One JSON object a line'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l explain -d 'Show each line with what it was taken for'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l from-start -d 'On the first pass over a log, read what is in it already'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l pam -d 'Instead, fail a real authentication through this service\'s PAM stack, and show what comes of it' -r
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l user -d 'The account to fail for, with --pam' -r
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
@@ -49,6 +61,11 @@ complete -c authalert -n "__fish_authalert_using_subcommand status" -l config -d
 complete -c authalert -n "__fish_authalert_using_subcommand status" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand status" -l json -d 'As one JSON object'
 complete -c authalert -n "__fish_authalert_using_subcommand status" -s h -l help -d 'Print help'
+complete -c authalert -n "__fish_authalert_using_subcommand check" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand check" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand check" -l offline -d 'Do not ask X what it thinks of the credentials'
+complete -c authalert -n "__fish_authalert_using_subcommand check" -s q -l quiet -d 'Only what is wrong'
+complete -c authalert -n "__fish_authalert_using_subcommand check" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand timeline" -s n -l lines -d 'Only the last N' -r
 complete -c authalert -n "__fish_authalert_using_subcommand timeline" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand timeline" -l state -d 'State directory [default: /var/lib/authalert]' -r -F

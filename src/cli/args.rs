@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use jiff::Timestamp;
 
 /// A notification on the phone for every wrong password on this machine.
 ///
@@ -44,6 +45,9 @@ pub enum Command {
         now: bool,
     },
 
+    /// Read the logs, record what the module did not, then deliver; cron and systemd run this
+    Scan(Scan),
+
     /// Send a test alert to the receiver
     Test {
         /// Instead, fail a real authentication through this service's PAM stack, and show what comes of it
@@ -62,6 +66,17 @@ pub enum Command {
         json: bool,
     },
 
+    /// What is wrong with this installation, and how to mend it; fails where an alert could be missed
+    Check {
+        /// Do not ask X what it thinks of the credentials
+        #[arg(long)]
+        offline: bool,
+
+        /// Only what is wrong
+        #[arg(short, long)]
+        quiet: bool,
+    },
+
     /// The alerts as they were sent
     Timeline {
         /// Wait for more
@@ -76,4 +91,40 @@ pub enum Command {
         #[arg(short = 'n', long, value_name = "N")]
         lines: Option<usize>,
     },
+}
+
+/// `scan`.
+#[derive(Debug, clap::Args)]
+pub struct Scan {
+    /// Logs to read instead of this machine's; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Read the systemd journal
+    #[arg(long, conflicts_with = "files")]
+    pub journald: bool,
+
+    /// Show what would be recorded, and record nothing; of a FILE, all of it
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// One JSON object a line
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
+
+    /// Show each line with what it was taken for
+    #[arg(long, conflicts_with = "json")]
+    pub explain: bool,
+
+    /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    pub since: Option<Timestamp>,
+
+    /// On the first pass over a log, read what is in it already
+    #[arg(long)]
+    pub from_start: bool,
+
+    /// Show what the current settings would have posted of the failures in FILE
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub simulate: Option<PathBuf>,
 }

@@ -4,7 +4,9 @@
 
 pub mod args;
 pub mod authorize;
+mod check;
 mod deliver;
+mod scan;
 mod status;
 mod test;
 mod timeline;
@@ -17,6 +19,7 @@ use args::{Args, Command};
 
 use crate::config::{self, Config};
 use crate::deliver::default_state;
+use crate::scan::ScanOptions;
 
 /// Why a command could not do what it was told. `Display` is what the person reads.
 #[derive(Debug)]
@@ -77,11 +80,27 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
                 .map_err(|e| Error::Told(e.to_string()))
         }
         Command::Deliver { now } => deliver::run(state, args.config.as_deref(), *now, out),
+        Command::Scan(scan) => match &scan.simulate {
+            Some(file) => scan::simulation(file, &config()?, out),
+            None => {
+                let options = ScanOptions {
+                    files: scan.files.clone(),
+                    journald: scan.journald,
+                    dry_run: scan.dry_run,
+                    json: scan.json,
+                    explain: scan.explain,
+                    since: scan.since,
+                    from_start: scan.from_start,
+                };
+                scan::run(&options, state, &config()?, args.config.as_deref(), out)
+            }
+        },
         Command::Test { pam, user } => match pam {
             Some(service) => test::through_pam(state, &config()?, args.config.as_deref(), service, user, out),
             None => test::post(&config()?, out),
         },
         Command::Status { json } => status::run(state, &config(), *json, out),
+        Command::Check { offline, quiet } => check::run(state, &config(), *offline, *quiet, out),
         Command::Timeline { follow, json, lines } => timeline::run(state, *follow, *json, *lines, out),
     }
 }

@@ -36,6 +36,7 @@ use crate::journal::{Journal, segment};
 use crate::neutral;
 
 use clock::Reading;
+pub use intake::is_ignored;
 use intake::{Rules, Taken};
 use lock::Lock;
 pub use notice::{Level, Notice};
@@ -47,6 +48,9 @@ use trouble::{Kind, Trouble};
 pub const LOCK: &str = "lock";
 /// In a login the state is not written for so few bytes: the next pass reads them again.
 const WORTH_SAVING: u64 = 64 << 10;
+/// A command waits so long for the lock: users who start and end su in a loop shall not keep it out.
+/// In a login nobody waits.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// So often a pass looks again for what came while it worked; then it leaves it to the next one.
 const ROUNDS: usize = 20;
 
@@ -143,7 +147,8 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     if order.setting == Setting::Command && prepare(&order.state)? {
         notices.push(Notice::info(format!("made the missing directory {}", order.state.display())));
     }
-    let Some(_lock) = Lock::try_take(&order.state.join(LOCK))? else {
+    let patience = if order.setting == Setting::Command { PATIENCE } else { Duration::ZERO };
+    let Some(_lock) = Lock::take(&order.state.join(LOCK), patience)? else {
         return Ok((Report { busy: true, ..Report::default() }, notices));
     };
     let loaded = State::load(&order.state, false)?;

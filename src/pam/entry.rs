@@ -9,7 +9,7 @@ use std::slice;
 use pam::constants::PamResultCode;
 use pam::module::PamHandle;
 
-use crate::attempt;
+use crate::{attempt, guard};
 
 const IGNORE: c_int = PamResultCode::PAM_IGNORE as c_int;
 /// More would be a mistake; what comes after them is not looked at.
@@ -79,11 +79,13 @@ pub unsafe extern "C" fn pam_sm_authenticate(
     argc: c_int,
     argv: *const *const c_char,
 ) -> c_int {
-    // SAFETY: the handle of the transaction, or null from a test.
-    if let Some(pamh) = unsafe { pamh.as_mut() } {
-        // SAFETY: as libpam promises, see above.
-        attempt::begin(pamh, unsafe { Arguments::parse(argc, argv) });
-    }
+    guard::uncancelled(|| {
+        // SAFETY: the handle of the transaction, or null from a test.
+        if let Some(pamh) = unsafe { pamh.as_mut() } {
+            // SAFETY: as libpam promises, see above.
+            attempt::begin(pamh, unsafe { Arguments::parse(argc, argv) });
+        }
+    });
     IGNORE
 }
 

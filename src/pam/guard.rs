@@ -7,22 +7,59 @@
 use std::mem;
 use std::ptr;
 
+use authalert::journal::append::Error;
 use libc::{RLIM_INFINITY, c_int, rlimit, sigset_t};
 
+/// Another thread may put the limit back between our lifting it and the write.
+const MOST_RETRIES: usize = 8;
+
 /// Run `write` so that neither RLIMIT_FSIZE nor its signal can stop it or the host.
-pub fn unlimited<T>(write: impl FnOnce() -> T) -> T {
-    let Some(limit) = file_size_limit() else { return write() };
+///
+/// The signal is blocked whatever the limit is: the limit belongs to the process, and another
+/// thread that records may be about to put the caller's back.
+pub fn unlimited<T>(mut write: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     let blocked = block_sigxfsz();
-    let lifted = rlimit { rlim_cur: RLIM_INFINITY, rlim_max: RLIM_INFINITY };
-    // SAFETY: plain calls with structures on the stack. Refused where we are not privileged.
-    let raised = unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &lifted) == 0 };
+    let mut result = write_lifted(&mut write);
+    for _ in 0..MOST_RETRIES {
+        match &result {
+            Err(Error::Os(libc::EFBIG)) => result = write_lifted(&mut write),
+            _ => break,
+        }
+    }
+    if let Some((set, before)) = blocked {
+        unblock(&set, &before);
+    }
+    result
+}
+
+fn write_lifted<T>(write: &mut impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let Some(limit) = file_size_limit() else { return write() };
+    // Without CAP_SYS_RESOURCE only the soft limit can go up, to the hard one.
+    let highest = [RLIM_INFINITY, limit.rlim_max].map(|max| rlimit { rlim_cur: max, rlim_max: max });
+    // SAFETY: plain calls with structures on the stack.
+    let raised = highest.iter().any(|to| unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, to) == 0 });
     let result = write();
     if raised {
         // SAFETY: as above.
         unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) };
     }
-    if let Some((set, before)) = blocked {
-        unblock(&set, &before);
+    result
+}
+
+/// Run `work` so that nobody cancels this thread in it: a cancellation may not pass through it.
+/// One that was asked for meanwhile takes effect where libpam or the host waits next.
+pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
+    const PTHREAD_CANCEL_DISABLE: c_int = 1;
+    unsafe extern "C" {
+        fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
+    }
+    let mut before = 0;
+    // SAFETY: `before` outlives the call; no cancellation point.
+    let disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 0;
+    let result = work();
+    if disabled {
+        // SAFETY: as above, with what the first call gave.
+        unsafe { pthread_setcancelstate(before, &mut before) };
     }
     result
 }

@@ -6,7 +6,8 @@
 //! - [`verdict`]: libpam tells how it ended; the failure is recorded, and then libpam's own delay kept.
 //! - [`record`]: from PAM's items to a line on disk; [`file`]: the file; [`guard`]: past the caller's
 //!   limits and signals.
-//! - [`worker`]: the detached thread; [`library`]: finding the heavy half, which only it loads.
+//! - [`worker`]: the detached thread; [`library`]: finding the heavy half, which only it loads;
+//!   [`fork`]: what a fork of the host must not cut.
 //! - [`libpam`]: the calls that pam-bindings does not have.
 //!
 //! Nothing here prints, prompts, reads a password or the environment, or waits for anybody.
@@ -21,6 +22,7 @@ mod attempt;
 mod conversation;
 mod entry;
 mod file;
+mod fork;
 mod guard;
 mod libpam;
 mod library;

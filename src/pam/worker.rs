@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use authalert::journal::record::LONGEST;
 
-use crate::{guard, library};
+use crate::{fork, guard, library};
 
 /// TLS, JSON and the file formats need about a tenth of this; it is only reserved.
 const STACK: usize = 1 << 20;
@@ -124,13 +124,13 @@ extern "C" fn run(job: *mut c_void) -> *mut c_void {
     unsafe {
         libc::nanosleep(&NAP, ptr::null_mut());
         if loaded().is_none() {
-            TAKE.store(library::find(), Ordering::Release);
+            TAKE.store(fork::apart(library::find), Ordering::Release);
         }
         match loaded() {
             Some(take) => {
                 take(job.cast(), true);
             }
-            None => missing(),
+            None => fork::apart(missing),
         }
         libc::free(job);
     }

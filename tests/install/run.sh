@@ -28,6 +28,7 @@ main() {
     test_stack_texts
     test_refusals
     test_upgrade
+    test_packaging
     printf '%d passed, %d failed\n' "$passed" "$failed"
     ((failed == 0))
 }
@@ -247,5 +248,40 @@ test_upgrade() {
     check "without --purge the state stays" exists /var/lib/authalert
     check "without --purge the module goes" not exists "$module_directory/pam_authalert.so"
 }
+
+# What the tools of the distributions say of it; a tool that is missing here is skipped, and said.
+test_packaging() {
+    local unit
+    if have systemd-analyze; then
+        for unit in authalert-deliver authalert-scan; do
+            sed 's,@bindir@/authalert,/bin/true,' -- "$source_tree/packaging/systemd/$unit.service" >"$scratch/$unit.service"
+            check "$unit.service is exposed 2.0 at most" quietly systemd-analyze security --offline=true --no-pager --threshold=20 "$scratch/$unit.service"
+        done
+    fi
+    if have shellcheck; then
+        check "the scripts are shellcheck-clean" quietly shellcheck -x -- "$install" "$tool" "$source_tree"/packaging/*.sh \
+            "$source_tree"/packaging/deb/{build.sh,preinst,postinst,prerm,postrm} "$source_tree"/tests/{install,fresh}/*.sh
+    fi
+    if have dpkg-deb; then
+        check "the Debian package builds, on symbols that old systems have" quietly env FROM="$artifacts" "$source_tree/packaging/deb/build.sh" "$scratch/deb"
+        if have lintian; then
+            check "lintian finds no error in it" quietly lintian --fail-on error "$scratch"/deb/*.deb
+        fi
+    fi
+    if have rpmspec; then
+        check "the spec file parses" quietly rpmspec -P "$source_tree/packaging/rpm/authalert.spec"
+    fi
+    if have man; then
+        for unit in "$source_tree"/packaging/man/*.[158]; do
+            check "${unit##*/} is without warnings" warnless man -l --warnings -- "$unit"
+        done
+    fi
+}
+
+have() { command -v "$1" >/dev/null || { echo "skipped: no $1"; return 1; }; }
+
+quietly() { output=$("$@" 2>&1); }
+
+warnless() { output=$("$@" 2>&1 >/dev/null) && [[ -z $output ]]; }
 
 main "$@"

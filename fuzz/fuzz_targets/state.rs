@@ -1,0 +1,39 @@
+//! Any bytes where the delivery state, its copy and the timeline should be: one is read, or none;
+//! the counters add up without overflow, and what was read can be written and read again.
+#![no_main]
+
+use std::cell::OnceCell;
+use std::fs;
+use std::path::PathBuf;
+
+use authalert::deliver::state::{FILE, State};
+use authalert::receiver::timeline;
+use libfuzzer_sys::fuzz_target;
+
+thread_local! {
+    static PLACE: OnceCell<PathBuf> = const { OnceCell::new() };
+}
+
+fuzz_target!(|data: &[u8]| {
+    // What serde makes of the inside of a state, whatever the checksum says.
+    let inner = serde_json::from_slice::<State>(data).ok();
+    PLACE.with(|place| {
+        let directory = place.get_or_init(|| {
+            // run.sh gives a TMPDIR in memory and removes it.
+            let path = std::env::temp_dir().join(format!("state-{}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            path
+        });
+        let mut files = data.splitn(3, |b| *b == 0x1e);
+        for name in [FILE.to_string(), format!("{FILE}.bak"), timeline::FILE.to_string()] {
+            fs::write(directory.join(name), files.next().unwrap_or_default()).unwrap();
+        }
+        let loaded = State::load(directory, true).unwrap();
+        for state in inner.into_iter().chain([loaded.state]) {
+            let _ = state.unsettled();
+            let text = serde_json::to_string(&state).unwrap();
+            let again: State = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::to_string(&again).unwrap(), text);
+        }
+    });
+});

@@ -1,0 +1,62 @@
+//! What is wrong with this installation, and how to mend it: one line a finding.
+//!
+//! - [`stacks`]: the module's lines in the PAM stacks, and the files they name.
+//! - [`machine`]: who delivers, what the scan can read, the state directory.
+//! - [`account`]: configuration, credentials, what X says of them, the clock.
+
+mod account;
+mod machine;
+mod stacks;
+
+use std::path::Path;
+
+use crate::config::{self, Config};
+use crate::installation;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// As it should be.
+    Fine,
+    /// It works, and may not do what is expected.
+    Warning,
+    /// Failures are missed, or alerts do not arrive.
+    Error,
+}
+
+/// One line of the check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad it is.
+    pub level: Level,
+    /// What was found.
+    pub what: String,
+    /// What to do; empty where nothing has to be done.
+    pub mend: String,
+}
+
+impl Finding {
+    fn fine(what: impl Into<String>) -> Self {
+        Self { level: Level::Fine, what: what.into(), mend: String::new() }
+    }
+
+    fn warning(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { level: Level::Warning, what: what.into(), mend: mend.into() }
+    }
+
+    fn error(what: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { level: Level::Error, what: what.into(), mend: mend.into() }
+    }
+}
+
+/// Look at everything. `ask_x`: also ask X what it thinks of the credentials.
+pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) -> Vec<Finding> {
+    let defaults = Config::default();
+    let mut findings = account::configuration(config);
+    let config = config.as_ref().unwrap_or(&defaults);
+    findings.extend(stacks::check(&installation::lines(), Path::new("/")));
+    findings.extend(machine::check(state, config));
+    findings.extend(account::check(config, ask_x));
+    findings.extend(machine::delivery(state, config));
+    findings
+}

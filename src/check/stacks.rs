@@ -1,0 +1,185 @@
+//! The module's lines in the PAM stacks, and the files they name.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::installation::Line;
+
+use super::Finding;
+
+/// Where libpam looks for a module that is named without a directory, below the root.
+const PLACES: [&str; 6] =
+    ["lib/security", "lib64/security", "usr/lib/security", "usr/lib64/security", "lib", "usr/lib"];
+const SENDER: &str = "libauthalert_sender.so";
+const SENDER_PLACES: [&str; 2] = ["usr/lib/authalert", "usr/local/lib/authalert"];
+
+/// Look at `lines`, with the files below `root`.
+pub fn check(lines: &[Line], root: &Path) -> Vec<Finding> {
+    if lines.is_empty() {
+        return vec![Finding::error(
+            "the module stands in no PAM stack: failures are found in the logs only",
+            "authalert-pam add sshd, or 'auth  optional  pam_authalert.so' as the first auth line of /etc/pam.d/sshd",
+        )];
+    }
+    let mut findings: Vec<Finding> = lines.iter().flat_map(|line| line_findings(line, root)).collect();
+    findings.extend(sender(root));
+    findings.extend(sshd(lines, root));
+    findings
+}
+
+fn line_findings(line: &Line, root: &Path) -> Vec<Finding> {
+    let place = format!("{}:{}", line.file.display(), line.number);
+    let mut findings = Vec::new();
+    let authfail = line.arguments.iter().any(|a| a == "authfail");
+    if line.kind.trim_start_matches('-') != "auth" {
+        findings.push(Finding::error(
+            format!("{place}: the module stands in '{}', where it does nothing", line.kind),
+            "make it an auth line",
+        ));
+    }
+    let harmless = line.control == "optional" || line.control == "[default=ignore]";
+    if !harmless {
+        findings.push(Finding::error(
+            format!("{place}: the control is '{}': with it the module can change a login", line.control),
+            "write 'optional'",
+        ));
+    }
+    if let (false, Some(before)) = (authfail, line.before.first()) {
+        findings.push(Finding::warning(
+            format!("{place}: '{before}' stands above: an attempt that ends there is not seen"),
+            "make it the first auth line, above every include",
+        ));
+    }
+    for argument in &line.arguments {
+        let known = ["authfail", "debug"].contains(&argument.as_str())
+            || argument.starts_with("config=/")
+            || argument.starts_with("state=/");
+        if !known {
+            findings.push(Finding::warning(
+                format!("{place}: '{argument}' is not an argument of the module and is passed over"),
+                "use config=/FILE, state=/DIR, authfail or debug",
+            ));
+        }
+    }
+    match module(line, root) {
+        None => findings.push(Finding::error(
+            format!("{place}: {} is not there", line.module),
+            "install it again, or take the line out",
+        )),
+        Some((path, meta)) if !ours_alone(&meta) => findings.push(Finding::error(
+            format!("{}: others than root may write to it", path.display()),
+            format!("chown root:root {0}; chmod 644 {0}", path.display()),
+        )),
+        Some(_) => {}
+    }
+    if findings.is_empty() {
+        findings.push(Finding::fine(format!("{place}: the module is active in {}", line.service)));
+    }
+    findings
+}
+
+fn module(line: &Line, root: &Path) -> Option<(PathBuf, Metadata)> {
+    let found = |path: PathBuf| fs::metadata(&path).ok().filter(Metadata::is_file).map(|meta| (path, meta));
+    if let Some(inside) = line.module.strip_prefix('/') {
+        return found(root.join(inside));
+    }
+    let multiarch = ["lib", "usr/lib"].iter().flat_map(|place| {
+        let entries = fs::read_dir(root.join(place)).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path().join("security"))
+    });
+    PLACES
+        .iter()
+        .map(|place| root.join(place))
+        .chain(multiarch)
+        .find_map(|place| found(place.join(&line.module)))
+}
+
+fn sender(root: &Path) -> Vec<Finding> {
+    let found = SENDER_PLACES.iter().map(|place| root.join(place).join(SENDER)).find(|path| path.is_file());
+    match found {
+        None => vec![Finding::warning(
+            format!(
+                "{SENDER} is not installed: the module records, and alerts wait up to a minute for cron or systemd"
+            ),
+            "install it again",
+        )],
+        Some(path) if fs::metadata(&path).is_ok_and(|meta| !ours_alone(&meta)) => vec![Finding::error(
+            format!("{}: others than root may write to it, so the module will not load it", path.display()),
+            format!("chown root:root {0}; chmod 644 {0}", path.display()),
+        )],
+        Some(_) => Vec::new(),
+    }
+}
+
+/// sshd asks PAM only if it is told to.
+fn sshd(lines: &[Line], root: &Path) -> Vec<Finding> {
+    let text = fs::read_to_string(root.join("etc/ssh/sshd_config")).unwrap_or_default();
+    let off = text.lines().map(str::to_ascii_lowercase).any(|l| {
+        let words: Vec<&str> = l.split([' ', '\t', '=']).filter(|w| !w.is_empty()).collect();
+        words == ["usepam", "no"]
+    });
+    if off && lines.iter().any(|line| line.service == "sshd") {
+        let what = "sshd_config says UsePAM no: failed ssh logins are found in the logs only";
+        return vec![Finding::warning(what, "set UsePAM yes and reload sshd")];
+    }
+    Vec::new()
+}
+
+fn ours_alone(meta: &Metadata) -> bool {
+    meta.uid() == 0 && meta.mode() & 0o022 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Level;
+    use crate::installation::lines_in;
+
+    fn findings(stack: &str, module: bool) -> Vec<(Level, String)> {
+        let root = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        file("etc/pam.d/sshd", stack);
+        file("usr/lib/authalert/libauthalert_sender.so", "");
+        if module {
+            file("usr/lib/x86_64-linux-gnu/security/pam_authalert.so", "");
+        }
+        let found = check(&lines_in(&[&root.path().join("etc/pam.d")]), root.path());
+        // Who runs the tests owns the files.
+        found
+            .into_iter()
+            .filter(|f| !f.what.contains("others than root"))
+            .map(|f| (f.level, f.what))
+            .collect()
+    }
+
+    fn only(stack: &str, module: bool, level: Level, words: &str) {
+        let found = findings(stack, module);
+        assert!(found.iter().any(|(l, what)| *l == level && what.contains(words)), "{stack}: {found:?}");
+    }
+
+    #[test]
+    fn every_mistake_in_a_line_is_told() {
+        only("auth required pam_unix.so\n", true, Level::Error, "in no PAM stack");
+        only("auth required pam_authalert.so\n", true, Level::Error, "'required'");
+        only("auth sufficient pam_authalert.so\n", true, Level::Error, "'sufficient'");
+        only("account optional pam_authalert.so\n", true, Level::Error, "'account'");
+        only("@include common-auth\nauth optional pam_authalert.so\n", true, Level::Warning, "common-auth");
+        only("auth optional pam_authalert.so state=rel\n", true, Level::Warning, "state=rel");
+        only("auth optional pam_authalert.so\n", false, Level::Error, "is not there");
+    }
+
+    #[test]
+    fn a_right_line_is_fine_at_the_top_and_in_the_failure_branch() {
+        for stack in [
+            "auth optional pam_authalert.so\n@include common-auth\n",
+            "auth [success=2 default=ignore] pam_unix.so\nauth [default=ignore] pam_authalert.so authfail\n",
+        ] {
+            assert!(findings(stack, true).iter().all(|(level, _)| *level == Level::Fine), "{stack}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `authalert check`: what is wrong with this installation; one line a finding.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::check::{self, Level};
+use crate::config::{self, Config};
+
+use super::Error;
+
+/// Show the findings; fails where one of them is an error.
+pub fn run(
+    state: &Path,
+    config: &Result<Config, config::Error>,
+    offline: bool,
+    quiet: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let findings = check::check(state, config, !offline);
+    for finding in findings.iter().filter(|f| !quiet || f.level > Level::Fine) {
+        let word = match finding.level {
+            Level::Fine => "ok",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        };
+        let mend = if finding.mend.is_empty() { String::new() } else { format!(" -> {}", finding.mend) };
+        writeln!(out, "{word:8}{}{mend}", finding.what)?;
+    }
+    match findings.iter().filter(|f| f.level == Level::Error).count() {
+        0 => Ok(()),
+        _ => Err(Error::Silent),
+    }
+}

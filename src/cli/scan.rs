@@ -1,0 +1,90 @@
+//! `authalert scan`: one pass over the logs, then a delivery pass; or what the settings would make
+//! of a log.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::alert::simulate::simulate;
+use crate::alert::{Accounts, Policy};
+use crate::config::Config;
+use crate::deliver::{Notice, is_ignored};
+use crate::failure::Class;
+use crate::neutral;
+use crate::scan::{self, ScanOptions};
+
+use super::{Error, deliver};
+
+/// Read the logs, record what the module did not, and deliver.
+pub fn run(
+    options: &ScanOptions,
+    state: &Path,
+    config: &Config,
+    config_file: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let (mut shown, begun) = (Instant::now(), Instant::now());
+    let progress = stderr().is_terminal();
+    let mut watch = |file: &Path, read: u64, size: u64| {
+        if progress
+            && shown.elapsed() > Duration::from_millis(500)
+            && begun.elapsed() > Duration::from_secs(1)
+        {
+            let percent =
+                (read * 100).checked_div(size).map_or(format!("{read} bytes"), |n| format!("{n} %"));
+            let name = neutral::text(file.as_os_str().as_encoded_bytes(), 200);
+            let _ = write!(stderr(), "\r{name}: {percent} ");
+            shown = Instant::now();
+        }
+    };
+    let result = scan::run(options, &config.scan, state, out, &mut watch);
+    if progress && begun.elapsed() > Duration::from_secs(1) {
+        let _ = write!(stderr(), "\r\x1b[K");
+    }
+    let report = match result {
+        Ok(report) => report,
+        // Another scan sees to the logs; what is recorded is delivered all the same.
+        Err(scan::Error::Busy) => return deliver::run(state, config_file, false, out),
+        Err(e) => {
+            let told = Error::Told(e.to_string());
+            // A log that cannot be read must not keep back what the module recorded.
+            if !options.dry_run {
+                let _ = deliver::run(state, config_file, false, out);
+            }
+            return Err(told);
+        }
+    };
+    for warning in &report.warnings {
+        if !options.dry_run {
+            Notice::error(warning).send();
+        }
+    }
+    if options.dry_run { Ok(()) } else { deliver::run(state, config_file, false, out) }
+}
+
+/// What the current settings would have posted of the failures in `file`.
+pub fn simulation(file: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
+    let failures = scan::failures(file).map_err(|e| Error::Told(e.to_string()))?;
+    let told = failures.into_iter().filter(|f| f.class == Class::Failure && !is_ignored(f, &config.ignore));
+    let mut accounts = Accounts::outside_login();
+    let policy = Policy::from(&config.alerts);
+    let result = simulate(told.map(|f| (f.time, f)), &policy, |name| accounts.standing(name), |_, _| {});
+    for line in policy.schedule() {
+        writeln!(out, "{line}")?;
+    }
+    writeln!(out, "{result}")?;
+    Ok(())
+}
+
+/// A point in time as a person types it: RFC 3339, or so long ago (`90s`, `10m`, `6h`, `30d`).
+pub fn since(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let ago = crate::config::parse_duration(text).ok_or(
+        "expected a time such as 2026-01-05T12:00:00Z, or how long ago, such as 90s, 10m, 6h or 30d",
+    )?;
+    Timestamp::now().checked_sub(ago).map_err(|e| e.to_string())
+}

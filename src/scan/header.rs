@@ -1,0 +1,287 @@
+//! The head of a log line: time, host, program and pid. What follows is the message.
+//!
+//! Everything here stands before the first byte that a remote user can influence, so it is parsed
+//! from the left, and nothing in the message is ever asked for it.
+
+use super::stamp::{self, Stamp, skip_blanks};
+
+/// A line, taken apart as far as the log daemon wrote it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Its time.
+    pub stamp: Stamp,
+    /// The machine that logged; empty where the form has none.
+    pub host: &'a [u8],
+    /// The tag without path, pid and brackets: `sshd`, `su`.
+    pub program: &'a [u8],
+    /// What stood in parentheses after it: `pam_unix` in `sshd(pam_unix)[71]`.
+    pub module: &'a [u8],
+    /// The process; 0 where the form has none.
+    pub pid: u32,
+    /// What the program wrote.
+    pub message: &'a [u8],
+}
+
+/// Take a line apart. `None`: it has no form of a log line.
+pub fn parse(line: &[u8]) -> Option<Header<'_>> {
+    let line = trim(line);
+    let (numbered, rest) = priority(line);
+    if let Some(header) = version_one(rest, numbered) {
+        return Some(header);
+    }
+    let (stamp, mut rest) = stamp::parse(rest)?;
+    let mut host: &[u8] = b"";
+    if !is_tag(token(rest).0) {
+        (host, rest) = token(rest);
+        if is_facility(host) {
+            host = b"";
+            if !is_tag(token(rest).0) {
+                (host, rest) = token(rest);
+            }
+        } else {
+            let (word, after) = token(rest);
+            if is_facility(word) {
+                rest = after;
+            }
+        }
+    }
+    Some(tagged(stamp, host, rest))
+}
+
+/// A line without NUL bytes and carriage returns around it. Blanks stay: a name may end in one.
+pub fn trim(line: &[u8]) -> &[u8] {
+    let mut line = line;
+    while let [0 | b'\r', rest @ ..] = line {
+        line = rest;
+    }
+    while let [rest @ .., 0 | b'\r' | b'\n'] = line {
+        line = rest;
+    }
+    line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line)
+}
+
+/// The tag, its pid and the message.
+pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
+    let mut header = Header { stamp, host, program: b"", module: b"", pid: 0, message: rest };
+    let (word, after) = token(rest);
+    // `[sshd] message`, as metalog writes it.
+    if let Some(name) = word.strip_prefix(b"[").and_then(|w| w.strip_suffix(b"]")) {
+        header.message = after;
+        (header.program, header.module) = name_and_module(name);
+        return header;
+    }
+    let Some(tag) = word.strip_suffix(b":") else {
+        return header;
+    };
+    header.message = rest.get(word.len() + 1..).unwrap_or(b"");
+    let (name, pid) = name_and_pid(tag);
+    header.pid = pid;
+    (header.program, header.module) = name_and_module(name);
+    header
+}
+
+/// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`.
+pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
+    let name = name.strip_suffix(b"]").unwrap_or(name);
+    let (name, module) = match (memchr::memchr(b'(', name), name.strip_suffix(b")")) {
+        (Some(open), Some(inner)) => (&name[..open], &inner[open + 1..]),
+        _ => (name, &b""[..]),
+    };
+    let name = match memchr::memrchr(b'/', name) {
+        Some(slash) => &name[slash + 1..],
+        None => name,
+    };
+    (name, module)
+}
+
+fn name_and_pid(tag: &[u8]) -> (&[u8], u32) {
+    let split = || {
+        let inner = tag.strip_suffix(b"]")?;
+        let open = memchr::memrchr(b'[', inner)?;
+        Some((&inner[..open], decimal(&inner[open + 1..])?))
+    };
+    split().unwrap_or((tag, 0))
+}
+
+/// The whole of `text` as a number.
+pub fn decimal(text: &[u8]) -> Option<u32> {
+    if text.is_empty() || text.len() > 10 {
+        return None;
+    }
+    let mut value = 0_u64;
+    for digit in text {
+        value = value * 10 + u64::from(digit.checked_sub(b'0').filter(|d| *d < 10)?);
+    }
+    u32::try_from(value).ok()
+}
+
+/// RFC 5424: `1 STAMP HOST APP PROCID MSGID [DATA] MESSAGE`.
+fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
+    let rest = line.strip_prefix(b"1 ")?;
+    let (stamp, rest) = match rest.strip_prefix(b"- ") {
+        Some(rest) if numbered => (Stamp::Missing, rest),
+        _ => stamp::parse(rest)?,
+    };
+    let (host, rest) = token(rest);
+    let (app, rest) = token(rest);
+    let (procid, rest) = token(rest);
+    let (_msgid, rest) = token(rest);
+    let message = after_data(rest)?;
+    // rsyslog's own template for this form keeps the blank that came after the tag.
+    let message = skip_blanks(message);
+    let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
+    let (program, module) = name_and_module(app);
+    let host = if host == b"-" { b"" } else { host };
+    let header = Header { stamp, host, program, module, pid: decimal(procid).unwrap_or(0), message };
+    // rsyslog leaves the tag in the message when it forwards some sources.
+    if program == b"-" { Some(tagged(stamp, host, message)) } else { Some(header) }
+}
+
+/// What follows the structured data; brackets inside quotes are part of a value.
+fn after_data(text: &[u8]) -> Option<&[u8]> {
+    if let Some(rest) = text.strip_prefix(b"-") {
+        return Some(rest);
+    }
+    if text.first() != Some(&b'[') {
+        return None;
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    for (i, byte) in text.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b']' if !quoted && text.get(i + 1) != Some(&b'[') => return Some(&text[i + 1..]),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Skip `<38>` or BSD's `<auth.info>`; whether it was a number.
+fn priority(line: &[u8]) -> (bool, &[u8]) {
+    let skip = || {
+        let inner = line.strip_prefix(b"<")?;
+        let end = inner.iter().take(24).position(|b| *b == b'>')?;
+        Some((decimal(&inner[..end]).is_some(), skip_blanks(&inner[end + 1..])))
+    };
+    skip().unwrap_or((false, line))
+}
+
+/// `<auth.info>`, or busybox's `auth.info`, between host and tag.
+fn is_facility(word: &[u8]) -> bool {
+    let word = word.strip_prefix(b"<").and_then(|w| w.strip_suffix(b">")).unwrap_or(word);
+    match memchr::memchr(b'.', word) {
+        Some(dot) => {
+            matches!(
+                &word[..dot],
+                b"auth" | b"authpriv" | b"security" | b"user" | b"daemon" | b"local0" | b"syslog"
+            ) && matches!(
+                &word[dot + 1..],
+                b"emerg"
+                    | b"alert"
+                    | b"crit"
+                    | b"err"
+                    | b"error"
+                    | b"warn"
+                    | b"warning"
+                    | b"notice"
+                    | b"info"
+                    | b"debug"
+            )
+        }
+        None => false,
+    }
+}
+
+/// Whether a word is a tag and not a host: `sshd[71]:`, `su:`.
+fn is_tag(word: &[u8]) -> bool {
+    word.ends_with(b"]:")
+        || (word.ends_with(b":") && !word[..word.len() - 1].contains(&b':'))
+        || (word.starts_with(b"[") && word.ends_with(b"]"))
+}
+
+/// The first word and what follows the blanks after it.
+pub fn token(text: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b' ', text) {
+        Some(end) => (&text[..end], skip_blanks(&text[end..])),
+        None => (text, b""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str) -> (String, String, String, u32, String) {
+        let header = parse(line.as_bytes()).unwrap_or_else(|| panic!("{line:?} is no log line"));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (text(header.host), text(header.program), text(header.module), header.pid, text(header.message))
+    }
+
+    #[test]
+    fn host_program_module_pid_and_message_come_from_every_form() {
+        for (line, host, program, module, pid) in [
+            ("Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 srv sshd(pam_unix)[71]: hello", "srv", "sshd", "pam_unix", 71),
+            ("Nov  3 09:05:01 srv su: hello", "srv", "su", "", 0),
+            ("Nov  3 09:05:01 sshd[71]: hello", "", "sshd", "", 71),
+            ("Nov  3 09:05:01 su: hello", "", "su", "", 0),
+            ("Nov  3 09:05:01 srv /usr/sbin/sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 srv gdm-password]: hello", "srv", "gdm-password", "", 0),
+            ("Nov  3 09:05:01 srv gdm-password][71]: hello", "srv", "gdm-password", "", 71),
+            (
+                "Nov  3 09:05:01 srv polkitd(authority=local)[71]: hello",
+                "srv",
+                "polkitd",
+                "authority=local",
+                71,
+            ),
+            ("Nov  3 09:05:01 srv auth.info sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 <auth.info> srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 srv <auth.info> sshd[71]: hello", "srv", "sshd", "", 71),
+            ("<38>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("<auth.info>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 [sshd] hello", "", "sshd", "", 0),
+            ("Nov  3 09:05:01 2001:db8::7 sshd[71]: hello", "2001:db8::7", "sshd", "", 71),
+            ("2026-11-03T09:05:01.123456+01:00 srv sshd-session[71]: hello", "srv", "sshd-session", "", 71),
+            ("2026-11-03 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Tue 2026-11-03 09:05:01 CET srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("<38>1 2026-11-03T09:05:01Z srv sshd 71 - - hello", "srv", "sshd", "", 71),
+            (
+                "<38>1 2026-11-03T09:05:01Z srv sshd 71 - [a b=\"]\\\"] \" c=\"[\"][d] hello",
+                "srv",
+                "sshd",
+                "",
+                71,
+            ),
+            ("1 2026-11-03T09:05:01Z srv sshd 71 ID7 [m@1 x=\"y\"] \u{feff}hello", "srv", "sshd", "", 71),
+            ("<38>1 2026-11-03T09:05:01Z srv sshd 71 - -  hello", "srv", "sshd", "", 71),
+            ("<38>1 - srv sshd 71 - - hello", "srv", "sshd", "", 71),
+            ("\0\0\0Nov  3 09:05:01 srv sshd[71]: hello\r", "srv", "sshd", "", 71),
+        ] {
+            let expected = (host.into(), program.into(), module.into(), pid, "hello".into());
+            assert_eq!(shown(line), expected, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_forged_head_inside_the_message_stays_in_the_message() {
+        let (host, program, _, pid, message) =
+            shown("Nov  3 09:05:01 srv sshd[71]: Invalid user x Nov  3 09:05:01 b su[1]: y from 192.0.2.7");
+        assert_eq!((host.as_str(), program.as_str(), pid), ("srv", "sshd", 71));
+        assert!(message.starts_with("Invalid user x Nov"));
+    }
+
+    #[test]
+    fn a_message_keeps_its_blanks() {
+        assert_eq!(shown("Nov  3 09:05:01 srv sudo:     bob : x ").4, "    bob : x ");
+    }
+
+    #[test]
+    fn what_is_no_log_line_is_none() {
+        for line in ["", "hello", "Nov", "<38>", "<38>1 ", "1 2 3", "{}"] {
+            assert_eq!(parse(line.as_bytes()), None, "{line:?}");
+        }
+    }
+}

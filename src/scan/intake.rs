@@ -1,0 +1,366 @@
+//! The way of a line: taken apart, understood, dated, counted.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::attempts::{Attempts, Open, Place, Speaker};
+use super::candidates::Search;
+use super::entry::Entry;
+use super::header::{self, Header};
+use super::position::{Fnv, identity};
+use super::reading::{self, Found, Progress, Sink};
+use super::rules::{self, Line};
+use super::source::{Log, Part};
+use super::stamp::{Calendar, Stamp, yearless_month};
+use crate::neutral;
+
+/// Places in a file that are looked at to learn how many years it spans.
+const SAMPLES: u64 = 2000;
+/// Of a line so much is shown by `--explain`.
+const SHOWN: usize = 400;
+
+/// Text to read, and what it is.
+pub struct Source<'a> {
+    path: PathBuf,
+    identity: Option<u64>,
+    written: Timestamp,
+    text: Text<'a>,
+    /// Also what follows the last line feed.
+    tail: bool,
+}
+
+enum Text<'a> {
+    File { file: &'a File, from: u64, to: u64 },
+    Stream { stream: Box<dyn Read + 'a>, from: u64 },
+}
+
+impl<'a> Source<'a> {
+    /// A stream that is read to its end.
+    pub fn stream(path: &Path, stream: impl Read + 'a, written: Timestamp) -> Self {
+        Self {
+            path: path.to_owned(),
+            identity: None,
+            written,
+            text: Text::Stream { stream: Box::new(stream), from: 0 },
+            tail: true,
+        }
+    }
+
+    /// The whole of a log.
+    pub fn whole(log: &'a Log) -> io::Result<Self> {
+        Ok(Self { tail: true, ..Self::of(log, log.identity().unwrap_or(None), 0)? })
+    }
+
+    /// The part of a log that is new, up to its last complete line.
+    pub fn part(part: &'a Part) -> io::Result<Self> {
+        Self::of(&part.log, part.identity, part.from)
+    }
+
+    fn of(log: &'a Log, identity: Option<u64>, from: u64) -> io::Result<Self> {
+        let text = match log.plain() {
+            Some((file, to)) => Text::File { file, from, to },
+            None => {
+                let mut stream = log.stream()?;
+                io::copy(&mut (&mut stream).take(from), &mut io::sink())?;
+                Text::Stream { stream, from }
+            }
+        };
+        Ok(Self { path: log.path.clone(), identity, written: log.written, text, tail: false })
+    }
+
+    /// Its name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Takes in lines, and keeps count.
+pub struct Intake {
+    /// What they told of.
+    pub attempts: Attempts,
+    /// Lines looked at closely.
+    pub lines: u64,
+    count_lines: bool,
+    explain: bool,
+    explanations: Vec<u8>,
+    paths: HashMap<u64, PathBuf>,
+    last_path: PathBuf,
+}
+
+impl Intake {
+    /// `count_lines`: rows are to have line numbers. `explain`: keep a word on every line.
+    pub fn new(count_lines: bool, explain: bool, open: Open) -> Self {
+        Self {
+            attempts: Attempts::resume(open),
+            lines: 0,
+            count_lines,
+            explain,
+            explanations: Vec::new(),
+            paths: HashMap::new(),
+            last_path: PathBuf::new(),
+        }
+    }
+
+    /// The name of a source that was read.
+    pub fn path(&self, source: u64) -> &Path {
+        self.paths.get(&source).unwrap_or(&self.last_path)
+    }
+
+    /// Print what lines were taken for since the last call.
+    pub fn explained(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.explanations)?;
+        self.explanations.clear();
+        Ok(())
+    }
+
+    /// Read a source; after each block `after` may take what has been settled.
+    pub fn read(
+        &mut self,
+        source: Source<'_>,
+        watch: super::Watch<'_>,
+        after: &mut dyn FnMut(&mut Self) -> io::Result<()>,
+    ) -> io::Result<Progress> {
+        let mut calendar = Calendar::new(super::zone(), source.written);
+        let mut json = false;
+        let start;
+        let mut to = 0;
+        let mut text = source.text;
+        let mut first_line = source.identity;
+        match &mut text {
+            Text::File { file, from, to: end } => {
+                (start, to) = (*from, *end);
+                calendar.begin_years_back(years(file, *from, *end)?);
+                let mut head = [0];
+                json = file.read_at(&mut head, start)? == 1 && head == *b"{";
+            }
+            Text::Stream { stream, from } if first_line.is_none() => {
+                // What a stream is shows in its first line, as with a file.
+                let mut head = vec![0; 64 << 10];
+                let n = fill(stream, &mut head)?;
+                head.truncate(n);
+                json = head.first() == Some(&b'{');
+                first_line = identity(head.as_slice())?;
+                start = *from;
+                let rest = std::mem::replace(stream, Box::new(io::empty()));
+                *stream = Box::new(io::Cursor::new(head).chain(rest));
+            }
+            Text::Stream { from, .. } => start = *from,
+        }
+        // JSON may spell a message in numbers, where no word is found.
+        let search = if self.explain || json { Search::every_line() } else { Search::new(self.count_lines) };
+        let id = first_line.unwrap_or_default();
+        self.paths.insert(id, source.path.clone());
+        self.last_path.clone_from(&source.path);
+        let mut lines = 0;
+        if let (Text::File { file, from, .. }, true) = (&text, self.count_lines) {
+            lines = count_lines(file, *from)?;
+        }
+        let mut sink = Lines {
+            intake: self,
+            calendar,
+            source: id,
+            lines,
+            last: Before::default(),
+            watch,
+            after,
+            path: &source.path,
+            size: to,
+            watched: 0,
+        };
+        match text {
+            Text::File { file, from, to } => {
+                let progress = reading::file(file, from, to, &search, &mut sink)?;
+                if source.tail && progress.offset < to {
+                    let mut rest = vec![0; usize::try_from(to - progress.offset).unwrap_or(0).min(64 << 10)];
+                    let n = file.read_at(&mut rest, progress.offset)?;
+                    return reading::stream(&rest[..n], progress, true, &search, &mut sink);
+                }
+                Ok(progress)
+            }
+            Text::Stream { stream, .. } => {
+                let progress = Progress { offset: start, lines: 0 };
+                reading::stream(stream, progress, source.tail, &search, &mut sink)
+            }
+        }
+    }
+}
+
+/// The line before: where it ended, what it was, and its time.
+#[derive(Default)]
+struct Before {
+    end: u64,
+    text: Vec<u8>,
+    time: Option<i64>,
+}
+
+/// The sink of one source.
+struct Lines<'a> {
+    intake: &'a mut Intake,
+    calendar: Calendar,
+    source: u64,
+    lines: u64,
+    last: Before,
+    watch: super::Watch<'a>,
+    after: &'a mut dyn FnMut(&mut Intake) -> io::Result<()>,
+    path: &'a Path,
+    size: u64,
+    watched: u64,
+}
+
+impl Sink for Lines<'_> {
+    fn line(&mut self, found: Found<'_>) {
+        self.intake.lines += 1;
+        let place = Place {
+            source: self.source,
+            offset: found.offset,
+            line: if self.intake.count_lines { self.lines + found.lines_before + 1 } else { 0 },
+        };
+        let text = header::trim(found.text);
+        let end = found.offset + found.text.len() as u64 + 1;
+        if text.first() == Some(&b'{') {
+            let Some(entry) = Entry::parse(text) else { return self.explain(place, "no log line", text) };
+            let mut place = place;
+            if !entry.cursor().is_empty() {
+                let mut hash = Fnv::default();
+                hash.write(entry.cursor().as_bytes());
+                (place.source, place.offset) = (super::journald::IDENTITY, hash.finish());
+                self.intake.paths.entry(place.source).or_insert_with(|| self.path.to_owned());
+            }
+            self.take(&entry.header(), place, end, text);
+        } else {
+            match header::parse(text) {
+                Some(header) => self.take(&header, place, end, text),
+                None => self.explain(place, "no log line", text),
+            }
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) -> io::Result<()> {
+        if progress.offset - self.watched >= 16 << 20 {
+            self.watched = progress.offset;
+            (self.watch)(self.path, progress.offset, self.size);
+        }
+        if self.intake.attempts.settled() > 0 || !self.intake.explanations.is_empty() {
+            (self.after)(self.intake)?;
+        }
+        Ok(())
+    }
+}
+
+impl Lines<'_> {
+    fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8]) {
+        // Most logins follow no refusal; they need no closer look.
+        let quiet = header.message.starts_with(b"Accepted p") && !self.intake.explain;
+        if quiet && !self.intake.attempts.knows(header.host, header.pid) {
+            return;
+        }
+        let line = rules::classify(header);
+        let time = match header.stamp {
+            Stamp::Missing => self.last.time,
+            stamp => self.calendar.resolve(&stamp),
+        };
+        let time = time.unwrap_or_else(|| self.intake.attempts.latest());
+        match line {
+            Line::Evidence(evidence) => {
+                self.tell(header, &evidence, time, place);
+                self.last.end = end;
+                self.last.time = Some(time);
+                self.last.text.clear();
+                self.last.text.extend_from_slice(text);
+                self.explain(place, evidence.class, text);
+            }
+            Line::Again(times) => {
+                // sysklogd: the line before it, whole, from the same machine.
+                let again = std::mem::take(&mut self.last);
+                let first = header::parse(&again.text).filter(|first| first.host == header.host);
+                if let Some(first) = first.filter(|_| again.end == place.offset) {
+                    if let Line::Evidence(mut evidence) = rules::classify(&first) {
+                        evidence.weight = evidence.weight.saturating_mul(times);
+                        self.tell(&first, &evidence, time, place);
+                        return self.explain(place, evidence.class, text);
+                    }
+                }
+                self.explain(place, "repeats a line that tells of no attempt", text);
+            }
+            Line::Nothing(why) => self.explain(place, why, text),
+            Line::Other => self.explain(place, "-", text),
+        }
+    }
+
+    fn tell(&mut self, header: &Header<'_>, evidence: &rules::Evidence<'_>, time: i64, place: Place) {
+        let speaker = Speaker {
+            host: header.host,
+            program: header.program,
+            family: rules::family(header.program),
+            pid: header.pid,
+        };
+        self.intake.attempts.tell(&speaker, evidence, time, place);
+    }
+
+    fn explain(&mut self, place: Place, taken_for: &str, text: &[u8]) {
+        if self.intake.explain {
+            let text = neutral::text(text, SHOWN);
+            let out = &mut self.intake.explanations;
+            out.extend_from_slice(format!("{:>7}  {taken_for:<24} | {text}\n", place.line).as_bytes());
+        }
+    }
+}
+
+/// How many ends of a year lie in this part of a file whose stamps have no year.
+fn years(file: &File, from: u64, to: u64) -> io::Result<i16> {
+    let step = ((to - from.min(to)) / SAMPLES).max(64 << 10);
+    let (mut years, mut last) = (0, 0);
+    let mut buffer = [0; 1024];
+    let mut at = from;
+    while at < to {
+        let n = file.read_at(&mut buffer, at)?;
+        let text = &buffer[..n];
+        // At `from` a line begins; elsewhere one begins after the next line feed.
+        let start = if at == from { Some(0) } else { memchr::memchr(b'\n', text).map(|i| i + 1) };
+        let stamp = start.and_then(|start| super::stamp::parse(header::trim(&text[start..])));
+        match stamp.as_ref().and_then(|(stamp, _)| yearless_month(stamp)) {
+            Some(month) => {
+                years += i16::from(last - month > 6);
+                last = month;
+            }
+            // Other forms have a year: one look is enough.
+            None if at == from && stamp.is_some() => return Ok(0),
+            None => {}
+        }
+        at += step;
+    }
+    Ok(years)
+}
+
+fn count_lines(file: &File, to: u64) -> io::Result<u64> {
+    let mut buffer = vec![0; 256 << 10];
+    let (mut at, mut lines) = (0, 0);
+    while at < to {
+        let room = usize::try_from(to - at).unwrap_or(usize::MAX).min(buffer.len());
+        let n = file.read_at(&mut buffer[..room], at)?;
+        if n == 0 {
+            break;
+        }
+        lines += memchr::memchr_iter(b'\n', &buffer[..n]).count() as u64;
+        at += n as u64;
+    }
+    Ok(lines)
+}
+
+fn fill(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match stream.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,110 @@
+//! The systemd journal, through `journalctl`.
+
+use std::io::{self, Read};
+use std::path::Path;
+use std::process::Stdio;
+
+use jiff::Timestamp;
+
+use super::intake::Source;
+use super::position::Cursor;
+use super::reading::Progress;
+use super::source::command;
+use super::{Error, ScanOptions};
+
+/// Stands for the systemd journal in origins.
+pub const IDENTITY: u64 = 0x6a6f_7572_6e61_6c64;
+/// Facilities auth and authpriv.
+const FACILITIES: [&str; 2] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10"];
+const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_HOSTNAME";
+
+/// Whether this machine keeps a systemd journal that can be read.
+pub fn is_there() -> bool {
+    command("journalctl").is_ok()
+        && ["/run/log/journal", "/var/log/journal"].iter().any(|path| Path::new(path).is_dir())
+}
+
+/// Hand what is new to `take`; where the next pass goes on comes back.
+pub fn read(
+    cursor: Option<&Cursor>,
+    now: Timestamp,
+    options: &ScanOptions,
+    take: impl FnOnce(Source<'_>) -> Result<Progress, Error>,
+) -> Result<Cursor, Error> {
+    let failed = |why: io::Error| Error::Journald(why.to_string());
+    let mut journalctl = command("journalctl").map_err(failed)?;
+    journalctl.args(["--output=json", "--no-pager", "--quiet", "--show-cursor", FIELDS]);
+    let mut next = cursor.cloned().unwrap_or(Cursor { cursor: None, since: now.as_second() });
+    let mut discard = false;
+    match (cursor, options.since) {
+        (None, Some(since)) => {
+            journalctl.arg(format!("--since=@{}", since.as_second()));
+        }
+        (None, None) if options.from_start => {}
+        (None, None) => {
+            // From now on: only the cursor of the last entry is wanted.
+            journalctl.arg("--lines=1");
+            discard = true;
+        }
+        (Some(Cursor { cursor: Some(cursor), .. }), _) => {
+            journalctl.arg(format!("--after-cursor={cursor}"));
+        }
+        (Some(Cursor { cursor: None, since }), _) => {
+            journalctl.arg(format!("--since=@{since}"));
+        }
+    }
+    journalctl.args(FACILITIES).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = journalctl.spawn().map_err(failed)?;
+    let output = child.stdout.take();
+    let mut tail = Tail { source: output, end: Vec::new() };
+    let read = if discard {
+        io::copy(&mut tail, &mut io::sink()).map(|_| ()).map_err(failed)
+    } else {
+        take(Source::stream(Path::new("journald"), &mut tail, now)).map(|_| ())
+    };
+    if read.is_err() {
+        // It would wait for a reader for ever.
+        let _ = child.kill();
+    }
+    let mut complaint = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        let _ = stderr.by_ref().take(4096).read_to_string(&mut complaint);
+    }
+    let status = child.wait().map_err(failed)?;
+    read?;
+    if !status.success() {
+        let complaint = crate::neutral::text(complaint.trim(), 200);
+        return Err(Error::Journald(format!("journalctl ended with {status}: {complaint}")));
+    }
+    if let Some(cursor) = tail.cursor() {
+        next.cursor = Some(cursor);
+    }
+    Ok(next)
+}
+
+/// Passes bytes on and keeps the last ones: journalctl ends with `-- cursor: …`.
+struct Tail<R> {
+    source: Option<R>,
+    end: Vec<u8>,
+}
+
+impl<R: Read> Read for Tail<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = match &mut self.source {
+            Some(source) => source.read(buffer)?,
+            None => 0,
+        };
+        let fresh = &buffer[n.saturating_sub(1024)..n];
+        self.end.extend_from_slice(fresh);
+        let excess = self.end.len().saturating_sub(1024);
+        self.end.drain(..excess);
+        Ok(n)
+    }
+}
+
+impl<R> Tail<R> {
+    fn cursor(&self) -> Option<String> {
+        let end = std::str::from_utf8(&self.end[memchr::memmem::rfind(&self.end, b"-- cursor: ")?..]).ok()?;
+        Some(end.strip_prefix("-- cursor: ")?.trim_end().to_owned())
+    }
+}

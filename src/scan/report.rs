@@ -1,0 +1,137 @@
+//! What a scan prints: rows as JSON or text, and a summary for a person.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::ScanReport;
+use super::attempts::Row;
+
+/// Lines of a summary's table.
+const SHOWN: usize = 10;
+/// Different sources that a summary tells apart; more are counted together.
+const COUNTED: usize = 10_000;
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// One JSON object a row.
+    pub json: bool,
+    /// Rows among explained lines.
+    pub explain: bool,
+}
+
+/// A row of `scan --json`.
+#[derive(Serialize)]
+struct Json<'a> {
+    time: Timestamp,
+    host: &'a str,
+    service: &'a str,
+    pid: u32,
+    user: &'a str,
+    rhost: &'a str,
+    ruser: &'a str,
+    tty: &'a str,
+    class: &'a str,
+    count: u32,
+    file: &'a str,
+    line: u64,
+}
+
+impl Style {
+    /// Print a row that stands for `count` attempts.
+    pub fn row(&self, out: &mut dyn Write, file: &Path, row: &Row, count: u32) -> io::Result<()> {
+        let time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
+        if self.json {
+            let json = Json {
+                time,
+                host: &row.host,
+                service: &row.service,
+                pid: row.pid,
+                user: &row.user,
+                rhost: &row.rhost,
+                ruser: &row.ruser,
+                tty: &row.tty,
+                class: &row.class,
+                count,
+                file: &file.to_string_lossy(),
+                line: row.place.line,
+            };
+            serde_json::to_writer(&mut *out, &json)?;
+            return out.write_all(b"\n");
+        }
+        if self.explain {
+            writeln!(
+                out,
+                "  = {count} x {} {} user={} rhost={} (line {})",
+                row.service, row.class, row.user, row.rhost, row.place.line
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Who failed how often.
+#[derive(Debug, Default)]
+pub struct Summary {
+    attempts: u64,
+    rows: HashMap<String, (u64, i64, i64)>,
+    key: String,
+}
+
+impl Summary {
+    /// Count a row.
+    pub fn add(&mut self, row: &Row) {
+        self.attempts += u64::from(row.count);
+        let from = if row.rhost.is_empty() { "this machine" } else { &row.rhost };
+        self.key.clear();
+        for part in [&row.service, " from ", from] {
+            self.key.push_str(part);
+        }
+        if !self.rows.contains_key(&self.key) {
+            if self.rows.len() >= COUNTED {
+                "others".clone_into(&mut self.key);
+            }
+            self.rows.insert(self.key.clone(), (0, row.time, row.time));
+        }
+        let Some(entry) = self.rows.get_mut(&self.key) else { return };
+        entry.0 += u64::from(row.count);
+        entry.1 = entry.1.min(row.time);
+        entry.2 = entry.2.max(row.time);
+    }
+
+    /// The most frequent, and the total.
+    pub fn print(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} failed attempt{}", self.attempts, if self.attempts == 1 { "" } else { "s" })?;
+        let mut rows: Vec<_> = self.rows.iter().collect();
+        rows.sort_by_key(|(key, (count, ..))| (std::cmp::Reverse(*count), (*key).clone()));
+        for (what, (count, first, last)) in rows.iter().take(SHOWN) {
+            let zone = super::zone();
+            let day =
+                |t: i64| zone.to_datetime(Timestamp::from_microsecond(t).unwrap_or(Timestamp::UNIX_EPOCH));
+            let (first, last) = (day(*first).strftime("%F %T"), day(*last).strftime("%F %T"));
+            writeln!(out, "{count:>8}  {what}, {first} to {last}")?;
+        }
+        let more = rows.len().saturating_sub(SHOWN);
+        if more > 0 {
+            writeln!(out, "          and {more} more sources")?;
+        }
+        Ok(())
+    }
+}
+
+/// The last line of a pass.
+pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::Result<()> {
+    let verb = if dry_run { "to record" } else { "recorded" };
+    let seen = report.found - report.recorded;
+    writeln!(
+        out,
+        "{} {verb}, {seen} recorded before, {} waiting for the next pass ({})",
+        report.recorded,
+        report.open,
+        report.sources.join(", ")
+    )
+}

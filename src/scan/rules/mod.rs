@@ -1,0 +1,263 @@
+//! What a line says about an authentication, by program.
+//!
+//! The patterns follow the `syslog` calls in the programs' own sources. Each is anchored at the
+//! start of the message; text that a remote user chose is delimited from both ends, so it cannot
+//! pose as another field.
+
+mod local;
+mod pam;
+mod sshd;
+
+use super::header::{Header, decimal};
+
+/// What a line was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// sshd: a password was refused.
+    SshdPassword,
+    /// sshd: keyboard-interactive was refused.
+    SshdKeyboard,
+    /// sshd: a key or another method without a password, for a user who does not exist.
+    SshdKey,
+    /// sshd: `error: PAM: …`, told beside or instead of [`Kind::SshdKeyboard`].
+    SshdPamError,
+    /// sshd: a user who does not exist; an attempt when nothing else is told of the process.
+    SshdInvalidUser,
+    /// sshd: somebody got in.
+    SshdAccepted,
+    /// A PAM module refused.
+    PamFailure,
+    /// A PAM module refused as often again as the line says.
+    PamMore,
+    /// A PAM module accepted.
+    PamSuccess,
+    /// A PAM session began.
+    PamSession,
+    /// Nobody answered the prompt.
+    PamAborted,
+    /// The program's own word: `FAILED SU`, `3 incorrect password attempts`.
+    Program,
+    /// The program's second line for the same attempt.
+    ProgramToo,
+    /// The program's count so far: `TOO MANY LOGIN TRIES (3)`.
+    ProgramTotal,
+    /// dropbear: as [`Kind::SshdInvalidUser`].
+    UnknownUser,
+    /// dropbear: where the client of this process was.
+    Client,
+    /// pam_unix's helper; its own process beside the one that authenticates.
+    CheckPassword,
+    /// polkit's word on a dialogue, which may have had several attempts or none.
+    Polkit,
+}
+
+/// What one line tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Evidence<'a> {
+    /// What it was taken for.
+    pub kind: Kind,
+    /// The stable word for it, as printed in `class`.
+    pub class: &'static str,
+    /// How many attempts.
+    pub weight: u32,
+    /// PAM service, where the line has one; else the program's usual one.
+    pub service: &'a [u8],
+    /// The PAM module that spoke.
+    pub module: &'a [u8],
+    /// Who was tried.
+    pub user: &'a [u8],
+    /// From where.
+    pub rhost: &'a [u8],
+    /// By whom, on this machine.
+    pub ruser: &'a [u8],
+    /// Terminal.
+    pub tty: &'a [u8],
+    /// The client's port; 0: not told.
+    pub port: u32,
+}
+
+impl<'a> Evidence<'a> {
+    fn new(kind: Kind, class: &'static str, service: &'a [u8]) -> Self {
+        let empty: &[u8] = b"";
+        Self {
+            kind,
+            class,
+            weight: 1,
+            service,
+            module: empty,
+            user: empty,
+            rhost: empty,
+            ruser: empty,
+            tty: empty,
+            port: 0,
+        }
+    }
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line<'a> {
+    /// It tells of an attempt, or of how one ended.
+    Evidence(Evidence<'a>),
+    /// `last message repeated N times`: again what the line before it said.
+    Again(u32),
+    /// It speaks of authentication and is no attempt; why.
+    Nothing(&'static str),
+    /// It speaks of something else.
+    Other,
+}
+
+/// Whose lines these are: which group of rules, and which processes may be one login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// sshd and what it starts.
+    Sshd,
+    /// su, runuser.
+    Su,
+    /// sudo.
+    Sudo,
+    /// login at a terminal.
+    Login,
+    /// polkit's agent helper.
+    Polkit,
+    /// unix_chkpwd.
+    CheckPassword,
+    /// Anything else that speaks through PAM.
+    Other,
+}
+
+/// The family of a program.
+pub fn family(program: &[u8]) -> Family {
+    match program {
+        b"sshd" | b"sshd-session" | b"sshd-auth" => Family::Sshd,
+        b"su" | b"su-l" | b"runuser" => Family::Su,
+        b"sudo" | b"sudo-i" | b"sudo-rs" => Family::Sudo,
+        b"login" => Family::Login,
+        b"polkit-agent-helper-1" | b"polkitd" => Family::Polkit,
+        b"unix_chkpwd" => Family::CheckPassword,
+        _ if program.starts_with(b"sshd-") => Family::Sshd,
+        _ => Family::Other,
+    }
+}
+
+/// What the line under this header says.
+pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
+    let message = solaris(header.message);
+    if let Some(times) = repeated_before(message) {
+        return Line::Again(times);
+    }
+    let (message, times) = match repeated(message) {
+        Some((inner, times)) => (inner, times),
+        None => (message, 1),
+    };
+    let mut line = pam::classify(header, message);
+    if line == Line::Other {
+        line = match family(header.program) {
+            Family::Sshd => sshd::classify(message),
+            family => local::classify(family, header.program, message),
+        };
+    }
+    if let Line::Evidence(evidence) = &mut line {
+        evidence.weight = evidence.weight.saturating_mul(times);
+    }
+    line
+}
+
+/// `message repeated 2 times: [ Failed password … ]`, from rsyslog and others.
+fn repeated(message: &[u8]) -> Option<(&[u8], u32)> {
+    let rest = message.strip_prefix(b"message repeated ")?;
+    let (times, rest) = leading_number(rest)?;
+    let rest = rest.strip_prefix(b" times: [")?;
+    let inner = rest.strip_suffix(b"]").unwrap_or(rest);
+    Some((inner.strip_prefix(b" ").unwrap_or(inner), times))
+}
+
+/// `last message repeated 2 times`, from sysklogd; `last message buffered` from metalog is none.
+fn repeated_before(message: &[u8]) -> Option<u32> {
+    let rest = message.strip_prefix(b"last message repeated ")?;
+    let (times, rest) = leading_number(rest)?;
+    rest.starts_with(b" time").then_some(times)
+}
+
+/// A number at the start and what follows it.
+fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    Some((decimal(&text[..digits])?, &text[digits..]))
+}
+
+/// Without Solaris' `[ID 800047 auth.info] `.
+fn solaris(message: &[u8]) -> &[u8] {
+    let skip = || {
+        let rest = message.strip_prefix(b"[ID ")?;
+        let end = memchr::memchr(b']', &rest[..rest.len().min(40)])?;
+        rest[end + 1..].strip_prefix(b" ")
+    };
+    skip().unwrap_or(message)
+}
+
+/// Split at the first `separator`.
+fn cut<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = find(text, separator)?;
+    Some((&text[..at], &text[at + separator.len()..]))
+}
+
+/// Split at the last `separator`.
+fn cut_last<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = rfind(text, separator)?;
+    Some((&text[..at], &text[at + separator.len()..]))
+}
+
+/// The first place of a short `needle`. Lines are too short for a prepared search to pay.
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let second = *needle.get(1).or(needle.first())?;
+    let skip = usize::from(needle.len() > 1);
+    memchr::memchr_iter(second, text)
+        .filter_map(|at| at.checked_sub(skip))
+        .find(|at| text[*at..].starts_with(needle))
+}
+
+/// The last place of a short `needle`.
+fn rfind(text: &[u8], needle: &[u8]) -> Option<usize> {
+    let second = *needle.get(1).or(needle.first())?;
+    let skip = usize::from(needle.len() > 1);
+    memchr::memrchr_iter(second, text)
+        .filter_map(|at| at.checked_sub(skip))
+        .find(|at| text[*at..].starts_with(needle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::header;
+    use super::*;
+
+    /// Class, weight, user and rhost of a message.
+    pub fn told(tag: &str, message: &str) -> Option<(&'static str, u32, String, String)> {
+        let line = format!("Nov  3 09:05:01 srv {tag}: {message}");
+        match classify(&header::parse(line.as_bytes()).unwrap()) {
+            Line::Evidence(e) => Some((
+                e.class,
+                e.weight,
+                String::from_utf8_lossy(e.user).into_owned(),
+                String::from_utf8_lossy(e.rhost).into_owned(),
+            )),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_repeated_message_counts_as_often_as_it_says() {
+        let inner = "Failed password for root from 192.0.2.7 port 50310 ssh2";
+        let expected = ("sshd-failed-password", 2, "root".to_owned(), "192.0.2.7".to_owned());
+        assert_eq!(told("sshd[7]", &format!("message repeated 2 times: [ {inner}]")), Some(expected.clone()));
+        assert_eq!(told("sshd[7]", &format!("message repeated 2 times: [{inner}]")), Some(expected));
+        assert_eq!(told("sshd[7]", "message repeated 4294967295 times: [ PAM 9 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 ]").unwrap().1, u32::MAX);
+    }
+
+    #[test]
+    fn a_user_name_cannot_pose_as_a_repetition() {
+        let forged =
+            "Failed password for invalid user message repeated 9 times: [ x from 192.0.2.7 port 5 ssh2";
+        assert_eq!(told("sshd[7]", forged).unwrap().1, 1);
+    }
+}

@@ -1,0 +1,295 @@
+//! Lines of PAM modules, whatever program they speak from.
+//!
+//! `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root`
+
+use super::super::header::{Header, token};
+use super::super::stamp::skip_blanks;
+use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number};
+
+/// Remote names may hold ` rhost=` many times; more splits than this are not tried.
+const SPLITS: usize = 64;
+
+pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
+    let Some((module, service, text)) = speaker(header, message) else {
+        return Line::Other;
+    };
+    let mut evidence = Evidence::new(Kind::PamFailure, "pam-failure", service);
+    evidence.module = module;
+    if let Some(fields) = text
+        .strip_prefix(b"authentication failure;")
+        .or_else(|| text.strip_prefix(b"Authentication failure;"))
+    {
+        return with_fields(evidence, skip_blanks(fields));
+    }
+    if let Some((times, rest)) = leading_number(text) {
+        let Some(rest) = rest.strip_prefix(b" more authentication failure") else {
+            return Line::Other;
+        };
+        let Some(fields) = rest.strip_prefix(b"s;").or_else(|| rest.strip_prefix(b";")) else {
+            return Line::Other;
+        };
+        evidence.kind = Kind::PamMore;
+        evidence.class = "pam-more-failures";
+        evidence.weight = times;
+        return with_fields(evidence, skip_blanks(fields));
+    }
+    if let Some(fields) = text.strip_prefix(b"authentication success;") {
+        evidence.kind = Kind::PamSuccess;
+        evidence.class = "pam-success";
+        return with_fields(evidence, skip_blanks(fields));
+    }
+    if let Some(user) = text.strip_prefix(b"session opened for user ") {
+        evidence.kind = Kind::PamSession;
+        evidence.class = "pam-session";
+        let (user, _) = token(user);
+        evidence.user = cut(user, b"(uid=").map_or(user, |(user, _)| user);
+        return Line::Evidence(evidence);
+    }
+    if text.starts_with(b"conversation failed") || text.starts_with(b"auth could not identify password for [")
+    {
+        evidence.kind = Kind::PamAborted;
+        evidence.class = "pam-aborted";
+        evidence.weight = 0;
+        if let Some((_, user)) = cut(text, b"password for [") {
+            evidence.user = user.strip_suffix(b"]").unwrap_or(user);
+        }
+        return Line::Evidence(evidence);
+    }
+    // pam_winbind and pam_krb5 have words of their own.
+    if let Some(rest) = text.strip_prefix(b"user '") {
+        if let Some((user, _)) = cut_last(rest, b"' denied access (incorrect password") {
+            evidence.user = user;
+            return Line::Evidence(evidence);
+        }
+        if let Some((user, _)) = cut_last(rest, b"' granted access") {
+            evidence.kind = Kind::PamSuccess;
+            evidence.class = "pam-success";
+            evidence.user = user;
+            return Line::Evidence(evidence);
+        }
+    }
+    if let Some((user, _)) = text.strip_prefix(b"user ").and_then(|rest| cut(rest, b" authenticated as ")) {
+        evidence.kind = Kind::PamSuccess;
+        evidence.class = "pam-success";
+        evidence.user = user;
+        return Line::Evidence(evidence);
+    }
+    Line::Nothing("a PAM line that tells of no attempt")
+}
+
+/// Module, service and text of a PAM line.
+fn speaker<'a>(header: &Header<'a>, message: &'a [u8]) -> Option<(&'a [u8], &'a [u8], &'a [u8])> {
+    let usual = usual_service(header.program);
+    // `pam_unix(sshd:auth): text`
+    if message.starts_with(b"pam_") {
+        let (word, text) = token(message);
+        let module = &word[..word.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count()];
+        let inner = word[module.len()..].strip_prefix(b"(").and_then(|w| w.strip_suffix(b"):"));
+        return match inner {
+            Some(inner) => {
+                let service = cut_last(inner, b":").map_or(inner, |(service, _)| service);
+                Some((module, if service.is_empty() { usual } else { service }, text))
+            }
+            None if word.len() == module.len() + 1 && word.ends_with(b":") => Some((module, usual, text)),
+            None => None,
+        };
+    }
+    // `PAM 2 more authentication failures`, logged while no module runs.
+    if let Some(text) = message.strip_prefix(b"PAM ") {
+        return text.first()?.is_ascii_digit().then_some((b"pam_unix", usual, text));
+    }
+    // `(pam_unix) text`, of Debian before 2007.
+    if message.starts_with(b"(pam_") {
+        let (word, text) = token(message);
+        return Some((word.strip_prefix(b"(")?.strip_suffix(b")")?, usual, text));
+    }
+    // `sshd(pam_unix)[71]: text`
+    if header.module.starts_with(b"pam_") {
+        return Some((header.module, usual, message));
+    }
+    // `PAM_unix[71]: authentication failure; (uid=0) -> root for ssh service`
+    if header.program.starts_with(b"PAM_") || header.program.starts_with(b"PAM-") {
+        return Some((header.program, usual, message));
+    }
+    None
+}
+
+/// The PAM service that a program uses unless it says so.
+fn usual_service(program: &[u8]) -> &[u8] {
+    match family(program) {
+        Family::Sshd => b"sshd",
+        Family::Polkit => b"polkit-1",
+        _ => program,
+    }
+}
+
+fn with_fields<'a>(mut evidence: Evidence<'a>, text: &'a [u8]) -> Line<'a> {
+    if let Some(rest) = text.strip_prefix(b"(uid=") {
+        // `(uid=0) -> root for ssh service`
+        if let Some((_, rest)) = cut(rest, b"->") {
+            let rest = skip_blanks(rest);
+            if let Some((user, service)) = cut_last(rest, b" for ") {
+                evidence.user = user;
+                evidence.service = match token(service).0 {
+                    b"ssh" => b"sshd",
+                    service => service,
+                };
+            }
+        }
+        return Line::Evidence(evidence);
+    }
+    if let Some(user) = text.strip_prefix(b"user=") {
+        evidence.user = user;
+        return Line::Evidence(evidence);
+    }
+    let Some((_, rest)) = text.strip_prefix(b"logname=").and_then(|rest| cut(rest, b" uid=")) else {
+        return Line::Evidence(evidence);
+    };
+    let Some((_, rest)) = cut(rest, b" tty=") else {
+        return Line::Evidence(evidence);
+    };
+    let Some((tty, rest)) = cut(rest, b" ruser=") else {
+        return Line::Evidence(evidence);
+    };
+    evidence.tty = tty;
+    if let Some(split) = split(rest, tty == b"ssh" || evidence.service == b"sshd") {
+        evidence.ruser = split.ruser;
+        evidence.rhost = split.rhost;
+        evidence.user = split.user;
+        // Servers that have no other field for it give the name that was tried as ruser.
+        if split.user.is_empty() && matches!(tty, b"ftp" | b"dovecot") {
+            evidence.user = split.ruser;
+        }
+    }
+    Line::Evidence(evidence)
+}
+
+#[derive(Clone, Copy)]
+struct Split<'a> {
+    ruser: &'a [u8],
+    rhost: &'a [u8],
+    user: &'a [u8],
+    named: bool,
+}
+
+/// Split `RUSER rhost=RHOST  user=USER`, where RUSER and USER may be anything at all.
+///
+/// sshd leaves RUSER empty, so there the first ` rhost=` is the true one. Servers that fill it give
+/// the name that was tried, so there the true split is the one in which both names agree; without
+/// a user (pam_unix keeps silent about names that do not exist) it is the last.
+fn split(text: &[u8], ruser_is_empty: bool) -> Option<Split<'_>> {
+    let mut first = None;
+    let mut last = None;
+    for at in memchr::memmem::find_iter(text, b" rhost=").take(SPLITS) {
+        let Some(split) = split_at(text, at) else { continue };
+        if ruser_is_empty || (split.named && split.ruser == split.user && !split.user.is_empty()) {
+            return Some(split);
+        }
+        first = first.or(Some(split));
+        last = Some(split);
+    }
+    // A name that pam_unix prints is one that exists here, and holds no blank.
+    match (first, last) {
+        (Some(first), Some(last)) if first.ruser.is_empty() || last.named => Some(first),
+        (_, last) => last,
+    }
+}
+
+fn split_at(text: &[u8], at: usize) -> Option<Split<'_>> {
+    let rest = &text[at + b" rhost=".len()..];
+    let (rhost, _) = token(rest);
+    let tail = &rest[rhost.len()..];
+    // A host that is not there leaves nothing before the blanks; what follows is `user=` or the end.
+    let after = skip_blanks(tail);
+    let (user, named) = match after.strip_prefix(b"user=") {
+        Some(user) => (user, true),
+        None if after.is_empty() => (after, false),
+        None => return None,
+    };
+    Some(Split { ruser: &text[..at], rhost, user, named })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::header;
+    use super::*;
+
+    fn told(tag: &str, message: &str) -> Evidence<'static> {
+        let line: &'static str = format!("Nov  3 09:05:01 srv {tag}: {message}").leak();
+        match super::super::classify(&header::parse(line.as_bytes()).unwrap()) {
+            Line::Evidence(evidence) => evidence,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    fn fields(evidence: &Evidence<'static>) -> [&'static str; 5] {
+        [evidence.service, evidence.user, evidence.rhost, evidence.ruser, evidence.tty]
+            .map(|f| std::str::from_utf8(f).unwrap())
+    }
+
+    const SSH: &str = "logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7";
+
+    #[test]
+    fn every_form_of_a_refusal_gives_its_fields() {
+        for (tag, message) in [
+            ("sshd[7]", format!("pam_unix(sshd:auth): authentication failure; {SSH}  user=root")),
+            ("sshd[7]", format!("pam_sss(sshd:auth): authentication failure; {SSH} user=root")),
+            ("sshd(pam_unix)[7]", format!("authentication failure; {SSH}  user=root")),
+            ("sshd[7]", format!("(pam_unix) authentication failure; {SSH}  user=root")),
+            ("sshd[7]", format!("PAM 2 more authentication failures; {SSH}  user=root")),
+            ("sshd-session[7]", format!("PAM 1 more authentication failure; {SSH}  user=root")),
+            ("sshd(pam_unix)[7]", format!("2 more authentication failures; {SSH}  user=root")),
+        ] {
+            let evidence = told(tag, &message);
+            assert_eq!(fields(&evidence), ["sshd", "root", "192.0.2.7", "", "ssh"], "{message}");
+        }
+        assert_eq!(
+            told("sshd[7]", &format!("PAM 2 more authentication failures; {SSH}  user=root")).weight,
+            2
+        );
+        let evidence = told("PAM_pwdb[7]", "authentication failure; (uid=0) -> root for ssh service");
+        assert_eq!(fields(&evidence), ["sshd", "root", "", "", ""]);
+        let evidence = told(
+            "su",
+            "pam_unix(su-l:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=alice",
+        );
+        assert_eq!(fields(&evidence), ["su-l", "alice", "", "bob", "/dev/pts/0"]);
+        let evidence = told(
+            "auth[7]",
+            "pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=eve rhost=192.0.2.7 ",
+        );
+        assert_eq!(fields(&evidence), ["dovecot", "eve", "192.0.2.7", "eve", "dovecot"]);
+    }
+
+    #[test]
+    fn a_forged_name_does_not_move_the_host() {
+        let forged = "x rhost=198.51.100.9  user=x";
+        // sshd: the name can only come last.
+        let evidence =
+            told("sshd[7]", &format!("pam_sss(sshd:auth): authentication failure; {SSH} user={forged}"));
+        assert_eq!(fields(&evidence)[1..3], [forged, "192.0.2.7"]);
+        // ftp: it comes before the host, and after it where the account exists.
+        for tail in [String::new(), format!(" user={forged}")] {
+            let message = format!(
+                "pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser={forged} rhost=192.0.2.7 {tail}"
+            );
+            let evidence = told("vsftpd", &message);
+            assert_eq!(fields(&evidence)[1..4], [forged, "192.0.2.7", forged], "{message}");
+        }
+        let many = " rhost=198.51.100.9 ".repeat(1000);
+        let evidence =
+            told("sshd[7]", &format!("pam_sss(sshd:auth): authentication failure; {SSH} user={many}"));
+        assert_eq!(fields(&evidence)[2], "192.0.2.7");
+    }
+
+    #[test]
+    fn an_unanswered_prompt_has_no_weight() {
+        for message in [
+            "pam_unix(sudo:auth): conversation failed",
+            "pam_unix(sudo:auth): auth could not identify password for [bob]",
+        ] {
+            let evidence = told("sudo", message);
+            assert_eq!((evidence.kind, evidence.weight), (Kind::PamAborted, 0));
+        }
+    }
+}

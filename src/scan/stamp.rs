@@ -1,0 +1,406 @@
+//! The time at the head of a line, in the forms that log daemons write.
+//!
+//! RFC 3164 (`Nov  3 09:05:01`) has neither year nor zone, ISO forms often have no zone. Parsing
+//! gives what is there; [`Calendar`] fills in the rest.
+
+use jiff::civil;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
+
+/// What a line says about its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamp {
+    /// A point in time, in microseconds of the Unix epoch.
+    Exact(i64),
+    /// A time on the wall, in the zone of whoever wrote it, perhaps without a year.
+    Wall {
+        /// Absent in RFC 3164.
+        year: Option<i16>,
+        /// 1 to 12.
+        month: i8,
+        /// 1 to 31.
+        day: i8,
+        /// Second of the day.
+        second: u32,
+        /// Microsecond of the second.
+        micro: u32,
+    },
+    /// None, or none that says anything (`[   12.345]` counts from the boot).
+    Missing,
+}
+
+/// Parse a stamp at the start of `text`; what follows it comes back, without the blank between.
+pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (stamp, rest) = match *text.first()? {
+        b'0'..=b'9' => iso(text).or_else(|| unix(text))?,
+        b'A'..=b'Z' | b'a'..=b'z' => named(text)?,
+        b'[' => bracketed(text)?,
+        _ => return None,
+    };
+    Some((stamp, skip_blanks(rest)))
+}
+
+/// `Nov  3 09:05:01`, with a year before or after the time, or a weekday before it all.
+fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let text = match weekday(text) {
+        Some(rest) if rest.first().is_some_and(u8::is_ascii_digit) => return full(rest),
+        Some(rest) => rest,
+        None => text,
+    };
+    let month = month(text)?;
+    let rest = text.get(3..)?;
+    if rest.first() != Some(&b' ') {
+        return None;
+    }
+    let (day, rest) = number(skip_blanks(rest), 2)?;
+    let mut rest = rest.strip_prefix(b" ")?;
+    let mut year = None;
+    if rest.get(4) == Some(&b' ') {
+        let (y, after) = number(rest, 4)?;
+        year = Some(y as i16);
+        rest = skip_blanks(after);
+    }
+    let (second, micro, mut rest) = clock(rest)?;
+    if year.is_none() && rest.len() > 5 && rest[0] == b' ' && rest[5] == b' ' {
+        if let Some((y @ 1970..=2199, after)) = number(&rest[1..], 4) {
+            year = Some(y as i16);
+            rest = after;
+        }
+    }
+    wall(year, month, day, second, micro).map(|stamp| (stamp, rest))
+}
+
+/// journald's `short-full`: the zone is a name, which is that of the machine that wrote it.
+fn full(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (stamp, rest) = iso(text)?;
+    let after = rest.strip_prefix(b" ").unwrap_or(rest);
+    let name = after.iter().take_while(|b| b.is_ascii_uppercase()).count();
+    let is_zone = matches!(stamp, Stamp::Wall { .. }) && (2..=5).contains(&name);
+    let rest = if is_zone && after.get(name) == Some(&b' ') { &after[name..] } else { rest };
+    Some((stamp, rest))
+}
+
+/// `2026-11-03T09:05:01.123+01:00`, with a blank instead of the T, with or without a zone.
+fn iso(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (year, rest) = number(text, 4)?;
+    if text.len() - rest.len() != 4 {
+        return None;
+    }
+    let separator = *rest.first().filter(|b| matches!(b, b'-' | b'/'))?;
+    let (month, rest) = number(&rest[1..], 2)?;
+    let (day, rest) = number(rest.strip_prefix(&[separator])?, 2)?;
+    let rest = rest.strip_prefix(b"T").or_else(|| rest.strip_prefix(b" "))?;
+    let (second, micro, rest) = clock(rest)?;
+    let stamp = wall(Some(year as i16), month as i8, day, second, micro)?;
+    let (offset, rest) = match zone(rest) {
+        Some((offset, rest)) => (offset, rest),
+        None => return Some((stamp, rest)),
+    };
+    let date = civil::Date::new(year as i16, month as i8, day as i8).ok()?;
+    let days = days_of(date);
+    let seconds = days * 86400 + i64::from(second) - i64::from(offset);
+    Some((Stamp::Exact(seconds * 1_000_000 + i64::from(micro)), rest))
+}
+
+/// `1762160701.123456`, journald's `short-unix`.
+fn unix(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
+    if !(9..=11).contains(&digits) {
+        return None;
+    }
+    let (seconds, rest) = number(text, digits)?;
+    let (micro, rest) = fraction(rest);
+    if rest.first() != Some(&b' ') {
+        return None;
+    }
+    Some((Stamp::Exact(seconds * 1_000_000 + i64::from(micro)), rest))
+}
+
+/// `[2026-11-03 09:05:01]`, or `[   12.345678]` since the boot.
+fn bracketed(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let inner = &text[1..];
+    if let Some((stamp, rest)) = iso(inner) {
+        return Some((stamp, rest.strip_prefix(b"]")?));
+    }
+    let inner = skip_blanks(inner);
+    let (_, rest) = number(inner, 10)?;
+    let (_, rest) = fraction(rest.strip_prefix(b".").map(|_| rest)?);
+    Some((Stamp::Missing, rest.strip_prefix(b"]")?))
+}
+
+/// `09:05:01` and a fraction after `.` or `,`.
+fn clock(text: &[u8]) -> Option<(u32, u32, &[u8])> {
+    let (hour, rest) = number(text, 2)?;
+    let (minute, rest) = number(rest.strip_prefix(b":")?, 2)?;
+    let (second, rest) = number(rest.strip_prefix(b":")?, 2)?;
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let (micro, rest) = fraction(rest);
+    // A leap second is written as the one before it.
+    let of_day = hour * 3600 + minute * 60 + second.min(59);
+    Some((of_day as u32, micro, rest))
+}
+
+/// Microseconds of `.123456` or `,123`; 0 and the text as it was where there is none.
+fn fraction(text: &[u8]) -> (u32, &[u8]) {
+    if !matches!(text.first(), Some(b'.' | b',')) || !text.get(1).is_some_and(u8::is_ascii_digit) {
+        return (0, text);
+    }
+    let digits = text[1..].iter().take_while(|b| b.is_ascii_digit()).count();
+    let mut micro = 0;
+    for i in 0..6 {
+        micro = micro * 10 + if i < digits { u32::from(text[1 + i] - b'0') } else { 0 };
+    }
+    (micro, &text[1 + digits..])
+}
+
+/// Seconds east of Greenwich: `Z`, ` UTC`, `+01:00`, `+0100`, `+01`.
+fn zone(text: &[u8]) -> Option<(i32, &[u8])> {
+    if let Some(rest) = text.strip_prefix(b"Z") {
+        return Some((0, rest));
+    }
+    for name in [&b" UTC"[..], b" GMT"] {
+        if let Some(rest) = text.strip_prefix(name) {
+            return Some((0, rest));
+        }
+    }
+    let sign = match text.first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, rest) = number(&text[1..], 2)?;
+    let rest = rest.strip_prefix(b":").unwrap_or(rest);
+    let (minutes, rest) = number(rest, 2).unwrap_or((0, rest));
+    Some((sign * (hours as i32 * 3600 + minutes as i32 * 60), rest))
+}
+
+fn wall(year: Option<i16>, month: i8, day: i64, second: u32, micro: u32) -> Option<Stamp> {
+    let day = i8::try_from(day).ok()?;
+    // 29 February must be accepted before the year is known.
+    civil::Date::new(year.unwrap_or(2024), month, day).ok()?;
+    Some(Stamp::Wall { year, month, day, second, micro })
+}
+
+fn weekday(text: &[u8]) -> Option<&[u8]> {
+    let name = text.get(..3)?;
+    if ![&b"Mon"[..], b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"].contains(&name) {
+        return None;
+    }
+    text[3..].strip_prefix(b" ").map(skip_blanks)
+}
+
+fn month(text: &[u8]) -> Option<i8> {
+    let name = [text.first()? & 0xdf, text.get(1)? | 0x20, text.get(2)? | 0x20];
+    Some(match &name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    })
+}
+
+/// A decimal number of one to `limit` digits.
+fn number(text: &[u8], limit: usize) -> Option<(i64, &[u8])> {
+    let mut value = 0;
+    let mut len = 0;
+    while len < limit {
+        match text.get(len) {
+            Some(digit @ b'0'..=b'9') => value = value * 10 + i64::from(digit - b'0'),
+            _ => break,
+        }
+        len += 1;
+    }
+    if len == 0 { None } else { Some((value, &text[len..])) }
+}
+
+/// `text` without the blanks at its start.
+pub fn skip_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().take_while(|b| **b == b' ').count();
+    &text[blanks..]
+}
+
+fn days_of(date: civil::Date) -> i64 {
+    date.duration_since(civil::date(1970, 1, 1)).as_secs() / 86400
+}
+
+/// Fills in what stamps leave out: the zone of this machine, and the year.
+///
+/// The year is the latest that does not put the line after `latest`: now, or the time at which
+/// the file was last written. That holds across the end of a year.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    zone: TimeZone,
+    latest: Timestamp,
+    /// No line is later on the wall.
+    bound: civil::DateTime,
+    /// Years to subtract for the beginning of a file that spans several.
+    years_back: i16,
+    last_month: i8,
+    hour: Option<(i16, i8, i8, u32, i64)>,
+}
+
+/// How far a line may lie after `latest`: clocks differ, and so may the zone of the writer.
+const SLACK: SignedDuration = SignedDuration::from_hours(26);
+
+impl Calendar {
+    /// For lines that were written at `latest` or before, on the wall clock of `zone`.
+    pub fn new(zone: TimeZone, latest: Timestamp) -> Self {
+        let bound = zone.to_datetime(latest.checked_add(SLACK).unwrap_or(latest));
+        Self { zone, latest, bound, years_back: 0, last_month: 0, hour: None }
+    }
+
+    /// Say that the lines to come begin `years` before the year in which they end.
+    pub fn begin_years_back(&mut self, years: i16) {
+        self.years_back = years;
+    }
+
+    /// The time of `stamp` in microseconds of the epoch.
+    pub fn resolve(&mut self, stamp: &Stamp) -> Option<i64> {
+        let (year, month, day, second, micro) = match *stamp {
+            Stamp::Exact(micros) => return Some(micros),
+            Stamp::Missing => return None,
+            Stamp::Wall { year, month, day, second, micro } => (year, month, day, second, micro),
+        };
+        let year = match year {
+            Some(year) => year,
+            None => self.year_of(month, day, second)?,
+        };
+        let hour = second / 3600;
+        let base = match self.hour {
+            Some((y, m, d, h, base)) if (y, m, d, h) == (year, month, day, hour) => base,
+            _ => {
+                let base = self.hour_start(year, month, day, hour)?;
+                self.hour = Some((year, month, day, hour, base));
+                base
+            }
+        };
+        Some((base + i64::from(second % 3600)) * 1_000_000 + i64::from(micro))
+    }
+
+    fn year_of(&mut self, month: i8, day: i8, second: u32) -> Option<i16> {
+        if self.years_back > 0 && self.last_month - month > 6 {
+            self.years_back -= 1;
+        }
+        self.last_month = month;
+        let mut year = self.bound.year();
+        let that = (self.bound.month(), self.bound.day(), self.bound.hour() as u32 * 3600);
+        if (month, day, second) > that {
+            year -= 1;
+        }
+        year = year.checked_sub(self.years_back)?;
+        // The last year that had this day, for 29 February.
+        (0..8).map(|back| year - back).find(|y| civil::Date::new(*y, month, day).is_ok())
+    }
+
+    fn hour_start(&self, year: i16, month: i8, day: i8, hour: u32) -> Option<i64> {
+        let at = civil::Date::new(year, month, day).ok()?.at(hour as i8, 0, 0, 0);
+        let ambiguous = self.zone.to_ambiguous_timestamp(at);
+        let fold = matches!(ambiguous.offset(), AmbiguousOffset::Fold { .. });
+        let later = ambiguous.later().ok()?;
+        let time = if fold && later <= self.latest { later } else { ambiguous.compatible().ok()? };
+        Some(time.as_second())
+    }
+}
+
+/// Month of a stamp that has no year, for whoever counts how many years a file spans.
+pub fn yearless_month(stamp: &Stamp) -> Option<i8> {
+    match stamp {
+        Stamp::Wall { year: None, month, .. } => Some(*month),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str, latest: &str, zone: &str) -> String {
+        let zone = if zone == "UTC" { TimeZone::UTC } else { TimeZone::posix(zone).unwrap() };
+        let mut calendar = Calendar::new(zone, latest.parse().unwrap());
+        let (stamp, rest) = parse(text.as_bytes()).unwrap_or_else(|| panic!("{text:?} has no stamp"));
+        assert_eq!(rest, b"host x: y", "{text:?}");
+        Timestamp::from_microsecond(calendar.resolve(&stamp).unwrap()).unwrap().to_string()
+    }
+
+    #[test]
+    fn every_form_of_stamp_gives_the_same_time() {
+        for text in [
+            "Nov  3 09:05:01 host x: y",
+            "Nov 3 09:05:01 host x: y",
+            "Nov 03 09:05:01 host x: y",
+            "Nov  3 2026 09:05:01 host x: y",
+            "Nov  3 09:05:01 2026 host x: y",
+            "Tue Nov  3 09:05:01 2026 host x: y",
+            "2026-11-03T09:05:01Z host x: y",
+            "2026-11-03T09:05:01+00:00 host x: y",
+            "2026-11-03T10:05:01+01:00 host x: y",
+            "2026-11-03T04:35:01-0430 host x: y",
+            "2026-11-03 09:05:01 host x: y",
+            "2026/11/03 09:05:01 host x: y",
+            "Tue 2026-11-03 09:05:01 UTC host x: y",
+            "1793696701 host x: y",
+            "[2026-11-03 09:05:01] host x: y",
+        ] {
+            assert_eq!(at(text, "2026-11-04T00:00:00Z", "UTC"), "2026-11-03T09:05:01Z", "{text}");
+        }
+        for text in [
+            "2026-11-03T09:05:01.123456Z host x: y",
+            "2026-11-03 09:05:01,123456 host x: y",
+            "Nov  3 09:05:01.123456789 host x: y",
+            "1793696701.123456 host x: y",
+        ] {
+            assert_eq!(at(text, "2026-11-04T00:00:00Z", "UTC"), "2026-11-03T09:05:01.123456Z", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_without_a_year_lies_before_the_time_of_reading() {
+        let line = "Dec 31 23:59:59 host x: y";
+        assert_eq!(at(line, "2026-01-03T00:00:00Z", "UTC"), "2025-12-31T23:59:59Z");
+        assert_eq!(at(line, "2026-12-31T12:00:00Z", "UTC"), "2026-12-31T23:59:59Z");
+        assert_eq!(at("Feb 29 00:00:00 host x: y", "2026-05-01T00:00:00Z", "UTC"), "2024-02-29T00:00:00Z");
+    }
+
+    #[test]
+    fn a_file_of_several_years_is_counted_back_from_its_end() {
+        let mut calendar = Calendar::new(TimeZone::UTC, "2026-03-01T00:00:00Z".parse().unwrap());
+        calendar.begin_years_back(1);
+        let mut year = |text: &str| {
+            let (stamp, _) = parse(text.as_bytes()).unwrap();
+            Timestamp::from_microsecond(calendar.resolve(&stamp).unwrap()).unwrap().to_string()[..4]
+                .to_owned()
+        };
+        assert_eq!(year("Feb 10 00:00:00 h"), "2025");
+        assert_eq!(year("Dec 31 00:00:00 h"), "2024", "a year before its last December");
+    }
+
+    #[test]
+    fn wall_time_is_read_in_the_zone_of_this_machine_even_when_an_hour_comes_twice() {
+        let berlin = "CET-1CEST,M3.5.0,M10.5.0/3";
+        let line = "Jul  1 12:00:00 host x: y";
+        assert_eq!(at(line, "2026-07-02T00:00:00Z", berlin), "2026-07-01T10:00:00Z");
+        let line = "Oct 25 02:30:00 host x: y";
+        assert_eq!(at(line, "2026-10-25T00:31:00Z", berlin), "2026-10-25T00:30:00Z");
+        assert_eq!(at(line, "2026-10-25T01:31:00Z", berlin), "2026-10-25T01:30:00Z");
+    }
+
+    #[test]
+    fn what_is_no_stamp_is_none() {
+        for text in
+            ["", "Nov", "Nov 3", "Nov 33 09:05:01 x", "Foo  3 09:05:01 x", "2026-13-01T00:00:00Z x", "12 x"]
+        {
+            assert_eq!(parse(text.as_bytes()), None, "{text:?}");
+        }
+    }
+}

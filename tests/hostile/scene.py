@@ -1,0 +1,220 @@
+"""A private stage for hostile callers: users, PAM stacks, sudoers and login.defs of its own.
+
+Everything is mounted over the machine's files in a private mount namespace, so nothing of it is
+seen outside and nothing is left when the last process ends.
+"""
+
+import ctypes
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ATTACKER, VICTIM = 61001, 61002
+RIGHT, WRONG = "the right one", "a wrong one"
+DELAY = 0.4  # what the stack asks for; libpam makes it 0.2 to 0.6 s
+SHORTEST = DELAY / 2
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+failures = 0
+
+
+def ok(condition, name, *details):
+    """One line for each claim; details only where it does not hold."""
+    global failures
+    print(f"{'ok' if condition else 'not ok'} - {name}", flush=True)
+    if not condition:
+        failures += 1
+        for detail in details:
+            for line in str(detail).splitlines()[:12]:
+                print(f"#   {line[:300]}", flush=True)
+    return condition
+
+
+def finish():
+    sys.exit(1 if failures else 0)
+
+
+def build_directory():
+    """Where the three artifacts are: AUTHALERT_TARGET, else the debug build beside the tests."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    return os.environ.get("AUTHALERT_TARGET") or os.path.normpath(os.path.join(here, "../../target/debug"))
+
+
+class Scene:
+    def __init__(self, config='receiver = "timeline"\n'):
+        if os.geteuid() != 0:
+            print("# skipped: needs root for a mount namespace of its own")
+            sys.exit(0)
+        if LIBC.unshare(0x20000) != 0:  # CLONE_NEWNS
+            print("# skipped: a mount namespace of its own is refused here")
+            sys.exit(0)
+        subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        self.root = tempfile.mkdtemp(prefix="authalert-hostile-")
+        os.chmod(self.root, 0o755)
+        self.state = os.path.join(self.root, "state")
+        self.journal = os.path.join(self.state, "journal", "current.jsonl")
+        self.config = os.path.join(self.root, "config.toml")
+        self.target = build_directory()
+        self.module = os.path.join(self.target, "libpam_authalert.so")
+        for needed in ("libpam_authalert.so", "libauthalert_sender.so", "authalert"):
+            if not os.path.exists(os.path.join(self.target, needed)):
+                print(f"# {needed} is not in {self.target}: run cargo build first", file=sys.stderr)
+                sys.exit(2)
+        self.fresh_state()
+        self.write(self.config, config)
+        self._mount()
+        self.stack(True)
+
+    # -- files ---------------------------------------------------------------------------------
+
+    def write(self, path, text, mode=0o644):
+        with open(path, "w") as file:
+            file.write(text)
+        os.chmod(path, mode)
+
+    def fresh_state(self):
+        shutil.rmtree(self.state, ignore_errors=True)
+        os.makedirs(os.path.join(self.state, "journal"), mode=0o700)
+        os.chmod(self.state, 0o700)
+
+    def _mount(self):
+        digest = subprocess.run(["openssl", "passwd", "-6", "-salt", "authalert", RIGHT],
+                                capture_output=True, text=True, check=True).stdout.strip()
+        with open("/etc/passwd") as file:
+            passwd = file.read()
+        with open("/etc/shadow") as file:
+            shadow = file.read()
+        with open("/etc/group") as file:
+            group = file.read()
+        for name, uid in (("mallory", ATTACKER), ("victim", VICTIM)):
+            passwd += f"{name}:x:{uid}:{uid}::/nonexistent:/bin/sh\n"
+            shadow += f"{name}:{digest}:19000:0:99999:7:::\n"
+            group += f"{name}:x:{uid}:\n"
+        pam = os.path.join(self.root, "pam.d")
+        os.mkdir(pam, 0o755)
+        over = {
+            "/etc/passwd": (passwd, 0o644),
+            "/etc/shadow": (shadow, 0o600),
+            "/etc/group": (group, 0o644),
+            "/etc/login.defs": ("FAIL_DELAY 0\nENV_PATH PATH=/usr/bin:/bin\nENV_SUPATH PATH=/usr/sbin:/usr/bin:/sbin:/bin\n", 0o644),
+            "/etc/sudoers": ("Defaults passwd_tries=1,!lecture,!use_pty,timestamp_timeout=0\n"
+                             "mallory ALL=(ALL) ALL\n", 0o440),
+        }
+        for target, (text, mode) in over.items():
+            if target == "/etc/sudoers" and not os.path.exists(target):
+                continue
+            own = os.path.join(self.root, os.path.basename(target))
+            self.write(own, text, mode)
+            subprocess.run(["mount", "--bind", own, target], check=True)
+        self.pam = pam
+        subprocess.run(["mount", "--bind", pam, "/etc/pam.d"], check=True)
+
+    def stack(self, module, arguments="", delay=DELAY, auth=None):
+        """Lay su, sudo and hostile-test with the module or without it; all else is the same."""
+        line = f"auth optional {self.module} state={self.state} config={self.config} {arguments}\n" if module else ""
+        wait = f"auth optional pam_faildelay.so delay={int(delay * 1e6)}\n" if delay else ""
+        rest = auth or ("auth [success=1 default=ignore] pam_unix.so nodelay\n"
+                        "auth requisite pam_deny.so\nauth required pam_permit.so\n")
+        text = line + wait + rest + "account required pam_permit.so\nsession required pam_permit.so\n"
+        for service in ("su", "sudo", "sshd", "hostile-test", "other"):
+            self.write(os.path.join(self.pam, service), text)
+
+    def records(self):
+        """All records of the current segment."""
+        try:
+            with open(self.journal, "rb") as file:
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines if b'"segment"' not in line[:12]]
+
+    def status(self):
+        run = subprocess.run([os.path.join(self.target, "authalert"), "--state", self.state, "--config",
+                              self.config, "status", "--json"], capture_output=True, text=True)
+        return json.loads(run.stdout)
+
+    def deliver(self, *more, **options):
+        return subprocess.run([os.path.join(self.target, "authalert"), "--state", self.state, "--config",
+                               self.config, "deliver", *more], capture_output=True, text=True, **options)
+
+    def close(self):
+        # The mounts go with the namespace.
+        for target in ("/etc/pam.d", "/etc/sudoers", "/etc/login.defs", "/etc/group", "/etc/shadow", "/etc/passwd"):
+            subprocess.run(["umount", target], stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+# -- callers -----------------------------------------------------------------------------------------
+
+class Call:
+    """One su or sudo that the attacker starts, with whatever he prepared before."""
+
+    def __init__(self, program="su", password=WRONG, env=None, limits=(), closed=(), ignored=(), blocked=(),
+                 umask=None, cwd=None, alarm=None, prepare=None):
+        argv = {"su": ["su", "victim", "-c", "echo in"],
+                "sudo": ["sudo", "-S", "-k", "-p", "Password: ", "-u", "victim", "echo", "in"]}[program]
+
+        def before_exec():
+            if umask is not None:
+                os.umask(umask)
+            if cwd == "gone":
+                gone = tempfile.mkdtemp()
+                os.chdir(gone)
+                os.rmdir(gone)
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+            if blocked:
+                signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+            if alarm:
+                signal.setitimer(signal.ITIMER_REAL, alarm)
+            if prepare:
+                prepare()
+            for number in closed:
+                os.close(number)
+            for which, soft, hard in limits:
+                resource.setrlimit(which, (soft, hard))
+
+        self.began = time.monotonic()
+        self.process = None
+        try:
+            self.process = subprocess.Popen(
+                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                env={"PATH": "/usr/bin:/bin:/usr/sbin"} if env is None else env,
+                user=ATTACKER, group=ATTACKER, extra_groups=[], start_new_session=True, cwd="/" if cwd != "gone" else None,
+                preexec_fn=before_exec, restore_signals=False)
+            self.process.stdin.write(password.encode() + b"\n")
+            self.process.stdin.flush()
+        except (OSError, subprocess.SubprocessError) as error:
+            self.error = str(error)
+            if self.process is None:
+                return
+        self.error = None
+
+    def end(self, patience=30):
+        """Exit status (negative: the signal), what was said, seconds it took."""
+        if self.process is None:
+            return ("not started", "", 0.0)
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass
+        self.process.stdin = None
+        try:
+            said, _ = self.process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.communicate()
+            return ("hangs", "", time.monotonic() - self.began)
+        said = re.sub(r"/\S*/", "", said.decode(errors="replace"))
+        return (self.process.returncode, said, time.monotonic() - self.began)
+
+
+def call(*args, **options):
+    return Call(*args, **options).end()

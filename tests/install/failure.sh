@@ -1,0 +1,68 @@
+#!/bin/bash
+#
+# install.sh with builds that are wrong in ways that only show on the way: each is refused, everything is
+# as before, and the right password gets in. As root, in an overlay of this machine's own system.
+# ARTIFACTS: the directory of the built files.
+
+set -uo pipefail
+here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+source_tree=${here%/tests/install}
+artifacts=${ARTIFACTS:-$source_tree/target/release}
+# shellcheck source-path=SCRIPTDIR
+. "$here/scratch_system.sh"
+
+main() {
+    begin
+    export -f files_of_ours
+    local wrong result passed=0 failed=0
+    for wrong in crashes_when_used crashes_when_loaded lacks_a_symbol records_nothing proof_fails cannot_be_written; do
+        result=$(in_a_copy_of_the_system one_failure "$wrong")
+        if [[ $result == good ]]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            printf 'FAILED: %s: %s\n' "$wrong" "$result" >&2
+        fi
+    done
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    ((failed == 0 && passed > 0))
+}
+
+files_of_ours() {
+    (cd -- "$work/root" && find etc usr var/lib run -xdev -name '*authalert*' | sort && ls -d var/tmp/authalert-install* 2>/dev/null)
+}
+
+one_failure() {
+    prepare || { echo "cannot prepare"; return; }
+    local built=$work/root/aa-built before=$work/etc.before picture
+    module() { printf '%s\n' "$1" | cc -shared -fPIC -x c -o "$built/libpam_authalert.so" - ${2:+"$2"}; }
+    case $1 in
+    crashes_when_used) module '#include <stdlib.h>
+        int pam_sm_authenticate(void *h, int f, int c, char **v) { abort(); }' ;;
+    crashes_when_loaded) module '#include <stdlib.h>
+        __attribute__((constructor)) static void f(void) { abort(); }' ;;
+    lacks_a_symbol) module 'int nowhere(void); int pam_sm_authenticate(void *h, int f, int c, char **v) { return nowhere(); }' ;;
+    records_nothing) module 'int pam_sm_authenticate(void *h, int f, int c, char **v) { return 25; }' ;;
+    proof_fails)
+        mv -- "$built/authalert" "$work/root/aa-kill/authalert"
+        printf '#!/bin/sh\ncase "$*" in *"test --pam aa-kill-2"*) exit 1 ;; esac\nexec /aa-kill/authalert "$@"\n' >"$built/authalert"
+        chmod 0755 -- "$built/authalert"
+        ;;
+    cannot_be_written)
+        # The second stack's place is full when its turn comes.
+        before=$work/etc.blocked
+        mkdir -- "$work/root/etc/pam.d/.aa-kill-2.authalert-new"
+        rm -rf -- "$before"
+        cp -a -- "$work/root/etc" "$before"
+        ;;
+    esac || { echo "cannot make it wrong"; return; }
+
+    picture=$(files_of_ours)
+    ! in_root /aa/install.sh --from /aa-built --services "$services" || { echo "was installed: $said"; return; }
+    stacks_let_in_and_keep_out || return
+    said=$(diff -r --no-dereference -- "$before" "$work/root/etc" 2>&1) || { echo "/etc has changed: $said"; return; }
+    [[ $(files_of_ours) == "$picture" ]] || { echo "files are left: $(files_of_ours)"; return; }
+    echo good
+}
+
+main
