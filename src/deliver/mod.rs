@@ -162,7 +162,10 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     let mut state = loaded.state;
     let now = state.clock.advance(&Reading::now());
     let report = match config {
-        Ok(config) => Pass { order, config, state: &mut state, now, notices: &mut notices }.run()?,
+        Ok(config) => {
+            let fresh = Vec::new();
+            Pass { order, config, state: &mut state, now, notices: &mut notices, fresh }.run()?
+        }
         Err(e) => {
             let why = e.to_string();
             let (trouble, tell) = meet(&state, Kind::Config, why, now, None, String::new());
@@ -221,6 +224,8 @@ struct Pass<'a> {
     state: &'a mut State,
     now: Moment,
     notices: &'a mut Vec<Notice>,
+    /// Files of the journal that were read and perhaps are not on disk yet.
+    fresh: Vec<PathBuf>,
 }
 
 impl Pass<'_> {
@@ -234,6 +239,7 @@ impl Pass<'_> {
             Setting::Command => Accounts::outside_login(),
         };
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
+        self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;
         let mut report = Report::default();
         let changed = self.send_what_is_due(&policy, &mut report)?;
@@ -242,21 +248,27 @@ impl Pass<'_> {
         // Trouble that was met just now: who waits for it, a person or the worker, learns until when.
         let held = self.state.trouble.as_ref().filter(|t| t.next > self.now);
         report.next = report.next.or(held.map(|t| t.next.since(self.now)));
-        let mut save = mended || changed || taken.bytes > WORTH_SAVING || !taken.unreadable.is_empty();
-        if self.order.setting == Setting::Command {
-            save |= taken.bytes > 0;
-            let now = self.now;
-            save |= tidy(&journal, self.state, &self.config.journal, |state, segment, file| {
-                intake::take_rest(state, segment, file, &rules, &mut accounts, now)
-            })?;
+        let by_a_command = self.order.setting == Setting::Command;
+        let worth_saving = taken.bytes > if by_a_command { 0 } else { WORTH_SAVING };
+        if mended || changed || worth_saving || !taken.unreadable.is_empty() {
+            self.save()?;
         }
-        if save {
-            self.state.save_both(&self.order.state)?;
+        if by_a_command {
+            tidy(&journal, self.state, &self.config.journal)?;
         }
         report.read_to = self.state.cursors.iter().map(|c| (c.inode, c.offset)).collect();
         report.pending = self.state.unsettled();
         report.trouble = self.state.trouble.as_ref().map(|t| t.why.clone());
         Ok(report)
+    }
+
+    /// Write the state, after the records that it says were read: a power cut that took those would
+    /// make room for others, which would then be passed over.
+    fn save(&mut self) -> io::Result<()> {
+        for path in std::mem::take(&mut self.fresh) {
+            std::fs::File::open(path)?.sync_data()?;
+        }
+        self.state.save_both(&self.order.state)
     }
 
     /// Trouble of this machine ends when its cause does, not only with the next alert.
