@@ -56,7 +56,7 @@ pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
     }
     let mut before = 0;
     // SAFETY: `before` outlives the call; no cancellation point.
-    let disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 99;
+    let disabled = unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut before) } == 0;
     let result = work();
     if disabled {
         // SAFETY: as above, with what the first call gave.
