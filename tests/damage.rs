@@ -203,7 +203,7 @@ impl<'a> Case<'a> {
         let every = std::env::var("HARNESS_EVERY").ok().and_then(|n| n.parse().ok());
         for (path, bytes) in &self.snapshot {
             let name = path.strip_prefix(&self.machine.state).unwrap().display().to_string();
-            let step = every.unwrap_or(if name.starts_with("journal") { 3 } else { 37 });
+            let step = every.unwrap_or(if name.starts_with("journal") { 7 } else { 101 });
             for at in (0..bytes.len()).step_by(step) {
                 let mut flipped = bytes.clone();
                 flipped[at] ^= [0x01, 0x80, 0x04, 0xff][at % 4];

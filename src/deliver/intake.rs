@@ -111,12 +111,13 @@ fn take_segment(
     let size = file.metadata()?.len();
     let mut cursor = state.cursors[at].clone();
     let known = cursor.offset;
+    let had_a_header = segment::is_named(&cursor.segment);
     let cut = was_cut(&cursor, segment, &file, size)?;
     let mut floor = None;
     if cut {
         // What begins beyond the place up to which it was read is new. What begins before it is read
         // again, and its time tells; but all is new where the file was cut to nothing.
-        if segment.headless || size == 0 {
+        if had_a_header && segment.headless || size == 0 {
             cursor = Cursor::at_the_beginning(segment);
         }
         floor = cursor.newest;
@@ -143,6 +144,9 @@ fn take_segment(
         cursor.offset = size;
     }
     cursor.inode = segment.inode;
+    if !segment.id.is_empty() {
+        cursor.segment.clone_from(&segment.id);
+    }
     if cursor.offset > before {
         taken.bytes += cursor.offset - before;
         taken.files.push(segment.path.clone());
@@ -156,7 +160,7 @@ fn take_segment(
 
 /// Whether the file is no longer what was read up to the cursor, with more behind it.
 fn was_cut(cursor: &Cursor, segment: &Segment, file: &File, size: u64) -> io::Result<bool> {
-    if size < cursor.offset || (segment.headless && !cursor.segment.is_empty()) {
+    if size < cursor.offset || (segment.headless && segment::is_named(&cursor.segment)) {
         return Ok(true);
     }
     match cursor.check {
@@ -216,7 +220,11 @@ fn unreadable(state: &mut State, taken: &mut Taken, bytes: Vec<u8>, now: Moment)
 /// A segment never gets an id later: one without was made by a writer, or its first line was
 /// damaged since. An inode alone says little, as a new file may get that of a deleted one.
 pub fn belongs(cursor: &Cursor, segment: &Segment) -> bool {
-    if segment.id.is_empty() { cursor.inode == segment.inode } else { cursor.segment == segment.id }
+    if segment.id.is_empty() {
+        cursor.inode == segment.inode
+    } else {
+        cursor.segment == segment.id || segment.id == segment::unnamed(cursor.inode)
+    }
 }
 
 fn is_old(file: &File) -> bool {

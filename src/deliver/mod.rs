@@ -32,7 +32,7 @@ use jiff::Timestamp;
 
 use crate::alert::{Accounts, Moment, Policy};
 use crate::config::{self, Config};
-use crate::journal::{Journal, segment};
+use crate::journal::{Journal, append, segment};
 use crate::neutral;
 
 use clock::Reading;
@@ -125,15 +125,18 @@ pub fn deliver(order: &Order) -> Result<Report, Error> {
         }
     }
     let mut report = Report::default();
+    let mut order = order.clone();
     for _ in 0..ROUNDS {
-        let (round, notices) = round(order, &config).map_err(|e| Error::State(order.state.clone(), e))?;
+        let (round, notices) = round(&order, &config).map_err(|e| Error::State(order.state.clone(), e))?;
         // Only now: syslog may block, and nobody should wait for it with the lock held.
         notices.iter().for_each(Notice::send);
         let sent = std::mem::take(&mut report.sent);
         report = Report { sent: sent.into_iter().chain(round.sent).collect(), ..round };
-        if report.busy || config.is_err() || !grew(order, &report.read_to) {
+        if report.busy || config.is_err() || !grew(&order, &report.read_to) {
             break;
         }
+        // Once: what X did not take now it is not asked to take again a moment later.
+        order.at_once = false;
     }
     match config {
         Err(e) => Err(Error::Config(e)),
@@ -200,9 +203,11 @@ fn trusted(directory: &Path) -> io::Result<()> {
 /// left it to us.
 fn grew(order: &Order, read_to: &[(u64, u64)]) -> bool {
     let segments = segment::list(Journal::new(&order.state).directory()).unwrap_or_default();
-    segments
-        .iter()
-        .any(|s| read_to.iter().find(|(inode, _)| *inode == s.inode).is_none_or(|(_, to)| s.size > *to))
+    segments.iter().any(|s| match read_to.iter().find(|(inode, _)| *inode == s.inode) {
+        Some((_, to)) => s.size > *to,
+        // Not one that was only made in this pass.
+        None => s.headless || s.size > append::HEAD as u64,
+    })
 }
 
 fn meet(

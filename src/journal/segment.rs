@@ -10,7 +10,6 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use super::CURRENT;
 use super::record::{Decoded, Header, LONGEST, decode, encode_header};
 
-/// Begins the name of a segment whose id could not be read when it was sealed.
 const UNNAMED: &str = "0-inode-";
 
 /// One file of the journal.
@@ -28,7 +27,7 @@ pub struct Segment {
     pub size: u64,
     /// Whether it is the one to which everybody appends.
     pub current: bool,
-    /// It begins with a failure: the file was cut to nothing, and written to again.
+    /// It begins with a failure: a writer made it, or it was cut to nothing and written to again.
     pub headless: bool,
 }
 
@@ -46,15 +45,22 @@ impl Segment {
         Ok(None)
     }
 
-    /// The file name after sealing. Where the first line is damaged any name will do that sorts
-    /// before the new segment's.
+    /// The file name after sealing.
     fn sealed_name(&self) -> String {
-        if self.id.is_empty() {
-            format!("{UNNAMED}{}.jsonl", self.inode)
-        } else {
-            format!("{}.jsonl", self.id)
-        }
+        let id = if self.id.is_empty() { unnamed(self.inode) } else { self.id.clone() };
+        format!("{id}.jsonl")
     }
+}
+
+/// The id that a segment without a readable first line gets when it is sealed: one that a writer had
+/// to make, or a damaged one. It sorts before the ids of others.
+pub fn unnamed(inode: u64) -> String {
+    format!("{UNNAMED}{inode}")
+}
+
+/// Whether `id` is that of a segment that never had another.
+pub fn is_named(id: &str) -> bool {
+    !id.is_empty() && !id.starts_with(UNNAMED)
 }
 
 /// All segments, oldest first, the current one last.
@@ -197,8 +203,8 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn id_in_name(path: &Path) -> Option<String> {
-    let id = path.file_name()?.to_str()?.strip_suffix(".jsonl")?;
-    (!id.starts_with(UNNAMED) && path.file_name()? != CURRENT).then(|| id.into())
+    let name = path.file_name()?.to_str()?;
+    name.strip_suffix(".jsonl").filter(|_| name != CURRENT).map(Into::into)
 }
 
 fn look(path: &Path, current: bool) -> io::Result<Option<Segment>> {
@@ -212,7 +218,7 @@ fn look(path: &Path, current: bool) -> io::Result<Option<Segment>> {
     let first = head[..read].split(|b| *b == b'\n').next().unwrap_or_default();
     let (id, limit, headless) = match decode(first) {
         (Some(Decoded::Header(header)), false) => (header.segment, header.limit, false),
-        (Some(Decoded::Failure(_)), false) => (String::new(), 0, true),
+        (Some(Decoded::Failure(_)), false) => (id_in_name(path).unwrap_or_default(), 0, true),
         // A sealed segment has its id in its name too.
         _ => (id_in_name(path).unwrap_or_default(), 0, false),
     };
