@@ -29,6 +29,30 @@ pub struct Line {
     pub before: Vec<String>,
 }
 
+impl Line {
+    /// Whether the file that it names is not there. A name without a path is looked for where this
+    /// machine's other modules are; where those are not found, nothing is said.
+    pub fn is_missing(&self) -> bool {
+        if self.module.starts_with('/') {
+            return !Path::new(&self.module).exists();
+        }
+        let directories = module_directories();
+        !directories.is_empty() && !directories.iter().any(|d| d.join(&self.module).exists())
+    }
+}
+
+/// Where libpam finds modules that are named without a path.
+fn module_directories() -> Vec<PathBuf> {
+    let mut places = Vec::new();
+    for library in ["/lib", "/lib64", "/usr/lib", "/usr/lib64"].map(Path::new) {
+        places.push(library.join("security"));
+        let inside = fs::read_dir(library).into_iter().flatten().flatten();
+        places.extend(inside.map(|entry| entry.path().join("security")));
+    }
+    places.retain(|place| place.join("pam_deny.so").exists());
+    places
+}
+
 /// All lines of this machine's stacks that name the module.
 pub fn lines() -> Vec<Line> {
     lines_in(&DIRECTORIES.map(Path::new))
@@ -132,5 +156,21 @@ mod tests {
             line.before,
             ["auth [success=1 default=ignore] pam_unix.so nullok", "@include common-auth"]
         );
+    }
+
+    #[test]
+    fn a_line_whose_module_is_not_there_is_told_from_one_whose_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let module = directory.path().join("pam_authalert.so");
+        let text = format!("auth optional {}\n", module.display());
+        fs::write(directory.path().join("su"), text).unwrap();
+        let line = &lines_in(&[directory.path()])[0];
+        assert!(line.is_missing());
+        fs::write(&module, "").unwrap();
+        assert!(!line.is_missing());
+        if !module_directories().is_empty() {
+            let named = |module: &str| Line { module: module.into(), ..line.clone() };
+            assert!(named("pam_no_such_module.so").is_missing() && !named("pam_deny.so").is_missing());
+        }
     }
 }

@@ -7,6 +7,8 @@
 //!
 //! `HARNESS_EVERY=1` tries every byte in every way (about half an hour); without it a sample is tried.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test, functions included
+
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -127,7 +127,7 @@ if wanted unit; then
 fi
 
 case $rings in
-*module* | *system* | *harness* | *hostile* | *install*)
+*module* | *system* | *harness* | *hostile* | *scan* | *install* | *fresh*)
     echo "== build: cargo build --release --locked"
     if ! timeout --kill-after=30 1800 cargo build --release --locked >"$logs/build" 2>&1; then
         tail -n 40 "$logs/build"
@@ -174,7 +174,7 @@ others() {
 
 others harness 1200 tests/harness/run.sh
 others hostile 900 tests/hostile/run.sh
-others scan 600 tests/scan/*.sh
+others scan 600 tests/scan/run.sh
 others install 900 tests/install/*.sh
 
 if wanted fresh; then

@@ -34,13 +34,19 @@ pub fn run(
     if let Err(why) = &receiver {
         status.last_error.get_or_insert_with(|| why.clone());
     }
-    if !state.is_dir() {
-        status.last_error = Some(format!(
-            "the state directory {} is missing: nothing is recorded; 'authalert deliver' makes it",
-            state.display()
-        ));
+    if let Some(why) = cannot_record(state) {
+        status.last_error = Some(why);
     }
     let lines = installation::lines();
+    if let Some(line) = lines.iter().find(|line| line.is_missing()) {
+        status.last_error.get_or_insert_with(|| {
+            let (module, file) = (&line.module, line.file.display());
+            format!(
+                "{module} is missing, which line {} of {file} names: nothing is caught there",
+                line.number
+            )
+        });
+    }
     let schedule = Policy::from(&config.alerts).schedule();
     let name = receiver.as_ref().map_or("none", |name| *name);
     if json {
@@ -101,6 +107,23 @@ fn show(
         writeln!(out, "{}{line}", if i == 0 { "schedule  " } else { "          " })?;
     }
     Ok(())
+}
+
+/// Why the module finds no place for a record, where it runs with our rights.
+fn cannot_record(state: &Path) -> Option<String> {
+    if !state.is_dir() {
+        return Some(format!(
+            "the state directory {} is missing: nothing is recorded; 'authalert deliver' makes it",
+            state.display()
+        ));
+    }
+    match rustix::fs::access(state, rustix::fs::Access::WRITE_OK) {
+        Ok(()) => None,
+        Err(e) => {
+            let why = std::io::Error::from(e);
+            Some(format!("nothing can be recorded in {}: {why}", state.display()))
+        }
+    }
 }
 
 /// Where alerts go, or why nowhere.

@@ -150,6 +150,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     if order.setting == Setting::Command && prepare(&order.state)? {
         notices.push(Notice::info(format!("made the missing directory {}", order.state.display())));
     }
+    trusted(&order.state)?;
     let patience = if order.setting == Setting::Command { PATIENCE } else { Duration::ZERO };
     let Some(_lock) = Lock::take(&order.state.join(LOCK), patience)? else {
         return Ok((Report { busy: true, ..Report::default() }, notices));
@@ -180,6 +181,22 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
         }
     };
     Ok((report, notices))
+}
+
+/// Whoever can write into the state directory could have root write elsewhere, and forge or delete what happened.
+fn trusted(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    for path in [directory, Journal::new(directory).directory()] {
+        let meta = std::fs::metadata(path)?;
+        let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
+        if !ours || meta.mode() & 0o022 != 0 {
+            return Err(io::Error::other(format!(
+                "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the journal grew since it was read. Whoever recorded then found the lock taken, and
@@ -279,7 +296,12 @@ impl Pass<'_> {
             return Ok(());
         }
         let path = self.order.state.join("unreadable.log");
-        let mut file = std::fs::File::options().append(true).create(true).mode(0o600).open(&path)?;
+        let mut file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(&path)?;
         if file.metadata()?.len() < 1 << 20 {
             for line in &taken.unreadable {
                 writeln!(file, "{} {}", Timestamp::now(), neutral::text(line, 2048))?;

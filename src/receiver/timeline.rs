@@ -125,7 +125,10 @@ impl Timeline {
             .write(flags.contains(OFlags::CREATE))
             .create(flags.contains(OFlags::CREATE))
             .mode(0o600)
-            .custom_flags(((flags - OFlags::CREATE) | OFlags::NOFOLLOW).bits() as i32)
+            .custom_flags(
+                ((flags - OFlags::CREATE) | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits()
+                    as i32,
+            )
             .open(&self.file)
     }
 

@@ -10,6 +10,7 @@
  *   items                                                    what is in PAM_CONV and PAM_FAIL_DELAY
  *   fork-auth, thread-auth                                   in a child that _exits, on another thread
  *   threads=N,M                                              N threads with handles of their own, M tries each
+ *   await=FILE                                               until it is there and not empty, 20 s at most
  *   service=NAME sleep=MS alarm=MS tasks mapped null
  */
 #define _GNU_SOURCE
@@ -22,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -237,6 +239,14 @@ static void null_calls(const char *path)
 	}
 }
 
+static void await(const char *path)
+{
+	struct stat status;
+
+	for (int i = 0; i < 2000 && (stat(path, &status) != 0 || status.st_size == 0); i++)
+		usleep(10000);
+}
+
 static void on_alarm(int number) { (void)number; }
 
 static int is(const char *word, const char *key, const char **value)
@@ -309,6 +319,8 @@ static void act(const char *word)
 		report(word, WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), begun);
 	} else if (is(word, "threads", &v))
 		threads(atoi(v), atoi(strchr(v, ',') + 1));
+	else if (is(word, "await", &v))
+		await(v);
 	else if (is(word, "sleep", &v))
 		usleep((useconds_t)atoi(v) * 1000);
 	else if (is(word, "alarm", &v)) {

@@ -35,7 +35,7 @@ def restored():
 
 @test("the application's delay function is called once an attempt, with its status, the delay and its own appdata")
 def delay_function():
-    stage = stages("required DOOR prompt delay=200000")
+    stage = stages("required DOOR prompt delay=800000")
     commands = ["start", "delayfn=1", "auth", "answer=right", "auth", "conv=2", "answer=wrong", "auth", "delayfn=2",
                 "auth", "end"]
     told = same(stage, *commands)
@@ -43,18 +43,18 @@ def delay_function():
           [(1, 1, AUTH_ERR), (1, 1, 0), (1, 2, AUTH_ERR), (2, 2, AUTH_ERR)])
     for line in stage.host("ours", *commands):
         if "us" in line:
-            assert 100000 <= line["us"] <= 300000, line
+            assert 400000 <= line["us"] <= 1200000, line
         # Nobody waits beside the application's own function.
-        assert line.get("ms", 0) < 100, line
+        assert line.get("ms", 0) < 400, line
 
 
 @test("a delay function set or taken away between attempts is obeyed")
 def delay_function_changes():
-    stage = stages("required DOOR prompt delay=60000")
+    stage = stages("required DOOR prompt delay=600000")
     told = stage.host("ours", "start", "auth", "delayfn=1", "auth", "delayfn=0", "auth", "end")
     waits = [line["ms"] for line in told if line.get("do") == "auth"]
     equal(len([line for line in told if "delay" in line]), 1)
-    assert waits[0] >= 29 and waits[1] < 29 and waits[2] >= 29, waits
+    assert waits[0] >= 300 and waits[1] < 300 and waits[2] >= 300, waits
     equal(len(stage.records()), 3)
 
 
@@ -70,9 +70,10 @@ def delay_kept():
     equal((len(plain), len(ours)), (15, 15))
     assert min(waits) >= 30, waits
     differences = [abs(a - b) for a, b in zip(plain, ours)]
-    assert statistics.median(differences) < 5, (plain, ours)
+    assert statistics.median(differences) < 15, (plain, ours)
+    stage = stages("required DOOR prompt delay=1000000")
     right = stage.host("ours", "start", "answer=right", "auth", "end")
-    assert right[-2]["ms"] < 25, right
+    assert right[-2]["ms"] < 500, right
 
 
 @test("a signal that the application handles cuts the delay short, as it cuts libpam's")

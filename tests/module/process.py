@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 
-from report import LeftOut, equal, test, within
+from report import LeftOut, equal, test
 from stage import AUTH_ERR, MODULE, SENDER, Silence, Stage
 
 DEBIAN = ["[success=1 default=ignore] DOOR prompt", "requisite pam_deny.so", "required pam_permit.so"]
@@ -181,7 +181,8 @@ def environment():
                "TMPDIR": "/nonexistent", "TZ": ":/dev/zero", "http_proxy": "http://192.0.2.1:1", "LANG": "xx_XX",
                "ALL_PROXY": "socks5://192.0.2.1:1", "SSL_CERT_FILE": "/dev/null", "SSL_CERT_DIR": "/nonexistent",
                "AUTHALERT_CONFIG": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent", "PATH": ""}
-    told = stage.host("ours", "start", "auth", "sleep=800", "end", environment=hostile)
+    told = stage.host("ours", "start", "auth", "await=%s/timeline.jsonl" % stage.state, "sleep=100", "end",
+                      environment=hostile)
     equal(told[-2]["code"], AUTH_ERR)
-    within(5, lambda: stage.status()["posted"] == 1, "posted")
+    equal(stage.status()["posted"], 1)
     equal(len(os.listdir(stage.path)), 4)

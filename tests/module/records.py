@@ -204,7 +204,7 @@ def addresses():
 @test("the worker sends the alert while the application lives")
 def worker():
     stage = stage_with("OURS", *DEBIAN, config="")
-    stage.host("door", "start", "auth", "end", "sleep=1500")
+    stage.host("door", "start", "auth", "end", "await=%s/timeline.jsonl" % stage.state, "sleep=100")
     status = stage.status()
     equal((status["recorded"], status["posted"], status["posts"]), (1, 1, 1), repr(status))
     code, out, err = stage.command("timeline", "--json")

@@ -23,7 +23,7 @@ ip -6 address add 2001:db8::7/128 dev lo nodad
 work=$(mktemp -d /tmp/authalert-logs.XXXXXX)
 mount -t tmpfs tmpfs "$work"
 mkdir "$work"/{upper,scratch,keys,dev}
-mount -t overlay overlay -o lowerdir=/etc,upperdir="$work/upper",workdir="$work/scratch" /etc
+mount -t overlay overlay -o "lowerdir=/etc,upperdir=$work/upper,workdir=$work/scratch" /etc
 mount -t tmpfs tmpfs /run
 mkdir -p /run/sshd /run/systemd/journal /run/vsftpd/empty /run/user /run/lock
 mount -t tmpfs -o mode=755 tmpfs "$work/dev"
@@ -98,7 +98,8 @@ try() { # PORT FROM USER PASSWORD...
 }
 ssh_failures() { # PORT FROM USER COUNT
     note sshd "$3" "$2" "$4"
-    try "$1" "$2" "$3" $(for i in $(seq "$4"); do echo wrong$i; done)
+    # shellcheck disable=SC2046 # one word an answer
+    try "$1" "$2" "$3" $(for i in $(seq "$4"); do echo "wrong$i"; done)
 }
 
 for port in 2201 2202 2203; do
@@ -189,6 +190,7 @@ tty_run login answers login:=alice Password:=wrong login:=nobody-here Password:=
 note doas bob - 1
 tty_run runuser -u bob -- doas true answers password:=wrong
 note polkit-1 alice - 1
+# shellcheck disable=SC2012 # the names are ours
 helper=$(ls /usr/lib/policykit-1/polkit-agent-helper-1 /usr/libexec/polkit-agent-helper-1 2>/dev/null | head -1)
 [ -z "$helper" ] || printf 'cookie\nwrong\n' | as_bob "$helper" alice >/dev/null 2>&1 || true
 
