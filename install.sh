@@ -504,7 +504,12 @@ add_lines() {
 schedule() {
     if [[ $scheduler == systemd ]]; then
         start_units
-    elif [[ -z $destdir && $dry_run == no ]] && ! { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
+    elif [[ -n $destdir || $dry_run == yes ]]; then
+        return
+    elif { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
+        # The first pass marks where the logs are read from; cron would begin within a minute.
+        timeout 60 "$bin/authalert" scan &>/dev/null || true
+    else
         warn "no cron was found. The module itself posts, but nobody reads the logs or posts what it could not:
     install cron, or run \"$bin/authalert scan\" each minute some other way."
     fi

@@ -12,7 +12,7 @@ else
     seconds=${1:?$usage}
     shift
 fi
-targets=${*:-answer config credentials journal neutral state text}
+targets=${*:-answer config credentials journal neutral scan_lines state text}
 if ! cargo +nightly --version >/dev/null 2>&1; then
     echo '# fuzz skipped: no nightly toolchain (rustup toolchain install nightly)'
     exit 0

@@ -5,13 +5,15 @@
 //! a test keeps the two in step.
 
 use std::fmt;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::net::IpAddr;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustix::fs::OFlags;
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,8 @@ use serde::{Deserialize, Serialize};
 pub const DEFAULT_PATH: &str = "/etc/authalert/config.toml";
 /// Used when `--state` or `state=` names no other.
 pub const DEFAULT_STATE: &str = "/var/lib/authalert";
+/// Thousands of networks fit.
+const LARGEST: u64 = 1 << 20;
 
 /// The whole configuration, with the defaults filled in.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -197,7 +201,7 @@ impl Config {
     /// Read the file at `path`, or the default one, which may be absent.
     pub fn load(path: Option<&Path>) -> Result<Self, Error> {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
-        match fs::read_to_string(file) {
+        match read(file) {
             Ok(text) => Self::parse(&text, file),
             Err(e) if e.kind() == io::ErrorKind::NotFound && path.is_none() => {
                 Ok(Self { path: file.into(), ..Self::default() })
@@ -259,6 +263,29 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// The text of a file that only root (or who runs this) can have written: whoever writes it says
+/// where alerts go and what is ignored. Bounded; a pipe in its place does not hold a login up.
+fn read(path: &Path) -> io::Result<String> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
+    if !ours || meta.mode() & 0o022 != 0 {
+        return Err(io::Error::other(format!(
+            "it can be written by others than root; run: chown root {0} && chmod go-w {0}",
+            path.display()
+        )));
+    }
+    let mut text = String::new();
+    if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
+        return Err(io::Error::other(format!("it is longer than {LARGEST} bytes")));
+    }
+    Ok(text)
 }
 
 fn is_loopback(authority: &str) -> bool {
@@ -408,6 +435,24 @@ mod tests {
                 .unwrap();
         let shown: Vec<String> = config.ignore.networks.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["192.0.2.7/32", "2001:db8::/32", "198.51.100.0/24"]);
+    }
+
+    #[test]
+    fn a_file_that_others_can_write_is_refused_with_what_to_do() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.toml");
+        std::fs::write(&file, "[alerts]\nburst = 3\n").unwrap();
+        for (mode, accepted) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+            match Config::load(Some(&file)) {
+                Ok(config) => assert!(accepted && config.alerts.burst == 3, "{mode:o}"),
+                Err(e) => assert!(!accepted && e.to_string().contains("chmod go-w"), "{mode:o}: {e}"),
+            }
+        }
+        std::fs::write(&file, vec![b'\n'; 1 + LARGEST as usize]).unwrap();
+        assert!(Config::load(Some(&file)).is_err());
+        assert!(Config::load(Some(directory.path())).is_err());
     }
 
     #[test]

@@ -112,7 +112,9 @@ fn subcommand(command: &Command) -> String {
         } else {
             String::new()
         };
-        page.push_str(&format!(".TP\n{}{value}\n{}{}\n", names.join(", "), roff(&help), roff(&default)));
+        let names = names.join(", ");
+        let head = format!("{names}{value}");
+        page.push_str(&format!(".TP\n{}\n{}{}\n", head.trim_start(), roff(&help), roff(&default)));
     }
     page
 }

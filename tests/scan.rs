@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use authalert::config;
 use authalert::failure::{Class, Failure, Route};
 use authalert::journal::Journal;
+use authalert::scan::attempts::Open;
+use authalert::scan::intake::{Intake, Source};
 use authalert::scan::{ScanOptions, ScanReport, failures, run};
 use jiff::Timestamp;
 
@@ -74,6 +76,49 @@ fn a_line_looked_at_by_itself_says_what_it_says_among_others() {
         let lines = fs::read_to_string(&path).unwrap().lines().count();
         let explained = String::from_utf8(out).unwrap().lines().filter(|line| line.contains(" | ")).count();
         assert_eq!(explained, lines, "every line is explained");
+    }
+}
+
+#[test]
+fn mutations_of_the_fuzz_corpus_are_read_the_same_by_lines_and_by_candidates() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/scan_lines");
+    let samples: Vec<Vec<u8>> =
+        fs::read_dir(corpus).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect();
+    let attempts = |log: &[u8], explain: bool| {
+        let mut intake = Intake::new(true, explain, Open::default());
+        let source = Source::stream(Path::new("-"), log, Timestamp::UNIX_EPOCH);
+        let mut after = |intake: &mut Intake| intake.explained(&mut std::io::sink());
+        intake.read(source, &mut |_, _, _| {}, &mut after).unwrap();
+        intake.attempts.finish();
+        intake.attempts.take_settled().iter().map(|row| u64::from(row.count)).sum::<u64>()
+    };
+    let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mut next = move |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below.max(1) as u64) as usize
+    };
+    for round in 0..3000 {
+        let mut log = samples[round % samples.len()].clone();
+        for _ in 0..if round < samples.len() { 0 } else { 1 + next(6) } {
+            let at = next(log.len());
+            match next(4) {
+                0 => log[at] = b"\0\n\r \xff{[]:;=\"19"[next(14)],
+                1 => drop(log.drain(at..(at + next(40)).min(log.len()))),
+                2 => log.insert(at, b"\0\n \xc3"[next(4)]),
+                _ => {
+                    let other = &samples[next(samples.len())];
+                    let from = next(other.len());
+                    let piece = other[from..(from + next(200)).min(other.len())].to_vec();
+                    log.splice(at..at, piece);
+                }
+            }
+            if log.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(attempts(&log, false), attempts(&log, true), "{}", String::from_utf8_lossy(&log));
     }
 }
 

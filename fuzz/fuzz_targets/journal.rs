@@ -51,7 +51,10 @@ fuzz_target!(|data: &[u8]| {
     torn.extend_from_slice(line.trim_ascii_end());
     assert!(matches!(decode(&torn), (Some(Decoded::Failure(f)), _) if f == read), "{torn:?}");
 
-    // Rubbish as a file with a record at its end.
+    // Rubbish as a file with a record at its end; every other time, as it costs most of the time.
+    if choice & 1 == 0 {
+        return;
+    }
     FILE.with(|file| {
         let file = file.get_or_init(|| memfd_create("journal", MemfdFlags::CLOEXEC).unwrap().into());
         let mut file = file.try_clone().unwrap();

@@ -17,6 +17,13 @@ thread_local! {
 fuzz_target!(|data: &[u8]| {
     // What serde makes of the inside of a state, whatever the checksum says.
     let inner = serde_json::from_slice::<State>(data).ok();
+    for state in &inner {
+        round_trip(state);
+    }
+    // The files, where the input has more than one: they cost most of the time.
+    if !data.contains(&0x1e) {
+        return;
+    }
     PLACE.with(|place| {
         let directory = place.get_or_init(|| {
             // run.sh gives a TMPDIR in memory and removes it.
@@ -29,11 +36,13 @@ fuzz_target!(|data: &[u8]| {
             fs::write(directory.join(name), files.next().unwrap_or_default()).unwrap();
         }
         let loaded = State::load(directory, true).unwrap();
-        for state in inner.into_iter().chain([loaded.state]) {
-            let _ = state.unsettled();
-            let text = serde_json::to_string(&state).unwrap();
-            let again: State = serde_json::from_str(&text).unwrap();
-            assert_eq!(serde_json::to_string(&again).unwrap(), text);
-        }
+        round_trip(&loaded.state);
     });
 });
+
+fn round_trip(state: &State) {
+    let _ = state.unsettled();
+    let text = serde_json::to_string(state).unwrap();
+    let again: State = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&again).unwrap(), text);
+}

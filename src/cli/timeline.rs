@@ -31,7 +31,7 @@ pub fn run(
         })
         .map_err(cannot)?;
     for entry in &last {
-        show(entry, json, out)?;
+        show(entry.as_ref(), json, out)?;
     }
     if last.is_empty() && !follow && !json {
         writeln!(out, "no alert was sent yet")?;
@@ -45,13 +45,19 @@ pub fn run(
         let mut fresh = Vec::new();
         end = timeline.read(end, &mut |entry| fresh.push(entry)).map_err(cannot)?;
         for entry in &fresh {
-            show(entry, json, out)?;
+            show(entry.as_ref(), json, out)?;
         }
         out.flush()?;
     }
 }
 
-fn show(entry: &Entry, json: bool, out: &mut dyn Write) -> Result<(), Error> {
+fn show(entry: Option<&Entry>, json: bool, out: &mut dyn Write) -> Result<(), Error> {
+    let Some(entry) = entry else {
+        if !json {
+            writeln!(out, "(a line here is damaged and cannot be read)")?;
+        }
+        return Ok(());
+    };
     if json {
         let line = serde_json::json!({
             "id": entry.id, "time": entry.time, "receiver": entry.receiver, "post": entry.post,

@@ -1,7 +1,9 @@
 //! Taking in what is new in the journal: each failure is ignored, aborted, or pending.
 
+use std::fs::File;
 use std::io;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use crate::alert::Accounts;
 use crate::alert::Moment;
@@ -26,6 +28,11 @@ pub struct Taken {
     pub bytes: u64,
     /// The beginnings of lines that could not be read, a bounded number of them.
     pub unreadable: Vec<Vec<u8>>,
+    /// Files in which something was new.
+    pub files: Vec<PathBuf>,
+    /// A segment was deleted between being listed and being read: without the lock, what was read
+    /// is then of no single moment.
+    pub vanished: bool,
 }
 
 /// The rules by which failures are taken in.
@@ -46,86 +53,120 @@ pub fn take_in(
     now: Moment,
 ) -> io::Result<Taken> {
     let segments = segment::list(journal.directory())?;
-    let mut taken = Taken::default();
-    for segment in &segments {
-        take_segment(state, segment, rules, accounts, now, &mut taken)?;
-    }
-    // Segments that are gone were read to their end before they were deleted.
-    state.cursors.retain(|c| segments.iter().any(|s| belongs(c, s)));
-    take_dropped(state, journal, now);
-    Ok(taken)
+    take_from(state, &segments, journal, rules, accounts, now)
 }
 
-/// Read what was appended to a segment that has just been deleted.
-pub fn take_rest(
+/// The same with `segments`, which were listed before `state` was loaded.
+pub fn take_from(
     state: &mut State,
-    segment: &Segment,
-    file: &mut std::fs::File,
+    segments: &[Segment],
+    journal: &Journal,
     rules: &Rules<'_>,
     accounts: &mut Accounts,
     now: Moment,
-) -> io::Result<()> {
-    let Some(at) = state.cursors.iter().position(|c| belongs(c, segment)) else { return Ok(()) };
-    let offset = state.cursors[at].offset;
-    let mut failures = Vec::new();
-    read::read_file(file, offset, &mut |line| {
-        if let Line::Failure(failure) = line {
-            failures.push(failure);
-        }
-    })?;
-    for failure in failures {
-        settle(state, &failure, rules, accounts, now);
+) -> io::Result<Taken> {
+    let mut taken = Taken::default();
+    for segment in segments {
+        let at = cursor_of(state, segment, segments);
+        take_segment(state, at, segment, rules, accounts, now, &mut taken)?;
     }
-    state.cursors.remove(at);
-    Ok(())
+    // Segments that are gone were read to their end before they were deleted.
+    state.cursors.retain(|c| segments.iter().any(|s| belongs(c, s)));
+    take_dropped(state, journal, now, &mut taken);
+    Ok(taken)
+}
+
+/// The place of the cursor of `segment`; a new one where nothing of it was read.
+fn cursor_of(state: &mut State, segment: &Segment, segments: &[Segment]) -> usize {
+    if let Some(at) = state.cursors.iter().position(|c| belongs(c, segment)) {
+        return at;
+    }
+    if segment.id.is_empty() {
+        // Its first line is damaged and its inode is another, as in a copy of the directory. Then it is
+        // the newest that is missed. Where it is not, the bytes before the cursor tell.
+        let missed = |c: &Cursor| !segments.iter().any(|s| belongs(c, s));
+        let newest =
+            state.cursors.iter().enumerate().filter(|(_, c)| missed(c)).max_by_key(|(_, c)| &c.segment);
+        if let Some((at, _)) = newest {
+            return at;
+        }
+    }
+    state.cursors.push(Cursor::at_the_beginning(segment));
+    state.cursors.len() - 1
 }
 
 fn take_segment(
     state: &mut State,
+    at: usize,
     segment: &Segment,
     rules: &Rules<'_>,
     accounts: &mut Accounts,
     now: Moment,
     taken: &mut Taken,
 ) -> io::Result<()> {
-    let at = match state.cursors.iter().position(|c| belongs(c, segment)) {
-        Some(at) => at,
-        None => {
-            let (segment, inode) = (segment.id.clone(), segment.inode);
-            state.cursors.push(Cursor { segment, inode, offset: 0, newest: None });
-            state.cursors.len() - 1
-        }
+    let Some(mut file) = segment.open()? else {
+        taken.vanished = true;
+        return Ok(());
     };
+    let size = file.metadata()?.len();
     let mut cursor = state.cursors[at].clone();
-    let mut only_after = None;
-    if segment.size < cursor.offset {
-        // Somebody cut the file. What is in it now may be old or new; its time tells.
-        only_after = cursor.newest;
+    let known = cursor.offset;
+    let had_a_header = segment::is_named(&cursor.segment);
+    let cut = was_cut(&cursor, segment, &file, size)?;
+    let mut floor = None;
+    if cut {
+        // What begins beyond the place up to which it was read is new. What begins before it is read
+        // again, and its time tells; but all is new where the file was cut to nothing.
+        if had_a_header && segment.headless || size == 0 {
+            cursor = Cursor::at_the_beginning(segment);
+        }
+        floor = cursor.newest;
         cursor.offset = 0;
-        state.totals.unreadable += 1;
-        state.pending.add_unreadable(1);
+        unreadable(state, taken, b"the segment was cut or written over".to_vec(), now);
     }
     let before = cursor.offset;
-    let end = read::read(segment, before, &mut |line| match line {
+    let end = read::read_file(&mut file, before, &mut |at, line| match line {
         Line::Failure(failure) => {
-            if only_after.is_some_and(|floor| failure.time <= floor) {
+            if at < known && floor.is_some_and(|floor| failure.time <= floor) {
                 return;
             }
             cursor.newest = cursor.newest.max(Some(failure.time));
             taken.records += 1;
             settle(state, &failure, rules, accounts, now);
         }
+        // That there is damage was counted when it was seen that the file was cut.
+        Line::Unreadable(_) if cut && at < known => {}
         Line::Unreadable(bytes) => unreadable(state, taken, bytes, now),
     })?;
     cursor.offset = end;
-    if !segment.current && end < segment.size && is_old(segment) {
+    if end < size && is_old(&file) {
         unreadable(state, taken, Vec::new(), now);
-        cursor.offset = segment.size;
+        cursor.offset = size;
     }
     cursor.inode = segment.inode;
-    taken.bytes += cursor.offset.saturating_sub(before);
+    if !segment.id.is_empty() {
+        cursor.segment.clone_from(&segment.id);
+    }
+    if cursor.offset > before {
+        taken.bytes += cursor.offset - before;
+        taken.files.push(segment.path.clone());
+    }
+    if cut || cursor.offset > before {
+        cursor.check = Some(read::check(&file, cursor.offset)?);
+    }
     state.cursors[at] = cursor;
     Ok(())
+}
+
+/// Whether the file is no longer what was read up to the cursor, with more behind it.
+fn was_cut(cursor: &Cursor, segment: &Segment, file: &File, size: u64) -> io::Result<bool> {
+    if size < cursor.offset || (segment.headless && segment::is_named(&cursor.segment)) {
+        return Ok(true);
+    }
+    match cursor.check {
+        Some(check) => Ok(read::check(file, cursor.offset)? != check),
+        None => Ok(false),
+    }
 }
 
 fn settle(state: &mut State, failure: &Failure, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
@@ -152,14 +193,17 @@ pub fn is_ignored(failure: &Failure, ignore: &config::Ignore) -> bool {
             }))
 }
 
-fn take_dropped(state: &mut State, journal: &Journal, now: Moment) {
+fn take_dropped(state: &mut State, journal: &Journal, now: Moment, taken: &mut Taken) {
     let dropped = append::dropped(journal.directory());
-    // A smaller number: somebody removed the file, and it was begun anew.
-    let fresh = dropped.checked_sub(state.dropped_seen).unwrap_or(dropped);
-    if fresh > 0 {
-        state.totals.dropped += fresh;
-        state.pending.add_dropped(fresh);
-        state.pacing.pending(now);
+    match dropped.checked_sub(state.dropped_seen) {
+        Some(0) => {}
+        Some(fresh) => {
+            state.totals.dropped += fresh;
+            state.pending.add_dropped(fresh);
+            state.pacing.pending(now);
+        }
+        // How many of them are new cannot be known; none is counted twice.
+        None => unreadable(state, taken, b"the count of dropped records became smaller".to_vec(), now),
     }
     state.dropped_seen = dropped;
 }
@@ -176,10 +220,14 @@ fn unreadable(state: &mut State, taken: &mut Taken, bytes: Vec<u8>, now: Moment)
 /// A segment never gets an id later: one without was made by a writer, or its first line was
 /// damaged since. An inode alone says little, as a new file may get that of a deleted one.
 pub fn belongs(cursor: &Cursor, segment: &Segment) -> bool {
-    if segment.id.is_empty() { cursor.inode == segment.inode } else { cursor.segment == segment.id }
+    if segment.id.is_empty() {
+        cursor.inode == segment.inode
+    } else {
+        cursor.segment == segment.id || segment.id == segment::unnamed(cursor.inode)
+    }
 }
 
-fn is_old(segment: &Segment) -> bool {
-    let modified = std::fs::metadata(&segment.path).and_then(|m| m.modified());
+fn is_old(file: &File) -> bool {
+    let modified = file.metadata().and_then(|m| m.modified());
     modified.is_ok_and(|m| m.elapsed().is_ok_and(|age| age.as_secs() > TORN_AFTER_SECONDS))
 }

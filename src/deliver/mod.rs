@@ -32,7 +32,7 @@ use jiff::Timestamp;
 
 use crate::alert::{Accounts, Moment, Policy};
 use crate::config::{self, Config};
-use crate::journal::{Journal, segment};
+use crate::journal::{Journal, append, segment};
 use crate::neutral;
 
 use clock::Reading;
@@ -125,15 +125,18 @@ pub fn deliver(order: &Order) -> Result<Report, Error> {
         }
     }
     let mut report = Report::default();
+    let mut order = order.clone();
     for _ in 0..ROUNDS {
-        let (round, notices) = round(order, &config).map_err(|e| Error::State(order.state.clone(), e))?;
+        let (round, notices) = round(&order, &config).map_err(|e| Error::State(order.state.clone(), e))?;
         // Only now: syslog may block, and nobody should wait for it with the lock held.
         notices.iter().for_each(Notice::send);
         let sent = std::mem::take(&mut report.sent);
         report = Report { sent: sent.into_iter().chain(round.sent).collect(), ..round };
-        if report.busy || config.is_err() || !grew(order, &report.read_to) {
+        if report.busy || config.is_err() || !grew(&order, &report.read_to) {
             break;
         }
+        // Once: what X did not take now it is not asked to take again a moment later.
+        order.at_once = false;
     }
     match config {
         Err(e) => Err(Error::Config(e)),
@@ -147,6 +150,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     if order.setting == Setting::Command && prepare(&order.state)? {
         notices.push(Notice::info(format!("made the missing directory {}", order.state.display())));
     }
+    trusted(&order.state)?;
     let patience = if order.setting == Setting::Command { PATIENCE } else { Duration::ZERO };
     let Some(_lock) = Lock::take(&order.state.join(LOCK), patience)? else {
         return Ok((Report { busy: true, ..Report::default() }, notices));
@@ -161,7 +165,10 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     let mut state = loaded.state;
     let now = state.clock.advance(&Reading::now());
     let report = match config {
-        Ok(config) => Pass { order, config, state: &mut state, now, notices: &mut notices }.run()?,
+        Ok(config) => {
+            let fresh = Vec::new();
+            Pass { order, config, state: &mut state, now, notices: &mut notices, fresh }.run()?
+        }
         Err(e) => {
             let why = e.to_string();
             let (trouble, tell) = meet(&state, Kind::Config, why, now, None, String::new());
@@ -176,13 +183,31 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     Ok((report, notices))
 }
 
+/// Whoever can write into the state directory could have root write elsewhere, and forge or delete what happened.
+fn trusted(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    for path in [directory, Journal::new(directory).directory()] {
+        let meta = std::fs::metadata(path)?;
+        let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
+        if !ours || meta.mode() & 0o022 != 0 {
+            return Err(io::Error::other(format!(
+                "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}",
+                path.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// Whether the journal grew since it was read. Whoever recorded then found the lock taken, and
 /// left it to us.
 fn grew(order: &Order, read_to: &[(u64, u64)]) -> bool {
     let segments = segment::list(Journal::new(&order.state).directory()).unwrap_or_default();
-    segments
-        .iter()
-        .any(|s| read_to.iter().find(|(inode, _)| *inode == s.inode).is_none_or(|(_, to)| s.size > *to))
+    segments.iter().any(|s| match read_to.iter().find(|(inode, _)| *inode == s.inode) {
+        Some((_, to)) => s.size > *to,
+        // Not one that was only made in this pass.
+        None => s.headless || s.size > append::HEAD as u64,
+    })
 }
 
 fn meet(
@@ -204,6 +229,8 @@ struct Pass<'a> {
     state: &'a mut State,
     now: Moment,
     notices: &'a mut Vec<Notice>,
+    /// Files of the journal that were read and perhaps are not on disk yet.
+    fresh: Vec<PathBuf>,
 }
 
 impl Pass<'_> {
@@ -217,6 +244,7 @@ impl Pass<'_> {
             Setting::Command => Accounts::outside_login(),
         };
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
+        self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;
         let mut report = Report::default();
         let changed = self.send_what_is_due(&policy, &mut report)?;
@@ -225,21 +253,27 @@ impl Pass<'_> {
         // Trouble that was met just now: who waits for it, a person or the worker, learns until when.
         let held = self.state.trouble.as_ref().filter(|t| t.next > self.now);
         report.next = report.next.or(held.map(|t| t.next.since(self.now)));
-        let mut save = mended || changed || taken.bytes > WORTH_SAVING || !taken.unreadable.is_empty();
-        if self.order.setting == Setting::Command {
-            save |= taken.bytes > 0;
-            let now = self.now;
-            save |= tidy(&journal, self.state, &self.config.journal, |state, segment, file| {
-                intake::take_rest(state, segment, file, &rules, &mut accounts, now)
-            })?;
+        let by_a_command = self.order.setting == Setting::Command;
+        let worth_saving = taken.bytes > if by_a_command { 0 } else { WORTH_SAVING };
+        if mended || changed || worth_saving || !taken.unreadable.is_empty() {
+            self.save()?;
         }
-        if save {
-            self.state.save_both(&self.order.state)?;
+        if by_a_command {
+            tidy(&journal, self.state, &self.config.journal)?;
         }
         report.read_to = self.state.cursors.iter().map(|c| (c.inode, c.offset)).collect();
         report.pending = self.state.unsettled();
         report.trouble = self.state.trouble.as_ref().map(|t| t.why.clone());
         Ok(report)
+    }
+
+    /// Write the state, after the records that it says were read: a power cut that took those would
+    /// make room for others, which would then be passed over.
+    fn save(&mut self) -> io::Result<()> {
+        for path in std::mem::take(&mut self.fresh) {
+            std::fs::File::open(path)?.sync_data()?;
+        }
+        self.state.save_both(&self.order.state)
     }
 
     /// Trouble of this machine ends when its cause does, not only with the next alert.
@@ -262,7 +296,12 @@ impl Pass<'_> {
             return Ok(());
         }
         let path = self.order.state.join("unreadable.log");
-        let mut file = std::fs::File::options().append(true).create(true).mode(0o600).open(&path)?;
+        let mut file = std::fs::File::options()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
+            .open(&path)?;
         if file.metadata()?.len() < 1 << 20 {
             for line in &taken.unreadable {
                 writeln!(file, "{} {}", Timestamp::now(), neutral::text(line, 2048))?;

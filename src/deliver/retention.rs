@@ -16,15 +16,9 @@ use super::state::State;
 const SETTLED: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Seal and delete as `limits` say. Everything must have been taken in just before. `rest` is
-/// called for each deleted segment, with the file still open.
-pub fn tidy(
-    journal: &Journal,
-    state: &mut State,
-    limits: &config::Journal,
-    mut rest: impl FnMut(&mut State, &Segment, &mut std::fs::File) -> io::Result<()>,
-) -> io::Result<bool> {
-    let mut changed = false;
+/// Seal and delete as `limits` say, after `state` was saved: a segment is deleted only when all of
+/// it is in the state on disk.
+pub fn tidy(journal: &Journal, state: &State, limits: &config::Journal) -> io::Result<()> {
     let part = (limits.max_size / 8).clamp(16 << 10, 8 << 20);
     let segments = segment::list(journal.directory())?;
     let mut total: u64 = segments.iter().map(|s| s.size).sum();
@@ -34,30 +28,33 @@ pub fn tidy(
         let age = age(&segment.path);
         // Room for one more part, so that writers always find some.
         let in_the_way = total + part > limits.max_size;
-        let read = state.cursors.iter().any(|c| intake::belongs(c, segment) && c.offset >= segment.size);
-        if read && (age > limits.keep || (in_the_way && age > SETTLED)) {
-            let mut file = segment::delete(segment)?;
-            rest(state, segment, &mut file)?;
+        let over = age > limits.keep || (in_the_way && age > SETTLED);
+        let cursor = state.cursors.iter().find(|c| intake::belongs(c, segment));
+        if over && segment::delete(segment, cursor.map_or(0, |c| c.offset))? {
             total -= segment.size;
-            changed = true;
         } else {
             kept += segment.size;
         }
     }
-    let limit = limits.max_size.saturating_sub(kept).max(part);
-    let due = match segments.iter().find(|s| s.current) {
-        None => true,
+    let room = |kept: u64| limits.max_size.saturating_sub(kept).max(part);
+    let (due, sealed) = match segments.iter().find(|s| s.current) {
+        None => (true, 0),
         Some(s) => {
-            s.limit > limit || s.size >= part || (s.size > 4096 && born(s).is_some_and(|age| age > DAY))
+            // A first line that cannot be read tells writers nothing, or something wrong.
+            let due = s.id.is_empty()
+                || s.limit > room(kept)
+                || s.limit < room(kept) / 2
+                || s.size >= part
+                || (s.size > 4096 && born(s).is_some_and(|age| age > DAY));
+            (due, s.size)
         }
     };
     if due {
         journal.sync()?;
-        segment::seal(journal.directory(), limit)?;
-        changed = true;
+        segment::seal(journal.directory(), room(kept + sealed))?;
     }
     segment::sweep(journal.directory());
-    Ok(changed)
+    Ok(())
 }
 
 /// Make the directories that installing makes, where they are missing. Says whether it had to.
@@ -80,4 +77,101 @@ fn age(path: &Path) -> Duration {
 fn born(segment: &Segment) -> Option<Duration> {
     let nanoseconds = u64::from_str_radix(segment.id.get(..16)?, 16).ok()?;
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::state::Cursor;
+    use crate::journal::append::append;
+    use crate::journal::record::{encode, tests::record};
+
+    const LIMITS: config::Journal = config::Journal { max_size: 64 << 10, keep: DAY };
+
+    struct World {
+        _state: tempfile::TempDir,
+        journal: Journal,
+        read: State,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let state = tempfile::tempdir().unwrap();
+            prepare(state.path()).unwrap();
+            Self { journal: Journal::new(state.path()), _state: state, read: State::default() }
+        }
+
+        fn append(&self, records: usize) -> usize {
+            let line = encode(&record(b"root"));
+            (0..records)
+                .filter(|_| append(self.journal.directory().as_os_str().as_encoded_bytes(), &line).is_ok())
+                .count()
+        }
+
+        fn segments(&self) -> Vec<Segment> {
+            segment::list(self.journal.directory()).unwrap()
+        }
+
+        /// Read everything, then tidy.
+        fn pass(&mut self) {
+            self.read.cursors = self
+                .segments()
+                .iter()
+                .map(|s| Cursor { offset: s.size, ..Cursor::at_the_beginning(s) })
+                .collect();
+            tidy(&self.journal, &self.read, &LIMITS).unwrap();
+        }
+
+        fn make_old(&self, age: Duration) {
+            for segment in self.segments() {
+                let file = std::fs::File::options().append(true).open(&segment.path).unwrap();
+                file.set_modified(SystemTime::now() - age).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_pass_with_nothing_new_seals_nothing() {
+        let mut world = World::new();
+        world.append(100);
+        world.pass();
+        assert_eq!(world.segments().len(), 2);
+        for _ in 0..10 {
+            world.pass();
+        }
+        assert_eq!(world.segments().len(), 2);
+    }
+
+    #[test]
+    fn the_journal_stays_within_its_size_and_room_is_made_as_segments_go() {
+        let mut world = World::new();
+        let mut written = 0;
+        for _ in 0..20 {
+            written += world.append(60);
+            world.pass();
+            let total: u64 = world.segments().iter().map(|s| s.size).sum();
+            assert!(total <= LIMITS.max_size, "{total}");
+            assert!(world.segments().len() < 12);
+            world.make_old(2 * SETTLED);
+        }
+        assert_eq!(written, 1200, "nothing had to be dropped");
+    }
+
+    #[test]
+    fn what_was_not_read_is_not_deleted_however_old() {
+        let mut world = World::new();
+        world.append(100);
+        world.pass();
+        world.make_old(2 * DAY);
+        let sealed = world.segments().remove(0);
+        let before = sealed.size;
+        let mut late = std::fs::File::options().append(true).open(&sealed.path).unwrap();
+        std::io::Write::write_all(&mut late, &encode(&record(b"late"))).unwrap();
+        drop(late);
+        world.make_old(2 * DAY);
+        tidy(&world.journal, &world.read, &LIMITS).unwrap();
+        assert!(world.segments()[0].size > before);
+        world.pass();
+        assert_eq!(world.segments().len(), 1);
+    }
 }

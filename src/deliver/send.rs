@@ -28,7 +28,7 @@ impl Pass<'_> {
         let mut changed = false;
         let mut route = None;
         loop {
-            if !self.has_one_to_send(policy, report)? {
+            if !self.has_one_to_send(policy, report) {
                 return Ok(changed);
             }
             changed = true;
@@ -50,31 +50,31 @@ impl Pass<'_> {
     }
 
     /// Whether an alert is composed and may be sent now; compose one if it is due.
-    fn has_one_to_send(&mut self, policy: &Policy, report: &mut Report) -> io::Result<bool> {
+    fn has_one_to_send(&mut self, policy: &Policy, report: &mut Report) -> bool {
         let held = self.state.trouble.as_ref().filter(|t| {
             !self.order.at_once && t.next > self.now && t.fingerprint == route::fingerprint(self.config)
         });
         if let Some(trouble) = held {
             report.next = Some(trouble.next.since(self.now));
-            return Ok(false);
+            return false;
         }
         if self.state.alert.is_some() {
-            return Ok(true);
+            return true;
         }
         if self.state.pending.is_empty() {
-            return Ok(false);
+            return false;
         }
         match self.state.pacing.due(self.now, policy) {
             _ if self.state.plain_next => {}
             Due::Now => {}
             Due::At(moment) => {
                 report.next = Some(moment.since(self.now));
-                return Ok(false);
+                return false;
             }
-            Due::Nothing => return Ok(false),
+            Due::Nothing => return false,
         }
         self.compose(policy);
-        Ok(true)
+        true
     }
 
     fn compose(&mut self, policy: &Policy) {
@@ -103,12 +103,14 @@ impl Pass<'_> {
     }
 
     fn send(&mut self, route: &Route, report: &mut Report) -> io::Result<Next> {
-        let directory = &self.order.state;
         let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
         let unsure_before = std::mem::replace(&mut alert.unsure, true);
         let text = alert.text.clone();
-        if !unsure_before {
-            self.state.stage(directory)?;
+        if unsure_before {
+            // Who cannot note that X is to be left alone must not ask it again and again.
+            self.save()?;
+        } else {
+            self.state.stage(&self.order.state)?;
         }
         let (answer, receiver) = match route {
             Route::Timeline => (Answer::Accepted { id: String::new() }, "timeline"),
@@ -133,6 +135,13 @@ impl Pass<'_> {
     ) -> io::Result<Next> {
         let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
         alert.unsure = unsure_before || matches!(answer, Answer::Ambiguous { .. });
+        alert.suspected = match answer {
+            Answer::Refused { .. } | Answer::Suspect { .. } => alert.suspected.saturating_add(1),
+            Answer::NotSent { .. } => alert.suspected,
+            _ => 0,
+        };
+        // X may have accepted it before: then a refusal is more likely X's trouble than the text's.
+        let (refused, suspect) = if unsure_before { (5, 3) } else { (1, 2) };
         match answer {
             Answer::Accepted { id } => self.delivered(receiver, id, report),
             Answer::Duplicate if unsure_before => self.delivered(receiver, String::new(), report),
@@ -146,13 +155,11 @@ impl Pass<'_> {
                 self.hold(Kind::Limited, why, wait)
             }
             Answer::Pause { why } => self.hold(Kind::Paused, why, None),
-            Answer::Suspect { why } if alert.suspected > 0 => self.refused(why),
-            Answer::Suspect { why } => {
-                alert.suspected += 1;
-                self.hold(Kind::Paused, why, None)
-            }
+            Answer::Suspect { why } if alert.suspected >= suspect => self.refused(why),
+            Answer::Suspect { why } => self.hold(Kind::Paused, why, None),
             Answer::Stop { why } => self.hold(Kind::Stopped, why, None),
-            Answer::Refused { why } => self.refused(why),
+            Answer::Refused { why } if alert.suspected >= refused => self.refused(why),
+            Answer::Refused { why } => self.hold(Kind::Unclear, why, None),
         }
     }
 
@@ -185,7 +192,7 @@ impl Pass<'_> {
                 trouble.since, trouble.why
             )));
         }
-        self.state.save_both(&self.order.state)?;
+        self.save()?;
         Ok(Next::Go)
     }
 
@@ -205,14 +212,14 @@ impl Pass<'_> {
         if plain {
             return self.hold(Kind::Refused, format!("X refuses even a text of numbers alone: {why}"), None);
         }
-        self.state.save_both(&self.order.state)?;
+        self.save()?;
         Ok(Next::Go)
     }
 
     /// Leave X alone for a while.
     fn hold(&mut self, kind: Kind, why: String, until: Option<Duration>) -> io::Result<Next> {
         self.meet(kind, why, until);
-        self.state.save_both(&self.order.state)?;
+        self.save()?;
         Ok(Next::Stop)
     }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Pacing;
 use crate::alert::Summary;
+use crate::journal::segment::Segment;
 use crate::receiver::timeline::Timeline;
 
 use super::clock::Clock;
@@ -87,6 +88,16 @@ pub struct Cursor {
     pub offset: u64,
     /// The latest time read in it: what tells new records from old ones in a file that was cut.
     pub newest: Option<Timestamp>,
+    /// Of the bytes before `offset`: tells whether they are still the ones that were read.
+    #[serde(default)]
+    pub check: Option<u32>,
+}
+
+impl Cursor {
+    /// Of a segment of which nothing was read.
+    pub fn at_the_beginning(segment: &Segment) -> Self {
+        Self { segment: segment.id.clone(), inode: segment.inode, offset: 0, newest: None, check: None }
+    }
 }
 
 /// An alert with its final text. A retry sends the same bytes: X knows it by them.
@@ -102,7 +113,7 @@ pub struct Composed {
     pub covers: Summary,
     /// An attempt may have succeeded without our knowing.
     pub unsure: bool,
-    /// How often X called it a text it does not like, without refusing it for good.
+    /// How often in a row X refused it, or called it a text it does not like.
     pub suspected: u32,
     /// When it was composed.
     pub composed: Timestamp,
@@ -169,7 +180,7 @@ impl State {
         store::stage(&directory.join(FILE), self)
     }
 
-    /// Write it and its copy.
+    /// Write it and its copy; durable when this returns.
     pub fn save_both(&mut self, directory: &Path) -> io::Result<()> {
         self.generation += 1;
         store::save_both(&directory.join(FILE), self)

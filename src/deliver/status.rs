@@ -1,7 +1,9 @@
 //! The counters, at this moment, without the lock.
 //!
-//! What the last pass saved and what the journal holds beyond that are two readings. Where a pass
-//! saved between them, they are taken again, so that the sum is always of one moment.
+//! What the last pass saved and what the journal holds beyond that are two readings. They fit
+//! together in this order: the segments are listed, then the state is loaded, then what it had not
+//! read is read. A segment is deleted only after a state was saved that had read all of it, so only
+//! where one vanished meanwhile everything is done again.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::alert::{Accounts, Due, Policy, human};
 use crate::config::Config;
-use crate::journal::Journal;
+use crate::journal::{Journal, segment};
 
 use super::clock::Reading;
 use super::intake::{self, Rules};
@@ -51,24 +53,25 @@ pub struct Status {
 /// Take the counters of the state directory `directory`.
 pub fn take(directory: &Path, config: &Config) -> io::Result<Status> {
     let mut status = take_once(directory, config)?;
-    for _ in 0..20 {
-        let again = take_once(directory, config)?;
-        let settled = again.1 == status.1;
-        status = again;
-        if settled {
+    for _ in 0..100 {
+        if !status.1 {
             break;
         }
+        status = take_once(directory, config)?;
     }
     Ok(status.0)
 }
 
-fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, u64)> {
+/// The counters, and whether a segment vanished meanwhile.
+fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, bool)> {
+    let journal = Journal::new(directory);
+    let segments = segment::list(journal.directory())?;
     let mut state = State::load(directory, true)?.state;
-    let generation = state.generation;
     let policy = Policy::from(&config.alerts);
     let rules = Rules { ignore: &config.ignore, policy: &policy };
     let now = state.clock.advance(&Reading::now());
-    intake::take_in(&mut state, &Journal::new(directory), &rules, &mut Accounts::in_login(), now)?;
+    let mut accounts = Accounts::in_login();
+    let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
     let (totals, pending) = (state.totals, state.unsettled());
     let due = match state.pacing.due(now, &policy) {
         Due::Nothing => None,
@@ -92,5 +95,5 @@ fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, u64)> {
         next_attempt_seconds: next.map(|next| next.since(now).as_secs()),
         interval: human(state.pacing.interval(&policy)),
     };
-    Ok((status, generation))
+    Ok((status, taken.vanished))
 }

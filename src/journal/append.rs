@@ -1,5 +1,9 @@
-//! Appending: what stands in a login's way. One open, one write, one close; no lock, no allocation,
-//! no configuration file, and nothing that could panic.
+//! Appending: what stands in a login's way. One open, one write, one close; nothing is waited for, no
+//! allocation, no configuration file, and nothing that could panic.
+//!
+//! While it writes, a writer holds a shared lock on the segment, which it gets at once or not at all:
+//! only whoever deletes the segment locks it alone. So a record never lands in a file that is going
+//! away, and never twice.
 //!
 //! How large a segment may become stands in its first line, written there by whoever sealed the one
 //! before. A record that finds no room adds one byte to the file `dropped`, whose size is the count.
@@ -11,10 +15,10 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
-use super::record::Encoded;
+use super::record::{Encoded, limit_in};
 use super::{CURRENT, DROPPED};
 
 /// Limit of a segment that has none in its first line: one that a writer had to make itself.
@@ -64,7 +68,6 @@ const APPEND: OFlags = OFlags::RDWR
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 const TOO_LONG: i32 = Errno::NAMETOOLONG.raw_os_error();
-const LIMIT_KEY: &[u8] = b"\"limit\":";
 
 /// What appending needs of a file. The module brings its own, on bare system calls: safe descriptors
 /// come with checks that can panic, and with these everything that a panic needs. Errors are errno.
@@ -74,6 +77,10 @@ pub trait Target: Sized {
     fn open(path: &CStr, flags: OFlags, mode: Mode) -> Result<Self, i32>;
     /// What it is now.
     fn look(&self) -> Result<Look, i32>;
+    /// Lock it together with other writers, without waiting; false where somebody holds it alone.
+    fn lock(&self) -> bool;
+    /// Let go of that lock. Closing does not do, where another thread of the host forked meanwhile.
+    fn unlock(&self);
     /// Give it `mode`.
     fn set_mode(&self, mode: Mode);
     /// Read its beginning; how much of it was there.
@@ -105,13 +112,19 @@ pub fn append(directory: &[u8], line: &Encoded) -> Result<(), Error> {
 pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Error> {
     let mut buffer = [0; 512];
     let current = join(&mut buffer, directory, CURRENT.as_bytes())?;
-    // Sealed and deleted while we wrote: the record is gone with it. More than twice means that
+    // Sealed and deleted since it was opened: there is a newer one. More than twice means that
     // somebody plays with the directory.
     for _ in 0..3 {
         let file = F::open(current, APPEND, MODE)?;
+        if !file.lock() {
+            continue;
+        }
         let look = file.look()?;
         if FileType::from_raw_mode(look.mode) != FileType::RegularFile {
             return Err(Errno::INVAL.raw_os_error().into());
+        }
+        if look.links == 0 {
+            continue;
         }
         if Mode::from_raw_mode(look.mode) != MODE {
             // New, and the caller's umask has taken bits away.
@@ -121,12 +134,9 @@ pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Erro
             count_dropped::<F>(directory);
             return Err(Error::Full);
         }
-        if file.write(line)? != line.len() {
-            return Err(Errno::NOSPC.raw_os_error().into());
-        }
-        if file.look()?.links > 0 {
-            return Ok(());
-        }
+        let written = file.write(line);
+        file.unlock();
+        return if written? == line.len() { Ok(()) } else { Err(Errno::NOSPC.raw_os_error().into()) };
     }
     Err(Errno::NOENT.raw_os_error().into())
 }
@@ -169,6 +179,14 @@ impl Target for OwnedFd {
         Ok(Look { mode: stat.st_mode, size: stat.st_size as u64, links: stat.st_nlink })
     }
 
+    fn lock(&self) -> bool {
+        flock(self, FlockOperation::NonBlockingLockShared) != Err(Errno::WOULDBLOCK)
+    }
+
+    fn unlock(&self) {
+        let _ = flock(self, FlockOperation::Unlock);
+    }
+
     fn set_mode(&self, mode: Mode) {
         let _ = rustix::fs::fchmod(self, mode);
     }
@@ -185,11 +203,8 @@ impl Target for OwnedFd {
 fn limit(file: &impl Target) -> u64 {
     let mut head = [0; HEAD];
     let read = file.head(&mut head);
-    let head = head.get(..read).unwrap_or_default();
-    let Some(at) = head.windows(LIMIT_KEY.len()).position(|w| w == LIMIT_KEY) else { return FIRST_LIMIT };
-    let digits = head.iter().skip(at + LIMIT_KEY.len()).take_while(|b| b.is_ascii_digit());
-    let limit = digits.fold(0_u64, |n, b| n.saturating_mul(10).saturating_add(u64::from(b - b'0')));
-    if limit == 0 { FIRST_LIMIT } else { limit }
+    // Damaged: who delivers will see it and seal the segment. Until then nothing is refused for it.
+    limit_in(head.get(..read).unwrap_or_default()).unwrap_or(FIRST_LIMIT)
 }
 
 fn count_dropped<F: Target>(directory: &[u8]) {

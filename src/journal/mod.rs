@@ -8,7 +8,7 @@
 //! {"time":"2026-01-05T12:01:47.123456Z","route":"pam","class":"failure","service":"sshd",…,"crc":"…"}
 //! ```
 //!
-//! - Writers only append, one `write` a record, and hold no lock ([`append`]).
+//! - Writers only append, one `write` a record, and wait for nothing ([`append`]).
 //! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`]).
 //! - Whoever delivers seals, lists and deletes segments, under the delivery lock ([`segment`]).
 //! - Readers go on from where they were, by segment and offset ([`read`]). A record that lands in
@@ -71,7 +71,7 @@ impl Journal {
     /// Unreadable lines are passed over; the delivery pass counts them.
     pub fn read_since(&self, since: Timestamp, each: &mut dyn FnMut(Failure)) -> io::Result<()> {
         for segment in segment::list(&self.directory)? {
-            read::read(&segment, 0, &mut |line| {
+            read::read(&segment, 0, &mut |_, line| {
                 if let read::Line::Failure(failure) = line {
                     if failure.time >= since {
                         each(*failure);

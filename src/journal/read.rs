@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 
 use crate::failure::Failure;
 
@@ -19,20 +20,19 @@ pub enum Line {
     Unreadable(Vec<u8>),
 }
 
-/// Read `segment` from `offset` to its last complete line; returns the offset after that line.
+/// Read `segment` from `offset` to its last complete line; returns the offset after that line. Calls
+/// `each` with the offset at which a line begins, and the line.
 ///
 /// A last line without its end may still be on its way and is left for the next time.
-pub fn read(segment: &Segment, offset: u64, each: &mut dyn FnMut(Line)) -> io::Result<u64> {
-    let mut file = match segment.open() {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(offset),
-        Err(e) => return Err(e),
-    };
-    read_file(&mut file, offset, each)
+pub fn read(segment: &Segment, offset: u64, each: &mut dyn FnMut(u64, Line)) -> io::Result<u64> {
+    match segment.open()? {
+        Some(mut file) => read_file(&mut file, offset, each),
+        None => Ok(offset),
+    }
 }
 
-/// The same for a file that is open already, perhaps deleted.
-pub fn read_file(file: &mut File, offset: u64, each: &mut dyn FnMut(Line)) -> io::Result<u64> {
+/// The same for a file that is open already.
+pub fn read_file(file: &mut File, offset: u64, each: &mut dyn FnMut(u64, Line)) -> io::Result<u64> {
     file.seek(SeekFrom::Start(offset))?;
     let mut buffer = vec![0; BLOCK];
     let (mut held, mut consumed, mut skipping) = (0, offset, false);
@@ -48,7 +48,7 @@ pub fn read_file(file: &mut File, offset: u64, each: &mut dyn FnMut(Line)) -> io
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', &buffer[..filled]) {
             if !std::mem::take(&mut skipping) {
-                take(&buffer[start..end], each);
+                take(consumed + start as u64, &buffer[start..end], each);
             }
             start = end + 1;
         }
@@ -58,7 +58,7 @@ pub fn read_file(file: &mut File, offset: u64, each: &mut dyn FnMut(Line)) -> io
         if held == buffer.len() {
             // No record is that long: report its beginning once and pass over the rest.
             if !skipping {
-                take(&buffer, each);
+                take(consumed, &buffer, each);
             }
             skipping = true;
             consumed += held as u64;
@@ -67,14 +67,23 @@ pub fn read_file(file: &mut File, offset: u64, each: &mut dyn FnMut(Line)) -> io
     }
 }
 
-fn take(line: &[u8], each: &mut dyn FnMut(Line)) {
+fn take(at: u64, line: &[u8], each: &mut dyn FnMut(u64, Line)) {
     let (found, damaged) = decode(line);
     if damaged {
-        each(Line::Unreadable(line[..line.len().min(LONGEST)].to_vec()));
+        each(at, Line::Unreadable(line[..line.len().min(LONGEST)].to_vec()));
     }
     if let Some(Decoded::Failure(failure)) = found {
-        each(Line::Failure(failure));
+        each(at, Line::Failure(failure));
     }
+}
+
+/// What tells whether a file still holds, just before `offset`, what was read there: the checksum
+/// of the bytes before it, of as many as a record has.
+pub fn check(file: &File, offset: u64) -> io::Result<u32> {
+    let start = offset.saturating_sub(LONGEST as u64);
+    let mut bytes = vec![0; (offset - start) as usize];
+    file.read_exact_at(&mut bytes, start)?;
+    Ok(crc32fast::hash(&bytes))
 }
 
 #[cfg(test)]
@@ -87,7 +96,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         let (mut good, mut bad) = (0, 0);
-        let end = read_file(&mut file, offset, &mut |line| match line {
+        let end = read_file(&mut file, offset, &mut |_, line| match line {
             Line::Failure(_) => good += 1,
             Line::Unreadable(_) => bad += 1,
         });

@@ -20,6 +20,7 @@ pub const LONGEST: usize = 2048;
 const FAILURE_START: &[u8] = b"{\"time\":\"";
 const HEADER_START: &[u8] = b"{\"segment\":\"";
 const CRC_LEN: usize = ",\"crc\":\"00000000\"}".len();
+const CRC_DIGITS: usize = ",\"crc\":\"".len();
 /// Longest `origin` that is kept.
 const ORIGIN_LIMIT: usize = 200;
 
@@ -282,14 +283,32 @@ pub fn decode(line: &[u8]) -> (Option<Decoded>, bool) {
     (start.and_then(|at| decode_whole(&line[at..])), true)
 }
 
-fn decode_whole(line: &[u8]) -> Option<Decoded> {
-    let body = line.len().checked_sub(CRC_LEN)?;
-    let (body, tail) = line.split_at(body);
-    let stated = tail.strip_prefix(b",\"crc\":\"")?.strip_suffix(b"\"}")?;
-    let stated = u32::from_str_radix(std::str::from_utf8(stated).ok()?, 16).ok()?;
-    if stated != crc32fast::hash(body) || line.len() > LONGEST {
+/// The limit in the first line at the `head` of a segment, unless that is damaged or no header. For
+/// a login: nothing here allocates or can panic.
+pub fn limit_in(head: &[u8]) -> Option<u64> {
+    const KEY: &[u8] = b"\"limit\":";
+    let line = head.get(..head.iter().position(|b| *b == b'\n')?)?;
+    let end = line.len().checked_sub(CRC_LEN)?;
+    let (body, stated) = (line.get(..end)?, line.get(end + CRC_DIGITS..end + CRC_DIGITS + 8)?);
+    let hex = |n: u32, digit: &u8| Some(n << 4 | char::from(*digit).to_digit(16)?);
+    if !body.starts_with(HEADER_START) || stated.iter().try_fold(0, hex)? != crc(body) {
         return None;
     }
+    let digits = body.get(body.windows(KEY.len()).position(|w| w == KEY)? + KEY.len()..)?;
+    let number = |n: u64, b: &u8| n.saturating_mul(10).saturating_add(u64::from(b.wrapping_sub(b'0')));
+    Some(digits.iter().fold(0, number)).filter(|limit| *limit > 0)
+}
+
+/// What the checksum is over, if it is right.
+fn intact(line: &[u8]) -> Option<&[u8]> {
+    let (body, tail) = line.split_at_checked(line.len().checked_sub(CRC_LEN)?)?;
+    let stated = tail.strip_prefix(b",\"crc\":\"")?.strip_suffix(b"\"}")?;
+    let stated = u32::from_str_radix(std::str::from_utf8(stated).ok()?, 16).ok()?;
+    (stated == crc32fast::hash(body) && line.len() <= LONGEST).then_some(body)
+}
+
+fn decode_whole(line: &[u8]) -> Option<Decoded> {
+    intact(line)?;
     if line.starts_with(HEADER_START) {
         serde_json::from_slice(line).ok().map(Decoded::Header)
     } else {
@@ -463,5 +482,18 @@ pub(crate) mod tests {
         let header = Header { segment: "18b0c1-1".into(), limit: 1 << 26 };
         let line = encode_header(&header);
         assert!(matches!(decode(line.trim_ascii_end()), (Some(Decoded::Header(h)), false) if h == header));
+        assert_eq!(limit_in(&line), Some(1 << 26));
+    }
+
+    #[test]
+    fn a_damaged_header_gives_no_limit_rather_than_a_wrong_one() {
+        let header = encode_header(&Header { segment: "18b0c1-1".into(), limit: 1 << 26 });
+        for byte in 0..header.len() {
+            for bit in 0..8 {
+                let mut damaged = header.to_vec();
+                damaged[byte] ^= 1 << bit;
+                assert!(limit_in(&damaged).is_none_or(|limit| limit == 1 << 26), "byte {byte} bit {bit}");
+            }
+        }
     }
 }

@@ -5,15 +5,17 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use super::CURRENT;
-use super::record::{Decoded, Header, decode, encode_header};
+use super::record::{Decoded, Header, LONGEST, decode, encode_header};
+
+const UNNAMED: &str = "0-inode-";
 
 /// One file of the journal.
 #[derive(Clone, Debug)]
 pub struct Segment {
-    /// From its first line; empty where that cannot be read.
+    /// From its first line, or its name; empty where neither can be read.
     pub id: String,
     /// What writers were told; 0 where the first line cannot be read.
     pub limit: u64,
@@ -25,17 +27,61 @@ pub struct Segment {
     pub size: u64,
     /// Whether it is the one to which everybody appends.
     pub current: bool,
+    /// It begins with a failure: a writer made it, or it was cut to nothing and written to again.
+    pub headless: bool,
 }
 
 impl Segment {
-    /// Open it for reading, following no link.
-    pub fn open(&self) -> io::Result<File> {
-        open(&self.path)
+    /// Open it for reading, following no link, also where it was sealed since it was listed; none
+    /// where it is gone.
+    pub fn open(&self) -> io::Result<Option<File>> {
+        for path in [&self.path, &self.path.with_file_name(self.sealed_name())] {
+            match open(path) {
+                Ok(file) if file.metadata()?.ino() == self.inode => return Ok(Some(file)),
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The file name after sealing.
+    fn sealed_name(&self) -> String {
+        let id = if self.id.is_empty() { unnamed(self.inode) } else { self.id.clone() };
+        format!("{id}.jsonl")
     }
 }
 
+/// The id that a segment without a readable first line gets when it is sealed: one that a writer had
+/// to make, or a damaged one. It sorts before the ids of others.
+pub fn unnamed(inode: u64) -> String {
+    format!("{UNNAMED}{inode}")
+}
+
+/// Whether `id` is that of a segment that never had another.
+pub fn is_named(id: &str) -> bool {
+    !id.is_empty() && !id.starts_with(UNNAMED)
+}
+
 /// All segments, oldest first, the current one last.
+///
+/// Without the delivery lock too: where somebody seals meanwhile, it is done again, because a
+/// segment under its new name may have been passed by.
 pub fn list(directory: &Path) -> io::Result<Vec<Segment>> {
+    let current = || fs::symlink_metadata(directory.join(CURRENT)).map(|m| m.ino()).ok();
+    let mut before = current();
+    for _ in 0..100 {
+        let segments = list_once(directory)?;
+        let after = current();
+        if before == after {
+            return Ok(segments);
+        }
+        before = after;
+    }
+    Err(io::Error::from(io::ErrorKind::ResourceBusy))
+}
+
+fn list_once(directory: &Path) -> io::Result<Vec<Segment>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -70,15 +116,14 @@ pub fn seal(directory: &Path, limit: u64) -> io::Result<()> {
     let current = directory.join(CURRENT);
     let fresh = prepare(directory, limit)?;
     let result = (|| {
-        let id = match look(&current, true) {
-            Ok(Some(segment)) if !segment.id.is_empty() => segment.id,
-            // A damaged first line: any name will do that sorts before the new one.
-            Ok(Some(segment)) => format!("0-inode-{}", segment.inode),
+        let sealed = match look(&current, true) {
+            Ok(Some(segment)) => segment.sealed_name(),
             Ok(None) => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return fs::rename(&fresh, &current),
+            // Not by renaming: a writer may make one at this moment, and append to it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return publish(&fresh, &current),
             Err(e) => return Err(e),
         };
-        match fs::hard_link(&current, directory.join(format!("{id}.jsonl"))) {
+        match fs::hard_link(&current, directory.join(sealed)) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
             _ => {}
         }
@@ -91,12 +136,20 @@ pub fn seal(directory: &Path, limit: u64) -> io::Result<()> {
     result
 }
 
-/// Delete `segment` and give back the open file: what a slow writer appended at the last moment
-/// can be read from it, and one that comes later sees that the file is gone and tries again.
-pub fn delete(segment: &Segment) -> io::Result<File> {
-    let file = segment.open()?;
+/// Delete a sealed segment, of which everything up to `read_to` was read and that was saved. Says
+/// whether it did: not where a slow writer is about to append or has appended more. A writer that
+/// comes later sees that the file is gone and takes the current one.
+pub fn delete(segment: &Segment, read_to: u64) -> io::Result<bool> {
+    let Some(file) = segment.open()? else { return Ok(false) };
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => return Ok(false),
+        other => other?,
+    }
+    if segment.current || file.metadata()?.len() > read_to {
+        return Ok(false);
+    }
     fs::remove_file(&segment.path)?;
-    Ok(file)
+    Ok(true)
 }
 
 /// Remove what a writer or a sealing left half done when it was killed.
@@ -127,6 +180,16 @@ fn prepare(directory: &Path, limit: u64) -> io::Result<PathBuf> {
     written.map(|()| path)
 }
 
+/// Give the segment `fresh` the name `current`, unless there is one.
+fn publish(fresh: &Path, current: &Path) -> io::Result<()> {
+    let linked = fs::hard_link(fresh, current);
+    fs::remove_file(fresh)?;
+    match linked {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
 /// Unique on this machine, and increasing as long as the clock does.
 fn new_id() -> String {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
@@ -139,20 +202,27 @@ fn open(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
+fn id_in_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    name.strip_suffix(".jsonl").filter(|_| name != CURRENT).map(Into::into)
+}
+
 fn look(path: &Path, current: bool) -> io::Result<Option<Segment>> {
     let mut file = open(path)?;
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Ok(None);
     }
-    let mut head = [0; 256];
+    let mut head = [0; 2 * LONGEST];
     let read = file.read(&mut head)?;
     let first = head[..read].split(|b| *b == b'\n').next().unwrap_or_default();
-    let (id, limit) = match decode(first) {
-        (Some(Decoded::Header(header)), false) => (header.segment, header.limit),
-        _ => (String::new(), 0),
+    let (id, limit, headless) = match decode(first) {
+        (Some(Decoded::Header(header)), false) => (header.segment, header.limit, false),
+        (Some(Decoded::Failure(_)), false) => (id_in_name(path).unwrap_or_default(), 0, true),
+        // A sealed segment has its id in its name too.
+        _ => (id_in_name(path).unwrap_or_default(), 0, false),
     };
-    Ok(Some(Segment { id, limit, path: path.into(), inode: meta.ino(), size: meta.len(), current }))
+    Ok(Some(Segment { id, limit, path: path.into(), inode: meta.ino(), size: meta.len(), current, headless }))
 }
 
 #[cfg(test)]
@@ -190,12 +260,38 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_segment_can_still_be_read_to_its_end() {
+    fn a_segment_is_deleted_only_when_all_of_it_was_read_and_nobody_writes_to_it() {
         let directory = directory_with_one_record();
         seal(directory.path(), FIRST_LIMIT).unwrap();
-        let mut file = delete(&list(directory.path()).unwrap()[0]).unwrap();
+        let sealed = &list(directory.path()).unwrap()[0];
+        assert!(!delete(sealed, sealed.size - 1).unwrap(), "a record was not read");
+        let writer = File::options().append(true).open(&sealed.path).unwrap();
+        flock(&writer, FlockOperation::NonBlockingLockShared).unwrap();
+        assert!(!delete(sealed, sealed.size).unwrap(), "a writer holds it");
+        drop(writer);
+        assert!(delete(sealed, sealed.size).unwrap());
+        assert!(sealed.open().unwrap().is_none());
+        assert_eq!(list(directory.path()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_segment_that_is_sealed_after_it_was_listed_is_found_under_its_new_name() {
+        let directory = directory_with_one_record();
+        let listed = list(directory.path()).unwrap();
+        seal(directory.path(), FIRST_LIMIT).unwrap();
+        let file = listed[0].open().unwrap().unwrap();
+        assert_eq!(file.metadata().unwrap().ino(), listed[0].inode);
+    }
+
+    #[test]
+    fn sealing_where_there_is_no_segment_leaves_one_that_a_writer_makes_meanwhile() {
+        let directory = directory_with_one_record();
+        let fresh = prepare(directory.path(), FIRST_LIMIT).unwrap();
+        publish(&fresh, &directory.path().join(CURRENT)).unwrap();
+        let only = list(directory.path()).unwrap();
         let mut failures = 0;
-        crate::journal::read::read_file(&mut file, 0, &mut |_| failures += 1).unwrap();
-        assert_eq!((failures, list(directory.path()).unwrap().len()), (1, 1));
+        crate::journal::read::read(&only[0], 0, &mut |_, _| failures += 1).unwrap();
+        assert_eq!((only.len(), failures), (1, 1));
+        assert!(!fresh.exists());
     }
 }

@@ -79,13 +79,12 @@ pub unsafe extern "C" fn pam_sm_authenticate(
     argc: c_int,
     argv: *const *const c_char,
 ) -> c_int {
-    guard::uncancelled(|| {
-        // SAFETY: the handle of the transaction, or null from a test.
-        if let Some(pamh) = unsafe { pamh.as_mut() } {
-            // SAFETY: as libpam promises, see above.
-            attempt::begin(pamh, unsafe { Arguments::parse(argc, argv) });
-        }
-    });
+    // SAFETY: the handle of the transaction, or null from a test.
+    if let Some(pamh) = unsafe { pamh.as_mut() } {
+        // SAFETY: as libpam promises, see above.
+        let arguments = unsafe { Arguments::parse(argc, argv) };
+        guard::uncancelled(|| attempt::begin(pamh, arguments));
+    }
     IGNORE
 }
 

@@ -38,6 +38,17 @@ impl Target for File {
         if code == 0 { Ok(look) } else { Err(errno()) }
     }
 
+    fn lock(&self) -> bool {
+        // SAFETY: a descriptor that we opened; it does not wait.
+        let locked = unsafe { libc::flock(self.0, libc::LOCK_SH | libc::LOCK_NB) };
+        locked == 0 || errno() != libc::EWOULDBLOCK
+    }
+
+    fn unlock(&self) {
+        // SAFETY: a descriptor that we opened.
+        unsafe { libc::flock(self.0, libc::LOCK_UN) };
+    }
+
     fn set_mode(&self, mode: Mode) {
         // SAFETY: a descriptor that we opened.
         unsafe { libc::fchmod(self.0, mode.bits()) };

@@ -4,6 +4,7 @@
 //! delay after a wrong password. The signal is blocked around the write, the limit lifted where
 //! we may, and both are put back as they were.
 
+use std::ffi::CStr;
 use std::mem;
 use std::ptr;
 
@@ -46,7 +47,7 @@ fn write_lifted<T>(write: &mut impl FnMut() -> Result<T, Error>) -> Result<T, Er
     result
 }
 
-/// Run `work` so that nobody cancels this thread in it: a cancellation may not pass through it.
+/// Run `work` so that nobody cancels this thread in it: a cancellation must not unwind through it.
 /// One that was asked for meanwhile takes effect where libpam or the host waits next.
 pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
     const PTHREAD_CANCEL_DISABLE: c_int = 1;
@@ -62,6 +63,16 @@ pub fn uncancelled<T>(work: impl FnOnce() -> T) -> T {
         unsafe { pthread_setcancelstate(before, &mut before) };
     }
     result
+}
+
+/// Whether nobody but root, or the user that we run as, can write into `directory`. Whoever can,
+/// could have root write elsewhere. One that is not there, or may not be looked at, is left to the
+/// write to complain of.
+pub fn ours_alone(directory: &CStr) -> bool {
+    rustix::fs::stat(directory).map_or(true, |stat| {
+        let owner = rustix::process::Uid::from_raw(stat.st_uid);
+        stat.st_mode & 0o022 == 0 && (owner.is_root() || owner == rustix::process::geteuid())
+    })
 }
 
 /// Whether a thread that needs memory, time and descriptors may run in here. Where the caller

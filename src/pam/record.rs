@@ -36,7 +36,13 @@ pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompt
         Ok(()) | Err(Error::Full) => {}
         // A screen locker runs PAM as the user: the log route covers it.
         Err(Error::Os(_)) if !rustix::process::geteuid().is_root() => return,
-        Err(Error::Os(why)) => worker::complain(state, why),
+        Err(Error::Os(why)) => {
+            worker::complain(state, why);
+            // Others can write there: nothing is.
+            if why == libc::EPERM {
+                return;
+            }
+        }
     }
     if guard::room_for_a_worker() {
         let unrecorded = if matches!(written, Err(Error::Os(_))) { line.as_bytes() } else { b"" };
@@ -78,6 +84,9 @@ fn line(pamh: &mut PamHandle, unanswered: bool) -> Encoded {
 fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
     let mut buffer = [0; 512];
     let directory = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes())?;
+    if !guard::ours_alone(state) || !guard::ours_alone(directory) {
+        return Err(libc::EPERM.into());
+    }
     if directory.count_bytes() == 0 {
         Err(libc::EINVAL.into())
     } else {

@@ -7,8 +7,7 @@
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
 
-use crate::attempt::{self, Ended};
-use crate::{guard, record};
+use crate::{attempt, guard, record};
 
 /// The status of a wrong password, and of everything that pam_deny ends.
 pub const AUTH_ERR: c_int = 7;
@@ -23,26 +22,23 @@ const INCOMPLETE: c_int = 31;
 ///
 /// Called by libpam, with the application's or our own `appdata`.
 pub unsafe extern "C-unwind" fn verdict(status: c_int, delay: c_uint, appdata: *mut c_void) {
-    let Some(ended) = guard::uncancelled(|| heard(status, appdata)) else {
+    let Some(ended) = attempt::end(appdata) else {
         // Not ours: the handle was moved to another thread. The delay is kept all the same.
         return sleep(status, delay);
     };
+    // A password that has to be changed, and a transaction that goes on later, are no failures.
+    let failed = !matches!(status, SUCCESS | NEW_AUTHTOK_REQD | INCOMPLETE);
+    if let (true, Some(arguments)) = (failed, ended.to_record) {
+        guard::uncancelled(|| {
+            // SAFETY: the handle of the `pam_authenticate` that called us.
+            record::failure(unsafe { &mut *ended.pamh }, &arguments, &ended.prompts, status);
+        });
+    }
     match ended.delay {
         // SAFETY: the application's own function and argument, as libpam would have called it.
         Some(application) => unsafe { application(status, delay, ended.appdata) },
         None => sleep(status, delay),
     }
-}
-
-fn heard(status: c_int, appdata: *mut c_void) -> Option<Ended> {
-    let ended = attempt::end(appdata)?;
-    // A password that has to be changed, and a transaction that goes on later, are no failures.
-    let failed = !matches!(status, SUCCESS | NEW_AUTHTOK_REQD | INCOMPLETE);
-    if let (true, Some(arguments)) = (failed, &ended.to_record) {
-        // SAFETY: the handle of the `pam_authenticate` that called us.
-        record::failure(unsafe { &mut *ended.pamh }, arguments, &ended.prompts, status);
-    }
-    Some(ended)
 }
 
 fn sleep(status: c_int, microseconds: c_uint) {

@@ -3,7 +3,8 @@
 //!
 //! One JSON object a line, in `timeline.jsonl` in the state directory. An alert has one line,
 //! however often a pass is cut off and repeated. Each line also says where the journal was read to,
-//! so that a lost delivery state can be found again.
+//! so that a lost delivery state can be found again. It ends in a checksum, as the journal's lines
+//! do: a damaged number must neither hide the next alert nor become a total.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
@@ -22,6 +23,7 @@ pub const FILE: &str = "timeline.jsonl";
 /// Beyond this the older half is dropped; about six months of alerts at the daily limit.
 const LARGEST: u64 = 8 << 20;
 const LONGEST_LINE: u64 = 256 << 10;
+const CRC_LEN: usize = ",\"crc\":\"00000000\"}\n".len();
 
 /// One delivered alert.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,8 +79,7 @@ impl Timeline {
         if !ends_a_line(&mut file)? {
             line.push(b'\n');
         }
-        serde_json::to_writer(&mut line, entry)?;
-        line.push(b'\n');
+        line.extend_from_slice(&encode(entry)?);
         file.write_all(&line)?;
         file.sync_data()
     }
@@ -95,7 +96,7 @@ impl Timeline {
             let length = file.metadata()?.len();
             file.seek(SeekFrom::Start(length.saturating_sub(tail)))?;
             let mut newest = None;
-            each_line(file, &mut |line| newest = serde_json::from_slice(line).ok().or(newest.take()))?;
+            each_line(file, &mut |line| newest = decode(line).or(newest.take()))?;
             if newest.is_some() {
                 return Ok(newest);
             }
@@ -103,8 +104,9 @@ impl Timeline {
         Ok(None)
     }
 
-    /// Hand the alerts from byte `offset` on to `each`, oldest first; gives the offset of the end.
-    pub fn read(&self, offset: u64, each: &mut dyn FnMut(Entry)) -> io::Result<u64> {
+    /// Hand the alerts from byte `offset` on to `each`, oldest first, and none for a line that
+    /// cannot be read; gives the offset of the end.
+    pub fn read(&self, offset: u64, each: &mut dyn FnMut(Option<Entry>)) -> io::Result<u64> {
         let mut file = match self.open(OFlags::empty()) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
@@ -113,11 +115,7 @@ impl Timeline {
         // Shorter than before: it was trimmed.
         let offset = if offset > file.metadata()?.len() { 0 } else { offset };
         file.seek(SeekFrom::Start(offset))?;
-        let read = each_line(file, &mut |line| {
-            if let Ok(entry) = serde_json::from_slice(line) {
-                each(entry);
-            }
-        })?;
+        let read = each_line(file, &mut |line| each(decode(line)))?;
         Ok(offset + read)
     }
 
@@ -127,7 +125,10 @@ impl Timeline {
             .write(flags.contains(OFlags::CREATE))
             .create(flags.contains(OFlags::CREATE))
             .mode(0o600)
-            .custom_flags(((flags - OFlags::CREATE) | OFlags::NOFOLLOW).bits() as i32)
+            .custom_flags(
+                ((flags - OFlags::CREATE) | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits()
+                    as i32,
+            )
             .open(&self.file)
     }
 
@@ -145,6 +146,21 @@ impl Timeline {
         io::copy(&mut reader, &mut rest)?;
         store::replace(&self.file, &rest)
     }
+}
+
+fn encode(entry: &Entry) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(entry)?;
+    line.pop();
+    let crc = crc32fast::hash(&line);
+    writeln!(line, ",\"crc\":\"{crc:08x}\"}}")?;
+    Ok(line)
+}
+
+fn decode(line: &[u8]) -> Option<Entry> {
+    let (body, tail) = line.split_at_checked(line.len().checked_sub(CRC_LEN)?)?;
+    let stated = tail.strip_prefix(b",\"crc\":\"")?.strip_suffix(b"\"}\n")?;
+    let stated = u32::from_str_radix(std::str::from_utf8(stated).ok()?, 16).ok()?;
+    (stated == crc32fast::hash(body)).then(|| serde_json::from_slice(line).ok())?
 }
 
 /// Call `each` for every complete line of bounded length; gives the bytes they take.
@@ -198,7 +214,7 @@ mod tests {
 
     fn ids(timeline: &Timeline) -> Vec<u64> {
         let mut ids = Vec::new();
-        timeline.read(0, &mut |entry| ids.push(entry.id)).unwrap();
+        timeline.read(0, &mut |entry| ids.extend(entry.map(|e| e.id))).unwrap();
         ids
     }
 
@@ -222,5 +238,30 @@ mod tests {
         assert_eq!(timeline.newest().unwrap().unwrap().id, 1);
         timeline.add(&entry(2)).unwrap();
         assert_eq!(ids(&timeline), [1, 2]);
+    }
+
+    #[test]
+    fn a_flipped_bit_costs_its_line_alone_and_never_hides_the_next_alert() {
+        let state = tempfile::tempdir().unwrap();
+        let timeline = Timeline::new(state.path());
+        for id in [1, 2] {
+            timeline.add(&entry(id)).unwrap();
+        }
+        let whole = std::fs::read(timeline.path()).unwrap();
+        for byte in 0..whole.len() - 1 {
+            for bit in 0..8 {
+                let mut damaged = whole.clone();
+                damaged[byte] ^= 1 << bit;
+                std::fs::write(timeline.path(), &damaged).unwrap();
+                timeline.add(&entry(3)).unwrap();
+                let found = ids(&timeline);
+                assert_eq!(found.last(), Some(&3), "byte {byte} bit {bit}: {found:?}");
+                // The newline between the first two belongs to both.
+                assert!(
+                    found == [1, 3] || found == [2, 3] || found == [3] || found == [1, 2, 3],
+                    "{found:?}"
+                );
+            }
+        }
     }
 }

@@ -12,10 +12,10 @@
 //! Lines of one process may come minutes apart, and in different passes: what is still open is
 //! carried over. Everything is bounded.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Evidence, Family, Kind};
@@ -63,21 +63,21 @@ pub struct Row {
     /// When the process was first heard of.
     pub since: i64,
     /// The machine.
-    pub host: String,
+    pub host: CompactString,
     /// PAM service.
-    pub service: String,
+    pub service: CompactString,
     /// Process; 0: the line has none.
     pub pid: u32,
     /// Who was tried.
-    pub user: String,
+    pub user: CompactString,
     /// From where.
-    pub rhost: String,
+    pub rhost: CompactString,
     /// By whom.
-    pub ruser: String,
+    pub ruser: CompactString,
     /// Terminal.
-    pub tty: String,
+    pub tty: CompactString,
     /// The kind of evidence.
-    pub class: Cow<'static, str>,
+    pub class: CompactString,
     /// How many attempts.
     pub count: u32,
     /// The line.
@@ -87,7 +87,7 @@ pub struct Row {
     first: u64,
     told_by_program: bool,
     told_by_pam: bool,
-    module: String,
+    module: CompactString,
     state: State,
 }
 
@@ -125,14 +125,14 @@ impl Row {
             rhost,
             ruser: text(evidence.ruser),
             tty: text(evidence.tty),
-            class: Cow::Borrowed(evidence.class),
+            class: CompactString::const_new(evidence.class),
             count: 0,
             place,
             family: speaker.family,
             first: 0,
             told_by_program: false,
             told_by_pam: false,
-            module: String::new(),
+            module: CompactString::default(),
             state: State::Waiting,
         }
     }
@@ -199,7 +199,7 @@ struct Process {
     first: i64,
     last: i64,
     port: u32,
-    rhost: String,
+    rhost: CompactString,
     /// Told by sshd: refused passwords and keys.
     direct: u64,
     keyboard: u64,
@@ -208,7 +208,7 @@ struct Process {
     program: u64,
     program_too: u64,
     /// Told by each PAM module, and by `N more`.
-    modules: Vec<(String, u64)>,
+    modules: Vec<(CompactString, u64)>,
     more: u64,
     total: u64,
     /// A user who does not exist: an attempt when nothing else is told.
@@ -233,7 +233,7 @@ impl Process {
     fn told_by_module(&mut self, module: &str, attempts: u64) {
         match self.modules.iter().position(|(name, _)| name == module) {
             Some(at) => self.modules[at].1 += attempts,
-            None if self.modules.len() < MODULES => self.modules.push((module.to_owned(), attempts)),
+            None if self.modules.len() < MODULES => self.modules.push((module.into(), attempts)),
             None => {}
         }
     }
@@ -257,7 +257,7 @@ pub struct Attempts {
     settled: Vec<Row>,
     latest: i64,
     /// Prompts left unanswered, told without a pid.
-    aborted: VecDeque<(u64, Family, String, i64)>,
+    aborted: VecDeque<(u64, Family, CompactString, i64)>,
 }
 
 impl Attempts {
@@ -462,7 +462,7 @@ impl Attempts {
             first: time,
             last: time,
             port: 0,
-            rhost: String::new(),
+            rhost: CompactString::default(),
             direct: 0,
             keyboard: 0,
             pam_error: 0,
@@ -710,7 +710,7 @@ pub struct Open {
     #[serde(default)]
     connections: Vec<((u64, u32), Key)>,
     #[serde(default)]
-    aborted: VecDeque<(u64, Family, String, i64)>,
+    aborted: VecDeque<(u64, Family, CompactString, i64)>,
 }
 
 impl Attempts {
@@ -788,28 +788,24 @@ fn is_address(text: &str) -> bool {
 }
 
 /// An address in one spelling, or neutral text.
-fn address(bytes: &[u8]) -> String {
-    if bytes.is_empty() {
-        return String::new();
-    }
+fn address(bytes: &[u8]) -> CompactString {
     // Plain IPv4 is what nearly every line has.
-    let dotted = bytes.len() <= 15 && bytes.iter().all(|b| b.is_ascii_digit() || *b == b'.');
-    if dotted {
+    if bytes.len() <= 15 && bytes.iter().all(|b| b.is_ascii_digit() || *b == b'.') {
         return text(bytes);
     }
     let bare = bytes.split(|b| *b == b'%').next().unwrap_or(bytes);
     match std::str::from_utf8(bare).ok().and_then(|t| t.parse::<std::net::IpAddr>().ok()) {
-        Some(address) => address.to_canonical().to_string(),
-        None => neutral::text(bytes, 255),
+        Some(address) => address.to_canonical().to_string().into(),
+        None => neutral::text(bytes, 255).into(),
     }
 }
 
 /// A name as neutral text.
-fn text(bytes: &[u8]) -> String {
+fn text(bytes: &[u8]) -> CompactString {
     let plain = bytes.len() <= neutral::NAME_LIMIT && bytes.iter().all(|b| (b' '..=b'~').contains(b));
     match std::str::from_utf8(bytes) {
-        Ok(text) if plain => text.to_owned(),
-        _ => neutral::name(bytes),
+        Ok(text) if plain => text.into(),
+        _ => neutral::name(bytes).into(),
     }
 }
 

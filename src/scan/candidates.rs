@@ -6,7 +6,7 @@
 
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use memchr::memmem::Finder;
-use memchr::{memchr, memrchr2};
+use memchr::{memchr, memrchr};
 
 /// Each line of interest holds one of these. No more than sixteen of them, or the search falls to
 /// a quarter of its speed; none that is frequent in ordinary lines.
@@ -81,7 +81,9 @@ impl Search {
             let found = word.unwrap_or(block.len());
             let session = self.next_session(block, session_from.max(at), session_until.min(found));
             let Some(hit) = session.or(word) else { break };
-            let start = memrchr2(b'\n', 0, &block[at..hit]).map_or(at, |i| at + i + 1);
+            let start = memrchr(b'\n', &block[at..hit]).map_or(at, |i| at + i + 1);
+            // A hole of NUL bytes that a crash or copytruncate left is no part of the line after it.
+            let start = start + block[start..hit].iter().take_while(|b| **b == 0).count();
             let end = memchr(b'\n', &block[hit..]).map_or(block.len(), |i| hit + i);
             if self.count_lines {
                 lines += count(&block[at..start]);

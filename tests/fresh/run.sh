@@ -66,6 +66,7 @@ check() {
         failed=$((failed + 1))
         say "FAILED: $what ($*)"
         [[ ! -s $work/said ]] || sed 's/^/    /' "$work/said" | tail -n 25
+        return 1
     fi
 }
 
@@ -148,7 +149,9 @@ alerts_come() {
     # The log route: su has no line of ours, and the journal is the only log.
     check "no log file on a fresh system" in_guest 'test ! -e /var/log/auth.log'
     in_guest 'runuser -u alice -- sh -c "echo wrong | su carol -c true"' || true
-    check "the timer's scan finds a failure of su in the systemd journal" within 100 in_timeline carol
+    check "the timer's scan finds a failure of su in the systemd journal" within 100 in_timeline carol ||
+        in_guest 'authalert scan --journald --since 10m --explain --dry-run; journalctl -o short-iso --no-pager SYSLOG_FACILITY=10 | tail; cat /var/lib/authalert/scan.json; systemctl status --no-pager authalert-scan.timer authalert-scan.service; journalctl --no-pager -u authalert-scan.service | tail; false' ||
+        cat -- "$work/said"
 
     # With the worker off and the timer stopped only the path unit is left.
     configure 'deliver.in_process = false'

@@ -7,8 +7,12 @@
  *   host items CONFDIR SERVICE                   the application's own conversation and delay function
  *   host nested CONFDIR SERVICE                  a transaction inside the conversation of another
  *   host again CONFDIR SERVICE                   a conversation that answers later, on another thread
+ *   host name CONFDIR SERVICE USER               one transaction for a user name of any bytes
+ *   host time CONFDIR SERVICE TRIES NAME...      nanoseconds of pam_authenticate for each name in turn: "INDEX NS"
  *   host stack CONFDIR SERVICE                   bytes of stack that pam_authenticate used
  *   host long CONFDIR SERVICE THREADS TRIES      as threads, and prints memory and descriptors over time
+ *
+ * Called as askpass it answers ssh's prompts with a wrong password, and notes when in $AUTHALERT_STAMPS.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -96,11 +100,12 @@ static void nap(long microseconds)
 /* Each parent is new, so that its worker loads everything anew while the child is made. */
 static int fork_while_busy(int i, int runs)
 {
+	(void)runs;
 	pid_t parent = fork();
 	if (parent == 0) {
 		/* As sshd's monitor does: the handle stays open. */
 		int code = pam_authenticate(begin("parent", NULL), 0);
-		nap((long)i * 6000 / runs);
+		nap((long)i % 40 * 40);
 		pid_t child = fork();
 		if (child == 0) {
 			alarm(8);
@@ -300,9 +305,30 @@ static void usage_now(const char *when)
 	fflush(stdout);
 }
 
+static long long now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int askpass(void)
+{
+	const char *name = getenv("AUTHALERT_STAMPS");
+	FILE *f = name ? fopen(name, "a") : NULL;
+	if (f) {
+		fprintf(f, "%lld\n", now_ns());
+		fclose(f);
+	}
+	puts("a wrong one");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	int bad = 0;
+	if (strstr(argv[0], "askpass"))
+		return askpass();
 	if (argc < 4)
 		return 2;
 	confdir = argv[2];
@@ -341,12 +367,25 @@ int main(int argc, char **argv)
 		}
 		return bad ? 1 : 0;
 	}
+	if (!strcmp(argv[1], "name"))
+		return argc > 4 ? once(argv[4]) : 2;
 	if (!strcmp(argv[1], "items"))
 		return items();
 	if (!strcmp(argv[1], "nested"))
 		return nested();
 	if (!strcmp(argv[1], "again"))
 		return again();
+	if (!strcmp(argv[1], "time")) {
+		for (int i = 0; i < first; i++)
+			for (int name = 5; name < argc; name++) {
+				pam_handle_t *pamh = begin(argv[name], NULL);
+				long long from = now_ns();
+				int code = pam_authenticate(pamh, 0);
+				printf("%d %lld\n", name - 5, now_ns() - from);
+				pam_end(pamh, code);
+			}
+		return 0;
+	}
 	if (!strcmp(argv[1], "stack")) {
 		stack_used();
 		printf("%ld\n", stack_used());

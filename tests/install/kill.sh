@@ -5,27 +5,30 @@
 # a second run finishes the work. As root; each kill is done in an overlay of this machine's own system,
 # which stays as it is.
 #
-# kill.sh [EVERY]: only each EVERY-th step (default 1). ARTIFACTS: the directory of the built files.
+# kill.sh [EVERY [PHASES]]: only each EVERY-th step (default 1), only these phases. ARTIFACTS: the directory of the built files.
 
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/install}
 artifacts=${ARTIFACTS:-$source_tree/target/release}
 every=${1:-1}
+phases=${2:-install upgrade uninstall postinst prerm}
 # shellcheck source-path=SCRIPTDIR
 . "$here/scratch_system.sh"
 
 main() {
     begin
     passed=0 failed=0
-    kill_every_step install
-    kill_every_step upgrade
-    kill_every_step uninstall
     if command -v dpkg-deb >/dev/null; then
         FROM=$artifacts "$source_tree/packaging/deb/build.sh" "$work/package" >/dev/null || give_up "the package does not build"
-        kill_every_step postinst
-        kill_every_step prerm
+    else
+        phases='install upgrade uninstall'
+        echo "skipped: the package's scripts, no dpkg-deb"
     fi
+    local phase
+    for phase in $phases; do
+        kill_every_step "$phase"
+    done
     printf '%d passed, %d failed\n' "$passed" "$failed"
     ((failed == 0 && passed > 0))
 }
@@ -80,7 +83,8 @@ one_kill() {
     stacks_let_in_and_keep_out || return
     in_root "${remove[@]}" || { echo "removing fails: $said"; return; }
     stacks_let_in_and_keep_out || return
-    said=$(diff -r --no-dereference -x ld.so.cache -- "$work/etc.before" "$work/root/etc" 2>&1) || { echo "something is left in /etc: $said"; return; }
+    said=$(changed_in_etc)
+    [[ -z $said ]] || { echo "something is left in /etc: $said"; return; }
     echo "good $(<"$work/root/aa-kill/command")"
 }
 

@@ -44,7 +44,6 @@ STACK
     mkdir -p -- "$work/root/aa" "$work/root/aa-built" "$work/root/aa-kill"
     cp -- "$artifacts"/{authalert,libpam_authalert.so,libauthalert_sender.so} "$work/root/aa-built/"
     cp -- "$work/password" "$work/root/aa-kill/"
-    cp -a -- "$work/root/etc" "$work/etc.before"
 }
 
 # Runs a function there; mounts of its own, gone with the process; what was written goes as well.
@@ -53,7 +52,7 @@ in_a_copy_of_the_system() {
     mkdir -p -- "$work/upper" "$work/inner" "$work/root"
     export work source_tree artifacts here services
     # shellcheck disable=SC2163 # the function that it names
-    export -f "$1" in_root prepare mount_root run_killed stacks_let_in_and_keep_out
+    export -f "$1" in_root prepare mount_root changed_in_etc run_killed stacks_let_in_and_keep_out
     timeout 120 unshare --mount --pid --fork --kill-child bash -c '"$@"' - "$@" 2>"$work/said" ||
         { echo "the test itself failed"; cat -- "$work/said"; }
 }
@@ -67,6 +66,26 @@ mount_root() {
         mount -t proc proc "$work/root/proc" &&
         mount --rbind /dev "$work/root/dev" &&
         mount -t tmpfs tmpfs "$work/root/run"
+}
+
+# What is not as it was below /etc: only what was written there since is looked at, for this machine's
+# own /etc may change meanwhile.
+changed_in_etc() {
+    local path was
+    [[ -d $work/upper/etc ]] || return 0
+    (cd -- "$work/upper" && find etc -mindepth 1 ! -name ld.so.cache -print) | while read -r path; do
+        was=$work/account/$path
+        [[ -e $was || -L $was ]] || was=/$path
+        if [[ -c $work/upper/$path ]]; then
+            [[ ! -e $was ]] || echo "$path is gone"
+        elif [[ ! -e $was && ! -L $was ]]; then
+            echo "$path is new"
+        elif [[ -f $work/upper/$path ]] && ! cmp -s -- "$work/upper/$path" "$was"; then
+            echo "$path is different"
+        elif [[ $(stat -c '%f %u %g' -- "$work/upper/$path") != "$(stat -c '%f %u %g' -- "$was")" ]]; then
+            echo "$path has another mode or owner"
+        fi
+    done
 }
 
 # install.sh or a package's script, its process group killed before the STEP-th change.

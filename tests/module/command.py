@@ -103,7 +103,7 @@ def odd_files():
     os.mkdir(stage.config)
     code, out, err = stage.command("deliver")
     equal((code, out), (1, ""))
-    holds(err, stage.config, "directory")
+    holds(err, stage.config, "not a file")
     os.rmdir(stage.config)
     with open(stage.config, "wb") as file:
         file.write(b"receiver = \"\xff\xfe\"\n")

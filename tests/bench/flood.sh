@@ -1,0 +1,12 @@
+#!/bin/sh
+# A flood: 100,000 failures from 1,000 sources against an X that takes 48 posts a day. Prints, for each pass, time, peak
+# memory and bytes read; the size of the state by failure; and what a pass with nothing new costs beside one that reads
+# everything. Exit status 1 where a bound is broken: 32 MiB of memory, 300 bytes a failure, a tenth for nothing new.
+#
+#     flood.sh [FAILURES]          measures target/release if it was built, else target/debug
+set -eu
+cd "$(dirname "$0")/../.."
+build=target/debug
+[ -x target/release/authalert ] && build=target/release
+[ -x $build/examples/append ] || { echo "build it first: cargo build --release && cargo build --release --example append" >&2; exit 2; }
+HARNESS_BUILD=$PWD/$build exec python3 tests/harness/flood.py "$@"

@@ -1,0 +1,191 @@
+#!/usr/bin/env python3
+"""A delivery pass killed before every system call that others can see, one kill a run: whatever the pass was about to
+do, the counters add up at once, and the passes after it tell each failure exactly once.
+
+    steps.py [--every N] [--only NAME]         needs strace; kills at every Nth call
+"""
+
+import argparse
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+from world import World, X, balanced, check, finish
+
+# What changes files, talks to X or takes a lock, and the opening of what is read.
+CALLS = ("openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,ftruncate,mkdir,"
+         "chmod,fchmod,fcntl,flock,connect,sendto,recvfrom,close")
+
+
+class State:
+    """A state directory before a pass, how X behaves in it, and what has to come out."""
+
+    def __init__(self, name, base, make, answers=(), **settings):
+        self.name, self.answers = name, answers
+        self.directory = os.path.join(base, name)
+        self.settings = settings
+        world = World(X(os.path.join(base, name + "-x")), self.directory, **settings)
+        make(world)
+        self.texts = world.x.posts()
+        self.journal = world.journal()
+        self.status = world.status()
+        assert sum(self.journal.values()) == self.status["recorded"], (self.journal, self.status)
+
+    def copy(self, base, x):
+        directory = os.path.join(base, "run")
+        shutil.rmtree(directory, ignore_errors=True)
+        subprocess.run(["cp", "-a", self.directory, directory], check=True)
+        x.fresh(self.texts)
+        x.answer(*[dict(a) for a in self.answers])
+        return World(x, directory, **self.settings)
+
+
+def first_alert(world):
+    world.append(12)
+
+
+def ambiguous(world):
+    world.append(12)
+    world.x.answer({"post": True, "close": "request"})
+    assert world.deliver().returncode == 1 and len(world.x.posts()) == 1
+    world.append(5, 100)
+
+
+def unheard(world):
+    world.append(12)
+    world.x.answer({"close": "request"})
+    assert world.deliver().returncode == 1 and not world.x.posts()
+    world.append(5, 100)
+
+
+def rotation(world):
+    world.append(30)
+    world.x.answer()
+    world.deliver()
+    time.sleep(1.1)
+    world.append(110, 100)
+
+
+def retention(world):
+    """A sealed segment that is old, read, and to which a slow writer appended more."""
+    world.append(110)
+    journal = os.path.join(world.state, "journal")
+    with open(os.path.join(journal, "current.jsonl"), "rb") as file:
+        late = file.read().splitlines(True)[-1]
+    world.x.answer()
+    world.deliver()
+    sealed = [n for n in os.listdir(journal) if n.endswith(".jsonl") and n != "current.jsonl"]
+    assert len(sealed) == 1, sealed
+    path = os.path.join(journal, sealed[0])
+    with open(path, "ab") as file:
+        file.write(late * 3)
+    os.utime(path, (time.time() - 86400, time.time() - 86400))
+    world.configure(keep="1h")
+    world.append(5, 300)
+
+
+def states(base):
+    return [
+        State("first-alert", base, first_alert),
+        State("retry-after-ambiguous", base, ambiguous),
+        State("retry-unheard", base, unheard),
+        State("refused-text", base, first_alert, answers=[{"name": "invalid-request"}]),
+        State("accepted-and-cut-off", base, first_alert, answers=[{"post": True, "close": "answer"}]),
+        State("rotation", base, rotation, max_size="64K"),
+        State("retention", base, retention, max_size="64K", keep="1h"),
+    ]
+
+
+def points(state, base, x):
+    """The calls of a whole pass from the moment it turns to the state directory, as (name, number)."""
+    world = state.copy(base, x)
+    log = os.path.join(base, "strace")
+    subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", "trace=" + CALLS, "-e", "signal=none",
+                    *world.command("deliver", "--now")], capture_output=True, timeout=120)
+    found, numbers, threads, begun = [], {}, set(), False
+    with open(log) as file:
+        for line in file:
+            match = re.match(r"(\d+) +([a-z0-9_]+)\(", line)
+            if not match:
+                continue
+            threads.add(match.group(1))
+            name = match.group(2)
+            numbers[name] = numbers.get(name, 0) + 1
+            begun = begun or world.state in line
+            if begun:
+                found.append((name, numbers[name]))
+    # strace counts by thread.
+    assert len(threads) == 1, "the pass has several threads"
+    return found
+
+
+def one(state, point, base, x):
+    """Kill a pass at `point`; what is wrong afterwards, or nothing."""
+    name, number = point
+    world = state.copy(base, x)
+    run = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + name,
+                          "-e", "inject=%s:signal=KILL:when=%d" % (name, number),
+                          *world.command("deliver", "--now")], capture_output=True, text=True, timeout=120)
+    if run.returncode == 0:
+        return "was not killed"
+    total = sum(state.journal.values())
+    status = world.status()
+    if not balanced(status) or status["recorded"] != total:
+        return "after the kill: %s" % status
+    status = world.deliver_all(40)
+    if status["pending"]:
+        return "still pending: %s; %s" % (status, world.last.stderr)
+    if any(status[kind] != state.journal[kind] for kind in state.journal) or status["unreadable"]:
+        return "counted wrong: %s, not %s" % (status, state.journal)
+    if x.told() != state.journal["posted"]:
+        return "told %d of %d: %s" % (x.told(), state.journal["posted"], x.posts())
+    ids = [entry["id"] for entry in world.timeline()]
+    if len(set(ids)) != len(ids):
+        return "the timeline has an alert twice: %s" % ids
+    left = [n for n in os.listdir(world.state) if n.endswith(".damaged")]
+    return "set aside: %s" % left if left else ""
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--only")
+    options = parser.parse_args()
+    if not shutil.which("strace"):
+        check(True, "steps # skip strace is not installed")
+        finish()
+    base = tempfile.mkdtemp(prefix="authalert-steps-")
+    workers = 3
+    pool = concurrent.futures.ThreadPoolExecutor(workers)
+    spots = [(os.path.join(base, "w%d" % i), X(os.path.join(base, "w%d" % i, "x"))) for i in range(workers)]
+    begun = time.monotonic()
+    for state in states(base):
+        if options.only and options.only != state.name:
+            continue
+        free = list(spots)
+        found = points(state, *free[0])
+        chosen = found[::options.every]
+
+        def at(point):
+            spot = free.pop()
+            try:
+                return one(state, point, *spot)
+            finally:
+                free.append(spot)
+
+        wrong = [(point, result) for point, result in zip(chosen, pool.map(at, chosen)) if result]
+        check(len(chosen) > 10 and not wrong, "%s: killed at %d of %d steps, told once each time"
+              % (state.name, len(chosen), len(found)), "%d wrong, first: %s" % (len(wrong), wrong[:2]))
+    print("# %d s" % (time.monotonic() - begun))
+    import world
+    if not world.failed:
+        shutil.rmtree(base, ignore_errors=True)
+    finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,329 @@
+"""su and sudo, started by an unprivileged user with what he likes: nothing of it silences, redirects or
+crashes the module, and nothing is learnt that would not be learnt without it.
+
+Every case runs with the module and without, with a wrong password and with the right one.
+callers.py [--full]
+"""
+
+import itertools
+import random
+import socket
+import sys
+import threading
+
+from scene import *
+
+FULL = "--full" in sys.argv
+EVERY_SIGNAL = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
+MIB = 1 << 20
+with open("/proc/self/status") as status_file:
+    MAY_LIFT = int(re.search(r"CapEff:\s*(\w+)", status_file.read()).group(1), 16) >> 24 & 1
+
+
+def hostile_environment(listener):
+    proxy = f"http://127.0.0.1:{listener}"
+    return {
+        "PATH": "/usr/bin:/bin:/usr/sbin", "http_proxy": proxy, "https_proxy": proxy, "HTTPS_PROXY": proxy,
+        "HTTP_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": "", "SSL_CERT_FILE": "/tmp/attacker.pem",
+        "SSL_CERT_DIR": "/tmp", "RUST_BACKTRACE": "full", "RUST_MIN_STACK": str(1 << 60), "RUST_LOG": "trace",
+        "TZ": ":/etc/shadow", "HOME": "/nonexistent", "LANG": "xx_XX.\xff", "LC_ALL": "../../../etc", "TMPDIR": "/etc",
+        "MALLOC_CHECK_": "3", "LD_PRELOAD": "/tmp/x.so", "LD_LIBRARY_PATH": "/tmp", "RES_OPTIONS": "debug",
+        "HOSTALIASES": "/etc/shadow", "XDG_CONFIG_HOME": "/tmp", "SSLKEYLOGFILE": "/tmp/keys", "GCONV_PATH": "/tmp",
+    }
+
+
+def environments(listener):
+    yield "proxies, certificates, RUST_*, TZ, HOME, LANG, LD_*", hostile_environment(listener)
+    yield "an empty environment", {}
+    yield "1 MB of environment", {f"V{i}": "x" * 100_000 for i in range(10)}
+
+
+def dispositions():
+    yield "SIGXFSZ ignored, files of 0 bytes", dict(ignored=[signal.SIGXFSZ], limits=fsize(0))
+    yield "SIGXFSZ blocked, files of 0 bytes", dict(blocked=[signal.SIGXFSZ], limits=fsize(0))
+    yield "SIGCHLD ignored", dict(ignored=[signal.SIGCHLD])
+    yield "SIGALRM and SIGPIPE ignored", dict(ignored=[signal.SIGALRM, signal.SIGPIPE])
+    yield "every signal ignored", dict(ignored=EVERY_SIGNAL)
+    yield "every signal blocked", dict(blocked=EVERY_SIGNAL)
+    yield "umask 777", dict(umask=0o777)
+    yield "umask 0", dict(umask=0)
+    yield "a working directory that is gone", dict(cwd="gone")
+    yield "standard error closed", dict(closed=[2])
+    yield "standard output and error closed", dict(closed=[1, 2])
+    yield "standard input, output and error closed", dict(closed=[0, 1, 2])
+    yield "lowest priority", dict(prepare=lambda: os.nice(19))
+
+
+def fsize(n):
+    return [(resource.RLIMIT_FSIZE, n, n)]
+
+
+def limits():
+    def both(name, which, values):
+        for value in values:
+            yield f"{name} {value}", dict(limits=[(which, value, value)])
+
+    few = [0, 1, 3, 4, 5, 6, 7, 8, 10, 16, 32]
+    yield from both("RLIMIT_NOFILE", resource.RLIMIT_NOFILE, range(0, 34) if FULL else few)
+    yield from both("RLIMIT_FSIZE", resource.RLIMIT_FSIZE, [0, 1, 100, 4096])
+    step = MIB // 8 if FULL else MIB
+    yield from both("RLIMIT_AS", resource.RLIMIT_AS, [0, *range(2 * MIB, 24 * MIB, step), 64 * MIB, 256 * MIB])
+    yield from both("RLIMIT_DATA", resource.RLIMIT_DATA, [0, *range(MIB // 4, 4 * MIB, step // 4), 16 * MIB])
+    stacks = range(16 << 10, 300 << 10, (4 << 10) if FULL else (32 << 10))
+    yield from both("RLIMIT_STACK", resource.RLIMIT_STACK, [0, *stacks, 8 * MIB])
+    yield from both("RLIMIT_NPROC", resource.RLIMIT_NPROC, [0, 1])
+    yield from both("RLIMIT_CPU", resource.RLIMIT_CPU, [0, 1])
+    yield from both("RLIMIT_CORE", resource.RLIMIT_CORE, [0])
+    yield from both("RLIMIT_SIGPENDING", resource.RLIMIT_SIGPENDING, [0])
+    yield from both("RLIMIT_MEMLOCK", resource.RLIMIT_MEMLOCK, [0])
+
+
+def in_batches(things, size=10):
+    things = iter(things)
+    while batch := list(itertools.islice(things, size)):
+        yield batch
+
+
+def judge(scene, cases, programs=("su", "sudo")):
+    """Give {name: (verdict, details)}; a case is a name and what Call takes."""
+    work = [(f"{program}: {name}", program, options) for name, options in cases for program in programs]
+    results = {}
+    for batch in in_batches(work):
+        seen = {}
+        for module in (False, True):
+            scene.stack(module)
+            for password in (WRONG, RIGHT):
+                calls = [Call(program, password, **options) for _, program, options in batch]
+                pids = {c.process.pid: name for c, (name, _, _) in zip(calls, batch) if c.process}
+                for (name, _, _), c in zip(batch, calls):
+                    seen[name, module, password] = c.end()
+                if module and password == WRONG:
+                    recorded = [pids.get(r["pid"]) for r in scene.records()]
+        for name, _, _ in batch:
+            results[name] = verdict(name, seen, recorded.count(name))
+    return results
+
+
+def verdict(name, seen, recorded):
+    bare, bare_right = seen[name, False, WRONG], seen[name, False, RIGHT]
+    wrong, right = seen[name, True, WRONG], seen[name, True, RIGHT]
+    details = f"without: {bare} right: {bare_right}\nwith:    {wrong} right: {right}\nrecorded: {recorded}"
+    same = wrong[:2] == bare[:2] and right[:2] == bare_right[:2]
+    # An end that says the same of every password says nothing.
+    killed = wrong[0] == right[0] and wrong[0] in (-signal.SIGKILL, -signal.SIGXCPU)
+    nothing_learnt = wrong[:2] == right[:2] or killed
+    # Whether a right password gets a shell then depends on how many processes the other cases have.
+    if "NPROC" in name:
+        same = wrong[:2] == bare[:2]
+    ended_by_a_limit = any(run[0] in (-signal.SIGKILL, -signal.SIGXCPU) for run in (bare, bare_right, wrong, right))
+    kept = bare[2] < SHORTEST or wrong[2] >= SHORTEST
+    if recorded:
+        return recorded == 1 and (kept or nothing_learnt) and (same or nothing_learnt or ended_by_a_limit), details
+    # Without CAP_SYS_RESOURCE (many containers) nobody may lift RLIMIT_FSIZE. Then the log route has the failure.
+    if not MAY_LIFT and ("SIGXFSZ" in name or "FSIZE" in name):
+        return same and kept, details
+    return nothing_learnt, details
+
+
+def report(results, what):
+    bad = {name: details for name, (good, details) in results.items() if not good}
+    recorded = sum("recorded: 1" in details for _, details in results.values())
+    ok(not bad, f"{what}: {len(results)} cases, {recorded} recorded, the others learnt nothing",
+       *[f"{name}\n{details}" for name, details in list(bad.items())[:8]])
+
+
+def random_signals(scene, rounds):
+    """Stopped, ended, alarmed at any moment: what was answered is recorded, the delay not shortened."""
+    scene.stack(True)
+    answered = unrecorded = crashed = 0
+    for batch in in_batches(range(rounds), 8):
+        calls = []
+        for i in batch:
+            calls.append((i, random.choice(["kill", "stop", "alarm"]), Call("su", alarm=random.uniform(0.01, 0.3))
+                          if i % 3 == 0 else Call("su")))
+        deadline = time.monotonic() + 0.5
+        pending = [(time.monotonic() + random.uniform(0.0, 0.3), how, c) for i, how, c in calls if i % 3]
+        for when, how, c in sorted(pending, key=lambda p: p[0]):
+            time.sleep(max(0, min(when, deadline) - time.monotonic()))
+            as_attacker(c.process.pid, signal.SIGKILL if how == "kill" else signal.SIGSTOP)
+            if how != "kill":
+                time.sleep(0.01)
+                as_attacker(c.process.pid, signal.SIGCONT)
+        ended = [(c.process.pid, c.end()) for _, _, c in calls]
+        recorded = [r["pid"] for r in scene.records()]
+        for pid, (status, said, took) in ended:
+            if "failure" in said:
+                answered += 1
+                unrecorded += recorded.count(pid) != 1
+                crashed += took < SHORTEST
+            elif status not in (-signal.SIGKILL, -signal.SIGALRM, 1, 142, 137):
+                crashed += 1
+    ok(answered > 0 and not unrecorded and not crashed,
+       f"stopped, killed and alarmed at random: {rounds} su, {answered} answered, each of those recorded and delayed",
+       f"unrecorded {unrecorded}, crashed or early {crashed}")
+
+
+def as_attacker(pid, number):
+    """kill(2) with the attacker's rights: what he may not do is not done for him."""
+    child = os.fork()
+    if child == 0:
+        os.setresuid(ATTACKER, ATTACKER, ATTACKER)
+        try:
+            os.kill(pid, number)
+        except OSError:
+            pass
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+class Sink:
+    """A listener that answers nothing and notes what it is sent."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.listen(100)
+        self.port = self.socket.getsockname()[1]
+        self.seen, self.kept = [], []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            connection, _ = self.socket.accept()
+            self.kept.append(connection)
+            connection.settimeout(2)
+            try:
+                self.seen.append(connection.recv(4096))
+            except OSError:
+                self.seen.append(b"")
+
+
+def credentials(scene):
+    values = "".join(f'{key} = "0123456789abcdef{i}"\n' for i, key in enumerate(
+        ("api_key", "api_secret", "access_token", "access_token_secret")))
+    scene.write(os.path.join(scene.root, "credentials.toml"), values, 0o600)
+
+
+def network(scene):
+    """The attacker's proxy and certificates; and his SIGSTOP while the worker holds the delivery lock."""
+    server, proxy = Sink(), Sink()
+    credentials(scene)
+    scene.fresh_state()
+    scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "http://127.0.0.1:{server.port}"\ntimeout = "1s"\n')
+    scene.stack(True, delay=2)
+    held = Call("su", env=hostile_environment(proxy.port))
+    for _ in range(100):
+        if server.seen:
+            break
+        time.sleep(0.02)
+    ok(len(server.seen) == 1 and server.seen[0].startswith(b"POST /2/tweets") and not proxy.seen,
+       "the worker posts where the configuration says, past the caller's proxies",
+       f"server {server.seen[:1]} proxy {proxy.seen[:1]}")
+    held.end()
+
+    scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "http://127.0.0.1:{server.port}"\ntimeout = "20s"\n')
+    scene.fresh_state()
+    seen = len(server.seen)
+    held = Call("su")
+    for _ in range(100):
+        if len(server.seen) > seen:
+            break
+        time.sleep(0.02)
+    as_attacker(held.process.pid, signal.SIGSTOP)
+    scene.write(scene.config, 'receiver = "timeline"\n')
+    run = scene.deliver("--now", timeout=20)
+    status = scene.status()
+    ok(status["posted"] == 1 and status["pending"] == 0,
+       "a user who stops his su while it delivers keeps no alert back", run.stdout, run.stderr, status)
+    held.process.kill()
+    held.end()
+    tls(scene, proxy)
+
+
+def tls(scene, proxy):
+    """A server whose certificate only SSL_CERT_FILE vouches for."""
+    directory = os.path.join(scene.root, "tls")
+    here = os.path.dirname(os.path.abspath(__file__))
+    made = subprocess.run(["sh", os.path.join(here, "../standin/certificates.sh"), directory], capture_output=True)
+    if not ok(made.returncode == 0, "certificates can be made", made.stderr.decode()):
+        return
+    ready = os.path.join(scene.root, "ready")
+    standin = subprocess.Popen([sys.executable, os.path.join(here, "../standin/standin.py"), "--dir", directory, "--tls",
+                                os.path.join(directory, "server.pem"), "--ready-file", ready, "--max-seconds", "120"],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            if os.path.exists(ready) and os.path.getsize(ready):
+                break
+            time.sleep(0.05)
+        with open(ready) as file:
+            port = re.search(r"\d{4,5}", file.read()).group()
+        for name, more, expected in (("refused", "", "certificate"), ("taken with x.ca_file",
+                                     f'ca_file = "{directory}/ca.pem"\n', None)):
+            scene.fresh_state()
+            scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "https://127.0.0.1:{port}"\ntimeout = "3s"\n{more}')
+            environment = hostile_environment(proxy.port)
+            environment["SSL_CERT_FILE"] = f"{directory}/ca.pem"
+            call("su", env=environment)
+            time.sleep(0.5)
+            error = scene.status()["last_error"] or ""
+            good = "no trusted TLS connection" in error if expected else "trusted" not in error
+            ok(good, f"a server that only SSL_CERT_FILE vouches for is {name}", error)
+    finally:
+        standin.kill()
+        standin.wait()
+
+
+def names(scene):
+    """User names of any bytes and length, through PAM."""
+    host = os.environ.get("AUTHALERT_HOST")
+    if not host:
+        return
+    scene.fresh_state()
+    scene.write(scene.config, 'receiver = "timeline"\n')
+    scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
+    hostile = [b"\xff\xfe\x80", b"a\nFailed password for root", b"\x1b[2J\x1b]0;x\x07", "\u202eroot".encode(),
+               b"x" * 100_000, "\U0001f600".encode() * 3000, b'"},{"time":"', b"%s%n%s%n", b"../../etc", b"@all #x $Y",
+               b"https://example.com/x", b" ", b"-rf", b"\\x00", bytes(range(1, 256))]
+    random.seed(7)
+    hostile += [bytes(random.randrange(1, 256) for _ in range(random.randrange(1, 500))) for _ in range(40)]
+    for name in hostile:
+        subprocess.run([host, "name", scene.pam, "su", name], check=False, stdout=subprocess.DEVNULL)
+    records = scene.records()
+    with open(scene.journal, "rb") as file:
+        raw = file.read()
+    clean = all(b in b"\n" or 0x20 <= b < 0x7f or b >= 0x80 for b in raw)
+    ok(len(records) == len(hostile) and clean and all(len(r["user"]) <= 64 for r in records),
+       f"{len(hostile)} hostile user names are recorded, bounded, each on its line", f"{len(records)} records")
+    scene.deliver("--now")
+    with open(os.path.join(scene.state, "timeline.jsonl")) as file:
+        texts = [json.loads(line)["text"] for line in file]
+    ok(sum(status_of(scene)) == len(hostile) and all(len(t) <= 280 and t.isprintable() for t in texts),
+       "what is posted of them is printable and at most 280 characters", texts[-1:])
+
+
+def status_of(scene):
+    status = scene.status()
+    return status["posted"], status["pending"]
+
+
+def main():
+    scene = Scene()
+    if not MAY_LIFT:
+        print("# no CAP_SYS_RESOURCE here: under RLIMIT_FSIZE only message and delay are compared")
+    sink = Sink()
+    try:
+        report(judge(scene, [("as usual", {})]), "no tricks")
+        report(judge(scene, [(n, dict(env=e)) for n, e in environments(sink.port)]), "hostile environments")
+        report(judge(scene, list(dispositions())), "signals, umask, descriptors, directory")
+        report(judge(scene, list(limits()), ("su", "sudo") if FULL else ("su",)), "resource limits")
+        random_signals(scene, 240 if FULL else 48)
+        ok(not sink.seen, "the proxy of the caller's environment saw nothing", sink.seen[:2])
+        network(scene)
+        names(scene)
+    finally:
+        scene.close()
+    finish()
+
+
+main()

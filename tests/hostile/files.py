@@ -1,0 +1,151 @@
+"""Files: owners, modes, and games with links in directories that are not root's alone.
+
+files.py
+"""
+
+import stat
+import sys
+
+from scene import *
+
+ROOT_FILE = "keep me as I am\n"
+
+
+def mode(path):
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+def refused(scene, what, undo):
+    """The module writes nothing, the login is as it was, the pass says what to run."""
+    before = tree(scene)
+    run = call("su")
+    untouched = tree(scene) == before
+    said = scene.deliver("--now")
+    told = said.returncode != 0 and "go-w" in said.stdout + said.stderr
+    undo()
+    ok(untouched and run[:2] == (1, "Password: su: Authentication failure\n") and run[2] >= SHORTEST and told,
+       f"{what}: nothing is written there, the login is as ever, the pass says what to run",
+       run, said.stdout, said.stderr, tree(scene))
+
+
+def tree(scene):
+    found = {}
+    for directory, _, files in os.walk(scene.state):
+        for name in files:
+            path = os.path.join(directory, name)
+            found[path] = (os.lstat(path).st_size, os.lstat(path).st_mode)
+    return found
+
+
+def main():
+    scene = Scene()
+    journal = os.path.dirname(scene.journal)
+    victim = os.path.join(scene.root, "root-file")
+    try:
+        for umask in (0, 0o777):
+            scene.fresh_state()
+            call("su", umask=umask)
+            scene.deliver("--now")
+            modes = {os.path.relpath(path, scene.state): oct(mode(path)) for path in tree(scene)}
+            ok({"journal/current.jsonl", "state.json", "timeline.jsonl"} <= set(modes)
+               and all(m == "0o600" for name, m in modes.items() if name != "lock") and int(modes["lock"], 8) & 0o177 == 0,
+               f"with umask {umask:03o} every file is root's alone", modes)
+
+        # The state directory is not root's alone.
+        for path, name in ((scene.state, "state directory"), (journal, "journal")):
+            scene.fresh_state()
+            os.chown(path, ATTACKER, ATTACKER)
+            refused(scene, f"a {name} of another user", lambda: os.chown(path, 0, 0))
+            os.chmod(path, 0o777)
+            refused(scene, f"a {name} that everybody can write", lambda: os.chmod(path, 0o700))
+            os.chmod(path, 0o770)
+            refused(scene, f"a {name} that a group can write", lambda: os.chmod(path, 0o700))
+
+        # What stood there before it was root's alone.
+        for name, lay in (("a symbolic link", lambda: os.symlink(victim, scene.journal)),
+                          ("a dangling link", lambda: os.symlink(victim + "-not-there", scene.journal)),
+                          ("a pipe", lambda: os.mkfifo(scene.journal)),
+                          ("a directory", lambda: os.mkdir(scene.journal)),
+                          ("a device", lambda: os.mknod(scene.journal, 0o600 | stat.S_IFCHR, os.makedev(1, 7)))):
+            scene.fresh_state()
+            scene.write(victim, ROOT_FILE)
+            lay()
+            run = call("su")
+            with open(victim) as file:
+                same = file.read() == ROOT_FILE
+            ok(same and not os.path.exists(victim + "-not-there") and run[0] == 1 and SHORTEST <= run[2] < 3,
+               f"{name} in the journal's place is not followed, waited for or written to", run)
+        for name in ("state.json", "state.json.bak", "timeline.jsonl", "lock", "unreadable.log"):
+            scene.fresh_state()
+            scene.write(victim, ROOT_FILE)
+            os.symlink(victim, os.path.join(scene.state, name))
+            with open(scene.journal, "w") as file:
+                file.write("rubbish\n")
+            os.chmod(scene.journal, 0o600)
+            call("su")
+            scene.deliver("--now", timeout=20)
+            with open(victim) as file:
+                ok(file.read() == ROOT_FILE, f"a link named {name} is not followed")
+        for name in ("state.json", "timeline.jsonl", "state.json.bak"):
+            scene.fresh_state()
+            os.mkfifo(os.path.join(scene.state, name))
+            try:
+                scene.deliver("--now", timeout=10)
+                waits = False
+            except subprocess.TimeoutExpired:
+                waits = True
+            ok(not waits, f"a pipe named {name} is not waited for")
+
+        # Configuration and credentials.
+        scene.fresh_state()
+        call("su")
+        for path, make, words in (
+                (scene.config, lambda: os.chmod(scene.config, 0o666), "go-w"),
+                (scene.config, lambda: os.chown(scene.config, ATTACKER, 0), "go-w")):
+            make()
+            run = scene.deliver("--now")
+            ok(run.returncode != 0 and words in run.stdout + run.stderr,
+               "a configuration that others can write is refused with what to do", run.stdout, run.stderr)
+            os.chmod(path, 0o644)
+            os.chown(path, 0, 0)
+        scene.write(scene.config, 'receiver = "x"\n')
+        credentials = os.path.join(scene.root, "credentials.toml")
+        secret = "s3cr3ts3cr3t"
+        text = "".join(f'{key} = "{secret}{i}"\n' for i, key in
+                       enumerate(("api_key", "api_secret", "access_token", "access_token_secret")))
+        scene.write(credentials, text, 0o644)
+        call("su")
+        said = scene.deliver("--now")
+        ok("chmod 600" in said.stdout + said.stderr and secret not in said.stdout + said.stderr,
+           "credentials that others can read are refused, and not shown", said.stdout, said.stderr)
+        os.rename(credentials, credentials + ".real")
+        os.chmod(credentials + ".real", 0o600)
+        os.symlink(credentials + ".real", credentials)
+        said = scene.deliver("--now")
+        ok("plain file" in said.stdout + said.stderr, "credentials behind a link are refused", said.stdout, said.stderr)
+        ok(scene.status()["recorded"] == scene.status()["pending"] + scene.status()["posted"],
+           "and the failures wait meanwhile", scene.status())
+
+        # The worker's library.
+        copies = os.path.join(scene.root, "lib")
+        os.mkdir(copies)
+        shutil.copy(scene.module, copies)
+        library = os.path.join(copies, "libauthalert_sender.so")
+        shutil.copy(os.path.join(scene.target, "libauthalert_sender.so"), library)
+        original = scene.module
+        scene.module = os.path.join(copies, "libpam_authalert.so")
+        scene.write(scene.config, 'receiver = "timeline"\n')
+        for writable, expected in ((0o644, 1), (0o666, 0)):
+            scene.fresh_state()
+            os.chmod(library, writable)
+            scene.stack(True)
+            call("su")
+            sent = os.path.exists(os.path.join(scene.state, "timeline.jsonl"))
+            ok(sent == bool(expected), f"a sender library of mode {writable:o} is {'loaded' if expected else 'not loaded'}")
+        scene.module = original
+    finally:
+        scene.close()
+    finish()
+
+
+main()

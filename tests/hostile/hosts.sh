@@ -1,0 +1,64 @@
+#!/bin/sh
+# The module inside hosts with threads, forks, cancellation and items of their own; under valgrind where it is there.
+#   hosts.sh DIRECTORY HOST [--full]
+# No root needed. The receiver is the timeline; the state is made for the run and removed.
+set -u
+directory=${1:?usage: hosts.sh DIRECTORY HOST [--full]}
+host=${2:?}
+full=${3-}
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir -p "$scratch/conf" "$scratch/state/journal"
+chmod 700 "$scratch/state" "$scratch/state/journal"
+echo 'receiver = "timeline"' >"$scratch/config.toml"
+line="auth optional $directory/libpam_authalert.so state=$scratch/state config=$scratch/config.toml"
+ask='auth [success=1 default=ignore] pam_unix.so nodelay
+auth requisite pam_deny.so
+auth required pam_permit.so'
+rest='account required pam_permit.so'
+printf '%s\nauth required pam_deny.so\n%s\n' "$line" "$rest" >"$scratch/conf/deny"
+printf '%s\n%s\n%s\n' "$line" "$ask" "$rest" >"$scratch/conf/ask"
+printf '%s\nauth optional pam_faildelay.so delay=300000\n%s\n%s\n' "$line" "$ask" "$rest" >"$scratch/conf/wait"
+printf '%s\n%s\n' "$ask" "$rest" >"$scratch/conf/bare"
+
+failed=0
+records() { cat "$scratch"/state/journal/*.jsonl 2>/dev/null | grep -c '^{"time"'; }
+claim() { # CONDITION NAME DETAILS
+    if [ "$1" = 0 ]; then echo "ok - $2"; else echo "not ok - $2"; printf '%s\n' "$3" | tail -n 12 | sed 's/^/#   /'; failed=1; fi
+}
+run() { # RECORDS NAME WRAPPER... -- ARGUMENTS...
+    expected=$1 name=$2
+    shift 2
+    before=$(records)
+    said=$(timeout 240 "$@" 2>&1)
+    code=$?
+    found=$(($(records) - before))
+    [ $code = 0 ] && { [ "$expected" = any ] || [ "$found" = "$expected" ]; }
+    claim $? "$name" "exit $code, $found recorded
+$said"
+}
+
+n=$([ "$full" = --full ] && echo 5 || echo 1)
+c=$scratch/conf
+run $((8 * 50 * n)) "8 threads, $((400 * n)) transactions, each recorded" "$host" threads "$c" deny 8 $((50 * n))
+run any "forks while the worker is busy: no child hangs" "$host" fork "$c" deny $((160 * n))
+run any "threads cancelled in the conversation and in the delay" "$host" cancel "$c" wait $((20 * n))
+run $((100 * n)) "the stack is unloaded between transactions" "$host" reload "$c" deny $((100 * n))
+run 4 "the application's conversation and delay function are called and given back; no setcred" "$host" items "$c" ask
+run 6 "transactions inside conversations, five deep" "$host" nested "$c" ask
+run any "a conversation that answers later, on another thread, or never" "$host" again "$c" ask
+bare=$("$host" stack "$c" bare) with=$("$host" stack "$c" ask)
+[ "$with" -le $((bare + 1024)) ]
+claim $? "the module needs no more stack than the rest: $with bytes, $bare without" ""
+
+if command -v valgrind >/dev/null 2>&1; then
+    # No leak is expected but what lives as long as the process: the channel, the sender, thread-local data.
+    v="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
+    run 24 "valgrind: threads" $v "$host" threads "$c" deny 4 6
+    run 4 "valgrind: items" $v "$host" items "$c" ask
+    run 6 "valgrind: nested" $v "$host" nested "$c" ask
+    run 8 "valgrind: reload" $v "$host" reload "$c" deny 8
+else
+    echo '# valgrind is not installed: its four runs are skipped'
+fi
+exit $failed

@@ -1,0 +1,72 @@
+#!/bin/sh
+# Supply chain: what is linked in comes from crates.io, is locked, and has a licence that deny.toml allows.
+#   supply.sh
+# Advisories are checked by cargo-deny or cargo-audit where one is installed and its database is there; no network is used.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+failed=0
+metadata=$(mktemp)
+trap 'rm -f "$metadata"' EXIT
+if ! cargo metadata --format-version 1 --locked --offline >"$metadata" 2>/dev/null &&
+    ! cargo metadata --format-version 1 --locked >"$metadata" 2>/dev/null; then
+    echo '# cargo metadata failed: the lock file is out of step, or crates are missing here'
+    echo 'not ok - Cargo.lock is in step with Cargo.toml'
+    exit 1
+fi
+echo 'ok - Cargo.lock is in step with Cargo.toml'
+python3 - "$metadata" <<'END' || failed=1
+import json, re, sys
+with open(sys.argv[1]) as file:
+    packages = [p for p in json.load(file)["packages"] if p["source"]]
+with open("deny.toml") as file:
+    text = file.read()
+allowed = set(re.findall(r'"([^"]+)"', re.search(r"allow = \[(.*?)\]", text, re.S).group(1)))
+banned = set(re.findall(r'crate = "([^"]+)"', text))
+
+def permitted(expression):
+    """SPDX: any side of an OR, every side of an AND."""
+    expression = expression.replace("/", " OR ").strip()
+    while expression.startswith("(") and expression.endswith(")") and expression.count("(") == 1:
+        expression = expression[1:-1]
+    depth, parts = 0, {" OR ": [""], " AND ": [""]}
+    for operator in (" OR ", " AND "):
+        pieces, level, piece, i = [], 0, "", 0
+        while i < len(expression):
+            level += (expression[i] == "(") - (expression[i] == ")")
+            if level == 0 and expression.startswith(operator, i):
+                pieces.append(piece); piece = ""; i += len(operator); continue
+            piece += expression[i]; i += 1
+        pieces.append(piece)
+        if len(pieces) > 1:
+            return (any if operator == " OR " else all)(permitted(p) for p in pieces)
+    return expression in allowed
+
+def claim(bad, name):
+    print(("not ok - " if bad else "ok - ") + name)
+    for line in bad:
+        print("#   " + line)
+    return not bad
+
+good = [
+    claim([f"{p['name']}: {p['license']}" for p in packages if not p["license"] or not permitted(p["license"])],
+          f"{len(packages)} crates have licences that deny.toml allows"),
+    claim([f"{p['name']}: {p['source']}" for p in packages if "crates.io-index" not in p["source"] and "registry+" not in p["source"]],
+          "every crate comes from the registry, none from git"),
+    claim([p["name"] for p in packages if p["name"] in banned], "no crate that takes certificates from the environment"),
+]
+sys.exit(0 if all(good) else 1)
+END
+if cargo deny --version >/dev/null 2>&1; then
+    if cargo deny --offline check licenses bans sources >/dev/null 2>&1; then echo 'ok - cargo deny: licences, bans, sources'
+    else echo 'not ok - cargo deny: licences, bans, sources'; failed=1; fi
+else
+    echo '# cargo-deny is not installed: the lines above check the same lists (cargo install cargo-deny)'
+fi
+database=${CARGO_HOME:-$HOME/.cargo}/advisory-db
+if cargo audit --version >/dev/null 2>&1 && [ -d "$database" ]; then
+    if cargo audit --no-fetch --db "$database" >/dev/null 2>&1; then echo 'ok - cargo audit: no known vulnerability'
+    else echo 'not ok - cargo audit: no known vulnerability'; failed=1; fi
+else
+    echo '# advisories skipped: no cargo-audit or no copy of the advisory database here (cargo install cargo-audit; git clone rustsec/advisory-db)'
+fi
+exit $failed
