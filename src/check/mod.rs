@@ -1,8 +1,8 @@
 //! What is wrong with this installation, and how to mend it: one line a finding.
 //!
-//! - [`stacks`]: the module's lines in the PAM stacks, and the files they name.
-//! - [`machine`]: who delivers, what the scan can read, the state directory.
-//! - [`account`]: configuration, credentials, what X says of them, the clock.
+//! - `stacks`: the module's lines in the PAM stacks, and the files they name.
+//! - `machine`: who delivers, what the scan can read, the state directory.
+//! - `account`: configuration, credentials, what X says of them, the clock.
 
 mod account;
 mod machine;

@@ -51,6 +51,7 @@ bare=$("$host" stack "$c" bare) with=$("$host" stack "$c" ask)
 [ "$with" -le $((bare + 1024)) ]
 claim $? "the module needs no more stack than the rest: $with bytes, $bare without" ""
 
+# shellcheck disable=SC2086 # a command and its options
 if command -v valgrind >/dev/null 2>&1; then
     # No leak is expected but what lives as long as the process: the channel, the sender, thread-local data.
     v="valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
