@@ -3,7 +3,7 @@
 //! X counts by twitter-text, configuration version 3: most characters of Western scripts weigh 1,
 //! all others 2, after Unicode normalisation form C; an emoji weighs 2 as a whole, a link 23. Here each
 //! character is weighed by itself, which never gives less than X counts for a text that
-//! [`super::harmless`] has made (there is no link in it, and no combining mark to reorder), and gives more only for composed emoji.
+//! [`super::harmless()`] has made (there is no link in it, and no combining mark to reorder), and gives more only for composed emoji.
 
 /// What a post of a plain account may weigh.
 pub const LIMIT: usize = 280;

@@ -4,7 +4,7 @@
 //! - [`attempt`]: from one `pam_authenticate` to its verdict; the items that are borrowed meanwhile.
 //! - [`conversation`]: was anybody asked, and did anybody answer?
 //! - [`verdict`]: libpam tells how it ended; the failure is recorded, and then libpam's own delay kept.
-//! - [`record`]: from PAM's items to a line on disk; [`file`]: the file; [`guard`]: past the caller's
+//! - [`record`]: from PAM's items to a line on disk; [`mod@file`]: the file; [`guard`]: past the caller's
 //!   limits and signals.
 //! - [`worker`]: the detached thread; [`library`]: finding the heavy half, which only it loads;
 //!   [`fork`]: what a fork of the host must not cut.
