@@ -18,10 +18,11 @@ run() {
 	shift
 	timeout "$limit" "$@" >"$log" 2>&1
 	status=$?
-	cat "$log"
+	# What cargo test prints, in the same form.
+	sed -e 's/^test \(.*\) \.\.\. ok$/ok - \1/' -e 's/^test \(.*\) \.\.\. FAILED$/not ok - \1/' "$log" | sed '/ok - /s/_/ /g'
 	if [ "$status" -ne 0 ]; then
 		failed=1
-		grep -q '^not ok' "$log" || echo "not ok - $* ended with status $status"
+		grep -qE '^not ok|FAILED$' "$log" || echo "not ok - $* ended with status $status"
 	fi
 }
 
