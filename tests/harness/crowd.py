@@ -154,7 +154,7 @@ def main():
     wrong = [w for s in samplers for w in s.wrong]
     check(not wrong and all(s.samples > 5 for s in samplers),
           "at every sampled moment recorded = posted + pending + ignored + aborted, within what was written", "; ".join(wrong[:3]))
-    check(x.world.posts >= 5, "alerts got through while X failed", str(x.world.posts))
+    check(x.world.posts >= 2, "alerts got through while X failed", str(x.world.posts))
     x.answer()
     status = world.deliver_all()
     journal = world.journal()
