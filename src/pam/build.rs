@@ -14,7 +14,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    // Not of a file: the path would be taken from each package's own directory, and a missing one
+    // means building anew each time. A change here is a change of the build script, which cargo sees.
+    println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
     for option in ["-Wl,-z,nodelete", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,--gc-sections", "-Wl,--as-needed"] {
         println!("cargo:rustc-cdylib-link-arg={option}");
     }

@@ -16,7 +16,7 @@ begin() {
     work=$(mktemp -d /var/tmp/authalert-scratch.XXXXXXXX)
     # In memory: layers of an overlay must not lie within one another, and nothing here need last.
     mount -t tmpfs tmpfs "$work" || give_up "cannot mount a tmpfs"
-    trap 'cd /; umount -- "$work"; rmdir -- "$work"' EXIT
+    trap 'cd /; umount --lazy -- "$work"; rmdir -- "$work"' EXIT
     cc -o "$work/password" "$here/password.c" -lpam || give_up "cannot compile password.c: needs cc and libpam's headers"
     mkdir -p -- "$work/account"
     in_a_copy_of_the_system add_account || give_up "cannot lay an overlay over this machine's system"
