@@ -175,7 +175,10 @@ others() {
 others harness 1200 tests/harness/run.sh
 others hostile 900 tests/hostile/run.sh
 others scan 600 tests/scan/run.sh
-others install 900 tests/install/*.sh
+# Every step takes up to 40 minutes: tests/install/kill.sh alone kills at each.
+KILL_EVERY=${KILL_EVERY:-12}
+export KILL_EVERY
+others install 1500 tests/install/*.sh
 
 if wanted fresh; then
     if [ "$fresh" = if_possible ] &&

@@ -5,13 +5,13 @@
 # a second run finishes the work. As root; each kill is done in an overlay of this machine's own system,
 # which stays as it is.
 #
-# kill.sh [EVERY [PHASES]]: only each EVERY-th step (default 1), only these phases. ARTIFACTS: the directory of the built files.
+# kill.sh [EVERY [PHASES]]: only each EVERY-th step (default 1, or KILL_EVERY), only these phases. ARTIFACTS: the directory of the built files.
 
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/install}
 artifacts=${ARTIFACTS:-$source_tree/target/release}
-every=${1:-1}
+every=${1:-${KILL_EVERY:-1}}
 phases=${2:-install upgrade uninstall postinst prerm}
 # shellcheck source-path=SCRIPTDIR
 . "$here/scratch_system.sh"
