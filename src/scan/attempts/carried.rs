@@ -44,7 +44,7 @@ impl Attempts {
         let mut attempts = Self::default();
         for process in open.processes.into_iter().take(PROCESSES) {
             attempts.order.push_back((process.key, process.first));
-            attempts.processes.insert(process.key, process);
+            attempts.insert(process);
         }
         attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).collect();
         attempts.checks = open.checks.into_iter().take(LOOK_BACK).collect();

@@ -27,7 +27,7 @@ use compact_str::CompactString;
 
 use super::rules::{Evidence, Family, Kind};
 pub use carried::Open;
-use process::{Key, Mix, Process, hash};
+use process::{Key, Mix, Process};
 pub use row::{Place, Row};
 use row::{State, complete};
 use spelling::{address, text};
@@ -65,6 +65,8 @@ pub struct Speaker<'a> {
 #[derive(Debug, Default)]
 pub struct Attempts {
     processes: HashMap<Key, Process, BuildHasherDefault<Mix>>,
+    /// How many of them have a number, on whatever machine.
+    numbers: HashMap<u32, u32, BuildHasherDefault<Mix>>,
     /// In the order in which they were first heard of, with that time.
     order: VecDeque<(Key, i64)>,
     /// Processes of which only PAM spoke so far, oldest first.
@@ -212,9 +214,9 @@ impl Attempts {
         }
     }
 
-    /// Whether anything is known of a process.
-    pub fn knows(&self, host: &[u8], pid: u32) -> bool {
-        pid == 0 || self.processes.contains_key(&Key { host: hash(&[host]), pid, who: 0 })
+    /// Whether anything is known of a process with this number.
+    pub fn knows(&self, pid: u32) -> bool {
+        pid == 0 || self.numbers.contains_key(&pid)
     }
 
     /// Settle everything: there is no more to come.

@@ -1,5 +1,7 @@
 //! Which process a line belongs to, when one begins and when it is over.
 
+use std::collections::hash_map::Entry;
+
 use compact_str::CompactString;
 
 use super::process::{Key, Process, hash};
@@ -85,7 +87,14 @@ impl Attempts {
             ended: false,
             rows: Vec::new(),
         };
-        self.processes.insert(key, process);
+        self.insert(process);
+    }
+
+    pub(super) fn insert(&mut self, process: Process) {
+        let key = process.key;
+        if self.processes.insert(key, process).is_none() {
+            *self.numbers.entry(key.pid).or_default() += 1;
+        }
     }
 
     pub(super) fn close_silent(&mut self, time: i64) {
@@ -109,6 +118,12 @@ impl Attempts {
 
     pub(super) fn close(&mut self, key: Key) {
         let Some(process) = self.processes.remove(&key) else { return };
+        if let Entry::Occupied(mut number) = self.numbers.entry(key.pid) {
+            *number.get_mut() -= 1;
+            if *number.get() == 0 {
+                number.remove();
+            }
+        }
         if let Some(at) = self.order.iter().position(|(k, _)| *k == key) {
             self.order.remove(at);
         }
