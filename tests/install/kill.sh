@@ -13,6 +13,14 @@ set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/install}
 artifacts=${ARTIFACTS:-$source_tree/target/release}
+declare -A meaning=(
+    [install]="installing, killed" [upgrade]="upgrading, killed" [uninstall]="removing, killed"
+    [install-stop]="installing, asked to end" [upgrade-stop]="upgrading, asked to end"
+    [install-full]="installing on a disk that fills up" [upgrade-full]="upgrading on a disk that fills up"
+    [uninstall-full]="removing on a disk that fills up"
+    [postinst]="the package's postinst, killed" [prerm]="the package's prerm, killed"
+    [unpack]="dpkg upgrading, killed" [purge]="dpkg purging, killed"
+)
 every=${1:-${KILL_EVERY:-1}}
 jobs=${JOBS:-$(nproc)}
 # shellcheck source-path=SCRIPTDIR
@@ -77,7 +85,8 @@ every_step() {
     good=$(cat -- "$work"/results.* | grep -c '^good') bad=$(cat -- "$work"/results.* | grep -c '^FAILED')
     cat -- "$work"/results.* | grep -v '^good' | grep -v '^finished' >&2
     steps=$(cat -- "$work"/results.* | sed -n 's/^finished //p' | sort -n | head -n 1)
-    printf '%s: %d of %d steps, %d seconds\n' "$phase" "$((good + bad))" "$((${steps:-1} - 1))" "$((SECONDS - begun))"
+    ((bad == 0 && good > 0)) && printf 'ok - ' || printf 'not ok - '
+    printf '%s, at %d steps of about %d (%d seconds)\n' "${meaning[$phase]}" "$((good + bad))" "$((${steps:-1} - 1))" "$((SECONDS - begun))"
     passed=$((passed + good)) failed=$((failed + bad))
 }
 
