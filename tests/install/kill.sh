@@ -127,13 +127,13 @@ one_kill() {
         remove=(dpkg --purge --no-triggers authalert)
         ;;
     esac
-    picture=$(is_as_before)
+    [[ $how == kill ]] || picture=$(is_as_before)
     if run_killed "$step" "$how" "${killed[@]}"; then
         [[ -s $work/root/aa-kill/command ]] || { echo finished; return; }
     elif [[ ! -s $work/root/aa-kill/command ]]; then
         echo "failed without being killed: $(tail -n 3 "$work/root/aa-kill/output")"
         return
-    elif [[ $phase == install-* || $phase == upgrade-* ]]; then
+    elif [[ $how != kill && $phase != uninstall-* ]]; then
         [[ $(is_as_before) == "$picture" ]] ||
             { echo "not all is put back: $(diff <(echo "$picture") <(is_as_before))"; cat -- "$work/root/aa-kill/output"; return; }
     fi

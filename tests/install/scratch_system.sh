@@ -37,7 +37,8 @@ add_layer() { # NAME FUNCTION [ARGUMENT]...
 
 # An account and stacks as Debian, and as others, write them; made once, below all copies.
 add_account() {
-    chroot "$work/root" useradd -m aakill && echo 'aakill:right password' | chroot "$work/root" chpasswd || return
+    # A hash that is quick to check: it is checked thousands of times.
+    chroot "$work/root" useradd -m -p "$(openssl passwd -5 'right password')" aakill || return
     cat >"$work/root/etc/pam.d/aa-kill-1" <<'STACK'
 # as Debian's common-auth
 auth    [success=1 default=ignore]      pam_unix.so nodelay
@@ -63,7 +64,7 @@ keep=
 in_a_copy_of_the_system() {
     export work source_tree artifacts here services layers keep
     # shellcheck disable=SC2163 # the function that it names
-    export -f "$1" in_root mount_root changed_in_etc files_of_ours run_killed stacks_let_in_and_keep_out
+    export -f "$1" in_root mount_root written_below changed_in_etc files_of_ours run_killed stacks_let_in_and_keep_out
     timeout 180 unshare --mount --pid --fork --kill-child bash -c 'mount_root || { echo "no copy"; exit 1; }; "$@"' - "$@" 2>&1
 }
 
@@ -85,18 +86,22 @@ mount_root() {
 
 in_root() { said=$(DEBIAN_FRONTEND=noninteractive chroot "$work/root" "$@" 2>&1); }
 
+# Paths below DIRECTORY that were written since the account was made; find's EXPRESSION chooses.
+written_below() { # DIRECTORY EXPRESSION...
+    local layer all=()
+    IFS=: read -r -a all <<<"$layers"
+    # The last two are this machine and the account.
+    for layer in "$work/layer" "${all[@]:0:${#all[@]}-2}"; do
+        (cd -- "$layer" && find "$1" -mindepth 1 "${@:2}" -print 2>/dev/null)
+    done | sort -u
+}
+
 # What is not as it was below /etc: only what was written there since is looked at, for this machine's
 # own /etc may change meanwhile.
 changed_in_etc() {
-    local path was layer written=()
-    IFS=: read -r -a written <<<"$layers"
-    # The last two are this machine and the account.
-    written=("$work/layer" "${written[@]:0:${#written[@]}-2}")
-    for layer in "${written[@]}"; do
-        [[ ! -d $layer/etc ]] || (cd -- "$layer" && find etc -mindepth 1 ! -name ld.so.cache -print)
-    done | sort -u | while read -r path; do
-        local now=$work/root/$path
-        was=$base/account/layer/$path
+    local path was now
+    written_below etc ! -name ld.so.cache | while read -r path; do
+        now=$work/root/$path was=$base/account/layer/$path
         [[ -e $was || -L $was ]] || was=/$path
         if [[ ! -e $now && ! -L $now ]]; then
             [[ ! -e $was && ! -L $was ]] || echo "$path is gone"
@@ -111,7 +116,10 @@ changed_in_etc() {
 }
 
 files_of_ours() {
-    (cd -- "$work/root" && find etc usr var/lib run -xdev -name '*authalert*' | sort && ls -d var/tmp/authalert-install* 2>/dev/null)
+    {
+        written_below . -name '*authalert*' ! -path './aa*'
+        (cd -- "$work/root/run" && find . -maxdepth 1 -name '*authalert*' -printf './run/%P\n')
+    } | while read -r path; do [[ ! -e $work/root/$path ]] || echo "$path"; done
 }
 
 # install.sh or a package's script; before its STEP-th change HOW comes over it (see kill_at_step.sh).
