@@ -110,6 +110,7 @@ impl Pass<'_> {
             // Who cannot note that X is to be left alone must not ask it again and again.
             self.save()?;
         } else {
+            self.lock.check()?;
             self.state.stage(&self.order.state)?;
         }
         let (answer, receiver) = match route {
@@ -164,6 +165,7 @@ impl Pass<'_> {
     }
 
     fn delivered(&mut self, receiver: &str, post: String, report: &mut Report) -> io::Result<Next> {
+        self.lock.check()?;
         let Some(alert) = self.state.alert.take() else { return Ok(Next::Stop) };
         let time = Timestamp::now();
         let failures = alert.covers.failures();
@@ -198,6 +200,7 @@ impl Pass<'_> {
 
     /// X will not take this text: its failures are told in the next alert, which has another.
     fn refused(&mut self, why: String) -> io::Result<Next> {
+        self.lock.check()?;
         let Some(alert) = self.state.alert.take() else { return Ok(Next::Stop) };
         let (id, plain) = (alert.id, alert.plain);
         self.set_text_aside(&alert.text, id, &why)?;
