@@ -150,11 +150,8 @@ impl Pass<'_> {
                 self.refused("X says it has this text already, and it was never sent".into())
             }
             Answer::NotSent { why } => self.hold(Kind::Network, why, None),
-            Answer::Ambiguous { why } => self.hold(Kind::Unclear, why, None),
-            Answer::Limited { until, why } => {
-                let wait = until.and_then(|t| t.duration_since(SystemTime::now()).ok());
-                self.hold(Kind::Limited, why, wait)
-            }
+            Answer::Ambiguous { until, why } => self.hold(Kind::Unclear, why, wait(until)),
+            Answer::Limited { until, why } => self.hold(Kind::Limited, why, wait(until)),
             Answer::Pause { why } => self.hold(Kind::Paused, why, None),
             Answer::Suspect { why } if alert.suspected >= suspect => self.refused(why),
             Answer::Suspect { why } => self.hold(Kind::Paused, why, None),
@@ -245,4 +242,8 @@ impl Pass<'_> {
         kept.extend_from_slice(format!("{line}\n").as_bytes());
         super::store::replace(&path, &kept)
     }
+}
+
+fn wait(until: Option<SystemTime>) -> Option<Duration> {
+    until?.duration_since(SystemTime::now()).ok()
 }
