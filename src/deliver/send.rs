@@ -5,14 +5,19 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use crate::alert::{Composer, Due, Policy, Template, local_zone};
+use crate::alert::{Composer, Due, Moment, Policy, Template, local_zone};
 use crate::receiver::answer::Answer;
 use crate::receiver::timeline::{Entry, Timeline};
+use crate::receiver::x::X;
 
 use super::route::{self, Route};
 use super::state::{Addresses, Composed, Post};
 use super::trouble::Kind;
 use super::{Notice, Pass, Report, Setting, meet};
+
+/// Stale addresses are left so long to a command, which comes each minute where one comes at all. In a flood
+/// each login would find that it is time to try again before a command does, and fail as the one before.
+const LEFT_TO_A_COMMAND: Duration = Duration::from_secs(180);
 
 /// What to do next in this pass.
 enum Next {
@@ -51,11 +56,8 @@ impl Pass<'_> {
 
     /// Whether an alert is composed and may be sent now; compose one if it is due.
     fn has_one_to_send(&mut self, policy: &Policy, report: &mut Report) -> bool {
-        let held = self.state.trouble.as_ref().filter(|t| {
-            !self.order.at_once && t.next > self.now && t.fingerprint == route::fingerprint(self.config)
-        });
-        if let Some(trouble) = held {
-            report.next = Some(trouble.next.since(self.now));
+        if let Some(until) = self.held_until() {
+            report.next = Some(until.since(self.now));
             return false;
         }
         if self.state.alert.is_some() {
@@ -75,6 +77,21 @@ impl Pass<'_> {
         }
         self.compose(policy);
         true
+    }
+
+    /// Until when X is left alone, if it is.
+    fn held_until(&self) -> Option<Moment> {
+        let trouble = self.state.trouble.as_ref()?;
+        if self.order.at_once || trouble.fingerprint != route::fingerprint(self.config) {
+            return None;
+        }
+        let doubted = self.state.addresses.as_ref().and_then(|a| a.doubted);
+        let until = match (doubted, self.order.setting) {
+            (Some(_), Setting::Command) if trouble.kind == Kind::Network => self.now,
+            (Some(since), Setting::Login) => trouble.next.max(since.min(self.now).plus(LEFT_TO_A_COMMAND)),
+            _ => trouble.next,
+        };
+        (until > self.now).then_some(until)
     }
 
     fn compose(&mut self, policy: &Policy) {
@@ -117,14 +134,28 @@ impl Pass<'_> {
             Route::Timeline => (Answer::Accepted { id: String::new() }, "timeline"),
             Route::X(x) => {
                 let answer = x.post(&text);
-                if self.order.setting == Setting::Command && !x.addresses().is_empty() {
-                    let (api_url, list) = (self.config.x.api_url.clone(), x.addresses());
-                    self.state.addresses = Some(Addresses { api_url, list, time: Timestamp::now() });
-                }
+                self.note_addresses(x, &answer);
                 (answer, "x")
             }
         };
         self.became(answer, receiver, unsure_before, report)
+    }
+
+    fn note_addresses(&mut self, x: &X, answer: &Answer) {
+        let (known, used) = (self.state.addresses.as_mut(), x.addresses());
+        match (self.order.setting, known) {
+            (Setting::Command, _) if !used.is_empty() => {
+                let api_url = self.config.x.api_url.clone();
+                let time = Timestamp::now();
+                self.state.addresses = Some(Addresses { api_url, list: used, time, doubted: None });
+            }
+            // They cannot be looked up: the old ones are as good as any.
+            (Setting::Command, Some(known)) => known.doubted = None,
+            (Setting::Login, Some(known)) if matches!(answer, Answer::NotSent { .. }) => {
+                known.doubted = Some(self.now);
+            }
+            _ => {}
+        }
     }
 
     fn became(
