@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use crate::alert::{Composer, Due, Moment, Policy, Template, local_zone};
+use crate::alert::{Composer, Due, Moment, Policy};
 use crate::receiver::answer::Answer;
 use crate::receiver::timeline::{Entry, Timeline};
 use crate::receiver::x::X;
@@ -97,9 +97,7 @@ impl Pass<'_> {
     fn compose(&mut self, policy: &Policy) {
         let state = &mut *self.state;
         let (now, id) = (Timestamp::now(), state.last_id + 1);
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let template = self.config.alerts.text.as_deref().and_then(|t| Template::parse(t).ok());
-        let composer = Composer::new(&host, local_zone(), template, self.config.alerts.post_unknown_users);
+        let composer = Composer::of_this_machine(&self.config.alerts);
         let plain = std::mem::take(&mut state.plain_next);
         let covers = std::mem::take(&mut state.pending);
         let text = if plain { composer.plain(&covers, id, now) } else { composer.compose(&covers, id, now) };
