@@ -5,7 +5,8 @@
 //!
 //! Under su the holder belongs to whoever started it, and he may stop or freeze it: one command,
 //! and nobody would be told anything until he lets it go on. So who finds the lock held by such a
-//! program that is stopped, or holds it for too long, ends that program. A pass can be cut at every step.
+//! program that is stopped, or holds it for too long, ends that program; one of root's only where both
+//! are so. A pass can be cut at every step.
 
 use std::fs::{self, File};
 use std::io;
@@ -90,11 +91,13 @@ fn holder(file: &File) -> Option<Pid> {
     fcntl_getlk(file, &Flock::from(FlockType::WriteLock)).ok().flatten()?.pid
 }
 
-/// `status` is what proc(5) says of the holder. What root runs, root may stop.
+/// `status` is what proc(5) says of the holder. What root runs, root may stop; but not for so long,
+/// as some programs that users start make themselves root's altogether.
 fn obstructs(status: &str, held: Duration) -> bool {
     let field = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next());
     let of_a_user = field("Uid:").is_some_and(|uid| uid != "0");
-    of_a_user && (field("State:") == Some("T") || held > TOO_LONG)
+    let stopped = field("State:") == Some("T");
+    if of_a_user { stopped || held > TOO_LONG } else { stopped && held > TOO_LONG }
 }
 
 #[cfg(test)]
@@ -110,7 +113,9 @@ mod tests {
             (status("T (stopped)", 1000), short, true),
             (status("S (sleeping)", 1000), short, false),
             (status("S (sleeping)", 1000), long, true),
-            (status("T (stopped)", 0), long, false),
+            (status("T (stopped)", 0), short, false),
+            (status("T (stopped)", 0), long, true),
+            (status("S (sleeping)", 0), long, false),
             (status("t (tracing stop)", 1000), short, false),
             (String::new(), long, false),
         ] {

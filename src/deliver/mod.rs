@@ -32,7 +32,7 @@ use jiff::Timestamp;
 
 use crate::alert::{Accounts, Moment, Policy};
 use crate::config::{self, Config};
-use crate::journal::{Journal, append, segment};
+use crate::journal::{Journal, append, aside, segment};
 use crate::neutral;
 
 use clock::Reading;
@@ -243,6 +243,7 @@ impl Pass<'_> {
             Setting::Login => Accounts::in_login(),
             Setting::Command => Accounts::outside_login(),
         };
+        aside::take_over(&journal)?;
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;

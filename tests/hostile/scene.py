@@ -11,9 +11,11 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ATTACKER, VICTIM = 61001, 61002
@@ -116,6 +118,32 @@ class Scene:
         self.pam = pam
         subprocess.run(["mount", "--bind", pam, "/etc/pam.d"], check=True)
 
+    def syslog(self):
+        """A /dev of the scene's own, with a syslog daemon in it; gives the list of what it hears.
+
+        glibc keeps the connection: it is a descriptor more that pam_unix has open when it has logged."""
+        dev = os.path.join(self.root, "dev")
+        os.mkdir(dev)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", dev], check=True)
+        for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx"):
+            self.write(os.path.join(dev, name), "")
+            subprocess.run(["mount", "--bind", f"/dev/{name}", os.path.join(dev, name)], check=True)
+        for name in ("pts", "shm"):
+            os.mkdir(os.path.join(dev, name))
+            subprocess.run(["mount", "--rbind", f"/dev/{name}", os.path.join(dev, name)], check=True)
+        os.symlink("/proc/self/fd", os.path.join(dev, "fd"))
+        listener, heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), []
+        listener.bind(os.path.join(dev, "log"))
+        os.chmod(os.path.join(dev, "log"), 0o666)
+        subprocess.run(["mount", "--rbind", dev, "/dev"], check=True)
+
+        def listen():
+            while True:
+                heard.append(listener.recv(65536))
+
+        threading.Thread(target=listen, daemon=True).start()
+        return heard
+
     def stack(self, module, arguments="", delay=DELAY, auth=None):
         """Lay su, sudo and hostile-test with the module or without it; all else is the same."""
         line = f"auth optional {self.module} state={self.state} config={self.config} {arguments}\n" if module else ""
@@ -146,6 +174,8 @@ class Scene:
 
     def close(self):
         # The mounts go with the namespace.
+        for target in ("/dev", os.path.join(self.root, "dev")):
+            subprocess.run(["umount", "-l", target], stderr=subprocess.DEVNULL)
         for target in ("/etc/pam.d", "/etc/sudoers", "/etc/login.defs", "/etc/group", "/etc/shadow", "/etc/passwd"):
             subprocess.run(["umount", target], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.root, ignore_errors=True)
