@@ -3,6 +3,7 @@
  *   host threads CONFDIR SERVICE THREADS TRIES   transactions at once; prints how many failed as they should
  *   host fork CONFDIR SERVICE TRIES              a failure, and a fork while the worker is busy; the child authenticates
  *   host cancel CONFDIR SERVICE TRIES            the thread is cancelled in its conversation or in the delay
+ *   host pending CONFDIR SERVICE TRIES           asked to end before the failure is recorded: that comes first
  *   host reload CONFDIR SERVICE TRIES            pam_end unloads the stack between transactions
  *   host items CONFDIR SERVICE                   the application's own conversation and delay function
  *   host nested CONFDIR SERVICE                  a transaction inside the conversation of another
@@ -12,6 +13,8 @@
  *   host replaced CONFDIR SERVICE                another conversation put in place from within; on a thread at whose
  *                                                address another one left an attempt behind
  *   host burst CONFDIR SERVICE TRIES             failures in a row; prints the most threads seen
+ *   host signals CONFDIR SERVICE                 the host's signals while its own thread blocks them: none on the worker
+ *   host low CONFDIR SERVICE                     standard streams closed: nothing is written to 0, 1, 2
  *   host name CONFDIR SERVICE USER               one transaction for a user name of any bytes
  *   host time CONFDIR SERVICE TRIES NAME...      nanoseconds of pam_authenticate for each name in turn: "INDEX NS"
  *   host stack CONFDIR SERVICE                   bytes of stack that pam_authenticate used
@@ -32,6 +35,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -166,6 +170,40 @@ static int cancel_at(int i, int runs)
 		return 0;
 	printf("run %d: cancelled %d, then code %d\n", i, result == PTHREAD_CANCELED, code);
 	return 1;
+}
+
+static pthread_barrier_t asked_to_end;
+
+/* Nothing between this and the verdict waits, so there the request would take effect first. */
+static int asked_meanwhile(int n, const struct pam_message **m, struct pam_response **r, void *data)
+{
+	int before;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	pthread_barrier_wait(&asked_to_end);
+	pthread_barrier_wait(&asked_to_end);
+	int code = answer(n, m, r, data);
+	pthread_setcancelstate(before, &before);
+	return code;
+}
+
+static int pending(int runs)
+{
+	const struct pam_conv conv = { asked_meanwhile, NULL };
+	int bad = 0;
+	for (int i = 0; i < runs; i++) {
+		void *result;
+		pam_handle_t *pamh = begin("pending", &conv);
+		pthread_barrier_init(&asked_to_end, NULL, 2);
+		pthread_t id = thread_of(authenticate, pamh);
+		pthread_barrier_wait(&asked_to_end);
+		pthread_cancel(id);
+		pthread_barrier_wait(&asked_to_end);
+		pthread_join(id, &result);
+		bad += result != PTHREAD_CANCELED;
+		pam_end(pamh, PAM_ABORT);
+	}
+	printf("%d of %d were not ended\n", bad, runs);
+	return bad;
 }
 
 /* -- items --------------------------------------------------------------------------------- */
@@ -393,6 +431,63 @@ static int threads_now(void)
 	return count;
 }
 
+static atomic_int handled;
+
+static void on_signal(int number)
+{
+	(void)number;
+	atomic_fetch_add(&handled, 1);
+}
+
+static int signals(void)
+{
+	sigset_t all, before;
+	struct sigaction action = { .sa_handler = on_signal };
+	int workers = 0;
+	for (int number = 1; number < 32; number++)
+		sigaction(number, &action, NULL);
+	for (int i = 0; i < 20; i++) {
+		once("signals");
+		sigfillset(&all);
+		pthread_sigmask(SIG_BLOCK, &all, &before);
+		workers += threads_now() > 1;
+		kill(getpid(), SIGUSR1);
+		kill(getpid(), SIGALRM);
+		kill(getpid(), SIGCHLD);
+		nap(2000);
+		struct timespec now = { 0, 0 };
+		while (sigtimedwait(&all, NULL, &now) > 0)
+			;
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	printf("%d ran on a worker; one was there %d times of 20\n", handled, workers);
+	return handled == 0 && workers > 0 ? 0 : 1;
+}
+
+/* The module's writes come here: an executable's functions go before the C library's. */
+static atomic_int lowest = 1000, writes;
+
+ssize_t write(int file, const void *data, size_t size)
+{
+	if (size > 8 && !memcmp(data, "{\"time\"", 7)) {
+		atomic_fetch_add(&writes, 1);
+		if (file < lowest)
+			lowest = file;
+	}
+	return syscall(SYS_write, file, data, size);
+}
+
+static int low(void)
+{
+	int saved = dup2(1, 100), code;
+	for (int file = 0; file < 3; file++)
+		close(file);
+	code = once("low");
+	dup2(saved, 1);
+	printf("code %d, %d writes, to %d and above\n", code, writes, lowest);
+	return code == PAM_AUTH_ERR && writes == 1 && lowest > 2 ? 0 : 1;
+}
+
 static int burst(int runs)
 {
 	int most = 0;
@@ -503,6 +598,8 @@ int main(int argc, char **argv)
 		printf("%d of %d went wrong\n", bad, first);
 		return bad ? 1 : 0;
 	}
+	if (!strcmp(argv[1], "pending"))
+		return pending(first);
 	if (!strcmp(argv[1], "reload")) {
 		for (int i = 0; i < first; i++) {
 			bad += once("reload") != PAM_AUTH_ERR;
@@ -520,6 +617,10 @@ int main(int argc, char **argv)
 		return nested();
 	if (!strcmp(argv[1], "again"))
 		return again();
+	if (!strcmp(argv[1], "signals"))
+		return signals();
+	if (!strcmp(argv[1], "low"))
+		return low();
 	if (!strcmp(argv[1], "crowd"))
 		return crowd(first);
 	if (!strcmp(argv[1], "moved"))
