@@ -3,7 +3,7 @@
  *   host threads CONFDIR SERVICE THREADS TRIES   transactions at once; prints how many failed as they should
  *   host fork CONFDIR SERVICE TRIES              a failure, and a fork while the worker is busy; the child authenticates
  *   host cancel CONFDIR SERVICE TRIES            the thread is cancelled in its conversation or in the delay
- *   host pending CONFDIR SERVICE TRIES           asked to end before the failure is recorded: that comes first
+ *   host pending CONFDIR SERVICE TRIES           asked to end while the failure is recorded: that comes first
  *   host reload CONFDIR SERVICE TRIES            pam_end unloads the stack between transactions
  *   host items CONFDIR SERVICE                   the application's own conversation and delay function
  *   host nested CONFDIR SERVICE                  a transaction inside the conversation of another
@@ -26,9 +26,11 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,34 +174,34 @@ static int cancel_at(int i, int runs)
 	return 1;
 }
 
-static pthread_barrier_t asked_to_end;
+/* The module opens the journal here: an executable's functions go before the C library's. The thread is
+ * asked to end at that very moment, and ends where it lets itself be. */
+static atomic_int ends_in_open;
 
-/* Nothing between this and the verdict waits, so there the request would take effect first. */
-static int asked_meanwhile(int n, const struct pam_message **m, struct pam_response **r, void *data)
+int open(const char *path, int flags, ...)
 {
-	int before;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	pthread_barrier_wait(&asked_to_end);
-	pthread_barrier_wait(&asked_to_end);
-	int code = answer(n, m, r, data);
-	pthread_setcancelstate(before, &before);
-	return code;
+	va_list more;
+	va_start(more, flags);
+	int mode = va_arg(more, int);
+	va_end(more);
+	if (ends_in_open && strstr(path, "current.jsonl")) {
+		atomic_fetch_add(&asked, 1);
+		pthread_cancel(pthread_self());
+		pthread_testcancel();
+	}
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 static int pending(int runs)
 {
-	const struct pam_conv conv = { asked_meanwhile, NULL };
 	int bad = 0;
+	ends_in_open = 1;
 	for (int i = 0; i < runs; i++) {
 		void *result;
-		pam_handle_t *pamh = begin("pending", &conv);
-		pthread_barrier_init(&asked_to_end, NULL, 2);
-		pthread_t id = thread_of(authenticate, pamh);
-		pthread_barrier_wait(&asked_to_end);
-		pthread_cancel(id);
-		pthread_barrier_wait(&asked_to_end);
-		pthread_join(id, &result);
-		bad += result != PTHREAD_CANCELED;
+		asked = 0;
+		pam_handle_t *pamh = begin("pending", NULL);
+		pthread_join(thread_of(authenticate, pamh), &result);
+		bad += result != PTHREAD_CANCELED || asked != 2;
 		pam_end(pamh, PAM_ABORT);
 	}
 	printf("%d of %d were not ended\n", bad, runs);

@@ -51,7 +51,7 @@ c=$scratch/conf
 run $((8 * 50 * n)) "8 threads, $((400 * n)) transactions, each recorded" "$host" threads "$c" deny 8 $((50 * n))
 run any "forks while the worker is busy: no child hangs" "$host" fork "$c" deny $((160 * n))
 run any "threads cancelled in the conversation and in the delay" "$host" cancel "$c" wait $((20 * n))
-run $((20 * n)) "threads asked to end before the verdict: recorded, then ended in the delay" "$host" pending "$c" late $((20 * n))
+run $((20 * n)) "threads asked to end while a failure is recorded: it is, and then they end in the delay" "$host" pending "$c" late $((20 * n))
 run $((100 * n)) "the stack is unloaded between transactions" "$host" reload "$c" deny $((100 * n))
 run 4 "the application's conversation and delay function are called and given back; no setcred" "$host" items "$c" ask
 run 6 "transactions inside conversations, five deep" "$host" nested "$c" ask
