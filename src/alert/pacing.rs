@@ -86,7 +86,7 @@ impl Pacing {
         self.noticed = Some(now);
         self.pending.get_or_insert(now);
         let first_today = standing == Standing::Existing && self.first_in_a_day(now, &failure.user);
-        self.urgent |= first_today || failure.is_local();
+        self.urgent |= first_today || failure.is_of_somebody_here();
     }
 
     /// Something is pending that was noticed before: what a refused alert covered, or a count of

@@ -5,8 +5,9 @@
 //!
 //! Under su the holder belongs to whoever started it, and he may stop or freeze it: one command,
 //! and nobody would be told anything until he lets it go on. So who finds the lock held by such a
-//! program that is stopped, or holds it for too long, ends that program. So it is with our own command, whoever
-//! runs it, when it holds the lock for too long. A pass can be cut at every step.
+//! program that is stopped, or holds it for too long, ends that program. Of root's, it ends one that is
+//! stopped for too long, and our own command when it holds the lock for too long. A pass can be cut at
+//! every step.
 
 use std::fs::{self, File};
 use std::io;
@@ -119,13 +120,15 @@ fn holder(file: &File) -> Option<Pid> {
     fcntl_getlk(file, &Flock::from(FlockType::WriteLock)).ok().flatten()?.pid
 }
 
-/// `status` is what proc(5) says of the holder. What root runs, root may stop; and of sshd or login it is
-/// somebody's session.
+/// `status` is what proc(5) says of the holder. What root runs, root may stop; but not for so long, as
+/// some programs that users start make themselves root's altogether. Of sshd or login it is somebody's
+/// session, and goes on as long as it runs.
 fn obstructs(status: &str, held: Duration) -> bool {
     let field = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next());
     let of_a_user = field("Uid:").is_some_and(|uid| uid != "0");
+    let stopped = field("State:") == Some("T");
     let ours = field("Name:") == Some("authalert");
-    (of_a_user && field("State:") == Some("T")) || ((of_a_user || ours) && held > TOO_LONG)
+    if of_a_user { stopped || held > TOO_LONG } else { (stopped || ours) && held > TOO_LONG }
 }
 
 #[cfg(test)]
@@ -143,7 +146,9 @@ mod tests {
             (status("T (stopped)", 1000), short, true),
             (status("S (sleeping)", 1000), short, false),
             (status("S (sleeping)", 1000), long, true),
-            (status("T (stopped)", 0), long, false),
+            (status("T (stopped)", 0), short, false),
+            (status("T (stopped)", 0), long, true),
+            (status("S (sleeping)", 0), long, false),
             (of("authalert", "T (stopped)", 0), short, false),
             (of("authalert", "T (stopped)", 0), long, true),
             (of("authalert", "S (sleeping)", 0), long, true),
