@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tests: every ring that this machine allows, or those that are named.
 #
-#   tests/run.sh [--fresh] [unit] [module] [system] [harness] [hostile] [scan] [install] [fresh]
+#   tests/run.sh [--fresh] [unit] [module] [system] [harness] [hostile] [scan] [fuzz] [install] [fresh]
 #
 #   unit     unit tests and known answers (cargo test)
 #   module   the built module driven by libpam; no root needed
@@ -9,6 +9,7 @@
 #   harness  crashes at every step, and what is counted afterwards
 #   hostile  callers that mean it badly
 #   scan     the log route
+#   fuzz     each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer
 #   install  install.sh into a directory
 #   fresh    fresh machines, booted: one from source, one from a package; with --fresh every kind; root
 #
@@ -23,13 +24,13 @@ PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin:$owner_home/.cargo/bin
 [ -n "${RUSTUP_HOME:-}" ] || [ -d "${HOME:-/root}/.rustup" ] || [ ! -d "$owner_home/.rustup" ] || export RUSTUP_HOME="$owner_home/.rustup"
 export PATH LC_ALL=C.UTF-8
 
-all='unit module system harness hostile scan install fresh'
+all='unit module system harness hostile scan fuzz install fresh'
 rings='' fresh=two
 for word; do
     case $word in
     --fresh) fresh=every ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    unit | module | system | harness | hostile | scan | install | fresh) rings="$rings $word" ;;
+    unit | module | system | harness | hostile | scan | fuzz | install | fresh) rings="$rings $word" ;;
     *) echo "tests/run.sh: '$word' is no ring; the rings are $all" >&2; exit 2 ;;
     esac
 done
@@ -92,7 +93,7 @@ unit() {
 }
 
 # What the tests need: a command, and the package that has it.
-needs='cc:gcc pkg-config:pkg-config python3:python3 openssl:openssl strace:strace readelf:binutils git:git'
+needs='cc:gcc c++:g++ pkg-config:pkg-config python3:python3 openssl:openssl strace:strace readelf:binutils git:git'
 if [ $root = yes ]; then
     needs="$needs sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux"
 fi
@@ -220,6 +221,12 @@ others() {
 others harness 1200 tests/harness/run.sh
 others hostile 900 tests/hostile/run.sh
 others scan 600 tests/scan/run.sh
+if wanted fuzz; then
+    case $lacking in
+    *g++*) leave_out fuzz 'missing: g++' ;;
+    *) run fuzz 900 fuzz/run.sh 40 ;;
+    esac
+fi
 # Every step takes up to 40 minutes: tests/install/kill.sh alone kills at each.
 KILL_EVERY=${KILL_EVERY:-12}
 export KILL_EVERY
