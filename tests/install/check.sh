@@ -118,7 +118,8 @@ a_right_installation() {
 one_mistake() {
     local wanted=$1 line=$2 status
     export sender=/usr/lib/authalert/libauthalert_sender.so module
-    module=$(find "$work/root/usr/lib" "$work/root/usr/lib64" -maxdepth 3 -path '*/security/pam_authalert.so' -printf '/usr/lib/%P\n' 2>/dev/null | head -n 1)
+    module=$(find "$work/root/usr/lib" "$work/root/usr/lib64" -maxdepth 3 -path '*/security/pam_authalert.so' -print 2>/dev/null | head -n 1)
+    module=${module#"$work/root"}
     in_root bash -c "$3" || true
     in_root authalert check --offline --quiet
     status=$?
