@@ -538,6 +538,8 @@ stop_units() {
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
     systemctl stop authalert-deliver.service authalert-scan.service 2>/dev/null || true
+    # One that was stopped in the middle has failed, and would be remembered without its file.
+    systemctl reset-failed 'authalert-*' 2>/dev/null || true
 }
 
 # The only word that it works: a wrong password through the stack as it now is.

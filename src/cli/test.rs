@@ -12,6 +12,7 @@ use authalert_pam_client::authenticate;
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::deliver::status::{self, Status};
+use crate::deliver::{Order, Setting, deliver};
 use crate::receiver::answer::Answer;
 use crate::receiver::timeline::Timeline;
 use crate::receiver::x::X;
@@ -56,7 +57,7 @@ pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
 pub fn through_pam(
     state: &Path,
     config: &Config,
-    _config_file: Option<&Path>,
+    config_file: Option<&Path>,
     service: &str,
     user: &str,
     out: &mut dyn Write,
@@ -96,16 +97,25 @@ pub fn through_pam(
              /etc/pam.d/{service}? 'authalert check' tells more"
         )));
     }
-    show_alert(state, config, newest, begun, out)
+    let order = Order {
+        state: state.into(),
+        config: config_file.map(Into::into),
+        setting: Setting::Command,
+        at_once: true,
+    };
+    show_alert(&order, config, newest, begun, out)
 }
 
+/// Wait for the alert. One that has to wait for its turn is sent by the pass that `at_once` orders.
 fn show_alert(
-    state: &Path,
+    at_once: &Order,
     config: &Config,
     newest: u64,
     begun: Instant,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
+    let state = at_once.state.as_path();
+    let mut hurried = false;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(entry) = Timeline::new(state).newest()?.filter(|entry| entry.id > newest) {
@@ -126,8 +136,18 @@ fn show_alert(
             writeln!(out, "recorded, and not sent: the configuration says to ignore it")?;
             return Ok(());
         }
-        if now.last_error.is_some() || now.next_attempt_seconds.is_some_and(|s| s > PATIENCE.as_secs()) {
+        if now.last_error.is_some() {
             break;
+        }
+        if let Some(seconds) = now.next_attempt_seconds.filter(|s| *s > PATIENCE.as_secs()) {
+            if hurried {
+                break;
+            }
+            hurried = true;
+            let wait = crate::alert::human(Duration::from_secs(seconds));
+            writeln!(out, "its turn would come in {wait}; it is sent now:")?;
+            deliver(at_once).map_err(|e| Error::Told(e.to_string()))?;
+            continue;
         }
         thread::sleep(Duration::from_millis(20));
     }

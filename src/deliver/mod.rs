@@ -72,7 +72,7 @@ pub struct Order {
     pub config: Option<PathBuf>,
     /// Where it runs.
     pub setting: Setting,
-    /// Try now, however long X is to be left alone.
+    /// Try now: before its turn, and however long X is to be left alone.
     pub at_once: bool,
 }
 
@@ -257,6 +257,9 @@ impl Pass<'_> {
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;
+        if self.order.at_once {
+            self.state.pacing.hurry();
+        }
         let mut report = Report::default();
         let changed = self.send_what_is_due(&policy, &mut report)?;
         // An alert that was sent keeps its failures; those that wait are kept by the journal.

@@ -27,6 +27,7 @@ pub mod stamp;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -262,6 +263,12 @@ fn read_whole(
     let log = source::Log::open(path).map_err(failed)?;
     let source = Source::whole(&log).map_err(failed)?;
     intake.read(source, watch, after).map(|_| ()).map_err(failed)
+}
+
+/// When the last pass began, since the epoch, for `check`.
+pub fn last_pass(state: &Path) -> Option<Duration> {
+    let saved = position::load(state, true).ok()?.0?;
+    u64::try_from(saved.passed).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
 }
 
 /// The names of the sources that a pass would read, for `check`.

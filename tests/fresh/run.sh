@@ -74,7 +74,12 @@ one_scenario() {
 }
 
 end_all() {
-    if ((${#running[@]})); then kill -TERM "${!running[@]}"; fi
+    local scenario
+    for scenario in "${!running[@]}"; do
+        kill -TERM "$scenario"
+        # What it waits for, and its guest.
+        ps -o pid= --ppid "$scenario" | xargs -r kill -TERM
+    done
     wait
     rm -rf -- "$shared"
 }
@@ -115,12 +120,13 @@ from_source() {
     in_guest 'chown -R alice: /home/alice/authalert; echo "alice ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/alice'
     picture_of_etc >"$work/first"
 
+    local begun=$SECONDS
     if ! by_alice 2400 'sudo ./install.sh'; then
         check "sudo ./install.sh, nothing else typed" false
         stop_guest
         return
     fi
-    check "sudo ./install.sh, nothing else typed" true
+    check "sudo ./install.sh, nothing else typed (after $((SECONDS - begun)) seconds)" true
     check "it shows the alert of its own wrong password" grep -q 'sshd' "$work/said"
     check "target/ belongs to who called sudo" in_guest 'test "$(stat -c %U /home/alice/authalert/target/release)" = alice'
     alerts_come
