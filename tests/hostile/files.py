@@ -127,9 +127,10 @@ def main():
                 same = file.read() == ROOT_FILE
             ok(same and not os.path.exists(victim + "-not-there") and run[0] == 1 and SHORTEST <= run[2] < 3,
                f"{name} in the journal's place is not followed, waited for or written to", run)
-        for name in ("state.json", "state.json.bak", "timeline.jsonl", "lock", "unreadable.log"):
+        for name in ("state.json", "state.json.bak", "state.json.next", "timeline.jsonl", "lock", "unreadable.log"):
             scene.fresh_state()
             scene.write(victim, ROOT_FILE)
+            os.utime(victim, (1, 1))
             os.symlink(victim, os.path.join(scene.state, name))
             with open(scene.journal, "w") as file:
                 file.write("rubbish\n")
@@ -137,7 +138,7 @@ def main():
             call("su")
             scene.deliver("--now", timeout=20)
             with open(victim) as file:
-                ok(file.read() == ROOT_FILE, f"a link named {name} is not followed")
+                ok(file.read() == ROOT_FILE and os.stat(victim).st_mtime == 1, f"a link named {name} is not followed")
         for name in ("state.json", "timeline.jsonl", "state.json.bak"):
             scene.fresh_state()
             os.mkfifo(os.path.join(scene.state, name))
