@@ -113,6 +113,30 @@ def main():
             ok(run[0] == 1 and waiting == 2 and scene.status()["posted"] == 2,
                f"a journal {name}: the failure is kept, and posted later", run, waiting, scene.status())
 
+        # A user fills the disk up. tmpfs has no part that is root's alone, as ext4 has.
+        scene.fresh_state()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", scene.state], check=True)
+        os.mkdir(journal, 0o700)
+        call("su")
+        scene.deliver("--now")
+        with open(os.path.join(scene.state, "ballast"), "wb", buffering=0) as file:
+            try:
+                while file.write(b"x" * 4096):
+                    pass
+            except OSError:
+                pass
+        scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
+        for i in range(100):
+            subprocess.run([os.environ["AUTHALERT_HOST"], "name", scene.pam, "su", f"user{i}"], check=False, stdout=subprocess.DEVNULL)
+        recorded = len(scene.records())
+        scene.stack(True)
+        os.remove(os.path.join(scene.state, "ballast"))
+        scene.deliver("--now")
+        status = scene.status()
+        ok(recorded >= 100 and status["recorded"] == 101 == status["posted"] + status["pending"]
+           and status["unreadable"] == 0, "a disk that a user has filled: there is room for what he does then", recorded, status)
+        subprocess.run(["umount", "-l", scene.state], check=True)
+
         # What stood there before it was root's alone.
         for name, lay in (("a symbolic link", lambda: os.symlink(victim, scene.journal)),
                           ("a dangling link", lambda: os.symlink(victim + "-not-there", scene.journal)),
