@@ -88,6 +88,18 @@ def retention(world):
     world.append(5, 300)
 
 
+def put_aside(world):
+    """Records that could not be appended: each is the text of a link."""
+    world.append(12)
+    journal = os.path.join(world.state, "journal")
+    with open(os.path.join(journal, "current.jsonl"), "rb") as file:
+        lines = file.read().splitlines(True)
+    with open(os.path.join(journal, "current.jsonl"), "wb") as file:
+        file.writelines(lines[:-5])
+    for i, line in enumerate(lines[-5:]):
+        os.symlink(line.rstrip(b"\n"), os.path.join(journal, "aside-%03d" % i).encode())
+
+
 def states(base):
     return [
         State("first-alert", base, first_alert),
@@ -95,6 +107,7 @@ def states(base):
         State("retry-unheard", base, unheard),
         State("refused-text", base, first_alert, answers=[{"name": "invalid-request"}]),
         State("accepted-and-cut-off", base, first_alert, answers=[{"post": True, "close": "answer"}]),
+        State("put-aside", base, put_aside),
         State("rotation", base, rotation, max_size="64K"),
         State("retention", base, retention, max_size="64K", keep="1h"),
     ]
