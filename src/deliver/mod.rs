@@ -32,7 +32,7 @@ use jiff::Timestamp;
 
 use crate::alert::{Accounts, Moment, Policy};
 use crate::config::{self, Config};
-use crate::journal::{Journal, append, aside, segment};
+use crate::journal::{CURRENT, Journal, append, aside, segment};
 use crate::neutral;
 
 use clock::Reading;
@@ -275,6 +275,9 @@ impl Pass<'_> {
         if by_a_command {
             self.lock.check()?;
             tidy(&journal, self.state, &self.config.journal)?;
+            if taken.bytes > 0 {
+                segment::reserve(&journal.directory().join(CURRENT));
+            }
         }
         report.read_to = self.state.cursors.iter().map(|c| (c.inode, c.offset)).collect();
         report.pending = self.state.unsettled();

@@ -1,25 +1,19 @@
 //! Keeping the journal within its bounds: sealing the segment that everybody appends to, deleting
 //! sealed ones that are read and old, or that are in the way.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{FallocateFlags, OFlags, fallocate};
-
 use crate::config;
+use crate::journal::Journal;
 use crate::journal::segment::{self, Segment};
-use crate::journal::{CURRENT, Journal};
 
 use super::intake;
 use super::state::State;
 
 /// A slow writer that had a segment open when it was sealed has finished by then.
 const SETTLED: Duration = Duration::from_secs(10);
-/// About a thousand records.
-const RESERVE: u64 = 256 << 10;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Seal and delete as `limits` say, after `state` was saved: a segment is deleted only when all of
@@ -60,24 +54,7 @@ pub fn tidy(journal: &Journal, state: &State, limits: &config::Journal) -> io::R
         segment::seal(journal.directory(), room(kept + sealed))?;
     }
     segment::sweep(journal.directory());
-    reserve(&journal.directory().join(CURRENT));
     Ok(())
-}
-
-/// Have room on the disk for what comes next: a user who fills it up, with what everybody may write,
-/// would make what he does then unseen. Where the file system cannot do that, nothing is different.
-fn reserve(current: &Path) {
-    let open = || {
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-        let file = File::options().write(true).custom_flags(flags).open(current)?;
-        let meta = file.metadata()?;
-        Ok::<_, io::Error>(
-            (meta.is_file() && meta.blocks() * 512 < meta.len() + RESERVE / 2).then_some((file, meta)),
-        )
-    };
-    if let Ok(Some((file, meta))) = open() {
-        let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, meta.len(), RESERVE);
-    }
 }
 
 /// Make the directories that installing makes, where they are missing. Says whether it had to.
