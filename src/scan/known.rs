@@ -75,6 +75,7 @@ struct Record {
     key: u64,
     /// Which log told of it; none: the module did.
     log: Option<Log>,
+    has_pid: bool,
     count: u32,
     service: u64,
     user: u64,
@@ -197,6 +198,7 @@ impl Recorded {
             time,
             key,
             log,
+            has_pid: failure.pid != 0,
             count: failure.count,
             service: hash(&[base(&failure.service).as_bytes()]),
             user: name(&failure.user),
@@ -270,6 +272,15 @@ impl Recorded {
                     let certain = same.iter().copied().filter(|i| sought.is_exactly(&self.records[*i]));
                     let apart = |i: &usize| (self.records[*i].time - row.time).abs() <= OTHER_CLOCK;
                     self.closest(row.time, certain.filter(apart))
+                })
+                .or_else(|| {
+                    // Another log has the same lines without the pid.
+                    let nameless = |i: &usize| {
+                        let record = &self.records[*i];
+                        !record.has_pid && record.service == sought.service && sought.is_exactly(record)
+                    };
+                    let window = sought.since - SAME_MOMENT..=row.time + SAME_MOMENT;
+                    self.closest(row.time, self.within(window, sought).filter(nameless))
                 })
                 .or_else(|| {
                     // One log has the lines of sshd, another those of the child that runs PAM.
