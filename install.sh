@@ -496,10 +496,12 @@ add_lines() {
     local before
     before=$(bash "$tool" --root "$destdir" list)
     for service in "${services[@]}"; do
-        grep -qx -- "$service" <<<"$before" || to_undo bash "$tool" --root "$destdir" remove "$service"
+        grep -qx -- "$service" <<<"$before" || to_undo take_line_out "$service"
         bash "$tool" --root "$destdir" add "$service"
     done
 }
+
+take_line_out() { bash "$source_tree/packaging/authalert-pam" --root "$destdir" remove "$1"; }
 
 schedule() {
     if [[ $scheduler == systemd ]]; then
@@ -554,6 +556,7 @@ prove() {
 undo=() # commands that put back what was there, in the order of the changes
 scratch=
 kept=0
+readonly new=.authalert-new~ # ending of a file that is not yet in place; pam-auth-update, cron and systemd pass it over
 
 begin() {
     scratch=$(mktemp -d /var/tmp/authalert-install.XXXXXXXX)
@@ -562,8 +565,9 @@ begin() {
 }
 
 finish() {
-    undo=()
+    trap '' INT TERM HUP
     trap - EXIT
+    undo=()
     rm -rf -- "$scratch"
     [[ $dry_run == no ]] || return 0
     say "" "authalert is installed and watches: ${services[*]}." \
@@ -578,7 +582,14 @@ put_back() {
     set +e
     if ((${#undo[@]})); then warn "putting everything back"; fi
     for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
-        eval "${undo[i]}" >/dev/null 2>&1
+        eval "${undo[i]}" >/dev/null 2>"$scratch/complaint" && continue
+        # The rest stays, or a stack would name a module that is not there.
+        if [[ ${undo[i]} == take_line_out\ * ]]; then
+            warn "a line stays in a PAM stack, and so does everything it needs; mend this, then ./install.sh --uninstall:" \
+                "$(<"$scratch/complaint")"
+            break
+        fi
+        warn "could not be put back: ${undo[i]}: $(<"$scratch/complaint")"
     done
     if [[ -z $destdir && -d /run/systemd/system ]] && ((${#undo[@]})); then systemctl daemon-reload; fi
     rm -rf -- "$scratch"
@@ -607,12 +618,12 @@ place() {
 }
 
 rename_into_place() {
-    local new=$3.authalert-new
-    install -m "$2" -- "$1" "$new"
-    [[ $EUID != 0 ]] || chown 0:0 -- "$new"
-    if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$new" 2>/dev/null || true; fi
-    sync -- "$new"
-    mv -f -- "$new" "$3"
+    local whole=$3$new
+    install -m "$2" -- "$1" "$whole"
+    [[ $EUID != 0 ]] || chown 0:0 -- "$whole"
+    if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$whole" 2>/dev/null || true; fi
+    sync -- "$whole"
+    mv -f -- "$whole" "$3"
     sync -- "${3%/*}"
     if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$3" 2>/dev/null || true; fi
 }
@@ -624,13 +635,14 @@ remember() {
         cp -a -- "$path" "$scratch/kept.$kept"
         to_undo bring_back "$scratch/kept.$kept" "$path"
     else
-        to_undo rm -f -- "$path" "$path.authalert-new"
+        to_undo rm -f -- "$path" "$path$new"
     fi
 }
 
+# Moved, not copied: that a disk is full may be why everything is put back.
 bring_back() {
-    cp -a -- "$1" "$2.authalert-new"
-    mv -f -- "$2.authalert-new" "$2"
+    mv -f -- "$1" "$2$new"
+    mv -f -- "$2$new" "$2"
 }
 
 make_directory() {
@@ -703,7 +715,7 @@ remove_path() {
     elif [[ $dry_run == yes ]]; then
         [[ ! -e $path ]] || say "would remove $path"
     else
-        rm -f -- "$path" "$path.authalert-new"
+        rm -f -- "$path" "$path$new"
     fi
 }
 

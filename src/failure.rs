@@ -70,6 +70,21 @@ impl Failure {
     pub fn is_local(&self) -> bool {
         self.rhost.is_empty() && self.service != "sshd"
     }
+
+    /// Whether somebody who is logged in, or stands before the machine, tried it: such a failure waits
+    /// for no interval. That no remote host is given is not enough: some services of the network (VPN,
+    /// mail, web) give none, and whoever attacks them would have every alert go out at once.
+    pub fn is_of_somebody_here(&self) -> bool {
+        const PROGRAMS: [&str; 9] =
+            ["su", "su-l", "sudo", "sudo-i", "doas", "login", "polkit-1", "runuser", "vlock"];
+        let terminal =
+            ["/dev/", "tty", "pts/", ":", "console", "hvc"].iter().any(|t| self.tty.starts_with(t));
+        self.is_local()
+            && (self.uid != 0
+                || !self.ruser.is_empty()
+                || terminal
+                || PROGRAMS.contains(&self.service.as_str()))
+    }
 }
 
 fn one() -> u32 {
@@ -82,4 +97,36 @@ fn is_one(n: &u32) -> bool {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_of_the_network_that_gives_no_remote_host_is_nobody_here() {
+        let of = |service: &str, rhost: &str, tty: &str, ruser: &str, uid: u32| {
+            let failure = Failure {
+                time: Timestamp::UNIX_EPOCH,
+                route: Route::Pam,
+                class: Class::Failure,
+                count: 1,
+                service: service.into(),
+                pid: 1,
+                ppid: 1,
+                user: "alice".into(),
+                rhost: rhost.into(),
+                tty: tty.into(),
+                ruser: ruser.into(),
+                uid,
+                origin: None,
+            };
+            failure.is_of_somebody_here()
+        };
+        assert!(of("su", "", "", "", 0) && of("sudo", "", "/dev/pts/0", "bob", 1000));
+        assert!(of("gdm-password", "", "/dev/tty1", "", 0) && of("lightdm", "", ":0", "", 0));
+        assert!(of("polkit-1", "", "", "bob", 1000) && of("my-locker", "", "", "", 1000));
+        assert!(!of("openvpn", "", "", "", 0) && !of("dovecot", "", "dovecot", "", 0));
+        assert!(!of("sshd", "", "ssh", "", 0) && !of("login", "192.0.2.7", "/dev/pts/0", "", 0));
+    }
 }

@@ -11,7 +11,6 @@ use authalert::failure::{Class, Route};
 use authalert::journal::read::{Line, read_file};
 use authalert::journal::record::{Decoded, LONGEST, Record, decode, encode};
 use authalert::neutral::{NAME_LIMIT, is_visible};
-use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -23,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
     let [choice, data @ ..] = data else { return };
     let name = &data[..data.len().min(usize::from(*choice))];
     let line = encode(&Record {
-        time: Timestamp::from_second(1_795_435_307).unwrap(),
+        time: (1_795_435_307, 5),
         route: Route::Pam,
         class: Class::Failure,
         count: 1,
@@ -32,10 +31,11 @@ fuzz_target!(|data: &[u8]| {
         ppid: 2,
         user: name,
         rhost: name,
+        address: if choice & 2 == 0 { b"" } else { name },
         tty: name,
         ruser: name,
         uid: 3,
-        origin: std::str::from_utf8(name).ok(),
+        origin: name,
     });
     assert!(line.len() <= LONGEST && line.ends_with(b"\n"));
     assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
@@ -64,7 +64,8 @@ fuzz_target!(|data: &[u8]| {
         file.write_all_at(&line, data.len() as u64 + 1).unwrap();
         let size = (data.len() + 1 + line.len()) as u64;
         let (mut last, mut lines) = (None, 0);
-        let end = read_file(&mut file, 0, &mut |line| {
+        let end = read_file(&mut file, 0, &mut |at, line| {
+            assert!(at < size);
             lines += 1;
             match line {
                 Line::Failure(failure) => last = Some(failure),

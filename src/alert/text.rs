@@ -27,6 +27,8 @@ use super::summary::Summary;
 use super::template::{Placeholder, Template};
 use super::time::{Clock, number};
 use super::weight::{LIMIT, cut, weight};
+use super::zone;
+use crate::config::Alerts;
 
 /// Of the machine's name; more would take the room of what happened.
 const HOST: usize = 32;
@@ -41,6 +43,13 @@ pub struct Composer {
 }
 
 impl Composer {
+    /// For this machine, as the administrator wants it.
+    pub fn of_this_machine(alerts: &Alerts) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let template = alerts.text.as_deref().and_then(|t| Template::parse(t).ok());
+        Self::new(&host, zone::local(), template, alerts.post_unknown_users)
+    }
+
     /// For the machine called `host`, of which the first label is shown, and times of `zone`.
     pub fn new(host: &str, zone: TimeZone, template: Option<Template>, post_unknown_users: bool) -> Self {
         Self { host: short(host), zone, template, names: Names { unknown: post_unknown_users } }

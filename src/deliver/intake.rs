@@ -10,6 +10,7 @@ use crate::alert::Moment;
 use crate::alert::Policy;
 use crate::config;
 use crate::failure::{Class, Failure};
+use crate::journal::aside::Aside;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};
 use crate::journal::{Journal, append};
@@ -74,6 +75,17 @@ pub fn take_from(
     state.cursors.retain(|c| segments.iter().any(|s| belongs(c, s)));
     take_dropped(state, journal, now, &mut taken);
     Ok(taken)
+}
+
+/// Settle what was put aside, for who looks without taking it over.
+pub fn take_aside(
+    state: &mut State,
+    asides: &[Aside],
+    rules: &Rules<'_>,
+    accounts: &mut Accounts,
+    now: Moment,
+) {
+    asides.iter().for_each(|aside| settle(state, &aside.failure, rules, accounts, now));
 }
 
 /// The place of the cursor of `segment`; a new one where nothing of it was read.

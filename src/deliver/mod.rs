@@ -32,7 +32,7 @@ use jiff::Timestamp;
 
 use crate::alert::{Accounts, Moment, Policy};
 use crate::config::{self, Config};
-use crate::journal::{Journal, append, segment};
+use crate::journal::{Journal, append, aside, segment};
 use crate::neutral;
 
 use clock::Reading;
@@ -152,7 +152,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     }
     trusted(&order.state)?;
     let patience = if order.setting == Setting::Command { PATIENCE } else { Duration::ZERO };
-    let Some(_lock) = Lock::take(&order.state.join(LOCK), patience)? else {
+    let Some(lock) = Lock::take(&order.state.join(LOCK), patience)? else {
         return Ok((Report { busy: true, ..Report::default() }, notices));
     };
     let loaded = State::load(&order.state, false)?;
@@ -167,7 +167,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     let report = match config {
         Ok(config) => {
             let fresh = Vec::new();
-            Pass { order, config, state: &mut state, now, notices: &mut notices, fresh }.run()?
+            Pass { order, config, lock: &lock, state: &mut state, now, notices: &mut notices, fresh }.run()?
         }
         Err(e) => {
             let why = e.to_string();
@@ -175,6 +175,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
             if tell {
                 notices.push(Notice::error(format!("nothing is sent: {}", trouble.why)));
                 state.trouble = Some(trouble);
+                lock.check()?;
                 state.save_both(&order.state)?;
             }
             Report::default()
@@ -183,13 +184,21 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     Ok((report, notices))
 }
 
-/// Whoever can write into the state directory could have root write elsewhere, and forge or delete what happened.
+/// Whoever can write into the state directory could have root write elsewhere, and forge or delete what
+/// happened. So could he who can put another directory in its place.
 fn trusted(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
-    for path in [directory, Journal::new(directory).directory()] {
+    const STICKY: u32 = 0o1000;
+    let journal = Journal::new(directory);
+    let above = directory.ancestors().skip(1).filter(|path| path.is_absolute());
+    for path in above.chain([directory, journal.directory()]) {
         let meta = std::fs::metadata(path)?;
         let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
-        if !ours || meta.mode() & 0o022 != 0 {
+        let others_can_write = meta.mode() & 0o022 != 0;
+        // In /tmp everybody can write, but not take away what another owns.
+        let others_can_replace =
+            others_can_write && (meta.mode() & STICKY == 0 || path.starts_with(directory));
+        if !ours || others_can_replace {
             return Err(io::Error::other(format!(
                 "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}",
                 path.display()
@@ -226,6 +235,7 @@ fn meet(
 struct Pass<'a> {
     order: &'a Order,
     config: &'a Config,
+    lock: &'a Lock,
     state: &'a mut State,
     now: Moment,
     notices: &'a mut Vec<Notice>,
@@ -243,6 +253,7 @@ impl Pass<'_> {
             Setting::Login => Accounts::in_login(),
             Setting::Command => Accounts::outside_login(),
         };
+        aside::take_over(&journal)?;
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;
@@ -259,6 +270,7 @@ impl Pass<'_> {
             self.save()?;
         }
         if by_a_command {
+            self.lock.check()?;
             tidy(&journal, self.state, &self.config.journal)?;
         }
         report.read_to = self.state.cursors.iter().map(|c| (c.inode, c.offset)).collect();
@@ -273,6 +285,7 @@ impl Pass<'_> {
         for path in std::mem::take(&mut self.fresh) {
             std::fs::File::open(path)?.sync_data()?;
         }
+        self.lock.check()?;
         self.state.save_both(&self.order.state)
     }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::alert::{Accounts, Due, Policy, human};
 use crate::config::Config;
-use crate::journal::{Journal, segment};
+use crate::journal::{Journal, aside, segment};
 
 use super::clock::Reading;
 use super::intake::{self, Rules};
@@ -62,9 +62,10 @@ pub fn take(directory: &Path, config: &Config) -> io::Result<Status> {
     Ok(status.0)
 }
 
-/// The counters, and whether a segment vanished meanwhile.
+/// The counters, and whether a segment vanished meanwhile, or what was put aside changed.
 fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, bool)> {
     let journal = Journal::new(directory);
+    let asides = aside::waiting(&journal)?;
     let segments = segment::list(journal.directory())?;
     let mut state = State::load(directory, true)?.state;
     let policy = Policy::from(&config.alerts);
@@ -72,6 +73,8 @@ fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, bool)> {
     let now = state.clock.advance(&Reading::now());
     let mut accounts = Accounts::in_login();
     let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
+    intake::take_aside(&mut state, &asides, &rules, &mut accounts, now);
+    let taken_over = aside::waiting(&journal)? != asides;
     let (totals, pending) = (state.totals, state.unsettled());
     let due = match state.pacing.due(now, &policy) {
         Due::Nothing => None,
@@ -95,5 +98,5 @@ fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, bool)> {
         next_attempt_seconds: next.map(|next| next.since(now).as_secs()),
         interval: human(state.pacing.interval(&policy)),
     };
-    Ok((status, taken.vanished))
+    Ok((status, taken.vanished || taken_over))
 }

@@ -9,12 +9,14 @@
 //! ```
 //!
 //! - Writers only append, one `write` a record, and wait for nothing ([`append`]).
+//! - What cannot be appended is put beside it, and appended by the next pass ([`aside`]).
 //! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`]).
 //! - Whoever delivers seals, lists and deletes segments, under the delivery lock ([`segment`]).
 //! - Readers go on from where they were, by segment and offset ([`read`]). A record that lands in
 //!   a segment after it was sealed is found all the same.
 
 pub mod append;
+pub mod aside;
 pub mod read;
 pub mod record;
 pub mod segment;
@@ -70,6 +72,8 @@ impl Journal {
     ///
     /// Unreadable lines are passed over; the delivery pass counts them.
     pub fn read_since(&self, since: Timestamp, each: &mut dyn FnMut(Failure)) -> io::Result<()> {
+        // First: one that is taken over meanwhile is handed over twice, and none not at all.
+        aside::waiting(self)?.into_iter().map(|a| a.failure).filter(|f| f.time >= since).for_each(&mut *each);
         for segment in segment::list(&self.directory)? {
             read::read(&segment, 0, &mut |_, line| {
                 if let read::Line::Failure(failure) = line {

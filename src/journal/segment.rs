@@ -197,7 +197,8 @@ fn new_id() -> String {
     format!("{nanoseconds:016x}-{}", std::process::id())
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Open for reading; follow no link, wait for no writer of a pipe.
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     File::options().read(true).custom_flags(flags.bits() as i32).open(path)
 }

@@ -6,6 +6,7 @@
 //! pointer, and where somebody replaced the conversation, by the thread that it is on.
 
 use std::ffi::{CStr, c_int, c_void};
+use std::iter;
 use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -185,13 +186,31 @@ fn without_memory(pamh: &mut PamHandle, arguments: &Arguments<'_>) {
 
 /// Attempts that wait for their verdict, of all threads. Thread-local storage would cost every
 /// login that loads the module, and a lock could be held by a thread that is gone after a fork.
-static SLOTS: [Slot; 256] =
-    [const { Slot { thread: AtomicUsize::new(0), attempt: AtomicPtr::new(ptr::null_mut()) } }; 256];
+static SLOTS: Block = Block { slots: [const { Slot::free() }; MANY], next: AtomicPtr::new(ptr::null_mut()) };
+/// As many as one block holds. Where more wait at once another one is added, and kept.
+const MANY: usize = 64;
+
+struct Block {
+    slots: [Slot; MANY],
+    next: AtomicPtr<Block>,
+}
 
 struct Slot {
     /// Who waits; 0 where the slot is free.
     thread: AtomicUsize,
+    /// The later it was begun the higher.
+    turn: AtomicUsize,
     attempt: AtomicPtr<Attempt>,
+}
+
+impl Slot {
+    const fn free() -> Self {
+        Self {
+            thread: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+            attempt: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
 }
 
 /// The address of this thread's control block: unique among living threads, kept over a fork.
@@ -200,20 +219,52 @@ fn this_thread() -> usize {
     unsafe { libc::pthread_self() as usize }
 }
 
+fn blocks() -> impl Iterator<Item = &'static Block> {
+    // SAFETY: null, or a block that was published whole and is never freed.
+    iter::successors(Some(&SLOTS), |block| unsafe { block.next.load(Ordering::Acquire).as_ref() })
+}
+
+fn slots() -> impl Iterator<Item = &'static Slot> {
+    blocks().flat_map(|block| block.slots.iter())
+}
+
 fn take_a_slot(attempt: *mut Attempt) -> bool {
+    static TURNS: AtomicUsize = AtomicUsize::new(0);
     let thread = this_thread();
     release_slot(attempt);
-    for slot in &SLOTS {
-        if slot.thread.compare_exchange(0, thread, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-            slot.attempt.store(attempt, Ordering::Release);
-            return true;
+    loop {
+        for slot in slots() {
+            if slot.thread.compare_exchange(0, thread, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                slot.turn.store(TURNS.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+                slot.attempt.store(attempt, Ordering::Release);
+                return true;
+            }
+        }
+        if !add_a_block() {
+            return false;
         }
     }
-    false
+}
+
+fn add_a_block() -> bool {
+    // SAFETY: a plain allocation; all bytes zero is a block of free slots.
+    let fresh = unsafe { libc::calloc(1, mem::size_of::<Block>()) }.cast::<Block>();
+    if fresh.is_null() {
+        return false;
+    }
+    let none = ptr::null_mut();
+    // Somebody else may add one at the same moment: then behind that.
+    let added = blocks()
+        .any(|last| last.next.compare_exchange(none, fresh, Ordering::AcqRel, Ordering::Relaxed).is_ok());
+    if !added {
+        // SAFETY: nobody has seen it.
+        unsafe { libc::free(fresh.cast()) };
+    }
+    true
 }
 
 fn release_slot(attempt: *const Attempt) {
-    for slot in &SLOTS {
+    for slot in slots() {
         if ptr::eq(slot.attempt.load(Ordering::Acquire), attempt) {
             slot.attempt.store(ptr::null_mut(), Ordering::Release);
             slot.thread.store(0, Ordering::Release);
@@ -221,12 +272,21 @@ fn release_slot(attempt: *const Attempt) {
     }
 }
 
-/// The attempt that `appdata` is, or the one that this thread began.
+/// The attempt that `appdata` is, whichever thread began it; or else, where the application put
+/// another conversation in the place of ours, the one that this thread began last. An earlier one
+/// may be of a thread that is gone and had the same address.
 fn take_slot(appdata: *mut c_void) -> Option<*mut Attempt> {
+    let held = |slot: &'static Slot| {
+        let attempt = slot.attempt.load(Ordering::Acquire);
+        (!attempt.is_null()).then_some((slot, attempt))
+    };
     let thread = this_thread();
-    let known = |slot: &&Slot| slot.thread.load(Ordering::Acquire) == thread;
-    let exact = SLOTS.iter().filter(known).find(|s| s.attempt.load(Ordering::Acquire).cast() == appdata);
-    let attempt = exact.or_else(|| SLOTS.iter().find(known))?.attempt.load(Ordering::Acquire);
+    let exact = slots().filter_map(held).find(|(_, attempt)| attempt.cast() == appdata);
+    let of_this_thread = || {
+        let own = slots().filter_map(held).filter(|(slot, _)| slot.thread.load(Ordering::Acquire) == thread);
+        own.max_by_key(|(slot, _)| slot.turn.load(Ordering::Relaxed))
+    };
+    let (_, attempt) = exact.or_else(of_this_thread)?;
     release_slot(attempt);
-    (!attempt.is_null()).then_some(attempt)
+    Some(attempt)
 }

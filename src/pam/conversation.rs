@@ -28,11 +28,13 @@ struct Count {
 }
 
 impl Prompts {
-    /// Something was asked and nothing of it was answered. A name that was given (login asks for
-    /// it through PAM) is no answer to the password prompt that follows.
-    pub fn left_unanswered(&self) -> bool {
+    /// Nobody answered: what was asked was left, or the attempt ended with an error of the
+    /// conversation before anything was. A name that was given (login asks for it through PAM) is no
+    /// answer to the password prompt that follows; but who answered one prompt and left the next had
+    /// his answer tried.
+    pub fn left_unanswered(&self, status: c_int) -> bool {
         let decisive = if self.hidden.asked > 0 { self.hidden } else { self.shown };
-        decisive.asked > 0 && decisive.answered == 0
+        decisive.answered == 0 && (decisive.asked > 0 || status == PAM_CONV_ERR)
     }
 
     fn count(&mut self, style: c_int) -> Option<&mut Count> {

@@ -8,6 +8,7 @@ use std::ops::Deref;
 
 use authalert::failure::{Class, Route};
 use authalert::journal::append::{self, Error};
+use authalert::journal::aside;
 use authalert::journal::record::{Encoded, Record, encode};
 use pam::items::{Item, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
@@ -18,7 +19,6 @@ use crate::file::File;
 use crate::worker::Job;
 use crate::{guard, libpam, worker};
 
-const CONV_ERR: c_int = 19;
 /// Where the module records and reads when the stack names no other place.
 const STATE: &CStr = c"/var/lib/authalert";
 const CONFIG: &CStr = c"/etc/authalert/config.toml";
@@ -26,7 +26,7 @@ const CONFIG: &CStr = c"/etc/authalert/config.toml";
 /// Record how this attempt ended, and wake the worker.
 pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompts, status: c_int) {
     let (state, config) = (arguments.state.unwrap_or(STATE), arguments.config.unwrap_or(CONFIG));
-    let line = line(pamh, prompts.left_unanswered() || status == CONV_ERR);
+    let line = line(pamh, prompts.left_unanswered(status));
     let written = guard::unlimited(|| write(state, &line));
     if arguments.debug {
         debug(&line);
@@ -90,7 +90,12 @@ fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
     if directory.count_bytes() == 0 {
         Err(libc::EINVAL.into())
     } else {
-        append::append_to::<File>(directory.to_bytes(), line)
+        let directory = directory.to_bytes();
+        match append::append_to::<File>(directory, line) {
+            Err(Error::Os(why)) if !aside::put(directory, line) => Err(why.into()),
+            Err(Error::Os(_)) => Ok(()),
+            other => other,
+        }
     }
 }
 

@@ -11,7 +11,7 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 use authalert::journal::record::LONGEST;
 
@@ -55,7 +55,14 @@ pub type Take = unsafe extern "C" fn(job: *const Job, on_worker: bool) -> bool;
 /// Null until a worker has loaded the library.
 static TAKE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
+/// The process in which a thread was started that has not begun to work yet; 0 for none.
+static STARTING: AtomicI32 = AtomicI32::new(0);
+
 /// Give the worker something to do; start it if need be. Never waits.
+///
+/// One that is about to start will read the journal, and what was recorded by now with it. So a host
+/// that fails by the hundred while the loader is slow does not get a hundred threads. A failure of
+/// another state directory is left to the command, then.
 pub fn wake(job: &Job) {
     if let Some(take) = loaded() {
         // SAFETY: a function of the library, with a job that outlives the call.
@@ -63,17 +70,22 @@ pub fn wake(job: &Job) {
             return;
         }
     }
+    let pid = rustix::process::getpid().as_raw_pid();
+    if STARTING.swap(pid, Ordering::AcqRel) == pid && job.line_len == 0 {
+        return;
+    }
     // SAFETY: a plain allocation, and a copy of plain bytes into it; null is handled.
     unsafe {
         let copy = libc::malloc(mem::size_of::<Job>()).cast::<Job>();
-        if copy.is_null() {
-            return;
-        }
-        ptr::copy_nonoverlapping(job, copy, 1);
-        if !start(copy) {
+        if !copy.is_null() {
+            ptr::copy_nonoverlapping(job, copy, 1);
+            if start(copy) {
+                return;
+            }
             libc::free(copy.cast());
         }
     }
+    STARTING.store(0, Ordering::Release);
 }
 
 /// One line in syslog, once a process: the administrator must know that nothing can be recorded.
@@ -126,6 +138,8 @@ extern "C" fn run(job: *mut c_void) -> *mut c_void {
         if loaded().is_none() {
             TAKE.store(fork::apart(library::find), Ordering::Release);
         }
+        // From here on it looks at the journal: who records later starts another, or hands his job over.
+        STARTING.store(0, Ordering::Release);
         match loaded() {
             Some(take) => {
                 take(job.cast(), true);

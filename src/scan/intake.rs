@@ -225,6 +225,9 @@ struct Lines<'a> {
 impl Sink for Lines<'_> {
     fn line(&mut self, found: Found<'_>) {
         self.intake.lines += 1;
+        if found.accepted != 0 && !self.intake.explain && !self.intake.attempts.knows(found.accepted) {
+            return;
+        }
         let place = Place {
             source: self.source,
             offset: found.offset,
@@ -264,11 +267,6 @@ impl Sink for Lines<'_> {
 
 impl Lines<'_> {
     fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8]) {
-        // Most logins follow no refusal; they need no closer look.
-        let quiet = header.message.starts_with(b"Accepted p") && !self.intake.explain;
-        if quiet && !self.intake.attempts.knows(header.host, header.pid) {
-            return;
-        }
         let line = rules::classify(header);
         let time = match header.stamp {
             Stamp::Missing => self.last.time,

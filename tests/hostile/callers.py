@@ -2,9 +2,10 @@
 crashes the module, and nothing is learnt that would not be learnt without it.
 
 Every case runs with the module and without, with a wrong password and with the right one.
-callers.py [--full]
+callers.py [--full] [PART...]      (the parts: see main)
 """
 
+import functools
 import itertools
 import random
 import socket
@@ -16,8 +17,9 @@ from scene import *
 FULL = "--full" in sys.argv
 EVERY_SIGNAL = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
 MIB = 1 << 20
-with open("/proc/self/status") as status_file:
-    MAY_LIFT = int(re.search(r"CapEff:\s*(\w+)", status_file.read()).group(1), 16) >> 24 & 1
+# How a limit or a timer of the caller's ends a program.
+ENDED = [-n for n in (signal.SIGKILL, signal.SIGXCPU, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)]
+READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE, UNAME26, STICKY_TIMEOUTS = 0x0400000, 0x0040000, 0x0020000, 0x4000000
 
 
 def hostile_environment(listener):
@@ -52,6 +54,43 @@ def dispositions():
     yield "standard output and error closed", dict(closed=[1, 2])
     yield "standard input, output and error closed", dict(closed=[0, 1, 2])
     yield "lowest priority", dict(prepare=lambda: os.nice(19))
+    yield "one processor, when nobody else wants it", dict(prepare=idle)
+    yield "first to go when memory runs out", dict(prepare=lambda: write_oom(1000))
+    yield "an execution domain of another age", dict(prepare=lambda: LIBC.personality(
+        READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE | UNAME26 | STICKY_TIMEOUTS))
+    for timer, which in (("real", signal.ITIMER_REAL), ("virtual", signal.ITIMER_VIRTUAL), ("profiling", signal.ITIMER_PROF)):
+        for seconds in (0.001, 0.01, 0.03):
+            yield f"a {timer} timer of {seconds} s", dict(prepare=functools.partial(signal.setitimer, which, seconds, seconds))
+    yield "every real timer signal ignored", dict(ignored=[signal.SIGALRM], prepare=functools.partial(
+        signal.setitimer, signal.ITIMER_REAL, 0.0005, 0.0005))
+
+
+def idle():
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    os.sched_setaffinity(0, {0})
+
+
+def write_oom(n):
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(n))
+
+
+def programs_names():
+    yield "no name at all", dict(argv0="")
+    yield "a name that looks like another's line", dict(argv0="sshd[1]: Failed password for root from 192.0.2.66 port 1 ssh2")
+    yield "a name with control characters", dict(argv0="su\n\x1b[2J\u202e%n%s")
+    yield "a name of 100,000 bytes", dict(argv0="s" * 100_000)
+
+
+def not_lifted():
+    """Without CAP_SYS_RESOURCE nobody lifts what the caller rationed, root neither."""
+    for n in (0, 1, 100, 4096):
+        yield f"no CAP_SYS_RESOURCE, files of {n} bytes", dict(limits=fsize(n), lifts=False)
+    for n in range(3, 12):
+        yield f"no CAP_SYS_RESOURCE, {n} descriptors", dict(limits=[(resource.RLIMIT_NOFILE, n, n)], lifts=False)
+    yield "no CAP_SYS_RESOURCE, files of 0 bytes, SIGXFSZ ignored", dict(limits=fsize(0), ignored=[signal.SIGXFSZ], lifts=False)
+    yield "no CAP_SYS_RESOURCE, files of 0 bytes, no queued signals", dict(
+        limits=[*fsize(0), (resource.RLIMIT_SIGPENDING, 0, 0)], lifts=False)
 
 
 def fsize(n):
@@ -76,6 +115,18 @@ def limits():
     yield from both("RLIMIT_CORE", resource.RLIMIT_CORE, [0])
     yield from both("RLIMIT_SIGPENDING", resource.RLIMIT_SIGPENDING, [0])
     yield from both("RLIMIT_MEMLOCK", resource.RLIMIT_MEMLOCK, [0])
+    yield from both("RLIMIT_MSGQUEUE", resource.RLIMIT_MSGQUEUE, [0])
+    yield from both("RLIMIT_RTTIME", 15, [0, 1000])
+    yield from both("RLIMIT_LOCKS", 10, [0])
+    # All but so many taken by files that the program inherits.
+    for free in range(0, 7):
+        yield f"{free} descriptors left of 80", dict(limits=[(resource.RLIMIT_NOFILE, 80, 80)],
+                                                    prepare=functools.partial(inherit, 80 - free))
+
+
+def inherit(end):
+    for number in range(3, end):
+        os.dup2(0, number)
 
 
 def in_batches(things, size=10):
@@ -110,19 +161,18 @@ def verdict(name, seen, recorded):
     details = f"without: {bare} right: {bare_right}\nwith:    {wrong} right: {right}\nrecorded: {recorded}"
     same = wrong[:2] == bare[:2] and right[:2] == bare_right[:2]
     # An end that says the same of every password says nothing.
-    killed = wrong[0] == right[0] and wrong[0] in (-signal.SIGKILL, -signal.SIGXCPU)
+    killed = wrong[0] == right[0] and wrong[0] in ENDED
     nothing_learnt = wrong[:2] == right[:2] or killed
     # Whether a right password gets a shell then depends on how many processes the other cases have.
     if "NPROC" in name:
         same = wrong[:2] == bare[:2]
-    ended_by_a_limit = any(run[0] in (-signal.SIGKILL, -signal.SIGXCPU) for run in (bare, bare_right, wrong, right))
+    ended_by_a_limit = any(run[0] in ENDED for run in (bare, bare_right, wrong, right))
     kept = bare[2] < SHORTEST or wrong[2] >= SHORTEST
     if recorded:
         return recorded == 1 and (kept or nothing_learnt) and (same or nothing_learnt or ended_by_a_limit), details
-    # Without CAP_SYS_RESOURCE (many containers) nobody may lift RLIMIT_FSIZE. Then the log route has the failure.
-    if not MAY_LIFT and ("SIGXFSZ" in name or "FSIZE" in name):
-        return same and kept, details
-    return nothing_learnt, details
+    # The kernel looks at a limit of the processor's time at its ticks: who is ended is chance, with the module or without.
+    by_chance = wrong[0] in ENDED and (bare_right[0] in ENDED or right[0] in ENDED or bare[0] in ENDED)
+    return nothing_learnt or by_chance, details
 
 
 def report(results, what):
@@ -130,6 +180,93 @@ def report(results, what):
     recorded = sum("recorded: 1" in details for _, details in results.values())
     ok(not bad, f"{what}: {len(results)} cases, {recorded} recorded, the others learnt nothing",
        *[f"{name}\n{details}" for name, details in list(bad.items())[:8]])
+
+
+def aside(scene):
+    """What may not be written is put aside, and is in the journal after the next pass, once."""
+    results = judge(scene, list(not_lifted()))
+    report(results, "limits that nobody lifts")
+    scene.fresh_state()
+    scene.stack(True)
+    for _ in range(3):
+        call("su", limits=fsize(0), lifts=False)
+    waiting, before = len(scene.asides()), scene.status()
+    scene.deliver("--now")
+    after = scene.status()
+    ok(waiting == 3 and before["recorded"] == before["pending"] == 3 and not scene.asides()
+       and after["recorded"] == after["posted"] == 3,
+       "a failure that may not be written is counted at once, and posted by the next pass", waiting, before, after)
+
+
+def logged(scene, heard):
+    """What reaches syslog is no line of somebody else's, and a scan of it counts nothing twice."""
+    scene.fresh_state()
+    scene.stack(True)
+    del heard[:]
+    for argv0 in (None, "sshd[1]: Failed password for root from 192.0.2.66 port 1 ssh2", "su\nFailed"):
+        call("su", argv0=argv0)
+        call("su", argv0=argv0, limits=fsize(0), lifts=False)
+    time.sleep(0.2)
+    ours = [line for line in heard if b"authalert" in line]
+    ok(not ours, "six failures that were recorded, and not a line of ours in syslog", *ours[:3])
+    before = scene.status()["recorded"]
+    log = os.path.join(scene.root, "auth.log")
+    # As rsyslog writes it: a control character becomes #ooo, and the time and the host are its own.
+    text = [re.sub(rb"^<\d+>.{15} ", b"", line) for line in heard]
+    text = [re.sub(rb"[\x00-\x1f]", lambda m: b"#%03o" % m.group()[0], line) for line in text]
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00", time.gmtime()).encode()
+    with open(log, "wb") as file:
+        file.write(b"".join(stamp + b" host " + line + b"\n" for line in text))
+    run = subprocess.run([os.path.join(scene.target, "authalert"), "--state", scene.state, "--config", scene.config,
+                          "scan", log], capture_output=True, text=True)
+    status = scene.status()
+    ok(before == 6 and status["recorded"] == 6 and run.returncode == 0,
+       "a scan of the log counts none of the six again, and the forged name for nothing", before, status, run.stdout,
+       run.stderr, *text)
+
+
+def crowd(scene, how_many):
+    """So many su at once, as a user's loop starts them: each recorded, none harmed."""
+    scene.fresh_state()
+    scene.stack(True, delay=0)
+    done, began = [], time.monotonic()
+    for batch in in_batches(range(how_many), 100):
+        calls = [Call("su") for _ in batch]
+        done += [c.end(patience=120) for c in calls]
+    status = scene.status()
+    refused = sum(run[:2] == (1, "Password: su: Authentication failure\n") for run in done)
+    print(f"# {how_many} su, a hundred at a time: {time.monotonic() - began:.1f} s")
+    ok(refused == how_many and status["recorded"] == how_many and status["unreadable"] == 0,
+       f"{how_many} su, a hundred at a time: each refused and recorded", refused, status)
+    scene.stack(True)
+
+
+def starved(scene):
+    """A user who starts su in a loop and ends each in the middle of its pass does not keep the command from the lock."""
+    scene.fresh_state()
+    scene.stack(True, delay=0.4)
+    stop = threading.Event()
+
+    def loop():
+        while not stop.is_set():
+            c = Call("su")
+            time.sleep(random.uniform(0.03, 0.3))
+            c.process.kill()
+            c.end()
+
+    threads = [threading.Thread(target=loop) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    runs = [scene.deliver("--now", timeout=60) for _ in range(3)]
+    stop.set()
+    for thread in threads:
+        thread.join()
+    busy = [run.stdout + run.stderr for run in runs if run.returncode or "running" in run.stdout + run.stderr]
+    status = scene.status()
+    ok(not busy and status["posts"] > 0 and
+       status["recorded"] == status["posted"] + status["pending"] + status["aborted"] + status["ignored"],
+       "a user who ends his su one after another keeps the command from nothing", *busy, status)
 
 
 def random_signals(scene, rounds):
@@ -204,8 +341,9 @@ def credentials(scene):
     scene.write(os.path.join(scene.root, "credentials.toml"), values, 0o600)
 
 
-def network(scene):
+def network(scene, sink):
     """The attacker's proxy and certificates; and his SIGSTOP while the worker holds the delivery lock."""
+    ok(not sink.seen, "the proxy of the caller's environment saw nothing", sink.seen[:2])
     server, proxy = Sink(), Sink()
     credentials(scene)
     scene.fresh_state()
@@ -307,20 +445,59 @@ def status_of(scene):
     return status["posted"], status["pending"]
 
 
+def rationed(scene):
+    """Where the caller rationed anything that the worker needs, none starts: it would be ended half way."""
+    worked = []
+    for name, limit in (("nothing", None), ("RLIMIT_AS", (resource.RLIMIT_AS, 256 * MIB)),
+                        ("RLIMIT_DATA", (resource.RLIMIT_DATA, 256 * MIB)), ("RLIMIT_CPU", (resource.RLIMIT_CPU, 20)),
+                        ("RLIMIT_FSIZE", (resource.RLIMIT_FSIZE, 300)), ("RLIMIT_NOFILE", (resource.RLIMIT_NOFILE, 32))):
+        scene.fresh_state()
+        scene.stack(True)
+        call("su", limits=[(*limit, limit[1])] if limit else ())
+        recorded = scene.status()["recorded"]
+        worked.append((name, recorded, sorted(os.listdir(scene.state))))
+    first, others = worked[0], worked[1:]
+    ok("timeline.jsonl" in first[2] and all(recorded == 1 and files == ["journal"] for _, recorded, files in others),
+       "where the caller rationed memory, time, file size or descriptors no worker starts", *worked)
+
+
+def zone(scene):
+    """The alert that a su of the attacker's sends tells the machine's time, not that of his TZ."""
+    scene.fresh_state()
+    scene.stack(True)
+    call("su", env={"PATH": "/usr/bin:/bin", "TZ": "XYZ-13:37"})
+    with open(os.path.join(scene.state, "timeline.jsonl")) as file:
+        text = json.loads(file.readline())["text"]
+    when = scene.records()[0]["time"]
+    local = subprocess.run(["date", "-d", when, "+%H:%M:%S"], capture_output=True, text=True, check=True,
+                           env={"PATH": os.environ["PATH"]}).stdout.strip()
+    ok(local in text, "an alert tells the machine's time whatever the caller's TZ", text, when)
+
+
 def main():
     scene = Scene()
-    if not MAY_LIFT:
-        print("# no CAP_SYS_RESOURCE here: under RLIMIT_FSIZE only message and delay are compared")
+    heard = scene.syslog()
     sink = Sink()
+    parts = {
+        "plain": lambda: report(judge(scene, [("as usual", {})]), "no tricks"),
+        "environments": lambda: report(judge(scene, [(n, dict(env=e)) for n, e in environments(sink.port)]),
+                                       "hostile environments"),
+        "zone": lambda: zone(scene),
+        "dispositions": lambda: report(judge(scene, list(dispositions())), "signals, umask, descriptors, directory"),
+        "limits": lambda: report(judge(scene, list(limits()), ("su", "sudo") if FULL else ("su",)), "resource limits"),
+        "rationed": lambda: rationed(scene),
+        "programs": lambda: report(judge(scene, list(programs_names()), ("su",)), "names of the program"),
+        "aside": lambda: aside(scene),
+        "logged": lambda: logged(scene, heard),
+        "crowd": lambda: crowd(scene, 1000 if FULL else 60),
+        "starved": lambda: starved(scene),
+        "random": lambda: random_signals(scene, 240 if FULL else 48),
+        "network": lambda: network(scene, sink),
+        "names": lambda: names(scene),
+    }
     try:
-        report(judge(scene, [("as usual", {})]), "no tricks")
-        report(judge(scene, [(n, dict(env=e)) for n, e in environments(sink.port)]), "hostile environments")
-        report(judge(scene, list(dispositions())), "signals, umask, descriptors, directory")
-        report(judge(scene, list(limits()), ("su", "sudo") if FULL else ("su",)), "resource limits")
-        random_signals(scene, 240 if FULL else 48)
-        ok(not sink.seen, "the proxy of the caller's environment saw nothing", sink.seen[:2])
-        network(scene)
-        names(scene)
+        for name in [word for word in sys.argv[1:] if word in parts] or parts:
+            parts[name]()
     finally:
         scene.close()
     finish()

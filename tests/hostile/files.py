@@ -4,6 +4,7 @@ files.py
 """
 
 import stat
+import struct
 import sys
 
 from scene import *
@@ -37,6 +38,17 @@ def tree(scene):
     return found
 
 
+def acl(user):
+    """The extended attribute of an access list that lets `user` do everything."""
+    entries = [(0x01, 7, 0xffffffff), (0x02, 7, user), (0x04, 0, 0xffffffff), (0x10, 7, 0xffffffff), (0x20, 0, 0xffffffff)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+def unlisted(path):
+    os.removexattr(path, "system.posix_acl_access")
+    os.chmod(path, 0o700)
+
+
 def main():
     scene = Scene()
     journal = os.path.dirname(scene.journal)
@@ -60,6 +72,46 @@ def main():
             refused(scene, f"a {name} that everybody can write", lambda: os.chmod(path, 0o700))
             os.chmod(path, 0o770)
             refused(scene, f"a {name} that a group can write", lambda: os.chmod(path, 0o700))
+
+            try:
+                os.setxattr(path, "system.posix_acl_access", acl(ATTACKER))
+            except OSError as why:
+                print(f"# no access lists here: {why}")
+                continue
+            refused(scene, f"a {name} that an access list lets a user write", lambda: unlisted(path))
+        above = os.path.dirname(scene.state)
+        os.chmod(above, 0o777)
+        recorded_before = len(scene.records())
+        said = scene.deliver("--now")
+        os.chmod(above, 0o755)
+        ok(said.returncode != 0 and f"go-w {above}" in said.stdout + said.stderr and len(scene.records()) == recorded_before,
+           "a directory above in which others can replace it: the pass says what to run", said.stdout, said.stderr)
+
+        # Lists that new files inherit, and files that nobody may change.
+        scene.fresh_state()
+        try:
+            for path in (scene.state, journal):
+                os.setxattr(path, "system.posix_acl_default", acl(ATTACKER))
+            call("su", umask=0)
+            scene.deliver("--now")
+            modes = {os.path.relpath(path, scene.state): oct(mode(path)) for path in tree(scene)}
+            ok({"journal/current.jsonl", "state.json", "timeline.jsonl"} <= set(modes)
+               and all(int(m, 8) & 0o077 == 0 for m in modes.values()),
+               "where new files inherit an access list every file is root's alone all the same", modes)
+        except OSError as why:
+            print(f"# no access lists here: {why}")
+        for flag, name in (("i", "that nobody may change"), ("a", "to which one may only append")):
+            scene.fresh_state()
+            call("su")
+            if subprocess.run(["chattr", "+" + flag, scene.journal], capture_output=True).returncode:
+                print("# no such flags here")
+                break
+            run = call("su")
+            waiting = scene.status()["recorded"]
+            subprocess.run(["chattr", "-" + flag, scene.journal], check=True)
+            scene.deliver("--now")
+            ok(run[0] == 1 and waiting == 2 and scene.status()["posted"] == 2,
+               f"a journal {name}: the failure is kept, and posted later", run, waiting, scene.status())
 
         # What stood there before it was root's alone.
         for name, lay in (("a symbolic link", lambda: os.symlink(victim, scene.journal)),

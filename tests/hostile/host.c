@@ -3,10 +3,18 @@
  *   host threads CONFDIR SERVICE THREADS TRIES   transactions at once; prints how many failed as they should
  *   host fork CONFDIR SERVICE TRIES              a failure, and a fork while the worker is busy; the child authenticates
  *   host cancel CONFDIR SERVICE TRIES            the thread is cancelled in its conversation or in the delay
+ *   host pending CONFDIR SERVICE TRIES           asked to end while the failure is recorded: that comes first
  *   host reload CONFDIR SERVICE TRIES            pam_end unloads the stack between transactions
  *   host items CONFDIR SERVICE                   the application's own conversation and delay function
  *   host nested CONFDIR SERVICE                  a transaction inside the conversation of another
  *   host again CONFDIR SERVICE                   a conversation that answers later, on another thread
+ *   host crowd CONFDIR SERVICE THREADS           as many threads, all in their conversations at once
+ *   host moved CONFDIR SERVICE TRIES             begun on one thread, which waits, and finished on another
+ *   host replaced CONFDIR SERVICE                another conversation put in place from within; on a thread at whose
+ *                                                address another one left an attempt behind
+ *   host burst CONFDIR SERVICE TRIES             failures in a row; prints the most threads seen
+ *   host signals CONFDIR SERVICE                 the host's signals while its own thread blocks them: none on the worker
+ *   host low CONFDIR SERVICE                     standard streams closed: nothing is written to 0, 1, 2
  *   host name CONFDIR SERVICE USER               one transaction for a user name of any bytes
  *   host time CONFDIR SERVICE TRIES NAME...      nanoseconds of pam_authenticate for each name in turn: "INDEX NS"
  *   host stack CONFDIR SERVICE                   bytes of stack that pam_authenticate used
@@ -18,15 +26,18 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -163,6 +174,40 @@ static int cancel_at(int i, int runs)
 	return 1;
 }
 
+/* The module opens the journal here: an executable's functions go before the C library's. The thread is
+ * asked to end at that very moment, and ends where it lets itself be. */
+static atomic_int ends_in_open;
+
+int open(const char *path, int flags, ...)
+{
+	va_list more;
+	va_start(more, flags);
+	int mode = va_arg(more, int);
+	va_end(more);
+	if (ends_in_open && strstr(path, "current.jsonl")) {
+		atomic_fetch_add(&asked, 1);
+		pthread_cancel(pthread_self());
+		pthread_testcancel();
+	}
+	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
+}
+
+static int pending(int runs)
+{
+	int bad = 0;
+	ends_in_open = 1;
+	for (int i = 0; i < runs; i++) {
+		void *result;
+		asked = 0;
+		pam_handle_t *pamh = begin("pending", NULL);
+		pthread_join(thread_of(authenticate, pamh), &result);
+		bad += result != PTHREAD_CANCELED || asked != 2;
+		pam_end(pamh, PAM_ABORT);
+	}
+	printf("%d of %d were not ended\n", bad, runs);
+	return bad;
+}
+
 /* -- items --------------------------------------------------------------------------------- */
 
 static int delays, delay_status;
@@ -258,6 +303,203 @@ static int again(void)
 		pam_end(pamh, (int)(long)code);
 	}
 	return once("after") == PAM_AUTH_ERR ? 0 : 1;
+}
+
+/* -- crowd, moved, replaced, burst --------------------------------------------------------------- */
+
+static pthread_barrier_t all_there;
+
+static int together(int n, const struct pam_message **m, struct pam_response **r, void *data)
+{
+	pthread_barrier_wait(&all_there);
+	return answer(n, m, r, data);
+}
+
+static void *one_of_the_crowd(void *data)
+{
+	static const struct pam_conv conv = { together, NULL };
+	char user[32];
+	snprintf(user, sizeof user, "crowd%ld", (long)data);
+	pam_handle_t *pamh = begin(user, &conv);
+	if (pam_authenticate(pamh, 0) == PAM_AUTH_ERR)
+		atomic_fetch_add(&refused, 1);
+	pam_end(pamh, PAM_AUTH_ERR);
+	return NULL;
+}
+
+static int crowd(int threads)
+{
+	pthread_t *ids = calloc((size_t)threads, sizeof *ids);
+	pthread_attr_t small;
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 256 << 10);
+	pthread_barrier_init(&all_there, NULL, (unsigned)threads);
+	for (long i = 0; i < threads; i++)
+		if (pthread_create(&ids[i], &small, one_of_the_crowd, (void *)i) != 0)
+			exit(2);
+	for (int i = 0; i < threads; i++)
+		pthread_join(ids[i], NULL);
+	free(ids);
+	return refused == threads ? 0 : 1;
+}
+
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void *begins_and_waits(void *data)
+{
+	void **pair = data;
+	*(int *)pair[1] = pam_authenticate(pair[0], 0);
+	pthread_barrier_wait(&all_there);
+	pthread_mutex_lock(&held);
+	pthread_mutex_unlock(&held);
+	return NULL;
+}
+
+static int moved(int runs)
+{
+	int bad = 0;
+	for (int i = 0; i < runs; i++) {
+		int left = 1, code = 0;
+		struct pam_conv conv = { later, &left };
+		void *pair[2] = { begin("moved", &conv), &code };
+		pthread_barrier_init(&all_there, NULL, 2);
+		pthread_mutex_lock(&held);
+		pthread_t id = thread_of(begins_and_waits, pair);
+		pthread_barrier_wait(&all_there);
+		bad += code != PAM_INCOMPLETE;
+		code = pam_authenticate(pair[0], 0);
+		const void *now = NULL;
+		pam_get_item(pair[0], PAM_CONV, &now);
+		bad += code != PAM_AUTH_ERR || ((const struct pam_conv *)now)->conv != later;
+		pam_end(pair[0], code);
+		pthread_mutex_unlock(&held);
+		pthread_join(id, NULL);
+	}
+	printf("%d went wrong\n", bad);
+	return bad;
+}
+
+static pthread_t left_behind;
+static int same_address;
+
+static void *left_waiting(void *pamh)
+{
+	left_behind = pthread_self();
+	return authenticate(pamh);
+}
+
+static int replaces(int n, const struct pam_message **m, struct pam_response **r, void *data)
+{
+	static const struct pam_conv usual = { answer, NULL };
+	pam_set_item(*(pam_handle_t **)data, PAM_CONV, &usual);
+	return answer(n, m, r, NULL);
+}
+
+static void *replacing(void *data)
+{
+	(void)data;
+	pam_handle_t *pamh;
+	struct pam_conv conv = { replaces, &pamh };
+	same_address = pthread_equal(left_behind, pthread_self());
+	pamh = begin("replaced", &conv);
+	int code = pam_authenticate(pamh, 0);
+	pam_end(pamh, code);
+	return (void *)(long)code;
+}
+
+static int replaced(void)
+{
+	const struct pam_conv waiting = { waits, NULL };
+	pam_handle_t *pamh = begin("left", &waiting);
+	pthread_t id = thread_of(left_waiting, pamh);
+	void *result;
+	nap(200000);
+	pthread_cancel(id);
+	pthread_join(id, NULL);
+	pthread_join(thread_of(replacing, NULL), &result);
+	pam_end(pamh, PAM_ABORT);
+	printf("code %ld, the same address: %d\n", (long)result, same_address);
+	return (long)result == PAM_AUTH_ERR && same_address ? 0 : 1;
+}
+
+static int threads_now(void)
+{
+	int count = -2;
+	DIR *d = opendir("/proc/self/task");
+	while (d && readdir(d))
+		count++;
+	if (d)
+		closedir(d);
+	return count;
+}
+
+static atomic_int handled;
+
+static void on_signal(int number)
+{
+	(void)number;
+	atomic_fetch_add(&handled, 1);
+}
+
+static int signals(void)
+{
+	sigset_t all, before;
+	struct sigaction action = { .sa_handler = on_signal };
+	int workers = 0;
+	for (int number = 1; number < 32; number++)
+		sigaction(number, &action, NULL);
+	for (int i = 0; i < 20; i++) {
+		once("signals");
+		sigfillset(&all);
+		pthread_sigmask(SIG_BLOCK, &all, &before);
+		workers += threads_now() > 1;
+		kill(getpid(), SIGUSR1);
+		kill(getpid(), SIGALRM);
+		kill(getpid(), SIGCHLD);
+		nap(2000);
+		struct timespec now = { 0, 0 };
+		while (sigtimedwait(&all, NULL, &now) > 0)
+			;
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+	}
+	printf("%d ran on a worker; one was there %d times of 20\n", handled, workers);
+	return handled == 0 && workers > 0 ? 0 : 1;
+}
+
+/* The module's writes come here: an executable's functions go before the C library's. */
+static atomic_int lowest = 1000, writes;
+
+ssize_t write(int file, const void *data, size_t size)
+{
+	if (size > 8 && !memcmp(data, "{\"time\"", 7)) {
+		atomic_fetch_add(&writes, 1);
+		if (file < lowest)
+			lowest = file;
+	}
+	return syscall(SYS_write, file, data, size);
+}
+
+static int low(void)
+{
+	int saved = dup2(1, 100), code;
+	for (int file = 0; file < 3; file++)
+		close(file);
+	code = once("low");
+	dup2(saved, 1);
+	printf("code %d, %d writes, to %d and above\n", code, writes, lowest);
+	return code == PAM_AUTH_ERR && writes == 1 && lowest > 2 ? 0 : 1;
+}
+
+static int burst(int runs)
+{
+	int most = 0;
+	for (int i = 0; i < runs; i++) {
+		once("burst");
+		int now = threads_now();
+		most = now > most ? now : most;
+	}
+	printf("%d\n", most);
+	return 0;
 }
 
 /* -- stack --------------------------------------------------------------------------------- */
@@ -358,6 +600,8 @@ int main(int argc, char **argv)
 		printf("%d of %d went wrong\n", bad, first);
 		return bad ? 1 : 0;
 	}
+	if (!strcmp(argv[1], "pending"))
+		return pending(first);
 	if (!strcmp(argv[1], "reload")) {
 		for (int i = 0; i < first; i++) {
 			bad += once("reload") != PAM_AUTH_ERR;
@@ -375,6 +619,18 @@ int main(int argc, char **argv)
 		return nested();
 	if (!strcmp(argv[1], "again"))
 		return again();
+	if (!strcmp(argv[1], "signals"))
+		return signals();
+	if (!strcmp(argv[1], "low"))
+		return low();
+	if (!strcmp(argv[1], "crowd"))
+		return crowd(first);
+	if (!strcmp(argv[1], "moved"))
+		return moved(first);
+	if (!strcmp(argv[1], "replaced"))
+		return replaced();
+	if (!strcmp(argv[1], "burst"))
+		return burst(first);
 	if (!strcmp(argv[1], "time")) {
 		for (int i = 0; i < first; i++)
 			for (int name = 5; name < argc; name++) {

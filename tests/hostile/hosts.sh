@@ -20,6 +20,14 @@ printf '%s\nauth required pam_deny.so\n%s\n' "$line" "$rest" >"$scratch/conf/den
 printf '%s\n%s\n%s\n' "$line" "$ask" "$rest" >"$scratch/conf/ask"
 printf '%s\nauth optional pam_faildelay.so delay=300000\n%s\n%s\n' "$line" "$ask" "$rest" >"$scratch/conf/wait"
 printf '%s\n%s\n' "$ask" "$rest" >"$scratch/conf/bare"
+# pam_unix makes an error of a conversation that will answer later; this one comes again.
+if ! cc -shared -fPIC -o "$scratch/door.so" "$(dirname "$0")/../module/door.c" -lpam; then
+    echo 'not ok - tests/module/door.c can be built'
+    exit 1
+fi
+printf '%s\nauth [success=1 default=ignore] %s prompt\nauth requisite pam_deny.so\nauth required pam_permit.so\n%s\n' \
+    "$line" "$scratch/door.so" "$rest" >"$scratch/conf/door"
+sed 's/ prompt$/ prompt delay=200000/' "$scratch/conf/door" >"$scratch/conf/late"
 
 failed=0
 records() { cat "$scratch"/state/journal/*.jsonl 2>/dev/null | grep -c '^{"time"'; }
@@ -43,10 +51,21 @@ c=$scratch/conf
 run $((8 * 50 * n)) "8 threads, $((400 * n)) transactions, each recorded" "$host" threads "$c" deny 8 $((50 * n))
 run any "forks while the worker is busy: no child hangs" "$host" fork "$c" deny $((160 * n))
 run any "threads cancelled in the conversation and in the delay" "$host" cancel "$c" wait $((20 * n))
+run $((20 * n)) "threads asked to end while a failure is recorded: it is, and then they end in the delay" "$host" pending "$c" late $((20 * n))
 run $((100 * n)) "the stack is unloaded between transactions" "$host" reload "$c" deny $((100 * n))
 run 4 "the application's conversation and delay function are called and given back; no setcred" "$host" items "$c" ask
 run 6 "transactions inside conversations, five deep" "$host" nested "$c" ask
-run any "a conversation that answers later, on another thread, or never" "$host" again "$c" ask
+run 175 "a conversation that answers later, on another thread, or never" "$host" again "$c" door
+run 600 "600 threads that all wait for an answer at once, each recorded" "$host" crowd "$c" ask 600
+run $((20 * n)) "begun on one thread and finished on another, each recorded" "$host" moved "$c" door $((20 * n))
+run 1 "another conversation from within, where a thread that is gone left an attempt at the same address" "$host" replaced "$c" ask
+grep -q '"user":"replaced"' "$scratch"/state/journal/*.jsonl
+claim $? "and it is that attempt which is recorded" "$(tail -n 2 "$scratch/state/journal/current.jsonl")"
+run any "none of the host's signals is handled on the worker" "$host" signals "$c" deny
+run 1 "with the standard streams closed nothing is written to 0, 1 or 2" "$host" low "$c" deny
+most=$("$host" burst "$c" deny 300)
+[ "$most" -le 4 ]
+claim $? "failures in a row start no crowd of workers: $most threads at most" ""
 bare=$("$host" stack "$c" bare) with=$("$host" stack "$c" ask)
 [ "$with" -le $((bare + 1024)) ]
 claim $? "the module needs no more stack than the rest: $with bytes, $bare without" ""

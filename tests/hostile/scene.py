@@ -11,9 +11,11 @@ import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ATTACKER, VICTIM = 61001, 61002
@@ -116,6 +118,32 @@ class Scene:
         self.pam = pam
         subprocess.run(["mount", "--bind", pam, "/etc/pam.d"], check=True)
 
+    def syslog(self):
+        """A /dev of the scene's own, with a syslog daemon in it; gives the list of what it hears.
+
+        glibc keeps the connection: it is a descriptor more that pam_unix has open when it has logged."""
+        dev = os.path.join(self.root, "dev")
+        os.mkdir(dev)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", dev], check=True)
+        for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx"):
+            self.write(os.path.join(dev, name), "")
+            subprocess.run(["mount", "--bind", f"/dev/{name}", os.path.join(dev, name)], check=True)
+        for name in ("pts", "shm"):
+            os.mkdir(os.path.join(dev, name))
+            subprocess.run(["mount", "--rbind", f"/dev/{name}", os.path.join(dev, name)], check=True)
+        os.symlink("/proc/self/fd", os.path.join(dev, "fd"))
+        listener, heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), []
+        listener.bind(os.path.join(dev, "log"))
+        os.chmod(os.path.join(dev, "log"), 0o666)
+        subprocess.run(["mount", "--rbind", dev, "/dev"], check=True)
+
+        def listen():
+            while True:
+                heard.append(listener.recv(65536))
+
+        threading.Thread(target=listen, daemon=True).start()
+        return heard
+
     def stack(self, module, arguments="", delay=DELAY, auth=None):
         """Lay su, sudo and hostile-test with the module or without it; all else is the same."""
         line = f"auth optional {self.module} state={self.state} config={self.config} {arguments}\n" if module else ""
@@ -127,13 +155,18 @@ class Scene:
             self.write(os.path.join(self.pam, service), text)
 
     def records(self):
-        """All records of the current segment."""
+        """All records of the current segment, and those that were put aside."""
         try:
             with open(self.journal, "rb") as file:
                 lines = file.read().splitlines()
         except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in lines if b'"segment"' not in line[:12]]
+            lines = []
+        lines += [os.readlink(os.fsencode(path)) for path in self.asides()]
+        return [json.loads(line) for line in lines if not line.startswith(b'{"segment"')]
+
+    def asides(self):
+        directory = os.path.dirname(self.journal)
+        return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.startswith("aside-")]
 
     def status(self):
         run = subprocess.run([os.path.join(self.target, "authalert"), "--state", self.state, "--config",
@@ -146,6 +179,9 @@ class Scene:
 
     def close(self):
         # The mounts go with the namespace.
+        if os.path.exists(os.path.join(self.root, "dev")):
+            subprocess.run(["umount", "-l", "/dev"])
+            subprocess.run(["umount", "-l", os.path.join(self.root, "dev")])
         for target in ("/etc/pam.d", "/etc/sudoers", "/etc/login.defs", "/etc/group", "/etc/shadow", "/etc/passwd"):
             subprocess.run(["umount", target], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.root, ignore_errors=True)
@@ -157,9 +193,13 @@ class Call:
     """One su or sudo that the attacker starts, with whatever he prepared before."""
 
     def __init__(self, program="su", password=WRONG, env=None, limits=(), closed=(), ignored=(), blocked=(),
-                 umask=None, cwd=None, alarm=None, prepare=None):
+                 umask=None, cwd=None, alarm=None, prepare=None, argv0=None, lifts=True):
         argv = {"su": ["su", "victim", "-c", "echo in"],
                 "sudo": ["sudo", "-S", "-k", "-p", "Password: ", "-u", "victim", "echo", "in"]}[program]
+
+        path = shutil.which(argv[0])
+        if argv0 is not None:
+            argv[0] = argv0
 
         def before_exec():
             if umask is not None:
@@ -181,13 +221,17 @@ class Call:
             for which, soft, hard in limits:
                 resource.setrlimit(which, (soft, hard))
 
+        if not lifts:
+            # As in many containers: set-user-id root does not bring CAP_SYS_RESOURCE back.
+            argv, path = ["setpriv", "--bounding-set=-sys_resource", f"--reuid={ATTACKER}", f"--regid={ATTACKER}",
+                          "--clear-groups", "bash", "-c", 'exec -a "$0" "$@"', argv[0], path, *argv[1:]], shutil.which("setpriv")
         self.began = time.monotonic()
         self.process = None
         try:
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                argv, executable=path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env={"PATH": "/usr/bin:/bin:/usr/sbin"} if env is None else env,
-                user=ATTACKER, group=ATTACKER, extra_groups=[], start_new_session=True, cwd="/" if cwd != "gone" else None,
+                start_new_session=True, **(dict(user=ATTACKER, group=ATTACKER, extra_groups=[]) if lifts else {}), cwd="/" if cwd != "gone" else None,
                 preexec_fn=before_exec, restore_signals=False)
             self.process.stdin.write(password.encode() + b"\n")
             self.process.stdin.flush()

@@ -1,6 +1,7 @@
 /* A module that stands in for the others of a stack: it asks, delays, and returns what it is told.
  *
  *   prompt           ask for a password; "right" is right
+ *   strict           and a prompt without an answer is CONV_ERR
  *   user             ask for the user's name, if there is none
  *   delay=MICROSECONDS
  *   return=N, setcred=N, acct=N, open=N, close=N, chauthtok=N
@@ -31,7 +32,7 @@ static int has(int argc, const char **argv, const char *word)
 	return 0;
 }
 
-static int ask(pam_handle_t *pamh)
+static int ask(pam_handle_t *pamh, int unanswered)
 {
 	const struct pam_conv *conv = NULL;
 	struct pam_message message = { PAM_PROMPT_ECHO_OFF, "Password: " };
@@ -46,7 +47,7 @@ static int ask(pam_handle_t *pamh)
 		return PAM_INCOMPLETE;
 	if (code != PAM_SUCCESS || response == NULL || response->resp == NULL) {
 		free(response);
-		return PAM_AUTH_ERR;
+		return unanswered;
 	}
 	right = strcmp(response->resp, "right") == 0;
 	free(response->resp);
@@ -65,7 +66,7 @@ int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
 	if (has(argc, argv, "user") && pam_get_user(pamh, &user, "login: ") != PAM_SUCCESS)
 		return PAM_AUTH_ERR;
 	if (has(argc, argv, "prompt"))
-		return ask(pamh);
+		return ask(pamh, has(argc, argv, "strict") ? PAM_CONV_ERR : PAM_AUTH_ERR);
 	return number(argc, argv, "return", PAM_SUCCESS);
 }
 

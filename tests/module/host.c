@@ -3,7 +3,7 @@
  *   host CONFDIR SERVICE USER COMMAND...      (USER "-": none yet)
  *
  *   start end auth setcred acct open close chauthtok
- *   answer=TEXT | answer=@err @null @none @again @nested     to hidden prompts, from now on
+ *   answer=TEXT | answer=@err @null @none @again @nested @once     to hidden prompts, from now on
  *   name=TEXT                                                to shown ones
  *   item=NUMBER:HEX                                          pam_set_item
  *   conv=N, delayfn=N                                        the application's own, N 1 or 2; 0: none
@@ -68,6 +68,13 @@ static int converse(int number, int count, const struct pam_message **messages, 
 			continue;
 		if (strcmp(answer, "@err") == 0)
 			return PAM_CONV_ERR;
+		if (strcmp(answer, "@once") == 0) {
+			answer = "@err";
+			r = calloc((size_t)count, sizeof *r);
+			r[i].resp = strdup("wrong");
+			*responses = r;
+			return PAM_SUCCESS;
+		}
 		if (strcmp(answer, "@again") == 0)
 			return PAM_CONV_AGAIN;
 		if (strcmp(answer, "@none") == 0) {

@@ -56,6 +56,14 @@ def name_then_aborted():
     equal(recorded(stage), ["aborted", "failure"])
 
 
+@test("who has one prompt's answer tried and leaves the next one had a failure, whatever the stack calls it")
+def first_of_two():
+    stage = stage_with("OURS", "sufficient DOOR prompt", "required DOOR prompt strict")
+    told = stage.host("door", "start", "answer=@once", "auth", "answer=@err", "auth", "end")
+    equal([line["code"] for line in told if line.get("do") == "auth"], [19, 19])
+    equal(recorded(stage), ["failure", "aborted"])
+
+
 @test("a refusal without a question is a failure")
 def no_prompt():
     stage = stage_with("OURS", "required DOOR return=10")

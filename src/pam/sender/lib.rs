@@ -25,18 +25,17 @@ use queue::Job;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn authalert_take_2(job: *const Job, on_worker: bool) -> bool {
     static HUSHED: Once = Once::new();
+    // SAFETY: the caller promises a job.
+    let job = unsafe { &*job };
     let taken = catch_unwind(AssertUnwindSafe(|| {
+        if !on_worker {
+            // The login's thread: no lock that another holds, also not in a child that was forked meanwhile.
+            return queue::existing().is_some_and(|queue| queue.hand_over(job));
+        }
         // std is linked statically into this library: the hook is ours alone.
         HUSHED.call_once(|| std::panic::set_hook(Box::new(|_| {})));
-        // SAFETY: the caller promises a job.
-        let job = unsafe { &*job };
-        let queue = queue::of_this_process();
-        if on_worker {
-            queue.work(job, work::work);
-            true
-        } else {
-            queue.hand_over(job)
-        }
+        queue::of_this_process().work(job, work::work);
+        true
     }));
     taken.unwrap_or(true)
 }

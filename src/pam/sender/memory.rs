@@ -1,6 +1,6 @@
 //! An allocation that fails must not abort the host.
 //!
-//! Rust ends the process where memory runs out. Everything in this library runs on the worker's
+//! Rust ends the process where memory runs out. Everything in this library that allocates runs on the worker's
 //! thread, so the thread can stop instead: it sleeps for ever, the host goes on, and the failures
 //! wait in the journal for the next process.
 

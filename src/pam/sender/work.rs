@@ -10,7 +10,7 @@ use authalert::journal::record::Encoded;
 use authalert::journal::{self, append};
 use crossbeam_channel::Receiver;
 
-use crate::queue::Task;
+use crate::queue::{Handed, Task};
 
 /// A next step that is due sooner is waited for, if the process lives.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,13 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 60;
 
 /// Do `task` and what comes while it lasts.
-pub fn work(mut task: Task, more: &Receiver<Task>) {
+pub fn work(mut task: Task, more: &Receiver<Handed>) {
     let mut unrecorded: Vec<Vec<u8>> = Vec::new();
     let mut tries = 0;
     loop {
         unrecorded.extend(task.unrecorded.take());
         while let Ok(next) = more.try_recv() {
-            task = next;
+            task = next.task();
             unrecorded.extend(task.unrecorded.take());
         }
         unrecorded = record(&task.state, unrecorded);
@@ -35,7 +35,7 @@ pub fn work(mut task: Task, more: &Receiver<Task>) {
         }
         let Some(pause) = pause.filter(|pause| *pause <= PATIENCE) else { return };
         if let Ok(next) = more.recv_timeout(pause) {
-            task = next;
+            task = next.task();
         }
     }
 }
