@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::attempts::Row;
 use super::position::Fnv;
 use crate::failure::{Failure, Route};
-use crate::journal::{Journal, read, segment};
+use crate::journal::{Journal, aside, read, segment};
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -159,6 +159,10 @@ impl Recorded {
             self.by_time.clear();
             self.origins.clear();
             self.read.clear();
+        }
+        // First, as one that is taken over meanwhile is found in its segment.
+        for aside in aside::waiting(journal)? {
+            self.take(&aside.failure);
         }
         for segment in segment::list(journal.directory())? {
             let from = self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size);

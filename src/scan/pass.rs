@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::attempts::Row;
 use super::intake::{Intake, Source};
 use super::known::{Orphans, Recorded, StreamId, origin};
 use super::late::Guarded;
@@ -18,6 +19,7 @@ use super::report::{self, Style};
 use super::source::{self, Part, Unread};
 use super::{Error, ScanOptions, ScanReport, Watch, failure, journald};
 use crate::config;
+use crate::failure::Failure;
 use crate::journal::Journal;
 
 /// Evidence is settled when it is so old: the log line comes before the module's record.
@@ -76,6 +78,7 @@ pub fn run(
         position,
         state: loaded.state,
         saved: Instant::now(),
+        is_full: false,
         style,
         out,
         report,
@@ -107,6 +110,8 @@ struct Pass<'a> {
     position: Option<Position>,
     state: State,
     saved: Instant,
+    /// The journal has no room.
+    is_full: bool,
     style: Style,
     out: &'a mut dyn Write,
     report: ScanReport,
@@ -410,10 +415,36 @@ impl Pass<'_> {
                 self.report.recorded += u64::from(left);
                 self.style.row(self.out, intake.path(row.place.source), &row, left).map_err(Error::Output)?;
                 self.recorded.add(&origin);
-                fresh.push(failure(&row, left, Some(origin)));
+                fresh.push((failure(&row, left, Some(origin)), row));
             }
         }
-        if self.options.dry_run { Ok(()) } else { self.journal.append(&fresh).map_err(Error::Record) }
+        if self.options.dry_run { Ok(()) } else { self.append(name, fresh) }
+    }
+
+    /// Append to the journal. What finds no room there waits for the next pass, as far as it is not too much.
+    fn append(&mut self, name: &str, fresh: Vec<(Failure, Row)>) -> Result<(), Error> {
+        let (failures, rows): (Vec<Failure>, Vec<Row>) = fresh.into_iter().unzip();
+        let (appended, why) = match (self.is_full, rows.is_empty()) {
+            (false, _) => self.journal.append_as_fits(&failures),
+            (true, true) => return Ok(()),
+            (true, false) => (0, Err(io::ErrorKind::StorageFull.into())),
+        };
+        let Err(why) = why else { return Ok(()) };
+        let stream = self.state.streams.entry(name.to_owned()).or_default();
+        if why.kind() != io::ErrorKind::StorageFull || stream.held.len() + rows.len() - appended > HELD {
+            return Err(Error::Record(why));
+        }
+        if !self.is_full {
+            self.report.errors.push(Error::Record(why).to_string());
+            self.is_full = true;
+        }
+        for (mut row, failure) in rows.into_iter().zip(&failures).skip(appended) {
+            row.count = failure.count;
+            self.report.recorded -= u64::from(row.count);
+            self.report.found -= u64::from(row.count);
+            stream.held.push(row);
+        }
+        Ok(())
     }
 
     /// Make this the place from which the next pass goes on.

@@ -238,7 +238,6 @@ def bare():
     with Machine() as here:
         expected = done(REMOTE + SU + SUDO_THREE + SUDO + LOGIN)
         here.settle()
-    os.system('cp %s /tmp/trad.log' % here.logs[0])
     equal(here.told("pam"), {})
     equal(here.told(), expected, here.shown())
     for name, told in here.in_each_log().items():

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -113,3 +114,13 @@ def different(got, expected):
     return "of %d attempts %d are lost, %d too many: lost %r, too many %r" % (
         sum(expected.values()), sum(lost.values()), sum(twice.values()), dict(list(lost.items())[:5]),
         dict(list(twice.items())[:5]))
+
+
+def module_record(state, pid, user="root", rhost="192.0.2.7", service="sshd", ago=15.0, ppid=1, ruser=""):
+    """Append what the module records of a failure."""
+    when = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=ago)
+    fields = {"time": when.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "route": "pam", "class": "failure", "service": service,
+              "pid": pid, "ppid": ppid, "user": user, "rhost": rhost, "tty": "ssh", "ruser": ruser}
+    text = json.dumps({key: value for key, value in fields.items() if value != ""}, separators=(",", ":"))[:-1].encode()
+    with open(os.path.join(state.state, "journal", "current.jsonl"), "ab", buffering=0) as file:
+        file.write(text + b',"crc":"%08x"}\n' % zlib.crc32(text))
