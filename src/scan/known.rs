@@ -318,9 +318,11 @@ impl Recorded {
 
     fn is_free(&self, index: usize, sought: &Sought) -> bool {
         let record = &self.records[index];
-        let other =
-            record.log.is_none_or(|log| log.stream != sought.log.stream && log.host == sought.log.host);
-        other && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
+        let others = record.log.is_none_or(|log| {
+            let ours = log.stream == sought.log.stream;
+            log.host == sought.log.host && (!ours || self.is_orphan(record.key, log))
+        });
+        others && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
     }
 
     fn within(&self, times: std::ops::RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {

@@ -199,7 +199,7 @@ impl Pass<'_> {
         stream.files.drain(..excess);
         if is_cut {
             // Lines of it may have been read before, at other places.
-            stream.used.clear();
+            (stream.open, stream.held, stream.used) = <_>::default();
             stream.is_again = true;
         }
         Ok(parts)

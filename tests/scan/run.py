@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 parser = argparse.ArgumentParser()
 parser.add_argument("--only", default="")
 parser.add_argument("--inside", action="store_true")
-parser.add_argument("parts", nargs="+", choices=("storm", "steps", "disk", "live"))
+parser.add_argument("parts", nargs="+", choices=("storm", "steps", "troubles", "disk", "live"))
 options = parser.parse_args()
 
 if {"disk", "live"} & set(options.parts):
