@@ -511,6 +511,61 @@ mod tests {
         assert_eq!(left(&[SUDO, SUDO], &one), 1);
     }
 
+    /// What another log, or this one, gave of the same attempt.
+    fn logged(line: &str, origin: &str, count: u32) -> Failure {
+        let pid = line.split(['[', ']']).nth(1).and_then(|pid| pid.parse().ok()).unwrap_or(0);
+        let service = line.split(['[', ':']).next().unwrap();
+        let origin = Some(origin.into());
+        Failure { route: Route::Log, count, origin, ..recorded(service, pid, 0, 0) }
+    }
+
+    #[test]
+    fn what_another_log_told_is_not_left_with_a_pid_or_without() {
+        let host = format!("{:08x}", host("srv"));
+        let other = format!("0000000000000002:7:00000001:{host}:5");
+        assert_eq!(left(&[PAM, FAILED], &[logged(PAM, &other, 1)]), 0);
+        assert_eq!(left(&[PAM, FAILED, FAILED, FAILED, MORE], &[logged(PAM, &other, 2)]), 1);
+        let with_pid = SUDO.replacen("sudo:", "sudo[99]:", 1);
+        assert_eq!(left(&[&with_pid], &[logged(SUDO, &other, 1)]), 0);
+        assert_eq!(left(&[SUDO], &[logged(&with_pid, &other, 1)]), 0);
+        assert_eq!(
+            left(&[FAILED], &[logged(FAILED, &other.replace(&host, "00000001"), 1)]),
+            1,
+            "another machine"
+        );
+        let child = PAM.replace("[71]", "[72]");
+        assert_eq!(left(&[ERROR], &[logged(&child, &other, 1)]), 0, "the child's line is in another log");
+        assert_eq!(left(&[&child], &[logged(ERROR, &other.replace(&host, &format!("{host}k")), 1)]), 0);
+        assert_eq!(left(&[&FAILED.replace("[71]", "[73]")], &[logged(FAILED, &other, 1)]), 1);
+    }
+
+    #[test]
+    fn in_the_same_log_only_what_a_killed_pass_left_stands_for_another_line() {
+        let this = |saved: u64| {
+            format!("0000000000000002:7:{:08x}:{:08x}:{saved}", StreamId::new("auth.log").0, host("srv"))
+        };
+        assert_eq!(left(&[PAM, FAILED], &[logged(PAM, &this(1), 1)]), 0);
+        assert_eq!(
+            left(&[PAM, FAILED], &[logged(PAM, &this(0), 1)]),
+            1,
+            "of an earlier pass: another attempt"
+        );
+        assert_eq!(left(&[PAM, FAILED], &[logged(PAM, "0000000000000002:7", 1)]), 1, "of an older form");
+    }
+
+    #[test]
+    fn clocks_that_are_hours_off_make_no_second_attempt() {
+        for hours in [-14, -9, -1, 1, 14] {
+            let off = hours * 3600 * SECOND;
+            assert_eq!(left(&[PAM, FAILED], &[recorded("sshd", 71, 70, off + 300 * SECOND)]), 0, "{hours}");
+            assert_eq!(left(&[SUDO], &[recorded("sudo", 99, 98, off + SECOND)]), 0, "{hours}");
+            assert_eq!(left(&[SUDO], &[recorded("sudo", 99, 98, off + 300 * SECOND)]), 1, "no zone, {hours}");
+        }
+        let stranger = Failure { user: "eve".into(), ..recorded("sshd", 71, 70, 3600 * SECOND) };
+        assert_eq!(left(&[PAM, FAILED], &[stranger]), 1, "the number was used again");
+        assert_eq!(left(&[PAM], &[recorded("sshd", 71, 70, 20 * 3600 * SECOND)]), 1, "too long ago");
+    }
+
     #[test]
     fn what_a_scan_recorded_before_it_was_killed_is_not_left() {
         let mut before = recorded("sshd", 71, 0, 0);

@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::position::{self, Cursor, Known, Position, State, Stream};
 use super::report::{self, Style};
 use super::source::{self, Part, Unread};
-use super::{Error, ScanOptions, ScanReport, Watch, failure, journald};
+use super::{Error, ScanOptions, ScanReport, Watch, clock, failure, journald};
 use crate::config;
 use crate::failure::Failure;
 use crate::journal::Journal;
@@ -78,6 +78,7 @@ pub fn run(
         position,
         state: loaded.state,
         saved: Instant::now(),
+        log_time: 0,
         is_full: false,
         style,
         out,
@@ -110,6 +111,8 @@ struct Pass<'a> {
     position: Option<Position>,
     state: State,
     saved: Instant,
+    /// The time by the clock of the log that is being read, in microseconds.
+    log_time: i64,
     /// The journal has no room.
     is_full: bool,
     style: Style,
@@ -134,6 +137,8 @@ impl Pass<'_> {
         let parts = self.parts(path, &name)?;
         let mut intake = self.begin(&name);
         let mut failed = None;
+        // By the file of today, or what it was before.
+        self.log_time += parts.last().map_or(0, |part| clock::offset(&part.log));
         for part in &parts {
             match self.part(&name, part, &mut intake, watch) {
                 Err(e @ Error::Read(..)) if part.log.path == path => failed = Some(e),
@@ -307,13 +312,14 @@ impl Pass<'_> {
         let stream = self.state.streams.entry(name.to_owned()).or_default();
         let orphans = if std::mem::take(&mut stream.is_again) { Orphans::All } else { self.orphans };
         self.recorded.begin(id, &stream.used, orphans);
+        self.log_time = self.now.as_microsecond();
         let open = std::mem::take(&mut stream.open);
         Intake::new(self.counts_lines(), self.options.explain, open)
     }
 
     /// Settle and record what can be, and keep the rest for the next pass.
     fn finish(&mut self, name: &str, mut intake: Intake) -> Result<(), Error> {
-        intake.attempts.settle(self.now.as_microsecond(), AGE, PATIENCE);
+        intake.attempts.settle(self.log_time, AGE, PATIENCE);
         self.record(name, &mut intake)?;
         self.keep(name, &intake);
         self.report.open += intake.attempts.waiting();
@@ -386,7 +392,7 @@ impl Pass<'_> {
     /// Record what has been settled and is not recorded, and what was held back for long enough.
     fn record(&mut self, name: &str, intake: &mut Intake) -> Result<(), Error> {
         let id = StreamId::new(name);
-        let now = self.now.as_microsecond();
+        let now = self.log_time;
         let stream = self.state.streams.entry(name.to_owned()).or_default();
         let mut rows = std::mem::take(&mut stream.held);
         rows.append(&mut intake.attempts.take_settled());

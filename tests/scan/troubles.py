@@ -27,6 +27,11 @@ def write(path, lines):
         file.writelines(lines)
 
 
+def written_ago(path, seconds):
+    """As if the last lines had been written then: what the log's clock is compared with."""
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
 def counted(state, expected, about=""):
     wrong = different(state.counts(), collections.Counter(expected))
     assert not wrong, "%s: %s\nkept in %s" % (about, wrong, state.base)
@@ -114,6 +119,24 @@ def clocks():
             told = [record for record in state.records() if record["route"] == "log"]
             equal(told, [], "%s, %d seconds off" % (form, off))
             state.remove()
+
+
+@test("a log whose clock is off, and no module: lines of one process in two passes are one attempt", seconds=60)
+def clocks_without_module():
+    for off in (-9 * 3600, -3600, 3600):
+        state = begun()
+        expected, later = {}, []
+        for pid in range(100, 110):
+            expected[pid] = 2
+            lines = attempts(pid, 2, "traditional", 15 + off)
+            write(state.log, lines[:1])
+            later += lines[1:]
+        written_ago(state.log, 15)
+        state.passed()
+        write(state.log, later)
+        written_ago(state.log, 15)
+        state.passed()
+        counted(state, expected, "%d seconds off" % off)
 
 
 @test("what the module did not record is told by the log, also by a process whose number was in use before", seconds=60)
