@@ -319,7 +319,7 @@ impl Pass<'_> {
 
     /// Settle and record what can be, and keep the rest for the next pass.
     fn finish(&mut self, name: &str, mut intake: Intake) -> Result<(), Error> {
-        intake.attempts.settle(self.log_time, AGE, PATIENCE);
+        intake.attempts.settle(self.now.as_microsecond(), self.log_time, AGE, PATIENCE);
         self.record(name, &mut intake)?;
         self.keep(name, &intake);
         self.report.open += intake.attempts.waiting();
