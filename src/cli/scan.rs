@@ -56,12 +56,15 @@ pub fn run(
             return Err(told);
         }
     };
-    for warning in &report.warnings {
-        if !options.dry_run {
-            Notice::error(warning).send();
-        }
+    let told = report.errors.first().map(|error| Error::Told(error.clone()));
+    if options.dry_run {
+        return told.map_or(Ok(()), Err);
     }
-    if options.dry_run { Ok(()) } else { deliver::run(state, config_file, false, out) }
+    for warning in report.warnings.iter().chain(report.errors.iter().skip(1)) {
+        Notice::error(warning).send();
+    }
+    // A log that cannot be read must not keep back what the others told.
+    deliver::run(state, config_file, false, out).and(told.map_or(Ok(()), Err))
 }
 
 /// What the current settings would have posted of the failures in `file`: each alert as it would read, then how many

@@ -84,7 +84,7 @@ impl Attempts {
     /// Take in what a line tells. `time` is in microseconds of the epoch.
     pub fn tell(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
         self.latest = time;
-        self.close_silent(time);
+        self.close_silent(&[time]);
         let key = self.process_of(speaker, evidence, time);
         match evidence.kind {
             Kind::SshdAccepted => return self.accepted(key, speaker, evidence, time),
@@ -229,10 +229,12 @@ impl Attempts {
         self.connections.clear();
     }
 
-    /// Settle what is older than `age` at `now`, by the clock of the line. A user who does not
+    /// Settle what is older than `age` at `now`, by our clock or by that of the log: whoever can
+    /// write a line with a time of his own must not hold up what others tell. A user who does not
     /// exist may still be typing a password for `patience`.
-    pub fn settle(&mut self, now: i64, age: i64, patience: i64) {
-        self.close_silent(now);
+    pub fn settle(&mut self, now: i64, log_time: i64, age: i64, patience: i64) {
+        self.close_silent(&[now, log_time]);
+        let now = now.max(log_time);
         for (key, _) in &self.order {
             let Some(process) = self.processes.get_mut(key) else { continue };
             for row in &mut process.rows {

@@ -40,7 +40,7 @@ impl Attempts {
             return None;
         }
         let processes = &self.processes;
-        let at = self.pam_only.iter().rposition(|other| {
+        let told_as = |other: &Key, same_user: bool| {
             processes.get(other).is_some_and(|other| {
                 other.key != key
                     && other.key.host == key.host
@@ -51,11 +51,16 @@ impl Attempts {
                         row.state != State::Gone
                             && (-SECOND..=within).contains(&(time - row.time))
                             && agree(&row.user, evidence.user)
+                            && (row.user.as_bytes() == evidence.user || !same_user)
                             && agree(&row.ruser, evidence.ruser)
                             && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
                     })
             })
-        })?;
+        };
+        // Of a name that does not exist pam_unix says nothing: such a line is not that of somebody who does.
+        let at = [true, false]
+            .iter()
+            .find_map(|same_user| self.pam_only.iter().rposition(|other| told_as(other, *same_user)))?;
         let other = self.pam_only.remove(at)?;
         let row = self.processes.get_mut(&other)?.rows.last_mut()?;
         let taken = row.clone();
@@ -140,6 +145,18 @@ mod tests {
         assert_eq!(count(&lines.each_ref().map(String::as_str)), 2);
         assert_eq!(count(&[&lines[0]]), 1, "the client left before the answer");
         assert_eq!(count(&[&pam("09:00:00", "sshd[8]", "bob"), &lines[1]]), 2, "another user");
+    }
+
+    #[test]
+    fn two_logins_of_one_client_at_once_are_not_mixed_up() {
+        let nobody = pam("09:00:01", "sshd[9]", "").replace("  user=", " ");
+        let lines = [
+            pam("09:00:00", "sshd[8]", "alice"),
+            nobody,
+            "09:00:02 sshd[6]: error: PAM: Authentication failure for alice from 192.0.2.7".into(),
+            "09:00:03 sshd[7]: error: PAM: Authentication failure for illegal user x from 192.0.2.7".into(),
+        ];
+        assert_eq!(count(&lines.each_ref().map(String::as_str)), 2);
     }
 
     #[test]

@@ -97,13 +97,14 @@ impl Attempts {
         }
     }
 
-    pub(super) fn close_silent(&mut self, time: i64) {
+    pub(super) fn close_silent(&mut self, times: &[i64]) {
+        let near = |before: i64| times.iter().any(|time| (time - before).abs() <= SILENCE);
         for _ in 0..4 {
             let Some((key, _)) = self.order.front().copied() else { return };
             match self.processes.get(&key) {
-                Some(process) if (time - process.last).abs() <= SILENCE => {
+                Some(process) if near(process.last) => {
                     // Still speaking: it is looked at again when those after it have been.
-                    if time - process.first <= SILENCE {
+                    if near(process.first) {
                         return;
                     }
                     self.order.rotate_left(1);
