@@ -210,10 +210,10 @@ fn read_whole(
     intake.read(source, watch, after).map(|_| ()).map_err(failed)
 }
 
-/// When the last pass began, since the epoch, for `check`.
+/// When the last pass saved its place, since the epoch, for `check`.
 pub fn last_pass(state: &Path) -> Option<Duration> {
-    let saved = position::load(state, true).ok()?.0?;
-    u64::try_from(saved.passed).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+    let saved = position::load(state, true).ok()?.state.saved;
+    (saved > 0).then(|| Duration::from_micros(saved))
 }
 
 /// The names of the sources that a pass would read, for `check`.
