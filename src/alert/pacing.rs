@@ -216,7 +216,7 @@ mod tests {
             let mut pacing = Pacing::default();
             let mut now = 0;
             for i in 0..alerts {
-                now += 10 * MINUTE << i;
+                now += (10 * MINUTE) << i;
                 remote(&mut pacing, now, "root", Standing::Root);
                 assert_eq!(pacing.due(Moment(now), &policy()), Due::Now);
                 pacing.sent(Moment(now), &policy());

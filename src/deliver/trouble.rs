@@ -113,7 +113,7 @@ impl Trouble {
             }
         };
         let since = before.map_or(now.1, |t| t.since);
-        let trouble = Self { kind, why, since, met: met, next: now.0.plus(wait), fingerprint };
+        let trouble = Self { kind, why, since, met, next: now.0.plus(wait), fingerprint };
         (trouble, tell)
     }
 }
