@@ -38,7 +38,7 @@ use crate::neutral;
 use clock::Reading;
 pub use intake::is_ignored;
 use intake::{Rules, Taken};
-use lock::Lock;
+use lock::{Held, Lock};
 pub use notice::{Level, Notice};
 use retention::{prepare, tidy};
 use state::State;
@@ -167,7 +167,8 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     let report = match config {
         Ok(config) => {
             let fresh = Vec::new();
-            Pass { order, config, lock: &lock, state: &mut state, now, notices: &mut notices, fresh }.run()?
+            Pass { order, config, lock: lock.held(), state: &mut state, now, notices: &mut notices, fresh }
+                .run()?
         }
         Err(e) => {
             let why = e.to_string();
@@ -175,7 +176,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
             if tell {
                 notices.push(Notice::error(format!("nothing is sent: {}", trouble.why)));
                 state.trouble = Some(trouble);
-                lock.check()?;
+                lock.held().check()?;
                 state.save_both(&order.state)?;
             }
             Report::default()
@@ -235,7 +236,7 @@ fn meet(
 struct Pass<'a> {
     order: &'a Order,
     config: &'a Config,
-    lock: &'a Lock,
+    lock: &'a Held,
     state: &'a mut State,
     now: Moment,
     notices: &'a mut Vec<Notice>,
