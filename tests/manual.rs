@@ -56,7 +56,8 @@ fn command() -> Command {
 fn command_page() -> String {
     let mut command = command();
     command.build();
-    let man = Man::new(command.clone()).section("1").source("authalert").manual("User Commands").date("2026-11-25");
+    let man =
+        Man::new(command.clone()).section("1").source("authalert").manual("User Commands").date("2026-11-25");
     let mut page = Vec::new();
     man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();
