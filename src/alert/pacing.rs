@@ -265,7 +265,7 @@ mod tests {
         }
         remote(&mut pacing, 5, "root", Standing::Root);
         pacing.hurry();
-        assert_eq!(pacing.due(Moment(5), &policy()), Due::At(Moment(30 * MINUTE)));
+        assert_eq!(pacing.due(Moment(5), &policy()), Due::At(Moment(0).plus(policy().refill())));
     }
 
     #[test]
