@@ -311,7 +311,7 @@ mod tests {
         }
         remote(&mut pacing, 5, "root", Standing::Root);
         pacing.hurry();
-        assert_eq!(pacing.due(Moment(5), &policy()), Due::At(Moment(32 * MINUTE)));
+        assert_eq!(pacing.due(Moment(5), &policy()), Due::At(Moment(0).plus(policy().refill())));
     }
 
     #[test]

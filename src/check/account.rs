@@ -104,3 +104,38 @@ fn others_may_write(path: &Path) -> Option<Finding> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Level;
+
+    fn found(access: Access, clock: i64) -> Vec<(Level, String)> {
+        let now = SystemTime::now();
+        let off = Duration::from_secs(clock.unsigned_abs());
+        let date = if clock < 0 { now - off } else { now + off };
+        let account = Account { screen_name: Some("alerts".into()), access, date: Some(date) };
+        account_findings(&account)
+            .into_iter()
+            .map(|f| (f.level, format!("{} -> {}", f.what, f.mend)))
+            .collect()
+    }
+
+    #[test]
+    fn an_app_that_may_only_read_is_told_with_what_to_change() {
+        let found = found(Access::ReadOnly, 0);
+        assert_eq!(found[0].0, Level::Error);
+        assert!(found[0].1.contains("only read @alerts -> give the app 'Read and write'"), "{found:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_off_either_way_is_told_and_one_that_is_nearly_right_is_not() {
+        for (clock, level) in
+            [(600, Level::Error), (-600, Level::Error), (50, Level::Fine), (-50, Level::Fine)]
+        {
+            let found = found(Access::Write, clock);
+            assert_eq!(found[0].0, Level::Fine);
+            assert_eq!(found[1].0, level, "{clock}: {found:?}");
+        }
+    }
+}
