@@ -20,6 +20,7 @@ services=(sshd)
 prefix=/usr/local
 destdir=${DESTDIR:-}
 artifacts= # where the built files are; empty: build them here
+target=$source_tree/target
 action=install
 purge=no
 dry_run=no
@@ -60,7 +61,7 @@ main() {
     stacks_must_exist
     directories_must_be_roots
     [[ -n $artifacts || $dry_run == yes ]] || build
-    artifacts=${artifacts:-$source_tree/target/release}
+    artifacts=${artifacts:-$target/release}
     [[ $dry_run == yes ]] || artifacts_must_fit
 
     begin
@@ -250,8 +251,13 @@ build() {
     who_builds
     install_build_tools
     say "Building with $("${as_builder[@]}" "$cargo" --version) as $builder"
-    (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$source_tree/target") ||
-        fail "the build failed; nothing was changed"
+    # Sources that cannot be written are built beside.
+    if ! "${as_builder[@]}" mkdir -p -- "$target/release" 2>/dev/null || ! "${as_builder[@]}" test -w "$target/release"; then
+        target=$("${as_builder[@]}" mktemp -d /var/tmp/authalert-build.XXXXXXXX)
+        trap 'rm -rf -- "$target"' EXIT
+    fi
+    (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$target") ||
+        fail "the build failed, see above; nothing was changed. It needs the network (crates.io) the first time."
 }
 
 # The owner of the source tree builds it, so that target/ stays theirs under sudo, with their cargo.
@@ -350,7 +356,8 @@ artifacts_must_fit() {
         fail "the module was built for another processor than this system's libpam"
     [[ -z $destdir ]] || return 0
     for file in libpam_authalert.so libauthalert_sender.so; do
-        if ! complaint=$(LD_PRELOAD=$artifacts/$file LD_BIND_NOW=1 "$(type -P true)" 2>&1) || [[ -n $complaint ]]; then
+        # By a short name: the loader takes a blank or a colon in it for the end.
+        if ! complaint=$(cd -- "$artifacts" && LD_PRELOAD=./$file LD_BIND_NOW=1 "$(type -P true)" 2>&1) || [[ -n $complaint ]]; then
             fail "$file does not load on this system, so nothing was changed: ${complaint:-it crashed}
 Build it here, or on a system whose C library is not newer than this one's."
         fi
@@ -496,10 +503,12 @@ add_lines() {
     local before
     before=$(bash "$tool" --root "$destdir" list)
     for service in "${services[@]}"; do
-        grep -qx -- "$service" <<<"$before" || to_undo bash "$tool" --root "$destdir" remove "$service"
+        grep -qx -- "$service" <<<"$before" || to_undo take_line_out "$service"
         bash "$tool" --root "$destdir" add "$service"
     done
 }
+
+take_line_out() { bash "$source_tree/packaging/authalert-pam" --root "$destdir" remove "$1"; }
 
 schedule() {
     if [[ $scheduler == systemd ]]; then
@@ -536,6 +545,8 @@ stop_units() {
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
     systemctl stop authalert-deliver.service authalert-scan.service 2>/dev/null || true
+    # One that was stopped in the middle has failed, and would be remembered without its file.
+    systemctl reset-failed 'authalert-*' 2>/dev/null || true
 }
 
 # The only word that it works: a wrong password through the stack as it now is.
@@ -554,6 +565,7 @@ prove() {
 undo=() # commands that put back what was there, in the order of the changes
 scratch=
 kept=0
+readonly new=.authalert-new~ # ending of a file that is not yet in place; pam-auth-update, cron and systemd pass it over
 
 begin() {
     scratch=$(mktemp -d /var/tmp/authalert-install.XXXXXXXX)
@@ -562,9 +574,10 @@ begin() {
 }
 
 finish() {
-    undo=()
+    trap '' INT TERM HUP
     trap - EXIT
-    rm -rf -- "$scratch"
+    undo=()
+    remove_scratch
     [[ $dry_run == no ]] || return 0
     say "" "authalert is installed and watches: ${services[*]}." \
         "To have the alerts on a phone: $bin/authalert authorize" \
@@ -578,11 +591,23 @@ put_back() {
     set +e
     if ((${#undo[@]})); then warn "putting everything back"; fi
     for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
-        eval "${undo[i]}" >/dev/null 2>&1
+        eval "${undo[i]}" >/dev/null 2>"$scratch/complaint" && continue
+        # The rest stays, or a stack would name a module that is not there.
+        if [[ ${undo[i]} == take_line_out\ * ]]; then
+            warn "a line stays in a PAM stack, and so does everything it needs; mend this, then ./install.sh --uninstall:" \
+                "$(<"$scratch/complaint")"
+            break
+        fi
+        warn "could not be put back: ${undo[i]}: $(<"$scratch/complaint")"
     done
     if [[ -z $destdir && -d /run/systemd/system ]] && ((${#undo[@]})); then systemctl daemon-reload; fi
-    rm -rf -- "$scratch"
+    remove_scratch
     exit "$status"
+}
+
+remove_scratch() {
+    rm -rf -- "$scratch"
+    [[ $target == "$source_tree"/* ]] || rm -rf -- "$target"
 }
 
 to_undo() {
@@ -607,12 +632,12 @@ place() {
 }
 
 rename_into_place() {
-    local new=$3.authalert-new
-    install -m "$2" -- "$1" "$new"
-    [[ $EUID != 0 ]] || chown 0:0 -- "$new"
-    if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$new" 2>/dev/null || true; fi
-    sync -- "$new"
-    mv -f -- "$new" "$3"
+    local whole=$3$new
+    install -m "$2" -- "$1" "$whole"
+    [[ $EUID != 0 ]] || chown 0:0 -- "$whole"
+    if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$whole" 2>/dev/null || true; fi
+    sync -- "$whole"
+    mv -f -- "$whole" "$3"
     sync -- "${3%/*}"
     if [[ -z $destdir ]] && command -v restorecon >/dev/null; then restorecon -- "$3" 2>/dev/null || true; fi
 }
@@ -624,13 +649,14 @@ remember() {
         cp -a -- "$path" "$scratch/kept.$kept"
         to_undo bring_back "$scratch/kept.$kept" "$path"
     else
-        to_undo rm -f -- "$path" "$path.authalert-new"
+        to_undo rm -f -- "$path" "$path$new"
     fi
 }
 
+# Moved, not copied: that a disk is full may be why everything is put back.
 bring_back() {
-    cp -a -- "$1" "$2.authalert-new"
-    mv -f -- "$2.authalert-new" "$2"
+    mv -f -- "$1" "$2$new"
+    mv -f -- "$2$new" "$2"
 }
 
 make_directory() {
@@ -703,7 +729,7 @@ remove_path() {
     elif [[ $dry_run == yes ]]; then
         [[ ! -e $path ]] || say "would remove $path"
     else
-        rm -f -- "$path" "$path.authalert-new"
+        rm -f -- "$path" "$path$new"
     fi
 }
 

@@ -14,8 +14,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rustix::fs::OFlags;
-use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
+
+mod values;
+
+pub use values::parse_duration;
+use values::{duration, names, networks, size};
 
 /// Read when `--config` or `config=` names no other.
 pub const DEFAULT_PATH: &str = "/etc/authalert/config.toml";
@@ -126,9 +130,11 @@ pub struct Ignore {
     /// Addresses and CIDR blocks, IPv4 and IPv6.
     #[serde(deserialize_with = "networks")]
     pub networks: Vec<IpNet>,
-    /// Account names, exactly.
+    /// Account names, exactly; kept as a failure's are, see [`crate::neutral`].
+    #[serde(deserialize_with = "names")]
     pub users: Vec<String>,
-    /// PAM services, exactly.
+    /// PAM services, exactly; kept in the same way.
+    #[serde(deserialize_with = "names")]
     pub services: Vec<String>,
 }
 
@@ -306,89 +312,6 @@ fn place(text: &str, error: &toml::de::Error) -> String {
     }
 }
 
-const DURATION_UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
-
-/// A duration: `90s`, `10m`, `6h`, `30d`, or a whole number of seconds.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    parse_scaled(text, &DURATION_UNITS).map(Duration::from_secs)
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    scaled(deserializer, "a duration such as 90s, 10m, 6h or 30d", &DURATION_UNITS).map(Duration::from_secs)
-}
-
-/// A number with an optional unit behind it.
-fn parse_scaled(text: &str, units: &[(char, u64)]) -> Option<u64> {
-    let unit = units.iter().find(|(suffix, _)| text.ends_with(*suffix));
-    let (digits, factor) = match unit {
-        Some((suffix, factor)) => (text.strip_suffix(*suffix)?, *factor),
-        None => (text, 1),
-    };
-    let n: u64 = digits.trim().parse().ok()?;
-    n.checked_mul(factor).filter(|n| *n < 1 << 50)
-}
-
-/// A size: `64K`, `64M`, `1G`, or a whole number of bytes.
-fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
-    scaled(deserializer, "a size such as 512K, 64M or 1G", &units)
-}
-
-fn scaled<'de, D: Deserializer<'de>>(
-    deserializer: D,
-    expecting: &'static str,
-    units: &[(char, u64)],
-) -> Result<u64, D::Error> {
-    struct Scaled<'a>(&'static str, &'a [(char, u64)]);
-
-    impl Visitor<'_> for Scaled<'_> {
-        type Value = u64;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str(self.0)
-        }
-
-        fn visit_i64<E: de::Error>(self, n: i64) -> Result<u64, E> {
-            u64::try_from(n).map_err(|_| E::invalid_value(de::Unexpected::Signed(n), &self))
-        }
-
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-            parse_scaled(text, self.1).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
-        }
-    }
-
-    deserializer.deserialize_any(Scaled(expecting, units))
-}
-
-fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    let texts = Vec::<String>::deserialize(deserializer)?;
-    texts
-        .iter()
-        .map(|text| {
-            network(text).ok_or_else(|| {
-                de::Error::custom(format!(
-                    "\"{text}\" is neither an address nor a network such as 192.0.2.0/24 or 2001:db8::/32"
-                ))
-            })
-        })
-        .collect()
-}
-
-/// An address or a CIDR block; a block of mapped addresses (`::ffff:192.0.2.0/120`) as IPv4.
-fn network(text: &str) -> Option<IpNet> {
-    let net = match text.parse::<IpAddr>() {
-        Ok(address) => IpNet::from(address),
-        Err(_) => text.parse::<IpNet>().ok()?,
-    };
-    match net {
-        IpNet::V6(v6) => match (v6.addr().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
-            (Some(v4), Some(prefix)) => IpNet::new(v4.into(), prefix).ok(),
-            _ => Some(net),
-        },
-        IpNet::V4(_) => Some(net),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -435,6 +358,12 @@ mod tests {
                 .unwrap();
         let shown: Vec<String> = config.ignore.networks.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["192.0.2.7/32", "2001:db8::/32", "198.51.100.0/24"]);
+    }
+
+    #[test]
+    fn names_are_kept_as_those_of_failures_are() {
+        let config = parse("[ignore]\nusers = [\"a\\nb\", \"jürgen\", \"x\\u202Ey\"]\n").unwrap();
+        assert_eq!(config.ignore.users, ["a\\x0ab", "jürgen", "x\\xe2\\x80\\xaey"]);
     }
 
     #[test]

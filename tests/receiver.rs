@@ -112,6 +112,23 @@ fn every_answer_seen_in_the_wild_has_its_meaning_on_the_wire() {
 }
 
 #[test]
+fn an_answer_that_comes_coded_unasked_is_read_and_a_bomb_is_bounded() {
+    let standin = Standin::plain();
+    let account = x(&standin.config());
+    for (answer, expected) in [
+        (json!({ "name": "duplicate", "gzip": true }), "duplicate"),
+        (json!({ "name": "spend-cap", "gzip": true }), "pause"),
+        (json!({ "post": true, "gzip": true }), "accepted"),
+        (json!({ "name": "duplicate", "gzip": true, "huge_body": 200_000_000 }), "ambiguous"),
+        (json!({ "name": "duplicate", "headers": { "content-encoding": "br" } }), "ambiguous"),
+    ] {
+        standin.next(answer.clone());
+        let got = account.post("coded");
+        assert_eq!(kind(&got), expected, "{answer}: {got:?}");
+    }
+}
+
+#[test]
 fn an_exhausted_window_is_waited_for_by_xs_clock() {
     let standin = Standin::plain();
     for clock in [0, -4000, 4000] {
@@ -165,7 +182,9 @@ fn whatever_the_server_does_the_call_ends_in_time_and_is_not_taken_for_success()
             "ambiguous",
         ),
         (json!({ "redirect": "https://192.0.2.1/2/tweets?a=b" }), "ambiguous"),
+        (json!({ "redirect": "https://192.0.2.1/2/tweets", "status": 301 }), "ambiguous"),
         (json!({ "redirect": "https://192.0.2.1/2/tweets", "status": 307 }), "ambiguous"),
+        (json!({ "redirect": "https://192.0.2.1/2/tweets", "status": 308 }), "ambiguous"),
         (json!({ "redirect": "\u{ff}\u{fe}not a place" }), "ambiguous"),
     ] {
         standin.next(answer.clone());

@@ -67,7 +67,7 @@ def run(only=""):
             signal.alarm(0)
             failed += 1
             print("not ok - %s" % sentence, flush=True)
-            for line in traceback.format_exc().splitlines()[-14:]:
+            for line in traceback.format_exc().splitlines()[-100:]:
                 print("    " + line[:2000], flush=True)
         else:
             signal.alarm(0)

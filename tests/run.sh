@@ -1,7 +1,7 @@
 #!/bin/sh
 # The tests: every ring that this machine allows, or those that are named.
 #
-#   tests/run.sh [--fresh] [unit] [module] [system] [harness] [hostile] [scan] [install] [fresh]
+#   tests/run.sh [--fresh] [unit] [module] [system] [harness] [hostile] [scan] [fuzz] [install] [fresh]
 #
 #   unit     unit tests and known answers (cargo test)
 #   module   the built module driven by libpam; no root needed
@@ -9,34 +9,41 @@
 #   harness  crashes at every step, and what is counted afterwards
 #   hostile  callers that mean it badly
 #   scan     the log route
+#   fuzz     each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer
 #   install  install.sh into a directory
-#   fresh    fresh machines, booted; root, debootstrap, systemd-nspawn; where those are, or with --fresh
+#   fresh    fresh machines, booted: one from source, one from a package; with --fresh every kind; root
 #
 # Each test prints a line `ok - sentence` or `not ok - sentence`. The last line is `N passed, N failed`; the exit status
 # is 0 if nothing failed. What is missing is installed on Debian and Ubuntu, as root; else it is named.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin
+# Under sudo the Rust of who owns the sources is used, and what is built stays theirs.
+owner=$(stat -c %U .)
+owner_home=$(getent passwd "$owner" | cut -d: -f6)
+PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin:$owner_home/.cargo/bin
+[ -n "${RUSTUP_HOME:-}" ] || [ -d "${HOME:-/root}/.rustup" ] || [ ! -d "$owner_home/.rustup" ] || export RUSTUP_HOME="$owner_home/.rustup"
 export PATH LC_ALL=C.UTF-8
 
-all='unit module system harness hostile scan install fresh'
-rings='' fresh=no
+all='unit module system harness hostile scan fuzz install fresh'
+rings='' fresh=two
 for word; do
     case $word in
-    --fresh) fresh=yes ;;
+    --fresh) fresh=every ;;
     -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    unit | module | system | harness | hostile | scan | install | fresh) rings="$rings $word" ;;
+    unit | module | system | harness | hostile | scan | fuzz | install | fresh) rings="$rings $word" ;;
     *) echo "tests/run.sh: '$word' is no ring; the rings are $all" >&2; exit 2 ;;
     esac
 done
-[ -n "$rings" ] || { rings=$all; [ $fresh = yes ] || fresh=if_possible; }
+[ -n "$rings" ] || rings=$all
 
 root=no
 [ "$(id -u)" -ne 0 ] || root=yes
 logs=$(mktemp -d) || exit 1
-trap 'rm -rf "$logs"' EXIT
+trap 'rm -rf "$logs"; give_back' EXIT
 trap 'exit 130' INT TERM
 passed=0 failed=0 left_out=''
+
+give_back() { [ $root = no ] || [ "$owner" = root ] || [ ! -d target ] || chown -R --from=root "$owner:" target; }
 
 wanted() { case " $rings " in *" $1 "*) return 0 ;; esac; return 1; }
 
@@ -85,23 +92,50 @@ unit() {
         }'
 }
 
-# What the tests need beyond Rust and a C compiler: a command, and the package that has it.
-needs='cc:gcc pkg-config:pkg-config python3:python3 openssl:openssl strace:strace readelf:binutils'
+# What the tests need: a command, and the package that has it.
+needs='cc:gcc c++:g++ pkg-config:pkg-config python3:python3 openssl:openssl strace:strace readelf:binutils git:git'
 if [ $root = yes ]; then
     needs="$needs sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux"
 fi
-if [ "$fresh" = yes ]; then
-    needs="$needs debootstrap:debootstrap systemd-nspawn:systemd-container"
-fi
+needs_of_fresh='debootstrap:debootstrap systemd-nspawn:systemd-container'
 
-missing() {
-    for need in $needs; do
-        command -v "${need%%:*}" >/dev/null || printf '%s ' "${need#*:}"
+# Cargo that is new enough, also where a distribution keeps it beside its own (Debian 12: cargo-web).
+find_cargo() {
+    for bin in '' /usr/lib/rust-*/bin; do
+        version=$(PATH=$bin${bin:+:}$PATH cargo --version 2>/dev/null | awk '{ print $2 }')
+        if [ -n "$version" ] && printf '1.85\n%s\n' "$version" | sort -VC; then
+            [ -z "$bin" ] || PATH=$bin:$PATH
+            return 0
+        fi
     done
-    [ -e /usr/include/security/pam_appl.h ] || printf 'libpam0g-dev '
+    return 1
 }
 
-lacking=$(missing)
+missing() {
+    for need; do
+        command -v "${need%%:*}" >/dev/null || printf '%s ' "${need#*:}"
+    done
+}
+
+all_missing() {
+    # shellcheck disable=SC2086 # lists of words
+    {
+        missing $needs
+        if [ $root = yes ] && wanted fresh; then missing $needs_of_fresh; fi
+    }
+    [ -e /usr/include/security/pam_appl.h ] || printf 'libpam0g-dev '
+    find_cargo || printf 'cargo '
+}
+
+cargo_package() {
+    for package in cargo cargo-web; do
+        version=$(apt-cache show --no-all-versions "$package" 2>/dev/null | sed -n 's/^Version: *//p')
+        [ -z "$version" ] || ! printf '1.85\n%s\n' "$version" | sort -VC || { echo "$package"; return; }
+    done
+    echo cargo
+}
+
+lacking=$(all_missing)
 if [ -n "$lacking" ] && [ $root = yes ] && command -v apt-get >/dev/null; then
     echo "== installing: $lacking"
     {
@@ -109,14 +143,26 @@ if [ -n "$lacking" ] && [ $root = yes ] && command -v apt-get >/dev/null; then
         timeout 600 apt-get -qq update
         # A machine that only tests needs no sshd of its own on the network.
         policy=/usr/sbin/policy-rc.d
+        case $lacking in *'cargo '*) lacking="${lacking%cargo }$(cargo_package)" ;; esac
         [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy; chmod 755 $policy; made_policy=yes; }
         # shellcheck disable=SC2086 # a list of words
         timeout 900 apt-get -qq install -y --no-install-recommends $lacking
         [ "${made_policy:-no}" = no ] || rm -f $policy
     } >"$logs/apt" 2>&1 || tail -n 20 "$logs/apt"
-    lacking=$(missing)
+    lacking=$(all_missing)
 fi
+find_cargo
 [ -z "$lacking" ] || echo "missing packages (Debian's names): $lacking"
+case $lacking in
+*'cargo '*)
+    echo "not ok - there is Rust 1.85 or newer: install it with rustup (https://rustup.rs)"
+    echo '0 passed, 1 failed'
+    exit 1
+    ;;
+esac
+# shellcheck disable=SC2086 # lists of words
+lacking=$(missing $needs) fresh_lacks=$(missing $needs_of_fresh)
+[ -e /usr/include/security/pam_appl.h ] || lacking="$lacking libpam0g-dev"
 
 if wanted unit; then
     echo "== unit: cargo test --locked --workspace"
@@ -175,17 +221,29 @@ others() {
 others harness 1200 tests/harness/run.sh
 others hostile 900 tests/hostile/run.sh
 others scan 600 tests/scan/run.sh
+if wanted fuzz; then
+    case $lacking in
+    *g++*) leave_out fuzz 'missing: g++' ;;
+    *) run fuzz 900 fuzz/run.sh 40 ;;
+    esac
+fi
 # Every step takes up to 40 minutes: tests/install/kill.sh alone kills at each.
 KILL_EVERY=${KILL_EVERY:-12}
 export KILL_EVERY
 others install 1500 tests/install/*.sh
 
 if wanted fresh; then
-    if [ "$fresh" = if_possible ] &&
-        { [ $root = no ] || ! command -v debootstrap >/dev/null || ! command -v systemd-nspawn >/dev/null; }; then
-        leave_out fresh 'root, debootstrap and systemd-nspawn are needed; tests/run.sh --fresh installs them'
+    if [ $root = no ]; then
+        leave_out fresh 'it needs root'
+    elif [ -n "$fresh_lacks" ]; then
+        leave_out fresh "missing: $fresh_lacks"
+    elif ! systemd-nspawn --quiet --register=no --keep-unit --volatile=yes --machine="probe-$$" --directory=/ \
+        /usr/bin/true >/dev/null 2>"$logs/nspawn"; then
+        leave_out fresh "this machine (a container?) starts no containers: $(tail -n 1 "$logs/nspawn")"
+    elif [ $fresh = every ]; then
+        run fresh 5400 tests/fresh/run.sh --all
     else
-        others fresh 3600 tests/fresh/run.sh
+        run fresh 3600 tests/fresh/run.sh
     fi
 fi
 

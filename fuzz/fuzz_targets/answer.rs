@@ -36,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(id.len() <= 32 && id.bytes().all(|b| b.is_ascii_digit()), "{id:?}");
         }
         Answer::Duplicate => assert!((400..500).contains(&status), "{status}"),
-        Answer::Limited { until: Some(until), .. } => {
+        Answer::Limited { until: Some(until), .. } | Answer::Ambiguous { until: Some(until), .. } => {
             assert!(until.duration_since(now).unwrap_or_default() <= LONGEST_WAIT);
         }
         _ => {}

@@ -2,7 +2,8 @@
 //!
 //! - The first failure after quiet: at once.
 //! - While failures keep coming the next alert waits `group_interval`, then twice that, and so on
-//!   up to `max_interval`; two and a half of the current interval without a failure resets it.
+//!   up to `max_interval`; two and a half of the current interval without a failure resets it, but
+//!   never less than four hours (see [`Policy::quiet`]).
 //! - An account other than root that fails for the first time in a day, and any failure at
 //!   this machine itself, goes out at once all the same. Such an alert does not double the interval.
 //! - A token bucket bounds everything; when it is empty the next alert covers more, never less.
@@ -94,12 +95,17 @@ impl Pacing {
         self.pending.get_or_insert(now);
     }
 
+    /// An administrator wants to see what is pending now. The bucket bounds that too.
+    pub fn hurry(&mut self) {
+        self.urgent = self.pending.is_some();
+    }
+
     /// Whether an alert has to go out.
     pub fn due(&self, now: Moment, policy: &Policy) -> Due {
         let Some(pending) = self.pending else { return Due::Nothing };
         let mut at = pending.min(now);
         if !self.urgent {
-            at = at.max(self.turn(now, policy));
+            at = at.max(self.turn(now, policy).min(at.plus(policy.longest_wait())));
         }
         at = at.max(self.token(now, policy));
         if at <= now { Due::Now } else { Due::At(at) }
@@ -190,6 +196,12 @@ mod tests {
         sent
     }
 
+    /// Of alerts at these minutes, the most in 24 hours.
+    fn busiest(sent: &[u64]) -> usize {
+        let within = |(i, from): (usize, &u64)| sent[i..].partition_point(|at| *at < from + 1440);
+        sent.iter().enumerate().map(within).max().unwrap_or(0)
+    }
+
     #[test]
     fn the_first_failure_goes_out_at_once_and_the_next_ones_wait_ever_longer() {
         let mut pacing = Pacing::default();
@@ -203,16 +215,55 @@ mod tests {
     }
 
     #[test]
-    fn quiet_of_two_and_a_half_intervals_resets_the_wait() {
-        for (gap, at_once) in [(25, true), (24, false)] {
+    fn quiet_resets_the_wait() {
+        // Two and a half times 160 minutes are more than four hours, two and a half times ten are not.
+        for (alerts, gap, next) in [(1, 240, 10), (1, 239, 20), (5, 400, 10), (5, 399, 320)] {
             let mut pacing = Pacing::default();
-            remote(&mut pacing, 0, "root", Standing::Root);
-            pacing.sent(Moment(0), &policy());
-            remote(&mut pacing, gap * MINUTE, "root", Standing::Root);
-            assert_eq!(pacing.due(Moment(gap * MINUTE), &policy()), Due::Now);
-            pacing.sent(Moment(gap * MINUTE), &policy());
-            let wait = if at_once { 10 } else { 20 };
-            assert_eq!(pacing.interval(&policy()), Duration::from_secs(wait * 60));
+            let mut now = 0;
+            for i in 0..alerts {
+                now += (10 * MINUTE) << i;
+                remote(&mut pacing, now, "root", Standing::Root);
+                assert_eq!(pacing.due(Moment(now), &policy()), Due::Now);
+                pacing.sent(Moment(now), &policy());
+            }
+            now += gap * MINUTE;
+            remote(&mut pacing, now, "root", Standing::Root);
+            assert_eq!(pacing.due(Moment(now), &policy()), Due::Now);
+            pacing.sent(Moment(now), &policy());
+            assert_eq!(pacing.interval(&policy()), Duration::from_secs(next * 60), "{alerts} {gap}");
+        }
+    }
+
+    /// One failure every so many minutes, for days: what an attacker does who hides below thresholds.
+    #[test]
+    fn a_slow_attack_of_any_pace_makes_at_most_twenty_alerts_a_day() {
+        for gap in 1..=400u64 {
+            let mut pacing = Pacing::default();
+            let mut sent = Vec::new();
+            for i in 0..(10 * 1440 / gap) {
+                sent.extend(sent_until(&mut pacing, i.saturating_sub(1) * gap * MINUTE, i * gap * MINUTE));
+                remote(&mut pacing, i * gap * MINUTE, "root", Standing::Root);
+                sent.extend(sent_until(&mut pacing, i * gap * MINUTE, i * gap * MINUTE));
+            }
+            assert!(busiest(&sent) <= 20, "one in {gap} minutes: {sent:?}");
+        }
+    }
+
+    /// The worst that somebody can do who knows the rule: wait exactly as long as it takes each time.
+    #[test]
+    fn whoever_knows_the_rule_gets_no_more_than_twenty_alerts_a_day() {
+        for steps in 1..8 {
+            let mut pacing = Pacing::default();
+            let (mut now, mut sent) = (0, Vec::new());
+            while now < 5 * DAY.as_millis() as u64 {
+                for _ in 0..steps {
+                    now = pacing.turn(Moment(now), &policy()).0;
+                    remote(&mut pacing, now, "root", Standing::Root);
+                    sent.extend(sent_until(&mut pacing, now, now));
+                }
+                now += policy().quiet(pacing.interval(&policy())).as_millis() as u64;
+            }
+            assert!(busiest(&sent) <= 20, "{steps}: {sent:?}");
         }
     }
 
@@ -245,6 +296,22 @@ mod tests {
         remote(&mut pacing, next_day - 1, "bob", Standing::Existing);
         assert!(!pacing.first_in_a_day(Moment(next_day - 1), "bob"));
         assert!(pacing.first_in_a_day(Moment(next_day), "alice"));
+    }
+
+    #[test]
+    fn who_hurries_does_not_wait_for_the_turn_but_for_the_bucket() {
+        let mut pacing = Pacing::default();
+        pacing.hurry();
+        assert_eq!(pacing, Pacing::default());
+        for alert in 0..4 {
+            remote(&mut pacing, alert, "root", Standing::Root);
+            pacing.hurry();
+            assert_eq!(pacing.due(Moment(alert), &policy()), Due::Now, "{alert}");
+            pacing.sent(Moment(alert), &policy());
+        }
+        remote(&mut pacing, 5, "root", Standing::Root);
+        pacing.hurry();
+        assert_eq!(pacing.due(Moment(5), &policy()), Due::At(Moment(32 * MINUTE)));
     }
 
     #[test]

@@ -8,6 +8,13 @@ use crate::config::Alerts;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
+/// An attack of one failure every half hour is no quiet: with this at the defaults, no day of
+/// failures from the network has more than 20 alerts, however they are spread.
+const QUIET_AT_LEAST: Duration = Duration::from_secs(4 * 3600);
+
+/// Somebody looks at least so often (cron, a timer): what is due then goes out later by this.
+const LOOK: Duration = Duration::from_secs(60);
+
 /// What X lets an account without Premium publish in a day.
 const X_POSTS_A_DAY: u32 = 50;
 
@@ -45,9 +52,15 @@ impl Policy {
         .min(self.max_interval)
     }
 
-    /// How long no failure must have come until the next one is told at once.
+    /// How long no failure must have come until the wait begins anew.
     pub fn quiet(&self, interval: Duration) -> Duration {
-        interval.saturating_mul(5) / 2
+        let at_least = QUIET_AT_LEAST.min(self.max_interval * 2 / 3);
+        (interval.saturating_mul(5) / 2).max(at_least)
+    }
+
+    /// How long a failure may wait for its turn, so that it is told within `max_interval`.
+    pub fn longest_wait(&self) -> Duration {
+        self.max_interval - LOOK.min(self.max_interval / 20)
     }
 
     /// How many alerts can go out one after another.
@@ -166,7 +179,7 @@ mod tests {
         assert_eq!(policy().contradictions(), [""; 0]);
         let told = policy().schedule().join("\n");
         for words in
-            ["10m, 20m, 40m, 1h 20m, 2h 40m, 5h 20m, then always 6h", "25m", "15h", "48 alerts", "32m"]
+            ["10m, 20m, 40m, 1h 20m, 2h 40m, 5h 20m, then always 6h", "after 4h", "15h", "48 alerts", "32m"]
         {
             assert!(told.contains(words), "{words} is not in:\n{told}");
         }

@@ -27,6 +27,8 @@ use super::summary::Summary;
 use super::template::{Placeholder, Template};
 use super::time::{Clock, number};
 use super::weight::{LIMIT, cut, weight};
+use super::zone;
+use crate::config::Alerts;
 
 /// Of the machine's name; more would take the room of what happened.
 const HOST: usize = 32;
@@ -41,6 +43,13 @@ pub struct Composer {
 }
 
 impl Composer {
+    /// For this machine, as the administrator wants it.
+    pub fn of_this_machine(alerts: &Alerts) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let template = alerts.text.as_deref().and_then(|t| Template::parse(t).ok());
+        Self::new(&host, zone::local(), template, alerts.post_unknown_users)
+    }
+
     /// For the machine called `host`, of which the first label is shown, and times of `zone`.
     pub fn new(host: &str, zone: TimeZone, template: Option<Template>, post_unknown_users: bool) -> Self {
         Self { host: short(host), zone, template, names: Names { unknown: post_unknown_users } }
@@ -269,9 +278,9 @@ mod tests {
         assert_eq!(
             text,
             "web1: 4,489 failed logins from 139 sources and this machine, Nov 22 11:08:27 to Nov 23 12:01:27. \
+             Among them: sudo: bob on pts/0 12:01:27. \
              Tried: alice ×7, bob ×1, root ×3,713, mail ×128, unknown users ×640. \
-             From: this machine ×2, 198.51.100.200 ×1,494, 138 more ×2,993. \
-             By: sshd ×4,487, su ×1, sudo ×1 ·a21"
+             From: this machine ×2, 198.51.100.200 ×1,494, 138 more ×2,993 ·a21"
         );
         assert_eq!(count_in(&text), 4489);
         let mut more = flood();

@@ -26,6 +26,10 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
         false => Finding::fine("no configuration: the defaults hold"),
     }];
     findings.extend(others_may_write(&config.path));
+    findings.extend(config.path.parent().and_then(others_may_write));
+    let credentials = config.credentials_path();
+    let apart = credentials.parent().filter(|directory| Some(*directory) != config.path.parent());
+    findings.extend(apart.and_then(others_may_write));
     findings.extend(policy.contradictions().into_iter().map(|why| Finding::warning(why, "change [alerts]")));
     findings.extend(policy.schedule().into_iter().map(Finding::fine));
     findings
@@ -96,7 +100,7 @@ fn others_may_write(path: &Path) -> Option<Finding> {
     (meta.uid() != 0 || meta.mode() & 0o022 != 0).then(|| {
         Finding::error(
             format!("{}: others than root may write to it", path.display()),
-            format!("chown root:root {0}; chmod 644 {0}", path.display()),
+            format!("chown root:root {0}; chmod go-w {0}", path.display()),
         )
     })
 }

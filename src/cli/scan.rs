@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::alert::simulate::simulate;
-use crate::alert::{Accounts, Policy};
+use crate::alert::{Accounts, Composer, Policy, Summary, local_zone};
 use crate::config::Config;
 use crate::deliver::{Notice, is_ignored};
 use crate::failure::Class;
@@ -56,21 +56,35 @@ pub fn run(
             return Err(told);
         }
     };
-    for warning in &report.warnings {
-        if !options.dry_run {
-            Notice::error(warning).send();
-        }
+    let told = report.errors.first().map(|error| Error::Told(error.clone()));
+    if options.dry_run {
+        return told.map_or(Ok(()), Err);
     }
-    if options.dry_run { Ok(()) } else { deliver::run(state, config_file, false, out) }
+    for warning in report.warnings.iter().chain(report.errors.iter().skip(1)) {
+        Notice::error(warning).send();
+    }
+    // A log that cannot be read must not keep back what the others told.
+    deliver::run(state, config_file, false, out).and(told.map_or(Ok(()), Err))
 }
 
-/// What the current settings would have posted of the failures in `file`.
+/// What the current settings would have posted of the failures in `file`: each alert as it would read, then how many
+/// there are a day and how long a failure waits.
 pub fn simulation(file: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
     let failures = scan::failures(file).map_err(|e| Error::Told(e.to_string()))?;
     let told = failures.into_iter().filter(|f| f.class == Class::Failure && !is_ignored(f, &config.ignore));
     let mut accounts = Accounts::outside_login();
     let policy = Policy::from(&config.alerts);
-    let result = simulate(told.map(|f| (f.time, f)), &policy, |name| accounts.standing(name), |_, _| {});
+    let (composer, zone, mut id) = (Composer::of_this_machine(&config.alerts), local_zone(), 0);
+    let mut shown = Ok(());
+    let show = |time: Timestamp, summary: Summary| {
+        id += 1;
+        let (text, time) = (composer.compose(&summary, id, time), zone.to_datetime(time));
+        if shown.is_ok() {
+            shown = writeln!(out, "{}  {text}", time.strftime("%Y-%m-%d %H:%M:%S"));
+        }
+    };
+    let result = simulate(told.map(|f| (f.time, f)), &policy, |name| accounts.standing(name), show);
+    shown?;
     for line in policy.schedule() {
         writeln!(out, "{line}")?;
     }

@@ -5,13 +5,14 @@
 //!
 //! Under su the holder belongs to whoever started it, and he may stop or freeze it: one command,
 //! and nobody would be told anything until he lets it go on. So who finds the lock held by such a
-//! program that is stopped, or holds it for too long, ends that program; one of root's only where both
-//! are so. A pass can be cut at every step.
+//! program that is stopped, or holds it for too long, ends that program. Of root's, it ends one that is
+//! stopped for too long, and our own command when it holds the lock for too long. A pass can be cut at
+//! every step.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,28 +30,24 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    path: PathBuf,
 }
 
 impl Lock {
     /// Take the lock in `file`, waiting no longer than `patience`; `None` where another process holds it.
-    pub fn take(file: &Path, patience: Duration) -> io::Result<Option<Self>> {
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(file)?;
+    pub fn take(path: &Path, patience: Duration) -> io::Result<Option<Self>> {
+        let mut lock = Self { file: open(path)?, path: path.into() };
         let mut until = Instant::now() + patience;
         let mut looked = false;
         loop {
-            match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
+            match fcntl_lock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if lock.is_held()? => break,
+                // Deleted while it was waited for.
+                Ok(()) => lock.file = open(path)?,
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {}
                 Err(e) => return Err(e.into()),
             }
-            if !looked && end_obstructor(&file) {
+            if !looked && end_obstructor(&lock.file) {
                 looked = true;
                 until = until.max(Instant::now() + GONE);
             }
@@ -61,9 +58,41 @@ impl Lock {
         }
         // Since when it is held. Where that cannot be noted, it is held all the same.
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let _ = futimens(&file, &Timestamps { last_access: now, last_modification: now });
-        Ok(Some(Self { file }))
+        let _ = futimens(&lock.file, &Timestamps { last_access: now, last_modification: now });
+        Ok(Some(lock))
     }
+
+    /// An error where the file was deleted: whoever comes then makes another, and there are two passes.
+    /// The one that came first changes nothing from then on.
+    pub fn check(&self) -> io::Result<()> {
+        if self.is_held()? {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(io::Error::other(format!("{path} was deleted while it was held; the next pass goes on")))
+    }
+
+    fn is_held(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(there) => {
+                let ours = self.file.metadata()?;
+                Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
 }
 
 impl Drop for Lock {
@@ -72,7 +101,7 @@ impl Drop for Lock {
     }
 }
 
-/// End the holder if it is a user's program that stands still. Says whether it did.
+/// End the holder if it is in the way. Says whether it did.
 fn end_obstructor(file: &File) -> bool {
     let Some(pid) = holder(file) else { return false };
     let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
@@ -91,13 +120,15 @@ fn holder(file: &File) -> Option<Pid> {
     fcntl_getlk(file, &Flock::from(FlockType::WriteLock)).ok().flatten()?.pid
 }
 
-/// `status` is what proc(5) says of the holder. What root runs, root may stop; but not for so long,
-/// as some programs that users start make themselves root's altogether.
+/// `status` is what proc(5) says of the holder. What root runs, root may stop; but not for so long, as
+/// some programs that users start make themselves root's altogether. Of sshd or login it is somebody's
+/// session, and goes on as long as it runs.
 fn obstructs(status: &str, held: Duration) -> bool {
     let field = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next());
     let of_a_user = field("Uid:").is_some_and(|uid| uid != "0");
     let stopped = field("State:") == Some("T");
-    if of_a_user { stopped || held > TOO_LONG } else { stopped && held > TOO_LONG }
+    let ours = field("Name:") == Some("authalert");
+    if of_a_user { stopped || held > TOO_LONG } else { (stopped || ours) && held > TOO_LONG }
 }
 
 #[cfg(test)]
@@ -105,9 +136,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_users_program_that_stands_still_is_in_the_way() {
-        let status =
-            |state: &str, uid: u32| format!("Name:\tsu\nState:\t{state}\nUid:\t{uid}\t0\t0\t0\nGid:\t0\n");
+    fn a_users_program_that_stands_still_is_in_the_way_and_of_roots_only_our_command() {
+        let of = |name: &str, state: &str, uid: u32| {
+            format!("Name:\t{name}\nState:\t{state}\nUid:\t{uid}\t0\t0\t0\nGid:\t0\n")
+        };
+        let status = |state: &str, uid: u32| of("su", state, uid);
         let (short, long) = (Duration::from_secs(30), Duration::from_secs(601));
         for (status, held, expected) in [
             (status("T (stopped)", 1000), short, true),
@@ -116,6 +149,9 @@ mod tests {
             (status("T (stopped)", 0), short, false),
             (status("T (stopped)", 0), long, true),
             (status("S (sleeping)", 0), long, false),
+            (of("authalert", "T (stopped)", 0), short, false),
+            (of("authalert", "T (stopped)", 0), long, true),
+            (of("authalert", "S (sleeping)", 0), long, true),
             (status("t (tracing stop)", 1000), short, false),
             (String::new(), long, false),
         ] {

@@ -72,7 +72,7 @@ pub struct Order {
     pub config: Option<PathBuf>,
     /// Where it runs.
     pub setting: Setting,
-    /// Try now, however long X is to be left alone.
+    /// Try now: before its turn, and however long X is to be left alone.
     pub at_once: bool,
 }
 
@@ -152,7 +152,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     }
     trusted(&order.state)?;
     let patience = if order.setting == Setting::Command { PATIENCE } else { Duration::ZERO };
-    let Some(_lock) = Lock::take(&order.state.join(LOCK), patience)? else {
+    let Some(lock) = Lock::take(&order.state.join(LOCK), patience)? else {
         return Ok((Report { busy: true, ..Report::default() }, notices));
     };
     let loaded = State::load(&order.state, false)?;
@@ -167,7 +167,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     let report = match config {
         Ok(config) => {
             let fresh = Vec::new();
-            Pass { order, config, state: &mut state, now, notices: &mut notices, fresh }.run()?
+            Pass { order, config, lock: &lock, state: &mut state, now, notices: &mut notices, fresh }.run()?
         }
         Err(e) => {
             let why = e.to_string();
@@ -175,6 +175,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
             if tell {
                 notices.push(Notice::error(format!("nothing is sent: {}", trouble.why)));
                 state.trouble = Some(trouble);
+                lock.check()?;
                 state.save_both(&order.state)?;
             }
             Report::default()
@@ -235,6 +236,7 @@ fn meet(
 struct Pass<'a> {
     order: &'a Order,
     config: &'a Config,
+    lock: &'a Lock,
     state: &'a mut State,
     now: Moment,
     notices: &'a mut Vec<Notice>,
@@ -256,6 +258,9 @@ impl Pass<'_> {
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;
+        if self.order.at_once {
+            self.state.pacing.hurry();
+        }
         let mut report = Report::default();
         let changed = self.send_what_is_due(&policy, &mut report)?;
         // An alert that was sent keeps its failures; those that wait are kept by the journal.
@@ -269,6 +274,7 @@ impl Pass<'_> {
             self.save()?;
         }
         if by_a_command {
+            self.lock.check()?;
             tidy(&journal, self.state, &self.config.journal)?;
             if taken.bytes > 0 {
                 segment::reserve(&journal.directory().join(CURRENT));
@@ -286,6 +292,7 @@ impl Pass<'_> {
         for path in std::mem::take(&mut self.fresh) {
             std::fs::File::open(path)?.sync_data()?;
         }
+        self.lock.check()?;
         self.state.save_both(&self.order.state)
     }
 

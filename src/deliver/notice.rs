@@ -44,7 +44,8 @@ impl Notice {
         };
         if let Ok(mut logger) = syslog::unix(formatter) {
             let _ = match self.level {
-                Level::Info => logger.info(&self.text),
+                // Not "info": the systemd units keep that off the log, because of the manager's own lines.
+                Level::Info => logger.notice(&self.text),
                 Level::Error => logger.err(&self.text),
             };
         }

@@ -65,5 +65,5 @@ pub fn fingerprint(config: &Config) -> String {
 
 fn fresh(addresses: &Addresses, config: &Config) -> bool {
     let age = Timestamp::now().duration_since(addresses.time).as_secs();
-    addresses.api_url == config.x.api_url && (0..ADDRESSES_LAST).contains(&age)
+    addresses.doubted.is_none() && addresses.api_url == config.x.api_url && (0..ADDRESSES_LAST).contains(&age)
 }

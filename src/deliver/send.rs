@@ -5,14 +5,19 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use crate::alert::{Composer, Due, Policy, Template, local_zone};
+use crate::alert::{Composer, Due, Moment, Policy};
 use crate::receiver::answer::Answer;
 use crate::receiver::timeline::{Entry, Timeline};
+use crate::receiver::x::X;
 
 use super::route::{self, Route};
 use super::state::{Addresses, Composed, Post};
 use super::trouble::Kind;
 use super::{Notice, Pass, Report, Setting, meet};
+
+/// Stale addresses are left so long to a command, which comes each minute where one comes at all. In a flood
+/// each login would find that it is time to try again before a command does, and fail as the one before.
+const LEFT_TO_A_COMMAND: Duration = Duration::from_secs(180);
 
 /// What to do next in this pass.
 enum Next {
@@ -51,11 +56,8 @@ impl Pass<'_> {
 
     /// Whether an alert is composed and may be sent now; compose one if it is due.
     fn has_one_to_send(&mut self, policy: &Policy, report: &mut Report) -> bool {
-        let held = self.state.trouble.as_ref().filter(|t| {
-            !self.order.at_once && t.next > self.now && t.fingerprint == route::fingerprint(self.config)
-        });
-        if let Some(trouble) = held {
-            report.next = Some(trouble.next.since(self.now));
+        if let Some(until) = self.held_until() {
+            report.next = Some(until.since(self.now));
             return false;
         }
         if self.state.alert.is_some() {
@@ -77,12 +79,25 @@ impl Pass<'_> {
         true
     }
 
+    /// Until when X is left alone, if it is.
+    fn held_until(&self) -> Option<Moment> {
+        let trouble = self.state.trouble.as_ref()?;
+        if self.order.at_once || trouble.fingerprint != route::fingerprint(self.config) {
+            return None;
+        }
+        let doubted = self.state.addresses.as_ref().and_then(|a| a.doubted);
+        let until = match (doubted, self.order.setting) {
+            (Some(_), Setting::Command) if trouble.kind == Kind::Network => self.now,
+            (Some(since), Setting::Login) => trouble.next.max(since.min(self.now).plus(LEFT_TO_A_COMMAND)),
+            _ => trouble.next,
+        };
+        (until > self.now).then_some(until)
+    }
+
     fn compose(&mut self, policy: &Policy) {
         let state = &mut *self.state;
         let (now, id) = (Timestamp::now(), state.last_id + 1);
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let template = self.config.alerts.text.as_deref().and_then(|t| Template::parse(t).ok());
-        let composer = Composer::new(&host, local_zone(), template, self.config.alerts.post_unknown_users);
+        let composer = Composer::of_this_machine(&self.config.alerts);
         let plain = std::mem::take(&mut state.plain_next);
         let covers = std::mem::take(&mut state.pending);
         let text = if plain { composer.plain(&covers, id, now) } else { composer.compose(&covers, id, now) };
@@ -110,20 +125,35 @@ impl Pass<'_> {
             // Who cannot note that X is to be left alone must not ask it again and again.
             self.save()?;
         } else {
+            self.lock.check()?;
             self.state.stage(&self.order.state)?;
         }
         let (answer, receiver) = match route {
             Route::Timeline => (Answer::Accepted { id: String::new() }, "timeline"),
             Route::X(x) => {
                 let answer = x.post(&text);
-                if self.order.setting == Setting::Command && !x.addresses().is_empty() {
-                    let (api_url, list) = (self.config.x.api_url.clone(), x.addresses());
-                    self.state.addresses = Some(Addresses { api_url, list, time: Timestamp::now() });
-                }
+                self.note_addresses(x, &answer);
                 (answer, "x")
             }
         };
         self.became(answer, receiver, unsure_before, report)
+    }
+
+    fn note_addresses(&mut self, x: &X, answer: &Answer) {
+        let (known, used) = (self.state.addresses.as_mut(), x.addresses());
+        match (self.order.setting, known) {
+            (Setting::Command, _) if !used.is_empty() => {
+                let api_url = self.config.x.api_url.clone();
+                let time = Timestamp::now();
+                self.state.addresses = Some(Addresses { api_url, list: used, time, doubted: None });
+            }
+            // They cannot be looked up: the old ones are as good as any.
+            (Setting::Command, Some(known)) => known.doubted = None,
+            (Setting::Login, Some(known)) if matches!(answer, Answer::NotSent { .. }) => {
+                known.doubted = Some(self.now);
+            }
+            _ => {}
+        }
     }
 
     fn became(
@@ -149,11 +179,8 @@ impl Pass<'_> {
                 self.refused("X says it has this text already, and it was never sent".into())
             }
             Answer::NotSent { why } => self.hold(Kind::Network, why, None),
-            Answer::Ambiguous { why } => self.hold(Kind::Unclear, why, None),
-            Answer::Limited { until, why } => {
-                let wait = until.and_then(|t| t.duration_since(SystemTime::now()).ok());
-                self.hold(Kind::Limited, why, wait)
-            }
+            Answer::Ambiguous { until, why } => self.hold(Kind::Unclear, why, wait(until)),
+            Answer::Limited { until, why } => self.hold(Kind::Limited, why, wait(until)),
             Answer::Pause { why } => self.hold(Kind::Paused, why, None),
             Answer::Suspect { why } if alert.suspected >= suspect => self.refused(why),
             Answer::Suspect { why } => self.hold(Kind::Paused, why, None),
@@ -164,6 +191,7 @@ impl Pass<'_> {
     }
 
     fn delivered(&mut self, receiver: &str, post: String, report: &mut Report) -> io::Result<Next> {
+        self.lock.check()?;
         let Some(alert) = self.state.alert.take() else { return Ok(Next::Stop) };
         let time = Timestamp::now();
         let failures = alert.covers.failures();
@@ -198,6 +226,7 @@ impl Pass<'_> {
 
     /// X will not take this text: its failures are told in the next alert, which has another.
     fn refused(&mut self, why: String) -> io::Result<Next> {
+        self.lock.check()?;
         let Some(alert) = self.state.alert.take() else { return Ok(Next::Stop) };
         let (id, plain) = (alert.id, alert.plain);
         self.set_text_aside(&alert.text, id, &why)?;
@@ -242,4 +271,8 @@ impl Pass<'_> {
         kept.extend_from_slice(format!("{line}\n").as_bytes());
         super::store::replace(&path, &kept)
     }
+}
+
+fn wait(until: Option<SystemTime>) -> Option<Duration> {
+    until?.duration_since(SystemTime::now()).ok()
 }

@@ -15,8 +15,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Pacing;
-use crate::alert::Summary;
+use crate::alert::{Moment, Pacing, Summary};
 use crate::journal::segment::Segment;
 use crate::receiver::timeline::Timeline;
 
@@ -146,6 +145,9 @@ pub struct Addresses {
     pub list: Vec<std::net::SocketAddr>,
     /// When they were looked up.
     pub time: Timestamp,
+    /// Since when a login did not get through to them: then somebody has to look them up again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted: Option<Moment>,
 }
 
 /// A state and what had to be done to get it.

@@ -121,7 +121,8 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+/// The value in a text of [`encode`]; none where the text is damaged.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let (prefix, rest) = bytes.split_at_checked(PREFIX)?;
     let crc = prefix.strip_prefix(b"{\"crc\":\"")?.strip_suffix(b"\",\"state\":")?;
     let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?, 16).ok()?;
@@ -129,7 +130,8 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     (crc == crc32fast::hash(state)).then(|| serde_json::from_slice(state).ok())?
 }
 
-fn encode(value: &impl Serialize) -> io::Result<String> {
+/// A value with its checksum, as it stands in a file.
+pub fn encode(value: &impl Serialize) -> io::Result<String> {
     let state = serde_json::to_string(value)?;
     Ok(format!("{{\"crc\":\"{:08x}\",\"state\":{state}}}\n", crc32fast::hash(state.as_bytes())))
 }

@@ -1,5 +1,6 @@
 //! Why nothing is sent, until when, and whether the administrator was told.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,8 +12,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What is wrong. The same trouble is logged once, however often it is met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is wrong. The same trouble is logged once, however often it is met, and whatever comes between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// The configuration cannot be used.
@@ -48,23 +49,42 @@ impl Kind {
             Self::Config | Self::Credentials => (Duration::ZERO, Duration::ZERO),
         }
     }
+
+    /// Whether another reason of the same kind asks for something else to be done.
+    fn asks_somebody(self) -> bool {
+        match self {
+            Self::Config | Self::Credentials | Self::Paused | Self::Stopped | Self::Refused => true,
+            Self::Network | Self::Unclear | Self::Limited | Self::Local => false,
+        }
+    }
 }
 
-/// One trouble, from its first time to its end.
+/// Trouble, from its first time until alerts are delivered again. It may change its kind meanwhile:
+/// an X that now refuses a connection and now answers 503 is left alone ever longer all the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trouble {
     /// What is wrong.
     pub kind: Kind,
     /// In one line, with what to do.
     pub why: String,
-    /// The first time.
+    /// The first time, of whatever kind.
     pub since: Timestamp,
-    /// How often it was met.
-    pub times: u32,
+    /// How often each kind was met, and why it was the last time.
+    #[serde(default)]
+    pub met: BTreeMap<Kind, Met>,
     /// Not before.
     pub next: Moment,
     /// Of configuration and credentials, when it was met.
     pub fingerprint: String,
+}
+
+/// One kind of trouble since alerts were last delivered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Met {
+    /// How often.
+    pub times: u32,
+    /// Why, the last time.
+    pub why: String,
 }
 
 impl Trouble {
@@ -78,8 +98,11 @@ impl Trouble {
         until: Option<Duration>,
         fingerprint: String,
     ) -> (Self, bool) {
-        let same = before.filter(|t| t.kind == kind);
-        let times = same.map_or(0, |t| t.times).saturating_add(1);
+        let mut met = before.map(|t| t.met.clone()).unwrap_or_default();
+        let of_kind = met.entry(kind).or_default();
+        let tell = of_kind.times == 0 || (kind.asks_somebody() && of_kind.why != why);
+        *of_kind = Met { times: of_kind.times.saturating_add(1), why: why.clone() };
+        let times = of_kind.times;
         let wait = match until {
             // Spread over a few seconds: several machines may share an account.
             Some(until) => until + jitter(5 * SECOND),
@@ -89,9 +112,9 @@ impl Trouble {
                 wait - jitter(wait / 4)
             }
         };
-        let since = same.map_or(now.1, |t| t.since);
-        let trouble = Self { kind, why, since, times, next: now.0.plus(wait), fingerprint };
-        (trouble, same.is_none())
+        let since = before.map_or(now.1, |t| t.since);
+        let trouble = Self { kind, why, since, met, next: now.0.plus(wait), fingerprint };
+        (trouble, tell)
     }
 }
 
@@ -124,5 +147,32 @@ mod tests {
         }
         assert!(waits[0] > 7000 && waits[99] <= 900_000 && waits[99] >= 675_000);
         assert!(meet(Some(&trouble), Kind::Stopped).1, "another trouble is told");
+    }
+
+    #[test]
+    fn kinds_that_take_turns_are_each_told_once_and_waited_for_ever_longer() {
+        let (mut trouble, _) = meet(None, Kind::Network);
+        let mut told = 1;
+        for turn in 1..40 {
+            let (again, tell) = meet(Some(&trouble), [Kind::Network, Kind::Unclear, Kind::Limited][turn % 3]);
+            told += usize::from(tell);
+            trouble = again;
+        }
+        assert_eq!(told, 3);
+        assert!(meet(Some(&trouble), Kind::Network).0.next.0 >= 675_000);
+        assert!(meet(Some(&trouble), Kind::Unclear).0.next.0 >= 675_000);
+    }
+
+    #[test]
+    fn another_reason_to_act_is_told() {
+        let why = |before: Option<&Trouble>, kind, why: &str| {
+            let now = (Moment(0), Timestamp::UNIX_EPOCH);
+            Trouble::met(before, kind, why.into(), now, None, String::new())
+        };
+        for (kind, told) in [(Kind::Stopped, true), (Kind::Paused, true), (Kind::Unclear, false)] {
+            let (trouble, _) = why(None, kind, "the clock is wrong");
+            assert!(!why(Some(&trouble), kind, "the clock is wrong").1);
+            assert_eq!(why(Some(&trouble), kind, "the account is suspended").1, told, "{kind:?}");
+        }
     }
 }

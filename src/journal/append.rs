@@ -53,7 +53,7 @@ impl From<i32> for Error {
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         match error {
-            Error::Full => io::ErrorKind::StorageFull.into(),
+            Error::Full => Self::new(io::ErrorKind::StorageFull, error),
             Error::Os(errno) => Self::from_raw_os_error(errno),
         }
     }
@@ -139,6 +139,13 @@ pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Erro
         return if written? == line.len() { Ok(()) } else { Err(Errno::NOSPC.raw_os_error().into()) };
     }
     Err(Errno::NOENT.raw_os_error().into())
+}
+
+/// Whether a line of this length fits the current segment.
+pub fn has_room(directory: &Path, len: usize) -> bool {
+    let Ok(file) = File::open(directory.join(CURRENT)) else { return true };
+    let file = OwnedFd::from(file);
+    file.look().is_ok_and(|look| look.size.saturating_add(len as u64) <= limit(&file))
 }
 
 /// Wait until the current segment is on disk.
@@ -274,6 +281,11 @@ mod tests {
         let written = (0..20).filter(|_| append_to(&journal, b"root").is_ok()).count();
         assert!((1..20).contains(&written));
         assert_eq!(dropped(journal.directory()), 20 - written as u64);
+        let mut failures = Vec::new();
+        journal.read_since(jiff::Timestamp::UNIX_EPOCH, &mut |failure| failures.push(failure)).unwrap();
+        let (appended, result) = journal.append_as_fits(&failures);
+        assert!(appended == 0 && result.is_err());
+        assert_eq!(dropped(journal.directory()), 20 - written as u64, "who can come again drops nothing");
         assert!(fs::metadata(journal.directory().join(CURRENT)).unwrap().len() <= 1000);
     }
 

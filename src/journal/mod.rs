@@ -56,11 +56,24 @@ impl Journal {
     ///
     /// On an error some of them may have been written: give each an `origin` where that matters.
     pub fn append(&self, failures: &[Failure]) -> io::Result<()> {
-        for failure in failures {
+        self.append_as_fits(failures).1
+    }
+
+    /// The same; also tells how many were appended. One that finds no room is not counted as dropped:
+    /// whoever appends here can come again.
+    pub fn append_as_fits(&self, failures: &[Failure]) -> (usize, io::Result<()>) {
+        for (appended, failure) in failures.iter().enumerate() {
             let line = record::encode(&record::Record::from(failure));
-            append::append(self.directory.as_os_str().as_encoded_bytes(), &line)?;
+            let result = if append::has_room(&self.directory, line.len()) {
+                append::append(self.directory.as_os_str().as_encoded_bytes(), &line)
+            } else {
+                Err(append::Error::Full)
+            };
+            if let Err(why) = result {
+                return (appended, self.sync().and(Err(why.into())));
+            }
         }
-        if failures.is_empty() { Ok(()) } else { self.sync() }
+        (failures.len(), if failures.is_empty() { Ok(()) } else { self.sync() })
     }
 
     /// Wait until everything that was appended is on disk, not only in the page cache.

@@ -186,16 +186,7 @@ fn without_memory(pamh: &mut PamHandle, arguments: &Arguments<'_>) {
 
 /// Attempts that wait for their verdict, of all threads. Thread-local storage would cost every
 /// login that loads the module, and a lock could be held by a thread that is gone after a fork.
-static SLOTS: Block = Block {
-    slots: [const {
-        Slot {
-            thread: AtomicUsize::new(0),
-            turn: AtomicUsize::new(0),
-            attempt: AtomicPtr::new(ptr::null_mut()),
-        }
-    }; MANY],
-    next: AtomicPtr::new(ptr::null_mut()),
-};
+static SLOTS: Block = Block { slots: [const { Slot::free() }; MANY], next: AtomicPtr::new(ptr::null_mut()) };
 /// As many as one block holds. Where more wait at once another one is added, and kept.
 const MANY: usize = 64;
 
@@ -210,6 +201,16 @@ struct Slot {
     /// The later it was begun the higher.
     turn: AtomicUsize,
     attempt: AtomicPtr<Attempt>,
+}
+
+impl Slot {
+    const fn free() -> Self {
+        Self {
+            thread: AtomicUsize::new(0),
+            turn: AtomicUsize::new(0),
+            attempt: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
 }
 
 /// The address of this thread's control block: unique among living threads, kept over a fork.

@@ -37,6 +37,8 @@ pub enum Answer {
     },
     /// The post may exist. Retry with the same text only.
     Ambiguous {
+        /// Not before, as in [`Answer::Limited`], if the server asks for that.
+        until: Option<SystemTime>,
         /// What happened.
         why: String,
     },
@@ -70,13 +72,18 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// The post may exist, and nobody says when to try again.
+    pub(super) fn ambiguous(why: String) -> Self {
+        Self::Ambiguous { until: None, why }
+    }
+
     /// The line for the administrator; empty for what needs none.
     pub fn why(&self) -> &str {
         match self {
             Self::Accepted { .. } => "",
             Self::Duplicate => "X has this post already",
             Self::NotSent { why }
-            | Self::Ambiguous { why }
+            | Self::Ambiguous { why, .. }
             | Self::Limited { why, .. }
             | Self::Pause { why }
             | Self::Suspect { why }
@@ -88,7 +95,7 @@ impl Answer {
 
 impl From<Failure> for Answer {
     fn from(failure: Failure) -> Self {
-        if failure.sent { Self::Ambiguous { why: failure.why } } else { Self::NotSent { why: failure.why } }
+        if failure.sent { Self::ambiguous(failure.why) } else { Self::NotSent { why: failure.why } }
     }
 }
 
@@ -102,11 +109,11 @@ pub fn classify(reply: &Reply, now: SystemTime) -> Answer {
         201 => Answer::Accepted { id: post_id(&reply.body).unwrap_or_default() },
         200..=299 => match post_id(&reply.body) {
             Some(id) => Answer::Accepted { id },
-            None => Answer::Ambiguous {
-                why: problem.line("this is not X's answer to a post; check x.api_url and x.proxy"),
-            },
+            None => Answer::ambiguous(
+                problem.line("this is not X's answer to a post; check x.api_url and x.proxy"),
+            ),
         },
-        300..=399 => Answer::Ambiguous { why: problem.line(&redirected(&reply.headers)) },
+        300..=399 => Answer::ambiguous(problem.line(&redirected(&reply.headers))),
         401 => Answer::Stop { why: unauthorized(&problem, &reply.headers, now) },
         402 => Answer::Pause { why: problem.line("add credits in the developer console (console.x.com)") },
         429 => match problem.rule().filter(|rule| rule.kind == Kind::Pause) {
@@ -116,15 +123,16 @@ pub fn classify(reply: &Reply, now: SystemTime) -> Answer {
                 why: problem.line("too many requests; alerts are sent when the limit resets"),
             },
         },
-        408 | 425 | 500.. => {
-            Answer::Ambiguous { why: problem.line("X is in trouble; it will be tried again") }
-        }
-        // A page is not X's API but something before it.
-        _ if problem.html => Answer::Ambiguous {
-            why: problem.line("a web page came instead of an answer of the API; it will be tried again"),
+        408 | 425 | 500.. => Answer::Ambiguous {
+            until: limits::retry_after(&reply.headers, now),
+            why: problem.line("X is in trouble; it will be tried again"),
         },
+        // A page is not X's API but something before it.
+        _ if problem.html => Answer::ambiguous(
+            problem.line("a web page came instead of an answer of the API; it will be tried again"),
+        ),
         403 if !reply.complete => {
-            Answer::Ambiguous { why: problem.line("the answer broke off; it will be tried again") }
+            Answer::ambiguous(problem.line("the answer cannot be read; it will be tried again"))
         }
         status => match (problem.rule(), status) {
             (Some(rule), _) => rule.kind.answer(problem.line(rule.advice)),
@@ -435,6 +443,18 @@ mod tests {
             classify(&reply, now).why(),
             "X answered 401: this machine's clock is 10 minutes ahead of X's; set the clock (timedatectl set-ntp true)"
         );
+    }
+
+    #[test]
+    fn a_server_in_trouble_may_say_when_to_come_back() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (value, seconds) in [("120", 120), ("99999999", 25 * 3600)] {
+            let mut reply = reply(503, "");
+            reply.headers.insert("retry-after", value.parse().unwrap());
+            let Answer::Ambiguous { until: Some(until), .. } = classify(&reply, now) else { panic!() };
+            assert_eq!(until, now + Duration::from_secs(seconds));
+        }
+        let Answer::Ambiguous { until: None, .. } = classify(&reply(503, ""), now) else { panic!() };
     }
 
     #[test]

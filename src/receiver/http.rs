@@ -6,7 +6,7 @@
 //! an earlier pass resolved, and then nothing is looked up.
 
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +17,12 @@ use ureq::http::{HeaderMap, Uri};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Proxy, Timeout};
 
+use super::body;
 use super::roots::roots;
 use super::transport::{self, Addresses, MAX_ADDRESSES};
 use crate::config;
 use crate::neutral;
 
-/// As much of an answer's body as is read; X's own are a few hundred bytes.
-pub const BODY_LIMIT: usize = 16 << 10;
 const HEADER_LIMIT: usize = 16 << 10;
 /// Longest foreign text in an explanation, in characters.
 pub(super) const WORDS_LIMIT: usize = 160;
@@ -105,9 +104,9 @@ pub struct Reply {
     pub status: u16,
     /// Header fields, at most 16 KiB of them.
     pub headers: HeaderMap,
-    /// The body's first [`BODY_LIMIT`] bytes.
+    /// The body's first [`body::LIMIT`] bytes.
     pub body: Vec<u8>,
-    /// False if the body broke off, was late or was longer than [`BODY_LIMIT`].
+    /// False if the body broke off, was late, was longer than [`body::LIMIT`] or cannot be decoded.
     pub complete: bool,
 }
 
@@ -210,7 +209,7 @@ impl Client {
             Failure { sent, why: self.explain(&e, sent) }
         })?;
         let (parts, mut body) = response.into_parts();
-        let (body, complete) = read(&mut body.as_reader());
+        let (body, complete) = body::read(&mut body.as_reader(), parts.headers.get("content-encoding"));
         Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body, complete })
     }
 
@@ -250,6 +249,8 @@ impl Client {
             .output_buffer_size(HEADER_LIMIT)
             .user_agent(concat!("authalert/", env!("CARGO_PKG_VERSION")))
             .accept("application/json")
+            // Without a word about it any coding would be welcome.
+            .accept_encoding("identity")
             .timeout_global(Some(left))
             .timeout_connect(Some(left / 2))
             .timeout_send_request(Some(left / 4))
@@ -310,14 +311,6 @@ fn normalized(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(authority)))
 }
 
-/// As much of `body` as there is, and whether that is all.
-fn read(body: &mut dyn Read) -> (Vec<u8>, bool) {
-    let mut all = Vec::new();
-    let complete = body.take(BODY_LIMIT as u64 + 1).read_to_end(&mut all).is_ok() && all.len() <= BODY_LIMIT;
-    all.truncate(BODY_LIMIT);
-    (all, complete)
-}
-
 /// A message of the transport, which may quote the peer, as one neutral bounded line.
 fn words(message: &str) -> String {
     neutral::text(message, WORDS_LIMIT)
@@ -356,23 +349,5 @@ mod tests {
     fn an_address_is_not_looked_up() {
         let found = client("https://[2001:db8::1]:8443", None).resolve().unwrap();
         assert_eq!(found, ["[2001:db8::1]:8443".parse().unwrap()]);
-    }
-
-    #[test]
-    fn a_body_is_read_to_its_end_to_the_limit_or_to_where_it_breaks() {
-        assert_eq!(read(&mut &b"{}"[..]), (b"{}".to_vec(), true));
-        let (body, complete) = read(&mut io::repeat(b'x'));
-        assert!(body.len() == BODY_LIMIT && !complete);
-        struct Broken(bool);
-        impl Read for Broken {
-            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                if std::mem::replace(&mut self.0, true) {
-                    return Err(io::ErrorKind::ConnectionReset.into());
-                }
-                buf[0] = b'{';
-                Ok(1)
-            }
-        }
-        assert_eq!(read(&mut Broken(false)), (b"{".to_vec(), false));
     }
 }

@@ -28,8 +28,16 @@ pub fn until(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
         let reset = number(headers, &format!("{window}-reset")).filter(|_| exhausted)?;
         since_epoch(server).and_then(|date| Duration::from_secs(reset).checked_sub(date))
     });
-    let wait = resets.chain(retry_after(headers, server)).max().filter(|wait| !wait.is_zero())?;
-    now.checked_add(wait.min(MAX_WAIT))
+    at(resets.chain(asked_for(headers, server)).max(), now)
+}
+
+/// When to retry by `Retry-After` alone, in this machine's time.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
+    at(asked_for(headers, date(headers).unwrap_or(now)), now)
+}
+
+fn at(wait: Option<Duration>, now: SystemTime) -> Option<SystemTime> {
+    now.checked_add(wait.filter(|wait| !wait.is_zero())?.min(MAX_WAIT))
 }
 
 /// How wrong this machine's clock is, in words, if it is by more than a minute.
@@ -42,7 +50,7 @@ pub fn skew(headers: &HeaderMap, now: SystemTime) -> Option<String> {
     (difference > SKEW_NOTED).then(|| format!("this machine's clock is {} {direction} X's", span(difference)))
 }
 
-fn retry_after(headers: &HeaderMap, server: SystemTime) -> Option<Duration> {
+fn asked_for(headers: &HeaderMap, server: SystemTime) -> Option<Duration> {
     let value = headers.get("retry-after")?.to_str().ok()?.trim();
     match value.parse::<u64>() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

@@ -73,9 +73,9 @@ impl X {
         match account(&reply) {
             Some(account) if reply.status == 200 => Ok(account),
             // A captive portal says 200 to everything; and an account's id is not a post's.
-            _ if reply.status < 300 => Err(Answer::Ambiguous {
-                why: "this is not X's answer to who the account is; check x.api_url and x.proxy".into(),
-            }),
+            _ if reply.status < 300 => Err(Answer::ambiguous(
+                "this is not X's answer to who the account is; check x.api_url and x.proxy".into(),
+            )),
             _ => Err(answer::classify(&reply, SystemTime::now())),
         }
     }

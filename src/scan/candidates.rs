@@ -8,13 +8,15 @@ use aho_corasick::packed::{Config, MatchKind, Searcher};
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
+use super::header::decimal;
+
 /// Each line of interest holds one of these. No more than sixteen of them, or the search falls to
 /// a quarter of its speed; none that is frequent in ordinary lines.
 const WORDS: [&str; 16] = [
     "uthentication ",
     "ailed",
     "FAIL",
-    "Invalid user",
+    "nvalid ",
     "Illegal user",
     "PAM: ",
     "Accepted ",
@@ -25,13 +27,16 @@ const WORDS: [&str; 16] = [
     "LOGIN ",
     "ed access",
     "authenticated as",
-    "invalid password",
+    "auth failure",
     "before auth",
 ];
 /// Follows a refusal where a second module accepted; too common to be searched for everywhere.
 const SESSION: &[u8] = b": session opened for user ";
 /// How far after a refusal, and after the start of a block, it is looked for.
 const SESSION_REACH: usize = 32 << 10;
+
+/// Time, host and program are hardly longer.
+const LONGEST_HEAD: usize = 128;
 
 /// A line in a block.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +47,8 @@ pub struct Candidate {
     pub end: usize,
     /// How many lines of the block come before it.
     pub lines_before: u64,
+    /// The process, where the line tells only that sshd let somebody in; else 0.
+    pub accepted: u32,
 }
 
 /// Finds candidates.
@@ -89,7 +96,7 @@ impl Search {
                 lines += count(&block[at..start]);
             }
             let line = &block[start..end];
-            each(Candidate { start, end, lines_before: lines });
+            each(Candidate { start, end, lines_before: lines, accepted: accepted(line, hit - start) });
             if self.count_lines && end < block.len() {
                 lines += 1;
             }
@@ -130,6 +137,20 @@ impl Search {
     }
 }
 
+/// The process of `… sshd[71]: Accepted password …`, where that is sure without taking the line
+/// apart: most logins follow no refusal, and need no closer look.
+fn accepted(line: &[u8], word: usize) -> u32 {
+    let number = || {
+        let (head, text) = line.split_at_checked(word)?;
+        let head = head.strip_suffix(b"]: ").filter(|_| text.starts_with(b"Accepted p"))?;
+        // What stands before the number was written by the log daemon.
+        let open = head.iter().rposition(|b| *b == b'[').filter(|open| *open < LONGEST_HEAD)?;
+        (!head[..open].windows(2).any(|w| w == b": ")).then_some(())?;
+        decimal(&head[open + 1..])
+    };
+    number().unwrap_or(0)
+}
+
 fn count(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
@@ -165,5 +186,33 @@ mod tests {
         assert_eq!(found(&format!("{filler}{session}")).len(), 0);
         assert_eq!(found(&format!("{filler}{refusal}{cron}{session}{cron}")).len(), 2);
         assert_eq!(found(&format!("{filler}{refusal}{filler}{session}")).len(), 1);
+    }
+
+    #[test]
+    fn a_login_is_known_by_its_number_where_that_is_sure() {
+        let of = |line: &str| {
+            let mut numbers = Vec::new();
+            Search::new(false).run(line.as_bytes(), &mut |c| numbers.push(c.accepted));
+            numbers
+        };
+        for line in [
+            "Nov  3 09:05:01 srv sshd[71]: Accepted password for bob from 192.0.2.7 port 1 ssh2",
+            "2026-11-03T09:05:01+01:00 srv sshd-session[71]: Accepted publickey for bob from 192.0.2.7 port 1 ssh2",
+            "<38>Nov  3 09:05:01 sshd[71]: Accepted password for bob from 192.0.2.7 port 1 ssh2",
+        ] {
+            assert_eq!(of(line), [71], "{line}");
+        }
+        for line in [
+            // Its child may have told a refusal under another number.
+            "Nov  3 09:05:01 srv sshd[71]: Accepted keyboard-interactive/pam for bob from 192.0.2.7 port 1 ssh2",
+            "Nov  3 09:05:01 srv sshd: Accepted password for bob from 192.0.2.7 port 1 ssh2",
+            "<38>1 2026-11-03T09:05:01Z srv sshd 71 - - Accepted password for bob from 192.0.2.7 port 1 ssh2",
+            // Not sshd's word, but somebody's who wrote it into a message.
+            "Nov  3 09:05:01 srv x[5]: y[71]: Accepted password for bob FAILED",
+            "Nov  3 09:05:01 srv sshd[71]: Failed password for x[5]: Accepted password from 192.0.2.7 port 1 ssh2",
+            "Nov  3 09:05:01 srv sshd[99999999999]: Accepted password for bob from 192.0.2.7 port 1 ssh2",
+        ] {
+            assert_eq!(of(line), [0], "{line}");
+        }
     }
 }

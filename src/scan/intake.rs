@@ -57,8 +57,10 @@ impl<'a> Source<'a> {
     }
 
     /// The part of a log that is new, up to its last complete line.
-    pub fn part(part: &'a Part) -> io::Result<Self> {
-        Self::of(&part.log, part.identity, part.from)
+    ///
+    /// `identity`: the one under which its lines are remembered.
+    pub fn part(part: &'a Part, identity: u64, from: u64) -> io::Result<Self> {
+        Self::of(&part.log, Some(identity), from)
     }
 
     fn of(log: &'a Log, identity: Option<u64>, from: u64) -> io::Result<Self> {
@@ -85,6 +87,10 @@ pub struct Intake {
     pub attempts: Attempts,
     /// Lines looked at closely.
     pub lines: u64,
+    /// How far the source was read that was read last, or is being read.
+    pub reached: u64,
+    /// The last entry of the systemd journal that was read.
+    pub cursor: String,
     count_lines: bool,
     explain: bool,
     explanations: Vec<u8>,
@@ -98,6 +104,8 @@ impl Intake {
         Self {
             attempts: Attempts::resume(open),
             lines: 0,
+            reached: 0,
+            cursor: String::new(),
             count_lines,
             explain,
             explanations: Vec::new(),
@@ -118,7 +126,8 @@ impl Intake {
         Ok(())
     }
 
-    /// Read a source; after each block `after` may take what has been settled.
+    /// Read a source; after each block `after` may take what has been settled. Where reading fails,
+    /// everything up to `reached` has been taken.
     pub fn read(
         &mut self,
         source: Source<'_>,
@@ -151,6 +160,7 @@ impl Intake {
             }
             Text::Stream { from, .. } => start = *from,
         }
+        self.reached = start;
         // JSON may spell a message in numbers, where no word is found.
         let search = if self.explain || json { Search::every_line() } else { Search::new(self.count_lines) };
         let id = first_line.unwrap_or_default();
@@ -215,6 +225,9 @@ struct Lines<'a> {
 impl Sink for Lines<'_> {
     fn line(&mut self, found: Found<'_>) {
         self.intake.lines += 1;
+        if found.accepted != 0 && !self.intake.explain && !self.intake.attempts.knows(found.accepted) {
+            return;
+        }
         let place = Place {
             source: self.source,
             offset: found.offset,
@@ -229,6 +242,8 @@ impl Sink for Lines<'_> {
                 let mut hash = Fnv::default();
                 hash.write(entry.cursor().as_bytes());
                 (place.source, place.offset) = (super::journald::IDENTITY, hash.finish());
+                self.intake.cursor.clear();
+                self.intake.cursor.push_str(entry.cursor());
                 self.intake.paths.entry(place.source).or_insert_with(|| self.path.to_owned());
             }
             self.take(&entry.header(), place, end, text);
@@ -245,20 +260,13 @@ impl Sink for Lines<'_> {
             self.watched = progress.offset;
             (self.watch)(self.path, progress.offset, self.size);
         }
-        if self.intake.attempts.settled() > 0 || !self.intake.explanations.is_empty() {
-            (self.after)(self.intake)?;
-        }
-        Ok(())
+        self.intake.reached = progress.offset;
+        (self.after)(self.intake)
     }
 }
 
 impl Lines<'_> {
     fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8]) {
-        // Most logins follow no refusal; they need no closer look.
-        let quiet = header.message.starts_with(b"Accepted p") && !self.intake.explain;
-        if quiet && !self.intake.attempts.knows(header.host, header.pid) {
-            return;
-        }
         let line = rules::classify(header);
         let time = match header.stamp {
             Stamp::Missing => self.last.time,

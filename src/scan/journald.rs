@@ -6,14 +6,15 @@ use std::process::Stdio;
 
 use jiff::Timestamp;
 
+use super::Error;
 use super::intake::Source;
 use super::position::Cursor;
-use super::reading::Progress;
 use super::source::command;
-use super::{Error, ScanOptions};
 
 /// Stands for the systemd journal in origins.
 pub const IDENTITY: u64 = 0x6a6f_7572_6e61_6c64;
+/// Its name among the logs.
+pub const NAME: &str = "journald";
 /// Facilities auth and authpriv.
 const FACILITIES: [&str; 2] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10"];
 const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_HOSTNAME";
@@ -24,43 +25,53 @@ pub fn is_there() -> bool {
         && ["/run/log/journal", "/var/log/journal"].iter().any(|path| Path::new(path).is_dir())
 }
 
-/// Hand what is new to `take`; where the next pass goes on comes back.
+/// Where in the systemd journal to begin.
+pub enum From<'a> {
+    /// After what was read.
+    Cursor(&'a Cursor),
+    /// At a point in time.
+    Since(Timestamp),
+    /// At its first entry.
+    Start,
+    /// Nowhere: only where it ends is wanted.
+    End,
+}
+
+/// Hand the entries to `take`; where the next pass goes on comes back.
 pub fn read(
-    cursor: Option<&Cursor>,
+    from: &From<'_>,
     now: Timestamp,
-    options: &ScanOptions,
-    take: impl FnOnce(Source<'_>) -> Result<Progress, Error>,
+    take: impl FnOnce(Source<'_>) -> Result<(), Error>,
 ) -> Result<Cursor, Error> {
     let failed = |why: io::Error| Error::Journald(why.to_string());
     let mut journalctl = command("journalctl").map_err(failed)?;
     journalctl.args(["--output=json", "--no-pager", "--quiet", "--show-cursor", FIELDS]);
-    let mut next = cursor.cloned().unwrap_or(Cursor { cursor: None, since: now.as_second() });
-    let mut discard = false;
-    match (cursor, options.since) {
-        (None, Some(since)) => {
-            journalctl.arg(format!("--since=@{}", since.as_second()));
-        }
-        (None, None) if options.from_start => {}
-        (None, None) => {
-            // From now on: only the cursor of the last entry is wanted.
-            journalctl.arg("--lines=1");
-            discard = true;
-        }
-        (Some(Cursor { cursor: Some(cursor), .. }), _) => {
+    let mut next = Cursor { cursor: None, since: now.as_second() };
+    match from {
+        From::Cursor(Cursor { cursor: Some(cursor), .. }) => {
+            next = Cursor { cursor: Some(cursor.clone()), ..next };
             journalctl.arg(format!("--after-cursor={cursor}"));
         }
-        (Some(Cursor { cursor: None, since }), _) => {
+        From::Cursor(Cursor { cursor: None, since }) => {
+            next.since = *since;
             journalctl.arg(format!("--since=@{since}"));
+        }
+        From::Since(since) => {
+            next.since = since.as_second();
+            journalctl.arg(format!("--since=@{}", since.as_second()));
+        }
+        From::Start => {}
+        From::End => {
+            journalctl.arg("--lines=1");
         }
     }
     journalctl.args(FACILITIES).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = journalctl.spawn().map_err(failed)?;
     let output = child.stdout.take();
     let mut tail = Tail { source: output, end: Vec::new() };
-    let read = if discard {
-        io::copy(&mut tail, &mut io::sink()).map(|_| ()).map_err(failed)
-    } else {
-        take(Source::stream(Path::new("journald"), &mut tail, now)).map(|_| ())
+    let read = match from {
+        From::End => io::copy(&mut tail, &mut io::sink()).map(|_| ()).map_err(failed),
+        _ => take(Source::stream(Path::new(NAME), &mut tail, now)),
     };
     if read.is_err() {
         // It would wait for a reader for ever.

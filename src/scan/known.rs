@@ -1,15 +1,20 @@
-//! Which failures are recorded already: by the module, or by a scan that was killed before it could
-//! remember its position.
+//! Which failures are recorded already: by the module, by the scan of another log that tells of the
+//! same, or by a scan that was killed before it could remember its position.
+//!
+//! Each log tells an attempt once. So within one log, lines and records are matched one to one:
+//! by process where the line has a pid, else by who, whom and when. What this log gave itself is
+//! left out, except what a pass gave that could not remember it: it may have seen fewer lines, and
+//! have told the same attempts by others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io;
 
-use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
 use super::position::Fnv;
 use crate::failure::{Failure, Route};
-use crate::journal::Journal;
+use crate::journal::{Journal, aside, read, segment};
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -19,151 +24,391 @@ const SAME_PROCESS: i64 = 600 * SECOND;
 const SAME_MOMENT: i64 = 2 * SECOND;
 /// unix_chkpwd and polkitd speak a little before or after the process that authenticates.
 const NEAR: i64 = 5 * SECOND;
+/// From the line of sshd's child to that of its parent.
+const CHILD_TO_PARENT: i64 = 15 * SECOND;
+/// A log daemon that still goes by another zone, or that was stuck, is no further off.
+const OTHER_CLOCK: i64 = 15 * 3600 * SECOND;
+/// Zones are apart by a multiple of this.
+const ZONES: i64 = 900 * SECOND;
 /// Used records are remembered for so long.
 const MEMORY: i64 = 3600 * SECOND;
 
 /// What the journal holds, as far as it may match.
 #[derive(Debug, Default)]
 pub struct Recorded {
+    /// The only log that is read, if it is only one: what it remembers need not be kept here.
+    only: Option<StreamId>,
+    orphans: HashMap<u32, Orphans>,
+    /// What this pass recorded.
+    ours: HashSet<u64>,
     records: Vec<Record>,
     by_pid: HashMap<u32, Vec<usize>>,
+    by_time: BTreeSet<(i64, usize)>,
     origins: HashSet<u64>,
-    used: HashSet<(i64, u32)>,
+    used: HashMap<(u32, u64), Used>,
     since: Option<i64>,
+    /// How far each segment was read, by its inode.
+    read: HashMap<u64, u64>,
 }
 
+/// Which records of a log are of passes that left no memory of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orphans {
+    /// Those that name this save as the last before them.
+    After(u64),
+    /// All of them: the place is lost, and lines are read again.
+    All,
+}
+
+/// A record that was matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Used {
+    time: i64,
+    key: u64,
+    times: u32,
+}
+
+/// Names as hashes, 0 where there is none: there may be very many.
 #[derive(Debug)]
 struct Record {
     time: i64,
-    pid: u32,
-    ppid: u32,
-    service: String,
-    user: String,
-    rhost: String,
-    ruser: String,
+    key: u64,
+    /// Which log told of it; none: the module did.
+    log: Option<Log>,
+    has_pid: bool,
+    count: u32,
+    service: u64,
+    user: u64,
+    rhost: u64,
+    ruser: u64,
+}
+
+/// One log of one machine, in origins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Log {
+    stream: u32,
+    host: u32,
+    /// sshd said it of its child.
+    keyboard: bool,
+    /// When the place had been saved last.
+    saved: u64,
+}
+
+/// One log, through all its rotations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamId(u32);
+
+impl StreamId {
+    /// Of the log that the administrator calls `name`.
+    pub fn new(name: &str) -> Self {
+        Self(short(&[name.as_bytes()]))
+    }
+}
+
+/// Where a row's line stood, in a form that outlives a rename; then its log, its machine, and
+/// when the place had been saved last.
+pub fn origin(row: &Row, stream: StreamId, saved: u64) -> String {
+    let Row { place, host: name, .. } = row;
+    let keyboard = if is_keyboard(row) { "k" } else { "" };
+    format!("{:016x}:{}:{:08x}:{:08x}{keyboard}:{saved}", place.source, place.offset, stream.0, host(name))
+}
+
+/// Whether sshd tells of keyboard-interactive, for which PAM runs in a child.
+fn is_keyboard(row: &Row) -> bool {
+    matches!(row.class.as_str(), "sshd-failed-keyboard-interactive" | "sshd-pam-error")
 }
 
 impl Recorded {
-    /// Go on with what earlier passes matched.
-    pub fn new(used: &[(i64, u32)]) -> Self {
-        Self { used: used.iter().copied().collect(), ..Self::default() }
+    /// For one log or for several.
+    pub fn new(only: Option<StreamId>) -> Self {
+        Self { only, ..Self::default() }
     }
 
-    /// Matched records, as far as they may still matter at `now`.
-    pub fn used(&self, now: i64) -> Vec<(i64, u32)> {
-        let mut used: Vec<_> = self.used.iter().copied().filter(|(time, _)| now - time < MEMORY).collect();
+    /// Begin with a log: go on with what earlier passes matched in it.
+    pub fn begin(&mut self, stream: StreamId, used: &[Used], orphans: Orphans) {
+        self.used.extend(used.iter().map(|used| ((stream.0, used.key), *used)));
+        self.orphans.insert(stream.0, orphans);
+    }
+
+    /// Begin with a log again, of which nothing is remembered.
+    pub fn forget(&mut self, stream: StreamId) {
+        self.used.retain(|(of, _), _| *of != stream.0);
+        self.orphans.insert(stream.0, Orphans::All);
+        self.since = None;
+    }
+
+    /// Records that were matched in a log, as far as they may still matter at `now`.
+    pub fn used(&self, stream: StreamId, now: i64) -> Vec<Used> {
+        let of_stream = self.used.iter().filter(|((s, _), _)| *s == stream.0).map(|(_, used)| *used);
+        let mut used: Vec<_> = of_stream.filter(|used| now - used.time < MEMORY).collect();
         used.sort_unstable();
         used
     }
 
-    /// Read the journal as far back as `rows` need.
+    /// Read the journal as far back as `rows` need, and what is new in it.
     pub fn cover(&mut self, journal: &Journal, rows: &[Row]) -> io::Result<()> {
         let Some(first) = rows.iter().map(|row| row.since.min(row.time)).min() else {
             return Ok(());
         };
-        let since = first - SAME_PROCESS;
-        if self.since.is_some_and(|covered| covered <= since) {
-            return Ok(());
+        let needed = first.saturating_sub(OTHER_CLOCK);
+        if self.since.is_none_or(|covered| needed < covered) {
+            // A little more, as the next rows may be a little older.
+            self.since = Some(needed.saturating_sub(SAME_PROCESS));
+            self.records.clear();
+            self.by_pid.clear();
+            self.by_time.clear();
+            self.origins.clear();
+            self.read.clear();
         }
-        self.since = Some(since);
-        self.records.clear();
-        self.by_pid.clear();
-        self.origins.clear();
-        let from = Timestamp::from_microsecond(since).unwrap_or(Timestamp::MIN);
-        let from = from.checked_sub(SignedDuration::from_secs(1)).unwrap_or(from);
-        journal.read_since(from, &mut |failure| self.take(failure))?;
-        self.records.sort_by_key(|record| record.time);
-        for (index, record) in self.records.iter().enumerate() {
-            for pid in [record.pid, record.ppid] {
-                if pid > 1 {
-                    self.by_pid.entry(pid).or_default().push(index);
+        // First, as one that is taken over meanwhile is found in its segment.
+        for aside in aside::waiting(journal)? {
+            self.take(&aside.failure);
+        }
+        for segment in segment::list(journal.directory())? {
+            let from = self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size);
+            let end = read::read(&segment, from.unwrap_or(0), &mut |_, line| {
+                if let read::Line::Failure(failure) = line {
+                    self.take(&failure);
                 }
-            }
+            })?;
+            self.read.insert(segment.inode, end);
         }
         Ok(())
     }
 
-    fn take(&mut self, failure: Failure) {
-        match failure.route {
-            Route::Log => {
-                self.origins.extend(failure.origin.as_deref().map(hash));
-            }
+    fn take(&mut self, failure: &Failure) {
+        let time = failure.time.as_microsecond();
+        if self.since.is_some_and(|since| time < since) {
+            return;
+        }
+        let (key, log) = match failure.route {
             Route::Pam => {
-                self.records.push(Record {
-                    time: failure.time.as_microsecond(),
-                    pid: failure.pid,
-                    ppid: failure.ppid,
-                    service: failure.service,
-                    user: failure.user,
-                    rhost: failure.rhost,
-                    ruser: failure.ruser,
-                });
+                let time_and_pid = [&time.to_le_bytes()[..], &failure.pid.to_le_bytes()];
+                (hash(&time_and_pid), None)
             }
+            Route::Log => {
+                let Some((place, log)) = failure.origin.as_deref().map(parse) else { return };
+                self.origins.insert(place);
+                // Of a form that is not ours: it cannot be said which log it was.
+                let Some(log) = log else { return };
+                if self.only == Some(StreamId(log.stream)) && !self.is_orphan(place, log) {
+                    return;
+                }
+                (place, Some(log))
+            }
+        };
+        let index = self.records.len();
+        self.records.push(Record {
+            time,
+            key,
+            log,
+            has_pid: failure.pid != 0,
+            count: failure.count,
+            service: hash(&[base(&failure.service).as_bytes()]),
+            user: name(&failure.user),
+            rhost: name(&failure.rhost),
+            ruser: name(&failure.ruser),
+        });
+        self.by_time.insert((time, index));
+        let mut pids = [failure.pid, failure.ppid];
+        if pids[0] == pids[1] {
+            pids[1] = 0;
+        }
+        for pid in pids.into_iter().filter(|pid| *pid > 1) {
+            self.by_pid.entry(pid).or_default().push(index);
         }
     }
 
-    /// How many of the attempts in `row` nobody has recorded.
-    pub fn unrecorded(&mut self, row: &Row, origin: &str) -> u32 {
-        if self.origins.contains(&hash(origin)) {
-            return 0;
+    /// Whether this very line's attempts are recorded.
+    pub fn knows(&mut self, origin: &str, stream: StreamId) -> bool {
+        let key = parse(origin).0;
+        let known = self.origins.contains(&key);
+        if known {
+            // Then its record stands for nothing else.
+            let used = self.used.entry((stream.0, key)).or_insert(Used { time: 0, key, times: 0 });
+            used.times = u32::MAX;
         }
+        known
+    }
+
+    /// How many of the attempts in `row`, of which `stream` tells, nobody has recorded.
+    pub fn unrecorded(&mut self, row: &Row, stream: StreamId) -> u32 {
+        let sought = Sought::new(row, stream);
         let mut left = row.count;
         while left > 0 {
-            let Some(index) = self.nearest(row) else { break };
-            let record = &self.records[index];
-            self.used.insert((record.time, record.pid));
+            let Some(index) = self.nearest(row, &sought) else { break };
+            let Record { time, key, .. } = self.records[index];
+            self.used.entry((stream.0, key)).or_insert(Used { time, key, times: 0 }).times += 1;
             left -= 1;
         }
         left
     }
 
-    /// The unused record that is nearest in time among those that may be of this attempt.
-    fn nearest(&self, row: &Row) -> Option<usize> {
-        let free = |record: &Record| !self.used.contains(&(record.time, record.pid));
-        let distance = |record: &Record| (record.time - row.time).abs();
-        if row.pid != 0 && !row.is_check_password() && !row.is_polkitd() {
-            let same = self.by_pid.get(&row.pid)?.iter().copied().filter(|index| {
-                let record = &self.records[*index];
-                free(record)
-                    && same_service(&record.service, &row.service)
-                    // A line may sum up what was long before; only clocks put it behind a record.
-                    && record.time >= row.since.min(row.time) - SAME_PROCESS
-                    && record.time <= row.time + NEAR
-            });
-            return same.min_by_key(|index| distance(&self.records[*index]));
+    /// Say that a line's attempts are recorded now.
+    pub fn add(&mut self, origin: &str) {
+        self.ours.insert(parse(origin).0);
+    }
+
+    fn is_orphan(&self, key: u64, log: Log) -> bool {
+        !self.ours.contains(&key)
+            && match self.orphans.get(&log.stream) {
+                Some(Orphans::All) => true,
+                Some(Orphans::After(saved)) => log.saved == *saved,
+                None => false,
+            }
+    }
+
+    /// The free record that is nearest in time among those that may be of this attempt.
+    fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
+        let elsewhere = row.is_check_password() || row.is_polkitd();
+        if row.pid != 0 && !elsewhere {
+            let same = self.by_pid.get(&row.pid).map_or(&[][..], Vec::as_slice).iter().copied();
+            let same: Vec<usize> = same
+                .filter(|i| self.is_free(*i, sought) && self.records[*i].service == sought.service)
+                .collect();
+            // A line may sum up what was long before; only clocks put it behind a record.
+            let soon = (sought.since - SAME_PROCESS)..=(row.time + NEAR);
+            let at_hand = same.iter().copied().filter(|i| soon.contains(&self.records[*i].time));
+            return self
+                .closest(row.time, at_hand)
+                .or_else(|| {
+                    // The same process for certain, by a clock that is wrong or was stuck.
+                    let certain = same.iter().copied().filter(|i| sought.is_exactly(&self.records[*i]));
+                    let apart = |i: &usize| (self.records[*i].time - row.time).abs() <= OTHER_CLOCK;
+                    self.closest(row.time, certain.filter(apart))
+                })
+                .or_else(|| {
+                    // Another log has the same lines without the pid.
+                    let nameless = |i: &usize| {
+                        let record = &self.records[*i];
+                        !record.has_pid && record.service == sought.service && sought.is_exactly(record)
+                    };
+                    let window = sought.since - SAME_MOMENT..=row.time + SAME_MOMENT;
+                    self.closest(row.time, self.within(window, sought).filter(nameless))
+                })
+                .or_else(|| {
+                    // One log has the lines of sshd, another those of the child that runs PAM.
+                    let relative = |i: &usize| {
+                        let record = &self.records[*i];
+                        let one_of_both = record.log.is_some_and(|log| log.keyboard != sought.log.keyboard);
+                        one_of_both && record.service == sought.service && sought.is_exactly(record)
+                    };
+                    let window = row.time - CHILD_TO_PARENT..=row.time + CHILD_TO_PARENT;
+                    self.closest(row.time, self.within(window, sought).filter(relative))
+                });
         }
-        let (before, after) = if row.is_check_password() || row.is_polkitd() {
-            (NEAR, NEAR)
-        } else {
-            (SAME_MOMENT, SAME_MOMENT)
+        let (before, after) = if elsewhere { (NEAR, NEAR) } else { (SAME_MOMENT, SAME_MOMENT) };
+        let fits = |i: &usize| {
+            let record = &self.records[*i];
+            (row.is_check_password() || record.service == sought.service)
+                && agree(record.user, sought.user)
+                && (agree(record.ruser, sought.ruser) || row.is_polkitd())
+                && agree(record.rhost, sought.rhost)
         };
-        let since = row.since.min(row.time) - before;
-        let fits = |record: &Record| {
-            free(record)
-                && (row.is_check_password() || same_service(&record.service, &row.service))
-                && agree(&record.user, &row.user)
-                && (agree(&record.ruser, &row.ruser) || row.is_polkitd())
-                && (row.rhost.is_empty() || agree(&record.rhost, &row.rhost))
-        };
-        let first = self.records.partition_point(|record| record.time < since);
-        let end = self.records.partition_point(|record| record.time <= row.time + after);
-        (first..end).filter(|i| fits(&self.records[*i])).min_by_key(|i| distance(&self.records[*i]))
+        let window = sought.since - before..=row.time + after;
+        self.closest(row.time, self.within(window, sought).filter(fits)).or_else(|| {
+            let steps = 1..=OTHER_CLOCK / ZONES;
+            steps.flat_map(|n| [n * ZONES, -n * ZONES]).find_map(|off| {
+                let time = row.time + off;
+                let certain = |i: &usize| fits(i) && sought.is_exactly(&self.records[*i]);
+                self.closest(time, self.within(time - before..=time + after, sought).filter(certain))
+            })
+        })
+    }
+
+    fn is_free(&self, index: usize, sought: &Sought) -> bool {
+        let record = &self.records[index];
+        let others = record.log.is_none_or(|log| {
+            let ours = log.stream == sought.log.stream;
+            log.host == sought.log.host && (!ours || self.is_orphan(record.key, log))
+        });
+        others && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
+    }
+
+    fn within(&self, times: std::ops::RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {
+        let (first, last) = times.into_inner();
+        let range = if first <= last { (first, 0)..(last.saturating_add(1), 0) } else { (0, 0)..(0, 0) };
+        self.by_time.range(range).map(|(_, index)| *index).filter(|i| self.is_free(*i, sought))
+    }
+
+    fn closest(&self, time: i64, among: impl Iterator<Item = usize>) -> Option<usize> {
+        among.min_by_key(|i| (self.records[*i].time - time).abs())
+    }
+}
+
+/// What a record must be to stand for a row.
+struct Sought {
+    log: Log,
+    since: i64,
+    service: u64,
+    user: u64,
+    rhost: u64,
+    ruser: u64,
+}
+
+impl Sought {
+    fn new(row: &Row, stream: StreamId) -> Self {
+        Self {
+            log: Log { stream: stream.0, host: host(&row.host), keyboard: is_keyboard(row), saved: 0 },
+            since: row.since.min(row.time),
+            service: hash(&[base(&row.service).as_bytes()]),
+            user: name(&row.user),
+            rhost: name(&row.rhost),
+            ruser: name(&row.ruser),
+        }
+    }
+
+    /// Nothing speaks against it, and a name speaks for it.
+    fn is_exactly(&self, record: &Record) -> bool {
+        let pairs = [(record.user, self.user), (record.rhost, self.rhost), (record.ruser, self.ruser)];
+        pairs.iter().all(|(a, b)| agree(*a, *b)) && pairs.iter().any(|(a, b)| *a != 0 && a == b)
     }
 }
 
 /// A program's tag may stand for its service: `su` logs what the service `su-l` refused.
-fn same_service(record: &str, row: &str) -> bool {
-    let base = |service: &str| service.split('-').next().unwrap_or_default().to_owned();
-    record == row || base(record) == base(row)
+fn base(service: &str) -> &str {
+    service.split('-').next().unwrap_or_default()
 }
 
-fn agree(record: &str, row: &str) -> bool {
-    record.is_empty() || row.is_empty() || record == row
+fn agree(record: u64, row: u64) -> bool {
+    record == 0 || row == 0 || record == row
 }
 
-fn hash(origin: &str) -> u64 {
+fn name(text: &str) -> u64 {
+    if text.is_empty() { 0 } else { hash(&[text.as_bytes()]) }
+}
+
+/// A machine under its long and its short name.
+fn host(name: &str) -> u32 {
+    short(&[name.split('.').next().unwrap_or_default().to_ascii_lowercase().as_bytes()])
+}
+
+/// The place in an origin, as a hash, and the log.
+fn parse(origin: &str) -> (u64, Option<Log>) {
+    let end = origin.match_indices(':').nth(1).map_or(origin.len(), |(at, _)| at);
+    let place = hash(&[&origin.as_bytes()[..end]]);
+    let mut words = origin.split(':').skip(2);
+    let mut log = || {
+        let stream = u32::from_str_radix(words.next()?, 16).ok()?;
+        let host = words.next()?;
+        let keyboard = host.ends_with('k');
+        let host = u32::from_str_radix(host.trim_end_matches('k'), 16).ok()?;
+        Some(Log { stream, host, keyboard, saved: words.next()?.parse().ok()? })
+    };
+    (place, log())
+}
+
+fn short(parts: &[&[u8]]) -> u32 {
+    let long = hash(parts);
+    (long ^ (long >> 32)) as u32
+}
+
+fn hash(parts: &[&[u8]]) -> u64 {
     let mut hash = Fnv::default();
-    hash.write(origin.as_bytes());
+    for part in parts {
+        hash.write(part);
+        hash.write(b"\0");
+    }
     hash.finish()
 }
 
@@ -171,6 +416,8 @@ fn hash(origin: &str) -> u64 {
 mod tests {
     use super::super::attempts::{Attempts, Place, Speaker};
     use super::super::{header, rules};
+    use jiff::Timestamp;
+
     use super::*;
     use crate::failure::Class;
 
@@ -211,9 +458,13 @@ mod tests {
         }
         attempts.finish();
         let rows = attempts.take_settled();
-        let mut recorded = Recorded::new(&[]);
+        let mut recorded = Recorded::default();
         recorded.cover(&journal, &rows).unwrap();
-        rows.iter().map(|row| recorded.unrecorded(row, &format!("1:{}", row.place.offset))).sum()
+        let stream = StreamId::new("auth.log");
+        recorded.begin(stream, &[], Orphans::After(1));
+        let unknown = rows.iter().filter(|row| !recorded.knows(&origin(row, stream, 1), stream));
+        let unknown: Vec<&Row> = unknown.collect();
+        unknown.into_iter().map(|row| recorded.unrecorded(row, stream)).sum()
     }
 
     const FAILED: &str = "sshd[71]: Failed password for alice from 192.0.2.7 port 5 ssh2";
@@ -260,11 +511,66 @@ mod tests {
         assert_eq!(left(&[SUDO, SUDO], &one), 1);
     }
 
+    /// What another log, or this one, gave of the same attempt.
+    fn logged(line: &str, origin: &str, count: u32) -> Failure {
+        let pid = line.split(['[', ']']).nth(1).and_then(|pid| pid.parse().ok()).unwrap_or(0);
+        let service = line.split(['[', ':']).next().unwrap();
+        let origin = Some(origin.into());
+        Failure { route: Route::Log, count, origin, ..recorded(service, pid, 0, 0) }
+    }
+
+    #[test]
+    fn what_another_log_told_is_not_left_with_a_pid_or_without() {
+        let host = format!("{:08x}", host("srv"));
+        let other = format!("0000000000000002:7:00000001:{host}:5");
+        assert_eq!(left(&[PAM, FAILED], &[logged(PAM, &other, 1)]), 0);
+        assert_eq!(left(&[PAM, FAILED, FAILED, FAILED, MORE], &[logged(PAM, &other, 2)]), 1);
+        let with_pid = SUDO.replacen("sudo:", "sudo[99]:", 1);
+        assert_eq!(left(&[&with_pid], &[logged(SUDO, &other, 1)]), 0);
+        assert_eq!(left(&[SUDO], &[logged(&with_pid, &other, 1)]), 0);
+        assert_eq!(
+            left(&[FAILED], &[logged(FAILED, &other.replace(&host, "00000001"), 1)]),
+            1,
+            "another machine"
+        );
+        let child = PAM.replace("[71]", "[72]");
+        assert_eq!(left(&[ERROR], &[logged(&child, &other, 1)]), 0, "the child's line is in another log");
+        assert_eq!(left(&[&child], &[logged(ERROR, &other.replace(&host, &format!("{host}k")), 1)]), 0);
+        assert_eq!(left(&[&FAILED.replace("[71]", "[73]")], &[logged(FAILED, &other, 1)]), 1);
+    }
+
+    #[test]
+    fn in_the_same_log_only_what_a_killed_pass_left_stands_for_another_line() {
+        let this = |saved: u64| {
+            format!("0000000000000002:7:{:08x}:{:08x}:{saved}", StreamId::new("auth.log").0, host("srv"))
+        };
+        assert_eq!(left(&[PAM, FAILED], &[logged(PAM, &this(1), 1)]), 0);
+        assert_eq!(
+            left(&[PAM, FAILED], &[logged(PAM, &this(0), 1)]),
+            1,
+            "of an earlier pass: another attempt"
+        );
+        assert_eq!(left(&[PAM, FAILED], &[logged(PAM, "0000000000000002:7", 1)]), 1, "of an older form");
+    }
+
+    #[test]
+    fn clocks_that_are_hours_off_make_no_second_attempt() {
+        for hours in [-14, -9, -1, 1, 14] {
+            let off = hours * 3600 * SECOND;
+            assert_eq!(left(&[PAM, FAILED], &[recorded("sshd", 71, 70, off + 300 * SECOND)]), 0, "{hours}");
+            assert_eq!(left(&[SUDO], &[recorded("sudo", 99, 98, off + SECOND)]), 0, "{hours}");
+            assert_eq!(left(&[SUDO], &[recorded("sudo", 99, 98, off + 300 * SECOND)]), 1, "no zone, {hours}");
+        }
+        let stranger = Failure { user: "eve".into(), ..recorded("sshd", 71, 70, 3600 * SECOND) };
+        assert_eq!(left(&[PAM, FAILED], &[stranger]), 1, "the number was used again");
+        assert_eq!(left(&[PAM], &[recorded("sshd", 71, 70, 20 * 3600 * SECOND)]), 1, "too long ago");
+    }
+
     #[test]
     fn what_a_scan_recorded_before_it_was_killed_is_not_left() {
         let mut before = recorded("sshd", 71, 0, 0);
         before.route = Route::Log;
-        before.origin = Some("1:0".into());
+        before.origin = Some("0000000000000001:0:00000000:00000000:0".into());
         assert_eq!(left(&[FAILED], &[before]), 0);
     }
 }

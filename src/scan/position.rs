@@ -2,20 +2,27 @@
 //!
 //! A file is known by its first complete line, so it is recognised under another name, under
 //! another inode (copytruncate), and compressed. Saved only after the failures are durable:
-//! written beside, synced, renamed.
+//! written beside, synced, renamed; with a checksum, as a place that is off by a little would read
+//! lines twice, or never.
+//!
+//! Where it is damaged, the logs are read again from a while before it was written. That repeats
+//! nothing: what the journal holds already is known by its origin, or as the module's.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use super::attempts::Open;
+use super::attempts::{Open, Row};
+use super::known::Used;
+use crate::deliver::store;
 
 /// Name in the state directory.
 const NAME: &str = "scan.json";
@@ -24,29 +31,43 @@ const LOCK: &str = "scan.lock";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a first line that identify it.
 const IDENTITY: u64 = 4096;
+/// What was open in a position that is lost is not older.
+const OPEN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Everything that a pass leaves for the next.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct State {
-    /// By path as it was given; the file of today last.
-    #[serde(default)]
-    pub files: BTreeMap<String, Vec<Known>>,
+    /// When it was saved, in microseconds of the epoch: what was recorded since then names it.
+    pub saved: u64,
+    /// By the path as it was given, and the systemd journal by its name.
+    pub streams: BTreeMap<String, Stream>,
+}
+
+/// One log through all its rotations, or the systemd journal.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stream {
+    /// The files that it was; the one of today last.
+    pub files: Vec<Known>,
+    /// A place in the systemd journal, once it was read.
+    pub cursor: Option<Cursor>,
     /// When the last pass began, in seconds of the epoch.
-    #[serde(default)]
     pub passed: i64,
-    /// The systemd journal, once it was read.
-    #[serde(default)]
-    pub journald: Option<Cursor>,
+    /// Lines of it are read again that were read before.
+    #[serde(skip)]
+    pub is_again: bool,
     /// Processes whose lines may go on.
-    #[serde(default)]
     pub open: Open,
-    /// Records of the module that were found in the log already: time and pid.
-    #[serde(default)]
-    pub used: Vec<(i64, u32)>,
+    /// Attempts that the module may be about to record.
+    pub held: Vec<Row>,
+    /// Records that were found in this log already.
+    pub used: Vec<Used>,
 }
 
 /// A file that was read before.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Known {
     /// Of its first complete line; absent while it had none.
     pub identity: Option<u64>,
@@ -54,6 +75,20 @@ pub struct Known {
     pub offset: u64,
     /// The inode under which it was last seen.
     pub inode: u64,
+    /// Of a compressed file that was read to its end: size, and time of writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub packed: Option<(u64, i64)>,
+    /// It has more to read and was not found: so many passes still look for it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub wanted: u32,
+    /// How often it became shorter and kept its first line.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub generation: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 /// A place in the systemd journal.
@@ -97,41 +132,44 @@ impl Position {
 
     /// Make `state` the place from which the next pass goes on.
     pub fn save(&self, state: &State) -> io::Result<()> {
-        let text = serde_json::to_vec(state)?;
-        let temporary = self.directory.join("scan.json.tmp");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&temporary, self.directory.join(NAME))?;
-        File::open(&self.directory)?.sync_all()
+        store::replace(&self.directory.join(NAME), store::encode(state)?.as_bytes())
     }
 }
 
-/// What the last pass left. With it a warning, if that was damaged and has been set aside (unless
-/// `keep`), so that this pass is like the first.
-pub fn load(directory: &Path, keep: bool) -> io::Result<(Option<State>, Option<String>)> {
+/// What the last pass left.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Empty before the first pass, and where it was lost.
+    pub state: State,
+    /// It was lost: read again what was logged since.
+    pub again: Option<Timestamp>,
+    /// What to say of that.
+    pub warning: Option<String>,
+}
+
+/// What the last pass left. Where that is damaged it is set aside, unless `keep`.
+pub fn load(directory: &Path, keep: bool) -> io::Result<Loaded> {
     let path = directory.join(NAME);
     let text = match fs::read(&path) {
         Ok(text) => text,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok((None, None)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Loaded::default()),
         Err(e) => return Err(e),
     };
-    match serde_json::from_slice(&text) {
-        Ok(state) => Ok((Some(state), None)),
-        Err(why) => {
-            let aside = directory.join("scan.json.damaged");
-            if !keep {
-                fs::rename(&path, &aside)?;
-            }
-            let warning = format!(
-                "{} was damaged ({why}) and is now {}; logs are read from now on, use --since for what came before",
-                path.display(),
-                aside.display()
-            );
-            Ok((None, Some(warning)))
-        }
+    if let Some(state) = store::decode(&text) {
+        return Ok(Loaded { state, ..Loaded::default() });
     }
+    let written = fs::metadata(&path)?.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
+    let again = written.unwrap_or_else(Timestamp::now).checked_sub(OPEN).unwrap_or(Timestamp::UNIX_EPOCH);
+    let aside = directory.join("scan.json.damaged");
+    if !keep {
+        fs::rename(&path, &aside)?;
+    }
+    let warning = format!(
+        "{} was damaged and is now {}; what was logged since {again:.0} is read again",
+        path.display(),
+        aside.display()
+    );
+    Ok(Loaded { again: Some(again), warning: Some(warning), ..Loaded::default() })
 }
 
 /// The identity of a log: a hash of its first complete line, and of how many NUL bytes came
@@ -203,22 +241,44 @@ mod tests {
         assert!(of(&[b'x'; 5000]).is_some());
     }
 
-    #[test]
-    fn what_was_saved_is_loaded_and_what_is_damaged_is_set_aside() {
+    fn saved() -> (tempfile::TempDir, State) {
         let directory = tempfile::tempdir().unwrap();
         let position = Position::lock(directory.path()).unwrap().unwrap();
         let mut state = State::default();
-        state.files.insert(
-            "/var/log/auth.log".into(),
-            vec![Known { identity: Some(u64::MAX), offset: 7, inode: 9 }],
-        );
+        let file = Known { identity: Some(u64::MAX), offset: 7, inode: 9, ..Known::default() };
+        state
+            .streams
+            .insert("/var/log/auth.log".into(), Stream { files: vec![file], passed: 5, ..Stream::default() });
         position.save(&state).unwrap();
-        let (loaded, warning) = load(directory.path(), false).unwrap();
-        assert_eq!((loaded.unwrap().files, warning), (state.files, None));
-        fs::write(directory.path().join(NAME), "{\"files\":").unwrap();
-        let (loaded, warning) = load(directory.path(), false).unwrap();
-        assert!(loaded.is_none() && warning.unwrap().contains("damaged"));
-        assert!(directory.path().join("scan.json.damaged").exists());
-        assert!(load(directory.path(), false).unwrap().0.is_none());
+        (directory, state)
+    }
+
+    #[test]
+    fn what_was_saved_is_loaded() {
+        let (directory, state) = saved();
+        let loaded = load(directory.path(), false).unwrap();
+        let (found, expected) =
+            (&loaded.state.streams["/var/log/auth.log"], &state.streams["/var/log/auth.log"]);
+        assert_eq!((&found.files, found.passed, loaded.warning), (&expected.files, 5, None));
+    }
+
+    #[test]
+    fn damage_at_any_byte_is_noticed_and_the_time_before_it_is_read_again() {
+        let (directory, _state) = saved();
+        let path = directory.path().join(NAME);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1;
+            for bad in [&flipped[..], &whole[..at]] {
+                fs::write(&path, bad).unwrap();
+                let loaded = load(directory.path(), false).unwrap();
+                assert!(loaded.state.streams.is_empty() && loaded.warning.is_some(), "byte {at}");
+                let ago = Timestamp::now().duration_since(loaded.again.unwrap());
+                assert!((600..660).contains(&ago.as_secs()), "byte {at}");
+                assert!(directory.path().join("scan.json.damaged").exists());
+                assert!(load(directory.path(), false).unwrap().warning.is_none());
+            }
+        }
     }
 }

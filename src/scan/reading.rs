@@ -33,6 +33,8 @@ pub struct Found<'a> {
     pub lines_before: u64,
     /// Its text, without the line feed.
     pub text: &'a [u8],
+    /// The process, where it tells only that sshd let somebody in; else 0.
+    pub accepted: u32,
 }
 
 /// How far reading came.
@@ -141,6 +143,7 @@ fn whole(block: &[u8], progress: &mut Progress, search: &Search, sink: &mut dyn 
             offset: offset + c.start as u64,
             lines_before: lines + c.lines_before,
             text: &block[c.start..c.end],
+            accepted: c.accepted,
         });
     });
     progress.offset += block.len() as u64;
@@ -203,11 +206,19 @@ impl Read for At<'_> {
     }
 }
 
+/// A candidate of a batch, its text apart.
+struct Kept {
+    offset: u64,
+    lines_before: u64,
+    len: usize,
+    accepted: u32,
+}
+
 /// One block's candidates on their way to the caller.
 #[derive(Default)]
 struct Batch {
     text: Vec<u8>,
-    lines: Vec<(u64, u64, usize)>,
+    lines: Vec<Kept>,
     end: u64,
     count: u64,
     /// A line was too long, or the file ended early: from here on one thread reads.
@@ -247,10 +258,10 @@ fn parallel(
                 return Ok(false);
             }
             let mut at = 0;
-            for (offset, lines_before, len) in &batch.lines {
+            for &Kept { offset, lines_before, len, accepted } in &batch.lines {
                 let text = &batch.text[at..at + len];
                 at += len;
-                sink.line(Found { offset: *offset, lines_before: progress.lines + lines_before, text });
+                sink.line(Found { offset, lines_before: progress.lines + lines_before, text, accepted });
             }
             progress.offset = batch.end;
             progress.lines += batch.count;
@@ -341,7 +352,12 @@ fn read_block(
     let Batch { text: kept, lines, .. } = batch;
     let count = search.run(text, &mut |c| {
         kept.extend_from_slice(&text[c.start..c.end]);
-        lines.push((base + c.start as u64, c.lines_before, c.end - c.start));
+        lines.push(Kept {
+            offset: base + c.start as u64,
+            lines_before: c.lines_before,
+            len: c.end - c.start,
+            accepted: c.accepted,
+        });
     });
     batch.count = count;
     batch.end = begin + last as u64;

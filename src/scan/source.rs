@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 
-use super::position::{Known, identity};
+use super::position::{Fnv, Known, identity};
 
 /// The log of authentications, where a log daemon writes one.
 pub const DEFAULT_FILES: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
@@ -74,6 +74,12 @@ impl Log {
     pub fn plain(&self) -> Option<(&File, u64)> {
         let regular = self.packing == Packing::None && self.file.metadata().is_ok_and(|m| m.is_file());
         regular.then_some((&self.file, self.len))
+    }
+
+    /// Of a compressed file: its size, and when it was written, in nanoseconds.
+    pub fn packed(&self) -> Option<(u64, i64)> {
+        let written = i64::try_from(self.written.as_nanosecond()).unwrap_or_default();
+        (self.packing != Packing::None).then_some((self.len, written))
     }
 
     /// Its inode.
@@ -203,30 +209,44 @@ pub struct Part {
     pub identity: Option<u64>,
     /// In bytes of the uncompressed file.
     pub from: u64,
+    /// It is shorter than what was read of it.
+    pub is_cut: bool,
+    /// Nothing of it was read before.
+    pub is_new: bool,
 }
 
-/// Which parts of `path` and its predecessors have not been read, oldest first.
+/// What is to be read.
+#[derive(Default)]
+pub struct Unread {
+    /// Oldest first; the file of today last.
+    pub parts: Vec<Part>,
+    /// Of files that have more to read and are not to be found now.
+    pub missing: Vec<u64>,
+    /// What could not be looked at.
+    pub warnings: Vec<String>,
+}
+
+/// Which parts of `path` and its predecessors have not been read.
 ///
 /// A file of which `known` holds the identity goes on where it stopped, whatever its name and
 /// inode are now: a daemon goes on writing to a renamed file until it is told of the rotation. A
 /// predecessor that is not known came to be after the last pass, or it is none of ours: then it was
 /// last written before `passed`, the time of that pass.
-pub fn unread(
-    path: &Path,
-    known: &[Known],
-    passed: Timestamp,
-    warnings: &mut Vec<String>,
-) -> io::Result<Vec<Part>> {
-    let mut parts = Vec::new();
-    let mut found_last = known.last().is_none_or(|k| k.identity.is_none());
-    let mut replaced = false;
-    let same = |part: &Part| known.last().is_some_and(|k| k.identity == part.identity);
+///
+/// The same lines may stand in two files for a moment, while one is copied or compressed: whoever
+/// reads goes by how far each identity was read by then.
+pub fn unread(path: &Path, known: &[Known], passed: Timestamp) -> io::Result<Unread> {
+    let mut unread = Unread::default();
+    let mut has_current = false;
+    let wanted = known.iter().filter(|k| k.wanted > 0).chain(known.last());
+    let mut missing: Vec<u64> = wanted.filter_map(|k| k.identity).collect();
     match Log::open(path) {
         Ok(log) => {
-            let part = part(log, known)?;
-            found_last |= same(&part);
-            replaced = part.identity.is_some() && known.iter().all(|k| k.identity != part.identity);
-            parts.push(part);
+            let mut part = part(log, known)?;
+            part.is_cut = part.log.plain().is_some_and(|(_, len)| part.from > len);
+            missing.retain(|identity| Some(*identity) != part.identity);
+            unread.parts.push(part);
+            has_current = true;
         }
         // In the moment of a rotation.
         Err(e) if e.kind() == io::ErrorKind::NotFound && !known.is_empty() => {}
@@ -234,36 +254,39 @@ pub fn unread(
     }
     for path in predecessors(path) {
         let Ok(log) = Log::open(&path) else { continue };
-        let seen = known.iter().find(|k| k.inode == log.inode && k.identity.is_some());
-        if let Some(seen) = seen.filter(|k| log.packing != Packing::None || k.offset == log.len) {
-            found_last |= known.last() == Some(seen);
+        let is_packed = log.packing != Packing::None;
+        if let Some(seen) = known.iter().find(|k| k.packed.is_some() && k.packed == log.packed()) {
+            missing.retain(|identity| Some(*identity) != seen.identity);
             continue;
         }
         let old = log.written.duration_since(passed).as_secs() < -5;
-        if old && found_last {
-            break;
+        // Unpacking costs something.
+        if old && is_packed && missing.is_empty() {
+            continue;
         }
         let part = match part(log, known) {
             Ok(part) => part,
+            // One that is just being written is looked at again.
             Err(e) => {
-                warnings.push(format!("cannot read {}: {e}", path.display()));
+                if old {
+                    unread.warnings.push(format!("cannot read {}: {e}", path.display()));
+                }
                 continue;
             }
         };
-        found_last |= same(&part);
-        let is_known = part.identity.is_some() && known.iter().any(|k| k.identity == part.identity);
-        if is_known || (!old && part.identity.is_some()) {
-            parts.push(part);
+        let Some(identity) = part.identity else { continue };
+        missing.retain(|missing| *missing != identity);
+        let has_more = part.log.plain().is_none_or(|(_, len)| part.from < len);
+        if if part.is_new { !old } else { has_more } {
+            unread.parts.push(part);
         }
     }
-    if replaced && !found_last {
-        warnings.push(format!(
-            "{} was replaced and what it was before is not there; what was written between is lost to the scan",
-            path.display()
-        ));
-    }
-    parts.reverse();
-    Ok(parts)
+    // The names tell an order only where all are of one kind.
+    unread.parts.reverse();
+    let last = unread.parts.len() - usize::from(has_current);
+    unread.parts[..last].sort_by_key(|part| part.log.written);
+    unread.missing = missing;
+    Ok(unread)
 }
 
 /// Where a first pass begins: after the last complete line.
@@ -282,14 +305,29 @@ pub fn end_of(path: &Path) -> io::Result<Known> {
             end = start;
         }
     }
-    Ok(Known { identity, offset, inode: log.inode })
+    Ok(Known { identity, offset, inode: log.inode, ..Known::default() })
 }
 
 fn part(log: Log, known: &[Known]) -> io::Result<Part> {
     let identity = log.identity()?;
-    let from =
-        known.iter().filter(|k| k.identity.is_some() && k.identity == identity).map(|k| k.offset).max();
-    Ok(Part { log, identity, from: from.unwrap_or(0) })
+    let from = offset_of(identity, known);
+    Ok(Part { log, identity, from: from.unwrap_or(0), is_cut: false, is_new: from.is_none() })
+}
+
+/// How far a file was read.
+pub fn offset_of(identity: Option<u64>, known: &[Known]) -> Option<u64> {
+    known.iter().filter(|k| k.identity.is_some() && k.identity == identity).map(|k| k.offset).max()
+}
+
+/// The identity under which lines are remembered: that of the file, and anew where it was cut.
+pub fn identity_of(file: u64, generation: u32) -> u64 {
+    if generation == 0 {
+        return file;
+    }
+    let mut hash = Fnv::default();
+    hash.write(&file.to_le_bytes());
+    hash.write(&generation.to_le_bytes());
+    hash.finish()
 }
 
 #[cfg(test)]

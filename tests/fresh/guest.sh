@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2016 # variables of run.sh; quotes for the guest
 # A fresh Debian in a directory, booted: made, started, spoken to, stopped. Sourced by run.sh.
-# Needs: cache, work, source_tree; gives: root, right, leader.
+# Needs: cache, work, source_tree, machine; gives: root, right, leader.
 
 readonly right='Correct-Horse-9'
 readonly accounts='alice bob carol dave erin frank grace'
@@ -16,7 +16,7 @@ make_guest() {
     if [[ ! -f $base ]]; then
         say "debootstrap $suite (kept in ${base#"$source_tree"/})"
         rm -rf -- "$cache/$suite.new"
-        timeout 590 debootstrap --include=systemd-sysv,dbus,openssh-server,sudo,ca-certificates "$suite" "$cache/$suite.new" >"$work/said" 2>&1 ||
+        timeout --foreground 1200 debootstrap --include=systemd-sysv,dbus,openssh-server,sudo,ca-certificates "$suite" "$cache/$suite.new" >"$work/said" 2>&1 ||
             give_up "debootstrap $suite failed: $(tail -n 3 "$work/said")"
         tar -C "$cache/$suite.new" --one-file-system -cf "$base.new" .
         mv -- "$base.new" "$base"
@@ -53,15 +53,14 @@ free_port() {
 }
 
 start_guest() {
-    systemd-nspawn --quiet --boot --directory="$root" --machine="authalert-$$" --hostname=fresh \
+    systemd-nspawn --quiet --boot --directory="$root" --machine="$machine" --hostname=fresh \
         --register=no --keep-unit --resolv-conf=replace-host --link-journal=no </dev/null >"$work/console" 2>&1 &
     nspawn=$!
     local end=$((SECONDS + 90))
     until leader=$(pgrep -P "$nspawn" 2>/dev/null | head -n 1) && [[ -n $leader ]] &&
         in_guest 'systemctl is-system-running | grep -qE "running|degraded"'; do
         if ((SECONDS > end)) || [[ ! -d /proc/$nspawn ]]; then
-            failed=$((failed + 1))
-            say "FAILED: the guest does not start"
+            say "not ok - the guest starts"
             tail -n 20 "$work/console"
             stop_guest
             return 1
@@ -85,7 +84,7 @@ in_guest() { in_guest_within 60 "$1"; }
 
 # What it says is in $work/said.
 in_guest_within() {
-    timeout "$1" nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wdns=/ -- \
+    timeout --foreground "$1" nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wdns=/ -- \
         env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
         /bin/bash -c "$2" </dev/null >"$work/said" 2>&1
 }
@@ -94,7 +93,7 @@ by_alice() { in_guest_within "$1" "runuser -u alice -- env HOME=/home/alice bash
 
 # ssh METHOD USER PASSWORD COMMAND, over the guest's loopback.
 ssh_with() {
-    timeout 60 nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wdns=/ -- \
+    timeout --foreground 60 nsenter --target "$leader" --mount --uts --ipc --net --pid --root --wdns=/ -- \
         env -i PATH=/usr/bin:/bin HOME=/root TYPED="$3" SSH_ASKPASS=/usr/local/lib/type-it SSH_ASKPASS_REQUIRE=force \
         ssh -p "$port" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o PubkeyAuthentication=no \
         -o PreferredAuthentications="$1" -o NumberOfPasswordPrompts=1 "$2@127.0.0.1" "$4" </dev/null

@@ -5,42 +5,83 @@
 # installed as the README says or from its package, wrong passwords are typed over ssh, the alerts are
 # looked for, then reboot, upgrade, uninstall, and /etc must be what it was.
 #
-# run.sh [SCENARIO]...   source-13 source-12 deb-13 deb-12; without one, all of them
+# run.sh [SCENARIO]...   from source-13 source-12 deb-13 deb-12; without one: source-13 and deb-12
+# run.sh --all           all of them
 #
-# As root, with debootstrap and systemd-container installed. The base systems are kept in
-# target/fresh. FROM=DIR takes built files for the packages from there (default: target/release).
+# Two at once; what each says is shown when it has ended. As root, with debootstrap and systemd-container
+# installed. The base systems are kept in target/fresh. FROM=DIR takes built files for the packages from
+# there (default: target/release).
 
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/fresh}
 cache=$source_tree/target/fresh
 built=${FROM:-$source_tree/target/release}
-passed=0 failed=0
 standin_pid=
+running=() # scenarios by process
 # shellcheck source-path=SCRIPTDIR
 . "$here/guest.sh"
 
 main() {
     ((EUID == 0)) || give_up "needs root"
     command -v debootstrap systemd-nspawn >/dev/null || give_up "needs debootstrap and systemd-nspawn: apt-get install debootstrap systemd-container"
-    (($#)) || set -- source-13 source-12 deb-13 deb-12
+    local all=(source-13 deb-12 source-12 deb-13) scenario
+    if [[ ${1:-} == --all ]]; then set -- "${all[@]}"; fi
+    if (($# == 0)); then
+        say "source-13 and deb-12; all of ${all[*]} with --all"
+        set -- source-13 deb-12
+    fi
+    for scenario; do [[ " ${all[*]} " == *" $scenario "* ]] || give_up "no scenario $scenario"; done
     mkdir -p -- "$cache"
+    shared=$(mktemp -d /var/tmp/authalert-fresh.XXXXXXXX)
+    trap 'end_all' EXIT
+    trap 'exit 1' INT TERM
+    for scenario; do
+        ((${#running[@]} < 2)) || show_one
+        say "== $scenario begins"
+        one_scenario "$scenario" >"$shared/$scenario" 2>&1 &
+        running[$!]=$scenario
+    done
+    while ((${#running[@]})); do show_one; done
+    local passed failed
+    passed=$(cat -- "$shared"/* | grep -c '^ok - ') failed=$(cat -- "$shared"/* | grep -c '^not ok - ')
+    printf '%d passed, %d failed\n' "$passed" "$failed"
+    ((failed == 0 && passed > 0))
+}
+
+show_one() {
+    local ended
+    wait -n -p ended
+    grep -q '^== .* took' "$shared/${running[$ended]}" || echo "not ok - ${running[$ended]} comes to its end" >>"$shared/${running[$ended]}"
+    cat -- "$shared/${running[$ended]}"
+    unset "running[$ended]"
+}
+
+one_scenario() {
+    SECONDS=0
+    machine=authalert-$BASHPID
     work=$(mktemp -d /var/tmp/authalert-fresh.XXXXXXXX)
     trap clean_up EXIT
     trap 'exit 1' INT TERM
+    say "== $1"
+    case $1 in
+    source-13) from_source trixie ;;
+    source-12) from_source bookworm ;;
+    deb-13) from_package trixie ;;
+    deb-12) from_package bookworm ;;
+    esac
+    say "== $1 took $SECONDS seconds"
+}
+
+end_all() {
     local scenario
-    for scenario; do
-        say "== $scenario"
-        case $scenario in
-        source-13) from_source trixie ;;
-        source-12) from_source bookworm ;;
-        deb-13) from_package trixie ;;
-        deb-12) from_package bookworm ;;
-        *) give_up "no scenario $scenario" ;;
-        esac
+    for scenario in "${!running[@]}"; do
+        kill -TERM "$scenario"
+        # What it waits for, and its guest.
+        ps -o pid= --ppid "$scenario" | xargs -r kill -TERM
     done
-    printf '%d passed, %d failed\n' "$passed" "$failed"
-    ((failed == 0 && passed > 0))
+    wait
+    rm -rf -- "$shared"
 }
 
 clean_up() {
@@ -60,11 +101,9 @@ check() {
     local what=$1
     shift
     if "$@"; then
-        passed=$((passed + 1))
-        say "ok: $what"
+        say "ok - $what"
     else
-        failed=$((failed + 1))
-        say "FAILED: $what ($*)"
+        say "not ok - $what ($*)"
         [[ ! -s $work/said ]] || sed 's/^/    /' "$work/said" | tail -n 25
         return 1
     fi
@@ -81,12 +120,13 @@ from_source() {
     in_guest 'chown -R alice: /home/alice/authalert; echo "alice ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/alice'
     picture_of_etc >"$work/first"
 
-    if ! by_alice 1500 'sudo ./install.sh'; then
+    local begun=$SECONDS
+    if ! by_alice 2400 'sudo ./install.sh'; then
         check "sudo ./install.sh, nothing else typed" false
         stop_guest
         return
     fi
-    check "sudo ./install.sh, nothing else typed" true
+    check "sudo ./install.sh, nothing else typed (after $((SECONDS - begun)) seconds)" true
     check "it shows the alert of its own wrong password" grep -q 'sshd' "$work/said"
     check "target/ belongs to who called sudo" in_guest 'test "$(stat -c %U /home/alice/authalert/target/release)" = alice'
     alerts_come

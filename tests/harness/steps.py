@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A delivery pass killed before every system call that others can see, one kill a run: whatever the pass was about to
-do, the counters add up at once, and the passes after it tell each failure exactly once.
+"""A delivery pass killed before every system call that others can see, one kill a run, or that call failing: whatever the
+pass was about to do, the counters add up at once, and the passes after it tell each failure exactly once.
 
-    steps.py [--every N] [--only NAME]         needs strace; kills at every Nth call
+    steps.py [--every N] [--only NAME] [--error ENOSPC]    needs strace; kills at every Nth call, or makes it fail
 """
 
 import argparse
@@ -136,15 +136,17 @@ def points(state, base, x):
     return found
 
 
-def one(state, point, base, x):
-    """Kill a pass at `point`; what is wrong afterwards, or nothing."""
+def one(state, point, error, base, x):
+    """Kill a pass at `point`, or let that call fail with `error`; what is wrong afterwards, or nothing."""
     name, number = point
     world = state.copy(base, x)
     run = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + name,
-                          "-e", "inject=%s:signal=KILL:when=%d" % (name, number),
+                          "-e", "inject=%s:%s:when=%d" % (name, "error=" + error if error else "signal=KILL", number),
                           *world.command("deliver", "--now")], capture_output=True, text=True, timeout=120)
-    if run.returncode == 0:
+    if not error and run.returncode == 0:
         return "was not killed"
+    if error and (run.returncode not in (0, 1) or "panicked" in run.stderr):
+        return "crashed: %d, %s" % (run.returncode, run.stderr[-300:])
     total = sum(state.journal.values())
     status = world.status()
     if not balanced(status) or status["recorded"] != total:
@@ -167,6 +169,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--only")
+    parser.add_argument("--error", help="let the call fail with this errno, by name, instead of killing the pass")
     options = parser.parse_args()
     if not shutil.which("strace"):
         check(True, "steps # skip strace is not installed")
@@ -181,18 +184,22 @@ def main():
             continue
         free = list(spots)
         found = points(state, *free[0])
+        if options.error:
+            # What Linux closes is closed, whatever close says.
+            found = [point for point in found if point[0] != "close"]
         chosen = found[::options.every]
 
         def at(point):
             spot = free.pop()
             try:
-                return one(state, point, *spot)
+                return one(state, point, options.error, *spot)
             finally:
                 free.append(spot)
 
         wrong = [(point, result) for point, result in zip(chosen, pool.map(at, chosen)) if result]
-        check(len(chosen) > 10 and not wrong, "%s: killed at %d of %d steps, told once each time"
-              % (state.name, len(chosen), len(found)), "%d wrong, first: %s" % (len(wrong), wrong[:2]))
+        did = "%s at" % options.error if options.error else "killed at"
+        check(len(chosen) > 10 and not wrong, "%s: %s %d of %d steps, told once each time"
+              % (state.name, did, len(chosen), len(found)), "%d wrong, first: %s" % (len(wrong), wrong[:2]))
     print("# %d s" % (time.monotonic() - begun))
     import world
     if not world.failed:

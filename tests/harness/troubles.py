@@ -4,6 +4,7 @@ a full journal, a slow writer. Nothing crashes, nothing is counted or told twice
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -262,10 +263,45 @@ def slow_writer():
     world.close()
 
 
+def two_passes():
+    """The lock is deleted while a pass waits for X: whoever comes then may send the same, and is answered first."""
+    world = World(timeout="5s")
+    world.append(12)
+    world.x.answer({"name": "duplicate", "late": 1})
+    first = subprocess.Popen(world.command("deliver", "--now"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    time.sleep(.5)
+    os.unlink(os.path.join(world.state, "lock"))
+    world.deliver()
+    error = first.communicate(timeout=60)[1]
+    check(first.returncode == 1 and "deleted" in error, "a pass whose lock was deleted changes nothing any more", error)
+    told_once(world, "and what it sent is told once")
+    world.close()
+
+
+def stopped_pass():
+    """A pass of root's that is stopped holds everybody up, but not for ever."""
+    world = World(timeout="5s")
+    world.append(12)
+    world.x.answer({"post": True, "hang": True})
+    stopped = subprocess.Popen(world.command("deliver", "--now"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(.5)
+    stopped.send_signal(signal.SIGSTOP)
+    run = world.deliver()
+    check(run.returncode == 0 and "another" in run.stdout and len(world.x.posts()) == 1, "while a pass is stopped others leave it alone",
+          str(run))
+    check(balanced(world.status()) and world.status()["pending"] > 0, "and the counters add up")
+    long_ago = time.time() - 700
+    os.utime(os.path.join(world.state, "lock"), (long_ago, long_ago))
+    told_once(world, "a pass that was stopped for too long is ended, and what it sent is told once")
+    check(stopped.poll() == -signal.SIGKILL, "it was ended", str(stopped.poll()))
+    stopped.kill()
+    world.close()
+
+
 def main():
     names = sys.argv[1:]
     assert os.path.exists(AUTHALERT) and count_in("h: 1,234 failed logins. ·a7") == 1234
-    for scenario in (each_answer, cap, slow_writer, clocks):
+    for scenario in (each_answer, cap, slow_writer, two_passes, stopped_pass, clocks):
         if not names or scenario.__name__ in names:
             scenario()
     for scenario in (disk_full, full_while_sending, no_inodes, read_only):

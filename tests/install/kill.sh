@@ -1,91 +1,178 @@
 #!/bin/bash
 #
-# install.sh killed (SIGKILL) before each of its steps, installing, upgrading and removing, and so the
-# package's scripts where dpkg is: in no state is the right password refused or a wrong one let in, and
-# a second run finishes the work. As root; each kill is done in an overlay of this machine's own system,
-# which stays as it is.
+# install.sh before each of its steps killed (SIGKILL), asked to end (SIGTERM), or left without room on the
+# disk: installing, upgrading and removing; the package's scripts killed the same way, and dpkg itself
+# before each rename and removal. In no state is the right password refused or a wrong one let in, a run that
+# could clean up has put everything back, and a second run finishes the work. As root; each is done in an
+# overlay of this machine's own system, which stays as it is.
 #
-# kill.sh [EVERY [PHASES]]: only each EVERY-th step (default 1, or KILL_EVERY), only these phases. ARTIFACTS: the directory of the built files.
+# kill.sh [EVERY [PHASE]...]: only each EVERY-th step (default 1, or KILL_EVERY), only these phases.
+# ARTIFACTS: the directory of the built files. JOBS: how many at once (default: one a processor).
 
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/install}
 artifacts=${ARTIFACTS:-$source_tree/target/release}
+declare -A meaning=(
+    [install]="installing, killed" [upgrade]="upgrading, killed" [uninstall]="removing, killed"
+    [install-stop]="installing, asked to end" [upgrade-stop]="upgrading, asked to end"
+    [install-full]="installing on a disk that fills up" [upgrade-full]="upgrading on a disk that fills up"
+    [uninstall-full]="removing on a disk that fills up"
+    [postinst]="the package's postinst, killed" [prerm]="the package's prerm, killed"
+    [unpack]="dpkg upgrading, killed" [purge]="dpkg purging, killed"
+)
 every=${1:-${KILL_EVERY:-1}}
-phases=${2:-install upgrade uninstall postinst prerm}
+jobs=${JOBS:-$(nproc)}
 # shellcheck source-path=SCRIPTDIR
 . "$here/scratch_system.sh"
 
 main() {
+    local phases=("${@:2}") by_install by_dpkg phase
+    by_install=(install upgrade uninstall install-stop upgrade-stop install-full upgrade-full uninstall-full)
+    by_dpkg=(postinst prerm unpack purge)
+    ((${#phases[@]})) || phases=("${by_install[@]}" "${by_dpkg[@]}")
     begin
+    export -f fresh_install fresh_package one_kill one_kill_of_dpkg prove_it is_as_before
     passed=0 failed=0
-    if command -v dpkg-deb >/dev/null; then
-        FROM=$artifacts "$source_tree/packaging/deb/build.sh" "$work/package" >/dev/null || give_up "the package does not build"
-    else
-        phases='install upgrade uninstall'
+    local bare=$layers
+    if [[ " ${phases[*]} " =~ \ (upgrade|uninstall) ]]; then add_layer installed fresh_install; fi
+    local installed=$layers
+    layers=$bare
+    if ! command -v dpkg-deb >/dev/null; then
         echo "skipped: the package's scripts, no dpkg-deb"
+        by_dpkg=()
+    elif [[ " ${phases[*]} " =~ \ (postinst|prerm|unpack|purge)\  ]]; then
+        build_packages
+        add_layer packaged fresh_package
     fi
-    local phase
-    for phase in $phases; do
-        kill_every_step "$phase"
+    local packaged=$layers
+    for phase in "${phases[@]}"; do
+        case $phase in
+        install*) layers=$bare ;;
+        upgrade* | uninstall*) layers=$installed ;;
+        *) [[ " ${by_dpkg[*]} " == *" $phase "* ]] || continue; layers=$packaged ;;
+        esac
+        every_step "$phase"
     done
     printf '%d passed, %d failed\n' "$passed" "$failed"
     ((failed == 0 && passed > 0))
 }
 
-kill_every_step() {
-    local what=$1 step=1 result
-    while :; do
-        result=$(in_a_copy_of_the_system one_kill "$what" "$step")
+build_packages() {
+    local build=$source_tree/packaging/deb/build.sh
+    { FROM=$artifacts "$build" "$work/package" && FROM=$artifacts VERSION=99 "$build" "$work/newer"; } >/dev/null ||
+        give_up "the package does not build"
+}
+
+fresh_install() { in_root /aa/install.sh --from /aa-built --services "$services" || echo "cannot install: $said"; }
+
+fresh_package() {
+    cp -- "$base"/package/*.deb "$work/root/aa-kill/authalert.deb"
+    cp -- "$base"/newer/*.deb "$work/root/aa-kill/newer.deb"
+    in_root dpkg -i --no-triggers /aa-kill/authalert.deb || echo "cannot install the package: $said"
+    # shellcheck disable=SC2086 # a list of words
+    in_root authalert-pam add ${services//,/ } || echo "cannot add the line: $said"
+}
+
+# The steps in turn to so many at once, each until it is told that there are no more.
+every_step() {
+    local phase=$1 job begun=$SECONDS steps good bad
+    rm -f -- "$work"/results.*
+    for ((job = 0; job < jobs; job++)); do
+        some_steps "$phase" $((1 + job * every)) $((jobs * every)) >"$work/results.$job" &
+    done
+    wait
+    good=$(cat -- "$work"/results.* | grep -c '^good') bad=$(cat -- "$work"/results.* | grep -c '^FAILED')
+    cat -- "$work"/results.* | grep -v '^good' | grep -v '^finished' >&2
+    steps=$(cat -- "$work"/results.* | sed -n 's/^finished //p' | sort -n | head -n 1)
+    ((bad == 0 && good > 0)) && printf 'ok - ' || printf 'not ok - '
+    printf '%s, at %d steps of about %d (%d seconds)\n' "${meaning[$phase]}" "$((good + bad))" "$((${steps:-1} - 1))" "$((SECONDS - begun))"
+    passed=$((passed + good)) failed=$((failed + bad))
+}
+
+some_steps() {
+    local phase=$1 step=$2 by=$3 bad=0 result
+    while ((step < 2000 && bad < 5)); do
+        case $phase in
+        unpack | purge) result=$(in_a_copy_of_the_system one_kill_of_dpkg "$phase" "$step") ;;
+        *) result=$(in_a_copy_of_the_system one_kill "$phase" "$step") ;;
+        esac
         case $result in
         finished) break ;;
-        good*) passed=$((passed + 1)) ;;
+        good*) printf '%s\n' "$result" ;;
         *)
-            failed=$((failed + 1))
-            printf 'FAILED: %s killed before step %d: %s\n' "$what" "$step" "$result" >&2
-            ((failed < 5)) || give_up "that is enough"
+            bad=$((bad + 1))
+            printf 'FAILED: %s before step %d: %s\n' "$phase" "$step" "$result"
             ;;
         esac
-        step=$((step + every))
-        ((step < 2000)) || give_up "$what does not end"
+        step=$((step + by))
     done
-    printf '%s: killed before each of %d steps\n' "$what" "$((step - 1))"
+    printf 'finished %d\n' "$step"
 }
 
 one_kill() {
-    local what=$1 step=$2
-    prepare || { echo "cannot prepare"; return; }
-    local install=(/aa/install.sh --from /aa-built --services "$services")
+    local phase=$1 step=$2 how=kill picture
+    local again=(/aa/install.sh --from /aa-built --services "$services")
     local remove=(/aa/install.sh --uninstall --purge)
-    local killed=("${install[@]}") again=("${install[@]}")
-    case $what in
-    upgrade | uninstall)
-        in_root "${install[@]}" || { echo "cannot install: $said"; return; }
-        [[ $what == uninstall ]] || echo x >>"$work/root/aa-built/libpam_authalert.so"
-        [[ $what == upgrade ]] || killed=("${remove[@]}")
-        ;;
+    local killed=("${again[@]}")
+    [[ $phase != *-* ]] || how=${phase#*-}
+    case $phase in
+    # A newer module: what is appended to it nobody looks at.
+    upgrade*) echo x >>"$work/root/aa-built/libpam_authalert.so" ;;
+    uninstall*) killed=("${remove[@]}") ;;
     postinst | prerm)
-        cp -- "$work"/package/*.deb "$work/root/aa-kill/authalert.deb"
-        in_root dpkg -i /aa-kill/authalert.deb || { echo "cannot install the package: $said"; return; }
-        in_root authalert-pam add ${services//,/ } || { echo "cannot add the line: $said"; return; }
-        killed=("/var/lib/dpkg/info/authalert.$what")
-        [[ $what != prerm ]] || killed+=(remove)
-        [[ $what != postinst ]] || killed+=(configure)
-        again=(dpkg -i /aa-kill/authalert.deb)
-        remove=(dpkg --purge authalert)
+        killed=("/var/lib/dpkg/info/authalert.$phase" configure)
+        [[ $phase == postinst ]] || killed[1]=remove
+        again=(dpkg -i --no-triggers /aa-kill/authalert.deb)
+        remove=(dpkg --purge --no-triggers authalert)
         ;;
     esac
-    if run_killed "$step" "${killed[@]}"; then echo finished; return; fi
-    [[ -s $work/root/aa-kill/command ]] || { echo "failed without being killed: $(tail -n 3 "$work/root/aa-kill/output")"; return; }
-
-    stacks_let_in_and_keep_out || return
-    in_root "${again[@]}" || { echo "a second run fails: $said"; return; }
-    stacks_let_in_and_keep_out || return
-    in_root "${remove[@]}" || { echo "removing fails: $said"; return; }
-    stacks_let_in_and_keep_out || return
-    said=$(changed_in_etc)
-    [[ -z $said ]] || { echo "something is left in /etc: $said"; return; }
-    echo "good $(<"$work/root/aa-kill/command")"
+    [[ $how == kill ]] || picture=$(is_as_before)
+    if run_killed "$step" "$how" "${killed[@]}"; then
+        [[ -s $work/root/aa-kill/command ]] || { echo finished; return; }
+    elif [[ ! -s $work/root/aa-kill/command ]]; then
+        echo "failed without being killed: $(tail -n 3 "$work/root/aa-kill/output")"
+        return
+    elif [[ $how != kill && $phase != uninstall-* ]]; then
+        [[ $(is_as_before) == "$picture" ]] ||
+            { echo "not all is put back: $(diff <(echo "$picture") <(is_as_before))"; cat -- "$work/root/aa-kill/output"; return; }
+    fi
+    prove_it again remove && echo "good $(<"$work/root/aa-kill/command")"
 }
 
-main
+# dpkg -i of a newer package, or dpkg --purge, killed at its STEP-th rename or removal of a file.
+one_kill_of_dpkg() {
+    local phase=$1 step=$2 status
+    local killed=(dpkg -i --no-triggers /aa-kill/newer.deb) again=(sh -c 'dpkg -i --no-triggers /aa-kill/newer.deb && dpkg --no-triggers --configure -a')
+    local remove=(dpkg --purge --no-triggers authalert)
+    [[ $phase == unpack ]] || killed=("${remove[@]}")
+    echo "step $step of dpkg" >"$work/root/aa-kill/command"
+    in_root strace -qq -o /dev/null -e trace=rename,unlink,rmdir,link,symlink \
+        -e inject=rename,unlink,rmdir,link,symlink:signal=KILL:when="$step" "${killed[@]}"
+    status=$?
+    ((status != 0)) || { echo finished; return; }
+    ((status == 137)) || { echo "failed without being killed: $said"; return; }
+    prove_it again remove && echo good
+}
+
+prove_it() {
+    local -n finishes=$1 removes=$2
+    stacks_let_in_and_keep_out || return
+    in_root "${finishes[@]}" || { echo "a second run fails: $said"; return 1; }
+    stacks_let_in_and_keep_out || return
+    in_root "${removes[@]}" || { echo "removing fails: $said"; return 1; }
+    stacks_let_in_and_keep_out || return
+    said=$(changed_in_etc)
+    [[ -z $said ]] || { echo "something is left in /etc: $said"; return 1; }
+}
+
+# Files of ours with what is in them, and the stacks.
+is_as_before() {
+    files_of_ours | while read -r path; do
+        stat -c '%n %F %a %u' -- "$work/root/$path"
+        if [[ -f $work/root/$path ]]; then sha256sum <"$work/root/$path"; fi
+    done
+    (cd -- "$work/root/etc/pam.d" && find . -type f -exec sha256sum {} + | sort)
+}
+
+main "$@"

@@ -72,9 +72,10 @@ check() {
     shift
     if "$@"; then
         passed=$((passed + 1))
+        printf 'ok - %s\n' "$what"
     else
         failed=$((failed + 1))
-        printf 'FAILED: %s\n    %s\n    %s\n' "$what" "$*" "${output:-}" >&2
+        printf 'not ok - %s\n    %s\n    %s\n' "$what" "$*" "${output:-}"
     fi
 }
 

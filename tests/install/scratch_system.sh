@@ -1,9 +1,13 @@
 # shellcheck shell=bash
-# An overlay of this machine's own system with an account and two stacks, to install authalert into
-# and to break. Sourced by kill.sh and failure.sh. As root; this machine stays as it is.
+# Overlays of this machine's own system with an account and two stacks, to install authalert into and to
+# break. Sourced by kill.sh and failure.sh. As root; this machine stays as it is.
+#
+# A copy is made of layers: this machine's system, the account, and what a test has put there for all its
+# copies. Each copy has a disk of its own, gone with the process that uses it.
 
 # shellcheck disable=SC2034 # used by those who source this
 readonly services=aa-kill-1,aa-kill-2
+layers=/
 
 give_up() {
     printf '%s: %s\n' "$0" "$*" >&2
@@ -18,15 +22,23 @@ begin() {
     mount -t tmpfs tmpfs "$work" || give_up "cannot mount a tmpfs"
     trap 'cd /; umount --lazy -- "$work"; rmdir -- "$work"' EXIT
     cc -o "$work/password" "$here/password.c" -lpam || give_up "cannot compile password.c: needs cc and libpam's headers"
-    mkdir -p -- "$work/account"
-    in_a_copy_of_the_system add_account || give_up "cannot lay an overlay over this machine's system"
-    mv -- "$work/upper" "$work/account.new" && rmdir -- "$work/account" && mv -- "$work/account.new" "$work/account"
+    mkdir -p -- "$work/mount"
+    add_layer account add_account
+}
+
+# What FUNCTION does to a copy is below every later one.
+add_layer() { # NAME FUNCTION [ARGUMENT]...
+    local keep=$work/$1
+    shift
+    in_a_copy_of_the_system "$@" >"$work/told" || give_up "cannot lay an overlay over this machine's system"
+    [[ ! -s $work/told ]] || give_up "cannot make a layer: $(<"$work/told")"
+    layers=$keep/layer:$layers
 }
 
 # An account and stacks as Debian, and as others, write them; made once, below all copies.
 add_account() {
-    mount_root || return
-    chroot "$work/root" useradd -m aakill && echo 'aakill:right password' | chroot "$work/root" chpasswd || return
+    # A hash that is quick to check: it is checked thousands of times.
+    chroot "$work/root" useradd -m -p "$(openssl passwd -5 'right password')" aakill || return
     cat >"$work/root/etc/pam.d/aa-kill-1" <<'STACK'
 # as Debian's common-auth
 auth    [success=1 default=ignore]      pam_unix.so nodelay
@@ -43,59 +55,85 @@ account required    pam_unix.so
 STACK
     mkdir -p -- "$work/root/aa" "$work/root/aa-built" "$work/root/aa-kill"
     cp -- "$artifacts"/{authalert,libpam_authalert.so,libauthalert_sender.so} "$work/root/aa-built/"
-    cp -- "$work/password" "$work/root/aa-kill/"
+    cp -- "$base/password" "$work/root/aa-kill/"
 }
 
-# Runs a function there; mounts of its own, gone with the process; what was written goes as well.
+# Runs FUNCTION with a copy in $work/root, its processes and mounts gone afterwards. $base is what all copies
+# share. What FUNCTION wrote becomes a layer in $keep, where that is set.
+keep=
 in_a_copy_of_the_system() {
-    rm -rf --one-file-system -- "$work/upper" "$work/inner" "$work/root"
-    mkdir -p -- "$work/upper" "$work/inner" "$work/root"
-    export work source_tree artifacts here services
+    export work source_tree artifacts here services layers keep
     # shellcheck disable=SC2163 # the function that it names
-    export -f "$1" in_root prepare mount_root changed_in_etc run_killed stacks_let_in_and_keep_out
-    timeout 120 unshare --mount --pid --fork --kill-child bash -c '"$@"' - "$@" 2>"$work/said" ||
-        { echo "the test itself failed"; cat -- "$work/said"; }
+    export -f "$1" in_root mount_root written_below changed_in_etc files_of_ours run_killed stacks_let_in_and_keep_out
+    timeout 180 unshare --mount --pid --fork --kill-child bash -c 'mount_root || { echo "no copy"; exit 1; }; "$@"' - "$@" 2>&1
+}
+
+# A disk of 200 MB, the overlay on it, and what a chroot needs.
+mount_root() {
+    export base=$work
+    work=$work/mount
+    if [[ -n $keep ]]; then
+        mkdir -p -- "$keep" && mount --bind "$keep" "$work"
+    else
+        mount -t tmpfs -o size=200m tmpfs "$work"
+    fi && mkdir -- "$work/layer" "$work/inner" "$work/root" &&
+        mount -t overlay overlay -o "lowerdir=$layers,upperdir=$work/layer,workdir=$work/inner" "$work/root" &&
+        mount -t proc proc "$work/root/proc" &&
+        mount --rbind /dev "$work/root/dev" &&
+        mount -t tmpfs tmpfs "$work/root/run" || return
+    [[ ! -d $work/root/aa ]] || mount --bind "$source_tree" "$work/root/aa"
 }
 
 in_root() { said=$(DEBIAN_FRONTEND=noninteractive chroot "$work/root" "$@" 2>&1); }
 
-prepare() { mount_root && mount --bind "$source_tree" "$work/root/aa"; }
-
-mount_root() {
-    mount -t overlay overlay -o "lowerdir=$work/account:/,upperdir=$work/upper,workdir=$work/inner" "$work/root" &&
-        mount -t proc proc "$work/root/proc" &&
-        mount --rbind /dev "$work/root/dev" &&
-        mount -t tmpfs tmpfs "$work/root/run"
+# Paths below DIRECTORY that were written since the account was made; find's EXPRESSION chooses.
+written_below() { # DIRECTORY EXPRESSION...
+    local layer all=()
+    IFS=: read -r -a all <<<"$layers"
+    # The last two are this machine and the account.
+    for layer in "$work/layer" "${all[@]:0:${#all[@]}-2}"; do
+        (cd -- "$layer" && find "$1" -mindepth 1 "${@:2}" -print 2>/dev/null)
+    done | sort -u
 }
 
 # What is not as it was below /etc: only what was written there since is looked at, for this machine's
 # own /etc may change meanwhile.
 changed_in_etc() {
-    local path was
-    [[ -d $work/upper/etc ]] || return 0
-    (cd -- "$work/upper" && find etc -mindepth 1 ! -name ld.so.cache -print) | while read -r path; do
-        was=$work/account/$path
+    local path was now
+    written_below etc ! -name ld.so.cache | while read -r path; do
+        now=$work/root/$path was=$base/account/layer/$path
         [[ -e $was || -L $was ]] || was=/$path
-        if [[ -c $work/upper/$path ]]; then
-            [[ ! -e $was ]] || echo "$path is gone"
+        if [[ ! -e $now && ! -L $now ]]; then
+            [[ ! -e $was && ! -L $was ]] || echo "$path is gone"
         elif [[ ! -e $was && ! -L $was ]]; then
             echo "$path is new"
-        elif [[ -f $work/upper/$path ]] && ! cmp -s -- "$work/upper/$path" "$was"; then
+        elif [[ -f $now ]] && ! cmp -s -- "$now" "$was"; then
             echo "$path is different"
-        elif [[ $(stat -c '%f %u %g' -- "$work/upper/$path") != "$(stat -c '%f %u %g' -- "$was")" ]]; then
+        elif [[ $(stat -c '%f %u %g' -- "$now") != "$(stat -c '%f %u %g' -- "$was")" ]]; then
             echo "$path has another mode or owner"
         fi
     done
 }
 
-# install.sh or a package's script, its process group killed before the STEP-th change.
+files_of_ours() {
+    {
+        written_below . -name '*authalert*' ! -path './aa*'
+        (cd -- "$work/root/run" && find . -maxdepth 1 -name '*authalert*' -printf './run/%P\n')
+    } | while read -r path; do [[ ! -e $work/root/$path ]] || echo "$path"; done
+}
+
+# install.sh or a package's script; before its STEP-th change HOW comes over it (see kill_at_step.sh).
 run_killed() {
-    local step=$1 status
-    shift
+    local step=$1 how=$2 status
+    shift 2
     echo 0 >"$work/root/aa-kill/count"
-    setsid --wait chroot "$work/root" env BASH_ENV=/aa/tests/install/kill_at_step.sh KILL_DIRECTORY=/aa-kill KILL_AT_STEP="$step" \
-        /bin/bash "$@" >"$work/root/aa-kill/output" 2>&1
-    status=$?
+    # What bash says of a killed process is not the test's.
+    {
+        setsid --wait chroot "$work/root" env BASH_ENV=/aa/tests/install/kill_at_step.sh KILL_DIRECTORY=/aa-kill KILL_AT_STEP="$step" \
+            KILL_HOW="$how" /bin/bash "$@" >"$work/root/aa-kill/output" 2>&1
+        status=$?
+    } 2>/dev/null
+    rm -f -- "$work/root/aa-kill/fills-the-disk"
     # Of the killed group nothing runs on.
     return $status
 }
@@ -109,7 +147,7 @@ stacks_let_in_and_keep_out() {
             return 1
         fi
         chroot "$work/root" timeout 20 /aa-kill/password "$service" aakill 'right password' ||
-            { echo "$service refuses the right password (before: $(<"$work/root/aa-kill/command"))"; return 1; }
+            { echo "$service refuses the right password (before: $(cat -- "$work/root/aa-kill/command"))"; return 1; }
         ! chroot "$work/root" timeout 20 /aa-kill/password "$service" aakill 'wrong password' ||
             { echo "$service lets a wrong password in"; return 1; }
     done

@@ -30,9 +30,11 @@ ones in force). GET /_control shows the state.
                                            close at once, after the handshake, after reading, in the middle of the answer
              "garbage": 5000, "huge_body": 9000000, "huge_header": 9000000, "endless": true, "redirect": URL
              "date_offset": -600           a wrong Date
+             "gzip": true                  the body coded, though nobody asked for that
 """
 
 import argparse
+import gzip
 import json
 import os
 import random
@@ -227,6 +229,8 @@ class Call:
         url = "%s://%s%s" % (self.world.scheme, host, self.request.path)
         if not self.request.headers.get("user-agent", "").startswith("authalert/"):
             raise oauth.Refused("user agent")
+        if self.request.headers.get("accept-encoding") != "identity":
+            raise oauth.Refused("accept-encoding")
         with self.world.lock:
             return self.world.verifier.check(self.request.method, url, self.request.query,
                                              self.request.headers.get("authorization"), self.now(), token)
@@ -343,6 +347,9 @@ class Call:
             self.connection.sendall(random.Random(chosen.get("seed", 0)).randbytes(chosen["garbage"]))
             return False
         body = body.encode("utf-8") if isinstance(body, str) else body
+        if chosen.get("gzip"):
+            body = gzip.compress(body)
+            self.headers["content-encoding"] = "gzip"
         date = self.now() + chosen.get("date_offset", 0)
         headers = {"date": formatdate(date, usegmt=True), "content-type": kind, "server": "standin",
                    "x-rate-limit-limit": 100, "x-rate-limit-remaining": 99, "x-rate-limit-reset": int(date + 900)}

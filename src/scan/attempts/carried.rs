@@ -1,0 +1,55 @@
+//! What is carried from one pass to the next.
+
+use std::collections::VecDeque;
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use super::process::{Key, Process};
+use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
+use crate::scan::rules::Family;
+
+/// Processes of which more may be told, and what is remembered beside them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Open {
+    pub(super) processes: Vec<Process>,
+    pam_only: Vec<Key>,
+    checks: Vec<Key>,
+    #[serde(default)]
+    connections: Vec<((u64, u32), Key)>,
+    #[serde(default)]
+    aborted: VecDeque<(u64, Family, CompactString, i64)>,
+}
+
+impl Attempts {
+    /// What is still open.
+    pub fn open_processes(&self) -> Open {
+        let processes = self.order.iter().filter_map(|(key, _)| self.processes.get(key).cloned()).collect();
+        Open {
+            processes,
+            pam_only: self.pam_only.iter().copied().collect(),
+            checks: self.checks.iter().copied().collect(),
+            connections: self
+                .connections
+                .iter()
+                .filter(|(_, key)| self.processes.contains_key(key))
+                .map(|(connection, key)| (*connection, *key))
+                .collect(),
+            aborted: self.aborted.clone(),
+        }
+    }
+
+    /// Go on from what was open.
+    pub fn resume(open: Open) -> Self {
+        let mut attempts = Self::default();
+        for process in open.processes.into_iter().take(PROCESSES) {
+            attempts.order.push_back((process.key, process.first));
+            attempts.insert(process);
+        }
+        attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).collect();
+        attempts.checks = open.checks.into_iter().take(LOOK_BACK).collect();
+        attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
+        attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
+        attempts
+    }
+}

@@ -1,0 +1,346 @@
+//! From lines to attempts: one attempt is told by several lines, and counted once.
+//!
+//! Of each process, sshd (or su, sudo, login) and the PAM modules tell the same attempts in their
+//! own words, each in order. So the n-th told by one is the n-th told by the other, and
+//! attempts = max(told by the program, told by PAM). Beside that:
+//!
+//! - sshd runs keyboard-interactive PAM in a child: its line has another pid than sshd's own. A
+//!   process of which only PAM spoke, and of which sshd then tells under another pid, is the same
+//!   attempt. So are pam_unix's line without a pid and su's own with one, and unix_chkpwd's.
+//! - A refusal by one module and success right after it is a login by the second module.
+//!
+//! Lines of one process may come minutes apart, and in different passes: what is still open is
+//! carried over. Everything is bounded.
+
+mod carried;
+mod forgiven;
+mod pairing;
+mod process;
+mod row;
+mod spelling;
+mod table;
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
+
+use compact_str::CompactString;
+
+use super::rules::{Evidence, Family, Kind};
+pub use carried::Open;
+use process::{Key, Mix, Process};
+pub use row::{Place, Row};
+use row::{State, complete};
+use spelling::{address, text};
+
+/// Seconds, in the unit of times here.
+const SECOND: i64 = 1_000_000;
+/// A process that was silent for so long is another one with the same number.
+const SILENCE: i64 = 600 * SECOND;
+/// A module that accepts does so at most this long after another refused.
+const SECOND_MODULE: i64 = 10 * SECOND;
+/// Where the same process asks again after a refusal: libpam's delay is at least one second.
+const BEFORE_RETRY: i64 = SECOND;
+/// Processes that are open at one time; over it the oldest is closed early.
+const PROCESSES: usize = 8192;
+/// Open rows of one process; over it the oldest is let go.
+const ROWS: usize = 64;
+/// Unanswered prompts that are remembered.
+const ABORTED: usize = 16;
+/// How many open processes are looked at for one that belongs to a line.
+const LOOK_BACK: usize = 256;
+/// A line's header as far as it says which process spoke.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'a> {
+    /// The machine.
+    pub host: &'a [u8],
+    /// The program.
+    pub program: &'a [u8],
+    /// Its family.
+    pub family: Family,
+    /// Its number, 0 where there is none.
+    pub pid: u32,
+}
+
+/// Everything that is open, and what has been settled since it was last taken.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    processes: HashMap<Key, Process, BuildHasherDefault<Mix>>,
+    /// How many of them have a number, on whatever machine.
+    numbers: HashMap<u32, u32, BuildHasherDefault<Mix>>,
+    /// In the order in which they were first heard of, with that time.
+    order: VecDeque<(Key, i64)>,
+    /// Processes of which only PAM spoke so far, oldest first.
+    pam_only: VecDeque<Key>,
+    checks: VecDeque<Key>,
+    /// Processes of sshd-auth by client address and port.
+    connections: HashMap<(u64, u32), Key>,
+    settled: Vec<Row>,
+    latest: i64,
+    /// Prompts left unanswered, told without a pid.
+    aborted: VecDeque<(u64, Family, CompactString, i64)>,
+}
+
+impl Attempts {
+    /// Take in what a line tells. `time` is in microseconds of the epoch.
+    pub fn tell(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
+        self.latest = time;
+        self.close_silent(&[time]);
+        let key = self.process_of(speaker, evidence, time);
+        match evidence.kind {
+            Kind::SshdAccepted => return self.accepted(key, speaker, evidence, time),
+            Kind::PamSuccess => {
+                return self.second_module(key, Some(evidence.module), evidence, SECOND_MODULE, time);
+            }
+            Kind::PamSession => {
+                let within = match speaker.family {
+                    Family::Sshd => return,
+                    Family::Su => SECOND_MODULE,
+                    _ => BEFORE_RETRY,
+                };
+                return self.second_module(key, None, evidence, within, time);
+            }
+            Kind::Polkit if self.polkit_told(key, time) => return,
+            Kind::Client => {
+                let process = self.processes.get_mut(&key);
+                if let Some(unknown) = process.and_then(|p| p.unknown.as_mut()) {
+                    unknown.hear(evidence, speaker.pid);
+                }
+                return;
+            }
+            Kind::PamAborted if speaker.pid == 0 && !evidence.user.is_empty() => {
+                self.aborted.push_back((key.host, speaker.family, text(evidence.user), time));
+                if self.aborted.len() > ABORTED {
+                    self.aborted.pop_front();
+                }
+                return;
+            }
+            Kind::Program if speaker.family == Family::Su && self.was_aborted(key, evidence, time) => return,
+            _ => {}
+        }
+        self.open(key, speaker, time);
+        let absorbed = self.absorb(key, speaker, evidence, time);
+        let checked = self.absorb_checks(key, speaker, evidence, time);
+        let Some(process) = self.processes.get_mut(&key) else { return };
+        process.last = process.last.max(time);
+        if evidence.port != 0 {
+            process.port = evidence.port;
+        }
+        if process.rhost.is_empty() && !evidence.rhost.is_empty() && evidence.kind != Kind::SshdKey {
+            process.rhost = address(evidence.rhost);
+        }
+        let by_pam = matches!(evidence.kind, Kind::PamFailure | Kind::PamMore);
+        let before = if by_pam { process.told_by_pam() } else { process.told_by_program() };
+        let weight = u64::from(evidence.weight);
+        match evidence.kind {
+            Kind::SshdPassword | Kind::SshdKey => process.direct += weight,
+            Kind::SshdKeyboard => process.keyboard += weight,
+            Kind::SshdPamError => process.pam_error += weight,
+            Kind::Program
+                if process.aborted && process.told_by_pam() == 0 && speaker.family == Family::Su =>
+            {
+                process.ended = true;
+                return;
+            }
+            Kind::Program | Kind::CheckPassword | Kind::Polkit => {
+                process.program += weight;
+                process.ended = speaker.pid == 0;
+            }
+            Kind::ProgramToo => process.program_too += weight,
+            Kind::ProgramTotal => process.program = process.program.max(weight),
+            Kind::PamMore => process.more += weight,
+            Kind::PamFailure => process.told_by_module(&text(evidence.module), weight),
+            Kind::PamAborted => {
+                process.aborted = true;
+                return;
+            }
+            Kind::SshdInvalidUser | Kind::UnknownUser => {
+                if process.unknown.is_none() {
+                    process.unknown =
+                        Some(Row { count: 1, ..Row::new(speaker, evidence, time, place, process) });
+                }
+                return;
+            }
+            Kind::SshdAccepted | Kind::PamSuccess | Kind::PamSession | Kind::Client => return,
+        }
+        let after = if by_pam { process.told_by_pam() } else { process.told_by_program() };
+        let from = if after > before { before } else { after.saturating_sub(1) };
+        let to = after;
+        for old in process.rows.iter_mut().filter(|r| r.first < to && r.first + u64::from(r.count) > from) {
+            old.hear(evidence, speaker.pid);
+            old.told_by_pam |= by_pam;
+            old.told_by_program |= !by_pam;
+        }
+        if to > process.total {
+            let mut fresh = Row::new(speaker, evidence, time, place, process);
+            fresh.first = process.total;
+            fresh.count = u32::try_from(to - process.total.max(from)).unwrap_or(u32::MAX);
+            fresh.told_by_pam = by_pam;
+            fresh.told_by_program = !by_pam;
+            fresh.module = text(evidence.module);
+            if let Some(unknown) = process.unknown.as_ref().filter(|_| process.total == 0) {
+                complete(&mut fresh, unknown);
+                fresh.state = unknown.state;
+            }
+            if let Some(child) = absorbed {
+                // The child's line was first, and may have been handed out already.
+                let program = fresh;
+                fresh = Row { first: program.first, count: program.count, told_by_program: true, ..child };
+                complete(&mut fresh, &program);
+                let count = u64::from(fresh.count);
+                process.told_by_module(&fresh.module, count);
+            }
+            if checked >= fresh.count && checked > 0 {
+                fresh.state = State::Settled;
+            }
+            process.total = to;
+            process.rows.push(fresh);
+            if process.rows.len() > ROWS {
+                let oldest = process.rows.remove(0);
+                if oldest.state == State::Waiting {
+                    self.settled.push(oldest);
+                }
+            }
+            if by_pam && process.pam_only() {
+                self.pam_only.push_back(key);
+                if self.pam_only.len() > LOOK_BACK {
+                    self.pam_only.pop_front();
+                }
+            } else if evidence.kind == Kind::CheckPassword {
+                self.checks.push_back(key);
+                if self.checks.len() > LOOK_BACK {
+                    self.checks.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Whether anything is known of a process with this number.
+    pub fn knows(&self, pid: u32) -> bool {
+        pid == 0 || self.numbers.contains_key(&pid)
+    }
+
+    /// Settle everything: there is no more to come.
+    pub fn finish(&mut self) {
+        while let Some((key, _)) = self.order.pop_front() {
+            self.close(key);
+        }
+        self.pam_only.clear();
+        self.checks.clear();
+        self.connections.clear();
+    }
+
+    /// Settle what is older than `age` at `now`, by our clock or by that of the log: whoever can
+    /// write a line with a time of his own must not hold up what others tell. A user who does not
+    /// exist may still be typing a password for `patience`.
+    pub fn settle(&mut self, now: i64, log_time: i64, age: i64, patience: i64) {
+        self.close_silent(&[now, log_time]);
+        let now = now.max(log_time);
+        for (key, _) in &self.order {
+            let Some(process) = self.processes.get_mut(key) else { continue };
+            for row in &mut process.rows {
+                if row.state == State::Waiting && (now - row.time >= age || row.time - now > SILENCE) {
+                    row.state = State::Settled;
+                    self.settled.push(row.clone());
+                }
+            }
+            let total = process.total;
+            if let Some(row) = process.unknown.as_mut().filter(|_| total == 0) {
+                if row.state == State::Waiting && (now - row.time >= patience || row.time - now > SILENCE) {
+                    row.state = State::Settled;
+                    self.settled.push(row.clone());
+                }
+            }
+        }
+    }
+
+    /// What has been settled since the last call, in the order of settling.
+    pub fn take_settled(&mut self) -> Vec<Row> {
+        std::mem::take(&mut self.settled)
+    }
+
+    /// How many rows are settled and not taken.
+    pub fn settled(&self) -> usize {
+        self.settled.len()
+    }
+
+    /// Attempts that are not settled.
+    pub fn waiting(&self) -> u64 {
+        let rows = self.processes.values().flat_map(|p| &p.rows);
+        rows.filter(|row| row.state == State::Waiting).map(|row| u64::from(row.count)).sum()
+    }
+
+    /// The time of the latest line, for one that has none.
+    pub fn latest(&self) -> i64 {
+        self.latest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::rules::{self, Line};
+    use crate::scan::{header, stamp};
+
+    pub const SSH: &str = "logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7";
+
+    pub fn tell(attempts: &mut Attempts, line: &str, offset: u64) {
+        let line = format!("2026-11-03T{line}").replacen(' ', "Z srv ", 1);
+        let header = header::parse(line.as_bytes()).unwrap();
+        let Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
+        let stamp::Stamp::Exact(time) = header.stamp else { panic!("{line}") };
+        let family = rules::family(header.program);
+        let speaker = Speaker { host: header.host, program: header.program, family, pid: header.pid };
+        attempts.tell(&speaker, &evidence, time, Place { source: 1, offset, line: offset + 1 });
+    }
+
+    /// Attempts in these lines, told at once and told with a pause and a new start after each.
+    pub fn count(lines: &[&str]) -> u64 {
+        let mut whole = Attempts::default();
+        let mut parts = Attempts::default();
+        let mut by_parts = 0;
+        for (n, line) in lines.iter().enumerate() {
+            tell(&mut whole, line, n as u64);
+            tell(&mut parts, line, n as u64);
+            let open = serde_json::to_string(&parts.open_processes()).unwrap();
+            by_parts += parts.take_settled().iter().map(|r| u64::from(r.count)).sum::<u64>();
+            parts = Attempts::resume(serde_json::from_str(&open).unwrap());
+        }
+        whole.finish();
+        parts.finish();
+        let sum = |rows: Vec<Row>| rows.iter().map(|r| u64::from(r.count)).sum::<u64>();
+        let (whole, parts) = (sum(whole.take_settled()), by_parts + sum(parts.take_settled()));
+        assert_eq!(whole, parts, "at once and in parts: {lines:#?}");
+        whole
+    }
+
+    pub fn pam(time: &str, tag: &str, user: &str) -> String {
+        format!("{time} {tag}: pam_unix(sshd:auth): authentication failure; {SSH}  user={user}")
+    }
+
+    pub fn failed(time: &str, pid: u32) -> String {
+        format!("{time} sshd[{pid}]: Failed password for alice from 192.0.2.7 port 5{pid} ssh2")
+    }
+
+    #[test]
+    fn the_program_and_pam_tell_the_same_attempts() {
+        let first = pam("09:00:00", "sshd[7]", "alice");
+        let more = format!("09:00:09 sshd[7]: PAM 2 more authentication failures; {SSH}  user=alice");
+        let (a, b, c) = (failed("09:00:02", 7), failed("09:00:05", 7), failed("09:00:08", 7));
+        assert_eq!(count(&[&first, &a, &b, &c, &more]), 3);
+        assert_eq!(count(&[&first, &a, &more]), 3, "syslog dropped lines of sshd");
+        assert_eq!(count(&[&a, &b, &c]), 3, "without PAM");
+        assert_eq!(count(&[&first, &more]), 3, "without sshd");
+        assert_eq!(count(&[&first, &a, &failed("09:00:02", 8)]), 2);
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_counts_when_it_is_all_there_is() {
+        let invalid = "09:00:00 sshd[7]: Invalid user x from 192.0.2.7 port 40000";
+        let failed = "09:00:02 sshd[7]: Failed password for invalid user x from 192.0.2.7 port 40000 ssh2";
+        assert_eq!(count(&[invalid]), 1);
+        assert_eq!(count(&[invalid, failed]), 1);
+        assert_eq!(count(&[invalid, failed, failed]), 2);
+        let before = "09:00:00 sshd-auth[6]: Invalid user x from 192.0.2.7 port 40000";
+        assert_eq!(count(&[before, &failed.replace("sshd", "sshd-session")]), 1, "OpenSSH 10");
+    }
+}

@@ -1,0 +1,195 @@
+//! One attempt, told by two processes: sshd's child and its parent, su without a pid and with one,
+//! unix_chkpwd and whoever asked it, polkit's helper and polkitd.
+
+use super::process::Key;
+use super::row::{Row, State};
+use super::spelling::{agree, is_address};
+use super::{Attempts, ROWS, SECOND, SECOND_MODULE, SILENCE, Speaker};
+use crate::scan::rules::{Evidence, Family, Kind};
+
+/// From the line of sshd's child to that of its parent: libpam's delay, and a busy machine.
+const CHILD_TO_PARENT: i64 = 15 * SECOND;
+/// From the first PAM line of sudo to its summary, and from polkit's helper to polkitd.
+const DIALOGUE: i64 = 300 * SECOND;
+
+impl Attempts {
+    /// The attempt of another process that this line tells again, if there is one.
+    pub(super) fn absorb(
+        &mut self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+    ) -> Option<Row> {
+        let within = match evidence.kind {
+            Kind::SshdKeyboard | Kind::SshdPamError => CHILD_TO_PARENT,
+            Kind::Program if matches!(speaker.family, Family::Su | Family::Sudo) && speaker.pid != 0 => {
+                DIALOGUE
+            }
+            _ => return None,
+        };
+        let process = self.processes.get(&key)?;
+        let told = process.told_by_program();
+        let next = match evidence.kind {
+            Kind::SshdKeyboard => process.direct + process.pam_error.max(process.keyboard + 1),
+            Kind::SshdPamError => process.direct + process.keyboard.max(process.pam_error + 1),
+            _ => told + 1,
+        };
+        // What PAM told under this very pid is already the other half.
+        if next <= told || process.told_by_pam() >= next {
+            return None;
+        }
+        let processes = &self.processes;
+        let told_as = |other: &Key, same_user: bool| {
+            processes.get(other).is_some_and(|other| {
+                other.key != key
+                    && other.key.host == key.host
+                    && other.family == speaker.family
+                    && (speaker.family == Family::Sshd || other.key.pid == 0)
+                    && other.pam_only()
+                    && other.rows.last().is_some_and(|row| {
+                        row.state != State::Gone
+                            && (-SECOND..=within).contains(&(time - row.time))
+                            && agree(&row.user, evidence.user)
+                            && (row.user.as_bytes() == evidence.user || !same_user)
+                            && agree(&row.ruser, evidence.ruser)
+                            && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
+                    })
+            })
+        };
+        // Of a name that does not exist pam_unix says nothing: such a line is not that of somebody who does.
+        let at = [true, false]
+            .iter()
+            .find_map(|same_user| self.pam_only.iter().rposition(|other| told_as(other, *same_user)))?;
+        let other = self.pam_only.remove(at)?;
+        let row = self.processes.get_mut(&other)?.rows.last_mut()?;
+        let taken = row.clone();
+        row.state = State::Gone;
+        Some(taken)
+    }
+
+    /// Take the unix_chkpwd lines that belong to this attempt; how many had been handed out.
+    pub(super) fn absorb_checks(
+        &mut self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+    ) -> u32 {
+        if self.checks.is_empty() || speaker.family == Family::CheckPassword || evidence.weight == 0 {
+            return 0;
+        }
+        let since = self.processes.get(&key).map_or(time, |p| p.first).max(time - SILENCE) - SECOND_MODULE;
+        let mut handed_out = 0;
+        for _ in 0..evidence.weight.min(ROWS as u32) {
+            let processes = &self.processes;
+            let found = self.checks.iter().position(|check| {
+                processes.get(check).and_then(|p| p.rows.last()).is_some_and(|row| {
+                    check.host == key.host
+                        && row.time >= since
+                        && row.time <= time + SECOND
+                        && row.user.as_bytes() == evidence.user
+                })
+            });
+            let Some(check) = found.and_then(|at| self.checks.remove(at)) else { break };
+            if let Some(row) = self.processes.get_mut(&check).and_then(|p| p.rows.last_mut()) {
+                handed_out += u32::from(row.state == State::Settled);
+                row.state = State::Gone;
+            }
+        }
+        handed_out
+    }
+
+    /// Whether nobody answered su's prompt: su calls that a failure, PAM does not.
+    pub(super) fn was_aborted(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
+        if self.processes.get(&key).is_some_and(|p| p.told_by_pam() > 0) {
+            return false;
+        }
+        let found = self.aborted.iter().rposition(|(host, family, user, at)| {
+            *host == key.host
+                && *family == Family::Su
+                && user.as_bytes() == evidence.user
+                && (0..=CHILD_TO_PARENT).contains(&(time - at))
+        });
+        found.and_then(|at| self.aborted.remove(at)).is_some()
+    }
+
+    /// Whether polkit's helper has told the attempts of a dialogue that polkitd sums up.
+    pub(super) fn polkit_told(&mut self, key: Key, time: i64) -> bool {
+        let processes = &self.processes;
+        let before = self.pam_only.len();
+        self.pam_only.retain(|other| {
+            !processes.get(other).is_some_and(|other| {
+                other.key.host == key.host && other.family == Family::Polkit && time - other.last <= DIALOGUE
+            })
+        });
+        self.pam_only.len() < before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{count, failed, pam};
+
+    #[test]
+    fn a_child_that_runs_pam_tells_its_parents_attempt() {
+        let error = "sshd[7]: error: PAM: Authentication failure for alice from 192.0.2.7";
+        let late = "sshd[7]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 5 ssh2";
+        let lines = [
+            pam("09:00:00", "sshd[8]", "alice"),
+            format!("09:00:02 {error}"),
+            pam("09:00:04", "sshd[9]", "alice"),
+            format!("09:00:06 {error}"),
+            format!("09:00:06 {late}"),
+        ];
+        assert_eq!(count(&lines.each_ref().map(String::as_str)), 2);
+        assert_eq!(count(&[&lines[0]]), 1, "the client left before the answer");
+        assert_eq!(count(&[&pam("09:00:00", "sshd[8]", "bob"), &lines[1]]), 2, "another user");
+    }
+
+    #[test]
+    fn two_logins_of_one_client_at_once_are_not_mixed_up() {
+        let nobody = pam("09:00:01", "sshd[9]", "").replace("  user=", " ");
+        let lines = [
+            pam("09:00:00", "sshd[8]", "alice"),
+            nobody,
+            "09:00:02 sshd[6]: error: PAM: Authentication failure for alice from 192.0.2.7".into(),
+            "09:00:03 sshd[7]: error: PAM: Authentication failure for illegal user x from 192.0.2.7".into(),
+        ];
+        assert_eq!(count(&lines.each_ref().map(String::as_str)), 2);
+    }
+
+    #[test]
+    fn su_is_one_attempt_whether_or_not_its_lines_have_a_pid() {
+        let unix = "su: pam_unix(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=alice";
+        let failed = "FAILED SU (to alice) bob on pts/0";
+        for tag in ["su[7]", "su"] {
+            assert_eq!(
+                count(&[&format!("09:00:00 {unix}"), &format!("09:00:02 {tag}: {failed}")]),
+                1,
+                "{tag}"
+            );
+            assert_eq!(count(&[&format!("09:00:02 {tag}: {failed}")]), 1, "{tag}");
+        }
+        let aborted = "09:00:01 su: pam_unix(su:auth): auth could not identify password for [alice]";
+        assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+        let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
+        assert_eq!(count(&[&own, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+    }
+
+    #[test]
+    fn unix_chkpwd_counts_where_it_is_the_only_one() {
+        let check = "09:00:00 unix_chkpwd[8]: password check failed for user (alice)";
+        assert_eq!(count(&[check]), 1);
+        assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "alice"), &failed("09:00:02", 7)]), 1);
+        assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "bob")]), 2);
+    }
+
+    #[test]
+    fn polkits_dialogue_is_told_once() {
+        let helper = "09:00:00 polkit-agent-helper-1[8]: pam_unix(polkit-1:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=bob rhost=  user=alice";
+        let polkitd = "09:00:09 polkitd[7]: Operator of unix-session:1 FAILED to authenticate to gain authorization for action a for b [c] (owned by unix-user:bob)";
+        assert_eq!(count(&[helper, &helper.replace("[8]", "[9]"), polkitd]), 2);
+        assert_eq!(count(&[polkitd]), 1);
+    }
+}

@@ -1,0 +1,73 @@
+//! What the module may be about to record.
+//!
+//! Where the journal cannot be written, a disk being full, the module's worker tries again for a
+//! minute. In a service that has the module, an attempt without a record waits that long; in all
+//! others there is nothing to wait for.
+
+use std::path::Path;
+
+use crate::installation;
+
+/// How long the worker tries, and a little; in microseconds.
+const PATIENCE: i64 = 90_000_000;
+/// Where the module records when its line names no other place.
+const STATE: &str = "/var/lib/authalert";
+
+/// The services in which the module records into one state directory.
+#[derive(Debug)]
+pub struct Guarded {
+    services: Vec<String>,
+}
+
+impl Guarded {
+    /// Look at this machine's stacks.
+    pub fn of(state: &Path) -> Self {
+        Self::among(installation::lines(), state)
+    }
+
+    fn among(lines: Vec<installation::Line>, state: &Path) -> Self {
+        let here = |line: &installation::Line| {
+            let named = line.arguments.iter().find_map(|word| word.strip_prefix("state="));
+            line.kind.trim_start_matches('-') == "auth"
+                && Path::new(named.unwrap_or(STATE)) == state
+                && !line.is_missing()
+        };
+        Self { services: lines.into_iter().filter(here).map(|line| line.service).collect() }
+    }
+
+    /// Whether the record of an attempt at `time` may still come, at `now`.
+    pub fn may_record(&self, service: &str, time: i64, now: i64) -> bool {
+        // A part that others include: it cannot be said who does.
+        let is_shared = |line: &str| line.starts_with("common-") || line.ends_with("-auth");
+        (0..PATIENCE).contains(&(now - time))
+            && self.services.iter().any(|line| line == service || is_shared(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_services_with_the_module_for_this_state_are_waited_for() {
+        let pam = tempfile::tempdir().unwrap();
+        let module = pam.path().join("pam_authalert.so");
+        std::fs::write(&module, "").unwrap();
+        let put = |service: &str, kind: &str, arguments: &str| {
+            let line = format!("{kind} optional {} {arguments}\n", module.display());
+            std::fs::write(pam.path().join(service), line).unwrap();
+        };
+        put("sshd", "auth", "");
+        put("su", "-auth", "state=/elsewhere");
+        put("sudo", "session", "");
+        let may = |state: &str, service: &str, age: i64| {
+            let lines = installation::lines_in(&[pam.path()]);
+            Guarded::among(lines, Path::new(state)).may_record(service, 1000, 1000 + age)
+        };
+        assert!(may(STATE, "sshd", 0) && may("/elsewhere", "su", 89_000_000));
+        assert!(!may(STATE, "sshd", 90_000_000) && !may(STATE, "sshd", -1));
+        assert!(!may(STATE, "su", 0) && !may(STATE, "sudo", 0) && !may("/elsewhere", "sshd", 0));
+        put("common-auth", "auth", "authfail");
+        assert!(may(STATE, "su", 0), "what is included counts for everybody");
+    }
+}

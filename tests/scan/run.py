@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""The ring of the log route. Called by run.sh.
+
+    run.py [--only PART OF A SENTENCE] PART...     AUTHALERT_BUILD: where the artifacts are (default: target/release)
+"""
+
+import argparse
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system"), os.path.dirname(HERE)]
+sys.dont_write_bytecode = True
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--only", default="")
+parser.add_argument("--inside", action="store_true")
+parser.add_argument("parts", nargs="+", choices=("storm", "steps", "troubles", "disk", "live"))
+options = parser.parse_args()
+
+if {"disk", "live"} & set(options.parts):
+    import machine
+    machine.enter()
+
+import report  # noqa: E402
+
+for part in options.parts:
+    __import__(part)
+sys.exit(report.run(options.only))
