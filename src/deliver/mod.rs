@@ -200,8 +200,9 @@ fn trusted(directory: &Path) -> io::Result<()> {
         let others_can_replace =
             others_can_write && (meta.mode() & STICKY == 0 || path.starts_with(directory));
         if !ours || others_can_replace {
+            let or = if path.starts_with(directory) { "" } else { ", or keep the state elsewhere" };
             return Err(io::Error::other(format!(
-                "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}",
+                "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}{or}",
                 path.display()
             )));
         }
