@@ -301,6 +301,9 @@ impl Pass<'_> {
         intake: &mut Intake,
         watch: Watch<'_>,
     ) -> Result<Cursor, Error> {
+        if let journald::From::Cursor(Cursor { cursor: Some(cursor), .. }) = from {
+            intake.seen.clone_from(cursor);
+        }
         journald::read(from, self.now, |source| {
             self.source(journald::NAME, intake, source, Spot::Journald, watch)
         })
