@@ -412,7 +412,7 @@ impl Pass<'_> {
             let left = if known { 0 } else { self.recorded.unrecorded(&row, id) };
             if left > 0 && stream.held.len() < HELD && !self.options.dry_run && name != "-" {
                 let guarded = self.guarded.get_or_insert_with(|| Guarded::of(self.state_dir));
-                if guarded.may_record(&row.service, row.time, now) {
+                if guarded.may_record(&row, now) {
                     self.report.found += u64::from(row.count - left);
                     row.count = left;
                     stream.held.push(row);
