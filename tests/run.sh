@@ -8,7 +8,7 @@
 #   system   sshd, su, sudo and login, in a mount namespace; root
 #   harness  crashes at every step, and what is counted afterwards
 #   hostile  callers that mean it badly
-#   scan     the log route
+#   scan     the log route: rotations, kills, and real programs under rsyslog and journald; root for the last
 #   fuzz     each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer
 #   install  install.sh into a directory
 #   fresh    fresh machines, booted: one from source, one from a package; with --fresh every kind; root
@@ -102,7 +102,7 @@ unit() {
 # What the tests need: a command, and the package that has it.
 needs='cc:gcc c++:g++ pkg-config:pkg-config python3:python3 openssl:openssl strace:strace readelf:binutils git:git'
 if [ $root = yes ]; then
-    needs="$needs sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux"
+    needs="$needs sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux rsyslogd:rsyslog"
 fi
 needs_of_fresh='debootstrap:debootstrap systemd-nspawn:systemd-container'
 
@@ -227,7 +227,7 @@ others() {
 
 others harness 1200 tests/harness/run.sh
 others hostile 900 tests/hostile/run.sh
-others scan 600 tests/scan/run.sh
+others scan 900 tests/scan/run.sh
 if wanted fuzz; then
     case $lacking in
     *g++*) leave_out fuzz 'missing: g++' ;;

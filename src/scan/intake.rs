@@ -91,6 +91,8 @@ pub struct Intake {
     pub reached: u64,
     /// The last entry of the systemd journal that was read.
     pub cursor: String,
+    /// An entry that was read before, and is passed over.
+    pub seen: String,
     count_lines: bool,
     explain: bool,
     explanations: Vec<u8>,
@@ -106,6 +108,7 @@ impl Intake {
             lines: 0,
             reached: 0,
             cursor: String::new(),
+            seen: String::new(),
             count_lines,
             explain,
             explanations: Vec::new(),
@@ -244,6 +247,9 @@ impl Sink for Lines<'_> {
                 (place.source, place.offset) = (super::journald::IDENTITY, hash.finish());
                 self.intake.cursor.clear();
                 self.intake.cursor.push_str(entry.cursor());
+                if self.intake.seen == entry.cursor() {
+                    return self.explain(place, "read before", text);
+                }
                 self.intake.paths.entry(place.source).or_insert_with(|| self.path.to_owned());
             }
             self.take(&entry.header(), place, end, text);

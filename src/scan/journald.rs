@@ -37,7 +37,7 @@ pub enum From<'a> {
     End,
 }
 
-/// Hand the entries to `take`; where the next pass goes on comes back.
+/// Hand the entries to `take`, the one at the cursor again; where the next pass goes on comes back.
 pub fn read(
     from: &From<'_>,
     now: Timestamp,
@@ -50,7 +50,8 @@ pub fn read(
     match from {
         From::Cursor(Cursor { cursor: Some(cursor), .. }) => {
             next = Cursor { cursor: Some(cursor.clone()), ..next };
-            journalctl.arg(format!("--after-cursor={cursor}"));
+            // Not after it: where the entry is gone, journalctl would pass over the next one.
+            journalctl.arg(format!("--cursor={cursor}"));
         }
         From::Cursor(Cursor { cursor: None, since }) => {
             next.since = *since;

@@ -1,15 +1,20 @@
 //! What the module may be about to record.
 //!
 //! Where the journal cannot be written, a disk being full, the module's worker tries again for a
-//! minute. In a service that has the module, an attempt without a record waits that long; in all
-//! others there is nothing to wait for.
+//! minute. And a name that does not exist is told by sshd before a password is asked for: how long
+//! that takes is up to whoever types, where LoginGraceTime is long or none. In a service that has
+//! the module, an attempt without a record waits for that; in all others there is nothing to wait for.
 
+use std::fs;
 use std::path::Path;
 
+use super::attempts::Row;
 use crate::installation;
 
 /// How long the worker tries, and a little; in microseconds.
 const PATIENCE: i64 = 90_000_000;
+/// How long a prompt is waited for at most, if its process lives; in microseconds.
+const PROMPT: i64 = 2 * 3_600_000_000;
 /// Where the module records when its line names no other place.
 const STATE: &str = "/var/lib/authalert";
 
@@ -35,18 +40,42 @@ impl Guarded {
         Self { services: lines.into_iter().filter(here).map(|line| line.service).collect() }
     }
 
-    /// Whether the record of an attempt at `time` may still come, at `now`.
-    pub fn may_record(&self, service: &str, time: i64, now: i64) -> bool {
+    /// Whether the record of an attempt may still come, at `now`.
+    pub fn may_record(&self, row: &Row, now: i64) -> bool {
+        let asks = row.class == "sshd-invalid-user" && is_sshd(row.pid);
+        self.may_record_within(if asks { PROMPT } else { PATIENCE }, &row.service, row.time, now)
+    }
+
+    fn may_record_within(&self, patience: i64, service: &str, time: i64, now: i64) -> bool {
         // A part that others include: it cannot be said who does.
         let is_shared = |line: &str| line.starts_with("common-") || line.ends_with("-auth");
-        (0..PATIENCE).contains(&(now - time))
+        (0..patience).contains(&(now - time))
             && self.services.iter().any(|line| line == service || is_shared(line))
     }
+}
+
+/// Whether a process of sshd has this number.
+fn is_sshd(pid: u32) -> bool {
+    fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with(b"sshd"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prompt_is_waited_for_while_its_process_lives() {
+        let directory = tempfile::tempdir().unwrap();
+        let sshd = directory.path().join("sshd-session");
+        std::os::unix::fs::symlink("/bin/sh", &sshd).unwrap();
+        let mut command = std::process::Command::new(&sshd);
+        let mut child =
+            command.args(["-c", "read line"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        assert!(is_sshd(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!is_sshd(child.id()) && !is_sshd(std::process::id()));
+    }
 
     #[test]
     fn only_services_with_the_module_for_this_state_are_waited_for() {
@@ -62,7 +91,7 @@ mod tests {
         put("sudo", "session", "");
         let may = |state: &str, service: &str, age: i64| {
             let lines = installation::lines_in(&[pam.path()]);
-            Guarded::among(lines, Path::new(state)).may_record(service, 1000, 1000 + age)
+            Guarded::among(lines, Path::new(state)).may_record_within(PATIENCE, service, 1000, 1000 + age)
         };
         assert!(may(STATE, "sshd", 0) && may("/elsewhere", "su", 89_000_000));
         assert!(!may(STATE, "sshd", 90_000_000) && !may(STATE, "sshd", -1));

@@ -301,6 +301,9 @@ impl Pass<'_> {
         intake: &mut Intake,
         watch: Watch<'_>,
     ) -> Result<Cursor, Error> {
+        if let journald::From::Cursor(Cursor { cursor: Some(cursor), .. }) = from {
+            intake.seen.clone_from(cursor);
+        }
         journald::read(from, self.now, |source| {
             self.source(journald::NAME, intake, source, Spot::Journald, watch)
         })
@@ -409,7 +412,7 @@ impl Pass<'_> {
             let left = if known { 0 } else { self.recorded.unrecorded(&row, id) };
             if left > 0 && stream.held.len() < HELD && !self.options.dry_run && name != "-" {
                 let guarded = self.guarded.get_or_insert_with(|| Guarded::of(self.state_dir));
-                if guarded.may_record(&row.service, row.time, now) {
+                if guarded.may_record(&row, now) {
                     self.report.found += u64::from(row.count - left);
                     row.count = left;
                     stream.held.push(row);

@@ -10,6 +10,7 @@ import os
 import subprocess
 import threading
 import time
+import zlib
 
 import machine
 from machine import USERS
@@ -242,6 +243,84 @@ def bare():
     equal(here.told(), expected, here.shown())
     for name, told in here.in_each_log().items():
         equal(told, expected, "by %s alone" % name)
+
+
+def entries(count):
+    """Failures in the systemd journal alone, each by a process of its own."""
+    words = ["logger", "--socket", "/run/systemd/journal/dev-log", "-p", "authpriv.info", "-t", "sshd"]
+    before = os.path.getsize(os.path.join(BASE, LOGS[1]))
+    for _ in range(count):
+        subprocess.run([*words, "Failed password for alice from 192.0.2.9 port 5 ssh2"], check=True, timeout=10)
+    within(10, lambda: os.path.getsize(os.path.join(BASE, LOGS[1])) > before, "they arrive")
+
+
+class JournalAlone(Machine):
+    """journald is the only log that is scanned."""
+
+    def __init__(self):
+        super().__init__()
+        with open(self.config, "w") as file:
+            file.write('receiver = "timeline"\n[scan]\nfiles = []\njournald = true\n')
+        self.passed()
+
+    def total(self):
+        return sum(self.told().values())
+
+
+@test("the systemd journal is emptied, or its place is none: what comes is told once, and what was told is not again",
+      seconds=120)
+def vacuumed():
+    here = JournalAlone()
+    entries(3)
+    time.sleep(SETTLED)
+    here.passed()
+    equal(here.total(), 3, here.shown())
+    # Everything that was read is thrown away.
+    for words in (["--rotate"], ["--vacuum-files=1"]):
+        done = subprocess.run(["journalctl", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+        equal(done.returncode, 0, done.stdout)
+    entries(2)
+    time.sleep(SETTLED)
+    here.passed()
+    equal(here.total(), 5, here.shown())
+    # A place that no journal ever had; what was open goes with it.
+    entries(2)
+    path = os.path.join(here.state, "scan.json")
+    here.passed()
+    with open(path) as file:
+        state = json.load(file)["state"]
+    state["streams"]["journald"]["cursor"]["cursor"] = "no cursor"
+    text = json.dumps(state, separators=(",", ":"))
+    with open(path, "w") as file:
+        file.write('{"crc":"%08x","state":%s}\n' % (zlib.crc32(text.encode()), text))
+    entries(1)
+    here.passed()
+    time.sleep(SETTLED)
+    here.passed()
+    equal(here.total(), 8, here.shown())
+    assert here.balanced()
+
+
+@test("journalctl is not there: it is said, and the other logs are read", seconds=60)
+def no_journalctl():
+    here = Machine()
+    entries(1)
+    nothing = os.path.join(machine.ROOM, "nothing")
+    os.mkdir(nothing)
+    time.sleep(SETTLED)
+    tool = os.path.realpath("/usr/bin/journalctl")
+    empty = os.path.join(nothing, "journalctl")
+    open(empty, "w").close()
+    machine.mount("--bind", empty, tool)
+    try:
+        status, said = here.scan()
+        equal(status, 1, said)
+        assert "systemd journal" in said, said
+        equal(sum(here.told().values()), 1, here.shown())
+    finally:
+        subprocess.run(["umount", tool], check=True)
+    here.passed()
+    equal(sum(here.told().values()), 1, here.shown())
 
 
 @test("the journal cannot be written for a while: whoever records later, the module's worker or the scan, it is once",

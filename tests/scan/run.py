@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """The ring of the log route. Called by run.sh.
 
-    run.py [--only PART OF A SENTENCE] PART...     AUTHALERT_BUILD: where the artifacts are (default: target/release)
+    run.py [--only WORDS] [--but WORDS] PART...     the tests whose sentence has these words, or has not
+
+AUTHALERT_BUILD: where the artifacts are (default: target/release).
 """
 
 import argparse
@@ -14,6 +16,7 @@ sys.dont_write_bytecode = True
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--only", default="")
+parser.add_argument("--but")
 parser.add_argument("--inside", action="store_true")
 parser.add_argument("parts", nargs="+", choices=("storm", "steps", "troubles", "disk", "live"))
 options = parser.parse_args()
@@ -26,4 +29,6 @@ import report  # noqa: E402
 
 for part in options.parts:
     __import__(part)
+if options.but:
+    report.TESTS[:] = [test for test in report.TESTS if options.but not in test[0]]
 sys.exit(report.run(options.only))

@@ -8,24 +8,41 @@
 # left out, and said so.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
+rounds=1
 if [ "${1:-}" = --large ]; then
-    export STORM_SECONDS=300 STEPS_EVERY=1 LIVE_ROUNDS=5
+    export STORM_SECONDS=300 STEPS_EVERY=1
+    rounds=5
 fi
 logs=$(mktemp -d) || exit 1
 trap 'rm -rf "$logs"' EXIT
 
-# The two have nothing in common, and both mostly wait.
+# They have nothing in common, and mostly wait. One of them waits for two minutes alone.
+long='cannot be written for a while'
 python3 tests/scan/run.py storm steps troubles >"$logs/alone" 2>&1 &
-alone=$!
+running=$!
 if [ "$(id -u)" -ne 0 ]; then
     echo 'left out - real programs and full disks: they need root'
 elif ! unshare --mount --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
     echo 'left out - real programs and full disks: this machine (a container?) allows no mounts'
+elif [ ! -r /etc/pam.d/common-auth ]; then
+    echo "left out - real programs and full disks: Debian's stacks only (/etc/pam.d/common-auth)"
+elif ! command -v rsyslogd >/dev/null || [ ! -x /lib/systemd/systemd-journald ]; then
+    echo 'left out - real programs and full disks: rsyslog and journald are needed'
 else
-    python3 tests/scan/run.py disk live 2>&1 | tee "$logs/live"
+    python3 tests/scan/run.py --only "$long" live >"$logs/long" 2>&1 &
+    running="$running $!"
+    python3 tests/scan/run.py disk >"$logs/disk" 2>&1
+    cat "$logs/disk"
+    round=0
+    while [ $((round += 1)) -le $rounds ]; do
+        python3 tests/scan/run.py --but "$long" live >"$logs/live-$round" 2>&1
+        cat "$logs/live-$round"
+    done
 fi
-wait $alone || true
-cat "$logs/alone"
+for process in $running; do wait "$process"; done
+for part in long alone; do
+    [ ! -e "$logs/$part" ] || cat "$logs/$part"
+done
 
 passed=$(cat "$logs"/* | grep -c '^ok - ') failed=$(cat "$logs"/* | grep -c '^not ok - ')
 for part in "$logs"/*; do
