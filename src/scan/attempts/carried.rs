@@ -24,7 +24,10 @@ pub struct Open {
 impl Attempts {
     /// What is still open.
     pub fn open_processes(&self) -> Open {
-        let processes = self.order.iter().filter_map(|(key, _)| self.processes.get(key).cloned()).collect();
+        let live = |(key, number): &(Key, u64)| {
+            self.processes.get(key).filter(|process| process.number == *number).cloned()
+        };
+        let processes = self.order.iter().filter_map(live).collect();
         Open {
             processes,
             pam_only: self.pam_only.iter().copied().collect(),
@@ -42,8 +45,10 @@ impl Attempts {
     /// Go on from what was open.
     pub fn resume(open: Open) -> Self {
         let mut attempts = Self::default();
-        for process in open.processes.into_iter().take(PROCESSES) {
-            attempts.order.push_back((process.key, process.first));
+        for mut process in open.processes.into_iter().take(PROCESSES) {
+            attempts.opened += 1;
+            process.number = attempts.opened;
+            attempts.order.push_back((process.key, process.number));
             attempts.processes.insert(process.key, process);
         }
         attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).collect();

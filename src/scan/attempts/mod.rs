@@ -65,8 +65,10 @@ pub struct Speaker<'a> {
 #[derive(Debug, Default)]
 pub struct Attempts {
     processes: HashMap<Key, Process, BuildHasherDefault<Mix>>,
-    /// In the order in which they were first heard of, with that time.
-    order: VecDeque<(Key, i64)>,
+    /// In the order in which they were first heard of, with their numbers.
+    order: VecDeque<(Key, u64)>,
+    /// How many there were.
+    opened: u64,
     /// Processes of which only PAM spoke so far, oldest first.
     pam_only: VecDeque<Key>,
     checks: VecDeque<Key>,
@@ -97,7 +99,7 @@ impl Attempts {
                 };
                 return self.second_module(key, None, evidence, within, time);
             }
-            Kind::Polkit if self.polkit_told(key, time) => return,
+            Kind::Polkit if self.polkit_told(key, evidence, time) => return,
             Kind::Client => {
                 let process = self.processes.get_mut(&key);
                 if let Some(unknown) = process.and_then(|p| p.unknown.as_mut()) {
@@ -175,6 +177,11 @@ impl Attempts {
             fresh.told_by_pam = by_pam;
             fresh.told_by_program = !by_pam;
             fresh.module = text(evidence.module);
+            // sudo's summary does not say whose password it asked for, PAM does.
+            let before = process.rows.last().filter(|row| !row.user.is_empty());
+            if let (Family::Sudo, Some(before)) = (speaker.family, before) {
+                fresh.user.clone_from(&before.user);
+            }
             if let Some(unknown) = process.unknown.as_ref().filter(|_| process.total == 0) {
                 complete(&mut fresh, unknown);
                 fresh.state = unknown.state;
@@ -219,8 +226,10 @@ impl Attempts {
 
     /// Settle everything: there is no more to come.
     pub fn finish(&mut self) {
-        while let Some((key, _)) = self.order.pop_front() {
-            self.close(key);
+        while let Some((key, number)) = self.order.pop_front() {
+            if self.is_live(key, number) {
+                self.close(key);
+            }
         }
         self.pam_only.clear();
         self.checks.clear();
@@ -231,8 +240,8 @@ impl Attempts {
     /// exist may still be typing a password for `patience`.
     pub fn settle(&mut self, now: i64, age: i64, patience: i64) {
         self.close_silent(now);
-        for (key, _) in &self.order {
-            let Some(process) = self.processes.get_mut(key) else { continue };
+        for (key, number) in &self.order {
+            let Some(process) = self.processes.get_mut(key).filter(|p| p.number == *number) else { continue };
             for row in &mut process.rows {
                 if row.state == State::Waiting && (now - row.time >= age || row.time - now > SILENCE) {
                     row.state = State::Settled;

@@ -110,12 +110,15 @@ impl Attempts {
     }
 
     /// Whether polkit's helper has told the attempts of a dialogue that polkitd sums up.
-    pub(super) fn polkit_told(&mut self, key: Key, time: i64) -> bool {
+    pub(super) fn polkit_told(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
         let processes = &self.processes;
         let before = self.pam_only.len();
         self.pam_only.retain(|other| {
             !processes.get(other).is_some_and(|other| {
-                other.key.host == key.host && other.family == Family::Polkit && time - other.last <= DIALOGUE
+                other.key.host == key.host
+                    && other.family == Family::Polkit
+                    && time - other.last <= DIALOGUE
+                    && other.rows.last().is_some_and(|row| agree(&row.ruser, evidence.ruser))
             })
         });
         self.pam_only.len() < before
@@ -174,5 +177,7 @@ mod tests {
         let polkitd = "09:00:09 polkitd[7]: Operator of unix-session:1 FAILED to authenticate to gain authorization for action a for b [c] (owned by unix-user:bob)";
         assert_eq!(count(&[helper, &helper.replace("[8]", "[9]"), polkitd]), 2);
         assert_eq!(count(&[polkitd]), 1);
+        let other = |line: &str| line.replace("bob", "eve").replace("[8]", "[10]");
+        assert_eq!(count(&[helper, &other(helper), polkitd, &other(polkitd)]), 2, "two at a time");
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct Key {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Process {
     pub key: Key,
+    /// Tells it from those that had its key before.
+    #[serde(skip)]
+    pub number: u64,
     pub family: Family,
     pub first: i64,
     pub last: i64,
