@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::process::{Key, Process};
+use super::process::{Key, Process, name};
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
 use crate::scan::rules::Family;
 
@@ -30,8 +30,8 @@ impl Attempts {
         let processes = self.order.iter().filter_map(live).collect();
         Open {
             processes,
-            pam_only: self.pam_only.iter().copied().collect(),
-            checks: self.checks.iter().copied().collect(),
+            pam_only: self.pam_only.iter().map(|(key, _)| *key).collect(),
+            checks: self.checks.iter().map(|(key, _)| *key).collect(),
             connections: self
                 .connections
                 .iter()
@@ -51,8 +51,13 @@ impl Attempts {
             attempts.order.push_back((process.key, process.number));
             attempts.processes.insert(process.key, process);
         }
-        attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).collect();
-        attempts.checks = open.checks.into_iter().take(LOOK_BACK).collect();
+        let processes = &attempts.processes;
+        let whom = |key: Key| {
+            let row = processes.get(&key).and_then(|process| process.rows.last());
+            (key, row.map_or(0, |row| name(&row.user)))
+        };
+        attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).map(whom).collect();
+        attempts.checks = open.checks.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
         attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
         attempts

@@ -17,7 +17,7 @@ impl Attempts {
         if !evidence.module.starts_with(b"keyboard-interactive") {
             return;
         }
-        for other in self.pam_only.iter().rev() {
+        for (other, _) in self.pam_only.iter().rev() {
             let Some(process) = self.processes.get_mut(other) else { continue };
             if other.host != key.host || process.family != speaker.family || !process.pam_only() {
                 continue;

@@ -27,7 +27,7 @@ use compact_str::CompactString;
 
 use super::rules::{Evidence, Family, Kind};
 pub use carried::Open;
-use process::{Key, Mix, Process, hash};
+use process::{Key, Mix, Process, hash, name};
 pub use row::{Place, Row};
 use row::{State, complete};
 use spelling::{address, text};
@@ -69,9 +69,10 @@ pub struct Attempts {
     order: VecDeque<(Key, u64)>,
     /// How many there were.
     opened: u64,
-    /// Processes of which only PAM spoke so far, oldest first.
-    pam_only: VecDeque<Key>,
-    checks: VecDeque<Key>,
+    /// Processes of which only PAM spoke so far, oldest first, and of unix_chkpwd, each with whom
+    /// it tried (see [`name`]).
+    pam_only: VecDeque<(Key, u64)>,
+    checks: VecDeque<(Key, u64)>,
     /// Processes of sshd-auth by client address and port.
     connections: HashMap<(u64, u32), Key>,
     settled: Vec<Row>,
@@ -198,6 +199,7 @@ impl Attempts {
                 fresh.state = State::Settled;
             }
             process.total = to;
+            let whom = name(&fresh.user);
             process.rows.push(fresh);
             if process.rows.len() > ROWS {
                 let oldest = process.rows.remove(0);
@@ -206,12 +208,12 @@ impl Attempts {
                 }
             }
             if by_pam && process.pam_only() {
-                self.pam_only.push_back(key);
+                self.pam_only.push_back((key, whom));
                 if self.pam_only.len() > LOOK_BACK {
                     self.pam_only.pop_front();
                 }
             } else if evidence.kind == Kind::CheckPassword {
-                self.checks.push_back(key);
+                self.checks.push_back((key, whom));
                 if self.checks.len() > LOOK_BACK {
                     self.checks.pop_front();
                 }

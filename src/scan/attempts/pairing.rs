@@ -1,9 +1,9 @@
 //! One attempt, told by two processes: sshd's child and its parent, su without a pid and with one,
 //! unix_chkpwd and whoever asked it, polkit's helper and polkitd.
 
-use super::process::Key;
+use super::process::{Key, name};
 use super::row::{Row, State};
-use super::spelling::{agree, is_address};
+use super::spelling::{agree, is_address, text};
 use super::{Attempts, ROWS, SECOND, SECOND_MODULE, SILENCE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind};
 
@@ -40,23 +40,26 @@ impl Attempts {
             return None;
         }
         let processes = &self.processes;
-        let at = self.pam_only.iter().rposition(|other| {
-            processes.get(other).is_some_and(|other| {
-                other.key != key
-                    && other.key.host == key.host
-                    && other.family == speaker.family
-                    && (speaker.family == Family::Sshd || other.key.pid == 0)
-                    && other.pam_only()
-                    && other.rows.last().is_some_and(|row| {
-                        row.state != State::Gone
-                            && (-SECOND..=within).contains(&(time - row.time))
-                            && agree(&row.user, evidence.user)
-                            && agree(&row.ruser, evidence.ruser)
-                            && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
-                    })
-            })
+        let told = name(&text(evidence.user));
+        let at = self.pam_only.iter().rposition(|(other, whom)| {
+            let may_be = told == 0 || *whom == 0 || *whom == told;
+            may_be
+                && processes.get(other).is_some_and(|other| {
+                    other.key != key
+                        && other.key.host == key.host
+                        && other.family == speaker.family
+                        && (speaker.family == Family::Sshd || other.key.pid == 0)
+                        && other.pam_only()
+                        && other.rows.last().is_some_and(|row| {
+                            row.state != State::Gone
+                                && (-SECOND..=within).contains(&(time - row.time))
+                                && agree(&row.user, evidence.user)
+                                && agree(&row.ruser, evidence.ruser)
+                                && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
+                        })
+                })
         })?;
-        let other = self.pam_only.remove(at)?;
+        let (other, _) = self.pam_only.remove(at)?;
         let row = self.processes.get_mut(&other)?.rows.last_mut()?;
         let taken = row.clone();
         row.state = State::Gone;
@@ -75,18 +78,21 @@ impl Attempts {
             return 0;
         }
         let since = self.processes.get(&key).map_or(time, |p| p.first).max(time - SILENCE) - SECOND_MODULE;
+        let user = text(evidence.user);
+        let told = name(&user);
         let mut handed_out = 0;
         for _ in 0..evidence.weight.min(ROWS as u32) {
             let processes = &self.processes;
-            let found = self.checks.iter().position(|check| {
-                processes.get(check).and_then(|p| p.rows.last()).is_some_and(|row| {
-                    check.host == key.host
-                        && row.time >= since
-                        && row.time <= time + SECOND
-                        && row.user.as_bytes() == evidence.user
-                })
+            let found = self.checks.iter().position(|(check, whom)| {
+                *whom == told
+                    && processes.get(check).and_then(|p| p.rows.last()).is_some_and(|row| {
+                        check.host == key.host
+                            && row.time >= since
+                            && row.time <= time + SECOND
+                            && row.user == user
+                    })
             });
-            let Some(check) = found.and_then(|at| self.checks.remove(at)) else { break };
+            let Some((check, _)) = found.and_then(|at| self.checks.remove(at)) else { break };
             if let Some(row) = self.processes.get_mut(&check).and_then(|p| p.rows.last_mut()) {
                 handed_out += u32::from(row.state == State::Settled);
                 row.state = State::Gone;
@@ -113,7 +119,7 @@ impl Attempts {
     pub(super) fn polkit_told(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
         let processes = &self.processes;
         let before = self.pam_only.len();
-        self.pam_only.retain(|other| {
+        self.pam_only.retain(|(other, _)| {
             !processes.get(other).is_some_and(|other| {
                 other.key.host == key.host
                     && other.family == Family::Polkit

@@ -99,6 +99,12 @@ impl Hasher for Mix {
     }
 }
 
+/// One number for a name, so that most processes of others are passed over without a look at them;
+/// 0 where it is not told.
+pub(super) fn name(name: &str) -> u64 {
+    if name.is_empty() { 0 } else { hash(&[name.as_bytes()]).max(1) }
+}
+
 /// One number for several words.
 pub(super) fn hash(parts: &[&[u8]]) -> u64 {
     let mut hash = Fnv::default();
