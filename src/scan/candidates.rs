@@ -27,7 +27,7 @@ const WORDS: [&str; 16] = [
     "LOGIN ",
     "ed access",
     "authenticated as",
-    "auth failure",
+    "h failure: [",
     "before auth",
 ];
 /// Follows a refusal where a second module accepted; too common to be searched for everywhere.

@@ -5,7 +5,7 @@
 //! the module has recorded, records the others, and remembers where it stopped.
 //!
 //! - [`source`], [`reading`]: logs and their blocks. [`candidates`]: the lines worth a look.
-//! - [`header`], [`stamp`], [`entry`], [`clock`]: who wrote a line, and when.
+//! - [`header`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`known`]: what is recorded already. [`late`]: what may be recorded yet.
 //! - [`pass`]: one pass over all logs. [`plan`]: which ones. [`position`]: where it stopped.
@@ -28,6 +28,7 @@ pub mod report;
 pub mod rules;
 pub mod source;
 pub mod stamp;
+pub mod years;
 
 use std::fmt;
 use std::io::{self, Write};
