@@ -96,6 +96,8 @@ def accounts():
     for path in ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/sudoers"):
         if os.path.exists(path):
             copied(path)
+            if path != "/etc/sudoers":
+                without_users(path)
     for name, (uid, password) in USERS.items():
         home = os.path.join(ROOM, "home-" + name)
         os.mkdir(home, 0o700)
@@ -106,6 +108,15 @@ def accounts():
         append("/etc/group", "%s:x:%d:" % (name, uid))
         append("/etc/shadow", "%s:%s:19000:0:99999:7:::" % (name, crypted))
     append("/etc/sudoers", "Defaults timestamp_timeout=0, lecture=never, !mailerpath\nbob ALL=(ALL:ALL) ALL")
+
+
+def without_users(path):
+    """This machine may have people of the same names."""
+    with open(path, "r+", encoding="utf-8", errors="surrogateescape") as file:
+        lines = [line for line in file if line.split(":")[0] not in USERS]
+        file.seek(0)
+        file.truncate()
+        file.writelines(lines)
 
 
 def append(path, line):
