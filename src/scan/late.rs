@@ -71,7 +71,12 @@ mod tests {
         let mut command = std::process::Command::new(&sshd);
         let mut child =
             command.args(["-c", "read line"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
-        assert!(is_sshd(child.id()));
+        // It has its name a moment after it was started.
+        let named = (0..500).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            is_sshd(child.id())
+        });
+        assert!(named);
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!is_sshd(child.id()) && !is_sshd(std::process::id()));
