@@ -20,6 +20,7 @@ services=(sshd)
 prefix=/usr/local
 destdir=${DESTDIR:-}
 artifacts= # where the built files are; empty: build them here
+target=$source_tree/target
 action=install
 purge=no
 dry_run=no
@@ -60,7 +61,7 @@ main() {
     stacks_must_exist
     directories_must_be_roots
     [[ -n $artifacts || $dry_run == yes ]] || build
-    artifacts=${artifacts:-$source_tree/target/release}
+    artifacts=${artifacts:-$target/release}
     [[ $dry_run == yes ]] || artifacts_must_fit
 
     begin
@@ -250,8 +251,13 @@ build() {
     who_builds
     install_build_tools
     say "Building with $("${as_builder[@]}" "$cargo" --version) as $builder"
-    (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$source_tree/target") ||
-        fail "the build failed; nothing was changed"
+    # Sources that cannot be written are built beside.
+    if ! "${as_builder[@]}" mkdir -p -- "$target/release" 2>/dev/null || ! "${as_builder[@]}" test -w "$target/release"; then
+        target=$("${as_builder[@]}" mktemp -d /var/tmp/authalert-build.XXXXXXXX)
+        trap 'rm -rf -- "$target"' EXIT
+    fi
+    (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$target") ||
+        fail "the build failed, see above; nothing was changed. It needs the network (crates.io) the first time."
 }
 
 # The owner of the source tree builds it, so that target/ stays theirs under sudo, with their cargo.
@@ -350,7 +356,8 @@ artifacts_must_fit() {
         fail "the module was built for another processor than this system's libpam"
     [[ -z $destdir ]] || return 0
     for file in libpam_authalert.so libauthalert_sender.so; do
-        if ! complaint=$(LD_PRELOAD=$artifacts/$file LD_BIND_NOW=1 "$(type -P true)" 2>&1) || [[ -n $complaint ]]; then
+        # By a short name: the loader takes a blank or a colon in it for the end.
+        if ! complaint=$(cd -- "$artifacts" && LD_PRELOAD=./$file LD_BIND_NOW=1 "$(type -P true)" 2>&1) || [[ -n $complaint ]]; then
             fail "$file does not load on this system, so nothing was changed: ${complaint:-it crashed}
 Build it here, or on a system whose C library is not newer than this one's."
         fi
@@ -538,6 +545,8 @@ stop_units() {
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
     systemctl stop authalert-deliver.service authalert-scan.service 2>/dev/null || true
+    # One that was stopped in the middle has failed, and would be remembered without its file.
+    systemctl reset-failed 'authalert-*' 2>/dev/null || true
 }
 
 # The only word that it works: a wrong password through the stack as it now is.
@@ -568,7 +577,7 @@ finish() {
     trap '' INT TERM HUP
     trap - EXIT
     undo=()
-    rm -rf -- "$scratch"
+    remove_scratch
     [[ $dry_run == no ]] || return 0
     say "" "authalert is installed and watches: ${services[*]}." \
         "To have the alerts on a phone: $bin/authalert authorize" \
@@ -592,8 +601,13 @@ put_back() {
         warn "could not be put back: ${undo[i]}: $(<"$scratch/complaint")"
     done
     if [[ -z $destdir && -d /run/systemd/system ]] && ((${#undo[@]})); then systemctl daemon-reload; fi
-    rm -rf -- "$scratch"
+    remove_scratch
     exit "$status"
+}
+
+remove_scratch() {
+    rm -rf -- "$scratch"
+    [[ $target == "$source_tree"/* ]] || rm -rf -- "$target"
 }
 
 to_undo() {

@@ -2,10 +2,16 @@
 #
 # check-symbols.sh [DIRECTORY]: what the built files in DIRECTORY (default: target/release) ask of the
 # C library and of libpam. Fails when that is more than the oldest supported system has: Ubuntu 22.04
-# (glibc 2.35, Linux-PAM 1.4) and Debian 12 (2.36, 1.5.2); RHEL 9 has glibc 2.34, said when it is missed.
+# (glibc 2.35, Linux-PAM 1.4) and Debian 12 (2.36, 1.5.2).
+# check-symbols.sh --glibc [DIRECTORY]: prints the version of the C library that they ask for.
 
 set -euo pipefail
 readonly newest_glibc=2.35 newest_pam=1.4
+only_print=no
+if [[ ${1:-} == --glibc ]]; then
+    only_print=yes
+    shift
+fi
 directory=${1:-$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)/target/release}
 
 # "GLIBC_2.34" and the like, of all undefined symbols.
@@ -13,7 +19,7 @@ versions() { objdump -T -- "$1" | sed -n 's/.*\*UND\*.*[( ]'"$2"'_\([0-9.]*\).*/
 
 newer() { [[ $1 != "$2" && $(printf '%s\n%s\n' "$1" "$2" | sort -V | tail -n 1) == "$1" ]]; }
 
-status=0
+status=0 most=0
 for file in libpam_authalert.so libauthalert_sender.so authalert; do
     [[ -f $directory/$file ]] || {
         echo "check-symbols.sh: no $directory/$file; run cargo build --release first" >&2
@@ -23,6 +29,8 @@ for file in libpam_authalert.so libauthalert_sender.so authalert; do
     # LIBPAM_1.4 came with Linux-PAM 1.4; LIBPAM_EXTENSION_1.1.1 and the like are older.
     pam=$(versions "$directory/$file" LIBPAM | tail -n 1)
     needed=$(objdump -p -- "$directory/$file" | sed -n 's/^ *NEEDED *//p' | tr '\n' ' ')
+    if newer "${glibc:-0}" "$most"; then most=$glibc; fi
+    [[ $only_print == no ]] || continue
     printf '%-26s glibc %-6s libpam %-5s needs %s\n' "$file" "${glibc:--}" "${pam:--}" "$needed"
     if newer "${glibc:-0}" $newest_glibc; then
         echo "$file needs glibc $glibc; build it on Debian 12 or older" >&2
@@ -33,4 +41,5 @@ for file in libpam_authalert.so libauthalert_sender.so authalert; do
         status=1
     fi
 done
+[[ $only_print == no ]] || echo "$most"
 exit $status

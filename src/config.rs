@@ -385,6 +385,11 @@ mod tests {
     }
 
     #[test]
+    fn names_of_no_account_are_not_posted_unless_the_administrator_says_so() {
+        assert!(!Config::default().alerts.post_unknown_users);
+    }
+
+    #[test]
     fn a_named_file_must_exist_and_the_default_one_need_not() {
         assert!(Config::load(Some(Path::new("/nonexistent/authalert.toml"))).is_err());
     }

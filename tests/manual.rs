@@ -56,7 +56,8 @@ fn command() -> Command {
 fn command_page() -> String {
     let mut command = command();
     command.build();
-    let man = Man::new(command.clone()).section("1").source("authalert").manual("User Commands").date("");
+    let man =
+        Man::new(command.clone()).section("1").source("authalert").manual("User Commands").date("2026-11-25");
     let mut page = Vec::new();
     man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();
@@ -188,7 +189,7 @@ queue, history and timeline
 .BR authalert-pam (8)
 "#;
 
-const CONFIGURATION_HEAD: &str = r#".TH AUTHALERT.TOML 5 "" authalert "File Formats"
+const CONFIGURATION_HEAD: &str = r#".TH AUTHALERT.TOML 5 2026-11-25 authalert "File Formats"
 .SH NAME
 authalert.toml \- configuration of authalert
 .SH SYNOPSIS

@@ -17,11 +17,13 @@
 # is 0 if nothing failed. What is missing is installed on Debian and Ubuntu, as root; else it is named.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-# Under sudo the Rust of who owns the sources is used, and what is built stays theirs.
+# Under sudo the Rust of who owns the sources is used, and what is fetched and built stays theirs: cargo would build
+# all anew for another home.
 owner=$(stat -c %U .)
 owner_home=$(getent passwd "$owner" | cut -d: -f6)
 PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin:$owner_home/.cargo/bin
 [ -n "${RUSTUP_HOME:-}" ] || [ -d "${HOME:-/root}/.rustup" ] || [ ! -d "$owner_home/.rustup" ] || export RUSTUP_HOME="$owner_home/.rustup"
+[ -n "${CARGO_HOME:-}" ] || [ "$(id -u)" -ne 0 ] || [ -z "$owner_home" ] || export CARGO_HOME="$owner_home/.cargo"
 export PATH LC_ALL=C.UTF-8
 
 all='unit module system harness hostile scan fuzz install fresh'
@@ -43,7 +45,12 @@ trap 'rm -rf "$logs"; give_back' EXIT
 trap 'exit 130' INT TERM
 passed=0 failed=0 left_out=''
 
-give_back() { [ $root = no ] || [ "$owner" = root ] || [ ! -d target ] || chown -R --from=root "$owner:" target; }
+give_back() {
+    [ $root = yes ] && [ "$owner" != root ] || return
+    for made in target "${CARGO_HOME:-$owner_home/.cargo}"; do
+        [ ! -d "$made" ] || chown -R --from=root "$owner:" "$made"
+    done
+}
 
 wanted() { case " $rings " in *" $1 "*) return 0 ;; esac; return 1; }
 

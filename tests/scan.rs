@@ -491,3 +491,26 @@ fn scans_killed_at_random_in_a_storm_of_rotations_count_every_attempt_once() {
     pids.sort_unstable();
     assert_eq!(pids, (1000..pid).collect::<Vec<u32>>());
 }
+
+#[test]
+fn lines_around_the_end_of_a_year_keep_their_years_whatever_the_size() {
+    let directory = tempfile::tempdir().unwrap();
+    for lines in [3, 3000] {
+        let path = directory.path().join("auth.log");
+        let mut log = String::new();
+        for (day, port) in [("Nov  3", 1), ("Dec 31", 2), ("Jan  2", 3)] {
+            for n in 0..lines {
+                log += &format!("{day} 09:05:01 srv cron[{n}]: hello\n");
+            }
+            log += &format!(
+                "{day} 09:05:01 srv sshd[7{port}]: Failed password for root from 192.0.2.7 port {port} ssh2\n"
+            );
+        }
+        fs::write(&path, log).unwrap();
+        let written = std::time::UNIX_EPOCH + Duration::from_secs(1_767_398_400); // 3 January 2026
+        File::options().write(true).open(&path).unwrap().set_modified(written).unwrap();
+        let years: Vec<String> =
+            rows(&path).iter().map(|row| row["time"].as_str().unwrap()[..7].to_owned()).collect();
+        assert_eq!(years, ["2025-11", "2025-12", "2026-01"], "{lines} lines between");
+    }
+}

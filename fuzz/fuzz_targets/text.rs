@@ -48,7 +48,38 @@ fuzz_target!(|data: &[u8]| {
     for text in [composer.compose(&summary, 17, now), composer.plain(&summary, 17, now)] {
         assert!(weight(&text) <= LIMIT, "{text}");
         assert_eq!(harmless(&text), text);
+        assert_eq!(acted_on(&text), None, "{text}");
+        assert!(counted(&text) <= 280, "{text}");
         assert!(text.contains("a17"), "{text}");
         assert!(!readable || count_in(&text) == summary.failures(), "{text}");
     }
 });
+
+/// What X would link, mention, tag or quote, by the rules of twitter-text and nothing of ours.
+fn acted_on(text: &str) -> Option<&'static str> {
+    let chars: Vec<char> = text.chars().collect();
+    let at = |i: usize| chars.get(i).copied().unwrap_or(' ');
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for (i, c) in chars.iter().enumerate() {
+        let next = at(i + 1);
+        let before = if i > 0 { at(i - 1) } else { ' ' };
+        let found = match c {
+            ':' if next == '/' && at(i + 2) == '/' => "a link with a scheme",
+            '.' if (before.is_alphanumeric() || before == '-' || before == '_') && next.is_alphabetic() => {
+                "a link"
+            }
+            '@' | '\u{ff20}' if name(next) => "a mention",
+            '#' | '\u{ff03}' if next.is_alphanumeric() || next == '_' => "a tag",
+            '$' if next.is_ascii_alphabetic() => "a cashtag",
+            _ => continue,
+        };
+        return Some(found);
+    }
+    chars.iter().any(|c| c.is_control()).then_some("a control character")
+}
+
+/// The length by twitter-text's configuration version 3, for a text without links and composed emoji.
+fn counted(text: &str) -> usize {
+    let light = |c: u32| matches!(c, 0..=4351 | 8192..=8205 | 8208..=8223 | 8242..=8247);
+    text.chars().map(|c| if light(c.into()) { 1 } else { 2 }).sum()
+}

@@ -3,8 +3,8 @@
 # Builds the Debian package: packaging/deb/build.sh [DIRECTORY] puts authalert_VERSION_ARCH.deb into
 # DIRECTORY (default: target). FROM=DIR takes built files from DIR instead of building them,
 # VERSION=X names another version than that of Cargo.toml.
-# Built on the oldest supported system (Debian 12) it loads on every newer one; a check at the end
-# says so.
+# Built on the oldest supported system (Debian 12) it loads on every newer one. Built on a newer one it
+# asks for that one's C library, and says so.
 
 set -euo pipefail
 umask 022
@@ -22,7 +22,8 @@ main() {
     architecture=$(dpkg --print-architecture)
     multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
 
-    "$source_tree/packaging/check-symbols.sh" "$built"
+    glibc=$("$source_tree/packaging/check-symbols.sh" --glibc "$built")
+    "$source_tree/packaging/check-symbols.sh" "$built" || echo "build.sh: this package is not for older systems than this one" >&2
     fill "$built"
     describe
     mkdir -p -- "$output"
@@ -60,7 +61,7 @@ describe() {
     mkdir -p -- "$tree/DEBIAN"
     local size
     size=$(du -ks --exclude=DEBIAN -- "$tree" | cut -f1)
-    sed -e "s/@version@/$version/" -e "s/@architecture@/$architecture/" -e "s/@size@/$size/" -- "$here/control" >"$tree/DEBIAN/control"
+    sed -e "s/@version@/$version/" -e "s/@architecture@/$architecture/" -e "s/@size@/$size/" -e "s/@glibc@/$glibc/" -- "$here/control" >"$tree/DEBIAN/control"
     (cd -- "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
     (cd -- "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
     chmod 0644 -- "$tree"/DEBIAN/*

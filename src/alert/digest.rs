@@ -2,7 +2,7 @@
 //! and the number of whatever was left out.
 
 use super::harmless::harmless;
-use super::single::{Names, alike, item, quoted, sentence};
+use super::single::{Names, alike, among, item, quoted, sentence};
 use super::summary::{Summary, Told};
 use super::tally::{Counted, Distinct, Tally};
 use super::time::{Clock, counted, number};
@@ -11,6 +11,7 @@ use super::weight::{cut, weight};
 /// How many names of each kind are listed.
 #[derive(Clone, Copy, Debug, Default)]
 struct Detail {
+    notable: bool,
     accounts: usize,
     system: usize,
     strangers: usize,
@@ -19,14 +20,17 @@ struct Detail {
 }
 
 /// In which order details are added while there is room.
-const WISHES: [fn(&mut Detail); 17] = [
+const WISHES: [fn(&mut Detail); 19] = [
+    |d| d.notable = true,
     |d| d.accounts = 1,
     |d| d.system = 1,
     |d| d.sources = 1,
     |d| d.accounts = 2,
+    |d| d.system = 2,
+    // Naming the last of a kind takes less room than counting it: what did not fit may fit now.
+    |d| d.sources = d.sources.max(1),
     |d| d.services = 2,
     |d| d.accounts = 3,
-    |d| d.system = 2,
     |d| d.sources = 2,
     |d| d.strangers = 1,
     |d| d.accounts = 4,
@@ -123,6 +127,10 @@ fn many(summary: &Summary, clock: &Clock<'_>, names: Names, detail: Detail, lost
     text.push_str(&when(summary, clock, ", "));
 
     let mut clauses = Vec::new();
+    if let Some(told) = summary.notable().filter(|_| detail.notable && says_more(summary, only.is_some())) {
+        // From where, and who asked: the counts below do not say it of a single one.
+        clauses.push(format!("Among them: {} {}", among(told, names), clock.time(told.time)));
+    }
     if only.is_none() {
         let mut list = Vec::new();
         let show = |name: &str| cut(name, 32);
@@ -169,6 +177,12 @@ fn many(summary: &Summary, clock: &Clock<'_>, names: Names, detail: Detail, lost
         text.push_str(&clause);
     }
     text + lost
+}
+
+/// Whether the notable failure is not all that there is.
+fn says_more(summary: &Summary, one_account: bool) -> bool {
+    let places = summary.sources().distinct().at_least() + u64::from(summary.local() > 0);
+    !one_account || places > 1 || summary.local() > 0
 }
 
 /// The most frequent names with their counts, and the others as a number.
@@ -323,8 +337,9 @@ mod tests {
         let texts = [280, 200, 150, 130].map(|room| told(&summary, false, room));
         assert!(texts.iter().map(|text| weight(text)).is_sorted_by(|a, b| a > b), "{texts:?}");
         assert!(texts[3].ends_with("Tried: user0 ×25, user1 ×25, 18 more accounts ×450"), "{texts:?}");
+        assert!(texts[0].contains(". Among them: user19 from 192.0.2.49 Nov 23 12:10:06. "), "{texts:?}");
         for text in texts {
-            for clause in text.split(". ").skip(1) {
+            for clause in text.split(". ").skip(1).filter(|clause| !clause.starts_with("Among them")) {
                 let counts = clause.split('×').skip(1);
                 let counts = counts.map(|n| n.split(',').next().unwrap().parse::<u64>().unwrap());
                 assert_eq!(counts.sum::<u64>(), 500, "{text}");

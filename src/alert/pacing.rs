@@ -95,6 +95,11 @@ impl Pacing {
         self.pending.get_or_insert(now);
     }
 
+    /// An administrator wants to see what is pending now. The bucket bounds that too.
+    pub fn hurry(&mut self) {
+        self.urgent = self.pending.is_some();
+    }
+
     /// Whether an alert has to go out.
     pub fn due(&self, now: Moment, policy: &Policy) -> Due {
         let Some(pending) = self.pending else { return Due::Nothing };
@@ -291,6 +296,22 @@ mod tests {
         remote(&mut pacing, next_day - 1, "bob", Standing::Existing);
         assert!(!pacing.first_in_a_day(Moment(next_day - 1), "bob"));
         assert!(pacing.first_in_a_day(Moment(next_day), "alice"));
+    }
+
+    #[test]
+    fn who_hurries_does_not_wait_for_the_turn_but_for_the_bucket() {
+        let mut pacing = Pacing::default();
+        pacing.hurry();
+        assert_eq!(pacing, Pacing::default());
+        for alert in 0..4 {
+            remote(&mut pacing, alert, "root", Standing::Root);
+            pacing.hurry();
+            assert_eq!(pacing.due(Moment(alert), &policy()), Due::Now, "{alert}");
+            pacing.sent(Moment(alert), &policy());
+        }
+        remote(&mut pacing, 5, "root", Standing::Root);
+        pacing.hurry();
+        assert_eq!(pacing.due(Moment(5), &policy()), Due::At(Moment(0).plus(policy().refill())));
     }
 
     #[test]

@@ -74,6 +74,16 @@ pub(super) fn item(told: &Told, names: Names, with_process: bool) -> String {
     format!("{}{}{process}{times}", names.user(&told.user, told.standing), place(told))
 }
 
+/// The same for one among many, with the service only where that says what was tried.
+pub(super) fn among(told: &Told, names: Names) -> String {
+    let service = if told.is_local() && !switches_user(told) && !told.service.is_empty() {
+        format!("{}: ", cut(&told.service, SHOWN))
+    } else {
+        String::new()
+    };
+    format!("{service}{}", item(told, names, false))
+}
+
 /// Whether two records differ in nothing but time, process and count.
 pub(super) fn alike(a: &Told, b: &Told) -> bool {
     let key = |t: &Told| {

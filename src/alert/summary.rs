@@ -29,6 +29,8 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     few: Vec<Told>,
     latest: Option<Told>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notable: Option<Told>,
     /// By remote address; those from this machine itself are in `local`.
     sources: Tally<256, 10_000, 4096>,
     local: u64,
@@ -131,6 +133,7 @@ impl Summary {
             (Some(a), Some(b)) => Some(if b.time >= a.time { b } else { a }),
             (a, b) => a.or(b),
         };
+        self.note(other.notable);
         self.sources.merge(other.sources);
         self.local = self.local.saturating_add(other.local);
         self.accounts.merge(other.accounts);
@@ -186,6 +189,12 @@ impl Summary {
         self.latest.as_ref()
     }
 
+    /// The latest failure at this machine itself, or else of an account that somebody logs in to: what
+    /// makes an alert urgent must not drown in a flood.
+    pub fn notable(&self) -> Option<&Told> {
+        self.notable.as_ref()
+    }
+
     /// All records in order of time, if they are three at most; else none.
     pub fn few(&self) -> &[Told] {
         &self.few
@@ -231,8 +240,17 @@ impl Summary {
         } else {
             self.few.clear();
         }
+        self.note(Some(&told).filter(|told| told.is_local() || told.standing == Standing::Existing).cloned());
         if self.latest.as_ref().is_none_or(|latest| told.time >= latest.time) {
             self.latest = Some(told);
+        }
+    }
+
+    fn note(&mut self, told: Option<Told>) {
+        let order = |told: &Told| (told.is_local(), told.time);
+        let newer = |told: &Told| self.notable.as_ref().is_none_or(|held| order(told) >= order(held));
+        if let Some(told) = told.filter(newer) {
+            self.notable = Some(told);
         }
     }
 }
@@ -308,6 +326,25 @@ pub(crate) mod tests {
         assert_eq!(summary.system().total(), 7);
         assert_eq!(summary.strangers().total(), 1);
         assert_eq!(summary.services().distinct(), Distinct::Exactly(2));
+    }
+
+    #[test]
+    fn what_makes_an_alert_urgent_is_remembered_through_a_flood() {
+        let mut summary = Summary::default();
+        let notable = |summary: &Summary| summary.notable().map(|told| told.user.clone());
+        let mut rest = Summary::default();
+        for i in 0..100 {
+            summary.add(&failure(i, "root", "192.0.2.7"), Standing::Root);
+        }
+        assert_eq!(notable(&summary), None);
+        summary.add(&failure(5, "alice", "192.0.2.9"), Standing::Existing);
+        summary.add(&failure(3, "bob", "192.0.2.9"), Standing::Existing);
+        assert_eq!(notable(&summary).unwrap(), "alice");
+        rest.add(&Failure { service: "su".into(), ..failure(1, "root", "") }, Standing::Root);
+        let mut other = rest.clone();
+        other.merge(summary.clone());
+        summary.merge(rest);
+        assert_eq!((notable(&summary).unwrap(), notable(&other).unwrap()), ("root".into(), "root".into()));
     }
 
     #[test]

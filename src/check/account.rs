@@ -26,6 +26,10 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
         false => Finding::fine("no configuration: the defaults hold"),
     }];
     findings.extend(others_may_write(&config.path));
+    findings.extend(config.path.parent().and_then(others_may_write));
+    let credentials = config.credentials_path();
+    let apart = credentials.parent().filter(|directory| Some(*directory) != config.path.parent());
+    findings.extend(apart.and_then(others_may_write));
     findings.extend(policy.contradictions().into_iter().map(|why| Finding::warning(why, "change [alerts]")));
     findings.extend(policy.schedule().into_iter().map(Finding::fine));
     findings
@@ -96,7 +100,42 @@ fn others_may_write(path: &Path) -> Option<Finding> {
     (meta.uid() != 0 || meta.mode() & 0o022 != 0).then(|| {
         Finding::error(
             format!("{}: others than root may write to it", path.display()),
-            format!("chown root:root {0}; chmod 644 {0}", path.display()),
+            format!("chown root:root {0}; chmod go-w {0}", path.display()),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Level;
+
+    fn found(access: Access, clock: i64) -> Vec<(Level, String)> {
+        let now = SystemTime::now();
+        let off = Duration::from_secs(clock.unsigned_abs());
+        let date = if clock < 0 { now - off } else { now + off };
+        let account = Account { screen_name: Some("alerts".into()), access, date: Some(date) };
+        account_findings(&account)
+            .into_iter()
+            .map(|f| (f.level, format!("{} -> {}", f.what, f.mend)))
+            .collect()
+    }
+
+    #[test]
+    fn an_app_that_may_only_read_is_told_with_what_to_change() {
+        let found = found(Access::ReadOnly, 0);
+        assert_eq!(found[0].0, Level::Error);
+        assert!(found[0].1.contains("only read @alerts -> give the app 'Read and write'"), "{found:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_off_either_way_is_told_and_one_that_is_nearly_right_is_not() {
+        for (clock, level) in
+            [(600, Level::Error), (-600, Level::Error), (50, Level::Fine), (-50, Level::Fine)]
+        {
+            let found = found(Access::Write, clock);
+            assert_eq!(found[0].0, Level::Fine);
+            assert_eq!(found[1].0, level, "{clock}: {found:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::alert::human;
 use crate::config::Config;
@@ -11,17 +12,25 @@ use crate::scan;
 
 use super::Finding;
 
+/// The scan is run each minute; one pass may take long, and a machine that was off needs a moment.
+const STALE: Duration = Duration::from_secs(15 * 60);
+const SINCE_BOOT: Duration = Duration::from_secs(5 * 60);
+/// Less room than this, and records are lost.
+const ROOM: u64 = 1 << 20;
+
 const CRON: &str = "/etc/cron.d/authalert";
-const TIMERS: [&str; 2] = [
-    "/etc/systemd/system/timers.target.wants/authalert-scan.timer",
-    "/usr/lib/systemd/system/timers.target.wants/authalert-scan.timer",
-];
+const UNITS: [&str; 2] =
+    ["timers.target.wants/authalert-scan.timer", "multi-user.target.wants/authalert-deliver.path"];
+const ENABLED: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
 const CRON_DAEMONS: [&str; 4] = ["/usr/sbin/cron", "/usr/sbin/crond", "/usr/bin/crond", "/usr/sbin/fcron"];
 
 /// The state directory, the one who runs us each minute, the logs.
 pub fn check(state: &Path, config: &Config) -> Vec<Finding> {
     let mut findings = directory(state);
+    findings.extend(room(state));
+    findings.extend(label(state));
     findings.push(each_minute());
+    findings.extend(stale(state));
     match scan::sources(&config.scan) {
         Ok(found) => findings.push(Finding::fine(format!("the scan reads {}", found.join(", ")))),
         Err(e) => {
@@ -81,11 +90,19 @@ fn directory(state: &Path) -> Vec<Finding> {
             format!("chown root:root {shown}; chmod 700 {shown}"),
         ));
     }
-    if !state.join(crate::journal::DIRECTORY).is_dir() {
-        findings.push(Finding::error(
+    match fs::metadata(state.join(crate::journal::DIRECTORY)) {
+        Ok(journal) if journal.is_dir() => {
+            if journal.uid() != 0 || journal.mode() & 0o022 != 0 {
+                findings.push(Finding::error(
+                    format!("{shown}/journal: others than root may write to it, so nothing is sent"),
+                    format!("chown root:root {shown}/journal; chmod 700 {shown}/journal"),
+                ));
+            }
+        }
+        _ => findings.push(Finding::error(
             format!("{shown}/journal is missing: nothing is recorded"),
             "'authalert deliver' as root makes it",
-        ));
+        )),
     }
     let writable = rustix::fs::access(state, rustix::fs::Access::WRITE_OK);
     if let Err(why) = writable {
@@ -100,23 +117,103 @@ fn directory(state: &Path) -> Vec<Finding> {
     findings
 }
 
+/// A disk, or a table of inodes, that is full.
+fn room(state: &Path) -> Option<Finding> {
+    let disk = rustix::fs::statvfs(state).ok()?;
+    let full =
+        match (disk.f_bfree.saturating_mul(disk.f_frsize) < ROOM, disk.f_files > 0 && disk.f_ffree == 0) {
+            (true, _) => "no room",
+            (_, true) => "no inode",
+            _ => return None,
+        };
+    let what = format!("the file system of {} has {full} left: failures cannot be recorded", state.display());
+    Some(Finding::error(what, "make room on it"))
+}
+
+/// Under an enforcing SELinux login programs write only what has their type.
+fn label(state: &Path) -> Option<Finding> {
+    let enforcing = fs::read_to_string("/sys/fs/selinux/enforce").is_ok_and(|text| text.trim() == "1");
+    if !enforcing {
+        return None;
+    }
+    let mut label = [0; 256];
+    let length = rustix::fs::getxattr(state, "security.selinux", &mut label[..]).unwrap_or(0);
+    let label = String::from_utf8_lossy(&label[..length]).trim_end_matches('\0').to_owned();
+    wrong_label(&label).then(|| {
+        let shown = state.display();
+        Finding::error(
+            format!("SELinux is enforcing and {shown} has the label '{label}': login programs cannot record"),
+            format!("semanage fcontext -a -t var_auth_t '{shown}(/.*)?' && restorecon -R {shown}"),
+        )
+    })
+}
+
+fn wrong_label(label: &str) -> bool {
+    label.split(':').nth(2) != Some("var_auth_t")
+}
+
 fn each_minute() -> Finding {
     if Path::new("/run/systemd/system").is_dir() {
-        return match TIMERS.iter().find(|timer| Path::new(timer).exists()) {
-            Some(_) => Finding::fine("systemd scans and delivers each minute (authalert-scan.timer)"),
-            None => Finding::error(
-                "no systemd timer scans and delivers: what the module's worker cannot finish stays",
+        let enabled =
+            |unit: &&str| ENABLED.iter().any(|place| Path::new(place).join(unit).symlink_metadata().is_ok());
+        return match UNITS.iter().find(|unit| !enabled(unit)) {
+            None => Finding::fine("systemd scans and delivers each minute (authalert-scan.timer)"),
+            Some(unit) => Finding::error(
+                format!(
+                    "systemd does not start {}: what the module's worker cannot finish waits",
+                    unit.rsplit('/').next().unwrap_or_default()
+                ),
                 "systemctl enable --now authalert-scan.timer authalert-deliver.path",
             ),
         };
     }
-    let cron = Path::new(CRON).exists();
-    match (cron, CRON_DAEMONS.iter().any(|d| Path::new(d).exists())) {
-        (true, true) => Finding::fine(format!("cron scans and delivers each minute ({CRON})")),
-        (true, false) => Finding::error(format!("{CRON} is there, and no cron to read it"), "install cron"),
-        (false, _) => Finding::error(
+    match fs::metadata(CRON) {
+        Err(_) => Finding::error(
             format!("{CRON} is missing: what the module's worker cannot finish stays"),
             "install authalert again",
         ),
+        // crond(8) passes over a file that others could have written.
+        Ok(meta) if meta.uid() != 0 || meta.mode() & 0o022 != 0 => Finding::error(
+            format!("{CRON}: others than root may write to it, so cron will not use it"),
+            format!("chown root:root {CRON}; chmod 644 {CRON}"),
+        ),
+        Ok(_) if CRON_DAEMONS.iter().any(|d| Path::new(d).exists()) => {
+            Finding::fine(format!("cron scans and delivers each minute ({CRON})"))
+        }
+        Ok(_) => Finding::error(format!("{CRON} is there, and no cron to read it"), "install cron"),
+    }
+}
+
+/// Whatever is installed: whether it does run.
+fn stale(state: &Path) -> Option<Finding> {
+    let up = Duration::from_secs(rustix::system::sysinfo().uptime.try_into().unwrap_or(0));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let last = scan::last_pass(state);
+    let what = match last {
+        _ if up < SINCE_BOOT => return None,
+        Some(last) if now.saturating_sub(last) < STALE => return None,
+        Some(last) => {
+            format!("the logs were last read {} ago, not each minute", human(now.saturating_sub(last)))
+        }
+        None => "the logs were never read".into(),
+    };
+    let mend = if Path::new("/run/systemd/system").is_dir() {
+        "see 'systemctl status authalert-scan.timer authalert-scan.service'"
+    } else {
+        "see that cron runs, and what 'authalert scan' says"
+    };
+    Some(Finding::error(what, mend))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_type_that_login_programs_may_write_is_right() {
+        assert!(!wrong_label("system_u:object_r:var_auth_t:s0"));
+        for label in ["system_u:object_r:var_lib_t:s0", "unconfined_u:var_auth_t:x:s0", ""] {
+            assert!(wrong_label(label), "{label}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! What is wrong with this installation, and how to mend it: one line a finding.
 //!
 //! - `stacks`: the module's lines in the PAM stacks, and the files they name.
+//! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
 //! - `machine`: who delivers, what the scan can read, the state directory.
 //! - `account`: configuration, credentials, what X says of them, the clock.
 
 mod account;
+mod loader;
 mod machine;
+mod sshd;
 mod stacks;
 
 use std::path::Path;

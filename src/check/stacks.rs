@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::installation::Line;
 
-use super::Finding;
+use super::{Finding, loader, sshd};
 
 /// Where libpam looks for a module that is named without a directory, below the root.
 const PLACES: [&str; 6] =
@@ -22,13 +22,16 @@ pub fn check(lines: &[Line], root: &Path) -> Vec<Finding> {
             "authalert-pam add sshd, or 'auth  optional  pam_authalert.so' as the first auth line of /etc/pam.d/sshd",
         )];
     }
-    let mut findings: Vec<Finding> = lines.iter().flat_map(|line| line_findings(line, root)).collect();
-    findings.extend(sender(root));
-    findings.extend(sshd(lines, root));
+    let files = modules(lines, root);
+    let usable = files.is_empty();
+    let mut findings: Vec<Finding> = lines.iter().flat_map(|line| line_findings(line, usable)).collect();
+    findings.extend(files);
+    findings.extend(sender(lines, root));
+    findings.extend(sshd::check(lines, root));
     findings
 }
 
-fn line_findings(line: &Line, root: &Path) -> Vec<Finding> {
+fn line_findings(line: &Line, usable: bool) -> Vec<Finding> {
     let place = format!("{}:{}", line.file.display(), line.number);
     let mut findings = Vec::new();
     let authfail = line.arguments.iter().any(|a| a == "authfail");
@@ -45,9 +48,9 @@ fn line_findings(line: &Line, root: &Path) -> Vec<Finding> {
             "write 'optional'",
         ));
     }
-    if let (false, Some(before)) = (authfail, line.before.first()) {
-        findings.push(Finding::warning(
-            format!("{place}: '{before}' stands above: an attempt that ends there is not seen"),
+    if let (false, Some(before)) = (authfail, line.before.iter().find(|rule| may_pass_over(rule))) {
+        findings.push(Finding::error(
+            format!("{place}: '{before}' stands above: a failure that ends there is not seen"),
             "make it the first auth line, above every include",
         ));
     }
@@ -62,21 +65,38 @@ fn line_findings(line: &Line, root: &Path) -> Vec<Finding> {
             ));
         }
     }
-    match module(line, root) {
-        None => findings.push(Finding::error(
-            format!("{place}: {} is not there", line.module),
-            "install it again, or take the line out",
-        )),
-        Some((path, meta)) if !ours_alone(&meta) => findings.push(Finding::error(
-            format!("{}: others than root may write to it", path.display()),
-            format!("chown root:root {0}; chmod 644 {0}", path.display()),
-        )),
-        Some(_) => {}
-    }
-    if findings.is_empty() {
+    if findings.is_empty() && usable {
         findings.push(Finding::fine(format!("{place}: the module is active in {}", line.service)));
     }
     findings
+}
+
+/// What is wrong with the files that the lines name, each told once.
+fn modules(lines: &[Line], root: &Path) -> Vec<Finding> {
+    let mut names: Vec<&str> = lines.iter().map(|line| line.module.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let named = names.iter().map(|name| {
+        let mut of_it = lines.iter().filter(|line| line.module == **name);
+        (of_it.next(), of_it.count())
+    });
+    named.filter_map(|(line, others)| line.and_then(|line| file_finding(line, others, root))).collect()
+}
+
+fn file_finding(line: &Line, others: usize, root: &Path) -> Option<Finding> {
+    let more = if others > 0 { format!(" and {others} more") } else { String::new() };
+    let place = format!("{}:{}{more}", line.file.display(), line.number);
+    let Some((path, meta)) = module(line, root) else {
+        let what = format!("{place}: {} is not there", line.module);
+        return Some(Finding::error(what, "install it again, or take the line out"));
+    };
+    if !ours_alone(&meta) {
+        let what = format!("{}: others than root may write to it", path.display());
+        return Some(Finding::error(what, format!("chown root:root {0}; chmod 644 {0}", path.display())));
+    }
+    let why = loader::complaint(&path)?;
+    let what = format!("{place}: libpam cannot load {}: {why}", path.display());
+    Some(Finding::error(what, "install it again, for this system, on a file system without noexec"))
 }
 
 fn module(line: &Line, root: &Path) -> Option<(PathBuf, Metadata)> {
@@ -95,7 +115,23 @@ fn module(line: &Line, root: &Path) -> Option<(PathBuf, Metadata)> {
         .find_map(|place| found(place.join(&line.module)))
 }
 
-fn sender(root: &Path) -> Vec<Finding> {
+/// Whether a failure may end above the lines that follow `rule`, or jump over them: at an include,
+/// whatever is in it; a failed `requisite`; an action of `die` or a jump for anything but success.
+fn may_pass_over(rule: &str) -> bool {
+    let mut words = rule.split_whitespace();
+    let kind = words.next().unwrap_or_default();
+    let control = words.collect::<Vec<_>>().join(" ");
+    let Some(actions) = control.strip_prefix('[') else {
+        return kind == "@include"
+            || ["requisite", "include", "substack"].iter().any(|word| control.starts_with(word));
+    };
+    actions.split(']').next().unwrap_or_default().split_whitespace().any(|pair| match pair.split_once('=') {
+        Some(("success" | "new_authtok_reqd", _)) | None => false,
+        Some((_, action)) => ["die", "done"].contains(&action) || action.bytes().all(|b| b.is_ascii_digit()),
+    })
+}
+
+fn sender(lines: &[Line], root: &Path) -> Vec<Finding> {
     let found = SENDER_PLACES.iter().map(|place| root.join(place).join(SENDER)).find(|path| path.is_file());
     match found {
         None => vec![Finding::warning(
@@ -108,22 +144,21 @@ fn sender(root: &Path) -> Vec<Finding> {
             format!("{}: others than root may write to it, so the module will not load it", path.display()),
             format!("chown root:root {0}; chmod 644 {0}", path.display()),
         )],
-        Some(_) => Vec::new(),
+        Some(path) => {
+            let module = lines.iter().find_map(|line| module(line, root));
+            let fits = module.is_none_or(|(module, _)| loader::fits(&module, &path));
+            let why = loader::complaint(&path)
+                .or((!fits).then(|| "it is of another version than the module".into()));
+            let finding = |why| {
+                let what = format!(
+                    "{}: the module will not use it: {why}; alerts wait for cron or systemd",
+                    path.display()
+                );
+                Finding::warning(what, "install both again")
+            };
+            why.map(finding).into_iter().collect()
+        }
     }
-}
-
-/// sshd asks PAM only if it is told to.
-fn sshd(lines: &[Line], root: &Path) -> Vec<Finding> {
-    let text = fs::read_to_string(root.join("etc/ssh/sshd_config")).unwrap_or_default();
-    let off = text.lines().map(str::to_ascii_lowercase).any(|l| {
-        let words: Vec<&str> = l.split([' ', '\t', '=']).filter(|w| !w.is_empty()).collect();
-        words == ["usepam", "no"]
-    });
-    if off && lines.iter().any(|line| line.service == "sshd") {
-        let what = "sshd_config says UsePAM no: failed ssh logins are found in the logs only";
-        return vec![Finding::warning(what, "set UsePAM yes and reload sshd")];
-    }
-    Vec::new()
 }
 
 fn ours_alone(meta: &Metadata) -> bool {
@@ -148,11 +183,16 @@ mod tests {
         if module {
             file("usr/lib/x86_64-linux-gnu/security/pam_authalert.so", "");
         }
+        file("etc/ssh/sshd_config", "UsePAM yes\n");
         let found = check(&lines_in(&[&root.path().join("etc/pam.d")]), root.path());
         // Who runs the tests owns the files.
         found
             .into_iter()
-            .filter(|f| !f.what.contains("others than root"))
+            .filter(|f| {
+                !f.what.contains("others than root")
+                    && !f.what.contains("cannot load")
+                    && !f.what.contains("will not use")
+            })
             .map(|f| (f.level, f.what))
             .collect()
     }
@@ -168,7 +208,17 @@ mod tests {
         only("auth required pam_authalert.so\n", true, Level::Error, "'required'");
         only("auth sufficient pam_authalert.so\n", true, Level::Error, "'sufficient'");
         only("account optional pam_authalert.so\n", true, Level::Error, "'account'");
-        only("@include common-auth\nauth optional pam_authalert.so\n", true, Level::Warning, "common-auth");
+        for above in [
+            "@include common-auth",
+            "auth substack password-auth",
+            "auth include system-remote-login",
+            "auth requisite pam_faillock.so preauth",
+            "auth [success=1 default=ignore auth_err=die] pam_sss.so",
+            "auth [default=1 ignore=ignore success=ok] pam_usertype.so",
+        ] {
+            let stack = format!("{above}\nauth optional pam_authalert.so\n");
+            only(&stack, true, Level::Error, "stands above");
+        }
         only("auth optional pam_authalert.so state=rel\n", true, Level::Warning, "state=rel");
         only("auth optional pam_authalert.so\n", false, Level::Error, "is not there");
     }
@@ -177,6 +227,7 @@ mod tests {
     fn a_right_line_is_fine_at_the_top_and_in_the_failure_branch() {
         for stack in [
             "auth optional pam_authalert.so\n@include common-auth\n",
+            "auth required pam_env.so\nauth [success=1 default=bad] pam_x.so\nauth optional pam_authalert.so\n",
             "auth [success=2 default=ignore] pam_unix.so\nauth [default=ignore] pam_authalert.so authfail\n",
         ] {
             assert!(findings(stack, true).iter().all(|(level, _)| *level == Level::Fine), "{stack}");

@@ -40,7 +40,7 @@ pub enum Command {
 
     /// Send what is due; cron and systemd run this
     Deliver {
-        /// Try now, even while X is to be left alone
+        /// Try now: before its turn, and even while X is to be left alone
         #[arg(long)]
         now: bool,
     },

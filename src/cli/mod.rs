@@ -104,3 +104,42 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Timeline { follow, json, lines } => timeline::run(state, *follow, *json, *lines, out),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    /// Takes a little, and then nobody reads any more.
+    struct Head(usize);
+
+    impl Write for Head {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_who_has_seen_enough_is_no_error() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let line = "Nov  3 09:05:01 srv su[7]: FAILED SU (to alice) bob on pts/0\n";
+        std::fs::write(log.path(), line.repeat(2000)).unwrap();
+        for words in
+            ["scan --dry-run", "scan --dry-run --json", "scan --dry-run --explain", "scan --simulate"]
+        {
+            for taken in [0, 1] {
+                let path = log.path().to_str().unwrap();
+                let args = Args::parse_from(["authalert"].into_iter().chain(words.split(' ')).chain([path]));
+                let mut err = Vec::new();
+                let status = run(&args, &mut Head(taken), &mut err);
+                assert_eq!((status, err.as_slice()), (ExitCode::SUCCESS, &b""[..]), "{words} {taken}");
+            }
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! `authalert scan`: one pass over the logs, then a delivery pass; or what the settings would make
 //! of a log.
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{ErrorKind, IsTerminal, Write, stderr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,13 @@ pub fn run(
         // Another scan sees to the logs; what is recorded is delivered all the same.
         Err(scan::Error::Busy) => return deliver::run(state, config_file, false, out),
         Err(e) => {
-            let told = Error::Told(e.to_string());
+            let told = match e {
+                // Who reads us went away in the middle of a log.
+                scan::Error::Output(e) | scan::Error::Read(_, e) if e.kind() == ErrorKind::BrokenPipe => {
+                    Error::Output(e)
+                }
+                e => Error::Told(e.to_string()),
+            };
             // A log that cannot be read must not keep back what the module recorded.
             if !options.dry_run {
                 let _ = deliver::run(state, config_file, false, out);

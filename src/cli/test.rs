@@ -9,9 +9,12 @@ use jiff::Timestamp;
 
 use authalert_pam_client::authenticate;
 
+use crate::alert::{Accounts, Composer, Summary, human, local_zone};
 use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::deliver::status::{self, Status};
+use crate::deliver::{Order, Setting, deliver};
+use crate::journal::Journal;
 use crate::receiver::answer::Answer;
 use crate::receiver::timeline::Timeline;
 use crate::receiver::x::X;
@@ -56,7 +59,7 @@ pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
 pub fn through_pam(
     state: &Path,
     config: &Config,
-    _config_file: Option<&Path>,
+    config_file: Option<&Path>,
     service: &str,
     user: &str,
     out: &mut dyn Write,
@@ -72,6 +75,7 @@ pub fn through_pam(
         .map_err(|e| Error::Told(format!("no random numbers: {e}")))?;
     let password: String = random.iter().map(|b| format!("{b:02x}")).collect();
     let remote = service == "sshd";
+    let started = Timestamp::now();
     let begun = Instant::now();
     let outcome =
         authenticate(service, user, &password, remote.then_some("127.0.0.1"), remote.then_some("ssh"))
@@ -96,38 +100,89 @@ pub fn through_pam(
              /etc/pam.d/{service}? 'authalert check' tells more"
         )));
     }
-    show_alert(state, config, newest, begun, out)
+    let order = Order {
+        state: state.into(),
+        config: config_file.map(Into::into),
+        setting: Setting::Command,
+        at_once: true,
+    };
+    if !show_alert(&order, config, newest, begun, out)? {
+        let text = what_was_recorded(state, config, service, started)?;
+        writeln!(
+            out,
+            "  {}",
+            text.unwrap_or_else(|| "found no room in the journal, and was counted".into())
+        )?;
+    }
+    Ok(())
 }
 
-fn show_alert(
+/// The record itself, as an alert of its own would tell it.
+fn what_was_recorded(
     state: &Path,
+    config: &Config,
+    service: &str,
+    since: Timestamp,
+) -> Result<Option<String>, Error> {
+    let mut newest = None;
+    Journal::new(state).read_since(since, &mut |failure| {
+        if failure.service == service {
+            newest = Some(failure);
+        }
+    })?;
+    let Some(failure) = newest else { return Ok(None) };
+    let mut summary = Summary::default();
+    summary.add(&failure, Accounts::outside_login().standing(&failure.user));
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let composer = Composer::new(&host, local_zone(), None, config.alerts.post_unknown_users);
+    let text = composer.compose(&summary, 0, Timestamp::now());
+    // It has no number yet.
+    Ok(Some(text.rsplit_once(" ·").map_or(text.clone(), |(told, _)| told.into())))
+}
+
+/// Wait for the alert, and say whether its text was seen. One that has to wait for its turn is sent by
+/// the pass that `at_once` orders.
+fn show_alert(
+    at_once: &Order,
     config: &Config,
     newest: u64,
     begun: Instant,
     out: &mut dyn Write,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    let state = at_once.state.as_path();
+    let mut turn = None;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(entry) = Timeline::new(state).newest()?.filter(|entry| entry.id > newest) {
             let wall = Timestamp::now().duration_since(entry.time);
             let ago = Duration::try_from(wall).unwrap_or_default();
             let after = begun.elapsed().saturating_sub(ago);
+            let early = turn.map(|wait| format!("before its turn, which comes in {}, ", human(wait)));
             writeln!(
                 out,
-                "recorded, and sent to the {} {} ms after the attempt began:",
+                "recorded, and {}sent to the {} {} ms after the attempt began:",
+                early.unwrap_or_default(),
                 receiver(&entry.receiver),
                 after.as_millis()
             )?;
             writeln!(out, "  {}", entry.text)?;
-            return Ok(());
+            return Ok(true);
         }
         let now = counters(state, config)?;
         if now.pending == 0 {
             writeln!(out, "recorded, and not sent: the configuration says to ignore it")?;
-            return Ok(());
+            return Ok(false);
         }
-        if now.last_error.is_some() || now.next_attempt_seconds.is_some_and(|s| s > PATIENCE.as_secs()) {
+        if now.last_error.is_some() {
             break;
+        }
+        if let Some(seconds) = now.next_attempt_seconds.filter(|s| *s > PATIENCE.as_secs()) {
+            if turn.is_some() {
+                break;
+            }
+            turn = Some(Duration::from_secs(seconds));
+            deliver(at_once).map_err(|e| Error::Told(e.to_string()))?;
+            continue;
         }
         thread::sleep(Duration::from_millis(20));
     }
@@ -135,12 +190,12 @@ fn show_alert(
     let waits = match (&now.last_error, now.next_attempt_seconds) {
         (Some(why), _) => format!("it waits: {why}"),
         (None, Some(seconds)) => {
-            format!("the next alert is due in {}", crate::alert::human(Duration::from_secs(seconds)))
+            format!("the next alert is due in {}", human(Duration::from_secs(seconds)))
         }
         (None, None) => "cron or systemd delivers it".into(),
     };
-    writeln!(out, "recorded; {} failure(s) pending, {waits}", now.pending)?;
-    Ok(())
+    writeln!(out, "recorded; {} failure(s) pending, {waits}:", now.pending)?;
+    Ok(false)
 }
 
 fn receiver(name: &str) -> &str {

@@ -30,20 +30,27 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    held: Held,
+}
+
+/// Which file is locked, by path, device and inode.
+#[derive(Clone, Debug)]
+pub struct Held {
     path: PathBuf,
+    file: (u64, u64),
 }
 
 impl Lock {
     /// Take the lock in `file`, waiting no longer than `patience`; `None` where another process holds it.
     pub fn take(path: &Path, patience: Duration) -> io::Result<Option<Self>> {
-        let mut lock = Self { file: open(path)?, path: path.into() };
+        let mut lock = Self::open(path)?;
         let mut until = Instant::now() + patience;
         let mut looked = false;
         loop {
             match fcntl_lock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) if lock.is_held()? => break,
+                Ok(()) if lock.held.is_there()? => break,
                 // Deleted while it was waited for.
-                Ok(()) => lock.file = open(path)?,
+                Ok(()) => lock = Self::open(path)?,
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {}
                 Err(e) => return Err(e.into()),
             }
@@ -62,37 +69,47 @@ impl Lock {
         Ok(Some(lock))
     }
 
+    /// What tells later whether it is still held.
+    pub fn held(&self) -> &Held {
+        &self.held
+    }
+
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(path)?;
+        let held = Held { path: path.into(), file: identity(&file.metadata()?) };
+        Ok(Self { file, held })
+    }
+}
+
+impl Held {
     /// An error where the file was deleted: whoever comes then makes another, and there are two passes.
     /// The one that came first changes nothing from then on.
     pub fn check(&self) -> io::Result<()> {
-        if self.is_held()? {
+        if self.is_there()? {
             return Ok(());
         }
         let path = self.path.display();
         Err(io::Error::other(format!("{path} was deleted while it was held; the next pass goes on")))
     }
 
-    fn is_held(&self) -> io::Result<bool> {
+    fn is_there(&self) -> io::Result<bool> {
         match fs::symlink_metadata(&self.path) {
-            Ok(there) => {
-                let ours = self.file.metadata()?;
-                Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino()))
-            }
+            Ok(there) => Ok(identity(&there) == self.file),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e),
         }
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-        .open(path)
+fn identity(meta: &fs::Metadata) -> (u64, u64) {
+    (meta.dev(), meta.ino())
 }
 
 impl Drop for Lock {

@@ -32,13 +32,13 @@ use jiff::Timestamp;
 
 use crate::alert::{Accounts, Moment, Policy};
 use crate::config::{self, Config};
-use crate::journal::{Journal, append, aside, segment};
+use crate::journal::{CURRENT, Journal, append, aside, segment};
 use crate::neutral;
 
 use clock::Reading;
 pub use intake::is_ignored;
 use intake::{Rules, Taken};
-use lock::Lock;
+use lock::{Held, Lock};
 pub use notice::{Level, Notice};
 use retention::{prepare, tidy};
 use state::State;
@@ -72,7 +72,7 @@ pub struct Order {
     pub config: Option<PathBuf>,
     /// Where it runs.
     pub setting: Setting,
-    /// Try now, however long X is to be left alone.
+    /// Try now: before its turn, and however long X is to be left alone.
     pub at_once: bool,
 }
 
@@ -167,7 +167,8 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
     let report = match config {
         Ok(config) => {
             let fresh = Vec::new();
-            Pass { order, config, lock: &lock, state: &mut state, now, notices: &mut notices, fresh }.run()?
+            Pass { order, config, lock: lock.held(), state: &mut state, now, notices: &mut notices, fresh }
+                .run()?
         }
         Err(e) => {
             let why = e.to_string();
@@ -175,7 +176,7 @@ fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(R
             if tell {
                 notices.push(Notice::error(format!("nothing is sent: {}", trouble.why)));
                 state.trouble = Some(trouble);
-                lock.check()?;
+                lock.held().check()?;
                 state.save_both(&order.state)?;
             }
             Report::default()
@@ -199,8 +200,9 @@ fn trusted(directory: &Path) -> io::Result<()> {
         let others_can_replace =
             others_can_write && (meta.mode() & STICKY == 0 || path.starts_with(directory));
         if !ours || others_can_replace {
+            let or = if path.starts_with(directory) { "" } else { ", or keep the state elsewhere" };
             return Err(io::Error::other(format!(
-                "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}",
+                "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}{or}",
                 path.display()
             )));
         }
@@ -235,7 +237,7 @@ fn meet(
 struct Pass<'a> {
     order: &'a Order,
     config: &'a Config,
-    lock: &'a Lock,
+    lock: &'a Held,
     state: &'a mut State,
     now: Moment,
     notices: &'a mut Vec<Notice>,
@@ -257,6 +259,9 @@ impl Pass<'_> {
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;
+        if self.order.at_once {
+            self.state.pacing.hurry();
+        }
         let mut report = Report::default();
         let changed = self.send_what_is_due(&policy, &mut report)?;
         // An alert that was sent keeps its failures; those that wait are kept by the journal.
@@ -272,6 +277,9 @@ impl Pass<'_> {
         if by_a_command {
             self.lock.check()?;
             tidy(&journal, self.state, &self.config.journal)?;
+            if taken.bytes > 0 {
+                segment::reserve(&journal.directory().join(CURRENT));
+            }
         }
         report.read_to = self.state.cursors.iter().map(|c| (c.inode, c.offset)).collect();
         report.pending = self.state.unsettled();

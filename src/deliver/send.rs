@@ -1,6 +1,7 @@
 //! Composing an alert, sending it, and what becomes of it.
 
 use std::io;
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -119,24 +120,52 @@ impl Pass<'_> {
 
     fn send(&mut self, route: &Route, report: &mut Report) -> io::Result<Next> {
         let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
-        let unsure_before = std::mem::replace(&mut alert.unsure, true);
-        let text = alert.text.clone();
-        if unsure_before {
-            // Who cannot note that X is to be left alone must not ask it again and again.
-            self.save()?;
-        } else {
-            self.lock.check()?;
-            self.state.stage(&self.order.state)?;
-        }
-        let (answer, receiver) = match route {
-            Route::Timeline => (Answer::Accepted { id: String::new() }, "timeline"),
-            Route::X(x) => {
-                let answer = x.post(&text);
-                self.note_addresses(x, &answer);
-                (answer, "x")
+        let (unsure_before, text) = (alert.unsure, alert.text.clone());
+        self.lock.check()?;
+        match route {
+            Route::Timeline => {
+                alert.unsure = true;
+                self.state.stage(&self.order.state)?;
+                let answer = Answer::Accepted { id: String::new() };
+                self.became(answer, "timeline", unsure_before, report)
             }
+            Route::X(x) => {
+                let answer = if unsure_before {
+                    // Who cannot note that X is to be left alone must not ask it again and again.
+                    self.save()?;
+                    x.post(&text)
+                } else {
+                    self.post_first(x, &text)?
+                };
+                self.note_addresses(x, &answer);
+                self.became(answer, "x", unsure_before, report)
+            }
+        }
+    }
+
+    /// Post a text that was never sent. Only when there is a connection, before the first byte, it is
+    /// noted that X may have it: who dies in a look-up or a handshake has sent nothing, and knows it.
+    fn post_first(&mut self, x: &X, text: &str) -> io::Result<Answer> {
+        let directory = &self.order.state;
+        // Where there is no room for this, X is not even called.
+        self.state.staging(directory)?.write()?;
+        if let Some(alert) = self.state.alert.as_mut() {
+            alert.unsure = true;
+        }
+        let (lock, staging) = (self.lock.clone(), self.state.staging(directory)?);
+        let (failed, failure) = mpsc::channel();
+        let note = move || {
+            lock.check().and_then(|()| staging.put()).map_err(|e| {
+                let shown = io::Error::other(e.to_string());
+                let _ = failed.send(e);
+                shown
+            })
         };
-        self.became(answer, receiver, unsure_before, report)
+        let answer = x.post_after(text, Some(Box::new(note)));
+        match failure.try_recv() {
+            Ok(e) => Err(e),
+            Err(_) => Ok(answer),
+        }
     }
 
     fn note_addresses(&mut self, x: &X, answer: &Answer) {

@@ -178,8 +178,13 @@ impl State {
 
     /// Make it count, quickly; [`State::save_both`] has to follow.
     pub fn stage(&mut self, directory: &Path) -> io::Result<()> {
+        self.staging(directory)?.put()
+    }
+
+    /// The same, to be done later.
+    pub fn staging(&mut self, directory: &Path) -> io::Result<store::Staging> {
         self.generation += 1;
-        store::stage(&directory.join(FILE), self)
+        store::Staging::of(&directory.join(FILE), self)
     }
 
     /// Write it and its copy; durable when this returns.

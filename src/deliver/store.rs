@@ -62,27 +62,46 @@ pub fn load<T: DeserializeOwned>(
     Ok(found)
 }
 
-/// Write a value that counts as soon as it is whole, until the next [`save_both`]: over what was
+/// A value that counts as soon as it is put there and whole, until the next [`save_both`]: over what was
 /// staged before, with one sync, where replacing a file takes three. For the moment before an alert is
 /// sent, when somebody waits.
-pub fn stage(file: &Path, value: &impl Serialize) -> io::Result<()> {
-    let staged = staged(file);
-    let fresh = !staged.exists();
-    let mut out = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-        .open(&staged)?;
-    rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
-    let text = encode(value)?;
-    // Twice, so that a damaged byte does not bring back the time before the alert.
-    let text = format!("{text}\n{text}");
-    out.write_all(text.as_bytes())?;
-    out.set_len(text.len() as u64)?;
-    out.sync_data()?;
-    if fresh { sync_directory(&staged) } else { Ok(()) }
+#[derive(Debug)]
+pub struct Staging {
+    path: PathBuf,
+    text: String,
+}
+
+impl Staging {
+    /// Of `value`, for `file`. Touches nothing.
+    pub fn of(file: &Path, value: &impl Serialize) -> io::Result<Self> {
+        let text = encode(value)?;
+        // Twice, so that a damaged byte does not bring back the time before the alert.
+        Ok(Self { path: staged(file), text: format!("{text}\n{text}") })
+    }
+
+    /// Put it there; durable when this returns.
+    pub fn put(&self) -> io::Result<()> {
+        self.write()?.sync_data()
+    }
+
+    /// Put it there, which shows whether there is room; it survives this process, but no power cut.
+    pub fn write(&self) -> io::Result<File> {
+        let fresh = !self.path.exists();
+        let mut out = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(&self.path)?;
+        rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+        out.write_all(self.text.as_bytes())?;
+        out.set_len(self.text.len() as u64)?;
+        if fresh {
+            sync_directory(&self.path)?;
+        }
+        Ok(out)
+    }
 }
 
 /// Write `file` and its copy; durable when this returns.
@@ -196,7 +215,7 @@ mod tests {
     #[test]
     fn staging_that_is_cut_anywhere_leaves_what_was_saved() {
         let (_directory, file, _) = stored();
-        stage(&file, &(9_u64, "y".to_string())).unwrap();
+        Staging::of(&file, &(9_u64, "y".to_string())).unwrap().put().unwrap();
         let bytes = fs::read(staged(&file)).unwrap();
         for i in 0..bytes.len() {
             fs::write(staged(&file), &bytes[..i]).unwrap();
@@ -212,9 +231,9 @@ mod tests {
     #[test]
     fn the_newer_copy_counts_and_no_file_is_no_value() {
         let (_directory, file, _) = stored();
-        stage(&file, &(9_u64, "y".to_string())).unwrap();
+        Staging::of(&file, &(9_u64, "y".to_string())).unwrap().put().unwrap();
         assert_eq!(value(&file).0.unwrap().0, 9);
-        stage(&file, &(3_u64, "older, and shorter".repeat(0))).unwrap();
+        Staging::of(&file, &(3_u64, "older, and shorter".repeat(0))).unwrap().put().unwrap();
         assert_eq!(value(&file).0.unwrap().0, 7);
         fs::remove_file(&file).unwrap();
         assert_eq!(value(&file).0.unwrap().0, 7);

@@ -5,11 +5,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock};
 
 use super::CURRENT;
 use super::record::{Decoded, Header, LONGEST, decode, encode_header};
 
+/// About a thousand records.
+const RESERVE: u64 = 256 << 10;
 const UNNAMED: &str = "0-inode-";
 
 /// One file of the journal.
@@ -164,6 +166,23 @@ pub fn sweep(directory: &Path) {
     }
 }
 
+/// Have room on the disk for what comes next in a segment: a user who fills it up, with what everybody may
+/// write, would make what he does then unseen. Where the file system cannot do that, nothing is different.
+///
+/// Who watches the file hears of it: to be called where something new was read, or before it has its name.
+pub fn reserve(path: &Path) {
+    let open = || {
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let file = File::options().write(true).custom_flags(flags).open(path)?;
+        let meta = file.metadata()?;
+        let scarce = meta.is_file() && meta.blocks() * 512 < meta.len() + RESERVE / 2;
+        Ok::<_, io::Error>(scarce.then_some((file, meta.len())))
+    };
+    if let Ok(Some((file, size))) = open() {
+        let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, size, RESERVE);
+    }
+}
+
 /// A new segment under a name that nobody reads yet.
 fn prepare(directory: &Path, limit: u64) -> io::Result<PathBuf> {
     let id = new_id();
@@ -174,8 +193,9 @@ fn prepare(directory: &Path, limit: u64) -> io::Result<PathBuf> {
     rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
     let written =
         file.write_all(&encode_header(&Header { segment: id, limit })).and_then(|()| file.sync_all());
-    if written.is_err() {
-        let _ = fs::remove_file(&path);
+    match written {
+        Ok(()) => reserve(&path),
+        Err(_) => drop(fs::remove_file(&path)),
     }
     written.map(|()| path)
 }

@@ -9,7 +9,6 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use ureq::{Agent, Proxy, Timeout};
 
 use super::body;
 use super::roots::roots;
-use super::transport::{self, Addresses, MAX_ADDRESSES};
+use super::transport::{self, Addresses, Before, MAX_ADDRESSES, Start};
 use crate::config;
 use crate::neutral;
 
@@ -172,8 +171,9 @@ impl Client {
         if found.is_empty() { Err(unknown("it has no address".into())) } else { Ok(found) }
     }
 
-    /// Send `request` and read the answer, within the configured timeout.
-    pub fn call(&self, request: &Request<'_>) -> Result<Reply, Failure> {
+    /// Send `request` and read the answer, within the configured timeout. `before` is done when there is a
+    /// connection, before the first byte.
+    pub fn call(&self, request: &Request<'_>, before: Option<Before>) -> Result<Reply, Failure> {
         let deadline = Instant::now() + self.timeout;
         let not_sent = |why: String| Failure { sent: false, why };
         let addresses = if self.preset.is_empty() {
@@ -189,8 +189,8 @@ impl Client {
             ));
         }
 
-        let started = Arc::new(AtomicBool::new(false));
-        let connector = transport::connector(self.server.clone(), deadline, started.clone());
+        let start = Start::after(before);
+        let connector = transport::connector(self.server.clone(), deadline, start.clone());
         let agent = Agent::with_parts(self.settings(left), connector, Addresses(addresses));
         let url = self.url(request.path);
         let result = match (request.method, request.json) {
@@ -205,7 +205,7 @@ impl Client {
                 .send(json),
         };
         let response = result.map_err(|e| {
-            let sent = started.load(Ordering::SeqCst);
+            let sent = start.has_begun();
             Failure { sent, why: self.explain(&e, sent) }
         })?;
         let (parts, mut body) = response.into_parts();

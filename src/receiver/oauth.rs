@@ -153,7 +153,7 @@ type Signer<'a> = Builder<'a, oauth1_request::signature_method::HmacSha1, &'a st
 fn call(client: &Client, path: &str, builder: &Signer<'_>) -> Result<Vec<u8>, Error> {
     let authorization = builder.authorize(Method::Post.as_str(), client.url(path), &());
     let request = Request { method: Method::Post, path, authorization: &authorization, json: None };
-    let reply = client.call(&request)?;
+    let reply = client.call(&request, None)?;
     if reply.status == 200 && reply.complete {
         return Ok(reply.body);
     }

@@ -3,12 +3,14 @@
 //!
 //! The deadline is kept at the socket itself, below TLS and a proxy's handshake, because a peer
 //! that sends one byte at a time renews any timeout that is counted from the last byte. Whether the request
-//! started decides between "not sent" and "may exist", so it is observed and not deduced from an error.
+//! started decides between "not sent" and "may exist", so it is observed and not deduced from an error; and
+//! who must note that before it starts is called at that moment ([`Start`]).
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use ureq::config::Config;
@@ -19,6 +21,39 @@ use ureq::unversioned::transport::{
     TcpConnector, Transport,
 };
 use ureq::{Error, Timeout};
+
+/// What is done before the first byte of a request; where it fails none is sent.
+pub type Before = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
+/// Whether the request has started.
+pub(super) struct Start {
+    begun: AtomicBool,
+    before: Mutex<Option<Before>>,
+}
+
+impl Start {
+    pub fn after(before: Option<Before>) -> Arc<Self> {
+        Arc::new(Self { begun: AtomicBool::new(false), before: Mutex::new(before) })
+    }
+
+    /// Whether any byte of it was handed to the connection.
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    fn begin(&self) -> Result<(), Error> {
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).take();
+        before.map_or(Ok(()), |before| before()).map_err(Error::Io)?;
+        self.begun.store(true, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Start").field(&self.begun).finish()
+    }
+}
 
 /// As many addresses as are tried; each halves what is left of the time to connect.
 pub(super) const MAX_ADDRESSES: usize = 8;
@@ -38,12 +73,12 @@ impl Resolver for Addresses {
 }
 
 /// The way to `target`: through the proxy if there is one, then TCP, then TLS if the scheme says so.
-pub(super) fn connector(target: Uri, deadline: Instant, started: Arc<AtomicBool>) -> impl Connector {
+pub(super) fn connector(target: Uri, deadline: Instant, start: Arc<Start>) -> impl Connector {
     ().chain(ConnectProxyConnector::default())
         .chain(TcpConnector::default())
         .chain(Deadline(deadline))
         .chain(RustlsConnector::default())
-        .chain(Watch { target, started })
+        .chain(Watch { target, start })
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +138,7 @@ impl<T: Transport> Transport for Ending<T> {
 #[derive(Debug)]
 struct Watch {
     target: Uri,
-    started: Arc<AtomicBool>,
+    start: Arc<Start>,
 }
 
 impl<In: Transport> Connector<In> for Watch {
@@ -112,14 +147,14 @@ impl<In: Transport> Connector<In> for Watch {
     fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
         let ours = details.uri.authority() == self.target.authority();
         Ok(chained.map(|inner| {
-            if ours { Either::B(Watched { inner, started: self.started.clone() }) } else { Either::A(inner) }
+            if ours { Either::B(Watched { inner, start: self.start.clone() }) } else { Either::A(inner) }
         }))
     }
 }
 
 struct Watched<T> {
     inner: T,
-    started: Arc<AtomicBool>,
+    start: Arc<Start>,
 }
 
 impl<T: Transport> Transport for Watched<T> {
@@ -128,7 +163,7 @@ impl<T: Transport> Transport for Watched<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.started.store(true, Ordering::SeqCst);
+        self.start.begin()?;
         self.inner.transmit_output(amount, timeout)
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::answer::{self, Answer};
 use super::http::{Client, Error, Method, Reply, Request};
+use super::transport::Before;
 use super::{limits, oauth};
 use crate::config;
 use crate::credentials::Credentials;
@@ -60,8 +61,14 @@ impl X {
 
     /// Post `text`. Each call signs anew; a retry must bring the same text.
     pub fn post(&self, text: &str) -> Answer {
+        self.post_after(text, None)
+    }
+
+    /// Post `text`, and do `before` when there is a connection, before the first byte goes out: whoever dies
+    /// earlier has sent nothing. Where it fails nothing is sent.
+    pub fn post_after(&self, text: &str, before: Option<Before>) -> Answer {
         let json = serde_json::json!({ "text": text }).to_string();
-        match self.call(Method::Post, TWEETS, Some(json.as_bytes())) {
+        match self.call(Method::Post, TWEETS, Some(json.as_bytes()), before) {
             Ok(reply) => answer::classify(&reply, SystemTime::now()),
             Err(answer) => answer,
         }
@@ -69,7 +76,7 @@ impl X {
 
     /// Ask who the account is. It costs a fraction of a cent and posts nothing.
     pub fn me(&self) -> Result<Account, Answer> {
-        let reply = self.call(Method::Get, ME, None)?;
+        let reply = self.call(Method::Get, ME, None, None)?;
         match account(&reply) {
             Some(account) if reply.status == 200 => Ok(account),
             // A captive portal says 200 to everything; and an account's id is not a post's.
@@ -80,10 +87,16 @@ impl X {
         }
     }
 
-    fn call(&self, method: Method, path: &str, json: Option<&[u8]>) -> Result<Reply, Answer> {
+    fn call(
+        &self,
+        method: Method,
+        path: &str,
+        json: Option<&[u8]>,
+        before: Option<Before>,
+    ) -> Result<Reply, Answer> {
         let authorization = oauth::sign(method, &self.client.url(path), &self.credentials);
         let request = Request { method, path, authorization: &authorization, json };
-        let mut reply = self.client.call(&request).map_err(Answer::from)?;
+        let mut reply = self.client.call(&request, before).map_err(Answer::from)?;
         // An answer that quotes the request must not carry its keys into a log.
         reply.body = self.credentials.hide(&reply.body);
         Ok(reply)

@@ -16,7 +16,7 @@ const WORDS: [&str; 16] = [
     "uthentication ",
     "ailed",
     "FAIL",
-    "Invalid user",
+    "nvalid ",
     "Illegal user",
     "PAM: ",
     "Accepted ",
@@ -27,7 +27,7 @@ const WORDS: [&str; 16] = [
     "LOGIN ",
     "ed access",
     "authenticated as",
-    "invalid password",
+    "h failure: [",
     "before auth",
 ];
 /// Follows a refusal where a second module accepted; too common to be searched for everywhere.

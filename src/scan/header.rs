@@ -29,7 +29,9 @@ pub fn parse(line: &[u8]) -> Option<Header<'_>> {
     if let Some(header) = version_one(rest, numbered) {
         return Some(header);
     }
-    let (stamp, mut rest) = stamp::parse(rest)?;
+    let Some((stamp, mut rest)) = stamp::parse(rest) else {
+        return unstamped(rest);
+    };
     let mut host: &[u8] = b"";
     if !is_tag(token(rest).0) {
         (host, rest) = token(rest);
@@ -48,6 +50,15 @@ pub fn parse(line: &[u8]) -> Option<Header<'_>> {
     Some(tagged(stamp, host, rest))
 }
 
+/// `srv sshd[71]: hello`, as some tools show the systemd journal: only a tag with a number tells
+/// such a line from any other text.
+fn unstamped(text: &[u8]) -> Option<Header<'_>> {
+    let (word, rest) = token(text);
+    let (host, rest) = if word.ends_with(b"]:") { (&b""[..], text) } else { (word, rest) };
+    let header = tagged(Stamp::Missing, host, rest);
+    (header.pid != 0).then_some(header)
+}
+
 /// A line without NUL bytes and carriage returns around it. Blanks stay: a name may end in one.
 pub fn trim(line: &[u8]) -> &[u8] {
     let mut line = line;
@@ -64,8 +75,9 @@ pub fn trim(line: &[u8]) -> &[u8] {
 pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
     let mut header = Header { stamp, host, program: b"", module: b"", pid: 0, message: rest };
     let (word, after) = token(rest);
-    // `[sshd] message`, as metalog writes it.
-    if let Some(name) = word.strip_prefix(b"[").and_then(|w| w.strip_suffix(b"]")) {
+    // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
+    let bare = word.strip_suffix(b":").unwrap_or(word);
+    if let Some(name) = bare.strip_prefix(b"[").and_then(|w| w.strip_suffix(b"]")) {
         header.message = after;
         (header.program, header.module) = name_and_module(name);
         return header;
@@ -243,6 +255,10 @@ mod tests {
             ("<38>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("<auth.info>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 [sshd] hello", "", "sshd", "", 0),
+            ("Nov  3 09:05:01 [sshd]: hello", "", "sshd", "", 0),
+            ("Nov  3 09:05:01 srv [sshd]: hello", "srv", "sshd", "", 0),
+            ("srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("sshd[71]: hello", "", "sshd", "", 71),
             ("Nov  3 09:05:01 2001:db8::7 sshd[71]: hello", "2001:db8::7", "sshd", "", 71),
             ("2026-11-03T09:05:01.123456+01:00 srv sshd-session[71]: hello", "srv", "sshd-session", "", 71),
             ("2026-11-03 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
@@ -280,7 +296,18 @@ mod tests {
 
     #[test]
     fn what_is_no_log_line_is_none() {
-        for line in ["", "hello", "Nov", "<38>", "<38>1 ", "1 2 3", "{}"] {
+        for line in [
+            "",
+            "hello",
+            "Nov",
+            "hello su: x",
+            "a b sshd[71]: x",
+            "x sshd[0]: x",
+            "<38>",
+            "<38>1 ",
+            "1 2 3",
+            "{}",
+        ] {
             assert_eq!(parse(line.as_bytes()), None, "{line:?}");
         }
     }

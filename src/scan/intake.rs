@@ -16,11 +16,10 @@ use super::position::{FirstLine, Fnv, identity};
 use super::reading::{self, Found, Progress, Sink};
 use super::rules::{self, Line};
 use super::source::{Log, Part};
-use super::stamp::{Calendar, Stamp, yearless_month};
+use super::stamp::{Calendar, Stamp};
+use super::years::Years;
 use crate::neutral;
 
-/// Places in a file that are looked at to learn how many years it spans.
-const SAMPLES: u64 = 2000;
 /// Of a line so much is shown by `--explain`.
 const SHOWN: usize = 400;
 
@@ -164,7 +163,7 @@ impl Intake {
         match &mut text {
             Text::File { file, from, to: end, .. } => {
                 (start, to) = (*from, *end);
-                calendar.begin_years_back(years(file, *from, *end)?);
+                calendar.set_years(Years::of(file, *from, *end)?);
                 let mut head = [0];
                 json = file.read_at(&mut head, start)? == 1 && head == *b"{";
             }
@@ -322,8 +321,8 @@ impl Lines<'_> {
     fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8]) {
         let line = rules::classify(header);
         let time = match header.stamp {
-            Stamp::Missing => self.last.time,
-            stamp => self.calendar.resolve(&stamp),
+            Stamp::Missing if self.last.time.is_some() => self.last.time,
+            stamp => self.calendar.resolve(&stamp, place.offset),
         };
         let time = time.unwrap_or_else(|| self.intake.attempts.latest());
         match line {
@@ -370,32 +369,6 @@ impl Lines<'_> {
             out.extend_from_slice(format!("{:>7}  {taken_for:<24} | {text}\n", place.line).as_bytes());
         }
     }
-}
-
-/// How many ends of a year lie in this part of a file whose stamps have no year.
-fn years(file: &File, from: u64, to: u64) -> io::Result<i16> {
-    let step = ((to - from.min(to)) / SAMPLES).max(64 << 10);
-    let (mut years, mut last) = (0, 0);
-    let mut buffer = [0; 1024];
-    let mut at = from;
-    while at < to {
-        let n = file.read_at(&mut buffer, at)?;
-        let text = &buffer[..n];
-        // At `from` a line begins; elsewhere one begins after the next line feed.
-        let start = if at == from { Some(0) } else { memchr::memchr(b'\n', text).map(|i| i + 1) };
-        let stamp = start.and_then(|start| super::stamp::parse(header::trim(&text[start..])));
-        match stamp.as_ref().and_then(|(stamp, _)| yearless_month(stamp)) {
-            Some(month) => {
-                years += i16::from(last - month > 6);
-                last = month;
-            }
-            // Other forms have a year: one look is enough.
-            None if at == from && stamp.is_some() => return Ok(0),
-            None => {}
-        }
-        at += step;
-    }
-    Ok(years)
 }
 
 fn count_lines(file: &File, to: u64) -> io::Result<u64> {

@@ -71,7 +71,7 @@ mod tests {
         let mut command = std::process::Command::new(&sshd);
         let mut child =
             command.args(["-c", "read line"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
-        // It has its name a moment after it was started.
+        // The kernel gives a program its name a moment after it has let the parent go on.
         let named = (0..500).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
             is_sshd(child.id())

@@ -5,7 +5,7 @@
 //! the module has recorded, records the others, and remembers where it stopped.
 //!
 //! - [`source`], [`reading`]: logs and their blocks. [`candidates`]: the lines worth a look.
-//! - [`header`], [`stamp`], [`entry`], [`clock`]: who wrote a line, and when.
+//! - [`header`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`known`]: what is recorded already. [`late`]: what may be recorded yet.
 //! - [`pass`]: one pass over all logs. [`plan`]: which ones. [`position`]: where it stopped.
@@ -28,10 +28,12 @@ pub mod report;
 pub mod rules;
 pub mod source;
 pub mod stamp;
+pub mod years;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -207,6 +209,12 @@ fn read_whole(
     let log = source::Log::open(path).map_err(failed)?;
     let source = Source::whole(&log).map_err(failed)?;
     intake.read(source, watch, after).map(|_| ()).map_err(failed)
+}
+
+/// When the last pass saved its place, since the epoch, for `check`.
+pub fn last_pass(state: &Path) -> Option<Duration> {
+    let saved = position::load(state, true).ok()?.state.saved;
+    (saved > 0).then(|| Duration::from_micros(saved))
 }
 
 /// The names of the sources that a pass would read, for `check`.

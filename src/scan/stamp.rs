@@ -7,6 +7,8 @@ use jiff::civil;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
+use super::years::{InYear, Years};
+
 /// What a line says about its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stamp {
@@ -237,16 +239,15 @@ fn days_of(date: civil::Date) -> i64 {
 /// Fills in what stamps leave out: the zone of this machine, and the year.
 ///
 /// The year is the latest that does not put the line after `latest`: now, or the time at which
-/// the file was last written. That holds across the end of a year.
+/// the file was last written. Where [`Years`] knows of more ends of a year in the file, it is an
+/// earlier one.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: TimeZone,
     latest: Timestamp,
     /// No line is later on the wall.
     bound: civil::DateTime,
-    /// Years to subtract for the beginning of a file that spans several.
-    years_back: i16,
-    last_month: i8,
+    years: Years,
     hour: Option<(i16, i8, i8, u32, i64)>,
 }
 
@@ -257,24 +258,25 @@ impl Calendar {
     /// For lines that were written at `latest` or before, on the wall clock of `zone`.
     pub fn new(zone: TimeZone, latest: Timestamp) -> Self {
         let bound = zone.to_datetime(latest.checked_add(SLACK).unwrap_or(latest));
-        Self { zone, latest, bound, years_back: 0, last_month: 0, hour: None }
+        Self { zone, latest, bound, years: Years::default(), hour: None }
     }
 
-    /// Say that the lines to come begin `years` before the year in which they end.
-    pub fn begin_years_back(&mut self, years: i16) {
-        self.years_back = years;
+    /// Say which years the lines to come are of.
+    pub fn set_years(&mut self, years: Years) {
+        self.years = years;
     }
 
-    /// The time of `stamp` in microseconds of the epoch.
-    pub fn resolve(&mut self, stamp: &Stamp) -> Option<i64> {
+    /// The time of `stamp` at `place` in the log, in microseconds of the epoch; without a stamp,
+    /// when the log was last written.
+    pub fn resolve(&mut self, stamp: &Stamp, place: u64) -> Option<i64> {
         let (year, month, day, second, micro) = match *stamp {
             Stamp::Exact(micros) => return Some(micros),
-            Stamp::Missing => return None,
+            Stamp::Missing => return Some(self.latest.as_microsecond()),
             Stamp::Wall { year, month, day, second, micro } => (year, month, day, second, micro),
         };
         let year = match year {
             Some(year) => year,
-            None => self.year_of(month, day, second)?,
+            None => self.year_of((month, day, second), place)?,
         };
         let hour = second / 3600;
         let base = match self.hour {
@@ -288,19 +290,20 @@ impl Calendar {
         Some((base + i64::from(second % 3600)) * 1_000_000 + i64::from(micro))
     }
 
-    fn year_of(&mut self, month: i8, day: i8, second: u32) -> Option<i16> {
-        if self.years_back > 0 && self.last_month - month > 6 {
-            self.years_back -= 1;
+    fn year_of(&self, time: InYear, place: u64) -> Option<i16> {
+        let (month, day, _) = time;
+        let mut year = self.latest_year_of(time);
+        let to_come = self.years.to_come(place, month);
+        if let Some(last) = self.years.last().filter(|_| to_come > 0) {
+            year = self.latest_year_of(last).checked_sub(to_come)?;
         }
-        self.last_month = month;
-        let mut year = self.bound.year();
-        let that = (self.bound.month(), self.bound.day(), self.bound.hour() as u32 * 3600);
-        if (month, day, second) > that {
-            year -= 1;
-        }
-        year = year.checked_sub(self.years_back)?;
         // The last year that had this day, for 29 February.
         (0..8).map(|back| year - back).find(|y| civil::Date::new(*y, month, day).is_ok())
+    }
+
+    fn latest_year_of(&self, time: InYear) -> i16 {
+        let bound = (self.bound.month(), self.bound.day(), self.bound.hour() as u32 * 3600);
+        self.bound.year() - i16::from(time > bound)
     }
 
     fn hour_start(&self, year: i16, month: i8, day: i8, hour: u32) -> Option<i64> {
@@ -313,14 +316,6 @@ impl Calendar {
     }
 }
 
-/// Month of a stamp that has no year, for whoever counts how many years a file spans.
-pub fn yearless_month(stamp: &Stamp) -> Option<i8> {
-    match stamp {
-        Stamp::Wall { year: None, month, .. } => Some(*month),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,7 +325,7 @@ mod tests {
         let mut calendar = Calendar::new(zone, latest.parse().unwrap());
         let (stamp, rest) = parse(text.as_bytes()).unwrap_or_else(|| panic!("{text:?} has no stamp"));
         assert_eq!(rest, b"host x: y", "{text:?}");
-        Timestamp::from_microsecond(calendar.resolve(&stamp).unwrap()).unwrap().to_string()
+        Timestamp::from_microsecond(calendar.resolve(&stamp, 0).unwrap()).unwrap().to_string()
     }
 
     #[test]
@@ -370,19 +365,6 @@ mod tests {
         assert_eq!(at(line, "2026-01-03T00:00:00Z", "UTC"), "2025-12-31T23:59:59Z");
         assert_eq!(at(line, "2026-12-31T12:00:00Z", "UTC"), "2026-12-31T23:59:59Z");
         assert_eq!(at("Feb 29 00:00:00 host x: y", "2026-05-01T00:00:00Z", "UTC"), "2024-02-29T00:00:00Z");
-    }
-
-    #[test]
-    fn a_file_of_several_years_is_counted_back_from_its_end() {
-        let mut calendar = Calendar::new(TimeZone::UTC, "2026-03-01T00:00:00Z".parse().unwrap());
-        calendar.begin_years_back(1);
-        let mut year = |text: &str| {
-            let (stamp, _) = parse(text.as_bytes()).unwrap();
-            Timestamp::from_microsecond(calendar.resolve(&stamp).unwrap()).unwrap().to_string()[..4]
-                .to_owned()
-        };
-        assert_eq!(year("Feb 10 00:00:00 h"), "2025");
-        assert_eq!(year("Dec 31 00:00:00 h"), "2024", "a year before its last December");
     }
 
     #[test]

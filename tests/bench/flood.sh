@@ -3,6 +3,10 @@
 # memory and bytes read; the size of the state by failure; and what a pass with nothing new costs beside one that reads
 # everything. Exit status 1 where a bound is broken: 32 MiB of memory, 300 bytes a failure, a tenth for nothing new.
 #
+# In one run on two cores that other work kept busy: peak memory of any process 6.1 MiB, 148 bytes of state a failure; a pass
+# over 50,000 new failures 0.88 s and 8.9 MB read, over 5,000 0.10 to 0.24 s whether it was the first or the tenth, over
+# nothing new 0.03 s and 0.1 MB.
+#
 #     flood.sh [FAILURES]          measures target/release if it was built, else target/debug
 set -eu
 cd "$(dirname "$0")/../.."

@@ -26,10 +26,14 @@ main() {
     ((EUID == 0)) || give_up "needs root"
     command -v debootstrap systemd-nspawn >/dev/null || give_up "needs debootstrap and systemd-nspawn: apt-get install debootstrap systemd-container"
     local all=(source-13 deb-12 source-12 deb-13) scenario
+    if [[ ${1:-} == --all ]] && ! runs_on_12; then
+        say "left out: deb-12; what was built here asks for a newer C library"
+        all=(source-13 source-12 deb-13)
+    fi
     if [[ ${1:-} == --all ]]; then set -- "${all[@]}"; fi
     if (($# == 0)); then
-        say "source-13 and deb-12; all of ${all[*]} with --all"
-        set -- source-13 deb-12
+        say "source-13 and $(runs_on_12 && echo deb-12 || echo deb-13); all of ${all[*]} with --all"
+        set -- source-13 "$(runs_on_12 && echo deb-12 || echo deb-13)"
     fi
     for scenario; do [[ " ${all[*]} " == *" $scenario "* ]] || give_up "no scenario $scenario"; done
     mkdir -p -- "$cache"
@@ -48,6 +52,8 @@ main() {
     printf '%d passed, %d failed\n' "$passed" "$failed"
     ((failed == 0 && passed > 0))
 }
+
+runs_on_12() { printf '%s\n2.36\n' "$("$source_tree/packaging/check-symbols.sh" --glibc "$built" 2>/dev/null)" | sort -VC; }
 
 show_one() {
     local ended
@@ -74,7 +80,12 @@ one_scenario() {
 }
 
 end_all() {
-    if ((${#running[@]})); then kill -TERM "${!running[@]}"; fi
+    local scenario
+    for scenario in "${!running[@]}"; do
+        kill -TERM "$scenario"
+        # What it waits for, and its guest.
+        ps -o pid= --ppid "$scenario" | xargs -r kill -TERM
+    done
     wait
     rm -rf -- "$shared"
 }
@@ -115,12 +126,13 @@ from_source() {
     in_guest 'chown -R alice: /home/alice/authalert; echo "alice ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/alice'
     picture_of_etc >"$work/first"
 
+    local begun=$SECONDS
     if ! by_alice 2400 'sudo ./install.sh'; then
         check "sudo ./install.sh, nothing else typed" false
         stop_guest
         return
     fi
-    check "sudo ./install.sh, nothing else typed" true
+    check "sudo ./install.sh, nothing else typed (after $((SECONDS - begun)) seconds)" true
     check "it shows the alert of its own wrong password" grep -q 'sshd' "$work/said"
     check "target/ belongs to who called sudo" in_guest 'test "$(stat -c %U /home/alice/authalert/target/release)" = alice'
     alerts_come

@@ -171,23 +171,28 @@ keep = "%(keep)s"
         sums = {"posted": 0, "ignored": 0, "aborted": 0}
         directory = os.path.join(state or self.state, "journal")
         for name in os.listdir(directory):
-            if not name.endswith(".jsonl"):
+            path = os.path.join(directory, name)
+            if name.startswith("aside-"):
+                lines = [os.readlink(path.encode())]
+            elif name.endswith(".jsonl"):
+                with open(path, "rb") as file:
+                    lines = file.read().splitlines(True)
+            else:
                 continue
-            with open(os.path.join(directory, name), "rb") as file:
-                for line in file:
+            for line in lines:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    # Half a record, with a whole one behind it or not.
                     try:
-                        record = json.loads(line)
+                        record = json.loads(line[line.rfind(b'{"time":"'):])
                     except ValueError:
-                        # Half a record, with a whole one behind it or not.
-                        try:
-                            record = json.loads(line[line.rfind(b'{"time":"'):])
-                        except ValueError:
-                            continue
-                    if "segment" in record:
                         continue
-                    kind = ("aborted" if record["class"] == "aborted"
-                            else "ignored" if record.get("user") == "ignored" else "posted")
-                    sums[kind] += record.get("count", 1)
+                if "segment" in record:
+                    continue
+                kind = ("aborted" if record["class"] == "aborted"
+                        else "ignored" if record.get("user") == "ignored" else "posted")
+                sums[kind] += record.get("count", 1)
         return sums
 
     def timeline(self):

@@ -113,6 +113,30 @@ def main():
             ok(run[0] == 1 and waiting == 2 and scene.status()["posted"] == 2,
                f"a journal {name}: the failure is kept, and posted later", run, waiting, scene.status())
 
+        # A user fills the disk up. tmpfs has no part that is root's alone, as ext4 has.
+        scene.fresh_state()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", scene.state], check=True)
+        os.mkdir(journal, 0o700)
+        call("su")
+        scene.deliver("--now")
+        with open(os.path.join(scene.state, "ballast"), "wb", buffering=0) as file:
+            try:
+                while file.write(b"x" * 4096):
+                    pass
+            except OSError:
+                pass
+        scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
+        for i in range(100):
+            subprocess.run([os.environ["AUTHALERT_HOST"], "name", scene.pam, "su", f"user{i}"], check=False, stdout=subprocess.DEVNULL)
+        recorded = len(scene.records())
+        scene.stack(True)
+        os.remove(os.path.join(scene.state, "ballast"))
+        scene.deliver("--now")
+        status = scene.status()
+        ok(recorded >= 100 and status["recorded"] == 101 == status["posted"] + status["pending"]
+           and status["unreadable"] == 0, "a disk that a user has filled: there is room for what he does then", recorded, status)
+        subprocess.run(["umount", "-l", scene.state], check=True)
+
         # What stood there before it was root's alone.
         for name, lay in (("a symbolic link", lambda: os.symlink(victim, scene.journal)),
                           ("a dangling link", lambda: os.symlink(victim + "-not-there", scene.journal)),
@@ -127,9 +151,10 @@ def main():
                 same = file.read() == ROOT_FILE
             ok(same and not os.path.exists(victim + "-not-there") and run[0] == 1 and SHORTEST <= run[2] < 3,
                f"{name} in the journal's place is not followed, waited for or written to", run)
-        for name in ("state.json", "state.json.bak", "timeline.jsonl", "lock", "unreadable.log"):
+        for name in ("state.json", "state.json.bak", "state.json.next", "timeline.jsonl", "lock", "unreadable.log"):
             scene.fresh_state()
             scene.write(victim, ROOT_FILE)
+            os.utime(victim, (1, 1))
             os.symlink(victim, os.path.join(scene.state, name))
             with open(scene.journal, "w") as file:
                 file.write("rubbish\n")
@@ -137,7 +162,7 @@ def main():
             call("su")
             scene.deliver("--now", timeout=20)
             with open(victim) as file:
-                ok(file.read() == ROOT_FILE, f"a link named {name} is not followed")
+                ok(file.read() == ROOT_FILE and os.stat(victim).st_mtime == 1, f"a link named {name} is not followed")
         for name in ("state.json", "timeline.jsonl", "state.json.bak"):
             scene.fresh_state()
             os.mkfifo(os.path.join(scene.state, name))

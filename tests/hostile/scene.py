@@ -49,6 +49,14 @@ def build_directory():
     return os.environ.get("AUTHALERT_TARGET") or os.path.normpath(os.path.join(here, "../../target/debug"))
 
 
+def parsed(line):
+    """A line of the journal; nothing where it was torn."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
 class Scene:
     def __init__(self, config='receiver = "timeline"\n'):
         if os.geteuid() != 0:
@@ -162,7 +170,7 @@ class Scene:
         except FileNotFoundError:
             lines = []
         lines += [os.readlink(os.fsencode(path)) for path in self.asides()]
-        return [json.loads(line) for line in lines if not line.startswith(b'{"segment"')]
+        return [record for record in map(parsed, lines) if record and "segment" not in record]
 
     def asides(self):
         directory = os.path.dirname(self.journal)

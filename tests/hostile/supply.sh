@@ -17,7 +17,8 @@ echo 'ok - Cargo.lock is in step with Cargo.toml'
 python3 - "$metadata" <<'END' || failed=1
 import json, re, sys
 with open(sys.argv[1]) as file:
-    packages = [p for p in json.load(file)["packages"] if p["source"]]
+    everything = json.load(file)["packages"]
+packages = [p for p in everything if p["source"]]
 with open("deny.toml") as file:
     text = file.read()
 allowed = set(re.findall(r'"([^"]+)"', re.search(r"allow = \[(.*?)\]", text, re.S).group(1)))
@@ -47,11 +48,18 @@ def claim(bad, name):
         print("#   " + line)
     return not bad
 
+with open("Cargo.lock") as file:
+    blocks = file.read().split("[[package]]")[1:]
+own = {p["name"] for p in everything if not p["source"]}
+values = [dict(re.findall(r'^(name|source|checksum) = "([^"]+)"', block, re.M)) for block in blocks]
+locked = [(v["name"], v.get("source"), v.get("checksum")) for v in values if v["name"] not in own]
+
 good = [
     claim([f"{p['name']}: {p['license']}" for p in packages if not p["license"] or not permitted(p["license"])],
           f"{len(packages)} crates have licences that deny.toml allows"),
-    claim([f"{p['name']}: {p['source']}" for p in packages if "crates.io-index" not in p["source"] and "registry+" not in p["source"]],
-          "every crate comes from the registry, none from git"),
+    claim([f"{name}: {source or ''} {checksum or 'no checksum'}" for name, source, checksum in locked
+           if source != "registry+https://github.com/rust-lang/crates.io-index" or not checksum],
+          "every crate comes from crates.io, with a checksum, none from git"),
     claim([p["name"] for p in packages if p["name"] in banned], "no crate that takes certificates from the environment"),
 ]
 sys.exit(0 if all(good) else 1)

@@ -8,6 +8,7 @@
  *   item=NUMBER:HEX                                          pam_set_item
  *   conv=N, delayfn=N                                        the application's own, N 1 or 2; 0: none
  *   items                                                    what is in PAM_CONV and PAM_FAIL_DELAY
+ *   fork-tasks                                               a child that fails five times: the most threads it had
  *   fork-auth, thread-auth                                   in a child that _exits, on another thread
  *   threads=N,M                                              N threads with handles of their own, M tries each
  *   await=FILE                                               until it is there and not empty, 20 s at most
@@ -204,7 +205,7 @@ static void threads(int count, int tries)
 	printf("{\"failures\": %d}\n", failures);
 }
 
-static void tasks(void)
+static int count_tasks(void)
 {
 	DIR *directory = opendir("/proc/self/task");
 	int count = 0;
@@ -212,7 +213,30 @@ static void tasks(void)
 	for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
 		count += entry->d_name[0] != '.';
 	closedir(directory);
-	printf("{\"tasks\": %d}\n", count);
+	return count;
+}
+
+static void fork_tasks(void)
+{
+	pid_t child;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		int most = 0;
+
+		for (int i = 0; i < 5; i++) {
+			int count;
+
+			pam_authenticate(handle, 0);
+			count = count_tasks();
+			most = count > most ? count : most;
+		}
+		printf("{\"child-tasks\": %d}\n", most);
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
 }
 
 static void mapped(void)
@@ -336,8 +360,10 @@ static void act(const char *word)
 
 		sigaction(SIGALRM, &action, NULL);
 		setitimer(ITIMER_REAL, &timer, NULL);
-	} else if (strcmp(word, "tasks") == 0)
-		tasks();
+	} else if (strcmp(word, "fork-tasks") == 0)
+		fork_tasks();
+	else if (strcmp(word, "tasks") == 0)
+		printf("{\"tasks\": %d}\n", count_tasks());
 	else if (strcmp(word, "mapped") == 0)
 		mapped();
 	else if (is(word, "null", &v))

@@ -42,6 +42,17 @@ def forked():
     silence.close()
 
 
+@test("a child that is forked while the worker is busy starts one of its own: that of its parent is not there")
+def own_worker():
+    silence = Silence()
+    stage = stage_with(silence.config())
+    told = stage.host("ours", "start", "auth", "sleep=300", "tasks", "fork-tasks", "end")
+    equal([line["tasks"] for line in told if "tasks" in line], [2], "the worker is there, waiting for the receiver")
+    equal([line["child-tasks"] > 1 for line in told if "child-tasks" in line], [True], told)
+    equal(len(stage.records()), 6)
+    silence.close()
+
+
 @test("a receiver that never answers holds nobody up: not the attempt, not pam_end, not the end of the process")
 def hanging():
     silence = Silence()

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::process::{Key, Process};
+use super::process::{Key, Process, name};
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
 use crate::scan::rules::Family;
 
@@ -24,11 +24,14 @@ pub struct Open {
 impl Attempts {
     /// What is still open.
     pub fn open_processes(&self) -> Open {
-        let processes = self.order.iter().filter_map(|(key, _)| self.processes.get(key).cloned()).collect();
+        let live = |(key, number): &(Key, u64)| {
+            self.processes.get(key).filter(|process| process.number == *number).cloned()
+        };
+        let processes = self.order.iter().filter_map(live).collect();
         Open {
             processes,
-            pam_only: self.pam_only.iter().copied().collect(),
-            checks: self.checks.iter().copied().collect(),
+            pam_only: self.pam_only.iter().map(|(key, _)| *key).collect(),
+            checks: self.checks.iter().map(|(key, _)| *key).collect(),
             connections: self
                 .connections
                 .iter()
@@ -42,12 +45,19 @@ impl Attempts {
     /// Go on from what was open.
     pub fn resume(open: Open) -> Self {
         let mut attempts = Self::default();
-        for process in open.processes.into_iter().take(PROCESSES) {
-            attempts.order.push_back((process.key, process.first));
+        for mut process in open.processes.into_iter().take(PROCESSES) {
+            attempts.opened += 1;
+            process.number = attempts.opened;
+            attempts.order.push_back((process.key, process.number));
             attempts.insert(process);
         }
-        attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).collect();
-        attempts.checks = open.checks.into_iter().take(LOOK_BACK).collect();
+        let processes = &attempts.processes;
+        let whom = |key: Key| {
+            let row = processes.get(&key).and_then(|process| process.rows.last());
+            (key, row.map_or(0, |row| name(&row.user)))
+        };
+        attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).map(whom).collect();
+        attempts.checks = open.checks.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
         attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
         attempts

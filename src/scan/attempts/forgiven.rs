@@ -10,14 +10,14 @@ impl Attempts {
     /// sshd let somebody in: what only PAM refused, moments ago, was one module of several.
     pub(super) fn accepted(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) {
         if let Some(process) = self.processes.get_mut(&key) {
-            for row in &mut process.rows {
+            for row in process.rows.iter_mut().filter(|row| agree(&row.user, evidence.user)) {
                 forgive(row, time, SECOND_MODULE);
             }
         }
         if !evidence.module.starts_with(b"keyboard-interactive") {
             return;
         }
-        for other in self.pam_only.iter().rev() {
+        for (other, _) in self.pam_only.iter().rev() {
             let Some(process) = self.processes.get_mut(other) else { continue };
             if other.host != key.host || process.family != speaker.family || !process.pam_only() {
                 continue;
@@ -64,6 +64,8 @@ mod tests {
         let first = pam("09:00:00", "sshd[7]", "alice");
         assert_eq!(count(&[&first, accepted]), 0);
         assert_eq!(count(&[&first, &sss]), 0);
+        let other = first.replace("user=alice", "user=bob");
+        assert_eq!(count(&[&other, accepted]), 1, "one name refused, another let in");
         assert_eq!(count(&[&first, &sss_failed]), 1, "both refuse: one attempt");
         assert_eq!(count(&[&first, &failed("09:00:01", 7), accepted]), 1, "wrong, then right");
         let unix = "pam_unix(sudo:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=bob";

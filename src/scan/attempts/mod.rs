@@ -27,7 +27,7 @@ use compact_str::CompactString;
 
 use super::rules::{Evidence, Family, Kind};
 pub use carried::Open;
-use process::{Key, Mix, Process};
+use process::{Key, Mix, Process, name};
 pub use row::{Place, Row};
 use row::{State, complete};
 use spelling::{address, text};
@@ -65,13 +65,16 @@ pub struct Speaker<'a> {
 #[derive(Debug, Default)]
 pub struct Attempts {
     processes: HashMap<Key, Process, BuildHasherDefault<Mix>>,
-    /// How many of them have a number, on whatever machine.
-    numbers: HashMap<u32, u32, BuildHasherDefault<Mix>>,
-    /// In the order in which they were first heard of, with that time.
-    order: VecDeque<(Key, i64)>,
-    /// Processes of which only PAM spoke so far, oldest first.
-    pam_only: VecDeque<Key>,
-    checks: VecDeque<Key>,
+    /// How many of them have a pid, on whatever machine.
+    pids: HashMap<u32, u32, BuildHasherDefault<Mix>>,
+    /// In the order in which they were first heard of, with their numbers.
+    order: VecDeque<(Key, u64)>,
+    /// How many there were.
+    opened: u64,
+    /// Processes of which only PAM spoke so far, oldest first, and of unix_chkpwd, each with whom
+    /// it tried (see [`name`]).
+    pam_only: VecDeque<(Key, u64)>,
+    checks: VecDeque<(Key, u64)>,
     /// Processes of sshd-auth by client address and port.
     connections: HashMap<(u64, u32), Key>,
     settled: Vec<Row>,
@@ -99,7 +102,7 @@ impl Attempts {
                 };
                 return self.second_module(key, None, evidence, within, time);
             }
-            Kind::Polkit if self.polkit_told(key, time) => return,
+            Kind::Polkit if self.polkit_told(key, evidence, time) => return,
             Kind::Client => {
                 let process = self.processes.get_mut(&key);
                 if let Some(unknown) = process.and_then(|p| p.unknown.as_mut()) {
@@ -177,6 +180,11 @@ impl Attempts {
             fresh.told_by_pam = by_pam;
             fresh.told_by_program = !by_pam;
             fresh.module = text(evidence.module);
+            // sudo's summary does not say whose password it asked for, PAM does.
+            let before = process.rows.last().filter(|row| !row.user.is_empty());
+            if let (Family::Sudo, Some(before)) = (speaker.family, before) {
+                fresh.user.clone_from(&before.user);
+            }
             if let Some(unknown) = process.unknown.as_ref().filter(|_| process.total == 0) {
                 complete(&mut fresh, unknown);
                 fresh.state = unknown.state;
@@ -193,6 +201,7 @@ impl Attempts {
                 fresh.state = State::Settled;
             }
             process.total = to;
+            let whom = name(&fresh.user);
             process.rows.push(fresh);
             if process.rows.len() > ROWS {
                 let oldest = process.rows.remove(0);
@@ -201,12 +210,12 @@ impl Attempts {
                 }
             }
             if by_pam && process.pam_only() {
-                self.pam_only.push_back(key);
+                self.pam_only.push_back((key, whom));
                 if self.pam_only.len() > LOOK_BACK {
                     self.pam_only.pop_front();
                 }
             } else if evidence.kind == Kind::CheckPassword {
-                self.checks.push_back(key);
+                self.checks.push_back((key, whom));
                 if self.checks.len() > LOOK_BACK {
                     self.checks.pop_front();
                 }
@@ -216,13 +225,15 @@ impl Attempts {
 
     /// Whether anything is known of a process with this number.
     pub fn knows(&self, pid: u32) -> bool {
-        pid == 0 || self.numbers.contains_key(&pid)
+        pid == 0 || self.pids.contains_key(&pid)
     }
 
     /// Settle everything: there is no more to come.
     pub fn finish(&mut self) {
-        while let Some((key, _)) = self.order.pop_front() {
-            self.close(key);
+        while let Some((key, number)) = self.order.pop_front() {
+            if self.is_live(key, number) {
+                self.close(key);
+            }
         }
         self.pam_only.clear();
         self.checks.clear();
@@ -235,8 +246,8 @@ impl Attempts {
     pub fn settle(&mut self, now: i64, log_time: i64, age: i64, patience: i64) {
         self.close_silent(&[now, log_time]);
         let now = now.max(log_time);
-        for (key, _) in &self.order {
-            let Some(process) = self.processes.get_mut(key) else { continue };
+        for (key, number) in &self.order {
+            let Some(process) = self.processes.get_mut(key).filter(|p| p.number == *number) else { continue };
             for row in &mut process.rows {
                 if row.state == State::Waiting && (now - row.time >= age || row.time - now > SILENCE) {
                     row.state = State::Settled;

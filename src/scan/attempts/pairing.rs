@@ -1,9 +1,9 @@
 //! One attempt, told by two processes: sshd's child and its parent, su without a pid and with one,
 //! unix_chkpwd and whoever asked it, polkit's helper and polkitd.
 
-use super::process::Key;
+use super::process::{Key, name};
 use super::row::{Row, State};
-use super::spelling::{agree, is_address};
+use super::spelling::{agree, is_address, text};
 use super::{Attempts, ROWS, SECOND, SECOND_MODULE, SILENCE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind};
 
@@ -40,28 +40,31 @@ impl Attempts {
             return None;
         }
         let processes = &self.processes;
-        let told_as = |other: &Key, same_user: bool| {
-            processes.get(other).is_some_and(|other| {
-                other.key != key
-                    && other.key.host == key.host
-                    && other.family == speaker.family
-                    && (speaker.family == Family::Sshd || other.key.pid == 0)
-                    && other.pam_only()
-                    && other.rows.last().is_some_and(|row| {
-                        row.state != State::Gone
-                            && (-SECOND..=within).contains(&(time - row.time))
-                            && agree(&row.user, evidence.user)
-                            && (row.user.as_bytes() == evidence.user || !same_user)
-                            && agree(&row.ruser, evidence.ruser)
-                            && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
-                    })
-            })
+        let told = name(&text(evidence.user));
+        let told_as = |other: &Key, whom: u64, same_user: bool| {
+            // Most are passed over by the name alone.
+            let may_be = if same_user { told == whom } else { told == 0 || whom == 0 || told == whom };
+            may_be
+                && processes.get(other).is_some_and(|other| {
+                    other.key != key
+                        && other.key.host == key.host
+                        && other.family == speaker.family
+                        && (speaker.family == Family::Sshd || other.key.pid == 0)
+                        && other.pam_only()
+                        && other.rows.last().is_some_and(|row| {
+                            row.state != State::Gone
+                                && (-SECOND..=within).contains(&(time - row.time))
+                                && agree(&row.user, evidence.user)
+                                && agree(&row.ruser, evidence.ruser)
+                                && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
+                        })
+                })
         };
         // Of a name that does not exist pam_unix says nothing: such a line is not that of somebody who does.
-        let at = [true, false]
-            .iter()
-            .find_map(|same_user| self.pam_only.iter().rposition(|other| told_as(other, *same_user)))?;
-        let other = self.pam_only.remove(at)?;
+        let at = [true, false].iter().find_map(|same_user| {
+            self.pam_only.iter().rposition(|(other, whom)| told_as(other, *whom, *same_user))
+        })?;
+        let (other, _) = self.pam_only.remove(at)?;
         let row = self.processes.get_mut(&other)?.rows.last_mut()?;
         let taken = row.clone();
         row.state = State::Gone;
@@ -80,18 +83,21 @@ impl Attempts {
             return 0;
         }
         let since = self.processes.get(&key).map_or(time, |p| p.first).max(time - SILENCE) - SECOND_MODULE;
+        let user = text(evidence.user);
+        let told = name(&user);
         let mut handed_out = 0;
         for _ in 0..evidence.weight.min(ROWS as u32) {
             let processes = &self.processes;
-            let found = self.checks.iter().position(|check| {
-                processes.get(check).and_then(|p| p.rows.last()).is_some_and(|row| {
-                    check.host == key.host
-                        && row.time >= since
-                        && row.time <= time + SECOND
-                        && row.user.as_bytes() == evidence.user
-                })
+            let found = self.checks.iter().position(|(check, whom)| {
+                *whom == told
+                    && processes.get(check).and_then(|p| p.rows.last()).is_some_and(|row| {
+                        check.host == key.host
+                            && row.time >= since
+                            && row.time <= time + SECOND
+                            && row.user == user
+                    })
             });
-            let Some(check) = found.and_then(|at| self.checks.remove(at)) else { break };
+            let Some((check, _)) = found.and_then(|at| self.checks.remove(at)) else { break };
             if let Some(row) = self.processes.get_mut(&check).and_then(|p| p.rows.last_mut()) {
                 handed_out += u32::from(row.state == State::Settled);
                 row.state = State::Gone;
@@ -115,12 +121,15 @@ impl Attempts {
     }
 
     /// Whether polkit's helper has told the attempts of a dialogue that polkitd sums up.
-    pub(super) fn polkit_told(&mut self, key: Key, time: i64) -> bool {
+    pub(super) fn polkit_told(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
         let processes = &self.processes;
         let before = self.pam_only.len();
-        self.pam_only.retain(|other| {
+        self.pam_only.retain(|(other, _)| {
             !processes.get(other).is_some_and(|other| {
-                other.key.host == key.host && other.family == Family::Polkit && time - other.last <= DIALOGUE
+                other.key.host == key.host
+                    && other.family == Family::Polkit
+                    && time - other.last <= DIALOGUE
+                    && other.rows.last().is_some_and(|row| agree(&row.ruser, evidence.ruser))
             })
         });
         self.pam_only.len() < before
@@ -191,5 +200,7 @@ mod tests {
         let polkitd = "09:00:09 polkitd[7]: Operator of unix-session:1 FAILED to authenticate to gain authorization for action a for b [c] (owned by unix-user:bob)";
         assert_eq!(count(&[helper, &helper.replace("[8]", "[9]"), polkitd]), 2);
         assert_eq!(count(&[polkitd]), 1);
+        let other = |line: &str| line.replace("bob", "eve").replace("[8]", "[10]");
+        assert_eq!(count(&[helper, &other(helper), polkitd, &other(polkitd)]), 2, "two at a time");
     }
 }

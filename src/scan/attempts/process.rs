@@ -24,6 +24,9 @@ pub(super) struct Key {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Process {
     pub key: Key,
+    /// Tells it from those that had its key before.
+    #[serde(skip)]
+    pub number: u64,
     pub family: Family,
     pub first: i64,
     pub last: i64,
@@ -94,6 +97,12 @@ impl Hasher for Mix {
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 29)
     }
+}
+
+/// One number for a name, so that most processes of others are passed over without a look at them;
+/// 0 where it is not told.
+pub(super) fn name(name: &str) -> u64 {
+    if name.is_empty() { 0 } else { hash(&[name.as_bytes()]).max(1) }
 }
 
 /// One number for several words.

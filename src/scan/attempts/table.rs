@@ -6,6 +6,7 @@ use compact_str::CompactString;
 
 use super::process::{Key, Process, hash};
 use super::row::State;
+use super::spelling::{address, is_address};
 use super::{Attempts, PROCESSES, SILENCE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind};
 
@@ -14,8 +15,10 @@ impl Attempts {
     pub(super) fn process_of(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) -> Key {
         let host = hash(&[speaker.host]);
         let own = Key { host, pid: speaker.pid, who: 0 };
-        if !self.connections.is_empty() && evidence.port != 0 && !self.processes.contains_key(&own) {
-            let connection = (hash(&[speaker.host, evidence.rhost]), evidence.port);
+        // In lines about keys the client has its say behind the address.
+        let port = if evidence.kind == Kind::SshdKey { 0 } else { evidence.port };
+        if !self.connections.is_empty() && port != 0 && !self.processes.contains_key(&own) {
+            let connection = (hash(&[speaker.host, evidence.rhost]), port);
             if let Some(key) = self.connections.get(&connection).copied() {
                 if self.processes.get(&key).is_some_and(|p| (time - p.last).abs() <= SILENCE) {
                     return key;
@@ -33,10 +36,11 @@ impl Attempts {
         }
         let key = Key { host, pid: speaker.pid, who };
         if let Some(process) = self.processes.get(&key) {
-            let differs = |port: u32| port != 0 && evidence.port != 0 && port != evidence.port;
+            let other_client =
+                || (port != 0 && process.port != 0 && process.port != port) || differs(process, evidence);
             let another = (time - process.last).abs() > SILENCE
                 || process.family != speaker.family
-                || (speaker.pid != 0 && differs(process.port))
+                || (speaker.pid != 0 && other_client())
                 || (process.ended && !matches!(evidence.kind, Kind::PamSuccess | Kind::PamSession))
                 || (speaker.pid == 0
                     && matches!(speaker.family, Family::Su | Family::Sudo)
@@ -47,11 +51,11 @@ impl Attempts {
             }
         }
         // From OpenSSH 10 on, what comes before the login is a process of its own.
-        if speaker.program == b"sshd-auth" && evidence.port != 0 {
+        if speaker.program == b"sshd-auth" && port != 0 {
             if self.connections.len() >= PROCESSES {
                 self.connections.clear();
             }
-            self.connections.insert((hash(&[speaker.host, evidence.rhost]), evidence.port), key);
+            self.connections.insert((hash(&[speaker.host, evidence.rhost]), port), key);
         }
         key
     }
@@ -62,13 +66,21 @@ impl Attempts {
         }
         while self.processes.len() >= PROCESSES {
             match self.order.pop_front() {
-                Some((oldest, _)) => self.close(oldest),
+                Some((oldest, number)) if self.is_live(oldest, number) => self.close(oldest),
+                Some(_) => {}
                 None => break,
             }
         }
-        self.order.push_back((key, time));
+        // What was closed early stays in the order until its turn comes.
+        if self.order.len() >= 2 * PROCESSES {
+            let processes = &self.processes;
+            self.order.retain(|(key, number)| processes.get(key).is_some_and(|p| p.number == *number));
+        }
+        self.opened += 1;
+        self.order.push_back((key, self.opened));
         let process = Process {
             key,
+            number: self.opened,
             family: speaker.family,
             first: time,
             last: time,
@@ -93,15 +105,15 @@ impl Attempts {
     pub(super) fn insert(&mut self, process: Process) {
         let key = process.key;
         if self.processes.insert(key, process).is_none() {
-            *self.numbers.entry(key.pid).or_default() += 1;
+            *self.pids.entry(key.pid).or_default() += 1;
         }
     }
 
     pub(super) fn close_silent(&mut self, times: &[i64]) {
         let near = |before: i64| times.iter().any(|time| (time - before).abs() <= SILENCE);
         for _ in 0..4 {
-            let Some((key, _)) = self.order.front().copied() else { return };
-            match self.processes.get(&key) {
+            let Some((key, number)) = self.order.front().copied() else { return };
+            match self.processes.get(&key).filter(|process| process.number == number) {
                 Some(process) if near(process.last) => {
                     // Still speaking: it is looked at again when those after it have been.
                     if near(process.first) {
@@ -117,21 +129,33 @@ impl Attempts {
         }
     }
 
+    /// Whether an entry in the order is that of an open process.
+    pub(super) fn is_live(&self, key: Key, number: u64) -> bool {
+        self.processes.get(&key).is_some_and(|process| process.number == number)
+    }
+
     pub(super) fn close(&mut self, key: Key) {
         let Some(process) = self.processes.remove(&key) else { return };
-        if let Entry::Occupied(mut number) = self.numbers.entry(key.pid) {
-            *number.get_mut() -= 1;
-            if *number.get() == 0 {
-                number.remove();
+        if let Entry::Occupied(mut open) = self.pids.entry(key.pid) {
+            *open.get_mut() -= 1;
+            if *open.get() == 0 {
+                open.remove();
             }
-        }
-        if let Some(at) = self.order.iter().position(|(k, _)| *k == key) {
-            self.order.remove(at);
         }
         let unknown = process.unknown.filter(|_| process.total == 0);
         self.settled
             .extend(process.rows.into_iter().chain(unknown).filter(|row| row.state == State::Waiting));
     }
+}
+
+/// Whether sshd's client is certainly another one than before: one process serves one.
+fn differs(process: &Process, evidence: &Evidence<'_>) -> bool {
+    let told = process.family == Family::Sshd && evidence.kind != Kind::SshdKey && !evidence.rhost.is_empty();
+    if !told || process.rhost.as_bytes() == evidence.rhost || !is_address(&process.rhost) {
+        return false;
+    }
+    let rhost = address(evidence.rhost);
+    is_address(&rhost) && rhost != process.rhost
 }
 
 #[cfg(test)]
@@ -143,6 +167,40 @@ mod tests {
     #[test]
     fn a_number_that_comes_again_later_is_another_process() {
         assert_eq!(count(&[&failed("09:00:00", 7), &pam("10:00:00", "sshd[7]", "alice")]), 2);
+    }
+
+    #[test]
+    fn a_process_of_sshd_has_one_client() {
+        let invalid = "09:00:00 sshd[7]: Invalid user x from 192.0.2.7";
+        assert_eq!(count(&[invalid, invalid]), 1);
+        assert_eq!(count(&[invalid, &invalid.replace("2.7", "2.8")]), 2);
+        assert_eq!(count(&[invalid, &failed("09:00:01", 7)]), 1);
+        assert_eq!(count(&[invalid, &failed("09:00:01", 7).replace("from 192", "from ::ffff:192")]), 1);
+        let named = pam("09:00:00", "sshd[7]", "alice").replace("192.0.2.7", "client.example.org");
+        assert_eq!(count(&[&named, &failed("09:00:01", 7)]), 1, "UseDNS");
+        // A certificate's id is the client's word: it makes no other client of it.
+        let key = "09:00:01 sshd[7]: Failed publickey for invalid user x from 198.51.100.9 port 2 ssh2: RSA-CERT SHA256:a ID y from 192.0.2.7 port 1 ssh2: z (serial 1) CA RSA SHA256:b";
+        assert_eq!(count(&[invalid, key, &failed("09:00:02", 7)]), 2);
+    }
+
+    #[test]
+    fn many_processes_that_take_turns_cost_no_more_each() {
+        let mut attempts = Attempts::default();
+        let started = std::time::Instant::now();
+        // Each line closes a process and opens one, with the table as full as it gets.
+        for n in 0..PROCESSES as u64 {
+            tell(&mut attempts, &failed("09:00:00", n as u32 + 1), n);
+        }
+        let filled = started.elapsed();
+        let started = std::time::Instant::now();
+        for n in 0..PROCESSES as u64 {
+            let line = failed("09:00:01", PROCESSES as u32).replace("port 5", &format!("port {}", n % 9 + 1));
+            tell(&mut attempts, &line, n);
+        }
+        assert!(started.elapsed() < 3 * filled + std::time::Duration::from_millis(200), "{filled:?}");
+        assert!(attempts.order.len() <= 2 * PROCESSES);
+        attempts.finish();
+        assert_eq!(attempts.take_settled().len(), 2 * PROCESSES);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Programs other than sshd, in words of their own: su, sudo, login, doas, dropbear, polkit, lockers.
+//! Programs at the machine itself, in words of their own: su, sudo, login, doas, polkit, lockers.
 
-use super::{Evidence, Family, Kind, Line, cut, cut_last, leading_number};
+use super::{Evidence, Family, Kind, Line, cut, cut_last, leading_number, quoted, servers};
 use crate::scan::header::{decimal, token};
 use crate::scan::stamp::skip_blanks;
 
@@ -12,12 +12,12 @@ pub(super) fn classify<'a>(family: Family, program: &'a [u8], message: &'a [u8])
         Family::Polkit => polkit(message),
         Family::CheckPassword => check_password(message),
         _ => match program {
-            b"dropbear" => dropbear(message),
             b"doas" => doas(message),
             b"xscreensaver" | b"xscreensaver-auth" => locker(program, message),
             b"kcheckpass" => kcheckpass(message),
+            b"newgrp" | b"sg" => group(program, message),
             b"rlogin" | b"rlogind" | b"in.rlogind" | b"telnetd" | b"in.telnetd" => login(program, message),
-            _ => Line::Other,
+            _ => servers::classify(program, message),
         },
     }
 }
@@ -104,9 +104,9 @@ fn login<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
         evidence.weight = tries;
         rest
     } else if let Some(rest) = message.strip_prefix(b"invalid password for ") {
-        // busybox: `invalid password for 'root' on 'tty1' from 'host'`
+        // busybox: `invalid password for 'root' on 'tty1' from 'host'`; shadow has two blanks.
         if let Some((user, place)) = cut_last(rest, b" on ") {
-            evidence.user = quoted(user);
+            evidence.user = quoted(user.strip_suffix(b" ").unwrap_or(user));
             evidence.tty = quoted(token(place).0);
             evidence.rhost = place_of(place, b"from ");
         }
@@ -164,58 +164,6 @@ fn place_of<'a>(text: &'a [u8], word: &[u8]) -> &'a [u8] {
     rest.map_or(&[], |rest| quoted(token(rest).0))
 }
 
-fn quoted(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"'").and_then(|t| t.strip_suffix(b"'")).unwrap_or(text)
-}
-
-/// `Bad password attempt for 'root' from 192.0.2.7:5543`
-fn dropbear(message: &[u8]) -> Line<'_> {
-    let word = memchr::memmem::find(&message[..message.len().min(24)], b" attempt");
-    let bad = [&b"Bad "[..], b"bad ", b"Too-long "].iter().any(|start| message.starts_with(start));
-    if let (Some(at), true) = (word, bad) {
-        let Some(rest) = message[at..].strip_prefix(b" attempt for ") else { return Line::Other };
-        if !message[..at].ends_with(b"password") {
-            return Line::Other;
-        }
-        let mut evidence = Evidence::new(Kind::Program, "dropbear-bad-password", b"dropbear");
-        let (user, from) = cut_last(rest, b" from ").unwrap_or((rest, b""));
-        evidence.user = quoted(user);
-        (evidence.rhost, evidence.port) = endpoint(from);
-        return Line::Evidence(evidence);
-    }
-    let unknown = message
-        .strip_prefix(b"Login attempt for nonexistent user")
-        .or_else(|| message.strip_prefix(b"login attempt for nonexistent user"));
-    if let Some(rest) = unknown {
-        let mut evidence = Evidence::new(Kind::UnknownUser, "dropbear-unknown-user", b"dropbear");
-        let (user, from) = cut_last(rest, b"from ").unwrap_or((rest, b""));
-        evidence.user = quoted(skip_blanks(user.strip_suffix(b" ").unwrap_or(user)));
-        (evidence.rhost, evidence.port) = endpoint(from);
-        return Line::Evidence(evidence);
-    }
-    // `Exit before auth from <192.0.2.7:5543>: (user 'x', 3 fails): …`; for a name that does not
-    // exist it is the only line with the address.
-    if let Some(rest) = message.strip_prefix(b"Exit before auth from <") {
-        let mut evidence = Evidence::new(Kind::Client, "dropbear-exit", b"dropbear");
-        evidence.weight = 0;
-        (evidence.rhost, evidence.port) = endpoint(cut(rest, b">").map_or(rest, |(from, _)| from));
-        return Line::Evidence(evidence);
-    }
-    Line::Other
-}
-
-/// `192.0.2.7:5543`, `[2001:db8::7]:5543`, `2001:db8::7:5543`, as dropbear writes it.
-fn endpoint(text: &[u8]) -> (&[u8], u32) {
-    let text = token(text).0;
-    match cut_last(text, b":") {
-        Some((host, port)) if decimal(port).is_some() => {
-            let host = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
-            (host, decimal(port).unwrap_or(0))
-        }
-        _ => (text, 0),
-    }
-}
-
 /// `failed auth for bob`
 fn doas(message: &[u8]) -> Line<'_> {
     let Some(user) = message.strip_prefix(b"failed auth for ") else {
@@ -229,6 +177,12 @@ fn doas(message: &[u8]) -> Line<'_> {
 /// `Operator of unix-session:1 FAILED to authenticate to gain authorization for action … (owned by
 /// unix-user:bob)`; the command line in it belongs to the user.
 fn polkit(message: &[u8]) -> Line<'_> {
+    // The helper without PAM: `authentication failure [uid=1000] trying to authenticate 'root'`
+    if let Some(rest) = message.strip_prefix(b"authentication failure [uid=") {
+        let mut evidence = Evidence::new(Kind::Program, "polkit-helper-failed", b"polkit-1");
+        evidence.user = cut(rest, b"] trying to authenticate ").map_or(b"", |(_, user)| quoted(user));
+        return Line::Evidence(evidence);
+    }
     let failed = message.strip_prefix(b"Operator of ").and_then(|rest| {
         let (_, rest) = token(rest);
         rest.strip_prefix(b"FAILED to authenticate ")
@@ -240,6 +194,17 @@ fn polkit(message: &[u8]) -> Line<'_> {
     if let Some((_, owner)) = cut_last(rest, b"(owned by unix-user:") {
         evidence.ruser = owner.strip_suffix(b")").unwrap_or(owner);
     }
+    Line::Evidence(evidence)
+}
+
+/// shadow: `Invalid password for group 'staff' from 'bob'`
+fn group<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
+    let Some(rest) = message.strip_prefix(b"Invalid password for group ") else {
+        return Line::Other;
+    };
+    let mut evidence = Evidence::new(Kind::Program, "group-failed", program);
+    evidence.ruser = cut_last(rest, b" from ").map_or(b"", |(_, user)| quoted(user));
+    evidence.user = evidence.ruser;
     Line::Evidence(evidence)
 }
 
@@ -278,14 +243,14 @@ fn kcheckpass(message: &[u8]) -> Line<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::super::header;
-    use super::super::{Line, classify};
+pub(super) mod tests {
+    use super::super::Line;
+    use super::super::tests::taken;
 
     /// Class, weight, user, rhost, ruser, tty.
-    fn told(tag: &str, message: &str) -> Option<(&'static str, u32, [String; 4])> {
+    pub fn told(tag: &str, message: &str) -> Option<(&'static str, u32, [String; 4])> {
         let line = format!("Nov  3 09:05:01 srv {tag}: {message}");
-        match classify(&header::parse(line.as_bytes()).unwrap()) {
+        match taken(&line) {
             Line::Evidence(e) => {
                 let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
                 Some((e.class, e.weight, [text(e.user), text(e.rhost), text(e.ruser), text(e.tty)]))
@@ -366,25 +331,25 @@ mod tests {
             ("login", "2 LOGIN FAILURES ON ttyv0", "login-failed", 2, ["", "", "", "ttyv0"]),
             ("login", "LOGIN FAILURE FROM 192.0.2.7, root", "login-failed", 1, ["root", "192.0.2.7", "", ""]),
             (
-                "dropbear[7]",
-                "bad password attempt for 'root' from 192.0.2.7:5543",
-                "dropbear-bad-password",
+                "login[7]",
+                "invalid password for 'root'  on '/dev/tty1' from '192.0.2.7'",
+                "login-failed",
                 1,
-                ["root", "192.0.2.7", "", ""],
+                ["root", "192.0.2.7", "", "/dev/tty1"],
             ),
             (
-                "dropbear[7]",
-                "Bad PAM password attempt for 'a' from 198.51.100.9:1' from 2001:db8::7:5543",
-                "dropbear-bad-password",
+                "newgrp[7]",
+                "Invalid password for group 'staff' from 'bob'",
+                "group-failed",
                 1,
-                ["a' from 198.51.100.9:1", "2001:db8::7", "", ""],
+                ["bob", "", "bob", ""],
             ),
             (
-                "dropbear[7]",
-                "Login attempt for nonexistent user from 192.0.2.7:5543",
-                "dropbear-unknown-user",
+                "polkit-agent-helper-1[7]",
+                "authentication failure [uid=1000] trying to authenticate 'root'",
+                "polkit-helper-failed",
                 1,
-                ["", "192.0.2.7", "", ""],
+                ["root", "", "", ""],
             ),
             ("doas", "failed auth for bob", "doas-failed", 1, ["bob", "", "bob", ""]),
             (
@@ -438,10 +403,6 @@ mod tests {
             (
                 "polkitd[7]",
                 "Operator of unix-session:1 successfully authenticated as unix-user:bob [FAILED to authenticate ]",
-            ),
-            (
-                "dropbear[7]",
-                "Exit before auth (user 'root', 3 fails): Max auth tries reached - user 'root' from 192.0.2.7:1",
             ),
             ("unix_chkpwd[7]", "could not obtain user info (bob)"),
             ("cron[7]", "FAILED LOGIN 1"),

@@ -6,6 +6,7 @@
 
 mod local;
 mod pam;
+mod servers;
 mod sshd;
 
 use super::header::{Header, decimal};
@@ -196,6 +197,11 @@ fn solaris(message: &[u8]) -> &[u8] {
     skip().unwrap_or(message)
 }
 
+/// Without the quotes around it.
+fn quoted(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"'").and_then(|t| t.strip_suffix(b"'")).unwrap_or(text)
+}
+
 /// Split at the first `separator`.
 fn cut<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = find(text, separator)?;
@@ -228,13 +234,25 @@ fn rfind(text: &[u8], needle: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::header;
     use super::*;
+    use crate::scan::candidates::Search;
+    use crate::scan::header;
+
+    /// What a line is; and if it is evidence, the search for candidates must not pass over it.
+    pub fn taken(line: &str) -> Line<'_> {
+        let taken = classify(&header::parse(line.as_bytes()).unwrap());
+        if matches!(taken, Line::Evidence(Evidence { kind, .. }) if kind != Kind::PamSession) {
+            let mut found = 0;
+            Search::new(false).run(line.as_bytes(), &mut |_| found += 1);
+            assert_eq!(found, 1, "no candidate: {line}");
+        }
+        taken
+    }
 
     /// Class, weight, user and rhost of a message.
     pub fn told(tag: &str, message: &str) -> Option<(&'static str, u32, String, String)> {
         let line = format!("Nov  3 09:05:01 srv {tag}: {message}");
-        match classify(&header::parse(line.as_bytes()).unwrap()) {
+        match taken(&line) {
             Line::Evidence(e) => Some((
                 e.class,
                 e.weight,

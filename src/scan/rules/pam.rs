@@ -2,7 +2,7 @@
 //!
 //! `pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root`
 
-use super::super::header::{Header, token};
+use super::super::header::{Header, decimal, token};
 use super::super::stamp::skip_blanks;
 use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number};
 
@@ -19,7 +19,7 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         .strip_prefix(b"authentication failure;")
         .or_else(|| text.strip_prefix(b"Authentication failure;"))
     {
-        return with_fields(evidence, skip_blanks(fields));
+        return with_fields(header, evidence, skip_blanks(fields));
     }
     if let Some((times, rest)) = leading_number(text) {
         let Some(rest) = rest.strip_prefix(b" more authentication failure") else {
@@ -31,12 +31,12 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         evidence.kind = Kind::PamMore;
         evidence.class = "pam-more-failures";
         evidence.weight = times;
-        return with_fields(evidence, skip_blanks(fields));
+        return with_fields(header, evidence, skip_blanks(fields));
     }
     if let Some(fields) = text.strip_prefix(b"authentication success;") {
         evidence.kind = Kind::PamSuccess;
         evidence.class = "pam-success";
-        return with_fields(evidence, skip_blanks(fields));
+        return with_fields(header, evidence, skip_blanks(fields));
     }
     if let Some(user) = text.strip_prefix(b"session opened for user ") {
         evidence.kind = Kind::PamSession;
@@ -55,8 +55,8 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         }
         return Line::Evidence(evidence);
     }
-    // pam_winbind and pam_krb5 have words of their own.
-    if let Some(rest) = text.strip_prefix(b"user '") {
+    // pam_winbind, pam_userdb and the pam_krb5s have words of their own.
+    if let Some(rest) = text.strip_prefix(b"user '").or_else(|| text.strip_prefix(b"user `")) {
         if let Some((user, _)) = cut_last(rest, b"' denied access (incorrect password") {
             evidence.user = user;
             return Line::Evidence(evidence);
@@ -74,6 +74,15 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         evidence.user = user;
         return Line::Evidence(evidence);
     }
+    for (start, kind, class) in [
+        (&b"authentication fails for '"[..], Kind::PamFailure, "pam-failure"),
+        (b"authentication succeeds for '", Kind::PamSuccess, "pam-success"),
+    ] {
+        if let Some((user, _)) = text.strip_prefix(start).and_then(|rest| cut(rest, b"' (")) {
+            (evidence.kind, evidence.class, evidence.user) = (kind, class, user);
+            return Line::Evidence(evidence);
+        }
+    }
     Line::Nothing("a PAM line that tells of no attempt")
 }
 
@@ -85,14 +94,15 @@ fn speaker<'a>(header: &Header<'a>, message: &'a [u8]) -> Option<(&'a [u8], &'a 
         let (word, text) = token(message);
         let module = &word[..word.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count()];
         let inner = word[module.len()..].strip_prefix(b"(").and_then(|w| w.strip_suffix(b"):"));
-        return match inner {
-            Some(inner) => {
-                let service = cut_last(inner, b":").map_or(inner, |(service, _)| service);
-                Some((module, if service.is_empty() { usual } else { service }, text))
-            }
-            None if word.len() == module.len() + 1 && word.ends_with(b":") => Some((module, usual, text)),
-            None => None,
-        };
+        if let Some(inner) = inner {
+            let service = cut_last(inner, b":").map_or(&b""[..], |(service, _)| service);
+            return Some((module, if service.is_empty() { usual } else { service }, text));
+        }
+        // `pam_unix: text`, and `pam_krb5[71]: text` of Red Hat.
+        let after = word[module.len()..].strip_suffix(b":")?;
+        let number = after.strip_prefix(b"[").and_then(|after| after.strip_suffix(b"]"));
+        let plain = after.is_empty() || number.and_then(decimal).is_some();
+        return plain.then_some((module, usual, text));
     }
     // `PAM 2 more authentication failures`, logged while no module runs.
     if let Some(text) = message.strip_prefix(b"PAM ") {
@@ -106,6 +116,10 @@ fn speaker<'a>(header: &Header<'a>, message: &'a [u8]) -> Option<(&'a [u8], &'a 
     // `sshd(pam_unix)[71]: text`
     if header.module.starts_with(b"pam_") {
         return Some((header.module, usual, message));
+    }
+    // `sshd[71]: authentication failure; logname=`: who stripped the module from the tag is unknown.
+    if message.starts_with(b"authentication failure; logname=") {
+        return Some((b"pam_unix", usual, message));
     }
     // `PAM_unix[71]: authentication failure; (uid=0) -> root for ssh service`
     if header.program.starts_with(b"PAM_") || header.program.starts_with(b"PAM-") {
@@ -123,7 +137,7 @@ fn usual_service(program: &[u8]) -> &[u8] {
     }
 }
 
-fn with_fields<'a>(mut evidence: Evidence<'a>, text: &'a [u8]) -> Line<'a> {
+fn with_fields<'a>(header: &Header<'a>, mut evidence: Evidence<'a>, text: &'a [u8]) -> Line<'a> {
     if let Some(rest) = text.strip_prefix(b"(uid=") {
         // `(uid=0) -> root for ssh service`
         if let Some((_, rest)) = cut(rest, b"->") {
@@ -142,22 +156,24 @@ fn with_fields<'a>(mut evidence: Evidence<'a>, text: &'a [u8]) -> Line<'a> {
         evidence.user = user;
         return Line::Evidence(evidence);
     }
-    let Some((_, rest)) = text.strip_prefix(b"logname=").and_then(|rest| cut(rest, b" uid=")) else {
+    let Some(rest) = text.strip_prefix(b"logname=") else {
         return Line::Evidence(evidence);
     };
-    let Some((_, rest)) = cut(rest, b" tty=") else {
+    // Numbers and a terminal: nothing before ` ruser=` is the remote user's word.
+    let Some((before, rest)) = cut(rest, b" ruser=") else {
+        evidence.rhost = cut(rest, b" rhost=").map_or(b"", |(_, rhost)| token(rhost).0);
         return Line::Evidence(evidence);
     };
-    let Some((tty, rest)) = cut(rest, b" ruser=") else {
-        return Line::Evidence(evidence);
-    };
-    evidence.tty = tty;
-    if let Some(split) = split(rest, tty == b"ssh" || evidence.service == b"sshd") {
+    evidence.tty = cut(before, b" tty=").map_or(b"", |(_, tty)| tty);
+    let by_sshd = evidence.tty == b"ssh" || evidence.service == b"sshd";
+    if let Some(split) = split(rest, by_sshd) {
         evidence.ruser = split.ruser;
         evidence.rhost = split.rhost;
         evidence.user = split.user;
-        // Servers that have no other field for it give the name that was tried as ruser.
-        if split.user.is_empty() && matches!(tty, b"ftp" | b"dovecot") {
+        // pam_unix does not name who does not exist; a server that asked on behalf of a remote
+        // client gives the name that was tried as ruser.
+        let local = matches!(family(header.program), Family::Su | Family::Sudo | Family::Polkit);
+        if split.user.is_empty() && !split.rhost.is_empty() && !local {
             evidence.user = split.ruser;
         }
     }
@@ -203,7 +219,7 @@ fn split_at(text: &[u8], at: usize) -> Option<Split<'_>> {
     let after = skip_blanks(tail);
     let (user, named) = match after.strip_prefix(b"user=") {
         Some(user) => (user, true),
-        None if after.is_empty() => (after, false),
+        None if after.is_empty() || after == b"[preauth]" => (&b""[..], false),
         None => return None,
     };
     Some(Split { ruser: &text[..at], rhost, user, named })
@@ -211,12 +227,11 @@ fn split_at(text: &[u8], at: usize) -> Option<Split<'_>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::header;
     use super::*;
 
     fn told(tag: &str, message: &str) -> Evidence<'static> {
         let line: &'static str = format!("Nov  3 09:05:01 srv {tag}: {message}").leak();
-        match super::super::classify(&header::parse(line.as_bytes()).unwrap()) {
+        match super::super::tests::taken(line) {
             Line::Evidence(evidence) => evidence,
             other => panic!("{line}: {other:?}"),
         }
@@ -247,6 +262,48 @@ mod tests {
             told("sshd[7]", &format!("PAM 2 more authentication failures; {SSH}  user=root")).weight,
             2
         );
+        for (tag, message) in [
+            ("sshd[7]", format!("authentication failure; {SSH}  user=root")),
+            ("sshd[7]", format!("pam_unix(auth): authentication failure; {SSH}  user=root")),
+            ("sshd[7]", format!("pam_unix(:auth): authentication failure; {SSH}  user=root")),
+            ("sshd[7]", format!("pam_unix: authentication failure; {SSH}  user=root")),
+        ] {
+            let evidence = told(tag, &message);
+            assert_eq!(fields(&evidence), ["sshd", "root", "192.0.2.7", "", "ssh"], "{message}");
+        }
+        let evidence =
+            told("sshd[7]", &format!("pam_unix(sshd:auth): authentication failure; {SSH} [preauth]"));
+        assert_eq!(fields(&evidence), ["sshd", "", "192.0.2.7", "", "ssh"]);
+        let evidence = told("sshd[7]", "authentication failure; logname= uid=0 rhost=192.0.2.7");
+        assert_eq!(fields(&evidence), ["sshd", "", "192.0.2.7", "", ""]);
+        // A server that names the user nowhere else, and a local program that names the caller.
+        let evidence = told(
+            "pure-ftpd",
+            "(pam_unix) authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=eve rhost=192.0.2.7 ",
+        );
+        assert_eq!(fields(&evidence), ["pure-ftpd", "eve", "192.0.2.7", "eve", "pure-ftpd"]);
+        let evidence = told(
+            "su",
+            "pam_unix(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=bob rhost=",
+        );
+        assert_eq!(fields(&evidence), ["su", "", "", "bob", "pts/0"]);
+        for (message, kind) in [
+            (
+                "pam_krb5[7]: authentication fails for 'root' (root@EXAMPLE.ORG): Authentication failure",
+                Kind::PamFailure,
+            ),
+            ("pam_krb5[7]: authentication succeeds for 'root' (root@EXAMPLE.ORG)", Kind::PamSuccess),
+            ("pam_krb5(sshd:auth): user root authenticated as root@EXAMPLE.ORG", Kind::PamSuccess),
+            (
+                "pam_winbind(sshd:auth): user 'root' denied access (incorrect password or invalid membership)",
+                Kind::PamFailure,
+            ),
+            ("pam_userdb(sshd:auth): user `root' denied access (incorrect password)", Kind::PamFailure),
+            ("pam_winbind(sshd:auth): user 'root' granted access", Kind::PamSuccess),
+        ] {
+            let evidence = told("sshd[7]", message);
+            assert_eq!((evidence.kind, &fields(&evidence)[..2]), (kind, &["sshd", "root"][..]), "{message}");
+        }
         let evidence = told("PAM_pwdb[7]", "authentication failure; (uid=0) -> root for ssh service");
         assert_eq!(fields(&evidence), ["sshd", "root", "", "", ""]);
         let evidence = told(

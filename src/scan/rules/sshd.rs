@@ -15,7 +15,7 @@ pub(super) fn classify(message: &[u8]) -> Line<'_> {
         message.strip_prefix(b"Invalid user ").or_else(|| message.strip_prefix(b"Illegal user "))
     {
         let mut evidence = Evidence::new(Kind::SshdInvalidUser, "sshd-invalid-user", b"sshd");
-        fill(&mut evidence, rest);
+        fill_to_end(&mut evidence, rest);
         return Line::Evidence(evidence);
     }
     let plain = message.strip_prefix(b"error: ").unwrap_or(message);
@@ -85,6 +85,17 @@ fn pam_error(text: &[u8]) -> Line<'_> {
     if text.starts_with(b"Conversation error") || text.starts_with(b"conversation") {
         return Line::Nothing("a prompt that was left unanswered");
     }
+    // Of an account that has expired: the password was right.
+    if [
+        &b"User account has expired"[..],
+        b"Authentication token is no longer valid",
+        b"Authentication token expired",
+    ]
+    .iter()
+    .any(|words| text.starts_with(words))
+    {
+        return Line::Nothing("the password was right, the account is not");
+    }
     // The words of pam_strerror hold ` for ` themselves in one case.
     let exhausted: &[u8] = b"Have exhausted maximum number of retries for service";
     let after = match text.strip_prefix(exhausted) {
@@ -105,53 +116,95 @@ fn pam_error(text: &[u8]) -> Line<'_> {
     Line::Evidence(evidence)
 }
 
-/// User, address and port of `X from 192.0.2.7 port 50310 ssh2`; the name may be anything.
-fn fill<'a>(evidence: &mut Evidence<'a>, text: &'a [u8]) {
+/// User, address and port of `X from 192.0.2.7`, with or without ` port 50310` (old sshds leave it
+/// out of some lines) at its end; the name may be anything.
+fn fill_to_end<'a>(evidence: &mut Evidence<'a>, text: &'a [u8]) {
     evidence.user = text;
-    let mut keyed = None;
-    let (mut rest, mut tries) = (text, 32);
-    while let Some(at) = rfind(rest, b" from ").filter(|_| tries > 0) {
-        rest = &text[..at];
-        tries -= 1;
-        let Some((rhost, port, end)) = address(&text[at + 6..]) else { continue };
-        let end = at + 6 + end;
-        let found = (&text[..at], rhost, port);
-        if end == text.len() {
-            (evidence.user, evidence.rhost, evidence.port) = found;
-            return;
+    for at in places(text) {
+        if let Some(place) = address(text, at).filter(|place| place.end == text.len()) {
+            return place.tell(evidence, text);
         }
-        // `ssh2: RSA SHA256:…`: what follows may be a certificate's id, which the client wrote, so
-        // nothing that stands in it is believed while an earlier place will do.
-        if text[end..].starts_with(b": ") {
-            keyed = Some(found);
-        }
-    }
-    if let Some(found) = keyed {
-        (evidence.user, evidence.rhost, evidence.port) = found;
     }
 }
 
-/// `192.0.2.7`, or `192.0.2.7 port 50310`, or `192.0.2.7 port 50310 ssh2`; and where it ends.
-fn address(text: &[u8]) -> Option<(&[u8], u32, usize)> {
-    let host_end = memchr::memchr(b' ', text).unwrap_or(text.len());
-    let rhost = &text[..host_end];
+/// The same of `X from 192.0.2.7 port 50310 ssh2`, and with words about a key after it.
+///
+/// What follows may be a certificate's id, or the user at the client's side: text that the client
+/// chose, as the name is. So of all places that look like an address the true one is the last that
+/// ends the line, or that only a key and its fingerprint follow; else the first.
+fn fill<'a>(evidence: &mut Evidence<'a>, text: &'a [u8]) {
+    evidence.user = text;
+    let (mut first, mut bare) = (None, None);
+    for at in places(text) {
+        let Some(place) = address(text, at) else { continue };
+        let after = &text[place.end..];
+        if place.port == 0 {
+            // Cut short by a log daemon: sshd itself always tells the port here.
+            bare = bare.or(Some(place).filter(|_| after.is_empty()));
+        } else if after.is_empty() || after.strip_prefix(b": ").is_some_and(is_key) {
+            return place.tell(evidence, text);
+        } else if after.starts_with(b": ") {
+            first = Some(place);
+        }
+    }
+    if let Some(place) = first.or(bare) {
+        place.tell(evidence, text);
+    }
+}
+
+/// `RSA SHA256:…`, and no more.
+fn is_key(text: &[u8]) -> bool {
+    let (kind, fingerprint) = token(text);
+    !kind.is_empty() && memchr::memchr(b':', fingerprint).is_some() && !fingerprint.contains(&b' ')
+}
+
+/// Every ` from `, the last first.
+fn places(text: &[u8]) -> impl Iterator<Item = usize> {
+    std::iter::successors(rfind(text, FROM), |at| rfind(&text[..*at], FROM))
+}
+
+const FROM: &[u8] = b" from ";
+
+/// An address, and where it stands.
+struct Address<'a> {
+    at: usize,
+    rhost: &'a [u8],
+    port: u32,
+    end: usize,
+}
+
+impl<'a> Address<'a> {
+    fn tell(self, evidence: &mut Evidence<'a>, text: &'a [u8]) {
+        (evidence.user, evidence.rhost, evidence.port) = (&text[..self.at], self.rhost, self.port);
+    }
+}
+
+/// ` from 192.0.2.7`, with ` port 50310`, with ` ssh2`, at a place in the text.
+fn address(text: &[u8], at: usize) -> Option<Address<'_>> {
+    let start = at + FROM.len();
+    let rest = &text[start..];
+    let len = memchr::memchr(b' ', rest).unwrap_or(rest.len());
+    let rhost = &rest[..len];
     if rhost.is_empty() {
         return None;
     }
-    let Some(rest) = text[host_end..].strip_prefix(b" port ") else {
-        return (host_end == text.len()).then_some((rhost, 0, host_end));
+    let mut end = start + len;
+    let Some(digits) = text[end..].strip_prefix(PORT) else {
+        return Some(Address { at, rhost, port: 0, end });
     };
-    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-    let port = decimal(&rest[..digits])?;
-    let mut end = host_end + b" port ".len() + digits;
+    let digits = &digits[..digits.iter().take_while(|b| b.is_ascii_digit()).count()];
+    let port = decimal(digits)?;
+    end += PORT.len() + digits.len();
     for protocol in [&b" ssh2"[..], b" ssh1", b" ssh"] {
         if text[end..].starts_with(protocol) {
             end += protocol.len();
             break;
         }
     }
-    Some((rhost, port, end))
+    Some(Address { at, rhost, port, end })
 }
+
+const PORT: &[u8] = b" port ";
 
 #[cfg(test)]
 mod tests {
@@ -217,6 +270,15 @@ mod tests {
                 is("sshd-pam-error", 1, "root", "192.0.2.7"),
             ),
             ("error: PAM: Conversation error for root from 192.0.2.7", None),
+            ("error: PAM: User account has expired for root from 192.0.2.7", None),
+            (
+                "Failed password for root from 192.0.2.7 port 1 ssh1: ruser from 198.51.100.9",
+                is("sshd-failed-password", 1, "root", "192.0.2.7"),
+            ),
+            (
+                "Failed password for invalid user x from 2001:db8::7",
+                is("sshd-failed-password", 1, "x", "2001:db8::7"),
+            ),
             ("Invalid user x from 192.0.2.7 port 40000", is("sshd-invalid-user", 1, "x", "192.0.2.7")),
             ("Illegal user x from 192.0.2.7", is("sshd-invalid-user", 1, "x", "192.0.2.7")),
             ("Invalid user  from 192.0.2.7 port 40000", is("sshd-invalid-user", 1, "", "192.0.2.7")),
@@ -265,7 +327,26 @@ mod tests {
                     .unwrap();
             assert_eq!((weight, user.as_str(), rhost.as_str()), (1, forged, "192.0.2.7"));
         }
-        let certificate = "Failed publickey for invalid user x from 192.0.2.7 port 1 ssh2: ED25519-CERT SHA256:a ID y from 198.51.100.9 port 2 ssh2: z";
-        assert_eq!(sshd(certificate).unwrap().3, "192.0.2.7");
+        // The name, the id of a certificate and the user at the client are all the client's words.
+        let key = "ED25519 SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU";
+        let forged = "x from 198.51.100.9 port 22 ssh2: RSA SHA256:abc";
+        for line in [
+            format!("Failed publickey for invalid user {forged} from 192.0.2.7 port 1 ssh2: {key}"),
+            format!(
+                "Failed publickey for invalid user x from 192.0.2.7 port 1 ssh2: ED25519-CERT SHA256:a ID {forged} (serial 1) CA {key}"
+            ),
+            format!(
+                "Failed publickey for invalid user x from 192.0.2.7 port 1 ssh2: ED25519-CERT SHA256:a ID {} (serial 1) CA {key}",
+                forged.repeat(40)
+            ),
+            format!(
+                "Failed hostbased for invalid user x from 192.0.2.7 port 1 ssh2: {key}, client user \"{forged}\", client host \"srv\""
+            ),
+        ] {
+            assert_eq!(sshd(&line).unwrap().3, "192.0.2.7", "{line}");
+        }
+        // Before OpenSSH 7 these lines had no port; one inside the name is not the true one.
+        let old = "Invalid user x from 198.51.100.9 port 22 ssh2: y from 192.0.2.7";
+        assert_eq!(sshd(old).unwrap().3, "192.0.2.7");
     }
 }

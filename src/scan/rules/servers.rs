@@ -1,0 +1,174 @@
+//! Servers other than sshd, in words of their own: dropbear, saslauthd, Proxmox.
+
+use super::{Evidence, Kind, Line, cut, cut_last, quoted};
+use crate::scan::header::{decimal, token};
+use crate::scan::stamp::{self, skip_blanks};
+
+pub(super) fn classify<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
+    match program {
+        b"dropbear" => dropbear(message),
+        b"saslauthd" => saslauthd(message),
+        b"pvedaemon" | b"pveproxy" | b"pmgdaemon" => proxmox(program, message),
+        _ => Line::Other,
+    }
+}
+
+/// `Bad password attempt for 'root' from 192.0.2.7:5543`
+fn dropbear(message: &[u8]) -> Line<'_> {
+    let message = past_own_stamp(message);
+    let word = memchr::memmem::find(&message[..message.len().min(24)], b" attempt");
+    let bad = [&b"Bad "[..], b"bad ", b"Too-long "].iter().any(|start| message.starts_with(start));
+    if let (Some(at), true) = (word, bad) {
+        let Some(rest) = message[at..].strip_prefix(b" attempt for ") else { return Line::Other };
+        if !message[..at].ends_with(b"password") {
+            return Line::Other;
+        }
+        let mut evidence = Evidence::new(Kind::Program, "dropbear-bad-password", b"dropbear");
+        let (user, from) = cut_last(rest, b" from ").unwrap_or((rest, b""));
+        evidence.user = quoted(user);
+        (evidence.rhost, evidence.port) = endpoint(from);
+        return Line::Evidence(evidence);
+    }
+    let unknown = message
+        .strip_prefix(b"Login attempt for nonexistent user")
+        .or_else(|| message.strip_prefix(b"login attempt for nonexistent user"));
+    if let Some(rest) = unknown {
+        let mut evidence = Evidence::new(Kind::UnknownUser, "dropbear-unknown-user", b"dropbear");
+        let (user, from) = cut_last(rest, b"from ").unwrap_or((rest, b""));
+        evidence.user = quoted(skip_blanks(user.strip_suffix(b" ").unwrap_or(user)));
+        (evidence.rhost, evidence.port) = endpoint(from);
+        return Line::Evidence(evidence);
+    }
+    // `Exit before auth from <192.0.2.7:5543>: (user 'x', 3 fails): …`; for a name that does not
+    // exist it is the only line with the address.
+    if let Some(rest) = message.strip_prefix(b"Exit before auth from <") {
+        let mut evidence = Evidence::new(Kind::Client, "dropbear-exit", b"dropbear");
+        evidence.weight = 0;
+        (evidence.rhost, evidence.port) = endpoint(cut(rest, b">").map_or(rest, |(from, _)| from));
+        return Line::Evidence(evidence);
+    }
+    Line::Other
+}
+
+/// Without the `[71] Nov 03 09:05:01 ` that dropbear writes where it does not log to syslog.
+fn past_own_stamp(message: &[u8]) -> &[u8] {
+    let skip = || {
+        let (pid, rest) = token(message.strip_prefix(b"[")?);
+        decimal(pid.strip_suffix(b"]")?)?;
+        Some(stamp::parse(rest)?.1)
+    };
+    skip().unwrap_or(message)
+}
+
+/// `192.0.2.7:5543`, `[2001:db8::7]:5543`, `2001:db8::7:5543`, as dropbear writes it.
+fn endpoint(text: &[u8]) -> (&[u8], u32) {
+    let text = token(text).0;
+    match cut_last(text, b":") {
+        Some((host, port)) if decimal(port).is_some() => {
+            let host = host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host);
+            (host, decimal(port).unwrap_or(0))
+        }
+        _ => (text, 0),
+    }
+}
+
+/// `do_auth         : auth failure: [user=bob] [service=imap] [realm=] [mech=pam] [reason=…]`; the
+/// name and the realm may be anything.
+fn saslauthd(message: &[u8]) -> Line<'_> {
+    let message = message.strip_prefix(b"do_auth").map_or(message, skip_blanks);
+    let message = message.strip_prefix(b": ").unwrap_or(message);
+    let Some(rest) = message.strip_prefix(b"auth failure: [user=") else {
+        return Line::Other;
+    };
+    let mut evidence = Evidence::new(Kind::Program, "sasl-failed", b"saslauthd");
+    // Said twice, one of them is forged.
+    if let Some((user, rest)) = cut(rest, SERVICE) {
+        evidence.user = user;
+        if cut(rest, SERVICE).is_none() {
+            evidence.service = cut(rest, b"]").map_or(b"saslauthd", |(service, _)| service);
+        }
+    }
+    Line::Evidence(evidence)
+}
+
+const SERVICE: &[u8] = b"] [service=";
+
+/// Proxmox: `authentication failure; rhost=192.0.2.7 user=root@pam msg=…`
+fn proxmox<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
+    let Some(rest) = message.strip_prefix(b"authentication failure; rhost=") else {
+        return Line::Other;
+    };
+    let mut evidence = Evidence::new(Kind::Program, "proxmox-failed", program);
+    let (rhost, rest) = token(rest);
+    evidence.rhost = rhost;
+    if let Some(rest) = rest.strip_prefix(b"user=") {
+        evidence.user = cut_last(rest, b" msg=").map_or(rest, |(user, _)| user);
+    }
+    Line::Evidence(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::local::tests::told;
+
+    #[test]
+    fn each_server_in_its_own_words() {
+        for (tag, message, class, weight, fields) in [
+            (
+                "dropbear[7]",
+                "bad password attempt for 'root' from 192.0.2.7:5543",
+                "dropbear-bad-password",
+                1,
+                ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "dropbear[7]",
+                "Bad PAM password attempt for 'a' from 198.51.100.9:1' from 2001:db8::7:5543",
+                "dropbear-bad-password",
+                1,
+                ["a' from 198.51.100.9:1", "2001:db8::7", "", ""],
+            ),
+            (
+                "dropbear[7]",
+                "Login attempt for nonexistent user from 192.0.2.7:5543",
+                "dropbear-unknown-user",
+                1,
+                ["", "192.0.2.7", "", ""],
+            ),
+            (
+                "dropbear[7]",
+                "[8] Nov 03 09:05:01 Bad password attempt for 'root' from 192.0.2.7:5543",
+                "dropbear-bad-password",
+                1,
+                ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "saslauthd[7]",
+                "do_auth         : auth failure: [user=bob] [service=imap] [realm=x] [service=y] [mech=pam] [reason=PAM auth error]",
+                "sasl-failed",
+                1,
+                ["bob", "", "", ""],
+            ),
+            (
+                "pvedaemon[7]",
+                "authentication failure; rhost=::ffff:192.0.2.7 user=root@pam rhost=198.51.100.9 msg=x msg=Authentication failure",
+                "proxmox-failed",
+                1,
+                ["root@pam rhost=198.51.100.9 msg=x", "::ffff:192.0.2.7", "", ""],
+            ),
+        ] {
+            assert_eq!(
+                told(tag, message),
+                Some((class, weight, fields.map(str::to_owned))),
+                "{tag}: {message}"
+            );
+        }
+        assert_eq!(
+            told(
+                "dropbear[7]",
+                "Exit before auth (user 'root', 3 fails): Max auth tries reached - user 'root' from 192.0.2.7:1"
+            ),
+            None
+        );
+    }
+}
