@@ -12,7 +12,7 @@ use super::attempts::{Attempts, Open, Place, Speaker};
 use super::candidates::Search;
 use super::entry::Entry;
 use super::header::{self, Header};
-use super::position::{Fnv, identity};
+use super::position::{FirstLine, Fnv, identity};
 use super::reading::{self, Found, Progress, Sink};
 use super::rules::{self, Line};
 use super::source::{Log, Part};
@@ -22,6 +22,8 @@ use crate::neutral;
 
 /// Of a line so much is shown by `--explain`.
 const SHOWN: usize = 400;
+
+const EMPTIED: &str = "it was emptied while it was read; what it has now is read in the next pass";
 
 /// Text to read, and what it is.
 pub struct Source<'a> {
@@ -34,8 +36,17 @@ pub struct Source<'a> {
 }
 
 enum Text<'a> {
-    File { file: &'a File, from: u64, to: u64 },
-    Stream { stream: Box<dyn Read + 'a>, from: u64 },
+    /// With the first line, which shows that it still is the file that it was.
+    File {
+        file: &'a File,
+        from: u64,
+        to: u64,
+        first: Option<FirstLine>,
+    },
+    Stream {
+        stream: Box<dyn Read + 'a>,
+        from: u64,
+    },
 }
 
 impl<'a> Source<'a> {
@@ -59,12 +70,19 @@ impl<'a> Source<'a> {
     ///
     /// `identity`: the one under which its lines are remembered.
     pub fn part(part: &'a Part, identity: u64, from: u64) -> io::Result<Self> {
-        Self::of(&part.log, Some(identity), from)
+        let mut source = Self::of(&part.log, Some(identity), from)?;
+        if let Text::File { to, first, .. } = &mut source.text {
+            // Emptied and written anew since it was looked at: that is for the next pass.
+            if first.as_ref().map(FirstLine::identity) != part.identity {
+                *to = from;
+            }
+        }
+        Ok(source)
     }
 
     fn of(log: &'a Log, identity: Option<u64>, from: u64) -> io::Result<Self> {
         let text = match log.plain() {
-            Some((file, to)) => Text::File { file, from, to },
+            Some((file, to)) => Text::File { file, from, to, first: log.first_line()? },
             None => {
                 let mut stream = log.stream()?;
                 io::copy(&mut (&mut stream).take(from), &mut io::sink())?;
@@ -143,7 +161,7 @@ impl Intake {
         let mut text = source.text;
         let mut first_line = source.identity;
         match &mut text {
-            Text::File { file, from, to: end } => {
+            Text::File { file, from, to: end, .. } => {
                 (start, to) = (*from, *end);
                 calendar.set_years(Years::of(file, *from, *end)?);
                 let mut head = [0];
@@ -172,8 +190,15 @@ impl Intake {
         if let (Text::File { file, from, .. }, true) = (&text, self.count_lines) {
             lines = count_lines(file, *from)?;
         }
+        let still = match &text {
+            Text::File { file, first: Some(first), .. } => Some((*file, first.clone())),
+            _ => None,
+        };
         let mut sink = Lines {
             intake: self,
+            still,
+            is_checked: false,
+            is_other: false,
             calendar,
             source: id,
             lines,
@@ -185,7 +210,7 @@ impl Intake {
             watched: 0,
         };
         match text {
-            Text::File { file, from, to } => {
+            Text::File { file, from, to, .. } => {
                 let progress = reading::file(file, from, to, &search, &mut sink)?;
                 if source.tail && progress.offset < to {
                     let mut rest = vec![0; usize::try_from(to - progress.offset).unwrap_or(0).min(64 << 10)];
@@ -213,6 +238,12 @@ struct Before {
 /// The sink of one source.
 struct Lines<'a> {
     intake: &'a mut Intake,
+    /// The file and its first line, by which it is known that it was not emptied meanwhile.
+    still: Option<(&'a File, FirstLine)>,
+    /// That was done since the block was read.
+    is_checked: bool,
+    /// It was emptied.
+    is_other: bool,
     calendar: Calendar,
     source: u64,
     lines: u64,
@@ -226,6 +257,9 @@ struct Lines<'a> {
 
 impl Sink for Lines<'_> {
     fn line(&mut self, found: Found<'_>) {
+        if self.is_emptied() {
+            return;
+        }
         self.intake.lines += 1;
         if found.accepted != 0 && !self.intake.explain && !self.intake.attempts.knows(found.accepted) {
             return;
@@ -261,6 +295,10 @@ impl Sink for Lines<'_> {
     }
 
     fn progress(&mut self, progress: Progress) -> io::Result<()> {
+        if self.is_emptied() {
+            return Err(io::Error::new(io::ErrorKind::StaleNetworkFileHandle, EMPTIED));
+        }
+        self.is_checked = false;
         if progress.offset - self.watched >= 16 << 20 {
             self.watched = progress.offset;
             (self.watch)(self.path, progress.offset, self.size);
@@ -271,6 +309,15 @@ impl Sink for Lines<'_> {
 }
 
 impl Lines<'_> {
+    /// Whether the file is another one since before the block was read, whose lines then may be its.
+    fn is_emptied(&mut self) -> bool {
+        if !self.is_checked {
+            self.is_checked = true;
+            self.is_other |= self.still.as_ref().is_some_and(|(file, first)| !first.is_in(file));
+        }
+        self.is_other
+    }
+
     fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8]) {
         let line = rules::classify(header);
         let time = match header.stamp {
@@ -350,4 +397,37 @@ fn fill(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_emptied_while_it_is_read_gives_no_lines_of_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("auth.log");
+        let line = |pid: u32| {
+            format!(
+                "2026-11-03T09:05:01Z srv sshd[{pid}]: Failed password for root from 192.0.2.7 port 5 ssh2\n"
+            )
+        };
+        std::fs::write(&path, line(71) + &line(72)).unwrap();
+        let log = Log::open(&path).unwrap();
+        let part = Part { identity: log.identity().unwrap(), log, from: 0, is_cut: false, is_new: true };
+        let read = |before: &str, after: &str| {
+            let mut intake = Intake::new(false, false, Open::default());
+            std::fs::write(&path, before).unwrap();
+            let source = Source::part(&part, 1, 0).unwrap();
+            std::fs::write(&path, after).unwrap();
+            let result = intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(()));
+            intake.attempts.finish();
+            (result.is_ok(), intake.reached, intake.attempts.take_settled().len())
+        };
+        let (whole, other) = (line(71) + &line(72), line(73) + &line(74));
+        assert_eq!(read(&whole, &whole), (true, whole.len() as u64, 2));
+        assert_eq!(read(&whole, &other), (false, 0, 0), "between two looks");
+        assert_eq!(read(&other, &other), (true, 0, 0), "before the first");
+        assert_eq!(read(&whole, ""), (true, 0, 0), "and nothing written to it yet");
+    }
 }

@@ -141,6 +141,8 @@ impl Pass<'_> {
         self.log_time += parts.last().map_or(0, |part| clock::offset(&part.log));
         for part in &parts {
             match self.part(&name, part, &mut intake, watch) {
+                // It was emptied meanwhile: that is for the next pass.
+                Err(Error::Read(_, why)) if why.kind() == io::ErrorKind::StaleNetworkFileHandle => {}
                 Err(e @ Error::Read(..)) if part.log.path == path => failed = Some(e),
                 // A predecessor that is just being compressed is damaged for a moment.
                 Err(Error::Read(..)) if self.is_fresh(part) => {}

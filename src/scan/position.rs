@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -172,33 +172,57 @@ pub fn load(directory: &Path, keep: bool) -> io::Result<Loaded> {
     Ok(Loaded { again: Some(again), warning: Some(warning), ..Loaded::default() })
 }
 
-/// The identity of a log: a hash of its first complete line, and of how many NUL bytes came
-/// before it. `None`: it has no complete line yet.
-pub fn identity(source: impl Read) -> io::Result<Option<u64>> {
-    let mut source = BufReader::with_capacity(16 << 10, source);
-    let mut nuls = 0_u64;
-    loop {
-        let (found, len) = {
-            let bytes = source.fill_buf()?;
-            (bytes.iter().position(|b| *b != 0), bytes.len())
-        };
-        nuls += found.unwrap_or(len) as u64;
-        source.consume(found.unwrap_or(len));
-        if found.is_some() || len == 0 {
-            break;
+/// The first complete line of a log, or as much of it as identifies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstLine {
+    /// NUL bytes before it.
+    pub start: u64,
+    /// Its bytes.
+    pub text: Vec<u8>,
+}
+
+impl FirstLine {
+    /// Of what is read from its start. `None`: there is no complete line yet.
+    pub fn of(source: impl Read) -> io::Result<Option<Self>> {
+        let mut source = BufReader::with_capacity(16 << 10, source);
+        let mut start = 0_u64;
+        loop {
+            let (found, len) = {
+                let bytes = source.fill_buf()?;
+                (bytes.iter().position(|b| *b != 0), bytes.len())
+            };
+            start += found.unwrap_or(len) as u64;
+            source.consume(found.unwrap_or(len));
+            if found.is_some() || len == 0 {
+                break;
+            }
         }
+        let mut text = Vec::new();
+        source.take(IDENTITY).read_until(b'\n', &mut text)?;
+        let complete = text.last() == Some(&b'\n') || text.len() as u64 >= IDENTITY;
+        Ok(complete.then_some(Self { start, text }))
     }
-    let mut line = Vec::new();
-    source.take(IDENTITY).read_until(b'\n', &mut line)?;
-    if line.last() != Some(&b'\n') && (line.len() as u64) < IDENTITY {
-        return Ok(None);
+
+    /// The identity of the log: a hash.
+    pub fn identity(&self) -> u64 {
+        let mut hash = Fnv::default();
+        hash.write(&self.text);
+        if self.start > 0 {
+            hash.write(&self.start.to_le_bytes());
+        }
+        hash.finish()
     }
-    let mut hash = Fnv::default();
-    hash.write(&line);
-    if nuls > 0 {
-        hash.write(&nuls.to_le_bytes());
+
+    /// Whether it still stands in `file`.
+    pub fn is_in(&self, file: &File) -> bool {
+        let mut now = vec![0; self.text.len()];
+        file.read_exact_at(&mut now, self.start).is_ok() && now == self.text
     }
-    Ok(Some(hash.finish()))
+}
+
+/// The identity of a log, from what is read from its start. `None`: it has no complete line yet.
+pub fn identity(source: impl Read) -> io::Result<Option<u64>> {
+    Ok(FirstLine::of(source)?.map(|line| line.identity()))
 }
 
 /// FNV-1a, 64 bits: the same in every version of this program, as what it names is kept on disk.

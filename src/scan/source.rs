@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 
-use super::position::{Fnv, Known, identity};
+use super::position::{FirstLine, Fnv, Known};
 
 /// The log of authentications, where a log daemon writes one.
 pub const DEFAULT_FILES: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
@@ -100,9 +100,14 @@ impl Log {
         })
     }
 
+    /// Its first complete line.
+    pub fn first_line(&self) -> io::Result<Option<FirstLine>> {
+        FirstLine::of(self.stream()?)
+    }
+
     /// Of its first complete line.
     pub fn identity(&self) -> io::Result<Option<u64>> {
-        identity(self.stream()?)
+        Ok(self.first_line()?.map(|line| line.identity()))
     }
 }
 

@@ -41,7 +41,7 @@ class State:
     def scan(self, *words):
         """A pass that is left alone; gives its exit status and all that it said."""
         done = subprocess.run(self.command("scan", *words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=120)
+                              stderr=subprocess.STDOUT, text=True, timeout=300)
         return done.returncode, done.stdout
 
     def passed(self, *words):
