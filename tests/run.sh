@@ -100,7 +100,8 @@ unit() {
 }
 
 # What the tests need: a command, and the package that has it.
-needs='cc:gcc c++:g++ pkg-config:pkg-config python3:python3 openssl:openssl strace:strace readelf:binutils git:git'
+needs='cc:gcc c++:g++ pkg-config:pkg-config python3:python3 openssl:openssl strace:strace readelf:binutils git:git
+    valgrind:valgrind faketime:faketime xz:xz-utils zstd:zstd bzip2:bzip2'
 if [ $root = yes ]; then
     needs="$needs sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux rsyslogd:rsyslog"
 fi
