@@ -41,7 +41,11 @@ class Terminal:
         try:
             data = os.read(self.master, 4096)
         except OSError:
-            return False
+            if self.process.poll() is not None:
+                return False
+            # login(1) hangs up the terminal and opens it again.
+            time.sleep(0.01)
+            return True
         self.text += data.decode("utf-8", "replace")
         return bool(data)
 
