@@ -16,6 +16,8 @@ use super::candidates::Search;
 
 /// Bytes that are searched at once: they stay in the processor's cache.
 const BLOCK: usize = 512 << 10;
+/// A stream is begun with so little: most passes find a few lines.
+const FIRST: usize = 16 << 10;
 /// How far a line may reach over the end of a block before reading falls back to one thread.
 const MARGIN: usize = 64 << 10;
 /// From this size on two threads pay.
@@ -73,10 +75,14 @@ pub fn stream(
     search: &Search,
     sink: &mut dyn Sink,
 ) -> io::Result<Progress> {
-    let mut buffer = vec![0; BLOCK + MARGIN];
+    let mut buffer = vec![0; FIRST];
     let mut filled = 0;
+    let mut full = false;
     let mut long: Option<LongLine> = None;
     loop {
+        if full {
+            buffer.resize((2 * buffer.len()).min(BLOCK + MARGIN), 0);
+        }
         let n = match source.read(&mut buffer[filled..]) {
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
@@ -84,6 +90,7 @@ pub fn stream(
         };
         let fresh = filled;
         filled += n;
+        full = filled == buffer.len();
         if n == 0 {
             if tail && (filled > 0 || long.is_some()) {
                 match long.take() {
@@ -124,7 +131,7 @@ pub fn stream(
                 buffer.copy_within(start..filled, 0);
                 filled -= start;
             }
-            None if filled == buffer.len() => {
+            None if full && filled == BLOCK + MARGIN => {
                 let mut line = LongLine::default();
                 line.push(&buffer);
                 long = Some(line);
