@@ -2,7 +2,7 @@
 # Failures from many processes, passes that are killed, an X that fails, disks that fill: nothing is lost, nothing is told
 # twice. Prints "ok - ..." and "not ok - ..." lines; exit status 1 if one is not ok.
 #
-#     run.sh [--large]     about four minutes; with --large about half an hour
+#     run.sh [--large]     about four minutes; with --large some hours
 #
 # Needs python3 and what cargo build makes; uses strace, libfaketime, cc with libpam's headers, and mounts where it may.
 set -u
@@ -30,16 +30,16 @@ failed=0
 here=tests/harness
 if [ "$large" = --large ]; then
 	run 900 python3 $here/crowd.py --writers 16 --records 900 --logins 400 --seconds 120
-	run 900 python3 $here/steps.py
-	run 900 python3 $here/steps.py --error ENOSPC
-	run 900 python3 $here/steps.py --error EIO
+	run 1800 python3 $here/steps.py
+	run 1800 python3 $here/steps.py --error ENOSPC
+	run 1800 python3 $here/steps.py --error EIO
 	run 900 python3 $here/pacing.py
 	run 600 python3 $here/troubles.py
-	HARNESS_EVERY=1 run 3600 cargo test --locked --test damage
+	HARNESS_EVERY=1 run 14400 cargo test --locked --test damage
 else
 	run 120 python3 $here/crowd.py --seconds 15
 	run 180 python3 $here/steps.py --every 5
-	run 180 python3 $here/steps.py --every 15 --error ENOSPC
+	run 180 python3 $here/steps.py --every 11 --error ENOSPC
 	run 180 python3 $here/pacing.py bursts irregular spray workstation slow-30 slow-60
 	run 240 python3 $here/troubles.py
 	run 300 cargo test --locked --test damage
