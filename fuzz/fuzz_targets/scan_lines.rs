@@ -36,22 +36,23 @@ const LINES: [(&str, &str); 7] = [
     ),
 ];
 
+/// One of the forms at a time, or most of the time would go there.
 fn as_name(bytes: &[u8]) {
+    let Some((choice, bytes)) = bytes.split_first() else { return };
+    let (before, after) = LINES[usize::from(*choice) % LINES.len()];
     // A log daemon lets no control character through, and sshd cuts the name.
     let name: Vec<u8> = bytes.iter().copied().filter(|b| !b.is_ascii_control()).take(100).collect();
-    for (before, after) in LINES {
-        let head = format!("Nov  3 09:05:01 srv sshd[71]: {before}");
-        let line = [head.as_bytes(), &name, after.as_bytes(), b"\n"].concat();
-        let found = rows(&line, false);
-        assert_eq!(found.len(), 1, "{}", String::from_utf8_lossy(&line));
-        let row = &found[0];
-        assert_eq!(
-            (row.count, row.pid, row.service.as_str(), row.rhost.as_str(), row.host.as_str()),
-            (1, 71, "sshd", "192.0.2.7", "srv"),
-            "{}",
-            String::from_utf8_lossy(&line)
-        );
-    }
+    let head = format!("Nov  3 09:05:01 srv sshd[71]: {before}");
+    let line = [head.as_bytes(), &name, after.as_bytes(), b"\n"].concat();
+    let found = rows(&line, false);
+    assert_eq!(found.len(), 1, "{}", String::from_utf8_lossy(&line));
+    let row = &found[0];
+    assert_eq!(
+        (row.count, row.pid, row.service.as_str(), row.rhost.as_str(), row.host.as_str()),
+        (1, 71, "sshd", "192.0.2.7", "srv"),
+        "{}",
+        String::from_utf8_lossy(&line)
+    );
 }
 
 fuzz_target!(|log: &[u8]| {
