@@ -152,6 +152,7 @@ from_source() {
     picture_of_etc >"$work/again"
     check "install and uninstall leave no difference in /etc" same "$work/last" "$work/again"
     stop_guest
+    [[ $1 != trixie ]] || penalties_stay
 }
 
 from_package() {
@@ -273,6 +274,16 @@ counters_add_up() {
         if [[ $name == recorded ]]; then recorded=$value; else sum=$((sum + value)); fi
     done
     ((recorded > 0 && recorded == sum))
+}
+
+# OpenSSH 9.8 and later shut an address out for failures and crashes. Its sshd is taken from the guest's directory, the
+# module is the one that was built here.
+penalties_stay() {
+    local hostile=$source_tree/tests/hostile
+    cc -O1 -o "$work/host" "$hostile/host.c" -lpam -lpthread || give_up "host.c does not compile"
+    AUTHALERT_TARGET=$built AUTHALERT_HOST=$work/host AUTHALERT_SSHD_ROOT=$root \
+        timeout 240 python3 "$hostile/sshd.py" penalties 2>&1 | tee "$work/said"
+    check "the penalties of its OpenSSH were looked at" grep -q '^ok - OpenSSH' "$work/said"
 }
 
 nothing_left() {

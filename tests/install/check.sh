@@ -14,9 +14,20 @@ artifacts=${ARTIFACTS:-$source_tree/target/release}
 
 passed=0 failed=0
 
+# Have the place of the logs saved so many seconds ago, with its checksum.
+age() {
+    python3 - /var/lib/authalert/scan.json "$1" <<'EDIT'
+import re, sys, time, zlib
+path, seconds = sys.argv[1], int(sys.argv[2])
+state = re.fullmatch(r'{"crc":"[0-9a-f]{8}","state":(.*)}\n', open(path).read(), re.S)[1]
+state = re.sub(r'"saved":[0-9]+', '"saved":%d' % ((time.time() - seconds) * 1e6), state)
+open(path, "w").write('{"crc":"%08x","state":%s}\n' % (zlib.crc32(state.encode()), state))
+EDIT
+}
+
 main() {
     begin
-    export -f a_right_installation one_mistake with_x stack config
+    export -f a_right_installation one_mistake with_x stack config age
     add_layer installed a_right_installation
 
     mistake "nothing is wrong" 0 '' true
@@ -69,7 +80,7 @@ main() {
     mistake "a path unit that is disabled" 1 'systemd does not start authalert-deliver.path.* -> systemctl enable --now' \
         'mkdir -p /run/systemd/system /etc/systemd/system/timers.target.wants; ln -s /x /etc/systemd/system/timers.target.wants/authalert-scan.timer'
     mistake "a scan that does not run" 1 'the logs were last read 3.* ago.* -> see that cron runs' \
-        'sed -i "s/\"passed\":[0-9]*/\"passed\":$(($(date +%s) - 11000))/" /var/lib/authalert/scan.json'
+        'age 11000'
     mistake "a scan that never ran" 1 'the logs were never read -> see that cron runs' 'rm /var/lib/authalert/scan.json'
     mistake "no log to read" 1 'no (auth\.log|log).* -> set \[scan\]' 'rm -f /var/log/auth.log /var/log/secure /var/log/messages; rm -rf /var/log/journal; chmod 0 /usr/bin/journalctl; mv /usr/bin/journalctl /usr/bin/journalctl.gone'
 
