@@ -68,7 +68,7 @@ pub fn load<T: DeserializeOwned>(
 #[derive(Debug)]
 pub struct Staging {
     path: PathBuf,
-    text: String,
+    text: Vec<u8>,
 }
 
 impl Staging {
@@ -76,7 +76,7 @@ impl Staging {
     pub fn of(file: &Path, value: &impl Serialize) -> io::Result<Self> {
         let text = encode(value)?;
         // Twice, so that a damaged byte does not bring back the time before the alert.
-        Ok(Self { path: staged(file), text: format!("{text}\n{text}") })
+        Ok(Self { path: staged(file), text: [&text[..], b"\n", &text].concat() })
     }
 
     /// Put it there; durable when this returns.
@@ -95,7 +95,7 @@ impl Staging {
             .custom_flags(OFlags::NOFOLLOW.bits() as i32)
             .open(&self.path)?;
         rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
-        out.write_all(self.text.as_bytes())?;
+        out.write_all(&self.text)?;
         out.set_len(self.text.len() as u64)?;
         if fresh {
             sync_directory(&self.path)?;
@@ -107,8 +107,8 @@ impl Staging {
 /// Write `file` and its copy; durable when this returns.
 pub fn save_both(file: &Path, value: &impl Serialize) -> io::Result<()> {
     let text = encode(value)?;
-    replace(file, text.as_bytes())?;
-    replace(&backup(file), text.as_bytes())
+    replace(file, &text)?;
+    replace(&backup(file), &text)
 }
 
 /// Replace `file` by `bytes`, whole or not at all; root's alone; durable when it returns.
@@ -150,9 +150,14 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 }
 
 /// A value with its checksum, as it stands in a file.
-pub fn encode(value: &impl Serialize) -> io::Result<String> {
-    let state = serde_json::to_string(value)?;
-    Ok(format!("{{\"crc\":\"{:08x}\",\"state\":{state}}}\n", crc32fast::hash(state.as_bytes())))
+pub fn encode(value: &impl Serialize) -> io::Result<Vec<u8>> {
+    // The place of the checksum is filled in afterwards: it may be megabytes, which are not copied.
+    let mut text = vec![0; PREFIX];
+    serde_json::to_writer(&mut text, value)?;
+    let crc = crc32fast::hash(&text[PREFIX..]);
+    text[..PREFIX].copy_from_slice(format!("{{\"crc\":\"{crc:08x}\",\"state\":").as_bytes());
+    text.extend_from_slice(b"}\n");
+    Ok(text)
 }
 
 fn sync_directory(file: &Path) -> io::Result<()> {

@@ -42,8 +42,8 @@ pub struct Recorded {
     /// What this pass recorded.
     ours: HashSet<u64>,
     records: Vec<Record>,
-    by_pid: HashMap<u32, Vec<usize>>,
-    by_time: BTreeSet<(i64, usize)>,
+    by_pid: BTreeSet<(u32, u32)>,
+    by_time: BTreeSet<(i64, u32)>,
     origins: HashSet<u64>,
     used: HashMap<(u32, u64), Used>,
     since: Option<i64>,
@@ -77,10 +77,10 @@ struct Record {
     log: Option<Log>,
     has_pid: bool,
     count: u32,
-    service: u64,
-    user: u64,
-    rhost: u64,
-    ruser: u64,
+    service: u32,
+    user: u32,
+    rhost: u32,
+    ruser: u32,
 }
 
 /// One log of one machine, in origins.
@@ -145,6 +145,16 @@ impl Recorded {
         used
     }
 
+    /// Give back the memory of what the journal holds: it is read again if need be.
+    pub fn let_go(&mut self) {
+        self.since = None;
+        self.records = Vec::new();
+        self.by_pid.clear();
+        self.by_time.clear();
+        self.origins = HashSet::new();
+        self.read.clear();
+    }
+
     /// Read the journal as far back as `rows` need, and what is new in it.
     pub fn cover(&mut self, journal: &Journal, rows: &[Row]) -> io::Result<()> {
         let Some(first) = rows.iter().map(|row| row.since.min(row.time)).min() else {
@@ -152,13 +162,9 @@ impl Recorded {
         };
         let needed = first.saturating_sub(OTHER_CLOCK);
         if self.since.is_none_or(|covered| needed < covered) {
+            self.let_go();
             // A little more, as the next rows may be a little older.
             self.since = Some(needed.saturating_sub(SAME_PROCESS));
-            self.records.clear();
-            self.by_pid.clear();
-            self.by_time.clear();
-            self.origins.clear();
-            self.read.clear();
         }
         // First, as one that is taken over meanwhile is found in its segment.
         for aside in aside::waiting(journal)? {
@@ -197,14 +203,14 @@ impl Recorded {
                 (place, Some(log))
             }
         };
-        let index = self.records.len();
+        let Ok(index) = u32::try_from(self.records.len()) else { return };
         self.records.push(Record {
             time,
             key,
             log,
             has_pid: failure.pid != 0,
             count: failure.count,
-            service: hash(&[base(&failure.service).as_bytes()]),
+            service: short(&[base(&failure.service).as_bytes()]),
             user: name(&failure.user),
             rhost: name(&failure.rhost),
             ruser: name(&failure.ruser),
@@ -215,7 +221,7 @@ impl Recorded {
             pids[1] = 0;
         }
         for pid in pids.into_iter().filter(|pid| *pid > 1) {
-            self.by_pid.entry(pid).or_default().push(index);
+            self.by_pid.insert((pid, index));
         }
     }
 
@@ -262,7 +268,8 @@ impl Recorded {
     fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
         let elsewhere = row.is_check_password() || row.is_polkitd();
         if row.pid != 0 && !elsewhere {
-            let same = self.by_pid.get(&row.pid).map_or(&[][..], Vec::as_slice).iter().copied();
+            let same =
+                self.by_pid.range((row.pid, 0)..=(row.pid, u32::MAX)).map(|(_, index)| *index as usize);
             let same: Vec<usize> = same
                 .filter(|i| self.is_free(*i, sought) && self.records[*i].service == sought.service)
                 .collect();
@@ -328,7 +335,7 @@ impl Recorded {
     fn within(&self, times: std::ops::RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {
         let (first, last) = times.into_inner();
         let range = if first <= last { (first, 0)..(last.saturating_add(1), 0) } else { (0, 0)..(0, 0) };
-        self.by_time.range(range).map(|(_, index)| *index).filter(|i| self.is_free(*i, sought))
+        self.by_time.range(range).map(|(_, index)| *index as usize).filter(|i| self.is_free(*i, sought))
     }
 
     fn closest(&self, time: i64, among: impl Iterator<Item = usize>) -> Option<usize> {
@@ -340,10 +347,10 @@ impl Recorded {
 struct Sought {
     log: Log,
     since: i64,
-    service: u64,
-    user: u64,
-    rhost: u64,
-    ruser: u64,
+    service: u32,
+    user: u32,
+    rhost: u32,
+    ruser: u32,
 }
 
 impl Sought {
@@ -351,7 +358,7 @@ impl Sought {
         Self {
             log: Log { stream: stream.0, host: host(&row.host), keyboard: is_keyboard(row), saved: 0 },
             since: row.since.min(row.time),
-            service: hash(&[base(&row.service).as_bytes()]),
+            service: short(&[base(&row.service).as_bytes()]),
             user: name(&row.user),
             rhost: name(&row.rhost),
             ruser: name(&row.ruser),
@@ -370,12 +377,12 @@ fn base(service: &str) -> &str {
     service.split('-').next().unwrap_or_default()
 }
 
-fn agree(record: u64, row: u64) -> bool {
+fn agree(record: u32, row: u32) -> bool {
     record == 0 || row == 0 || record == row
 }
 
-fn name(text: &str) -> u64 {
-    if text.is_empty() { 0 } else { hash(&[text.as_bytes()]) }
+fn name(text: &str) -> u32 {
+    if text.is_empty() { 0 } else { short(&[text.as_bytes()]).max(1) }
 }
 
 /// A machine under its long and its short name.

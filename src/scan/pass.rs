@@ -326,6 +326,8 @@ impl Pass<'_> {
     fn finish(&mut self, name: &str, mut intake: Intake) -> Result<(), Error> {
         intake.attempts.settle(self.now.as_microsecond(), self.log_time, AGE, PATIENCE);
         self.record(name, &mut intake)?;
+        // What is saved may be large too.
+        self.recorded.let_go();
         self.keep(name, &intake);
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;

@@ -48,6 +48,7 @@ impl Attempts {
         for mut process in open.processes.into_iter().take(PROCESSES) {
             attempts.opened += 1;
             process.number = attempts.opened;
+            process.rows.shrink_to_fit();
             attempts.order.push_back((process.key, process.number));
             attempts.insert(process);
         }

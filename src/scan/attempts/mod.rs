@@ -158,8 +158,8 @@ impl Attempts {
             }
             Kind::SshdInvalidUser | Kind::UnknownUser => {
                 if process.unknown.is_none() {
-                    process.unknown =
-                        Some(Row { count: 1, ..Row::new(speaker, evidence, time, place, process) });
+                    let row = Row { count: 1, ..Row::new(speaker, evidence, time, place, process) };
+                    process.unknown = Some(Box::new(row));
                 }
                 return;
             }
@@ -202,6 +202,10 @@ impl Attempts {
             }
             process.total = to;
             let whom = name(&fresh.user);
+            if process.rows.is_empty() {
+                // Most have no other, and thousands are open.
+                process.rows.reserve_exact(1);
+            }
             process.rows.push(fresh);
             if process.rows.len() > ROWS {
                 let oldest = process.rows.remove(0);
@@ -258,7 +262,7 @@ impl Attempts {
             if let Some(row) = process.unknown.as_mut().filter(|_| total == 0) {
                 if row.state == State::Waiting && (now - row.time >= patience || row.time - now > SILENCE) {
                     row.state = State::Settled;
-                    self.settled.push(row.clone());
+                    self.settled.push(Row::clone(row));
                 }
             }
         }

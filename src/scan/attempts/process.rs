@@ -44,7 +44,7 @@ pub(super) struct Process {
     pub more: u64,
     pub total: u64,
     /// A user who does not exist: an attempt when nothing else is told.
-    pub unknown: Option<Row>,
+    pub unknown: Option<Box<Row>>,
     pub aborted: bool,
     /// The program has said its last word (known only where a pid is missing).
     pub ended: bool,

@@ -142,7 +142,7 @@ impl Attempts {
                 open.remove();
             }
         }
-        let unknown = process.unknown.filter(|_| process.total == 0);
+        let unknown = process.unknown.filter(|_| process.total == 0).map(|row| *row);
         self.settled
             .extend(process.rows.into_iter().chain(unknown).filter(|row| row.state == State::Waiting));
     }
