@@ -162,10 +162,14 @@ impl Pass<'_> {
             })
         };
         let answer = x.post_after(text, Some(Box::new(note)));
-        match failure.try_recv() {
-            Ok(e) => Err(e),
-            Err(_) => Ok(answer),
+        let Ok(failed) = failure.try_recv() else { return Ok(answer) };
+        // Nothing was sent: the note, which may be there although it could not be made durable, is taken back.
+        if let Some(alert) = self.state.alert.as_mut() {
+            alert.unsure = false;
         }
+        self.lock.check()?;
+        self.state.staging(directory)?.write()?;
+        Err(failed)
     }
 
     fn note_addresses(&mut self, x: &X, answer: &Answer) {

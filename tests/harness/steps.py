@@ -206,6 +206,9 @@ def main():
             noted = sent - calls[sent::-1].index("ftruncate")
             wrong = [w for w in wrong if not noted <= found.index(w[0]) <= sent]
             check("connect" not in calls[noted:sent], "that is noted when there is a connection, not before", str(calls[noted:sent]))
+        if state.undecided and options.error:
+            # A request that breaks off while it is sent may have been heard, as far as we can know.
+            wrong = [w for w in wrong if w[0][0] != "sendto"]
         did = "%s at" % options.error if options.error else "killed at"
         check(len(chosen) > 10 and not wrong, "%s: %s %d of %d steps, told once each time"
               % (state.name, did, len(chosen), len(found)), "%d wrong, first: %s" % (len(wrong), wrong[:2]))
