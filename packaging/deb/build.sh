@@ -13,6 +13,10 @@ source_tree=${here%/packaging/deb}
 output=$(realpath -m -- "${1:-$source_tree/target}")
 
 main() {
+    case ${1:-} in
+    -h | --help) sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+    -*) echo "packaging/deb/build.sh: no option '$1'; a directory may be given, see --help" >&2; exit 2 ;;
+    esac
     local built=${FROM:-$source_tree/target/release}
     [[ -n ${FROM:-} ]] || (cd -- "$source_tree" && cargo build --release --locked --target-dir "$source_tree/target")
     tree=$(mktemp -d)
@@ -86,4 +90,4 @@ strip_them() {
 # The same sources give the same package.
 last_change() { git -C "$source_tree" log -1 --format=%ct 2>/dev/null || date +%s; }
 
-main
+main "$@"
