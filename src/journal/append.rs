@@ -214,6 +214,9 @@ fn limit(file: &impl Target) -> u64 {
     limit_in(head.get(..read).unwrap_or_default()).unwrap_or(FIRST_LIMIT)
 }
 
+/// Apart, so that its buffer is on the stack only where it is needed.
+#[cold]
+#[inline(never)]
 fn count_dropped<F: Target>(directory: &[u8]) {
     let mut buffer = [0; 512];
     let Ok(path) = join(&mut buffer, directory, DROPPED.as_bytes()) else { return };

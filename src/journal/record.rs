@@ -106,7 +106,8 @@ impl Encoded {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    fn empty() -> Self {
+    /// No line yet.
+    pub fn empty() -> Self {
         Self { bytes: [0; LONGEST], len: 0 }
     }
 
@@ -197,7 +198,7 @@ impl Encoded {
     }
 
     /// The checksum of what stands there so far, and the end of the line.
-    fn seal(mut self) -> Self {
+    fn seal(&mut self) {
         let crc = crc(self.as_bytes());
         self.put(b",\"crc\":\"");
         for shift in (0..8).rev() {
@@ -205,7 +206,6 @@ impl Encoded {
             self.put(&[nibble + if nibble < 10 { b'0' } else { b'a' - 10 }]);
         }
         self.put(b"\"}\n");
-        self
     }
 }
 
@@ -220,6 +220,13 @@ impl std::ops::Deref for Encoded {
 /// The line of one failure. Names are made neutral and bounded on the way.
 pub fn encode(record: &Record<'_>) -> Encoded {
     let mut line = Encoded::empty();
+    encode_into(&mut line, record);
+    line
+}
+
+/// The same, in a place of the caller's: not every compiler spares a login's stack the copy.
+pub fn encode_into(line: &mut Encoded, record: &Record<'_>) {
+    line.len = 0;
     line.put(FAILURE_START);
     line.time(record.time.0, record.time.1);
     line.put(b"\"");
@@ -244,7 +251,7 @@ pub fn encode(record: &Record<'_>) -> Encoded {
     line.text("ruser", Neutral::name(record.ruser));
     line.count("uid", record.uid);
     line.text("origin", Neutral::bounded(record.origin, ORIGIN_LIMIT));
-    line.seal()
+    line.seal();
 }
 
 /// The first line of a segment.
@@ -255,7 +262,8 @@ pub fn encode_header(header: &Header) -> Encoded {
     line.put(b"\"");
     line.key("limit");
     line.number(header.limit, 1);
-    line.seal()
+    line.seal();
+    line
 }
 
 /// What a line turned out to be.

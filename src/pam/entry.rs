@@ -69,11 +69,14 @@ fn path<'a>(word: &'a CStr, prefix: &[u8]) -> Option<&'a CStr> {
 
 /// Our line in the auth stack was reached.
 ///
+/// "C-unwind", as `conversation::watch`: around "C" the compiler puts a handler that ends the process should
+/// a panic come by, and with it all that a panic needs is linked. There is nothing here that panics.
+///
 /// # Safety
 ///
 /// libpam passes the handle of the transaction, and `argc` C strings that live as long as it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pam_sm_authenticate(
+pub unsafe extern "C-unwind" fn pam_sm_authenticate(
     pamh: *mut PamHandle,
     _flags: c_int,
     argc: c_int,

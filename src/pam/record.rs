@@ -9,7 +9,7 @@ use std::ops::Deref;
 use authalert::failure::{Class, Route};
 use authalert::journal::append::{self, Error};
 use authalert::journal::aside;
-use authalert::journal::record::{Encoded, Record, encode};
+use authalert::journal::record::{Encoded, Record, encode_into};
 use pam::items::{Item, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
 
@@ -26,7 +26,8 @@ const CONFIG: &CStr = c"/etc/authalert/config.toml";
 /// Record how this attempt ended, and wake the worker.
 pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompts, status: c_int) {
     let (state, config) = (arguments.state.unwrap_or(STATE), arguments.config.unwrap_or(CONFIG));
-    let line = line(pamh, prompts.left_unanswered(status));
+    let mut line = Encoded::empty();
+    fill(&mut line, pamh, prompts.left_unanswered(status));
     let written = guard::unlimited(|| write(state, &line));
     if arguments.debug {
         debug(&line);
@@ -46,11 +47,13 @@ pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompt
     }
     if guard::room_for_a_worker() {
         let unrecorded = if matches!(written, Err(Error::Os(_))) { line.as_bytes() } else { b"" };
-        worker::wake(&Job::new(state, config, unrecorded));
+        let mut job = Job::EMPTY;
+        job.fill(state, config, unrecorded);
+        worker::wake(&job);
     }
 }
 
-fn line(pamh: &mut PamHandle, unanswered: bool) -> Encoded {
+fn fill(line: &mut Encoded, pamh: &mut PamHandle, unanswered: bool) {
     // SAFETY: `now` outlives the call, which cannot fail for this clock.
     let now = unsafe {
         let mut now = std::mem::zeroed::<libc::timespec>();
@@ -63,7 +66,7 @@ fn line(pamh: &mut PamHandle, unanswered: bool) -> Encoded {
     let mut address = [0; 64];
     let connection = if named { libpam::variable(pamh, c"SSH_CONNECTION") } else { None };
     let address = first_word(connection.map_or(b"", CStr::to_bytes), &mut address);
-    encode(&Record {
+    let record = Record {
         time: (now.tv_sec, (now.tv_nsec / 1000) as u32),
         route: Route::Pam,
         class: if unanswered { Class::Aborted } else { Class::Failure },
@@ -78,7 +81,8 @@ fn line(pamh: &mut PamHandle, unanswered: bool) -> Encoded {
         ruser: item::<RUser<'_>>(pamh),
         uid: rustix::process::getuid().as_raw(),
         origin: b"",
-    })
+    };
+    encode_into(line, &record);
 }
 
 fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {

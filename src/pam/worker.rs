@@ -34,17 +34,19 @@ pub struct Job {
 }
 
 impl Job {
-    /// Deliver for this state directory and configuration file.
-    pub fn new(state: &CStr, config: &CStr, unrecorded: &[u8]) -> Self {
-        let mut job = Self { state: [0; 256], config: [0; 256], line: [0; LONGEST], line_len: 0 };
+    /// Nothing yet.
+    pub const EMPTY: Self = Self { state: [0; 256], config: [0; 256], line: [0; LONGEST], line_len: 0 };
+
+    /// Deliver for this state directory and configuration file. Filled where it lies, once: a login's
+    /// stack may be small.
+    pub fn fill(&mut self, state: &CStr, config: &CStr, unrecorded: &[u8]) {
         // Both are shorter, and the last byte stays 0.
-        job.state.iter_mut().zip(state.to_bytes()).for_each(|(place, byte)| *place = *byte);
-        job.config.iter_mut().zip(config.to_bytes()).for_each(|(place, byte)| *place = *byte);
-        for (place, byte) in job.line.iter_mut().zip(unrecorded) {
+        self.state.iter_mut().zip(state.to_bytes()).for_each(|(place, byte)| *place = *byte);
+        self.config.iter_mut().zip(config.to_bytes()).for_each(|(place, byte)| *place = *byte);
+        for (place, byte) in self.line.iter_mut().zip(unrecorded) {
             *place = *byte;
-            job.line_len += 1;
+            self.line_len += 1;
         }
-        job
     }
 }
 
@@ -111,6 +113,16 @@ fn loaded() -> Option<Take> {
     (!function.is_null()).then(|| unsafe { mem::transmute::<*mut c_void, Take>(function) })
 }
 
+unsafe extern "C" {
+    /// As libc declares it, but for "C-unwind": see `entry::pam_sm_authenticate`.
+    fn pthread_create(
+        thread: *mut libc::pthread_t,
+        attributes: *const libc::pthread_attr_t,
+        start: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
+        argument: *mut c_void,
+    ) -> c_int;
+}
+
 /// A detached thread with a stack of its own size and every signal blocked: it inherits the mask.
 ///
 /// # Safety
@@ -125,13 +137,13 @@ unsafe fn start(job: *mut Job) -> bool {
         libc::pthread_attr_init(&mut attributes) == 0
             && libc::pthread_attr_setdetachstate(&mut attributes, libc::PTHREAD_CREATE_DETACHED) == 0
             && libc::pthread_attr_setstacksize(&mut attributes, STACK) == 0
-            && libc::pthread_create(&mut thread, &attributes, run, job.cast()) == 0
+            && pthread_create(&mut thread, &attributes, run, job.cast()) == 0
     };
     guard::restore_signals(&mask);
     started
 }
 
-extern "C" fn run(job: *mut c_void) -> *mut c_void {
+extern "C-unwind" fn run(job: *mut c_void) -> *mut c_void {
     // SAFETY: sleeping, and the job that `start` handed over, freed once.
     unsafe {
         libc::nanosleep(&NAP, ptr::null_mut());

@@ -29,4 +29,9 @@ check libpam_authalert.so 'pam_sm_acct_mgmt pam_sm_authenticate pam_sm_chauthtok
 check libauthalert_sender.so 'authalert_take_[0-9]+ '
 readelf -dW "$directory/libpam_authalert.so" | grep -q 'NEEDED.*libpam.so.0'
 claim $? 'the module names libpam itself, for hosts that load libpam locally' "$(readelf -dW "$directory/libpam_authalert.so")"
+# Every panic brings this text along. Older compilers find fewer of them impossible than newer ones.
+! grep -aq 'panicked at' "$directory/libpam_authalert.so"
+claim $? 'the module holds nothing that could panic' "$(nm -D --undefined-only "$directory/libpam_authalert.so")"
+grep -aq 'panicked at' "$directory/libauthalert_sender.so"
+claim $? 'and the text would be seen: the sender has it' ''
 exit $failed
