@@ -327,7 +327,7 @@ impl Recorded {
         let record = &self.records[index];
         let others = record.log.is_none_or(|log| {
             let ours = log.stream == sought.log.stream;
-            log.host == sought.log.host && (!ours || self.is_orphan(record.key, log))
+            agree(log.host, sought.log.host) && (!ours || self.is_orphan(record.key, log))
         });
         others && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
     }
@@ -385,9 +385,13 @@ fn name(text: &str) -> u32 {
     if text.is_empty() { 0 } else { short(&[text.as_bytes()]).max(1) }
 }
 
-/// A machine under its long and its short name.
-fn host(name: &str) -> u32 {
-    short(&[name.split('.').next().unwrap_or_default().to_ascii_lowercase().as_bytes()])
+/// A machine under its long and its short name. 0, any: a log daemon calls its machine localhost where
+/// `/etc/hosts` does, and the systemd journal does not.
+fn host(text: &str) -> u32 {
+    match text.split('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "localhost" => 0,
+        short => name(short),
+    }
 }
 
 /// The place in an origin, as a hash, and the log.
@@ -540,6 +544,8 @@ mod tests {
             1,
             "another machine"
         );
+        let localhost = other.replace(&host, &format!("{:08x}", super::host("localhost.localdomain")));
+        assert_eq!(left(&[FAILED], &[logged(FAILED, &localhost, 1)]), 0, "this machine by no name");
         let child = PAM.replace("[71]", "[72]");
         assert_eq!(left(&[ERROR], &[logged(&child, &other, 1)]), 0, "the child's line is in another log");
         assert_eq!(left(&[&child], &[logged(ERROR, &other.replace(&host, &format!("{host}k")), 1)]), 0);

@@ -12,7 +12,10 @@ leader=
 # debootstrap once per suite; what only this network needs to reach the archives (certification
 # authorities, apt's own settings) is copied from the machine that runs the test.
 make_guest() {
-    local suite=$1 base=$cache/$1.tar
+    local suite=$1 base=$cache/$1.tar waits
+    # Two scenarios may want the same one.
+    exec {waits}>"$cache/$suite.lock"
+    flock "$waits"
     if [[ ! -f $base ]]; then
         say "debootstrap $suite (kept in ${base#"$source_tree"/})"
         rm -rf -- "$cache/$suite.new"
@@ -22,6 +25,7 @@ make_guest() {
         mv -- "$base.new" "$base"
         rm -rf -- "$cache/$suite.new"
     fi
+    exec {waits}>&-
     root=$work/$suite
     rm -rf --one-file-system -- "$root"
     mkdir -- "$root"

@@ -66,6 +66,9 @@ class Scene:
             print("# skipped: a mount namespace of its own is refused here")
             sys.exit(0)
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+        for installed in ("/usr/lib/authalert", "/usr/local/lib/authalert"):  # what is tested is what was built
+            if os.path.isdir(installed):
+                subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", installed], check=True)
         self.root = tempfile.mkdtemp(prefix="authalert-hostile-")
         os.chmod(self.root, 0o755)
         self.state = os.path.join(self.root, "state")

@@ -37,6 +37,7 @@ add_layer() { # NAME FUNCTION [ARGUMENT]...
 
 # An account and stacks as Debian, and as others, write them; made once, below all copies.
 add_account() {
+    take_out_what_is_installed || return
     # A hash that is quick to check: it is checked thousands of times.
     chroot "$work/root" useradd -m -p "$(openssl passwd -5 'right password')" aakill || return
     cat >"$work/root/etc/pam.d/aa-kill-1" <<'STACK'
@@ -58,13 +59,23 @@ STACK
     cp -- "$base/password" "$work/root/aa-kill/"
 }
 
+# authalert may be installed on this machine, from its sources or as a package; no copy has it.
+take_out_what_is_installed() {
+    if chroot "$work/root" dpkg -s authalert >/dev/null 2>&1; then
+        in_root dpkg --purge authalert || { printf '%s\n' "$said"; return 1; }
+    fi
+    mkdir -p -- "$work/root/aa" && mount --bind "$source_tree" "$work/root/aa" || return
+    in_root /aa/install.sh --uninstall --purge || { printf '%s\n' "$said"; return 1; }
+    umount -- "$work/root/aa"
+}
+
 # Runs FUNCTION with a copy in $work/root, its processes and mounts gone afterwards. $base is what all copies
 # share. What FUNCTION wrote becomes a layer in $keep, where that is set.
 keep=
 in_a_copy_of_the_system() {
     export work source_tree artifacts here services layers keep
     # shellcheck disable=SC2163 # the function that it names
-    export -f "$1" in_root mount_root written_below changed_in_etc files_of_ours run_killed stacks_let_in_and_keep_out
+    export -f "$1" in_root take_out_what_is_installed mount_root written_below before changed_in_etc files_of_ours run_killed stacks_let_in_and_keep_out
     timeout 180 unshare --mount --pid --fork --kill-child bash -c 'mount_root || { echo "no copy"; exit 1; }; "$@"' - "$@" 2>&1
 }
 
@@ -96,13 +107,26 @@ written_below() { # DIRECTORY EXPRESSION...
     done | sort -u
 }
 
+# Where PATH is as it was before a test began; what was taken out of the copies was not there.
+before() {
+    local layer=$base/account/layer part=$1
+    if [[ -e $layer/$1 && ! -c $layer/$1 || -L $layer/$1 ]]; then
+        echo "$layer/$1"
+        return
+    fi
+    while [[ $part != . ]]; do
+        [[ ! -c $layer/$part ]] || { echo /nowhere; return; }
+        part=$(dirname -- "$part")
+    done
+    echo "/$1"
+}
+
 # What is not as it was below /etc: only what was written there since is looked at, for this machine's
 # own /etc may change meanwhile.
 changed_in_etc() {
     local path was now
     written_below etc ! -name ld.so.cache | while read -r path; do
-        now=$work/root/$path was=$base/account/layer/$path
-        [[ -e $was || -L $was ]] || was=/$path
+        now=$work/root/$path was=$(before "$path")
         if [[ ! -e $now && ! -L $now ]]; then
             [[ ! -e $was && ! -L $was ]] || echo "$path is gone"
         elif [[ ! -e $was && ! -L $was ]]; then
