@@ -167,8 +167,9 @@ def verdict(name, seen, recorded):
     # Whether a right password gets a shell then depends on how many processes the other cases have.
     if "NPROC" in name:
         same = wrong[:2] == bare[:2]
-    ended_by_a_limit = any(run[0] in ENDED for run in (bare, bare_right, wrong, right)) or \
-        ("RLIMIT_STACK" in name and -signal.SIGSEGV in (bare[0], bare_right[0]))
+    # With 16 KiB of stack su ends now and then without the module too, by where the kernel puts the environment.
+    no_stack = name.endswith("RLIMIT_STACK 16384") and -signal.SIGSEGV in (bare[0], bare_right[0], wrong[0], right[0])
+    ended_by_a_limit = no_stack or any(run[0] in ENDED for run in (bare, bare_right, wrong, right))
     kept = bare[2] < SHORTEST or wrong[2] >= SHORTEST
     if recorded:
         return recorded == 1 and (kept or nothing_learnt) and (same or nothing_learnt or ended_by_a_limit), details

@@ -24,7 +24,6 @@ use queue::Job;
 /// `job` points to a [`Job`] for the time of the call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn authalert_take_2(job: *const Job, on_worker: bool) -> bool {
-    static HUSHED: Once = Once::new();
     // SAFETY: the caller promises a job.
     let job = unsafe { &*job };
     let taken = catch_unwind(AssertUnwindSafe(|| {
@@ -32,10 +31,17 @@ pub unsafe extern "C" fn authalert_take_2(job: *const Job, on_worker: bool) -> b
             // The login's thread: no lock that another holds, also not in a child that was forked meanwhile.
             return queue::existing().is_some_and(|queue| queue.hand_over(job));
         }
-        // std is linked statically into this library: the hook is ours alone.
-        HUSHED.call_once(|| std::panic::set_hook(Box::new(|_| {})));
-        queue::of_this_process().work(job, work::work);
+        serve(job);
         true
     }));
     taken.unwrap_or(true)
+}
+
+/// Apart: a delivery's stack is not the login's.
+#[inline(never)]
+fn serve(job: &Job) {
+    static HUSHED: Once = Once::new();
+    // std is linked statically into this library: the hook is ours alone.
+    HUSHED.call_once(|| std::panic::set_hook(Box::new(|_| {})));
+    queue::of_this_process().work(job, work::work);
 }

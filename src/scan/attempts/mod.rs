@@ -146,7 +146,9 @@ impl Attempts {
             }
             Kind::Program | Kind::CheckPassword | Kind::Polkit => {
                 process.program += weight;
-                process.ended = speaker.pid == 0;
+                // login goes on, and PAM counts at its end what was before.
+                let goes_on = speaker.family == Family::Login && evidence.has_place();
+                process.ended = speaker.pid == 0 && !goes_on;
             }
             Kind::ProgramToo => process.program_too += weight,
             Kind::ProgramTotal => process.program = process.program.max(weight),

@@ -187,6 +187,41 @@ mod tests {
     }
 
     #[test]
+    fn login_without_a_number_is_known_by_its_terminal() {
+        let pam = |second: u32, user: &str| {
+            format!(
+                "09:00:{second:02} login: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/2 ruser= rhost= {user}"
+            )
+        };
+        let own = |second: u32, which: &str, user: &str| {
+            format!(
+                "09:00:{second:02} login: FAILED LOGIN {which} FROM pts/2 FOR {user}, Authentication failure"
+            )
+        };
+        let (alice, nobody) = (pam(1, " user=alice"), pam(4, ""));
+        assert_eq!(count(&[&alice, &own(4, "1", "alice"), &nobody, &own(7, "2", "nosuch")]), 2);
+        let more = alice.replace(
+            "01 login: pam_unix(login:auth): authentication failure",
+            "15 login: PAM 4 more authentication failures",
+        );
+        let five = [
+            own(4, "1", "alice"),
+            own(7, "2", "alice"),
+            own(10, "3", "alice"),
+            own(13, "4", "alice"),
+            own(15, "SESSION", "alice"),
+        ];
+        let five: Vec<&str> = five.iter().map(String::as_str).collect();
+        let session = [&[alice.as_str()], &five[..], &[more.as_str()]].concat();
+        assert_eq!(count(&session), 5);
+        let again: Vec<String> = session.iter().map(|l| l.replace("09:00:", "09:01:")).collect();
+        let twice = [&session[..], &again.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat();
+        assert_eq!(count(&twice), 10);
+        let other = own(4, "1", "alice").replace("pts/2", "pts/3");
+        assert_eq!(count(&[&alice, &own(4, "1", "alice"), &other]), 2);
+    }
+
+    #[test]
     fn unix_chkpwd_counts_where_it_is_the_only_one() {
         let check = "09:00:00 unix_chkpwd[8]: password check failed for user (alice)";
         assert_eq!(count(&[check]), 1);

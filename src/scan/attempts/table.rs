@@ -30,6 +30,8 @@ impl Attempts {
             let whose: [&[u8]; 2] = match speaker.family {
                 Family::Sshd => [evidence.rhost, b""],
                 Family::Su | Family::Sudo => [evidence.ruser, b""],
+                // PAM names the terminal too, and not a user who does not exist.
+                Family::Login if evidence.has_place() => [evidence.place(), b""],
                 _ => [evidence.user, evidence.rhost],
             };
             who = hash(&[speaker.program, whose[0], whose[1]]);

@@ -139,6 +139,10 @@ fn login<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
     if evidence.rhost == b"(null)" {
         evidence.rhost = b"";
     }
+    // util-linux names the terminal where there is no host.
+    if [&b"pts/"[..], b"tty", b"console"].iter().any(|name| evidence.rhost.starts_with(name)) {
+        (evidence.tty, evidence.rhost) = (evidence.rhost, b"");
+    }
     evidence.user = match rest.strip_prefix(b"'") {
         Some(inner) => cut_last(inner, b"'").map_or(inner, |(user, _)| user),
         None => cut_last(rest, b", ").map_or(rest, |(user, _)| user),
@@ -319,7 +323,7 @@ pub(super) mod tests {
                 "FAILED LOGIN SESSION FROM tty1 FOR x, y, Authentication failure",
                 "login-failed",
                 1,
-                ["x, y", "tty1", "", ""],
+                ["x, y", "", "", "tty1"],
             ),
             (
                 "login[7]",

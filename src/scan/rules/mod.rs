@@ -93,6 +93,16 @@ impl<'a> Evidence<'a> {
             port: 0,
         }
     }
+
+    /// Whether it says from which host or at which terminal.
+    pub fn has_place(&self) -> bool {
+        !self.place().is_empty()
+    }
+
+    /// The host, else the terminal without its directory.
+    pub fn place(&self) -> &'a [u8] {
+        if self.rhost.is_empty() { self.tty.strip_prefix(b"/dev/").unwrap_or(self.tty) } else { self.rhost }
+    }
 }
 
 /// What a line is.
