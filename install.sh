@@ -539,8 +539,13 @@ start_units() {
 }
 
 stop_units() {
-    [[ -z $destdir && -d /run/systemd/system ]] || return 0
+    [[ -z $destdir ]] || return 0
     local unit
+    if [[ ! -d /run/systemd/system ]]; then
+        # In a chroot or a rescue system they are enabled all the same.
+        for unit in "${units[@]}"; do rm -f -- /etc/systemd/system/*.target.wants/"$unit"; done
+        return
+    fi
     for unit in "${units[@]}"; do
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
