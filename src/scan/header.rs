@@ -51,8 +51,12 @@ pub fn parse(line: &[u8]) -> Option<Header<'_>> {
 }
 
 /// `srv sshd[71]: hello`, as some tools show the systemd journal: only a tag with a number tells
-/// such a line from any other text.
+/// such a line from any other text. A blank at its start: journalctl sets so the further lines of a
+/// message, which may be anybody's text.
 fn unstamped(text: &[u8]) -> Option<Header<'_>> {
+    if text.starts_with(b" ") {
+        return None;
+    }
     let (word, rest) = token(text);
     let (host, rest) = if word.ends_with(b"]:") { (&b""[..], text) } else { (word, rest) };
     let header = tagged(Stamp::Missing, host, rest);
@@ -303,6 +307,7 @@ mod tests {
             "hello su: x",
             "a b sshd[71]: x",
             "x sshd[0]: x",
+            "    sshd[71]: x",
             "<38>",
             "<38>1 ",
             "1 2 3",
