@@ -96,7 +96,7 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
     header
 }
 
-/// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`.
+/// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`, `ssh.service`.
 pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
     let name = name.strip_suffix(b"]").unwrap_or(name);
     let (name, module) = match (memchr::memchr(b'(', name), name.strip_suffix(b")")) {
@@ -107,8 +107,24 @@ pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
         Some(slash) => &name[slash + 1..],
         None => name,
     };
-    (name, module)
+    (name.strip_suffix(UNIT).map_or(name, of_unit), module)
 }
+
+const UNIT: &[u8] = b".service";
+
+/// The program that logs from a unit, which `journalctl -o with-unit` shows in its place: of
+/// `ssh@3-192.0.2.1:22-192.0.2.7:50310` it is sshd.
+fn of_unit(unit: &[u8]) -> &[u8] {
+    let name = memchr::memchr(b'@', unit).map_or(unit, |at| &unit[..at]);
+    match name {
+        b"ssh" => b"sshd",
+        b"getty" | b"serial-getty" | b"console-getty" | b"container-getty" => b"login",
+        b"polkit" => b"polkitd",
+        name => name,
+    }
+}
+        // The unit of a user's own manager, named by that user: only the one it runs in says whose it is.
+        Some(slash) if name[..slash].ends_with(UNIT) => &name[..slash],
 
 fn name_and_pid(tag: &[u8]) -> (&[u8], u32) {
     let split = || {
