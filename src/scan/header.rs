@@ -87,6 +87,11 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
         return header;
     }
     let Some(tag) = word.strip_suffix(b":") else {
+        // proftpd's own log has the server and the client before the colon.
+        if word.starts_with(b"proftpd[") {
+            header.message = after;
+            (header.program, header.pid) = name_and_pid(word);
+        }
         return header;
     };
     header.message = rest.get(word.len() + 1..).unwrap_or(b"");
@@ -104,6 +109,8 @@ pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
         _ => (name, &b""[..]),
     };
     let name = match memchr::memrchr(b'/', name) {
+        // The unit of a user's own manager, named by that user: only the one it runs in says whose it is.
+        Some(slash) if name[..slash].ends_with(UNIT) => &name[..slash],
         Some(slash) => &name[slash + 1..],
         None => name,
     };
@@ -123,8 +130,6 @@ fn of_unit(unit: &[u8]) -> &[u8] {
         name => name,
     }
 }
-        // The unit of a user's own manager, named by that user: only the one it runs in says whose it is.
-        Some(slash) if name[..slash].ends_with(UNIT) => &name[..slash],
 
 fn name_and_pid(tag: &[u8]) -> (&[u8], u32) {
     let split = || {
@@ -278,6 +283,26 @@ mod tests {
             ("Nov  3 09:05:01 [sshd]: hello", "", "sshd", "", 0),
             ("Nov  3 09:05:01 srv [sshd]: hello", "srv", "sshd", "", 0),
             ("srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Tue 2026-11-03 09:05:01 CET srv ssh.service[71]: hello", "srv", "sshd", "", 71),
+            (
+                "Tue 2026-11-03 09:05:01 CET srv ssh@3-192.0.2.1:22-192.0.2.7:50310.service[71]: hello",
+                "srv",
+                "sshd",
+                "",
+                71,
+            ),
+            ("Tue 2026-11-03 09:05:01 CET srv getty@tty1.service[71]: hello", "srv", "login", "", 71),
+            ("Tue 2026-11-03 09:05:01 CET srv dropbear.service[71]: hello", "srv", "dropbear", "", 71),
+            ("Tue 2026-11-03 09:05:01 CET srv session-3.scope[71]: hello", "srv", "session-3.scope", "", 71),
+            (
+                "Tue 2026-11-03 09:05:01 CET srv user@1000.service/sshd.service[71]: hello",
+                "srv",
+                "user",
+                "",
+                71,
+            ),
+            ("2026 Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("2026-11-03 09:05:01,123 srv proftpd[71] hello", "srv", "proftpd", "", 71),
             ("sshd[71]: hello", "", "sshd", "", 71),
             ("Nov  3 09:05:01 2001:db8::7 sshd[71]: hello", "2001:db8::7", "sshd", "", 71),
             ("2026-11-03T09:05:01.123456+01:00 srv sshd-session[71]: hello", "srv", "sshd-session", "", 71),

@@ -165,13 +165,22 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     if line == Line::Other {
         line = match family(header.program) {
             Family::Sshd => sshd::classify(message),
-            family => local::classify(family, header.program, message),
+            family => local::classify(family, header, message),
         };
     }
     if let Line::Evidence(evidence) = &mut line {
         evidence.weight = evidence.weight.saturating_mul(times);
     }
     line
+}
+
+/// The process whose line this is; 0 where it is not told. proftpd has PAM log without a number, and
+/// gives it as the terminal.
+pub fn process(header: &Header<'_>, evidence: &Evidence<'_>) -> u32 {
+    if header.pid == 0 && header.program == b"proftpd" {
+        return evidence.tty.strip_prefix(b"/dev/ftpd").and_then(decimal).unwrap_or(0);
+    }
+    header.pid
 }
 
 /// `message repeated 2 times: [ Failed password … ]`, from rsyslog and others.
