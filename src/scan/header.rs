@@ -205,8 +205,13 @@ fn priority(line: &[u8]) -> (bool, &[u8]) {
     skip().unwrap_or((false, line))
 }
 
-/// `<auth.info>`, or busybox's `auth.info`, between host and tag.
+/// `<auth.info>` or `<4.6>` of BSD, or busybox's `auth.info`, between host and tag.
 fn is_facility(word: &[u8]) -> bool {
+    if let [b'<', facility @ .., b'.', severity, b'>'] = word {
+        if decimal(facility).is_some_and(|n| n < 24) && (b'0'..=b'7').contains(severity) {
+            return true;
+        }
+    }
     let word = word.strip_prefix(b"<").and_then(|w| w.strip_suffix(b">")).unwrap_or(word);
     match memchr::memchr(b'.', word) {
         Some(dot) => {
@@ -276,6 +281,8 @@ mod tests {
             ),
             ("Nov  3 09:05:01 srv auth.info sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 <auth.info> srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 <4.6> srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 <10.6> srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 srv <auth.info> sshd[71]: hello", "srv", "sshd", "", 71),
             ("<38>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("<auth.info>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
