@@ -87,7 +87,9 @@ fn proftpd(message: &[u8]) -> Line<'_> {
     };
     let mut evidence = Evidence::new(Kind::Program, "ftp-failed", b"proftpd");
     evidence.rhost = rhost;
-    if rest.strip_suffix(b".").unwrap_or(rest) == b"SECURITY VIOLATION: Root login attempted" {
+    // Older ones say so in small letters, and with a full stop.
+    let whole = rest.strip_suffix(b".").unwrap_or(rest);
+    if whole.eq_ignore_ascii_case(b"SECURITY VIOLATION: Root login attempted") {
         evidence.user = b"root";
         return Line::Evidence(evidence);
     }
@@ -223,6 +225,13 @@ mod tests {
             (
                 "proftpd[7]",
                 "ftp.example.org (c[192.0.2.7]) - SECURITY VIOLATION: Root login attempted",
+                "ftp-failed",
+                1,
+                ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "proftpd[7]",
+                "ftp.example.org (c[192.0.2.7]): SECURITY VIOLATION: root login attempted.",
                 "ftp-failed",
                 1,
                 ["root", "192.0.2.7", "", ""],
