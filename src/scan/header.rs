@@ -20,6 +20,8 @@ pub struct Header<'a> {
     pub pid: u32,
     /// What the program wrote.
     pub message: &'a [u8],
+    /// Whether that follows the program, a colon and a blank at once.
+    pub plain: bool,
 }
 
 /// Take a line apart. `None`: it has no form of a log line.
@@ -77,7 +79,7 @@ pub fn trim(line: &[u8]) -> &[u8] {
 
 /// The tag, its pid and the message.
 pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
-    let mut header = Header { stamp, host, program: b"", module: b"", pid: 0, message: rest };
+    let mut header = Header { stamp, host, program: b"", module: b"", pid: 0, message: rest, plain: false };
     let (word, after) = token(rest);
     // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
     let bare = word.strip_suffix(b":").unwrap_or(word);
@@ -98,6 +100,7 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
     let (name, pid) = name_and_pid(tag);
     header.pid = pid;
     (header.program, header.module) = name_and_module(name);
+    header.plain = tag.ends_with(header.program) && rest.get(word.len()) == Some(&b' ');
     header
 }
 
@@ -169,7 +172,8 @@ fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
     let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
     let (program, module) = name_and_module(app);
     let host = if host == b"-" { b"" } else { host };
-    let header = Header { stamp, host, program, module, pid: decimal(procid).unwrap_or(0), message };
+    let header =
+        Header { stamp, host, program, module, pid: decimal(procid).unwrap_or(0), message, plain: false };
     // rsyslog leaves the tag in the message when it forwards some sources.
     if program == b"-" { Some(tagged(stamp, host, message)) } else { Some(header) }
 }

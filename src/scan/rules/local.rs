@@ -57,8 +57,9 @@ fn su<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
     }
     if let Some((tty, names)) = message.strip_prefix(b"- ").map(token) {
         let Some((ruser, user)) = cut_last(names, b":") else { return Line::Other };
-        // shadow's su says so too, under its number, where busybox has none.
-        if header.pid != 0 {
+        // shadow's su says so too, under its number, where busybox has none. Without its tag nothing
+        // tells such a line from others.
+        if !header.plain || header.program != b"su" {
             return Line::Nothing("beside a line that is counted");
         }
         (evidence.user, evidence.ruser, evidence.tty) = (user, ruser, tty);
@@ -431,6 +432,8 @@ pub(super) mod tests {
             ("su[7]", "- pts/0 bob:root"),
             ("su", "+ pts/0 bob:root"),
             ("su", "- pts/0"),
+            ("[su]", "- pts/0 bob:root"),
+            ("su-l", "- pts/0 bob:root"),
             (
                 "polkitd[7]",
                 "Operator of unix-session:1 successfully authenticated as unix-user:bob [FAILED to authenticate ]",
