@@ -88,8 +88,8 @@ fn proftpd(message: &[u8]) -> Line<'_> {
     let mut evidence = Evidence::new(Kind::Program, "ftp-failed", b"proftpd");
     evidence.rhost = rhost;
     // Older ones say so in small letters, and with a full stop.
-    let whole = rest.strip_suffix(b".").unwrap_or(rest);
-    if whole.eq_ignore_ascii_case(b"SECURITY VIOLATION: Root login attempted") {
+    let refused = rest.strip_prefix(b"SECURITY VIOLATION: ");
+    if refused.is_some_and(|rest| [&b"Root login attempted"[..], b"root login attempted."].contains(&rest)) {
         evidence.user = b"root";
         return Line::Evidence(evidence);
     }
