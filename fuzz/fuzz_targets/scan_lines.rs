@@ -40,8 +40,9 @@ const LINES: [(&str, &str); 7] = [
 fn as_name(bytes: &[u8]) {
     let Some((choice, bytes)) = bytes.split_first() else { return };
     let (before, after) = LINES[usize::from(*choice) % LINES.len()];
-    // A log daemon lets no control character through, and sshd cuts the name.
-    let name: Vec<u8> = bytes.iter().copied().filter(|b| !b.is_ascii_control()).take(100).collect();
+    // A log daemon lets no control character through, and sshd cuts the name, and at a colon.
+    let name = bytes.iter().copied().take_while(|b| *b != b':');
+    let name: Vec<u8> = name.filter(|b| !b.is_ascii_control()).take(100).collect();
     let head = format!("Nov  3 09:05:01 srv sshd[71]: {before}");
     let line = [head.as_bytes(), &name, after.as_bytes(), b"\n"].concat();
     let found = rows(&line, false);

@@ -25,10 +25,12 @@ const WORDS: [&str; 16] = [
     "identify password",
     "BAD SU ",
     "LOGIN ",
-    "ed access",
-    "authenticated as",
-    "h failure: [",
-    "before auth",
+    // `denied access`, `granted access`, `authenticated as`
+    "ed a",
+    // `auth failure: [`, `Exit before auth from`
+    "auth f",
+    "su: - ",
+    "such user",
 ];
 /// Follows a refusal where a second module accepted; too common to be searched for everywhere.
 const SESSION: &[u8] = b": session opened for user ";

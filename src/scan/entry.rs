@@ -83,7 +83,7 @@ impl Entry {
             tagged(stamp, self.host.bytes(), message)
         } else {
             let (program, module) = name_and_module(name);
-            Header { stamp, host: self.host.bytes(), program, module, pid: 0, message }
+            Header { stamp, host: self.host.bytes(), program, module, pid: 0, message, plain: false }
         };
         // The journal's own word before the one the program gave.
         let pid = self.pid.number().or_else(|| self.syslog_pid.number());

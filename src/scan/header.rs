@@ -20,6 +20,8 @@ pub struct Header<'a> {
     pub pid: u32,
     /// What the program wrote.
     pub message: &'a [u8],
+    /// Whether that follows the program, a colon and a blank at once.
+    pub plain: bool,
 }
 
 /// Take a line apart. `None`: it has no form of a log line.
@@ -51,8 +53,12 @@ pub fn parse(line: &[u8]) -> Option<Header<'_>> {
 }
 
 /// `srv sshd[71]: hello`, as some tools show the systemd journal: only a tag with a number tells
-/// such a line from any other text.
+/// such a line from any other text. A blank at its start: journalctl sets so the further lines of a
+/// message, which may be anybody's text.
 fn unstamped(text: &[u8]) -> Option<Header<'_>> {
+    if text.starts_with(b" ") {
+        return None;
+    }
     let (word, rest) = token(text);
     let (host, rest) = if word.ends_with(b"]:") { (&b""[..], text) } else { (word, rest) };
     let header = tagged(Stamp::Missing, host, rest);
@@ -73,7 +79,7 @@ pub fn trim(line: &[u8]) -> &[u8] {
 
 /// The tag, its pid and the message.
 pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
-    let mut header = Header { stamp, host, program: b"", module: b"", pid: 0, message: rest };
+    let mut header = Header { stamp, host, program: b"", module: b"", pid: 0, message: rest, plain: false };
     let (word, after) = token(rest);
     // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
     let bare = word.strip_suffix(b":").unwrap_or(word);
@@ -83,16 +89,22 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
         return header;
     }
     let Some(tag) = word.strip_suffix(b":") else {
+        // proftpd's own log has the server and the client before the colon.
+        if word.starts_with(b"proftpd[") {
+            header.message = after;
+            (header.program, header.pid) = name_and_pid(word);
+        }
         return header;
     };
     header.message = rest.get(word.len() + 1..).unwrap_or(b"");
     let (name, pid) = name_and_pid(tag);
     header.pid = pid;
     (header.program, header.module) = name_and_module(name);
+    header.plain = tag.ends_with(header.program) && rest.get(word.len()) == Some(&b' ');
     header
 }
 
-/// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`.
+/// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`, `ssh.service`.
 pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
     let name = name.strip_suffix(b"]").unwrap_or(name);
     let (name, module) = match (memchr::memchr(b'(', name), name.strip_suffix(b")")) {
@@ -100,10 +112,26 @@ pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
         _ => (name, &b""[..]),
     };
     let name = match memchr::memrchr(b'/', name) {
+        // The unit of a user's own manager, named by that user: only the one it runs in says whose it is.
+        Some(slash) if name[..slash].ends_with(UNIT) => &name[..slash],
         Some(slash) => &name[slash + 1..],
         None => name,
     };
-    (name, module)
+    (name.strip_suffix(UNIT).map_or(name, of_unit), module)
+}
+
+const UNIT: &[u8] = b".service";
+
+/// The program that logs from a unit, which `journalctl -o with-unit` shows in its place: of
+/// `ssh@3-192.0.2.1:22-192.0.2.7:50310` it is sshd.
+fn of_unit(unit: &[u8]) -> &[u8] {
+    let name = memchr::memchr(b'@', unit).map_or(unit, |at| &unit[..at]);
+    match name {
+        b"ssh" => b"sshd",
+        b"getty" | b"serial-getty" | b"console-getty" | b"container-getty" => b"login",
+        b"polkit" => b"polkitd",
+        name => name,
+    }
 }
 
 fn name_and_pid(tag: &[u8]) -> (&[u8], u32) {
@@ -144,7 +172,8 @@ fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
     let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
     let (program, module) = name_and_module(app);
     let host = if host == b"-" { b"" } else { host };
-    let header = Header { stamp, host, program, module, pid: decimal(procid).unwrap_or(0), message };
+    let header =
+        Header { stamp, host, program, module, pid: decimal(procid).unwrap_or(0), message, plain: false };
     // rsyslog leaves the tag in the message when it forwards some sources.
     if program == b"-" { Some(tagged(stamp, host, message)) } else { Some(header) }
 }
@@ -180,8 +209,13 @@ fn priority(line: &[u8]) -> (bool, &[u8]) {
     skip().unwrap_or((false, line))
 }
 
-/// `<auth.info>`, or busybox's `auth.info`, between host and tag.
+/// `<auth.info>` or `<4.6>` of BSD, or busybox's `auth.info`, between host and tag.
 fn is_facility(word: &[u8]) -> bool {
+    if let [b'<', facility @ .., b'.', severity, b'>'] = word {
+        if decimal(facility).is_some_and(|n| n < 24) && (b'0'..=b'7').contains(severity) {
+            return true;
+        }
+    }
     let word = word.strip_prefix(b"<").and_then(|w| w.strip_suffix(b">")).unwrap_or(word);
     match memchr::memchr(b'.', word) {
         Some(dot) => {
@@ -251,6 +285,8 @@ mod tests {
             ),
             ("Nov  3 09:05:01 srv auth.info sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 <auth.info> srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 <4.6> srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01 <10.6> srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 srv <auth.info> sshd[71]: hello", "srv", "sshd", "", 71),
             ("<38>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("<auth.info>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
@@ -258,6 +294,26 @@ mod tests {
             ("Nov  3 09:05:01 [sshd]: hello", "", "sshd", "", 0),
             ("Nov  3 09:05:01 srv [sshd]: hello", "srv", "sshd", "", 0),
             ("srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Tue 2026-11-03 09:05:01 CET srv ssh.service[71]: hello", "srv", "sshd", "", 71),
+            (
+                "Tue 2026-11-03 09:05:01 CET srv ssh@3-192.0.2.1:22-192.0.2.7:50310.service[71]: hello",
+                "srv",
+                "sshd",
+                "",
+                71,
+            ),
+            ("Tue 2026-11-03 09:05:01 CET srv getty@tty1.service[71]: hello", "srv", "login", "", 71),
+            ("Tue 2026-11-03 09:05:01 CET srv dropbear.service[71]: hello", "srv", "dropbear", "", 71),
+            ("Tue 2026-11-03 09:05:01 CET srv session-3.scope[71]: hello", "srv", "session-3.scope", "", 71),
+            (
+                "Tue 2026-11-03 09:05:01 CET srv user@1000.service/sshd.service[71]: hello",
+                "srv",
+                "user",
+                "",
+                71,
+            ),
+            ("2026 Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("2026-11-03 09:05:01,123 srv proftpd[71] hello", "srv", "proftpd", "", 71),
             ("sshd[71]: hello", "", "sshd", "", 71),
             ("Nov  3 09:05:01 2001:db8::7 sshd[71]: hello", "2001:db8::7", "sshd", "", 71),
             ("2026-11-03T09:05:01.123456+01:00 srv sshd-session[71]: hello", "srv", "sshd-session", "", 71),
@@ -303,6 +359,7 @@ mod tests {
             "hello su: x",
             "a b sshd[71]: x",
             "x sshd[0]: x",
+            "    sshd[71]: x",
             "<38>",
             "<38>1 ",
             "1 2 3",

@@ -357,7 +357,7 @@ impl Lines<'_> {
             host: header.host,
             program: header.program,
             family: rules::family(header.program),
-            pid: header.pid,
+            pid: rules::process(header, evidence),
         };
         self.intake.attempts.tell(&speaker, evidence, time, place);
     }

@@ -34,7 +34,7 @@ pub enum Stamp {
 /// Parse a stamp at the start of `text`; what follows it comes back, without the blank between.
 pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (stamp, rest) = match *text.first()? {
-        b'0'..=b'9' => iso(text).or_else(|| unix(text))?,
+        b'0'..=b'9' => iso(text).or_else(|| unix(text)).or_else(|| year_first(text))?,
         b'A'..=b'Z' | b'a'..=b'z' => named(text)?,
         b'[' => bracketed(text)?,
         _ => return None,
@@ -70,6 +70,15 @@ fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
         }
     }
     wall(year, month, day, second, micro).map(|stamp| (stamp, rest))
+}
+
+/// `2026 Nov  3 09:05:01`, as syslog-ng's `$FULLDATE`.
+fn year_first(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (year @ 1970..=2199, rest) = number(text, 4)? else { return None };
+    let month = rest.strip_prefix(b" ").filter(|rest| weekday(rest).is_none())?;
+    let (stamp, rest) = named(month)?;
+    let Stamp::Wall { year: None, month, day, second, micro } = stamp else { return None };
+    wall(Some(year as i16), month, i64::from(day), second, micro).map(|stamp| (stamp, rest))
 }
 
 /// journald's `short-full`: the zone is a name, which is that of the machine that wrote it.
@@ -337,6 +346,8 @@ mod tests {
             "Nov  3 2026 09:05:01 host x: y",
             "Nov  3 09:05:01 2026 host x: y",
             "Tue Nov  3 09:05:01 2026 host x: y",
+            "2026 Nov  3 09:05:01 host x: y",
+            "2026 Nov 03 09:05:01 host x: y",
             "2026-11-03T09:05:01Z host x: y",
             "2026-11-03T09:05:01+00:00 host x: y",
             "2026-11-03T10:05:01+01:00 host x: y",
@@ -379,9 +390,21 @@ mod tests {
 
     #[test]
     fn what_is_no_stamp_is_none() {
-        for text in
-            ["", "Nov", "Nov 3", "Nov 33 09:05:01 x", "Foo  3 09:05:01 x", "2026-13-01T00:00:00Z x", "12 x"]
-        {
+        for text in [
+            "",
+            "Nov",
+            "Nov 3",
+            "Nov 33 09:05:01 x",
+            "Foo  3 09:05:01 x",
+            "2026-13-01T00:00:00Z x",
+            "12 x",
+            "2026 Feb 29 09:05:01 x",
+            "9926 Nov  3 09:05:01 x",
+            "226 Nov  3 09:05:01 x",
+            "2026 Nov  3 2025 09:05:01 x",
+            "2026 Tue Nov  3 09:05:01 x",
+            "2026  Nov  3 09:05:01 x",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
     }

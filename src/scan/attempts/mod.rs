@@ -306,7 +306,8 @@ mod tests {
         let Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
         let stamp::Stamp::Exact(time) = header.stamp else { panic!("{line}") };
         let family = rules::family(header.program);
-        let speaker = Speaker { host: header.host, program: header.program, family, pid: header.pid };
+        let pid = rules::process(&header, &evidence);
+        let speaker = Speaker { host: header.host, program: header.program, family, pid };
         attempts.tell(&speaker, &evidence, time, Place { source: 1, offset, line: offset + 1 });
     }
 

@@ -180,6 +180,11 @@ mod tests {
             );
             assert_eq!(count(&[&format!("09:00:02 {tag}: {failed}")]), 1, "{tag}");
         }
+        let busybox = "09:00:02 su: - pts/0 bob:root";
+        assert_eq!(count(&[busybox, busybox, busybox]), 3);
+        let shadow =
+            ["09:00:02 su[7]: Authentication failed for root", "09:00:02 su[7]: FAILED su for root by bob"];
+        assert_eq!(count(&shadow), 1);
         let aborted = "09:00:01 su: pam_unix(su:auth): auth could not identify password for [alice]";
         assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
         let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
@@ -219,6 +224,22 @@ mod tests {
         assert_eq!(count(&twice), 10);
         let other = own(4, "1", "alice").replace("pts/2", "pts/3");
         assert_eq!(count(&[&alice, &own(4, "1", "alice"), &other]), 2);
+    }
+
+    #[test]
+    fn ftp_servers_tell_their_own_attempts_beside_pam() {
+        let client = "ftp.example.org (c[192.0.2.7]) - USER";
+        let unix = "pam_unix(proftpd:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/ftpd7 ruser=bob rhost=192.0.2.7  user=bob";
+        let refused = format!("09:00:02 proftpd[7]: {client} bob (Login failed): Incorrect password");
+        let nobody =
+            format!("09:00:09 proftpd[7]: {client} x: no such user found from c [192.0.2.7] to 192.0.2.1:21");
+        assert_eq!(count(&[&refused]), 1);
+        assert_eq!(count(&[&format!("09:00:00 proftpd: {unix}"), &refused]), 1);
+        assert_eq!(count(&[&format!("09:00:00 proftpd[7]: {unix}"), &refused, &nobody]), 2);
+        let other = refused.replace("[7]", "[8]");
+        assert_eq!(count(&[&format!("09:00:00 proftpd: {unix}"), &refused, &other]), 2);
+        let vsftpd = "09:00:02 vsftpd[7]: [bob] FAIL LOGIN: Client \"192.0.2.7\"";
+        assert_eq!(count(&[&format!("09:00:00 vsftpd[7]: {unix}"), vsftpd]), 1);
     }
 
     #[test]

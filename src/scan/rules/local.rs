@@ -1,12 +1,13 @@
 //! Programs at the machine itself, in words of their own: su, sudo, login, doas, polkit, lockers.
 
 use super::{Evidence, Family, Kind, Line, cut, cut_last, leading_number, quoted, servers};
-use crate::scan::header::{decimal, token};
+use crate::scan::header::{Header, decimal, token};
 use crate::scan::stamp::skip_blanks;
 
-pub(super) fn classify<'a>(family: Family, program: &'a [u8], message: &'a [u8]) -> Line<'a> {
+pub(super) fn classify<'a>(family: Family, header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
+    let program = header.program;
     match family {
-        Family::Su => su(message),
+        Family::Su => su(header, message),
         Family::Sudo => sudo(message),
         Family::Login => login(program, message),
         Family::Polkit => polkit(message),
@@ -17,14 +18,15 @@ pub(super) fn classify<'a>(family: Family, program: &'a [u8], message: &'a [u8])
             b"kcheckpass" => kcheckpass(message),
             b"newgrp" | b"sg" => group(program, message),
             b"rlogin" | b"rlogind" | b"in.rlogind" | b"telnetd" | b"in.telnetd" => login(program, message),
-            _ => servers::classify(program, message),
+            _ => servers::classify(header, message),
         },
     }
 }
 
 /// util-linux and coreutils: `FAILED SU (to alice) bob on pts/0`; shadow: `FAILED su for alice by
-/// bob`; FreeBSD: `BAD SU bob to alice on /dev/pts/0`; Solaris: `'su alice' failed for bob on …`.
-fn su(message: &[u8]) -> Line<'_> {
+/// bob`; FreeBSD: `BAD SU bob to alice on /dev/pts/0`; Solaris: `'su alice' failed for bob on …`;
+/// busybox: `- pts/0 bob:alice`.
+fn su<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
     let mut evidence = Evidence::new(Kind::Program, "su-failed", b"su");
     let failed =
         message.strip_prefix(b"FAILED SU (to ").or_else(|| message.strip_prefix(b"FAILED RUNUSER (to "));
@@ -53,12 +55,18 @@ fn su(message: &[u8]) -> Line<'_> {
         evidence.user = user;
         return Line::Evidence(evidence);
     }
-    let reason = message.strip_prefix(b"pam_authenticate: ");
-    if reason.is_some_and(|r| !r.starts_with(b"Conversation"))
-        || message.starts_with(b"Authentication failed for ")
-    {
-        evidence.kind = Kind::ProgramToo;
-        evidence.user = message.strip_prefix(b"Authentication failed for ").unwrap_or_default();
+    if let Some((tty, names)) = message.strip_prefix(b"- ").map(token) {
+        let Some((ruser, user)) = cut_last(names, b":") else { return Line::Other };
+        // shadow's su says so too, under its number, where busybox has none. Without its tag nothing
+        // tells such a line from others.
+        if !header.plain || header.program != b"su" {
+            return Line::Nothing("beside a line that is counted");
+        }
+        (evidence.user, evidence.ruser, evidence.tty) = (user, ruser, tty);
+        return Line::Evidence(evidence);
+    }
+    if let Some(user) = message.strip_prefix(b"Authentication failed for ") {
+        (evidence.kind, evidence.user) = (Kind::ProgramToo, user);
         return Line::Evidence(evidence);
     }
     Line::Other
@@ -283,6 +291,14 @@ pub(super) mod tests {
                 1,
                 ["root", "", "bob", "/dev/pts/1"],
             ),
+            ("su", "- pts/0 bob:root", "su-failed", 1, ["root", "", "bob", "pts/0"]),
+            (
+                "su",
+                "message repeated 2 times: [ - none bob:root]",
+                "su-failed",
+                2,
+                ["root", "", "bob", "none"],
+            ),
             (
                 "sudo",
                 "     bob : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
@@ -340,6 +356,20 @@ pub(super) mod tests {
                 "login-failed",
                 1,
                 ["root", "192.0.2.7", "", "/dev/tty1"],
+            ),
+            (
+                "login[7]",
+                "invalid password for 'UNKNOWN' on 'tty1'",
+                "login-failed",
+                1,
+                ["UNKNOWN", "", "", "tty1"],
+            ),
+            (
+                "login[7]",
+                "invalid password for 'x' on 'y' on 'pts/3' from '192.0.2.7'",
+                "login-failed",
+                1,
+                ["x' on 'y", "192.0.2.7", "", "pts/3"],
             ),
             (
                 "newgrp[7]",
@@ -404,6 +434,10 @@ pub(super) mod tests {
             ("su[7]", "(to alice) bob on pts/0"),
             ("su[7]", "Successful su for root by bob"),
             ("su[7]", "- pts/0 bob:root"),
+            ("su", "+ pts/0 bob:root"),
+            ("su", "- pts/0"),
+            ("[su]", "- pts/0 bob:root"),
+            ("su-l", "- pts/0 bob:root"),
             (
                 "polkitd[7]",
                 "Operator of unix-session:1 successfully authenticated as unix-user:bob [FAILED to authenticate ]",

@@ -10,6 +10,7 @@ mod servers;
 mod sshd;
 
 use super::header::{Header, decimal};
+use super::stamp::skip_blanks;
 
 /// What a line was taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,8 +154,16 @@ pub fn family(program: &[u8]) -> Family {
 }
 
 /// What the line under this header says.
+///
+/// The kernel authenticates nobody, and what it prints holds names of processes and files that any
+/// user may choose, line feeds included: rsyslog's imklog turns
+/// `process '/tmp/x\nsshd[7]: Failed password …' started with executable stack` into a line of its
+/// own. So nothing under its tag counts.
 pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
-    let message = solaris(header.message);
+    if header.program == b"kernel" {
+        return Line::Other;
+    }
+    let message = past_clock(header, solaris(header.message));
     if let Some(times) = repeated_before(message) {
         return Line::Again(times);
     }
@@ -166,13 +175,22 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     if line == Line::Other {
         line = match family(header.program) {
             Family::Sshd => sshd::classify(message),
-            family => local::classify(family, header.program, message),
+            family => local::classify(family, header, message),
         };
     }
     if let Line::Evidence(evidence) = &mut line {
         evidence.weight = evidence.weight.saturating_mul(times);
     }
     line
+}
+
+/// The process whose line this is; 0 where it is not told. proftpd has PAM log without a number, and
+/// gives it as the terminal.
+pub fn process(header: &Header<'_>, evidence: &Evidence<'_>) -> u32 {
+    if header.pid == 0 && header.program == b"proftpd" {
+        return evidence.tty.strip_prefix(b"/dev/ftpd").and_then(decimal).unwrap_or(0);
+    }
+    header.pid
 }
 
 /// `message repeated 2 times: [ Failed password … ]`, from rsyslog and others.
@@ -203,6 +221,24 @@ fn solaris(message: &[u8]) -> &[u8] {
         let rest = message.strip_prefix(b"[ID ")?;
         let end = memchr::memchr(b']', &rest[..rest.len().min(40)])?;
         rest[end + 1..].strip_prefix(b" ")
+    };
+    skip().unwrap_or(message)
+}
+
+/// Without the `kernel: [  970.699396] ` that some collectors put before what a daemon said. Only
+/// sshd's own, which begins no message of its own like that.
+fn past_clock<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
+    if family(header.program) != Family::Sshd || header.pid == 0 {
+        return message;
+    }
+    let skip = || {
+        let rest = skip_blanks(message.strip_prefix(b"kernel:")?);
+        let end = memchr::memchr(b']', &rest[..rest.len().min(24)])?;
+        let (seconds, micros) = cut(skip_blanks(rest[..end].strip_prefix(b"[")?), b".")?;
+        (micros.len() == 6).then_some(())?;
+        decimal(seconds).and(decimal(micros))?;
+        let rest = &rest[end + 1..];
+        rest.strip_prefix(b":").unwrap_or(rest).strip_prefix(b" ")
     };
     skip().unwrap_or(message)
 }
@@ -280,6 +316,50 @@ mod tests {
         assert_eq!(told("sshd[7]", &format!("message repeated 2 times: [ {inner}]")), Some(expected.clone()));
         assert_eq!(told("sshd[7]", &format!("message repeated 2 times: [{inner}]")), Some(expected));
         assert_eq!(told("sshd[7]", "message repeated 4294967295 times: [ PAM 9 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 ]").unwrap().1, u32::MAX);
+    }
+
+    #[test]
+    fn the_clock_of_the_kernel_may_stand_before_what_sshd_says() {
+        let failed = "Failed password for bob from 192.0.2.7 port 1 ssh2";
+        let expected = Some(("sshd-failed-password", 1, "bob".to_owned(), "192.0.2.7".to_owned()));
+        for clock in ["kernel: [  970.699396]", "kernel:[  970.699396]:", "kernel:[12970.699396]"] {
+            assert_eq!(told("sshd[7]", &format!("{clock} {failed}")), expected, "{clock}");
+        }
+        for (tag, clock) in [
+            ("sshd[7]", "kernel: [x.699396]"),
+            ("sshd[7]", "kernel: [970.6]"),
+            ("sshd[7]", "kernel: [970]"),
+            ("sshd[7]", "kernel: 970.699396"),
+            ("sshd[7]", "x kernel: [  970.699396]"),
+            ("sshd", "kernel: [  970.699396]"),
+        ] {
+            assert_eq!(told(tag, &format!("{clock} {failed}")), None, "{tag}: {clock}");
+        }
+        assert_eq!(told("su[7]", "kernel: [  970.699396] FAILED SU (to alice) bob on pts/0"), None);
+    }
+
+    #[test]
+    fn what_the_kernel_prints_tells_of_no_attempt() {
+        let pam = "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.99  user=root";
+        let failed = "Failed password for root from 192.0.2.99 port 22 ssh2";
+        for message in [
+            // A process that calls itself `x\nsshd[7]: Fai`, and one started from a file of such a name.
+            "[12745.661672] sshd[7]: Fai[517]: segfault at 0 ip 000055b6 sp 00007ffc error 6 in c[115b]",
+            &format!("[12745.663746] sshd[7]: {failed}' started with executable stack"),
+            &format!("[12745.663746] sshd[7]: {failed}"),
+            &format!("sshd[7]: {failed}"),
+            &format!("[12745.663746] {pam}"),
+            pam,
+            &format!("message repeated 2 times: [ {pam}]"),
+        ] {
+            for line in [
+                format!("Nov  3 09:05:01 srv kernel: {message}"),
+                format!("2026-11-03T09:05:01.123456+01:00 srv kernel: {message}"),
+                format!("<4>1 2026-11-03T09:05:01Z srv kernel - - -  {message}"),
+            ] {
+                assert_eq!(taken(&line), Line::Other, "{line}");
+            }
+        }
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! Servers other than sshd, in words of their own: dropbear, saslauthd, Proxmox.
+//! Servers other than sshd, in words of their own: dropbear, proftpd, vsftpd, saslauthd, Proxmox.
 
 use super::{Evidence, Kind, Line, cut, cut_last, quoted};
-use crate::scan::header::{decimal, token};
+use crate::scan::header::{Header, decimal, token};
 use crate::scan::stamp::{self, skip_blanks};
 
-pub(super) fn classify<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
+pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
+    let program = header.program;
     match program {
         b"dropbear" => dropbear(message),
+        b"proftpd" => proftpd(message),
+        b"vsftpd" => vsftpd(message),
         b"saslauthd" => saslauthd(message),
         b"pvedaemon" | b"pveproxy" | b"pmgdaemon" => proxmox(program, message),
         _ => Line::Other,
@@ -70,6 +73,57 @@ fn endpoint(text: &[u8]) -> (&[u8], u32) {
         }
         _ => (text, 0),
     }
+}
+
+/// `ftp.example.org (client[192.0.2.7]) - USER root (Login failed): Incorrect password`, in its own log
+/// with `: ` for ` - `; or `USER x: no such user found from client [192.0.2.7] to 192.0.2.1:21`. Only
+/// the name is the client's word: what proftpd takes from a name server holds no brackets.
+fn proftpd(message: &[u8]) -> Line<'_> {
+    let client =
+        cut(message, b" (").and_then(|(_, rest)| cut(rest, b"[")).and_then(|(_, rest)| cut(rest, b"])"));
+    let Some((rhost, rest)) = client else { return Line::Other };
+    let Some(rest) = rest.strip_prefix(b" - ").or_else(|| rest.strip_prefix(b": ")) else {
+        return Line::Other;
+    };
+    let mut evidence = Evidence::new(Kind::Program, "ftp-failed", b"proftpd");
+    evidence.rhost = rhost;
+    // Older ones say so in small letters, and with a full stop.
+    let refused = rest.strip_prefix(b"SECURITY VIOLATION: ");
+    if refused.is_some_and(|rest| [&b"Root login attempted"[..], b"root login attempted."].contains(&rest)) {
+        evidence.user = b"root";
+        return Line::Evidence(evidence);
+    }
+    let Some(rest) = rest.strip_prefix(b"USER ") else { return Line::Other };
+    let refused = cut_last(rest, b" (Login failed): ");
+    let password = refused.filter(|(_, reason)| {
+        let reason = reason.strip_suffix(b".").unwrap_or(reason);
+        [&b"Incorrect password"[..], b"No such user found"].contains(&reason)
+    });
+    if let Some((user, _)) = password.or_else(|| cut_last(rest, b": no such user found from ")) {
+        evidence.user = user;
+        return Line::Evidence(evidence);
+    }
+    refused.map_or(Line::Other, |_| Line::Nothing("authorisation, not authentication"))
+}
+
+/// `[bob] FAIL LOGIN: Client "192.0.2.7"`, where vsftpd logs to syslog.
+fn vsftpd(message: &[u8]) -> Line<'_> {
+    let Some((user, rest)) =
+        message.strip_prefix(b"[").and_then(|rest| cut_last(rest, b"] FAIL LOGIN: Client \""))
+    else {
+        return Line::Other;
+    };
+    // More may follow where a list of names, and no password, kept the client out.
+    let Some(rhost) = rest.strip_suffix(b"\"").filter(|rhost| !rhost.contains(&b'"')) else {
+        return Line::Nothing("authorisation, not authentication");
+    };
+    // What a client who is in did to a file that has such a name: `[bob] OK DELETE: Client "A", "FILE"`.
+    if cut(user, b"\", \"").is_some() {
+        return Line::Other;
+    }
+    let mut evidence = Evidence::new(Kind::Program, "ftp-failed", b"vsftpd");
+    (evidence.user, evidence.rhost) = (user, rhost);
+    Line::Evidence(evidence)
 }
 
 /// `do_auth         : auth failure: [user=bob] [service=imap] [realm=] [mech=pam] [reason=…]`; the
@@ -143,6 +197,60 @@ mod tests {
                 ["root", "192.0.2.7", "", ""],
             ),
             (
+                "proftpd[7]",
+                "ftp.example.org (192.0.2.7[192.0.2.7]) - USER bob (Login failed): Incorrect password.",
+                "ftp-failed",
+                1,
+                ["bob", "192.0.2.7", "", ""],
+            ),
+            (
+                "proftpd[7]",
+                "ftp.example.org (client.example.org[::ffff:192.0.2.7]) - USER x: no such user found from client.example.org [::ffff:192.0.2.7] to ::ffff:192.0.2.1:21",
+                "ftp-failed",
+                1,
+                ["x", "::ffff:192.0.2.7", "", ""],
+            ),
+            (
+                "proftpd[7]",
+                "ftp.example.org (c[192.0.2.7]) - USER x (c[198.51.100.9]) - USER y: no such user found from c [198.51.100.9] to 192.0.2.1:21 (Login failed): Incorrect password",
+                "ftp-failed",
+                1,
+                [
+                    "x (c[198.51.100.9]) - USER y: no such user found from c [198.51.100.9] to 192.0.2.1:21",
+                    "192.0.2.7",
+                    "",
+                    "",
+                ],
+            ),
+            (
+                "proftpd[7]",
+                "ftp.example.org (c[192.0.2.7]) - SECURITY VIOLATION: Root login attempted",
+                "ftp-failed",
+                1,
+                ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "proftpd[7]",
+                "ftp.example.org (c[192.0.2.7]): SECURITY VIOLATION: root login attempted.",
+                "ftp-failed",
+                1,
+                ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "vsftpd[7]",
+                "[bob] FAIL LOGIN: Client \"192.0.2.7\"",
+                "ftp-failed",
+                1,
+                ["bob", "192.0.2.7", "", ""],
+            ),
+            (
+                "vsftpd[7]",
+                "[x] FAIL LOGIN: Client \"198.51.100.9\"] FAIL LOGIN: Client \"::ffff:192.0.2.7\"",
+                "ftp-failed",
+                1,
+                ["x] FAIL LOGIN: Client \"198.51.100.9\"", "::ffff:192.0.2.7", "", ""],
+            ),
+            (
                 "saslauthd[7]",
                 "do_auth         : auth failure: [user=bob] [service=imap] [realm=x] [service=y] [mech=pam] [reason=PAM auth error]",
                 "sasl-failed",
@@ -163,12 +271,31 @@ mod tests {
                 "{tag}: {message}"
             );
         }
-        assert_eq!(
-            told(
+    }
+
+    #[test]
+    fn what_is_no_attempt_counts_nothing() {
+        let server = "ftp.example.org (c[192.0.2.7]) -";
+        for (tag, message) in [
+            (
                 "dropbear[7]",
-                "Exit before auth (user 'root', 3 fails): Max auth tries reached - user 'root' from 192.0.2.7:1"
+                "Exit before auth (user 'root', 3 fails): Max auth tries reached - user 'root' from 192.0.2.7:1",
             ),
-            None
-        );
+            ("proftpd[7]", &format!("{server} USER bob (Login failed): Password expired")),
+            ("proftpd[7]", &format!("{server} USER bob (Login failed): Invalid shell: '/bin/false'")),
+            ("proftpd[7]", &format!("{server} USER bob: Login successful.")),
+            ("proftpd[7]", "ftp.example.org - USER bob (Login failed): Incorrect password"),
+            ("proftpd[7]", &format!("{server} Maximum login attempts (3) exceeded")),
+            ("vsftpd[7]", "[bob] FAIL LOGIN: Client \"192.0.2.7\", \"User is not in the allow user list.\""),
+            ("vsftpd[7]", "[bob] OK LOGIN: Client \"192.0.2.7\""),
+            // A file of such a name, and a command before anybody was named.
+            (
+                "vsftpd[7]",
+                "[bob] FAIL DELETE: Client \"192.0.2.7\", \"/x] FAIL LOGIN: Client \"198.51.100.9\"",
+            ),
+            ("vsftpd[7]", "FTP command: Client \"192.0.2.7\", \"USER x] FAIL LOGIN: Client \"198.51.100.9\""),
+        ] {
+            assert_eq!(told(tag, message), None, "{tag}: {message}");
+        }
     }
 }
