@@ -31,6 +31,8 @@ pub struct Taken {
     pub unreadable: Vec<Vec<u8>>,
     /// Files in which something was new.
     pub files: Vec<PathBuf>,
+    /// How large each segment was, by inode, when it was read to its end.
+    pub seen: Vec<(u64, u64)>,
     /// A segment was deleted between being listed and being read: without the lock, what was read
     /// is then of no single moment.
     pub vanished: bool,
@@ -151,6 +153,7 @@ fn take_segment(
         Line::Unreadable(bytes) => unreadable(state, taken, bytes, now),
     })?;
     cursor.offset = end;
+    taken.seen.push((segment.inode, end.max(size)));
     if end < size && is_old(&file) {
         unreadable(state, taken, Vec::new(), now);
         cursor.offset = size;
