@@ -14,8 +14,10 @@ mod machine;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use authalert::deliver::Setting;
 use machine::Machine;
 
 /// What one state has to come to, damaged or not.
@@ -156,4 +158,59 @@ fn damage_while_an_alert_may_have_been_sent(exists: bool) {
     machine.pass().unwrap();
     assert_eq!((machine.x.told(), machine.status().pending), (if exists { 4 } else { 2 }, 2));
     Case::of(&machine, 0).try_all();
+}
+
+#[test]
+fn a_journal_that_was_away_while_passes_came_by_is_not_told_again() {
+    let machine = Machine::new();
+    machine.record(&["root", "alice", "aborted"]);
+    fs::write(machine.state.join("journal/dropped"), "...").unwrap();
+    machine.pass().unwrap();
+    machine.record(&["root", "ignored"]);
+    machine.pass().unwrap();
+    let (journal, away) = (machine.state.join("journal"), machine.state.with_file_name("away"));
+    fs::rename(&journal, &away).unwrap();
+    machine.pass().unwrap();
+    // The pass has made another one, to which is written meanwhile.
+    machine.record(&["bob"]);
+    machine.pass().unwrap();
+    let before = machine.status();
+    assert_eq!((before.recorded, before.posted, before.dropped, before.unreadable), (6, 4, 3, 0));
+    for segment in fs::read_dir(&journal).unwrap().flatten() {
+        let name = segment.file_name();
+        let name = if name == "current.jsonl" { "0000-meanwhile.jsonl".into() } else { name };
+        fs::rename(segment.path(), away.join(name)).unwrap();
+    }
+    fs::remove_dir(&journal).unwrap();
+    fs::rename(&away, &journal).unwrap();
+    machine.record(&["eve"]);
+    machine.pass().unwrap();
+    let after = machine.status();
+    assert_eq!((after.recorded, after.posted, after.dropped, after.unreadable), (7, 5, 3, 0));
+    assert_eq!(machine.x.told(), 5);
+}
+
+#[test]
+fn a_segment_that_was_put_back_as_a_copy_is_not_told_again() {
+    let machine = Machine::new();
+    // Without a first line: a writer made it.
+    machine.record(&["root", "alice", "aborted"]);
+    machine.pass_of(Setting::Login, true).unwrap();
+    let current = machine.state.join("journal/current.jsonl");
+    for sealed in [false, true] {
+        let bytes = fs::read(&current).unwrap();
+        // While the old one is there, so that its inode is not taken again.
+        let copy = machine.state.with_file_name("copy");
+        fs::write(&copy, bytes).unwrap();
+        let inode = fs::metadata(&copy).unwrap().ino();
+        let place =
+            if sealed { current.with_file_name(format!("0-inode-{inode}.jsonl")) } else { current.clone() };
+        fs::rename(&copy, &place).unwrap();
+        if sealed {
+            fs::remove_file(&current).unwrap();
+        }
+        machine.pass_of(Setting::Login, true).unwrap();
+        let status = machine.status();
+        assert_eq!((status.recorded, status.unreadable, machine.x.told()), (3, 0, 2), "sealed {sealed}");
+    }
 }

@@ -277,7 +277,9 @@ impl Pass<'_> {
         }
         if by_a_command {
             self.lock.check()?;
-            tidy(&journal, self.state, &self.config.journal)?;
+            if tidy(&journal, self.state, &self.config.journal)? {
+                self.save()?;
+            }
             if taken.bytes > 0 {
                 segment::reserve(&journal.directory().join(CURRENT));
             }
