@@ -5,16 +5,19 @@
 //! lost and counted as unreadable; of a file that is cut, the records that were in the part cut off. Of
 //! everything else there are two copies, or it is not needed again.
 //!
-//! `HARNESS_EVERY=1` tries every byte in every way (about half an hour); without it a sample is tried.
+//! `HARNESS_EVERY=1` tries every byte in every way; without it a sample is tried. That is some 330,000 cases of
+//! two to four passes each, and a matter of minutes with `--profile quick` only.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test, functions included
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test, functions included
 
 mod machine;
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use authalert::deliver::Setting;
 use machine::Machine;
 
 /// What one state has to come to, damaged or not.
@@ -41,6 +44,7 @@ impl<'a> Case<'a> {
     }
 
     fn try_all(&self) {
+        let mut tried = 0;
         let every = std::env::var("HARNESS_EVERY").ok().and_then(|n| n.parse().ok());
         for (path, bytes) in &self.snapshot {
             let name = path.strip_prefix(&self.machine.state).unwrap().display().to_string();
@@ -64,10 +68,12 @@ impl<'a> Case<'a> {
                         );
                         let cut = format!("{name}: cut to {at} bytes, {where_and_when}");
                         self.with(path, &bytes[..at], copy, early, &cut);
+                        tried += 2;
                     }
                 }
             }
         }
+        println!("# {tried} cases of damage to a state of {} files", self.snapshot.len());
     }
 
     fn with(&self, path: &Path, damaged: &[u8], copy: bool, early: bool, what: &str) {
@@ -77,18 +83,16 @@ impl<'a> Case<'a> {
         machine.x.texts.lock().unwrap().clone_from(&self.texts);
         let first = machine.status();
         // What comes after the damage is never lost by it, whether or not a pass saw the damage before.
-        if early {
-            machine.record(&["alice", "ignored"]);
-        }
-        for _ in 0..2 {
-            machine.pass().unwrap_or_else(|e| panic!("{what}: {e}"));
-        }
+        let two_passes = || {
+            for _ in 0..2 {
+                machine.pass().unwrap_or_else(|e| panic!("{what}: {e}"));
+            }
+        };
         if !early {
-            machine.record(&["alice", "ignored"]);
+            two_passes();
         }
-        for _ in 0..2 {
-            machine.pass().unwrap_or_else(|e| panic!("{what}: {e}"));
-        }
+        machine.record(&["alice", "ignored"]);
+        two_passes();
         let (status, told) = (machine.status(), machine.x.told());
         let sum = status.posted + status.pending + status.ignored + status.aborted;
         assert_eq!(status.recorded, sum, "{what}");
@@ -108,7 +112,7 @@ impl<'a> Case<'a> {
         assert!(lost <= if cut { self.fresh } else { self.fresh.min(1) }, "{what}: {lost} lost: {status:?}");
         assert!(lost == 0 || cut || status.unreadable > 0, "{what}: {lost} lost in silence");
         assert!(lost == 0 || what.starts_with("journal"), "{what}: {lost} lost");
-        let aside = machine.snapshot().keys().any(|p| p.extension().is_some_and(|e| e == "damaged"));
+        let aside = machine.files().iter().any(|p| p.extension().is_some_and(|e| e == "damaged"));
         let kept = what.starts_with("state.json") && !what.starts_with("state.json.next");
         assert!(!kept || aside, "{what}: the damaged file was not set aside");
     }
@@ -136,15 +140,77 @@ fn damage_while_records_wait_costs_the_one_it_hit() {
 }
 
 #[test]
-fn damage_while_an_alert_may_have_been_sent_does_not_tell_it_again() {
-    for exists in [true, false] {
-        let machine = Machine::new();
-        machine.record(&["root", "alice"]);
-        machine.pass().unwrap();
-        machine.record(&["root", "bob"]);
-        machine.x.fail(1, exists);
-        machine.pass().unwrap();
-        assert_eq!((machine.x.told(), machine.status().pending), (if exists { 4 } else { 2 }, 2));
-        Case::of(&machine, 0).try_all();
+fn damage_while_an_alert_may_have_been_sent_and_was_does_not_tell_it_again() {
+    damage_while_an_alert_may_have_been_sent(true);
+}
+
+#[test]
+fn damage_while_an_alert_may_have_been_sent_and_was_not_tells_it_once() {
+    damage_while_an_alert_may_have_been_sent(false);
+}
+
+fn damage_while_an_alert_may_have_been_sent(exists: bool) {
+    let machine = Machine::new();
+    machine.record(&["root", "alice"]);
+    machine.pass().unwrap();
+    machine.record(&["root", "bob"]);
+    machine.x.fail(1, exists);
+    machine.pass().unwrap();
+    assert_eq!((machine.x.told(), machine.status().pending), (if exists { 4 } else { 2 }, 2));
+    Case::of(&machine, 0).try_all();
+}
+
+#[test]
+fn a_journal_that_was_away_while_passes_came_by_is_not_told_again() {
+    let machine = Machine::new();
+    machine.record(&["root", "alice", "aborted"]);
+    fs::write(machine.state.join("journal/dropped"), "...").unwrap();
+    machine.pass().unwrap();
+    machine.record(&["root", "ignored"]);
+    machine.pass().unwrap();
+    let (journal, away) = (machine.state.join("journal"), machine.state.with_file_name("away"));
+    fs::rename(&journal, &away).unwrap();
+    machine.pass().unwrap();
+    // The pass has made another one, to which is written meanwhile.
+    machine.record(&["bob"]);
+    machine.pass().unwrap();
+    let before = machine.status();
+    assert_eq!((before.recorded, before.posted, before.dropped, before.unreadable), (6, 4, 3, 0));
+    for segment in fs::read_dir(&journal).unwrap().flatten() {
+        let name = segment.file_name();
+        let name = if name == "current.jsonl" { "0000-meanwhile.jsonl".into() } else { name };
+        fs::rename(segment.path(), away.join(name)).unwrap();
+    }
+    fs::remove_dir(&journal).unwrap();
+    fs::rename(&away, &journal).unwrap();
+    machine.record(&["eve"]);
+    machine.pass().unwrap();
+    let after = machine.status();
+    assert_eq!((after.recorded, after.posted, after.dropped, after.unreadable), (7, 5, 3, 0));
+    assert_eq!(machine.x.told(), 5);
+}
+
+#[test]
+fn a_segment_that_was_put_back_as_a_copy_is_not_told_again() {
+    let machine = Machine::new();
+    // Without a first line: a writer made it.
+    machine.record(&["root", "alice", "aborted"]);
+    machine.pass_of(Setting::Login, true).unwrap();
+    let current = machine.state.join("journal/current.jsonl");
+    for sealed in [false, true] {
+        let bytes = fs::read(&current).unwrap();
+        // While the old one is there, so that its inode is not taken again.
+        let copy = machine.state.with_file_name("copy");
+        fs::write(&copy, bytes).unwrap();
+        let inode = fs::metadata(&copy).unwrap().ino();
+        let place =
+            if sealed { current.with_file_name(format!("0-inode-{inode}.jsonl")) } else { current.clone() };
+        fs::rename(&copy, &place).unwrap();
+        if sealed {
+            fs::remove_file(&current).unwrap();
+        }
+        machine.pass_of(Setting::Login, true).unwrap();
+        let status = machine.status();
+        assert_eq!((status.recorded, status.unreadable, machine.x.told()), (3, 0, 2), "sealed {sealed}");
     }
 }

@@ -307,7 +307,12 @@ fn a_handshake_that_drips_ends_in_time_and_is_not_sent() {
 
 #[test]
 fn only_a_trusted_certificate_for_the_right_name_will_do() {
-    for (certificate, words) in [("stranger.pem", "UnknownIssuer"), ("other.pem", "not valid for name")] {
+    for (certificate, words) in [
+        ("stranger.pem", "UnknownIssuer"),
+        ("self.pem", "UnknownIssuer"),
+        ("other.pem", "not valid for name"),
+        ("expired.pem", "expired"),
+    ] {
         let standin = Standin::tls(certificate);
         let answer = x(&standin.config()).post("secret");
         assert!(

@@ -19,6 +19,8 @@ use super::state::{Cursor, State};
 
 /// A last line without its end that is older than this will not get one.
 const TORN_AFTER_SECONDS: u64 = 60;
+/// Of so many segments that are gone it is remembered how far they were read: more than a journal has.
+const GONE_REMEMBERED: usize = 64;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Taken {
     pub unreadable: Vec<Vec<u8>>,
     /// Files in which something was new.
     pub files: Vec<PathBuf>,
+    /// How large each segment was, by inode, when it was read to its end.
+    pub seen: Vec<(u64, u64)>,
     /// A segment was deleted between being listed and being read: without the lock, what was read
     /// is then of no single moment.
     pub vanished: bool,
@@ -68,13 +72,25 @@ pub fn take_from(
 ) -> io::Result<Taken> {
     let mut taken = Taken::default();
     for segment in segments {
-        let at = cursor_of(state, segment, segments);
+        let at = cursor_of(state, segment, segments)?;
         take_segment(state, at, segment, rules, accounts, now, &mut taken)?;
     }
-    // Segments that are gone were read to their end before they were deleted.
-    state.cursors.retain(|c| segments.iter().any(|s| belongs(c, s)));
+    forget_the_longest_gone(state, segments);
     take_dropped(state, journal, now, &mut taken);
     Ok(taken)
+}
+
+/// What is gone was not deleted by us (see `retention`), and may come back: a journal that was moved away
+/// while a pass came by, or put back from a backup, is not told once more.
+fn forget_the_longest_gone(state: &mut State, segments: &[Segment]) {
+    let is_gone = |c: &Cursor| !segments.iter().any(|s| belongs(c, s));
+    let gone = state.cursors.iter().filter(|c| is_gone(c)).count();
+    let mut too_many = gone.saturating_sub(GONE_REMEMBERED);
+    state.cursors.retain(|c| {
+        let forget = too_many > 0 && is_gone(c);
+        too_many -= usize::from(forget);
+        !forget
+    });
 }
 
 /// Settle what was put aside, for who looks without taking it over.
@@ -89,22 +105,33 @@ pub fn take_aside(
 }
 
 /// The place of the cursor of `segment`; a new one where nothing of it was read.
-fn cursor_of(state: &mut State, segment: &Segment, segments: &[Segment]) -> usize {
+fn cursor_of(state: &mut State, segment: &Segment, segments: &[Segment]) -> io::Result<usize> {
     if let Some(at) = state.cursors.iter().position(|c| belongs(c, segment)) {
-        return at;
+        return Ok(at);
     }
-    if segment.id.is_empty() {
-        // Its first line is damaged and its inode is another, as in a copy of the directory. Then it is
-        // the newest that is missed. Where it is not, the bytes before the cursor tell.
+    if !segment::is_named(&segment.id) {
         let missed = |c: &Cursor| !segments.iter().any(|s| belongs(c, s));
-        let newest =
-            state.cursors.iter().enumerate().filter(|(_, c)| missed(c)).max_by_key(|(_, c)| &c.segment);
+        let missed = state.cursors.iter().enumerate().filter(|(_, c)| missed(c));
+        // It was known by its inode, and that is another, as in a copy: the bytes before the cursor tell.
+        if let Some(file) = segment.open()? {
+            let is_copy = |c: &Cursor| {
+                (1..=segment.size).contains(&c.offset)
+                    && c.check.is_some_and(|check| read::check(&file, c.offset).is_ok_and(|of| of == check))
+            };
+            let copy = missed.clone().filter(|(_, c)| is_copy(c)).max_by_key(|(_, c)| c.offset);
+            if let Some((at, _)) = copy {
+                return Ok(at);
+            }
+        }
+        // Its first line is damaged too. Then it is the newest that is missed; where it is not, the same
+        // bytes tell.
+        let newest = missed.max_by_key(|(_, c)| &c.segment).filter(|_| segment.id.is_empty());
         if let Some((at, _)) = newest {
-            return at;
+            return Ok(at);
         }
     }
     state.cursors.push(Cursor::at_the_beginning(segment));
-    state.cursors.len() - 1
+    Ok(state.cursors.len() - 1)
 }
 
 fn take_segment(
@@ -151,6 +178,7 @@ fn take_segment(
         Line::Unreadable(bytes) => unreadable(state, taken, bytes, now),
     })?;
     cursor.offset = end;
+    taken.seen.push((segment.inode, end.max(size)));
     if end < size && is_old(&file) {
         unreadable(state, taken, Vec::new(), now);
         cursor.offset = size;
@@ -206,7 +234,8 @@ pub fn is_ignored(failure: &Failure, ignore: &config::Ignore) -> bool {
 }
 
 fn take_dropped(state: &mut State, journal: &Journal, now: Moment, taken: &mut Taken) {
-    let dropped = append::dropped(journal.directory());
+    // Without the file nothing was dropped, or the journal is away and comes back.
+    let Some(dropped) = append::dropped(journal.directory()) else { return };
     match dropped.checked_sub(state.dropped_seen) {
         Some(0) => {}
         Some(fresh) => {
@@ -242,4 +271,28 @@ pub fn belongs(cursor: &Cursor, segment: &Segment) -> bool {
 fn is_old(file: &File) -> bool {
     let modified = file.metadata().and_then(|m| m.modified());
     modified.is_ok_and(|m| m.elapsed().is_ok_and(|age| age.as_secs() > TORN_AFTER_SECONDS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_segments_that_are_gone_the_latest_are_remembered() {
+        let segment = |n: usize| Segment {
+            id: format!("{n:04}"),
+            limit: 0,
+            path: PathBuf::new(),
+            inode: n as u64,
+            size: 0,
+            current: false,
+            headless: false,
+        };
+        let mut state = State::default();
+        state.cursors.extend((0..200).map(|n| Cursor::at_the_beginning(&segment(n))));
+        forget_the_longest_gone(&mut state, &[segment(0), segment(199)]);
+        let left: Vec<u64> = state.cursors.iter().map(|c| c.inode).collect();
+        let latest = 199 - GONE_REMEMBERED as u64..200;
+        assert_eq!(left, [0].into_iter().chain(latest).collect::<Vec<_>>());
+    }
 }

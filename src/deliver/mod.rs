@@ -89,8 +89,8 @@ pub struct Report {
     pub next: Option<Duration>,
     /// Why nothing is sent.
     pub trouble: Option<String>,
-    /// How far the journal was read: inode and offset of each segment.
-    read_to: Vec<(u64, u64)>,
+    /// What was read of the journal: inode and size of each segment.
+    read: Vec<(u64, u64)>,
 }
 
 /// Why a pass could not be made.
@@ -132,7 +132,7 @@ pub fn deliver(order: &Order) -> Result<Report, Error> {
         notices.iter().for_each(Notice::send);
         let sent = std::mem::take(&mut report.sent);
         report = Report { sent: sent.into_iter().chain(round.sent).collect(), ..round };
-        if report.busy || config.is_err() || !grew(&order, &report.read_to) {
+        if report.busy || config.is_err() || !grew(&order, &report.read) {
             break;
         }
         // Once: what X did not take now it is not asked to take again a moment later.
@@ -212,10 +212,11 @@ fn trusted(directory: &Path) -> io::Result<()> {
 
 /// Whether the journal grew since it was read. Whoever recorded then found the lock taken, and
 /// left it to us.
-fn grew(order: &Order, read_to: &[(u64, u64)]) -> bool {
+fn grew(order: &Order, read: &[(u64, u64)]) -> bool {
     let segments = segment::list(Journal::new(&order.state).directory()).unwrap_or_default();
-    segments.iter().any(|s| match read_to.iter().find(|(inode, _)| *inode == s.inode) {
-        Some((_, to)) => s.size > *to,
+    segments.iter().any(|s| match read.iter().find(|(inode, _)| *inode == s.inode) {
+        // Not beyond the last whole line: half a line that nobody finishes is nothing new.
+        Some((_, size)) => s.size > *size,
         // Not one that was only made in this pass.
         None => s.headless || s.size > append::HEAD as u64,
     })
@@ -276,12 +277,14 @@ impl Pass<'_> {
         }
         if by_a_command {
             self.lock.check()?;
-            tidy(&journal, self.state, &self.config.journal)?;
+            if tidy(&journal, self.state, &self.config.journal)? {
+                self.save()?;
+            }
             if taken.bytes > 0 {
                 segment::reserve(&journal.directory().join(CURRENT));
             }
         }
-        report.read_to = self.state.cursors.iter().map(|c| (c.inode, c.offset)).collect();
+        report.read = taken.seen;
         report.pending = self.state.unsettled();
         report.trouble = self.state.trouble.as_ref().map(|t| t.why.clone());
         Ok(report)
@@ -340,4 +343,32 @@ impl Pass<'_> {
 /// The state directory that is meant when none is named.
 pub fn default_state() -> &'static Path {
     Path::new(config::DEFAULT_STATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::record::{encode, tests::record};
+    use std::fs;
+
+    #[test]
+    fn half_a_line_that_nobody_finishes_is_read_once_a_pass() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        prepare(&state).unwrap();
+        let path = directory.path().join("config.toml");
+        fs::write(&path, "receiver = \"timeline\"\n").unwrap();
+        let config = Config::load(Some(&path));
+        let order =
+            Order { state: state.clone(), config: Some(path), setting: Setting::Login, at_once: false };
+        let line = encode(&record(b"root"));
+        let mut current = fs::File::create(state.join("journal").join(CURRENT)).unwrap();
+        current.write_all(&line).unwrap();
+        current.write_all(&line[..40]).unwrap();
+        let (report, _) = round(&order, &config).unwrap();
+        assert_eq!(report.sent.len(), 1);
+        assert!(!grew(&order, &report.read));
+        current.write_all(&line[40..]).unwrap();
+        assert!(grew(&order, &report.read), "what came since is seen to at once");
+    }
 }

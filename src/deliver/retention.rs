@@ -17,13 +17,13 @@ const SETTLED: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Seal and delete as `limits` say, after `state` was saved: a segment is deleted only when all of
-/// it is in the state on disk.
-pub fn tidy(journal: &Journal, state: &State, limits: &config::Journal) -> io::Result<()> {
+/// it is in the state on disk. Says whether one was deleted: what `state` knew of it is then forgotten.
+pub fn tidy(journal: &Journal, state: &mut State, limits: &config::Journal) -> io::Result<bool> {
     let part = (limits.max_size / 8).clamp(16 << 10, 8 << 20);
     let segments = segment::list(journal.directory())?;
     let mut total: u64 = segments.iter().map(|s| s.size).sum();
     let sealed: Vec<&Segment> = segments.iter().filter(|s| !s.current).collect();
-    let mut kept = 0;
+    let (mut kept, mut deleted) = (0, false);
     for segment in sealed {
         let age = age(&segment.path);
         // Room for one more part, so that writers always find some.
@@ -31,6 +31,8 @@ pub fn tidy(journal: &Journal, state: &State, limits: &config::Journal) -> io::R
         let over = age > limits.keep || (in_the_way && age > SETTLED);
         let cursor = state.cursors.iter().find(|c| intake::belongs(c, segment));
         if over && segment::delete(segment, cursor.map_or(0, |c| c.offset))? {
+            state.cursors.retain(|c| !intake::belongs(c, segment));
+            deleted = true;
             total -= segment.size;
         } else {
             kept += segment.size;
@@ -54,7 +56,7 @@ pub fn tidy(journal: &Journal, state: &State, limits: &config::Journal) -> io::R
         segment::seal(journal.directory(), room(kept + sealed))?;
     }
     segment::sweep(journal.directory());
-    Ok(())
+    Ok(deleted)
 }
 
 /// Make the directories that installing makes, where they are missing. Says whether it had to.
@@ -119,7 +121,7 @@ mod tests {
                 .iter()
                 .map(|s| Cursor { offset: s.size, ..Cursor::at_the_beginning(s) })
                 .collect();
-            tidy(&self.journal, &self.read, &LIMITS).unwrap();
+            tidy(&self.journal, &mut self.read, &LIMITS).unwrap();
         }
 
         fn make_old(&self, age: Duration) {
@@ -169,9 +171,10 @@ mod tests {
         std::io::Write::write_all(&mut late, &encode(&record(b"late"))).unwrap();
         drop(late);
         world.make_old(2 * DAY);
-        tidy(&world.journal, &world.read, &LIMITS).unwrap();
+        tidy(&world.journal, &mut world.read, &LIMITS).unwrap();
         assert!(world.segments()[0].size > before);
         world.pass();
         assert_eq!(world.segments().len(), 1);
+        assert!(!world.read.cursors.iter().any(|c| intake::belongs(c, &sealed)), "it is forgotten");
     }
 }

@@ -135,7 +135,9 @@ pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
-    let mut bytes = Vec::new();
+    // Room for all of it: otherwise it is read in ever larger pieces, and copied with each.
+    let size = file.metadata()?.len().min(LARGEST);
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
     file.take(LARGEST).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

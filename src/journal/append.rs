@@ -157,9 +157,9 @@ pub fn sync(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// How many records were dropped since the journal was made.
-pub fn dropped(directory: &Path) -> u64 {
-    std::fs::metadata(directory.join(DROPPED)).map_or(0, |m| m.len())
+/// How many records were dropped since the journal was made; nothing where none was.
+pub fn dropped(directory: &Path) -> Option<u64> {
+    std::fs::symlink_metadata(directory.join(DROPPED)).ok().filter(|m| m.is_file()).map(|m| m.len())
 }
 
 /// `directory/name` in the caller's buffer, as the kernel wants it. Too long is an error.
@@ -283,12 +283,16 @@ mod tests {
         segment::seal(journal.directory(), 1000).unwrap();
         let written = (0..20).filter(|_| append_to(&journal, b"root").is_ok()).count();
         assert!((1..20).contains(&written));
-        assert_eq!(dropped(journal.directory()), 20 - written as u64);
+        assert_eq!(dropped(journal.directory()), Some(20 - written as u64));
         let mut failures = Vec::new();
         journal.read_since(jiff::Timestamp::UNIX_EPOCH, &mut |failure| failures.push(failure)).unwrap();
         let (appended, result) = journal.append_as_fits(&failures);
         assert!(appended == 0 && result.is_err());
-        assert_eq!(dropped(journal.directory()), 20 - written as u64, "who can come again drops nothing");
+        assert_eq!(
+            dropped(journal.directory()),
+            Some(20 - written as u64),
+            "who can come again drops nothing"
+        );
         assert!(fs::metadata(journal.directory().join(CURRENT)).unwrap().len() <= 1000);
     }
 

@@ -106,6 +106,8 @@ impl From<Failure> for Answer {
 pub fn classify(reply: &Reply, now: SystemTime) -> Answer {
     let problem = Problem::read(reply);
     match reply.status {
+        // Not an answer to a request of ours: whoever says that read it, or not.
+        ..=199 => Answer::ambiguous(problem.line("this is not an answer; check x.api_url and x.proxy")),
         201 => Answer::Accepted { id: post_id(&reply.body).unwrap_or_default() },
         200..=299 => match post_id(&reply.body) {
             Some(id) => Answer::Accepted { id },
@@ -385,6 +387,8 @@ mod tests {
             (201, "accepted"),
             (200, "ambiguous"),
             (204, "ambiguous"),
+            (101, "ambiguous"),
+            (199, "ambiguous"),
             (302, "ambiguous"),
             (308, "ambiguous"),
             (400, "refused"),

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Failures from many processes, passes that are killed, an X that fails, disks that fill: nothing is lost, nothing is told
-# twice. Prints "ok - ..." and "not ok - ..." lines; exit status 1 if one is not ok.
+# Failures from many processes, passes that are killed or meddled with, an X that fails, disks that fill: nothing is lost,
+# nothing is told twice. Prints "ok - ..." and "not ok - ..." lines; exit status 1 if one is not ok.
 #
-#     run.sh [--large]     about four minutes; with --large some hours
+#     run.sh [--large]     about five minutes; with --large about an hour
 #
 # Needs python3 and what cargo build makes; uses strace, libfaketime, cc with libpam's headers, and mounts where it may.
 set -u
@@ -33,13 +33,16 @@ if [ "$large" = --large ]; then
 	run 1800 python3 $here/steps.py
 	run 1800 python3 $here/steps.py --error ENOSPC
 	run 1800 python3 $here/steps.py --error EIO
+	run 1800 python3 $here/steps.py --error EDQUOT
+	run 3600 python3 $here/meanwhile.py
 	run 900 python3 $here/pacing.py
 	run 600 python3 $here/troubles.py
-	HARNESS_EVERY=1 run 14400 cargo test --locked --test damage
+	HARNESS_EVERY=1 run 3600 cargo test --locked --profile quick --test damage
 else
 	run 120 python3 $here/crowd.py --seconds 15
 	run 180 python3 $here/steps.py --every 5
 	run 180 python3 $here/steps.py --every 11 --error ENOSPC
+	run 180 python3 $here/meanwhile.py --every 47
 	run 180 python3 $here/pacing.py bursts irregular spray workstation slow-30 slow-60
 	run 240 python3 $here/troubles.py
 	run 300 cargo test --locked --test damage

@@ -7,10 +7,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import crowd
-from world import APPEND, AUTHALERT, World, balanced, check, count_in, finish, is_root
+from world import APPEND, AUTHALERT, TOP, Syslog, World, X, balanced, check, count_in, finish, is_root
 
 FAKETIME = next((p for p in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
                              "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
@@ -25,10 +26,53 @@ def told_once(world, name, unreadable=0):
                  name, detail)
 
 
+POST = '{"data":{"id":"1445880548472328192","text":"t"}%s}'
+CREATED = "HTTP/1.1 201 Created\r\n"
+CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n"
+
+# Answers that no X gave yet. With "post" X has it, whatever it says then; where it has not, it does not say so.
+STRANGE = [
+    # 201 is a post, whatever stands below it.
+    *({"post": True, "status": 201, "body": body} for body in (
+        '{"errors":[{"title":"Whatever","detail":"...","type":"about:blank"}]}', POST % ',"errors":[{"message":"..."}]', "no JSON",
+        "", "null", "[]", '{"data":{}}', '{"data":{"id":17}}', '{"data":{"id":"%s"}}' % ("9" * 5000), '{"data":' * 3000,
+        '{"data":{"id":"\\u202e\\u0000"}}', "\x00\xff" * 100)),
+    {"post": True, "status": 201, "headers": {"content-encoding": "gzip"}, "body": "no gzip at all"},
+    {"post": True, "status": 201, "headers": {"content-encoding": "br"}, "body": "whatever"},
+    {"post": True, "status": 201, "headers": {"content-length": "7"}, "body": "longer than that"},
+    {"post": True, "status": 201, "headers": {"content-length": "-1"}},
+    {"post": True, "status": 201, "endless": True},
+    {"post": True, "raw": CREATED + "transfer-encoding: chunked\r\n\r\nzz\r\nno chunk"},
+    {"post": True, "raw": CREATED + "transfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\nx"},
+    {"post": True, "raw": CREATED + "content-length: 0\r\ncontent-length: 5\r\n\r\nhello"},
+    {"post": True, "raw": CREATED, "repeat": "x-more: and more\r\n"},
+    {"post": True, "raw": CREATED + "x-more: ", "repeat": "and more "},
+    {"post": True, "raw": "HTTP/1.1 201 ", "repeat": "Created "},
+    {"post": True, "status": 201, "body": POST % "", "after": "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"},
+    {"post": True, "status": 201, "body": POST % "", "repeat": "and bytes after the end "},
+    # Another success is a post with an id only: a captive portal answers 200 to everything.
+    *(dict(answer, status=status) for status in (200, 202, 204, 226, 299) for answer in (
+        {"post": True, "body": POST % ""}, {"post": True, "body": "{}"}, {"body": "{}"}, {"body": ""})),
+    # What comes before an answer, or instead of it.
+    {"post": True, "status": 201, "body": POST % "", "before": CONTINUE},
+    {"post": True, "status": 201, "body": POST % "", "before": "HTTP/1.1 103 Early Hints\r\nlink: <x>\r\n\r\n" * 3},
+    *(dict(answer, raw=raw) for answer in ({"post": True}, {}) for raw in (
+        CONTINUE, "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n", "HTTP/1.1 199 Whatever\r\n\r\n", "", "\r\n\r\n",
+        "HTTP/0.9 201 Created\r\n\r\n", "HTTP/2 201\r\n\r\n", "HTTP/1.1 99 No\r\n\r\n", "HTTP/1.1 1000 No\r\n\r\n", "{}")),
+    {"raw": CONTINUE, "repeat": CONTINUE},
+    {"post": True, "raw": "", "repeat": "x"},
+    # Elsewhere: never followed, to where it was as little as to another host.
+    *(dict(answer, status=status, redirect=place) for status in (301, 302, 303, 307, 308) for answer in ({"post": True}, {})
+      for place in ("/2/tweets", "http://127.0.0.1:9/", "")),
+    {"status": 304}, {"post": True, "status": 300}, {"status": 305},
+]
+
+
 def each_answer():
     wrong = []
     answers = [answer for _, answer in crowd.MIX] + [{"name": "duplicate"}, {"name": "duplicate-old"}]
     answers += [{"name": name} for name in crowd.standin.answers.NAMED if {"name": name} not in answers]
+    answers += STRANGE
     world = World()
     for number, answer in enumerate(answers):
         # One of this machine itself: its alert does not wait.
@@ -36,11 +80,43 @@ def each_answer():
         # Twice: what is only distrusted the first time is refused the second.
         world.x.answer(dict(answer), dict(answer))
         status = world.deliver_all()
-        if world.x.told() != world.journal()["posted"] or status["pending"]:
+        if world.x.told() != world.journal()["posted"] or status["pending"] or "panicked" in world.last.stderr:
             wrong.append((answer, world.x.told(), status))
             break
     check(not wrong, "each answer of X, alone: told once (%d answers)" % len(answers), str(wrong))
     world.close()
+
+
+def certificates():
+    """X behind a certificate that is not X's: told once in the log, nothing is sent there, nothing is lost."""
+    base = tempfile.mkdtemp(prefix="authalert-harness-")
+    made = os.path.join(base, "certificates")
+    subprocess.run(["sh", os.path.join(TOP, "tests/standin/certificates.sh"), made], check=True)
+    x = X(os.path.join(base, "x"), tls=os.path.join(made, "server.pem"))
+    world = World(x, os.path.join(base, "machine"), more='ca_file = "%s"' % os.path.join(made, "ca.pem"))
+    log = Syslog(base)
+
+    def deliver():
+        return subprocess.run(log.around(world.command("deliver", "--now")), capture_output=True, text=True, timeout=60)
+
+    for number, (name, words) in enumerate((("expired", "expired"), ("other", "not valid for name"), ("self", "UnknownIssuer"),
+                                            ("stranger", "UnknownIssuer"))):
+        world.append(5, number * 20)
+        x.certificate(os.path.join(made, name + ".pem"))
+        asked = x.world.requests
+        runs = [deliver() for _ in range(3)]
+        said, status = log.lines(), world.status()
+        check(all(run.returncode == 1 and words in run.stderr for run in runs) and x.world.requests == asked
+              and balanced(status) and status["pending"] > 0 and words in status["last_error"],
+              "a certificate of X that is not (%s): nothing is sent" % name, "%s %s" % (runs, status))
+        check(len(said) == 1 and "alerts are not delivered" in said[0] and words in said[0],
+              "and that is told in the log, once (%s)" % name, str(said))
+        x.certificate(os.path.join(made, "server.pem"))
+        deliver()
+        said = log.lines()
+        told_once(world, "mended (%s): told once" % name)
+        check(len(said) == 1 and "delivered again" in said[0], "and the log says so (%s)" % name, str(said))
+    shutil.rmtree(base)
 
 
 class Mounted:
@@ -152,14 +228,90 @@ def read_only():
         told_once(world, "read-only, and mended: told once")
 
 
+DAY = 86400
+
+
+def far():
+    """To January 1970, and beyond 2038."""
+    now = int(time.time())
+    return 3 * DAY - now, (1 << 31) + 400 * DAY - now
+
+
+def at(offset):
+    """The environment of a program that sees the clock so many seconds off."""
+    return dict(os.environ, LD_PRELOAD=FAKETIME, FAKETIME="%+ds" % offset, FAKETIME_DONT_RESET="1")
+
+
+def clock_between():
+    """The clock steps between a failure, the attempt of which nobody knows, and the retry; and while a limit is waited for."""
+    if FAKETIME is None:
+        check(True, "clock steps between the steps # skip libfaketime is not installed")
+        return
+    world = World(keep="36500d")
+    past, future = far()
+
+    def append(number, offset):
+        subprocess.run([APPEND, world.state, os.path.join(world.base, "tally"), "5", str(number), "0"], check=True,
+                       env=at(offset))
+
+    def deliver(offset, *words):
+        run = subprocess.run(world.command("deliver", *words), env=at(offset), capture_output=True, text=True, timeout=60)
+        return run if run.returncode in (0, 1) and "panicked" not in run.stderr else check(False, "a pass", str(run))
+
+    wrong, number = [], 0
+    for recorded, tried, again in ((0, 3600, -3600), (0, -DAY, DAY), (DAY, 0, past), (past, future, 0), (future, past, future),
+                                   (0, future, 0), (future, 0, -DAY), (0, past, 0)):
+        number += 20
+        append(number, recorded)
+        world.x.answer({"post": number % 40 == 0, "close": "request"}, date_offset=tried)
+        deliver(tried, "--now")
+        waiting = world.status()["pending"]
+        append(number + 10, again)
+        world.x.answer(date_offset=again)
+        for _ in range(20):
+            deliver(again, "--now")
+            if world.status()["pending"] == 0:
+                break
+            time.sleep(.15)
+        status = world.status()
+        if not (waiting and balanced(status) and status["pending"] == status["unreadable"] == 0
+                and world.x.told() == world.journal()["posted"]):
+            wrong.append((recorded, tried, again, waiting, status))
+    check(not wrong, "the clock steps between failure, attempt and retry: told once", str(wrong))
+
+    wrong = []
+    for reset, least, most in ((-10 * 365 * DAY, 0, 900), (-1, 0, 900), (0, 0, 900), (600, 590, 606), (DAY, DAY - 10, DAY + 6),
+                               (100 * 365 * DAY, 25 * 3600 - 10, 25 * 3600 + 6)):
+        for tried, then in ((0, 3600), (-3600, 0), (DAY, -DAY), (past, 0), (0, past), (future, 0), (0, future)):
+            number += 20
+            append(number, tried)
+            world.x.answer({"name": "too-many", "reset_in": reset}, date_offset=tried)
+            deliver(tried, "--now")
+            told, asked = world.status()["next_attempt_seconds"], world.x.world.requests
+            world.x.answer(date_offset=then)
+            deliver(then)
+            status = world.status()
+            # Still waited for, however late it seems to be, and no longer than before.
+            held = world.x.world.requests == asked and status["next_attempt_seconds"] <= told
+            # Until it is over: a person tries.
+            deliver(then, "--now")
+            status = world.status()
+            if not (least <= told <= most and held and status["pending"] == 0 and balanced(status)
+                    and world.x.told() == world.journal()["posted"]):
+                wrong.append((reset, tried, then, told, held, status))
+    check(not wrong, "a limit and steps of the clock: waited for by X's clock, 25 hours at most", "%d %s" % (len(wrong), wrong[:2]))
+    world.close()
+
+
 def clocks():
-    world = World()
+    # In 2039 everything is old.
+    world = World(keep="36500d")
     if FAKETIME is None:
         check(True, "wall clock steps # skip libfaketime is not installed")
     else:
         number, skews = 0, []
-        for offset in (0, -3600, 0, 3600, -3600, 3600, 0):
-            environment = dict(os.environ, LD_PRELOAD=FAKETIME, FAKETIME="%+ds" % offset, FAKETIME_DONT_RESET="1")
+        for offset in (0, -3600, 0, 3600, -3600, 3600, 0, DAY, -DAY, *far(), 0):
+            environment = at(offset)
             number += 100
             subprocess.run([APPEND, world.state, os.path.join(world.base, "tally"), "20", str(number), "0"], check=True,
                            env=environment)
@@ -301,10 +453,10 @@ def stopped_pass():
 def main():
     names = sys.argv[1:]
     assert os.path.exists(AUTHALERT) and count_in("h: 1,234 failed logins. ·a7") == 1234
-    for scenario in (each_answer, cap, slow_writer, two_passes, stopped_pass, clocks):
+    for scenario in (each_answer, cap, slow_writer, two_passes, stopped_pass, clocks, clock_between):
         if not names or scenario.__name__ in names:
             scenario()
-    for scenario in (disk_full, full_while_sending, no_inodes, read_only):
+    for scenario in (certificates, disk_full, full_while_sending, no_inodes, read_only):
         if names and scenario.__name__ not in names:
             continue
         if is_root() and subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode == 0:

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -54,10 +56,11 @@ def count_in(text):
 class X:
     """The stand-in in this process, of which a fresh one can take the place at any time."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, tls=None):
         self.directory = directory
         self.number = 0
-        self.server = standin.Server(None, 0, None, control=False)
+        self.scheme = "https" if tls else "http"
+        self.server = standin.Server(None, 0, tls, control=False)
         self.fresh()
         threading.Thread(target=self.server.serve, daemon=True).start()
 
@@ -66,10 +69,16 @@ class X:
         self.number += 1
         directory = os.path.join(self.directory, "x%d" % self.number)
         os.makedirs(directory)
-        self.world = standin.World(directory, "http")
+        self.world = standin.World(directory, self.scheme)
         for text in texts:
             self.world.publish(text, 0)
         self.server.world = self.world
+
+    def certificate(self, path):
+        """From the next connection on."""
+        context = standin.ssl.SSLContext(standin.ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path)
+        self.server.context = context
 
     def answer(self, *queue, **scenario):
         self.world.control(dict({"queue": list(queue), "random": None, "default": None}, **scenario))
@@ -88,8 +97,9 @@ class World:
 
     CONFIG = """receiver = "x"
 [x]
-api_url = "http://127.0.0.1:%(port)d"
+api_url = "%(scheme)s://127.0.0.1:%(port)d"
 timeout = "%(timeout)s"
+%(more)s
 [alerts]
 group_interval = "1s"
 max_interval = "2s"
@@ -104,14 +114,14 @@ max_size = "%(max_size)s"
 keep = "%(keep)s"
 """
 
-    def __init__(self, x=None, base=None, max_size="64M", keep="30d", in_process="true", timeout="1s"):
+    def __init__(self, x=None, base=None, max_size="64M", keep="30d", in_process="true", timeout="1s", more=""):
         self.base = base or tempfile.mkdtemp(prefix="authalert-harness-")
         self.own = base is None
         self.x = x or X(os.path.join(self.base, "x"))
         self.state = os.path.join(self.base, "state")
         os.makedirs(os.path.join(self.state, "journal"), mode=0o700, exist_ok=True)
         self.config = os.path.join(self.base, "config.toml")
-        self.configure(max_size=max_size, keep=keep, in_process=in_process, timeout=timeout)
+        self.configure(max_size=max_size, keep=keep, in_process=in_process, timeout=timeout, more=more)
         credentials = os.path.join(self.base, "credentials.toml")
         with open(os.open(credentials, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.writelines('%s = "%s"\n' % pair for pair in standin.KEYS.items())
@@ -119,7 +129,7 @@ keep = "%(keep)s"
     def configure(self, **settings):
         self.settings = dict(getattr(self, "settings", {}), **settings)
         with open(self.config, "w") as file:
-            file.write(self.CONFIG % dict(self.settings, port=self.x.server.port))
+            file.write(self.CONFIG % dict(self.settings, port=self.x.server.port, scheme=self.x.scheme))
 
     def close(self):
         if self.own:
@@ -200,6 +210,32 @@ keep = "%(keep)s"
             return [json.loads(line) for line in file]
 
 
+class Syslog:
+    """What a command says in the log: a /dev of its own, with a log in it."""
+
+    def __init__(self, base):
+        self.dev = os.path.join(base, "dev")
+        os.mkdir(self.dev)
+        for name, number in (("null", 3), ("urandom", 9)):
+            os.mknod(os.path.join(self.dev, name), 0o666 | stat.S_IFCHR, os.makedev(1, number))
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(os.path.join(self.dev, "log"))
+        self.socket.setblocking(False)
+
+    def around(self, command):
+        """The command in there."""
+        return ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /dev && exec "$@"', self.dev, *command]
+
+    def lines(self):
+        """What was said since it was last asked."""
+        found = []
+        while True:
+            try:
+                found.append(self.socket.recv(65536).decode())
+            except BlockingIOError:
+                return found
+
+
 def balanced(status):
     return status["recorded"] == status["posted"] + status["pending"] + status["ignored"] + status["aborted"]
 
@@ -217,4 +253,4 @@ def is_root():
     return os.geteuid() == 0
 
 
-__all__ = ["X", "World", "check", "finish", "count_in", "balanced", "expected", "is_root", "standin"]
+__all__ = ["X", "World", "Syslog", "check", "finish", "count_in", "balanced", "expected", "is_root", "standin"]

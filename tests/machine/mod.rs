@@ -143,17 +143,22 @@ impl Machine {
         status::take(&self.state, &Config::load(Some(&self.config)).unwrap()).unwrap()
     }
 
-    /// Everything in the state directory.
-    pub fn snapshot(&self) -> HashMap<PathBuf, Vec<u8>> {
+    /// Every file in the state directory.
+    pub fn files(&self) -> Vec<PathBuf> {
         let directories = [self.state.clone(), self.state.join("journal")];
         let entries = directories.iter().flat_map(|d| fs::read_dir(d).unwrap().flatten());
-        entries.filter(|e| e.path().is_file()).map(|e| (e.path(), fs::read(e.path()).unwrap())).collect()
+        entries.filter(|e| e.file_type().unwrap().is_file()).map(|e| e.path()).collect()
+    }
+
+    /// What is in them.
+    pub fn snapshot(&self) -> HashMap<PathBuf, Vec<u8>> {
+        self.files().into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
     }
 
     /// Put back what was there: in the files that it was in, or in others, as a copy of the
     /// directory has them.
     pub fn restore(&self, snapshot: &HashMap<PathBuf, Vec<u8>>, copy: bool) {
-        for path in self.snapshot().keys() {
+        for path in self.files() {
             fs::remove_file(path).unwrap();
         }
         for (path, bytes) in snapshot {

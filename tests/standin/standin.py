@@ -29,6 +29,9 @@ ones in force). GET /_control shows the state.
              "close": "tcp" | "tls" | "request" | "answer"
                                            close at once, after the handshake, after reading, in the middle of the answer
              "garbage": 5000, "huge_body": 9000000, "huge_header": 9000000, "endless": true, "redirect": URL
+             "raw": TEXT                   in place of the answer, and then the end
+             "before": TEXT, "after": TEXT around the answer
+             "repeat": TEXT                after it or "raw", until the client goes away
              "date_offset": -600           a wrong Date
              "gzip": true                  the body coded, though nobody asked for that
 """
@@ -343,6 +346,11 @@ class Call:
         if chosen.get("hang"):
             self.connection.recv(1)
             return False
+        if "raw" in chosen:
+            self.connection.sendall(chosen["raw"].encode("latin-1"))
+            while "repeat" in chosen:
+                self.connection.sendall(chosen["repeat"].encode("latin-1"))
+            return False
         if "garbage" in chosen:
             self.connection.sendall(random.Random(chosen.get("seed", 0)).randbytes(chosen["garbage"]))
             return False
@@ -360,7 +368,8 @@ class Call:
         headers.update(self.headers)
         head = "HTTP/1.1 %d %s\r\n" % (status, REASONS.get(status, "Whatever"))
         head += "".join("%s: %s\r\n" % pair for pair in headers.items()) + "\r\n"
-        raw = head.encode("latin-1") + body
+        raw = chosen.get("before", "").encode("latin-1") + head.encode("latin-1") + body
+        raw += chosen.get("after", "").encode("latin-1")
         if chosen.get("close") == "answer":
             self.connection.sendall(raw[:len(raw) - max(1, len(body) // 2)])
             return False
@@ -370,6 +379,8 @@ class Call:
                 time.sleep(chosen["slow"])
         else:
             self.connection.sendall(raw)
+        while "repeat" in chosen:
+            self.connection.sendall(chosen["repeat"].encode("latin-1"))
         while chosen.get("endless"):
             self.connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
         return True
