@@ -93,6 +93,8 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
         if word.starts_with(b"proftpd[") {
             header.message = after;
             (header.program, header.pid) = name_and_pid(word);
+        } else if let Some(message) = behind_title(rest) {
+            header.message = message;
         }
         return header;
     };
@@ -102,6 +104,29 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
     (header.program, header.module) = name_and_module(name);
     header.plain = tag.ends_with(header.program) && rest.get(word.len()) == Some(&b' ');
     header
+}
+
+/// A server that shows its work in its title logs under that: `ker process: pam_unix(nginx:auth): …`, `stgres
+/// 192.0.2.7(45370) authentication: pam_unix(postgresql:auth): …`. What PAM says behind it.
+///
+/// The name of a user or a database may stand in the title, and PAM ends with one: where either holds such
+/// words too, all that is certain is that somebody failed.
+fn behind_title(rest: &[u8]) -> Option<&[u8]> {
+    const LONGEST: usize = 128;
+    let begins = |at: usize| {
+        let message = &rest[at + 2..];
+        let open = memchr::memchr(b'(', &message[..message.len().min(32)])?;
+        let close = memchr::memchr(b')', &message[open..])?;
+        let (service, after) = message[open..].split_at(close);
+        (service.ends_with(b":auth") && after.starts_with(b"): ")).then_some(message)
+    };
+    let mut found = memchr::memmem::find_iter(rest, b": pam_").filter_map(|at| Some((at, begins(at)?)));
+    let (_, message) = found.next().filter(|(at, _)| (1..=LONGEST).contains(at))?;
+    if found.next().is_none() {
+        return Some(message);
+    }
+    memchr::memmem::find(rest, b"): authentication failure;")
+        .map(|_| &b"pam_unix(?:auth): authentication failure;"[..])
 }
 
 /// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`, `ssh.service`.
@@ -335,6 +360,30 @@ mod tests {
             let expected = (host.into(), program.into(), module.into(), pid, "hello".into());
             assert_eq!(shown(line), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn pam_is_heard_behind_a_servers_title() {
+        let failure = "pam_unix(nginx:auth): authentication failure; logname= uid=33 euid=33 tty= ruser= rhost=192.0.2.7  user=alice";
+        for title in
+            ["ker process", "stgres 192.0.2.7(45370) authentication", "alice template1 ::1(4) authentication"]
+        {
+            let line = format!("2026-11-25T17:53:04.082048+00:00 srv {title}: {failure}");
+            let expected = ("srv".into(), String::new(), String::new(), 0, failure.into());
+            assert_eq!(shown(&line), expected);
+        }
+        // A name of the client's with such words in it says nothing of who and where, and hides nothing.
+        let forged = "stgres x: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=198.51.100.1  user=root";
+        for line in [
+            format!("{forged} 192.0.2.7(4) authentication: {failure}"),
+            format!("stgres u d authentication: {failure} {forged}"),
+        ] {
+            let line = format!("2026-11-25T17:53:04+00:00 srv {line}");
+            assert_eq!(shown(&line).4, "pam_unix(?:auth): authentication failure;", "{line}");
+        }
+        let session =
+            "2026-11-25T17:53:04+00:00 srv ker process: pam_unix(nginx:session): session opened for user x";
+        assert_eq!(shown(session).4, "ker process: pam_unix(nginx:session): session opened for user x");
     }
 
     #[test]
