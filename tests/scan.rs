@@ -208,6 +208,41 @@ fn nothing_in_a_user_name_changes_host_service_pid_or_count() {
 }
 
 #[test]
+fn repeated_lines_count_as_often_as_the_log_daemon_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("auth.log");
+    let failed = "Failed password for invalid user x]  from 192.0.2.7 port 5 ssh2";
+    let pam =
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 ";
+    let at = |pid: u32| format!("Nov  3 09:05:01 srv sshd[{pid}]:");
+    let of_rsyslog = |pid: u32, text: &str, times: u32| {
+        format!("{at} {text}\n{at} message repeated {times} times: [ {text}]\n", at = at(pid))
+    };
+    for (text, expected) in [
+        // rsyslog 8 with $RepeatedMsgReduction: the line itself, then the others, or one more as it is.
+        (of_rsyslog(71, failed, 3), 4),
+        (of_rsyslog(71, pam, 2), 3),
+        (of_rsyslog(71, pam, 2) + &of_rsyslog(71, failed, 2), 3),
+        (format!("{at} {failed}\n{at} {failed}\n", at = at(71)), 2),
+        (of_rsyslog(71, failed, 3).replace("srv sshd[71]:", "srv sshd:"), 4),
+        // sysklogd: the line right before, of the same machine.
+        (format!("{} {failed}\nNov  3 09:05:09 srv last message repeated 2 times\n", at(71)), 3),
+        (format!("{} {failed}\nNov  3 09:05:09 other last message repeated 2 times\n", at(71)), 1),
+        (
+            format!("{} {failed}\n{} x\nNov  3 09:05:09 srv last message repeated 2 times\n", at(71), at(72)),
+            1,
+        ),
+        ("Nov  3 09:05:09 srv last message repeated 2 times\n".to_owned(), 0),
+    ] {
+        fs::write(&log, &text).unwrap();
+        let rows = rows(&log);
+        let sum: u64 = rows.iter().map(|row| row["count"].as_u64().unwrap()).sum();
+        assert_eq!(sum, expected, "{text}");
+        assert!(rows.iter().all(|row| row["rhost"] == "192.0.2.7"), "{rows:#?}");
+    }
+}
+
+#[test]
 fn time_is_linear_in_lines_made_to_be_slow() {
     let directory = tempfile::tempdir().unwrap();
     let mut seconds = Vec::new();

@@ -14,6 +14,9 @@ from state import State, attempts, different
 
 SECONDS = float(os.environ.get("STORM_SECONDS", "15"))
 SEED = int(os.environ.get("STORM_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+# Processes that write in turn. As many as a long storm could begin would take longer to end than it lasted, and be
+# silent for longer than a scan waits for them.
+OPEN = 1000
 # Rotated files that are kept.
 KEPT = 6
 
@@ -218,7 +221,7 @@ def weather(state, logs, scans, dice, seconds):
     end, pid, open_lines = time.monotonic() + seconds, 1000, []
     try:
         while time.monotonic() < end or open_lines:
-            if time.monotonic() < end:
+            if time.monotonic() < end and len(open_lines) < OPEN:
                 pid += 1
                 count = dice.choice([1, 1, 1, 2, 3])
                 expected[pid] = count
