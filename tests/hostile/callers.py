@@ -175,8 +175,8 @@ def verdict(name, seen, recorded):
         return recorded == 1 and (kept or nothing_learnt) and (same or nothing_learnt or ended_by_a_limit), details
     # The kernel looks at limits of the processor's time, and at such timers, at its ticks: who is ended before he is
     # answered is chance, with the module or without.
-    by_chance = no_stack and wrong[0] == -signal.SIGSEGV or wrong[0] in ENDED and any(word in name for word in ("timer", "RLIMIT_CPU", "RLIMIT_RTTIME")) and \
-        not re.search("ailure|incorrect", wrong[1])
+    ticks = wrong[0] in ENDED and any(word in name for word in ("timer", "RLIMIT_CPU", "RLIMIT_RTTIME"))
+    by_chance = (no_stack and wrong[0] == -signal.SIGSEGV or ticks) and not re.search("ailure|incorrect", wrong[1])
     return nothing_learnt or by_chance, details
 
 
