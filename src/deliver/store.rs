@@ -5,7 +5,7 @@
 //! {"crc":"0badf00d","state":{…}}
 //! ```
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const PREFIX: usize = "{\"crc\":\"00000000\",\"state\":".len();
+const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 /// A larger one is not ours.
 const LARGEST: u64 = 4 << 20;
 
@@ -40,7 +41,7 @@ pub fn load<T: DeserializeOwned>(
         let bytes = match read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(e),
+            Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
         };
         let values = bytes.split_inclusive(|b| *b == b'\n').filter_map(decode::<T>);
         match values.max_by_key(&newer) {
@@ -87,13 +88,8 @@ impl Staging {
     /// Put it there, which shows whether there is room; it survives this process, but no power cut.
     pub fn write(&self) -> io::Result<File> {
         let fresh = !self.path.exists();
-        let mut out = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(&self.path)?;
+        let options = &mut File::options();
+        let mut out = open(options.write(true).create(true).truncate(false).mode(0o600), &self.path)?;
         rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
         out.write_all(&self.text)?;
         out.set_len(self.text.len() as u64)?;
@@ -131,10 +127,18 @@ pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_directory(file)
 }
 
-/// The bytes of a regular file of bounded size, following no link.
+/// Open a regular file, following no link and waiting for nobody at a pipe. Anything else is an error that names it.
+pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(PLAIN.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(format!("{} is not a regular file", path.display())));
+    }
+    Ok(file)
+}
+
+/// The bytes of a file of bounded size, following no link; none of a pipe.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let file = File::options().read(true).custom_flags(PLAIN.bits() as i32).open(path)?;
     // Room for all of it: otherwise it is read in ever larger pieces, and copied with each.
     let size = file.metadata()?.len().min(LARGEST);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
