@@ -26,8 +26,8 @@ use crate::journal::Journal;
 const AGE: i64 = 10_000_000;
 /// sshd waits so long for a password (LoginGraceTime), and a little.
 const PATIENCE: i64 = 150_000_000;
-/// Rows that are recorded together.
-const BATCH: usize = 1000;
+/// Rows that are recorded together: they and their records are in memory beside all that is known.
+const BATCH: usize = 512;
 /// Attempts that wait for the module at one time; over it nobody is waited for.
 const HELD: usize = 10_000;
 /// Rotated files that are remembered.
