@@ -320,12 +320,8 @@ impl Pass<'_> {
             return Ok(());
         }
         let path = self.order.state.join("unreadable.log");
-        let mut file = std::fs::File::options()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
-            .open(&path)?;
+        let options = &mut std::fs::File::options();
+        let mut file = store::open(options.append(true).create(true).mode(0o600), &path)?;
         if file.metadata()?.len() < 1 << 20 {
             for line in &taken.unreadable {
                 writeln!(file, "{} {}", Timestamp::now(), neutral::text(line, 2048))?;

@@ -5,9 +5,9 @@
 //! {"crc":"0badf00d","state":{…}}
 //! ```
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
@@ -15,6 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 const PREFIX: usize = "{\"crc\":\"00000000\",\"state\":".len();
+const END: &[u8] = b"}\n";
+const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 /// A larger one is not ours.
 const LARGEST: u64 = 4 << 20;
 
@@ -40,7 +42,7 @@ pub fn load<T: DeserializeOwned>(
         let bytes = match read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(e),
+            Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
         };
         let values = bytes.split_inclusive(|b| *b == b'\n').filter_map(decode::<T>);
         match values.max_by_key(&newer) {
@@ -87,13 +89,8 @@ impl Staging {
     /// Put it there, which shows whether there is room; it survives this process, but no power cut.
     pub fn write(&self) -> io::Result<File> {
         let fresh = !self.path.exists();
-        let mut out = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(&self.path)?;
+        let options = &mut File::options();
+        let mut out = open(options.write(true).create(true).truncate(false).mode(0o600), &self.path)?;
         rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
         out.write_all(&self.text)?;
         out.set_len(self.text.len() as u64)?;
@@ -111,8 +108,43 @@ pub fn save_both(file: &Path, value: &impl Serialize) -> io::Result<()> {
     replace(&backup(file), &text)
 }
 
+/// Write `file` alone, which may be megabytes: they are not held in memory beside the value.
+pub fn save(file: &Path, value: &impl Serialize) -> io::Result<()> {
+    replace_by(file, |out| {
+        let mut sum = Summed { out: BufWriter::with_capacity(64 << 10, out), crc: crc32fast::Hasher::new() };
+        sum.out.write_all(&prefix(0))?;
+        serde_json::to_writer(&mut sum, value)?;
+        let Summed { mut out, crc } = sum;
+        out.write_all(END)?;
+        out.flush()?;
+        out.get_ref().write_all_at(&prefix(crc.finalize()), 0)
+    })
+}
+
+/// Writes, and sums up what it wrote.
+struct Summed<W> {
+    out: W,
+    crc: crc32fast::Hasher,
+}
+
+impl<W: Write> Write for Summed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.crc.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Replace `file` by `bytes`, whole or not at all; root's alone; durable when it returns.
 pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(file, |out| out.write_all(bytes))
+}
+
+fn replace_by(file: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let fresh = beside(file, ".new");
     let _ = fs::remove_file(&fresh);
     let mut out = File::options()
@@ -123,7 +155,7 @@ pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
         .open(&fresh)?;
     // The caller's umask may have taken bits away.
     rustix::fs::fchmod(&out, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
-    let written = out.write_all(bytes).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&fresh, file));
+    let written = write(&mut out).and_then(|()| out.sync_all()).and_then(|()| fs::rename(&fresh, file));
     if written.is_err() {
         let _ = fs::remove_file(&fresh);
     }
@@ -131,10 +163,18 @@ pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_directory(file)
 }
 
-/// The bytes of a regular file of bounded size, following no link.
+/// Open a regular file, following no link and waiting for nobody at a pipe. Anything else is an error that names it.
+pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.custom_flags(PLAIN.bits() as i32).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(format!("{} is not a regular file", path.display())));
+    }
+    Ok(file)
+}
+
+/// The bytes of a file of bounded size, following no link; none of a pipe.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    let file = File::options().read(true).custom_flags(PLAIN.bits() as i32).open(path)?;
     // Room for all of it: otherwise it is read in ever larger pieces, and copied with each.
     let size = file.metadata()?.len().min(LARGEST);
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
@@ -147,7 +187,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let (prefix, rest) = bytes.split_at_checked(PREFIX)?;
     let crc = prefix.strip_prefix(b"{\"crc\":\"")?.strip_suffix(b"\",\"state\":")?;
     let crc = u32::from_str_radix(std::str::from_utf8(crc).ok()?, 16).ok()?;
-    let state = rest.strip_suffix(b"}\n")?;
+    let state = rest.strip_suffix(END)?;
     (crc == crc32fast::hash(state)).then(|| serde_json::from_slice(state).ok())?
 }
 
@@ -157,9 +197,13 @@ pub fn encode(value: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut text = vec![0; PREFIX];
     serde_json::to_writer(&mut text, value)?;
     let crc = crc32fast::hash(&text[PREFIX..]);
-    text[..PREFIX].copy_from_slice(format!("{{\"crc\":\"{crc:08x}\",\"state\":").as_bytes());
-    text.extend_from_slice(b"}\n");
+    text[..PREFIX].copy_from_slice(&prefix(crc));
+    text.extend_from_slice(END);
     Ok(text)
+}
+
+fn prefix(crc: u32) -> Vec<u8> {
+    format!("{{\"crc\":\"{crc:08x}\",\"state\":").into_bytes()
 }
 
 fn sync_directory(file: &Path) -> io::Result<()> {
@@ -233,6 +277,15 @@ mod tests {
             fs::write(staged(&file), damaged).unwrap();
             assert_eq!(value(&file), (Some((9, "y".to_string())), 0), "byte {i}");
         }
+    }
+
+    #[test]
+    fn written_piece_by_piece_it_is_the_same_text() {
+        let (_directory, file, _) = stored();
+        let value: Vec<(u64, String)> = (0..20_000).map(|n| (n, "x\u{e4}\n".repeat(3))).collect();
+        save(&file, &value).unwrap();
+        let bytes = fs::read(&file).unwrap();
+        assert!(bytes == encode(&value).unwrap() && decode(&bytes) == Some(value));
     }
 
     #[test]

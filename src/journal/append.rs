@@ -10,7 +10,6 @@
 
 use std::ffi::CStr;
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
@@ -19,7 +18,7 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
 use super::record::{Encoded, limit_in};
-use super::{CURRENT, DROPPED};
+use super::{CURRENT, DROPPED, segment};
 
 /// Limit of a segment that has none in its first line: one that a writer had to make itself.
 pub const FIRST_LIMIT: u64 = 64 << 20;
@@ -143,16 +142,20 @@ pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Erro
 
 /// Whether a line of this length fits the current segment.
 pub fn has_room(directory: &Path, len: usize) -> bool {
-    let Ok(file) = File::open(directory.join(CURRENT)) else { return true };
+    let Ok(file) = segment::open(&directory.join(CURRENT)) else { return true };
     let file = OwnedFd::from(file);
     file.look().is_ok_and(|look| look.size.saturating_add(len as u64) <= limit(&file))
 }
 
 /// Wait until the current segment is on disk.
 pub fn sync(directory: &Path) -> io::Result<()> {
-    match File::open(directory.join(CURRENT)) {
+    match segment::open(&directory.join(CURRENT)) {
+        // Whatever else lies there is not read either.
+        Ok(file) if !file.metadata()?.is_file() => Ok(()),
         Ok(file) => file.sync_data(),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A link.
+        Err(e) if e.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Ok(()),
         Err(e) => Err(e),
     }
 }
@@ -228,8 +231,8 @@ fn count_dropped<F: Target>(directory: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Journal;
     use crate::journal::record::{encode, tests::record};
-    use crate::journal::{Journal, segment};
     use std::fs;
 
     fn journal() -> (tempfile::TempDir, Journal) {

@@ -120,10 +120,12 @@ pub fn seal(directory: &Path, limit: u64) -> io::Result<()> {
     let result = (|| {
         let sealed = match look(&current, true) {
             Ok(Some(segment)) => segment.sealed_name(),
-            Ok(None) => return Err(io::Error::from(io::ErrorKind::InvalidInput)),
+            Ok(None) => {
+                return Err(io::Error::other(format!("{} is not a regular file", current.display())));
+            }
             // Not by renaming: a writer may make one at this moment, and append to it.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return publish(&fresh, &current),
-            Err(e) => return Err(e),
+            Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", current.display()))),
         };
         match fs::hard_link(&current, directory.join(sealed)) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),

@@ -12,7 +12,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 use crate::deliver::state::{Cursor, Totals};
@@ -72,7 +71,7 @@ impl Timeline {
             return Ok(());
         }
         self.trim()?;
-        let mut file = self.open(OFlags::APPEND | OFlags::CREATE)?;
+        let mut file = self.open(true)?;
         rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
         let mut line = Vec::new();
         // Half a line may stand at the end: it must not spoil this one.
@@ -88,7 +87,7 @@ impl Timeline {
     pub fn newest(&self) -> io::Result<Option<Entry>> {
         // It nearly always stands in the last few kilobytes.
         for tail in [32 << 10, 4 * LONGEST_LINE] {
-            let mut file = match self.open(OFlags::empty()) {
+            let mut file = match self.open(false) {
                 Ok(file) => file,
                 Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(e) => return Err(e),
@@ -107,7 +106,7 @@ impl Timeline {
     /// Hand the alerts from byte `offset` on to `each`, oldest first, and none for a line that
     /// cannot be read; gives the offset of the end.
     pub fn read(&self, offset: u64, each: &mut dyn FnMut(Option<Entry>)) -> io::Result<u64> {
-        let mut file = match self.open(OFlags::empty()) {
+        let mut file = match self.open(false) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(0),
             Err(e) => return Err(e),
@@ -119,17 +118,9 @@ impl Timeline {
         Ok(offset + read)
     }
 
-    fn open(&self, flags: OFlags) -> io::Result<File> {
-        File::options()
-            .read(true)
-            .write(flags.contains(OFlags::CREATE))
-            .create(flags.contains(OFlags::CREATE))
-            .mode(0o600)
-            .custom_flags(
-                ((flags - OFlags::CREATE) | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY).bits()
-                    as i32,
-            )
-            .open(&self.file)
+    fn open(&self, to_add: bool) -> io::Result<File> {
+        let options = &mut File::options();
+        store::open(options.read(true).append(to_add).create(to_add).mode(0o600), &self.file)
     }
 
     fn trim(&self) -> io::Result<()> {
@@ -137,7 +128,7 @@ impl Timeline {
         if length < LARGEST {
             return Ok(());
         }
-        let mut file = self.open(OFlags::empty())?;
+        let mut file = self.open(false)?;
         file.seek(SeekFrom::Start(length / 2))?;
         let mut reader = BufReader::new(file);
         let mut rest = Vec::new();

@@ -6,7 +6,7 @@
 //! left out, except what a pass gave that could not remember it: it may have seen fewer lines, and
 //! have told the same attempts by others.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use serde::{Deserialize, Serialize};
@@ -42,8 +42,12 @@ pub struct Recorded {
     /// What this pass recorded.
     ours: HashSet<u64>,
     records: Vec<Record>,
-    by_pid: BTreeSet<(u32, u32)>,
-    by_time: BTreeSet<(i64, u32)>,
+    /// The logs of the records.
+    logs: Vec<Log>,
+    /// Which records are of a process, in order.
+    by_pid: Vec<(u32, u32)>,
+    /// Which records there are, by time.
+    by_time: Vec<u32>,
     origins: HashSet<u64>,
     used: HashMap<(u32, u64), Used>,
     since: Option<i64>,
@@ -68,19 +72,19 @@ pub struct Used {
     times: u32,
 }
 
-/// Names as hashes, 0 where there is none: there may be very many.
+/// Names as hashes, 0 where there is none: there may be very many, so each is kept small.
 #[derive(Debug)]
 struct Record {
     time: i64,
     key: u64,
-    /// Which log told of it; none: the module did.
-    log: Option<Log>,
-    has_pid: bool,
     count: u32,
+    /// Which log told of it, counted from 1; 0: the module did.
+    log: u32,
     service: u32,
     user: u32,
     rhost: u32,
     ruser: u32,
+    has_pid: bool,
 }
 
 /// One log of one machine, in origins.
@@ -149,8 +153,7 @@ impl Recorded {
     pub fn let_go(&mut self) {
         self.since = None;
         self.records = Vec::new();
-        self.by_pid.clear();
-        self.by_time.clear();
+        (self.logs, self.by_pid, self.by_time) = Default::default();
         self.origins = HashSet::new();
         self.read.clear();
     }
@@ -179,6 +182,9 @@ impl Recorded {
             })?;
             self.read.insert(segment.inode, end);
         }
+        self.by_pid.sort_unstable();
+        // Nearly in order already, and of those of one moment the first stays the first.
+        self.by_time.sort_by_key(|index| self.records[*index as usize].time);
         Ok(())
     }
 
@@ -204,25 +210,39 @@ impl Recorded {
             }
         };
         let Ok(index) = u32::try_from(self.records.len()) else { return };
+        let log = log.map_or(0, |log| self.number_of(log));
         self.records.push(Record {
             time,
             key,
-            log,
-            has_pid: failure.pid != 0,
             count: failure.count,
+            log,
             service: short(&[base(&failure.service).as_bytes()]),
             user: name(&failure.user),
             rhost: name(&failure.rhost),
             ruser: name(&failure.ruser),
+            has_pid: failure.pid != 0,
         });
-        self.by_time.insert((time, index));
+        self.by_time.push(index);
         let mut pids = [failure.pid, failure.ppid];
         if pids[0] == pids[1] {
             pids[1] = 0;
         }
         for pid in pids.into_iter().filter(|pid| *pid > 1) {
-            self.by_pid.insert((pid, index));
+            self.by_pid.push((pid, index));
         }
+    }
+
+    /// The number of a log, counted from 1. There are few, and it is nearly always the one before.
+    fn number_of(&mut self, log: Log) -> u32 {
+        let at = self.logs.iter().rposition(|known| *known == log).unwrap_or_else(|| {
+            self.logs.push(log);
+            self.logs.len() - 1
+        });
+        at as u32 + 1
+    }
+
+    fn log_of(&self, record: &Record) -> Option<&Log> {
+        self.logs.get((record.log as usize).checked_sub(1)?)
     }
 
     /// Whether this very line's attempts are recorded.
@@ -268,8 +288,9 @@ impl Recorded {
     fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
         let elsewhere = row.is_check_password() || row.is_polkitd();
         if row.pid != 0 && !elsewhere {
-            let same =
-                self.by_pid.range((row.pid, 0)..=(row.pid, u32::MAX)).map(|(_, index)| *index as usize);
+            let first = self.by_pid.partition_point(|(pid, _)| *pid < row.pid);
+            let of_pid = self.by_pid[first..].iter().take_while(|(pid, _)| *pid == row.pid);
+            let same = of_pid.map(|(_, index)| *index as usize);
             let same: Vec<usize> = same
                 .filter(|i| self.is_free(*i, sought) && self.records[*i].service == sought.service)
                 .collect();
@@ -297,7 +318,8 @@ impl Recorded {
                     // One log has the lines of sshd, another those of the child that runs PAM.
                     let relative = |i: &usize| {
                         let record = &self.records[*i];
-                        let one_of_both = record.log.is_some_and(|log| log.keyboard != sought.log.keyboard);
+                        let one_of_both =
+                            self.log_of(record).is_some_and(|log| log.keyboard != sought.log.keyboard);
                         one_of_both && record.service == sought.service && sought.is_exactly(record)
                     };
                     let window = row.time - CHILD_TO_PARENT..=row.time + CHILD_TO_PARENT;
@@ -325,17 +347,19 @@ impl Recorded {
 
     fn is_free(&self, index: usize, sought: &Sought) -> bool {
         let record = &self.records[index];
-        let others = record.log.is_none_or(|log| {
+        let others = self.log_of(record).is_none_or(|log| {
             let ours = log.stream == sought.log.stream;
-            agree(log.host, sought.log.host) && (!ours || self.is_orphan(record.key, log))
+            agree(log.host, sought.log.host) && (!ours || self.is_orphan(record.key, *log))
         });
         others && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
     }
 
     fn within(&self, times: std::ops::RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {
         let (first, last) = times.into_inner();
-        let range = if first <= last { (first, 0)..(last.saturating_add(1), 0) } else { (0, 0)..(0, 0) };
-        self.by_time.range(range).map(|(_, index)| *index as usize).filter(|i| self.is_free(*i, sought))
+        let time = |index: &u32| self.records[*index as usize].time;
+        let from = self.by_time.partition_point(|index| time(index) < first);
+        let range = self.by_time[from..].iter().take_while(move |index| time(index) <= last);
+        range.map(|index| *index as usize).filter(|i| self.is_free(*i, sought))
     }
 
     fn closest(&self, time: i64, among: impl Iterator<Item = usize>) -> Option<usize> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::attempts::Row;
+use super::attempts::{Open, Row};
 use super::intake::{Intake, Source};
 use super::known::{Orphans, Recorded, StreamId, origin};
 use super::late::Guarded;
@@ -26,8 +26,8 @@ use crate::journal::Journal;
 const AGE: i64 = 10_000_000;
 /// sshd waits so long for a password (LoginGraceTime), and a little.
 const PATIENCE: i64 = 150_000_000;
-/// Rows that are recorded together.
-const BATCH: usize = 1000;
+/// Rows that are recorded together: they and their records are in memory beside all that is known.
+const BATCH: usize = 512;
 /// Attempts that wait for the module at one time; over it nobody is waited for.
 const HELD: usize = 10_000;
 /// Rotated files that are remembered.
@@ -326,11 +326,11 @@ impl Pass<'_> {
     fn finish(&mut self, name: &str, mut intake: Intake) -> Result<(), Error> {
         intake.attempts.settle(self.now.as_microsecond(), self.log_time, AGE, PATIENCE);
         self.record(name, &mut intake)?;
-        // What is saved may be large too.
-        self.recorded.let_go();
-        self.keep(name, &intake);
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
+        // What is saved may be large too.
+        self.recorded.let_go();
+        self.keep(name, intake.attempts.into_open());
         if let Some(stream) = self.state.streams.get(name) {
             self.report.open += stream.held.iter().map(|row| u64::from(row.count)).sum::<u64>();
         }
@@ -356,7 +356,7 @@ impl Pass<'_> {
             }
             if due && done.is_ok() {
                 self.note(name, spot, intake);
-                self.keep(name, intake);
+                self.keep(name, intake.attempts.open_processes());
                 done = self.save();
             }
             done.map_err(|error| {
@@ -389,10 +389,10 @@ impl Pass<'_> {
     }
 
     /// Keep what belongs to the noted place.
-    fn keep(&mut self, name: &str, intake: &Intake) {
+    fn keep(&mut self, name: &str, open: Open) {
         let used = self.recorded.used(StreamId::new(name), self.now.as_microsecond());
         let stream = self.state.streams.entry(name.to_owned()).or_default();
-        stream.open = intake.attempts.open_processes();
+        stream.open = open;
         stream.used = used;
     }
 

@@ -132,7 +132,7 @@ impl Position {
 
     /// Make `state` the place from which the next pass goes on.
     pub fn save(&self, state: &State) -> io::Result<()> {
-        store::replace(&self.directory.join(NAME), &store::encode(state)?)
+        store::save(&self.directory.join(NAME), state)
     }
 }
 

@@ -29,6 +29,45 @@ def refused(scene, what, undo):
        run, said.stdout, said.stderr, tree(scene))
 
 
+def survives(scene, path, what, lay):
+    """Whatever lies at `path`: the login is as ever and nothing hangs or crashes; a pass goes on, or names the path. Once that
+    is away, what was recorded is told once."""
+    scene.fresh_state()
+    kept = path + ".kept" if os.path.lexists(path) else None
+    if kept:
+        os.rename(path, kept)
+    lay(path)
+    runs = [call("su")]
+    said = []
+    try:
+        said = [scene.deliver("--now", timeout=20), scene.deliver("--now", timeout=20)]
+        shown = scene.status_run(timeout=20)
+        runs.append(call("su"))
+        waits = False
+    except subprocess.TimeoutExpired:
+        waits = True
+    name = os.path.relpath(path, scene.state)
+    ok(all(run[:2] == (1, "Password: su: Authentication failure\n") and SHORTEST <= run[2] < 3 for run in runs) and not waits,
+       f"{what} in the place of {name}: the login is as ever, nothing waits for it", runs, said)
+    clear = all(run.returncode in (0, 1) and "panicked" not in run.stderr
+                and (run.returncode == 0 or scene.state in run.stderr) for run in [*said, *([] if waits else [shown])])
+    ok(clear, f"{what} in the place of {name}: a pass and status go on, or say where", said, "" if waits else shown)
+    # Put away by whoever was told.
+    if os.path.lexists(path):
+        shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.remove(path)
+    if kept:
+        if os.path.lexists(path):
+            shutil.rmtree(path)
+        os.rename(kept, path)
+    call("su")
+    scene.deliver("--now", timeout=20)
+    status = scene.status()
+    # What was in a timeline that was put away is not in the next.
+    least = status["posts"] if not path.endswith("timeline.jsonl") else 1
+    ok(status["recorded"] >= 1 and status["posted"] == status["recorded"] and least <= len(scene.timeline()) <= status["posts"],
+       f"{what} in the place of {name}, put away: failures are recorded and told", status, scene.timeline())
+
+
 def tree(scene):
     found = {}
     for directory, _, files in os.walk(scene.state):
@@ -172,6 +211,41 @@ def main():
             except subprocess.TimeoutExpired:
                 waits = True
             ok(not waits, f"a pipe named {name} is not waited for")
+
+        # Anything in the place of anything.
+        elsewhere = os.path.join(scene.root, "elsewhere")
+
+        def link_elsewhere(path):
+            shutil.rmtree(elsewhere, ignore_errors=True)
+            os.makedirs(os.path.join(elsewhere, "journal"), 0o700)
+            os.chown(elsewhere, ATTACKER, ATTACKER)
+            os.symlink(elsewhere, path)
+
+        def owned(path, owner, bits):
+            with open(path, "w") as file:
+                file.write("rubbish\n")
+            os.chmod(path, bits)
+            os.chown(path, owner, owner)
+
+        def full(path):
+            os.mkdir(path)
+            open(os.path.join(path, "something"), "w").close()
+
+        things = (("a pipe", os.mkfifo), ("a directory", full), ("a socket", lambda path: os.mknod(path, 0o600 | stat.S_IFSOCK)),
+                  ("a device", lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 7))),
+                  ("a dangling link", lambda path: os.symlink(victim + "-not-there", path)),
+                  ("a link to itself", lambda path: os.symlink(path, path)),
+                  ("a link to a directory of another user", link_elsewhere),
+                  ("a file of another user", lambda path: owned(path, ATTACKER, 0o600)),
+                  ("a file that a group can write", lambda path: owned(path, 0, 0o660)))
+        for path in (scene.state, journal, scene.journal, *(os.path.join(scene.state, name) for name in (
+                "state.json", "state.json.bak", "state.json.next", "state.json.new", "timeline.jsonl", "lock", "unreadable.log",
+                "journal/dropped", "journal/aside-000", "journal/0123-1.jsonl"))):
+            for what, lay in things:
+                if not (what == "a directory" and path in (scene.state, journal)):
+                    survives(scene, path, what, lay)
+        ok(not os.path.exists(victim + "-not-there") and sorted(os.listdir(elsewhere)) == ["journal"]
+           and not os.listdir(os.path.join(elsewhere, "journal")), "nothing was made where a link points to")
 
         # Configuration and credentials.
         scene.fresh_state()

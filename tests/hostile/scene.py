@@ -180,9 +180,15 @@ class Scene:
         return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.startswith("aside-")]
 
     def status(self):
-        run = subprocess.run([os.path.join(self.target, "authalert"), "--state", self.state, "--config",
-                              self.config, "status", "--json"], capture_output=True, text=True)
-        return json.loads(run.stdout)
+        return json.loads(self.status_run().stdout)
+
+    def status_run(self, **options):
+        return subprocess.run([os.path.join(self.target, "authalert"), "--state", self.state, "--config",
+                               self.config, "status", "--json"], capture_output=True, text=True, **options)
+
+    def timeline(self):
+        with open(os.path.join(self.state, "timeline.jsonl")) as file:
+            return [entry for entry in map(parsed, file) if entry]
 
     def deliver(self, *more, **options):
         return subprocess.run([os.path.join(self.target, "authalert"), "--state", self.state, "--config",

@@ -1,9 +1,11 @@
 //! What is carried from one pass to the next.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::process::{Key, Process, name};
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
@@ -12,6 +14,7 @@ use crate::scan::rules::Family;
 /// Processes of which more may be told, and what is remembered beside them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Open {
+    #[serde(deserialize_with = "each_in_its_size")]
     pub(super) processes: Vec<Process>,
     pam_only: Vec<Key>,
     checks: Vec<Key>,
@@ -28,8 +31,24 @@ impl Attempts {
             self.processes.get(key).filter(|process| process.number == *number).cloned()
         };
         let processes = self.order.iter().filter_map(live).collect();
+        Open { processes, ..self.beside_the_processes() }
+    }
+
+    /// The same at the end: the processes, which may be megabytes, are handed over.
+    pub fn into_open(mut self) -> Open {
+        let beside = self.beside_the_processes();
+        let mut processes = Vec::with_capacity(self.processes.len());
+        for (key, number) in &self.order {
+            if self.processes.get(key).is_some_and(|process| process.number == *number) {
+                processes.extend(self.processes.remove(key));
+            }
+        }
+        Open { processes, ..beside }
+    }
+
+    fn beside_the_processes(&self) -> Open {
         Open {
-            processes,
+            processes: Vec::new(),
             pam_only: self.pam_only.iter().map(|(key, _)| *key).collect(),
             checks: self.checks.iter().map(|(key, _)| *key).collect(),
             connections: self
@@ -48,7 +67,6 @@ impl Attempts {
         for mut process in open.processes.into_iter().take(PROCESSES) {
             attempts.opened += 1;
             process.number = attempts.opened;
-            process.rows.shrink_to_fit();
             attempts.order.push_back((process.key, process.number));
             attempts.insert(process);
         }
@@ -63,4 +81,29 @@ impl Attempts {
         attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
         attempts
     }
+}
+
+/// Thousands of processes with a row or two, as they are read: a list that grows has room for four rows.
+fn each_in_its_size<'de, D: Deserializer<'de>>(processes: D) -> Result<Vec<Process>, D::Error> {
+    struct Each;
+
+    impl<'de> Visitor<'de> for Each {
+        type Value = Vec<Process>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("processes")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut processes: A) -> Result<Self::Value, A::Error> {
+            let mut all = Vec::new();
+            while let Some(mut process) = processes.next_element::<Process>()? {
+                process.rows.shrink_to_fit();
+                process.modules.shrink_to_fit();
+                all.push(process);
+            }
+            Ok(all)
+        }
+    }
+
+    processes.deserialize_seq(Each)
 }
