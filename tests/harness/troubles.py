@@ -239,7 +239,7 @@ def far():
 
 def at(offset):
     """The environment of a program that sees the clock so many seconds off."""
-    return dict(os.environ, LD_PRELOAD=FAKETIME, FAKETIME="%+ds" % offset, FAKETIME_DONT_RESET="1")
+    return dict(os.environ, LD_PRELOAD=FAKETIME, FAKETIME="%+ds" % offset, FAKETIME_DONT_RESET="1", NO_FAKE_STAT="1")
 
 
 def clock_between():
