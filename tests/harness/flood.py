@@ -42,6 +42,17 @@ def used(directory):
                for path, _, names in os.walk(directory) for name in names)
 
 
+def log_lines(path, count, first, since, until):
+    """So many wrong passwords in a row, as sshd logs them."""
+    with open(path, "a") as file:
+        for number in range(first, first + count):
+            stamp = time.strftime("%b %e %H:%M:%S", time.localtime(since + (until - since) * (number - first) / count))
+            head = "%s srv sshd[%d]: " % (stamp, 1000 + number)
+            rhost = "203.0.%d.%d" % (number // 250 % 4, number % 250)
+            file.write("%spam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=%s  user=root\n"
+                       "%sFailed password for root from %s port %d ssh2\n" % (head, rhost, head, rhost, 1024 + number % 60000))
+
+
 def main():
     failures = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     print("%s, %d failures from 1000 sources" % (os.path.relpath(AUTHALERT), failures))
@@ -85,6 +96,13 @@ def main():
     parts = {name: used(os.path.join(world.state, name)) if os.path.isdir(os.path.join(world.state, name))
              else os.path.getsize(os.path.join(world.state, name)) for name in sorted(os.listdir(world.state))}
     print("state: %d bytes, %.0f a failure; %s" % (state, each, parts))
+    log, now, new = os.path.join(world.base, "auth.log"), time.time(), failures // 5
+    log_lines(log, 10, 0, now - 800, now - 790)
+    run("scan of 10 failures over that journal", "scan", "--from-start", log)
+    log_lines(log, new, 10, now - 600, now - 20)
+    run("scan of %d new failures" % new, "scan", log)
+    run("scan with nothing new", "scan", log)
+    scanned = world.status()["recorded"] - status["recorded"]
     full, idle = rows["pass over %d new" % (failures - done)], rows["pass with nothing new"]
     small = rows["pass over 100 new"]
     linear = rows["pass over %d new (wave 10)" % wave][0] / rows["pass over %d new (wave 1)" % wave][0]
@@ -95,6 +113,7 @@ def main():
     check(peak <= 32, "peak memory of any process at most 32 MiB", "%.1f" % peak)
     check(each <= 300, "the state takes at most 300 bytes a failure", "%.0f" % each)
     check(idle[1] * 10 <= full[1] and small[1] * 10 <= full[1], "a pass reads what is new, not what is old")
+    check(scanned == new + 10, "a scan counts each failure of the log once", "%d of %d" % (scanned, new + 10))
     check(balanced(status) and status["posted"] == world.x.told() and world.x.world.posts <= 48
           and all(status[kind] + (status["pending"] if kind == "posted" else 0) == journal[kind] for kind in journal),
           "the counters are exact after it", "%s %s" % (status, journal))
