@@ -49,7 +49,7 @@ fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
         Some(rest) => rest,
         None => text,
     };
-    let month = month(text)?;
+    let Some(month) = month(text) else { return foreign(text) };
     let rest = text.get(3..)?;
     if rest.first() != Some(&b' ') {
         return None;
@@ -70,6 +70,18 @@ fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
         }
     }
     wall(year, month, day, second, micro).map(|stamp| (stamp, rest))
+}
+
+/// `Dez 31 23:59:59`, `Déc 31 …`, in any encoding: metalog writes the month in its locale. When it was is
+/// then not known; that there was a line is.
+fn foreign(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let end = memchr::memchr(b' ', text.get(..8.min(text.len()))?)?;
+    if end < 2 || text[..end].iter().any(|b| b.is_ascii_digit() || (b.is_ascii_punctuation() && *b != b'.')) {
+        return None;
+    }
+    let (1..=31, rest) = number(skip_blanks(&text[end..]), 2)? else { return None };
+    let (_, _, rest) = clock(rest.strip_prefix(b" ")?)?;
+    rest.starts_with(b" ").then_some((Stamp::Missing, rest))
 }
 
 /// `2026 Nov  3 09:05:01`, as syslog-ng's `$FULLDATE`.
@@ -389,13 +401,27 @@ mod tests {
     }
 
     #[test]
+    fn a_month_in_another_language_is_a_time_that_is_not_known() {
+        for text in ["Dez 31 23:59:59 x", "D\u{e9}c  3 23:59:59 x", "De  31 23:59:59 x", "avr. 3 23:59:59 x"]
+        {
+            assert_eq!(parse(text.as_bytes()), Some((Stamp::Missing, &b"x"[..])), "{text:?}");
+        }
+        assert_eq!(parse(b"D\xe9c 31 23:59:59 x"), Some((Stamp::Missing, &b"x"[..])));
+    }
+
+    #[test]
     fn what_is_no_stamp_is_none() {
         for text in [
             "",
             "Nov",
             "Nov 3",
             "Nov 33 09:05:01 x",
-            "Foo  3 09:05:01 x",
+            "F-o  3 09:05:01 x",
+            "sshd[7]:  3 09:05:01 x",
+            "F  3 09:05:01 x",
+            "Dez 33 09:05:01 x",
+            "Dez 31 24:05:01 x",
+            "Dez 31 09:05:01: x",
             "2026-13-01T00:00:00Z x",
             "12 x",
             "2026 Feb 29 09:05:01 x",

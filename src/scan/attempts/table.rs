@@ -7,8 +7,11 @@ use compact_str::CompactString;
 use super::process::{Key, Process, hash};
 use super::row::State;
 use super::spelling::{address, is_address};
-use super::{Attempts, PROCESSES, SILENCE, Speaker};
+use super::{Attempts, PROCESSES, SECOND, SILENCE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind};
+
+/// Connections of one client that begin at one time.
+const AT_ONCE: i64 = 2 * SECOND;
 
 impl Attempts {
     /// The process that spoke: by connection, by number, or by whose it is.
@@ -43,6 +46,13 @@ impl Attempts {
             let another = (time - process.last).abs() > SILENCE
                 || process.family != speaker.family
                 || (speaker.pid != 0 && other_client())
+                // The next connection of that client, where nothing more came of the one before. Of two at
+                // once nobody can tell which a password belongs to.
+                || (speaker.pid == 0
+                    && evidence.kind == Kind::SshdInvalidUser
+                    && process.unknown.is_some()
+                    && process.total == 0
+                    && time - process.last >= AT_ONCE)
                 || (process.ended && !matches!(evidence.kind, Kind::PamSuccess | Kind::PamSession))
                 || (speaker.pid == 0
                     && matches!(speaker.family, Family::Su | Family::Sudo)
@@ -183,6 +193,17 @@ mod tests {
         // A certificate's id is the client's word: it makes no other client of it.
         let key = "09:00:01 sshd[7]: Failed publickey for invalid user x from 198.51.100.9 port 2 ssh2: RSA-CERT SHA256:a ID y from 192.0.2.7 port 1 ssh2: z (serial 1) CA RSA SHA256:b";
         assert_eq!(count(&[invalid, key, &failed("09:00:02", 7)]), 2);
+    }
+
+    #[test]
+    fn without_a_number_each_connection_of_a_client_begins_with_its_name() {
+        let invalid = |second: u32| format!("09:00:{second:02} sshd: Invalid user x from 192.0.2.7");
+        let refused = |second: u32| {
+            format!("09:00:{second:02} sshd: Failed password for invalid user x from 192.0.2.7 port 5 ssh2")
+        };
+        assert_eq!(count(&[&invalid(0), &invalid(8), &invalid(20)]), 3);
+        assert_eq!(count(&[&invalid(0), &refused(2), &invalid(8), &refused(10)]), 2);
+        assert_eq!(count(&[&invalid(0), &invalid(1), &refused(2), &refused(3)]), 2, "both at once");
     }
 
     #[test]
