@@ -178,6 +178,20 @@ def messages(scene, sshd):
 
 
 def timing(scene, sshd, rounds, tries):
+    """What the module adds is there each time; what else the machine does is not."""
+    seen = []
+    for _ in range(4):
+        middle, scatter = difference(scene, sshd, rounds, tries)
+        seen.append(f"{middle:.3f} ms, give or take {scatter:.3f}")
+        if abs(middle) <= max(1.0, 3 * scatter):
+            break
+    else:
+        seen.append("four times")
+    ok(seen[-1] != "four times",
+       "the module adds no difference between users that exist and users that do not, as seen by ssh", "; ".join(seen))
+
+
+def difference(scene, sshd, rounds, tries):
     """Milliseconds from one prompt to the next, for both users, without the module and with it, taken in turn. The
     machine has other work too: so each round gives one difference, and these have to scatter around none."""
     shown, differences = {}, []
@@ -199,9 +213,7 @@ def timing(scene, sshd, rounds, tries):
         f"{user} {'with' if m else 'without'} {statistics.median(values):.2f} ms" for (m, user), values in shown.items()))
     middle = statistics.median(differences)
     scatter = statistics.stdev(differences) / rounds ** 0.5
-    ok(abs(middle) <= max(2.0, 4 * scatter),
-       "the module adds no difference between users that exist and users that do not, as seen by ssh",
-       f"{middle:.3f} ms, give or take {scatter:.3f}")
+    return middle, scatter
 
 
 def rank_test(a, b):
