@@ -110,23 +110,25 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
 /// 192.0.2.7(45370) authentication: pam_unix(postgresql:auth): …`. What PAM says behind it.
 ///
 /// The name of a user or a database may stand in the title, and PAM ends with one: where either holds such
-/// words too, all that is certain is that somebody failed.
+/// words too, all that is certain is that somebody failed. PostgreSQL's title has two names of 63 bytes and
+/// a host's.
 fn behind_title(rest: &[u8]) -> Option<&[u8]> {
-    const LONGEST: usize = 128;
-    let begins = |at: usize| {
-        let message = &rest[at + 2..];
+    const LONGEST: usize = 512;
+    let of_auth = |message: &[u8]| {
         let open = memchr::memchr(b'(', &message[..message.len().min(32)])?;
         let close = memchr::memchr(b')', &message[open..])?;
         let (service, after) = message[open..].split_at(close);
-        (service.ends_with(b":auth") && after.starts_with(b"): ")).then_some(message)
+        Some(service.ends_with(b":auth") && after.starts_with(b"): "))
     };
-    let mut found = memchr::memmem::find_iter(rest, b": pam_").filter_map(|at| Some((at, begins(at)?)));
-    let (_, message) = found.next().filter(|(at, _)| (1..=LONGEST).contains(at))?;
-    if found.next().is_none() {
-        return Some(message);
+    let mut found = memchr::memmem::find_iter(rest, b": pam_");
+    let at = found.next().filter(|at| (1..=LONGEST).contains(at))?;
+    // One that is of no authentication may be the true one.
+    if found.next().is_some() {
+        return memchr::memmem::find(rest, b":auth): authentication failure;")
+            .map(|_| &b"pam_unix(?:auth): authentication failure;"[..]);
     }
-    memchr::memmem::find(rest, b"): authentication failure;")
-        .map(|_| &b"pam_unix(?:auth): authentication failure;"[..])
+    let message = &rest[at + 2..];
+    of_auth(message)?.then_some(message)
 }
 
 /// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`, `ssh.service`.
@@ -365,9 +367,14 @@ mod tests {
     #[test]
     fn pam_is_heard_behind_a_servers_title() {
         let failure = "pam_unix(nginx:auth): authentication failure; logname= uid=33 euid=33 tty= ruser= rhost=192.0.2.7  user=alice";
-        for title in
-            ["ker process", "stgres 192.0.2.7(45370) authentication", "alice template1 ::1(4) authentication"]
-        {
+        let long =
+            format!("stgres {} {} {}(4) authentication", "u".repeat(63), "d".repeat(63), "h".repeat(253));
+        for title in [
+            "ker process",
+            "stgres 192.0.2.7(45370) authentication",
+            "alice template1 ::1(4) authentication",
+            &long,
+        ] {
             let line = format!("2026-11-25T17:53:04.082048+00:00 srv {title}: {failure}");
             let expected = ("srv".into(), String::new(), String::new(), 0, failure.into());
             assert_eq!(shown(&line), expected);
@@ -377,6 +384,8 @@ mod tests {
         for line in [
             format!("{forged} 192.0.2.7(4) authentication: {failure}"),
             format!("stgres u d authentication: {failure} {forged}"),
+            format!("{forged} [local] startup: pam_unix(postgresql:session): session opened for user alice"),
+            format!("{forged} [local] startup: pam_permit: {failure}"),
         ] {
             let line = format!("2026-11-25T17:53:04+00:00 srv {line}");
             assert_eq!(shown(&line).4, "pam_unix(?:auth): authentication failure;", "{line}");
