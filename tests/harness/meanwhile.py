@@ -162,19 +162,11 @@ def main():
         for state in states:
             if options.state and options.state != state.name:
                 continue
-            free = list(spots)
-            found = [point for point in steps.points(state, *free[0]) if point[0] != "close"]
+            found = [point for point in steps.points(state, *spots[0]) if point[0] != "close"]
             # Not always the same ones, where only some are tried.
             chosen = found[len(name) % options.every::options.every]
-
-            def at(point):
-                spot = free.pop()
-                try:
-                    return one(state, point, deed, destroys, *spot)
-                finally:
-                    free.append(spot)
-
-            wrong += [(state.name, point, result) for point, result in zip(chosen, pool.map(at, chosen)) if result]
+            wrong += [(state.name, *each) for each in steps.faulty(
+                chosen, pool, spots, lambda point, spot: one(state, point, deed, destroys, *spot))]
             tried, steps_in_all = tried + len(chosen), steps_in_all + len(found)
         check(tried > 10 and not wrong, "%s at %d of %d steps of a pass: counted and told once" % (name, tried, steps_in_all),
               "%d wrong, first: %s" % (len(wrong), wrong[:2]))

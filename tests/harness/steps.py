@@ -168,6 +168,20 @@ def one(state, point, error, base, x):
     return "set aside: %s" % left if left else ""
 
 
+def faulty(chosen, pool, spots, one):
+    """What is wrong at which of the chosen points; each is tried in a spot that is free."""
+    free = list(spots)
+
+    def at(point):
+        spot = free.pop()
+        try:
+            return one(point, spot)
+        finally:
+            free.append(spot)
+
+    return [(point, result) for point, result in zip(chosen, pool.map(at, chosen)) if result]
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1)
@@ -185,21 +199,13 @@ def main():
     for state in states(base):
         if options.only and options.only != state.name:
             continue
-        free = list(spots)
-        found = points(state, *free[0])
+        found = points(state, *spots[0])
         if options.error:
             # What Linux closes is closed, whatever close says.
             found = [point for point in found if point[0] != "close"]
         chosen = found[::options.every]
 
-        def at(point):
-            spot = free.pop()
-            try:
-                return one(state, point, options.error, *spot)
-            finally:
-                free.append(spot)
-
-        wrong = [(point, result) for point, result in zip(chosen, pool.map(at, chosen)) if result]
+        wrong = faulty(chosen, pool, spots, lambda point, spot: one(state, point, options.error, *spot))
         if state.undecided and not options.error:
             calls = [name for name, _ in found]
             sent = calls.index("recvfrom") - calls[calls.index("recvfrom")::-1].index("sendto")
