@@ -27,7 +27,7 @@ const AGE: i64 = 10_000_000;
 /// sshd waits so long for a password (LoginGraceTime), and a little.
 const PATIENCE: i64 = 150_000_000;
 /// Rows that are recorded together: they and their records are in memory beside all that is known.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 /// Attempts that wait for the module at one time; over it nobody is waited for.
 const HELD: usize = 10_000;
 /// Rotated files that are remembered.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A flood: 100,000 failures from 1,000 sources against an X that takes 48 posts a day. Prints, for each pass, time, peak
 # memory and bytes read; the size of the state by failure; what a pass with nothing new costs beside one that reads
-# everything; and a scan of a log with 20,000 more. Exit status 1 where a bound is broken: 32 MiB of memory, 300 bytes a
+# everything; and a scan of a log with 20,000 more. Exit status 1 where a bound is broken: 32 MB of memory, 300 bytes a
 # failure, a tenth for nothing new.
 #
 # In one run on two cores that other work kept busy: peak memory of any process 6.1 MiB, 148 bytes of state a failure; a pass
