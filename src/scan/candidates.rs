@@ -34,7 +34,7 @@ const WORDS: [&str; 16] = [
 ];
 /// Follows a refusal where a second module accepted; too common to be searched for everywhere.
 const SESSION: &[u8] = b": session opened for user ";
-/// How far after a refusal, and after the start of a block, it is looked for.
+/// How far after a refusal it is looked for.
 const SESSION_REACH: usize = 32 << 10;
 
 /// Time, host and program are hardly longer.
@@ -51,6 +51,17 @@ pub struct Candidate {
     pub lines_before: u64,
     /// The process, where the line tells only that sshd let somebody in; else 0.
     pub accepted: u32,
+}
+
+/// How far into what comes next the start of a session matters: a refusal may stand before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach(usize);
+
+impl Default for Reach {
+    /// Nobody has looked at what stands before.
+    fn default() -> Self {
+        Self(SESSION_REACH)
+    }
 }
 
 /// Finds candidates.
@@ -80,12 +91,12 @@ impl Search {
         Self { words: None, ..Self::new(true) }
     }
 
-    /// Hand every candidate in `block`, which holds whole lines, to `each`. The number of lines
-    /// comes back, or 0 where they are not counted.
-    pub fn run(&self, block: &[u8], each: &mut dyn FnMut(Candidate)) -> u64 {
+    /// Hand every candidate in `block`, which holds whole lines and follows what was searched with this
+    /// `reach`, to `each`. The number of lines comes back, or 0 where they are not counted.
+    pub fn run(&self, block: &[u8], reach: &mut Reach, each: &mut dyn FnMut(Candidate)) -> u64 {
         let (mut at, mut lines) = (0, 0);
         let mut word = self.next_word(block, 0);
-        let (mut session_from, mut session_until) = (0, SESSION_REACH);
+        let (mut session_from, mut session_until) = (0, reach.0);
         loop {
             let found = word.unwrap_or(block.len());
             let session = self.next_session(block, session_from.max(at), session_until.min(found));
@@ -115,6 +126,7 @@ impl Search {
         if self.count_lines {
             lines += count(&block[at..]);
         }
+        reach.0 = session_until.saturating_sub(block.len());
         lines
     }
 
@@ -162,8 +174,12 @@ mod tests {
     use super::*;
 
     fn found(block: &str) -> Vec<(String, u64)> {
+        found_after(&mut Reach::default(), block)
+    }
+
+    fn found_after(reach: &mut Reach, block: &str) -> Vec<(String, u64)> {
         let mut lines = Vec::new();
-        let total = Search::new(true).run(block.as_bytes(), &mut |c| {
+        let total = Search::new(true).run(block.as_bytes(), reach, &mut |c| {
             lines.push((block[c.start..c.end].to_owned(), c.lines_before));
         });
         assert_eq!(total, block.matches('\n').count() as u64);
@@ -188,13 +204,24 @@ mod tests {
         assert_eq!(found(&format!("{filler}{session}")).len(), 0);
         assert_eq!(found(&format!("{filler}{refusal}{cron}{session}{cron}")).len(), 2);
         assert_eq!(found(&format!("{filler}{refusal}{filler}{session}")).len(), 1);
+        // The refusal may be in the block before, or in one that nobody looked at.
+        let mut reach = Reach::default();
+        let blocks = [
+            format!("{session}{filler}"),
+            session.into(),
+            refusal.into(),
+            session.into(),
+            filler,
+            session.into(),
+        ];
+        assert_eq!(blocks.map(|block| found_after(&mut reach, &block).len()), [1, 0, 1, 1, 0, 0]);
     }
 
     #[test]
     fn a_login_is_known_by_its_number_where_that_is_sure() {
         let of = |line: &str| {
             let mut numbers = Vec::new();
-            Search::new(false).run(line.as_bytes(), &mut |c| numbers.push(c.accepted));
+            Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |c| numbers.push(c.accepted));
             numbers
         };
         for line in [

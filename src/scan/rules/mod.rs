@@ -260,13 +260,20 @@ fn cut_last<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])
     Some((&text[..at], &text[at + separator.len()..]))
 }
 
-/// The first place of a short `needle`. Lines are too short for a prepared search to pay.
+/// The first place of a short `needle`.
 fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    let second = *needle.get(1).or(needle.first())?;
+    places(text, needle).next()
+}
+
+/// The places of a short `needle`. Lines are too short for a prepared search to pay.
+fn places<'a>(text: &'a [u8], needle: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    let second = needle.get(1).or(needle.first());
     let skip = usize::from(needle.len() > 1);
-    memchr::memchr_iter(second, text)
-        .filter_map(|at| at.checked_sub(skip))
-        .find(|at| text[*at..].starts_with(needle))
+    second
+        .into_iter()
+        .flat_map(|second| memchr::memchr_iter(*second, text))
+        .filter_map(move |at| at.checked_sub(skip))
+        .filter(|at| text[*at..].starts_with(needle))
 }
 
 /// The last place of a short `needle`.
@@ -281,7 +288,7 @@ fn rfind(text: &[u8], needle: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::candidates::Search;
+    use crate::scan::candidates::{Reach, Search};
     use crate::scan::header;
 
     /// What a line is; and if it is evidence, the search for candidates must not pass over it.
@@ -289,7 +296,7 @@ mod tests {
         let taken = classify(&header::parse(line.as_bytes()).unwrap());
         if matches!(taken, Line::Evidence(Evidence { kind, .. }) if kind != Kind::PamSession) {
             let mut found = 0;
-            Search::new(false).run(line.as_bytes(), &mut |_| found += 1);
+            Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |_| found += 1);
             assert_eq!(found, 1, "no candidate: {line}");
         }
         taken

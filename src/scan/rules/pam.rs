@@ -4,7 +4,7 @@
 
 use super::super::header::{Header, decimal, token};
 use super::super::stamp::skip_blanks;
-use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number};
+use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number, places};
 
 /// Remote names may hold ` rhost=` many times; more splits than this are not tried.
 const SPLITS: usize = 64;
@@ -196,7 +196,7 @@ struct Split<'a> {
 fn split(text: &[u8], ruser_is_empty: bool) -> Option<Split<'_>> {
     let mut first = None;
     let mut last = None;
-    for at in memchr::memmem::find_iter(text, b" rhost=").take(SPLITS) {
+    for at in places(text, b" rhost=").take(SPLITS) {
         let Some(split) = split_at(text, at) else { continue };
         if ruser_is_empty || (split.named && split.ruser == split.user && !split.user.is_empty()) {
             return Some(split);

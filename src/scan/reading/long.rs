@@ -1,0 +1,52 @@
+//! A line that is longer than what is searched at once.
+
+use super::{Progress, Sink, whole};
+use crate::scan::candidates::{Reach, Search};
+
+/// Its beginning and its end are kept, so many bytes of each.
+pub(super) const KEPT: usize = 16 << 10;
+
+/// A line that fits no buffer. A hole of NUL bytes at its start is passed over.
+#[derive(Default)]
+pub(super) struct LongLine {
+    nuls: u64,
+    len: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl LongLine {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+        if self.len == 0 {
+            let nuls = bytes.iter().take_while(|b| **b == 0).count();
+            self.nuls += nuls as u64;
+            bytes = &bytes[nuls..];
+        }
+        self.len += bytes.len() as u64;
+        let room = KEPT.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..room]);
+        bytes = &bytes[room..];
+        if bytes.len() >= KEPT {
+            self.tail.clear();
+            self.tail.extend_from_slice(&bytes[bytes.len() - KEPT..]);
+        } else {
+            let excess = (self.tail.len() + bytes.len()).saturating_sub(KEPT);
+            self.tail.drain(..excess);
+            self.tail.extend_from_slice(bytes);
+        }
+    }
+
+    pub(super) fn finish(
+        mut self,
+        progress: &mut Progress,
+        search: &Search,
+        reach: &mut Reach,
+        sink: &mut dyn Sink,
+    ) {
+        self.head.append(&mut self.tail);
+        let mut line = Progress { offset: progress.offset + self.nuls, lines: progress.lines };
+        whole(&self.head, &mut line, search, reach, sink);
+        progress.offset += self.nuls + self.len;
+        progress.lines = line.lines;
+    }
+}
