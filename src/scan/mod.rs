@@ -31,7 +31,7 @@ pub mod stamp;
 pub mod years;
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -136,10 +136,15 @@ pub fn run(
     watch: Watch<'_>,
 ) -> Result<ScanReport, Error> {
     let style = Style { json: options.json, explain: options.explain };
-    if options.dry_run && !options.files.is_empty() {
-        return forensics(options, style, out, watch);
-    }
-    pass::run(options, config, state_dir, style, out, watch)
+    // Rows are many and short.
+    let mut out = BufWriter::new(out);
+    let result = if options.dry_run && !options.files.is_empty() {
+        forensics(options, style, &mut out, watch)
+    } else {
+        pass::run(options, config, state_dir, style, &mut out, watch)
+    };
+    let flushed = out.flush().map_err(Error::Output);
+    result.and_then(|report| flushed.map(|()| report))
 }
 
 /// Every failure that a log tells of, in the order of time: for simulations.
@@ -179,7 +184,8 @@ fn forensics(
                     table.add(&row);
                 }
             }
-            Ok(())
+            // Whoever writes the log may be at it.
+            out.flush()
         };
         read_whole(path, &mut intake, watch, &mut print)?;
         intake.attempts.finish();

@@ -361,8 +361,9 @@ impl Pass<'_> {
             }
             done.map_err(|error| {
                 stopped = Some(error);
-                io::ErrorKind::Other.into()
-            })
+                io::Error::from(io::ErrorKind::Other)
+            })?;
+            self.out.flush()
         });
         match (result, stopped) {
             (_, Some(error)) => Err(error),
