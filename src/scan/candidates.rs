@@ -33,7 +33,7 @@ const WORDS: [&str; 16] = [
     "such user",
 ];
 /// Follows a refusal where a second module accepted; too common to be searched for everywhere.
-const SESSION: &[u8] = b": session opened for user ";
+const SESSION: &[u8] = b"session opened for user ";
 /// How far after a refusal it is looked for.
 const SESSION_REACH: usize = 32 << 10;
 
@@ -142,7 +142,7 @@ impl Search {
         while from < until {
             let hit = from + self.session.find(&block[from..until])?;
             // cron opens sessions all day and authenticates nobody.
-            if !block[..hit].ends_with(b"cron:session)") {
+            if !block[..hit].ends_with(b"cron:session): ") {
                 return Some(hit);
             }
             from = hit + SESSION.len();
@@ -204,6 +204,7 @@ mod tests {
         assert_eq!(found(&format!("{filler}{session}")).len(), 0);
         assert_eq!(found(&format!("{filler}{refusal}{cron}{session}{cron}")).len(), 2);
         assert_eq!(found(&format!("{filler}{refusal}{filler}{session}")).len(), 1);
+        assert_eq!(found(&format!("{filler}{refusal}{}", session.replace("): ", "):  "))).len(), 2);
         // The refusal may be in the block before, or in one that nobody looked at.
         let mut reach = Reach::default();
         let blocks = [

@@ -17,7 +17,7 @@ use long::LongLine;
 use parallel::parallel;
 
 /// Bytes that are searched at once: they stay in the processor's nearer cache.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 128 << 10;
 /// A stream is begun with so little: most passes find a few lines.
 const FIRST: usize = 16 << 10;
 /// Room for the beginning of a line, of which the rest is in the next block.

@@ -13,7 +13,7 @@ use crate::scan::candidates::{Reach, Search};
 
 const READERS: u64 = 2;
 /// What one thread reads before the other's turn comes: much, because waking a thread takes time.
-const STRETCH: u64 = 4 << 20;
+const STRETCH: u64 = 2 << 20;
 /// Text of candidates that is handed over at once, and not much more.
 const HANDED: usize = 256 << 10;
 /// Behind the end of its stretch a thread looks so far at a time for the end of the last line.
