@@ -155,3 +155,48 @@ pub fn restore_signals(before: &sigset_t) {
     // SAFETY: it came from `block_all_signals`.
     unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// What another thread does that puts the caller's limit back.
+    fn limit_file_size(soft: libc::rlim_t) {
+        // SAFETY: plain calls with a structure on the stack.
+        unsafe {
+            let mut limit = mem::zeroed::<rlimit>();
+            assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit), 0);
+            limit.rlim_cur = soft.min(limit.rlim_max);
+            assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
+        }
+    }
+
+    #[test]
+    fn a_limit_that_comes_back_before_the_write_is_lifted_again_and_its_signal_ends_nobody() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut tries = 0;
+        let written = unlimited(|| {
+            tries += 1;
+            if tries < 4 {
+                limit_file_size(0);
+            }
+            file.write_all(b"a record").map_err(|e| Error::Os(e.raw_os_error().unwrap()))
+        });
+        limit_file_size(RLIM_INFINITY);
+        assert!(written.is_ok());
+        assert_eq!((tries, file.metadata().unwrap().len()), (4, 8));
+    }
+
+    #[test]
+    fn where_no_try_helps_it_is_given_up() {
+        let mut tries = 0;
+        let written: Result<(), _> = unlimited(|| {
+            tries += 1;
+            Err(Error::Os(libc::EFBIG))
+        });
+        assert!(matches!(written, Err(Error::Os(libc::EFBIG))));
+        assert_eq!(tries, 1 + MOST_RETRIES);
+    }
+}

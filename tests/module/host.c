@@ -6,6 +6,7 @@
  *   answer=TEXT | answer=@err @null @none @again @nested @once     to hidden prompts, from now on
  *   name=TEXT                                                to shown ones
  *   item=NUMBER:HEX                                          pam_set_item
+ *   env=NAME=VALUE                                           pam_putenv
  *   conv=N, delayfn=N                                        the application's own, N 1 or 2; 0: none
  *   items                                                    what is in PAM_CONV and PAM_FAIL_DELAY
  *   fork-tasks                                               a child that fails five times: the most threads it had
@@ -320,6 +321,8 @@ static void act(const char *word)
 		service = v;
 	else if (is(word, "item", &v))
 		set_item(v);
+	else if (is(word, "env", &v))
+		pam_putenv(handle, v);
 	else if (is(word, "conv", &v))
 		pam_set_item(handle, PAM_CONV, &convs[atoi(v)]);
 	else if (is(word, "delayfn", &v))

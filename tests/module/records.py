@@ -209,6 +209,18 @@ def addresses():
         assert " from %s " % expected in out, (text, out)
 
 
+@test("beside a name that the client's own name server gave stands the address that sshd knows")
+def named():
+    for rhost, connection, expected in (("mail.example.org", "198.51.100.9 50310 192.0.2.1 22", "198.51.100.9"),
+                                        ("192.0.2.7", "198.51.100.9 50310 192.0.2.1 22", None),
+                                        ("mail.example.org", "x" * 200, "x" * 64), ("mail.example.org", None, None)):
+        stage = stage_with("OURS", *DEBIAN)
+        known = () if connection is None else ("env=SSH_CONNECTION=" + connection,)
+        stage.host("door", "start", "item=4:" + rhost.encode().hex(), *known, "auth", "end", user="root")
+        record, = stage.records()
+        equal((record.get("rhost"), record.get("address")), (rhost, expected))
+
+
 @test("the worker sends the alert while the application lives")
 def worker():
     stage = stage_with("OURS", *DEBIAN, config="")
