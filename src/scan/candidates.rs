@@ -134,7 +134,10 @@ impl Search {
         match &self.words {
             Some(words) => words.find_in(block, (from..block.len()).into()).map(|m| m.start()),
             // No vector instructions here: every line is a candidate.
-            None => (from < block.len()).then_some(from),
+            None => block.len().checked_sub(from + 1).map(|longest| {
+                let nuls = block[from..].iter().take(longest).take_while(|b| **b == 0).count();
+                from + nuls
+            }),
         }
     }
 
@@ -193,6 +196,18 @@ mod tests {
         assert_eq!(found(block), expected.map(|(line, n)| (line.to_owned(), n)));
         assert_eq!(found(""), []);
         assert_eq!(found("Failed ").len(), 1);
+    }
+
+    #[test]
+    fn every_line_begins_where_candidates_do() {
+        let block = "a FAILED \n\0\0b FAILED \n\0\0\n\0";
+        let starts = |search: Search| {
+            let mut starts = Vec::new();
+            search.run(block.as_bytes(), &mut Reach::default(), &mut |c| starts.push(c.start));
+            starts
+        };
+        assert_eq!(starts(Search::new(true)), [0, 12]);
+        assert_eq!(starts(Search::every_line()), [0, 12, 24, 25]);
     }
 
     #[test]
