@@ -18,7 +18,7 @@ trap 'rm -rf "$logs"' EXIT
 
 # They have nothing in common, and mostly wait. One of them waits for two minutes alone.
 long='cannot be written for a while'
-python3 tests/scan/run.py storm steps troubles >"$logs/alone" 2>&1 &
+python3 tests/scan/run.py storm large steps troubles >"$logs/alone" 2>&1 &
 running=$!
 if [ "$(id -u)" -ne 0 ]; then
     echo 'left out - real programs and full disks: they need root'
