@@ -138,7 +138,8 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{count, failed, pam};
+    use super::super::Attempts;
+    use super::super::tests::{count, failed, pam, tell};
 
     #[test]
     fn a_child_that_runs_pam_tells_its_parents_attempt() {
@@ -240,6 +241,28 @@ mod tests {
         assert_eq!(count(&[&format!("09:00:00 proftpd: {unix}"), &refused, &other]), 2);
         let vsftpd = "09:00:02 vsftpd[7]: [bob] FAIL LOGIN: Client \"192.0.2.7\"";
         assert_eq!(count(&[&format!("09:00:00 vsftpd[7]: {unix}"), vsftpd]), 1);
+    }
+
+    #[test]
+    fn xrdp_knows_the_address_that_pam_was_not_told() {
+        let pam = "xrdp-sesman[7]: pam_unix(xrdp-sesman:auth): authentication failure; logname= uid=0 euid=0 tty=xrdp-sesman ruser= rhost=  user=";
+        let own = |user: &str| {
+            format!("xrdp-sesman[7]: [INFO ] AUTHFAIL: user={user} ip=::ffff:192.0.2.7 time=1649351466")
+        };
+        let lines = [
+            format!("09:00:00 {pam}bob"),
+            format!("09:00:02 {}", own("bob")),
+            format!("09:00:10 {pam}eve"),
+            format!("09:00:12 {}", own("eve")),
+        ];
+        assert_eq!(count(&lines.each_ref().map(String::as_str)), 2);
+        let mut attempts = Attempts::default();
+        for (n, line) in lines.iter().enumerate() {
+            tell(&mut attempts, line, n as u64);
+        }
+        attempts.finish();
+        let told: Vec<_> = attempts.take_settled().into_iter().map(|row| (row.user, row.rhost)).collect();
+        assert_eq!(told, [("bob".into(), "192.0.2.7".into()), ("eve".into(), "192.0.2.7".into())]);
     }
 
     #[test]

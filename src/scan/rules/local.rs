@@ -60,7 +60,7 @@ fn su<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         // shadow's su says so too, under its number, where busybox has none. Without its tag nothing
         // tells such a line from others.
         if !header.plain || header.program != b"su" {
-            return Line::Nothing("beside a line that is counted");
+            return Line::Nothing("no attempt by itself");
         }
         (evidence.user, evidence.ruser, evidence.tty) = (user, ruser, tty);
         return Line::Evidence(evidence);

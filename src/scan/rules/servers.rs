@@ -1,4 +1,6 @@
-//! Servers other than sshd, in words of their own: dropbear, proftpd, vsftpd, saslauthd, Proxmox.
+//! Servers other than sshd, in words of their own: dropbear, proftpd, vsftpd, saslauthd, Proxmox, xrdp.
+
+use std::net::IpAddr;
 
 use super::{Evidence, Kind, Line, cut, cut_last, quoted};
 use crate::scan::header::{Header, decimal, token};
@@ -11,6 +13,7 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         b"proftpd" => proftpd(message),
         b"vsftpd" => vsftpd(message),
         b"saslauthd" => saslauthd(message),
+        b"xrdp-sesman" | b"xrdp-sesexec" => xrdp(message),
         b"pvedaemon" | b"pveproxy" | b"pmgdaemon" => proxmox(program, message),
         _ => Line::Other,
     }
@@ -126,6 +129,24 @@ fn vsftpd(message: &[u8]) -> Line<'_> {
     Line::Evidence(evidence)
 }
 
+/// `[INFO ] AUTHFAIL: user=bob ip=::ffff:192.0.2.7 time=1649351466`, in older versions
+/// `ip=192.0.2.7:50310 - socket: 12`. PAM's line beside it has no address.
+fn xrdp(message: &[u8]) -> Line<'_> {
+    let told = || {
+        let message = message.strip_prefix(b"[INFO ] ").unwrap_or(message);
+        let (rest, time) = cut_last(message.strip_prefix(b"AUTHFAIL: user=")?, b" time=")?;
+        decimal(time)?;
+        cut_last(rest, b" ip=")
+    };
+    let Some((user, from)) = told() else { return Line::Other };
+    let mut evidence = Evidence::new(Kind::Program, "xrdp-failed", b"xrdp-sesman");
+    evidence.user = user;
+    let from = token(from).0;
+    let is_address = std::str::from_utf8(from).is_ok_and(|from| from.parse::<IpAddr>().is_ok());
+    (evidence.rhost, evidence.port) = if is_address { (from, 0) } else { endpoint(from) };
+    Line::Evidence(evidence)
+}
+
 /// `do_auth         : auth failure: [user=bob] [service=imap] [realm=] [mech=pam] [reason=…]`; the
 /// name and the realm may be anything.
 fn saslauthd(message: &[u8]) -> Line<'_> {
@@ -195,6 +216,20 @@ mod tests {
                 "dropbear-bad-password",
                 1,
                 ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "xrdp-sesman[7]",
+                "[INFO ] AUTHFAIL: user=bob ip=::ffff:192.0.2.7 time=1649351466",
+                "xrdp-failed",
+                1,
+                ["bob", "::ffff:192.0.2.7", "", ""],
+            ),
+            (
+                "xrdp-sesman[7]",
+                "AUTHFAIL: user=x ip=198.51.100.9 time=1 ip=192.0.2.7:50310 - socket: 12 time=1649351466",
+                "xrdp-failed",
+                1,
+                ["x ip=198.51.100.9 time=1", "192.0.2.7", "", ""],
             ),
             (
                 "proftpd[7]",

@@ -29,12 +29,12 @@ pub(super) fn classify(message: &[u8]) -> Line<'_> {
         (b"Connection ", "the end of a connection"),
         (b"Disconnected from ", "the end of a connection"),
         (b"Received disconnect from ", "the end of a connection"),
-        (b"input_userauth_request: ", "beside a line that is counted"),
+        (b"input_userauth_request: ", "no attempt by itself"),
         (b"Postponed ", "an exchange that goes on"),
         (b"Partial ", "an exchange that goes on"),
         (b"User ", "authorisation, not authentication"),
         (b"ROOT LOGIN REFUSED", "authorisation, not authentication"),
-        (b"Could not get shadow information", "beside a line that is counted"),
+        (b"Could not get shadow information", "no attempt by itself"),
     ] {
         if plain.starts_with(start) {
             return Line::Nothing(why);
