@@ -359,11 +359,10 @@ impl Pass<'_> {
                 self.keep(name, intake.attempts.open_processes());
                 done = self.save();
             }
-            done.map_err(|error| {
+            done.and_then(|()| self.out.flush().map_err(Error::Output)).map_err(|error| {
                 stopped = Some(error);
-                io::Error::from(io::ErrorKind::Other)
-            })?;
-            self.out.flush()
+                io::ErrorKind::Other.into()
+            })
         });
         match (result, stopped) {
             (_, Some(error)) => Err(error),
