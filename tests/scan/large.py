@@ -3,6 +3,7 @@
 import collections
 import os
 import random
+import signal
 import subprocess
 import time
 
@@ -11,7 +12,8 @@ from state import State, attempts, different, stamp
 
 SEED = int(os.environ.get("LARGE_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
 BYTES = 24 << 20
-ROUNDS = 10
+KILLS = 20
+EMPTIED = 60
 
 
 def text(first, count, size):
@@ -38,9 +40,9 @@ def write(path, data, flags=0):
 
 
 def begun(state, dice):
-    """A pass, some moment after it was begun; most take some 20 ms."""
+    """A pass, some moment after it was begun."""
     scan = subprocess.Popen(state.command("scan", "--from-start"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(dice.random() * 0.06)
+    time.sleep(dice.random() * 0.04)
     return scan
 
 
@@ -50,7 +52,7 @@ def killed():
     state = State()
     write(state.log, text(1, 2000, BYTES))
     expected = collections.Counter(range(1, 2001))
-    for pid in range(2001, 2001 + 2 * ROUNDS):
+    for pid in range(2001, 2001 + KILLS):
         scan = begun(state, dice)
         write(state.log, "".join(attempts(pid)).encode(), os.O_APPEND)
         expected[pid] = 1
@@ -66,12 +68,15 @@ def killed():
 @test("a log of 24 MB, emptied and written anew while it is read: nothing twice, and all of the new one")
 def emptied():
     dice = random.Random(SEED)
-    for number in range(ROUNDS):
+    old, new = text(1, 500, BYTES), [text(1001, 400, size) for size in (1 << 16, 9 << 20, BYTES)]
+    for number in range(EMPTIED):
         state = State()
-        write(state.log, text(1, 500, BYTES))
-        new = text(1001, 400, dice.choice((1 << 16, 9 << 20, BYTES)))
+        write(state.log, old)
         scan = begun(state, dice)
-        write(state.log, new, os.O_TRUNC)
+        # It stands still meanwhile, or the moment between two of its reads would hardly ever be met.
+        scan.send_signal(signal.SIGSTOP)
+        write(state.log, dice.choice(new), os.O_TRUNC)
+        scan.send_signal(signal.SIGCONT)
         scan.wait()
         state.passed("--from-start")
         counts = state.counts()
