@@ -39,10 +39,21 @@ impl Attempts {
             };
             who = hash(&[speaker.program, whose[0], whose[1]]);
         }
-        let key = Key { host, pid: speaker.pid, who };
+        let mut key = Key { host, pid: speaker.pid, who };
+        // A process of sshd serves one client: where several have its number at one time (a log of several
+        // machines under one name, or one that was made up), each has a process of its own.
+        let is_shared = |p: &Process| (time - p.last).abs() <= SILENCE && differs(p, evidence);
+        if speaker.pid != 0 && self.processes.get(&key).is_some_and(is_shared) {
+            key.who = hash(&[address(evidence.rhost).as_bytes()]);
+        }
         if let Some(process) = self.processes.get(&key) {
-            let other_client =
-                || (port != 0 && process.port != 0 && process.port != port) || differs(process, evidence);
+            // PAM names no port: what it told beyond sshd's own lines may be of this connection.
+            let other_client = || {
+                port != 0
+                    && process.port != 0
+                    && process.port != port
+                    && process.told_by_pam() <= process.told_by_program()
+            };
             let another = (time - process.last).abs() > SILENCE
                 || process.family != speaker.family
                 || (speaker.pid != 0 && other_client())
@@ -193,6 +204,29 @@ mod tests {
         // A certificate's id is the client's word: it makes no other client of it.
         let key = "09:00:01 sshd[7]: Failed publickey for invalid user x from 198.51.100.9 port 2 ssh2: RSA-CERT SHA256:a ID y from 192.0.2.7 port 1 ssh2: z (serial 1) CA RSA SHA256:b";
         assert_eq!(count(&[invalid, key, &failed("09:00:02", 7)]), 2);
+    }
+
+    #[test]
+    fn clients_that_share_a_number_are_told_apart_though_their_lines_are_mixed() {
+        let pam = |second: u32, host: &str| {
+            pam(&format!("09:00:{second:02}"), "sshd[7]", "alice").replace("192.0.2.7", host)
+        };
+        let own = |second: u32, host: &str, port: u32| {
+            format!(
+                "09:00:{second:02} sshd[7]: Failed password for invalid user x from {host} port {port} ssh2"
+            )
+        };
+        let invalid =
+            |second: u32, host: &str| format!("09:00:{second:02} sshd[7]: Invalid user x from {host}");
+        let (a, b) = ("192.0.2.7", "192.0.2.8");
+        assert_eq!(count(&[&pam(0, a), &pam(1, b), &own(2, a, 1), &own(3, b, 2)]), 2);
+        assert_eq!(count(&[&invalid(0, a), &invalid(1, b), &own(2, a, 1), &own(3, b, 2)]), 2);
+        assert_eq!(count(&[&pam(0, a), &own(1, b, 2)]), 2);
+        // One host, connection after connection, and two at once.
+        let (first, second) = ([pam(0, a), own(2, a, 1)], [pam(3, a), own(5, a, 2)]);
+        assert_eq!(count(&[&first[0], &first[1], &second[0], &second[1]]), 2);
+        assert_eq!(count(&[&first[0], &second[0], &first[1], &second[1]]), 2);
+        assert_eq!(count(&[&first[1], &second[1]]), 2);
     }
 
     #[test]
