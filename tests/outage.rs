@@ -49,7 +49,7 @@ fn a_flood_of_logins_with_stale_addresses_does_not_push_the_next_attempt_ahead_o
         let mut state = State::load(&machine.state, true).unwrap().state;
         let trouble = state.trouble.as_mut().unwrap();
         assert_eq!(trouble.met.values().map(|met| met.times).sum::<u32>(), 1, "{trouble:?}");
-        trouble.next = authalert::alert::Moment(0);
+        trouble.next = authalert::deliver::Moment(0);
         state.save_both(&machine.state).unwrap();
     }
     assert_eq!(machine.pass_of(Command, false).unwrap().pending, 0);

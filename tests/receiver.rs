@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use authalert::cli::authorize;
 use authalert::config::{self, Config};
 use authalert::credentials::Credentials;
-use authalert::receiver::answer::Answer;
+use authalert::receiver::x::answer::Answer;
 use authalert::receiver::x::{Access, X};
 use serde_json::json;
 use standin::{Standin, certificates, credentials};

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use authalert::config;
-use authalert::failure::{Class, Failure, Route};
+use authalert::event::{Class, Failure, Route};
 use authalert::journal::Journal;
 use authalert::scan::attempts::Open;
 use authalert::scan::intake::{Intake, Source};

@@ -5,8 +5,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use authalert::neutral::is_visible;
-use authalert::receiver::answer::{Answer, classify};
 use authalert::receiver::http::Reply;
+use authalert::receiver::x::answer::{Answer, classify};
 use libfuzzer_sys::fuzz_target;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 

@@ -3,9 +3,12 @@
 
 use std::path::Path;
 
-use authalert::alert::{Composer, LIMIT, Moment, Pacing, Policy, Standing, Summary, Template, weight};
+use authalert::accounts::AccountKind;
 use authalert::config::Config;
-use authalert::failure::{Class, Failure, Route};
+use authalert::config::Template;
+use authalert::deliver::{Moment, Pacing, Policy};
+use authalert::event::{Class, Failure, Route};
+use authalert::message::{Composer, LIMIT, Summary, weight};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
@@ -38,13 +41,13 @@ fuzz_target!(|data: &[u8]| {
     let mut pacing = Pacing::default();
     for step in 0..5 {
         let now = Moment(step * 600_000);
-        pacing.noticed(now, &failure, Standing::Root, &policy);
+        pacing.noticed(now, &failure, AccountKind::Root, &policy);
         let _ = pacing.due(now, &policy);
         pacing.sent(now, &policy);
     }
     let template = config.alerts.text.as_deref().map(|t| Template::parse(t).unwrap());
     let mut summary = Summary::default();
-    summary.add(&failure, Standing::Root);
+    summary.add(&failure, AccountKind::Root);
     let composer = Composer::new("web1", TimeZone::UTC, template, config.alerts.post_unknown_users);
     assert!(weight(&composer.compose(&summary, 1, failure.time)) <= LIMIT);
 });

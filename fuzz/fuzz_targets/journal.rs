@@ -7,7 +7,7 @@ use std::cell::OnceCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-use authalert::failure::{Class, Route};
+use authalert::event::{Class, Route};
 use authalert::journal::read::{Line, read_file};
 use authalert::journal::record::{Decoded, LONGEST, Record, decode, encode};
 use authalert::neutral::{NAME_LIMIT, is_visible};

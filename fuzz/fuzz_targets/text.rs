@@ -2,8 +2,10 @@
 //! on, and tells the exact number of failures it covers.
 #![no_main]
 
-use authalert::alert::{Composer, LIMIT, Standing, Summary, Template, count_in, harmless, weight};
-use authalert::failure::{Class, Failure, Route};
+use authalert::accounts::AccountKind;
+use authalert::config::Template;
+use authalert::event::{Class, Failure, Route};
+use authalert::message::{Composer, LIMIT, Summary, count_in, harmless, weight};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
@@ -33,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
             uid: 0,
             origin: None,
         };
-        let standings = [Standing::Existing, Standing::Root, Standing::System, Standing::Unknown];
+        let standings = [AccountKind::Existing, AccountKind::Root, AccountKind::System, AccountKind::Unknown];
         summary.add(&failure, standings[usize::from(bits >> 6)]);
     }
     let json = serde_json::to_string(&summary).unwrap();

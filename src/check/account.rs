@@ -4,9 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::alert::{Policy, human};
 use crate::config::{self, Config, ReceiverKind};
 use crate::credentials::Credentials;
+use crate::deliver::{Policy, human};
 use crate::receiver::x::{Access, Account, X};
 
 use super::Finding;

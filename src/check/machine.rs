@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::alert::human;
 use crate::config::Config;
+use crate::deliver::human;
 use crate::deliver::status;
 use crate::scan;
 

@@ -11,9 +11,9 @@ use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use crate::config::Config;
 use crate::credentials::{self, Credentials, trc};
-use crate::receiver::answer::Answer;
 use crate::receiver::http::{self, Client};
-use crate::receiver::oauth::{self, AppKey, RequestToken};
+use crate::receiver::x::answer::Answer;
+use crate::receiver::x::oauth::{self, AppKey, RequestToken};
 use crate::receiver::x::{Access, Account, X};
 
 /// Longest line that is read as a key or a PIN.

@@ -30,12 +30,12 @@ pub fn show(report: &Report, out: &mut dyn Write) -> Result<(), Error> {
     }
     if let Some(why) = &report.trouble {
         return Err(Error::Told(match report.next {
-            Some(next) => format!("{why}; next attempt in {}", crate::alert::human(next)),
+            Some(next) => format!("{why}; next attempt in {}", crate::deliver::human(next)),
             None => why.clone(),
         }));
     }
     if report.pending > 0 {
-        let next = report.next.map(|n| format!(" in {}", crate::alert::human(n))).unwrap_or_default();
+        let next = report.next.map(|n| format!(" in {}", crate::deliver::human(n))).unwrap_or_default();
         writeln!(out, "{} failure(s) wait for the next alert{next}", report.pending)?;
     }
     Ok(())

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use crate::alert::simulate::simulate;
-use crate::alert::{Accounts, Composer, Policy, Summary, local_zone};
+use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::deliver::Policy;
+use crate::deliver::simulate::simulate;
 use crate::deliver::{Notice, is_ignored};
-use crate::failure::Class;
+use crate::event::Class;
+use crate::message::{Composer, Summary};
 use crate::neutral;
 use crate::scan::{self, ScanOptions};
+use crate::zone::local as local_zone;
 
 use super::{Error, deliver};
 

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::alert::{Policy, human, local_zone};
 use crate::config::{self, Config, ReceiverKind};
 use crate::credentials::Credentials;
 use crate::deliver::status::{self, Status};
+use crate::deliver::{Policy, human};
 use crate::installation::{self, Line};
+use crate::zone::local as local_zone;
 
 use super::Error;
 

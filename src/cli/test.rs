@@ -9,15 +9,18 @@ use jiff::Timestamp;
 
 use authalert_pam_client::authenticate;
 
-use crate::alert::{Accounts, Composer, Summary, human, local_zone};
+use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::deliver::human;
 use crate::deliver::status::{self, Status};
 use crate::deliver::{Order, Setting, deliver};
 use crate::journal::Journal;
-use crate::receiver::answer::Answer;
+use crate::message::{Composer, Summary};
 use crate::receiver::timeline::Timeline;
 use crate::receiver::x::X;
+use crate::receiver::x::answer::Answer;
+use crate::zone::local as local_zone;
 
 use super::Error;
 
@@ -43,7 +46,8 @@ pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
     };
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let host = host.split('.').next().unwrap_or("this machine");
-    let text = format!("{}: this is a test of authalert, {}", crate::alert::harmless(host), Timestamp::now());
+    let text =
+        format!("{}: this is a test of authalert, {}", crate::message::harmless(host), Timestamp::now());
     let x = X::new(&config.x, credentials, Vec::new()).map_err(|e| Error::Told(e.to_string()))?;
     let begun = Instant::now();
     match x.post(&text) {

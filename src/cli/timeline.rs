@@ -6,8 +6,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::alert::local_zone;
 use crate::receiver::timeline::{Entry, Timeline};
+use crate::zone::local as local_zone;
 
 use super::Error;
 

@@ -9,7 +9,7 @@ use std::fs;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Moment;
+use crate::deliver::Moment;
 
 /// More is taken for a wall clock that was wrong before or after a reboot: 60 days.
 const LONGEST_REBOOT_MS: u64 = 60 * 86_400_000;

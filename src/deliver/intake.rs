@@ -5,11 +5,11 @@ use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::alert::Accounts;
-use crate::alert::Moment;
-use crate::alert::Policy;
+use crate::accounts::Accounts;
 use crate::config;
-use crate::failure::{Class, Failure};
+use crate::deliver::Moment;
+use crate::deliver::Policy;
+use crate::event::{Class, Failure};
 use crate::journal::aside::Aside;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};

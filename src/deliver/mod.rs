@@ -14,12 +14,14 @@ mod clock;
 mod intake;
 mod lock;
 mod notice;
+mod pacing;
+mod policy;
 mod retention;
 mod route;
 mod send;
+pub mod simulate;
 pub mod state;
 pub mod status;
-pub mod store;
 pub mod trouble;
 
 use std::fmt;
@@ -30,7 +32,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::alert::{Accounts, Moment, Policy};
+use crate::accounts::Accounts;
 use crate::config::{self, Config};
 use crate::journal::{CURRENT, Journal, append, aside, segment};
 use crate::neutral;
@@ -40,6 +42,8 @@ pub use intake::is_ignored;
 use intake::{Rules, Taken};
 use lock::{Held, Lock};
 pub use notice::{Level, Notice};
+pub use pacing::{Due, Moment, Pacing};
+pub use policy::{Policy, human};
 use retention::{prepare, tidy};
 use state::State;
 use trouble::{Kind, Trouble};
@@ -321,7 +325,7 @@ impl Pass<'_> {
         }
         let path = self.order.state.join("unreadable.log");
         let options = &mut std::fs::File::options();
-        let mut file = store::open(options.append(true).create(true).mode(0o600), &path)?;
+        let mut file = crate::storage::open(options.append(true).create(true).mode(0o600), &path)?;
         if file.metadata()?.len() < 1 << 20 {
             for line in &taken.unreadable {
                 writeln!(file, "{} {}", Timestamp::now(), neutral::text(line, 2048))?;

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use crate::alert::{Composer, Due, Moment, Policy};
-use crate::receiver::answer::Answer;
+use crate::deliver::{Due, Moment, Policy};
+use crate::message::Composer;
 use crate::receiver::timeline::{Entry, Timeline};
 use crate::receiver::x::X;
+use crate::receiver::x::answer::Answer;
 
 use super::route::{self, Route};
 use super::state::{Addresses, Composed, Post};
@@ -296,13 +297,13 @@ impl Pass<'_> {
 
     fn set_text_aside(&self, text: &str, id: u64, why: &str) -> io::Result<()> {
         let path = self.order.state.join("refused.jsonl");
-        let mut kept = super::store::read(&path).unwrap_or_default();
+        let mut kept = crate::storage::read(&path).unwrap_or_default();
         if kept.len() > 256 << 10 {
             kept.clear();
         }
         let line = serde_json::json!({ "id": id, "time": Timestamp::now(), "text": text, "why": why });
         kept.extend_from_slice(format!("{line}\n").as_bytes());
-        super::store::replace(&path, &kept)
+        crate::storage::replace(&path, &kept)
     }
 }
 

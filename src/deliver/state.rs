@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::{Moment, Pacing, Summary};
+use crate::deliver::{Moment, Pacing};
 use crate::journal::segment::Segment;
+use crate::message::Summary;
 use crate::receiver::timeline::Timeline;
 
 use super::clock::Clock;
-use super::store;
 use super::trouble::Trouble;
+use crate::storage;
 
 /// File name in the state directory.
 pub const FILE: &str = "state.json";
@@ -165,7 +166,7 @@ impl State {
     /// Read the state in `directory`. Where both copies are damaged, it is found again from the
     /// timeline, which says for each alert what was settled with it.
     pub fn load(directory: &Path, look_only: bool) -> io::Result<Loaded> {
-        let found = store::load::<Self>(&directory.join(FILE), |s| s.generation, look_only)?;
+        let found = storage::load::<Self>(&directory.join(FILE), |s| s.generation, look_only)?;
         let (state, recovered) = match found.value {
             Some(state) => (state, false),
             None => match Timeline::new(directory).newest()? {
@@ -182,15 +183,15 @@ impl State {
     }
 
     /// The same, to be done later.
-    pub fn staging(&mut self, directory: &Path) -> io::Result<store::Staging> {
+    pub fn staging(&mut self, directory: &Path) -> io::Result<storage::Staging> {
         self.generation += 1;
-        store::Staging::of(&directory.join(FILE), self)
+        storage::Staging::of(&directory.join(FILE), self)
     }
 
     /// Write it and its copy; durable when this returns.
     pub fn save_both(&mut self, directory: &Path) -> io::Result<()> {
         self.generation += 1;
-        store::save_both(&directory.join(FILE), self)
+        storage::save_both(&directory.join(FILE), self)
     }
 
     /// Failures that are recorded, read, and not settled.

@@ -11,8 +11,9 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::alert::{Accounts, Due, Policy, human};
+use crate::accounts::Accounts;
 use crate::config::Config;
+use crate::deliver::{Due, Policy, human};
 use crate::journal::{Journal, aside, segment};
 
 use super::clock::Reading;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use super::append::{self, Error, join};
 use super::record::{Decoded, Encoded, LONGEST, decode};
 use super::{CURRENT, Journal, segment};
-use crate::failure::Failure;
+use crate::event::Failure;
 
 const PREFIX: &str = "aside-";
 /// So many at most: a user shall not fill the disk with them.

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::failure::Failure;
+use crate::event::Failure;
 
 /// Name of the directory below the state directory.
 pub const DIRECTORY: &str = "journal";

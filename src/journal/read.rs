@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
-use crate::failure::Failure;
+use crate::event::Failure;
 
 use super::record::{Decoded, LONGEST, decode};
 use super::segment::Segment;

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Class, Failure, Route};
+use crate::event::{Class, Failure, Route};
 use crate::neutral::Neutral;
 
 /// Longest line, in bytes: six names of 64 characters at four bytes each, and the rest.

@@ -6,7 +6,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::ops::Deref;
 
-use authalert::failure::{Class, Route};
+use authalert::event::{Class, Route};
 use authalert::journal::append::{self, Error};
 use authalert::journal::aside;
 use authalert::journal::record::{Encoded, Record, encode_into};

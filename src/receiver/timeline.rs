@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::deliver::state::{Cursor, Totals};
-use crate::deliver::store;
+use crate::storage;
 
 /// File name in the state directory.
 pub const FILE: &str = "timeline.jsonl";
@@ -120,7 +120,7 @@ impl Timeline {
 
     fn open(&self, to_add: bool) -> io::Result<File> {
         let options = &mut File::options();
-        store::open(options.read(true).append(to_add).create(to_add).mode(0o600), &self.file)
+        storage::open(options.read(true).append(to_add).create(to_add).mode(0o600), &self.file)
     }
 
     fn trim(&self) -> io::Result<()> {
@@ -135,7 +135,7 @@ impl Timeline {
         reader.read_until(b'\n', &mut rest)?;
         rest.clear();
         io::copy(&mut reader, &mut rest)?;
-        store::replace(&self.file, &rest)
+        storage::replace(&self.file, &rest)
     }
 }
 

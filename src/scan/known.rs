@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
 use super::position::Fnv;
-use crate::failure::{Failure, Route};
+use crate::event::{Failure, Route};
 use crate::journal::{Journal, aside, read, segment};
 
 /// Microseconds in a second.
@@ -454,7 +454,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::failure::Class;
+    use crate::event::Class;
 
     const TIME: i64 = 1_793_696_701 * SECOND;
 

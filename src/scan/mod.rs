@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config;
-use crate::failure::{Class, Failure, Route};
+use crate::event::{Class, Failure, Route};
 use attempts::Row;
 use intake::{Intake, Source};
 use report::Style;

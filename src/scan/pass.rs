@@ -19,7 +19,7 @@ use super::report::{self, Style};
 use super::source::{self, Part, Unread};
 use super::{Error, ScanOptions, ScanReport, Watch, clock, failure, journald};
 use crate::config;
-use crate::failure::Failure;
+use crate::event::Failure;
 use crate::journal::Journal;
 
 /// Evidence is settled when it is so old: the log line comes before the module's record.

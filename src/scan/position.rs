@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::{Open, Row};
 use super::known::Used;
-use crate::deliver::store;
+use crate::storage;
 
 /// Name in the state directory.
 const NAME: &str = "scan.json";
@@ -132,7 +132,7 @@ impl Position {
 
     /// Make `state` the place from which the next pass goes on.
     pub fn save(&self, state: &State) -> io::Result<()> {
-        store::save(&self.directory.join(NAME), state)
+        storage::save(&self.directory.join(NAME), state)
     }
 }
 
@@ -155,7 +155,7 @@ pub fn load(directory: &Path, keep: bool) -> io::Result<Loaded> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Loaded::default()),
         Err(e) => return Err(e),
     };
-    if let Some(state) = store::decode(&text) {
+    if let Some(state) = storage::decode(&text) {
         return Ok(Loaded { state, ..Loaded::default() });
     }
     let written = fs::metadata(&path)?.modified().ok().and_then(|time| Timestamp::try_from(time).ok());

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use authalert::failure::{Class, Route};
+use authalert::event::{Class, Route};
 use authalert::journal::Journal;
 use authalert::journal::append::{Error, append};
 use authalert::journal::record::{Record, encode};

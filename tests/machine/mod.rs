@@ -10,12 +10,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use authalert::alert::count_in;
 use authalert::config::Config;
 use authalert::deliver::status::{self, Status};
 use authalert::deliver::{Order, Report, Setting, deliver};
-use authalert::failure::{Class, Failure, Route};
+use authalert::event::{Class, Failure, Route};
 use authalert::journal::Journal;
+use authalert::message::count_in;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 

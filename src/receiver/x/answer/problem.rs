@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::http::{Reply, WORDS_LIMIT};
 use super::rules::{RULES, Rule};
 use crate::neutral;
+use crate::receiver::http::{Reply, WORDS_LIMIT};
 
 /// The explanation in an answer.
 pub(super) struct Problem {

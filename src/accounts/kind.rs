@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// What a tried name is on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum AccountKind {
     /// An account that somebody can log in to.
     Existing,
     /// An account with user id 0.
@@ -17,7 +17,7 @@ pub enum Standing {
     Unknown,
 }
 
-impl Standing {
+impl AccountKind {
     /// Whether there is such an account.
     pub fn is_account(self) -> bool {
         self != Self::Unknown

@@ -17,8 +17,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
-use super::standing::Standing;
-use crate::failure::Failure;
+use crate::accounts::AccountKind;
+use crate::event::Failure;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -78,14 +78,14 @@ pub struct Pacing {
 
 impl Pacing {
     /// A failure was noticed that the next alert will cover.
-    pub fn noticed(&mut self, now: Moment, failure: &Failure, standing: Standing, policy: &Policy) {
+    pub fn noticed(&mut self, now: Moment, failure: &Failure, standing: AccountKind, policy: &Policy) {
         let quiet = policy.quiet(self.interval(policy));
         if self.noticed.is_some_and(|last| now.since(last) >= quiet) {
             self.interval = 0;
         }
         self.noticed = Some(now);
         self.pending.get_or_insert(now);
-        let first_today = standing == Standing::Existing && self.first_in_a_day(now, &failure.user);
+        let first_today = standing == AccountKind::Existing && self.first_in_a_day(now, &failure.user);
         self.urgent |= first_today || failure.is_of_somebody_here();
     }
 
@@ -165,9 +165,9 @@ impl Pacing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::tests::failure;
     use super::*;
     use crate::config::Alerts;
+    use crate::message::summary::tests::failure;
 
     const MINUTE: u64 = 60_000;
 
@@ -175,7 +175,7 @@ mod tests {
         Policy::from(&Alerts::default())
     }
 
-    fn remote(pacing: &mut Pacing, at: u64, user: &str, standing: Standing) {
+    fn remote(pacing: &mut Pacing, at: u64, user: &str, standing: AccountKind) {
         pacing.noticed(Moment(at), &failure(0, user, "192.0.2.7"), standing, &policy());
     }
 
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(pacing.due(Moment(0), &policy()), Due::Nothing);
         let mut sent = Vec::new();
         for minute in 0..3000 {
-            remote(&mut pacing, minute * MINUTE, "root", Standing::Root);
+            remote(&mut pacing, minute * MINUTE, "root", AccountKind::Root);
             sent.extend(sent_until(&mut pacing, minute * MINUTE, minute * MINUTE));
         }
         assert_eq!(sent, [0, 10, 30, 70, 150, 310, 630, 990, 1350, 1710, 2070, 2430, 2790]);
@@ -222,12 +222,12 @@ mod tests {
             let mut now = 0;
             for i in 0..alerts {
                 now += (10 * MINUTE) << i;
-                remote(&mut pacing, now, "root", Standing::Root);
+                remote(&mut pacing, now, "root", AccountKind::Root);
                 assert_eq!(pacing.due(Moment(now), &policy()), Due::Now);
                 pacing.sent(Moment(now), &policy());
             }
             now += gap * MINUTE;
-            remote(&mut pacing, now, "root", Standing::Root);
+            remote(&mut pacing, now, "root", AccountKind::Root);
             assert_eq!(pacing.due(Moment(now), &policy()), Due::Now);
             pacing.sent(Moment(now), &policy());
             assert_eq!(pacing.interval(&policy()), Duration::from_secs(next * 60), "{alerts} {gap}");
@@ -242,7 +242,7 @@ mod tests {
             let mut sent = Vec::new();
             for i in 0..(10 * 1440 / gap) {
                 sent.extend(sent_until(&mut pacing, i.saturating_sub(1) * gap * MINUTE, i * gap * MINUTE));
-                remote(&mut pacing, i * gap * MINUTE, "root", Standing::Root);
+                remote(&mut pacing, i * gap * MINUTE, "root", AccountKind::Root);
                 sent.extend(sent_until(&mut pacing, i * gap * MINUTE, i * gap * MINUTE));
             }
             assert!(busiest(&sent) <= 20, "one in {gap} minutes: {sent:?}");
@@ -258,7 +258,7 @@ mod tests {
             while now < 5 * DAY.as_millis() as u64 {
                 for _ in 0..steps {
                     now = pacing.turn(Moment(now), &policy()).0;
-                    remote(&mut pacing, now, "root", Standing::Root);
+                    remote(&mut pacing, now, "root", AccountKind::Root);
                     sent.extend(sent_until(&mut pacing, now, now));
                 }
                 now += policy().quiet(pacing.interval(&policy())).as_millis() as u64;
@@ -270,30 +270,30 @@ mod tests {
     #[test]
     fn an_account_for_the_first_time_in_a_day_and_this_machine_itself_do_not_wait() {
         let mut pacing = Pacing::default();
-        remote(&mut pacing, 0, "root", Standing::Root);
+        remote(&mut pacing, 0, "root", AccountKind::Root);
         pacing.sent(Moment(0), &policy());
         let waits = Due::At(Moment(10 * MINUTE));
         for (user, standing, due) in [
-            ("root", Standing::Root, waits),
-            ("mail", Standing::System, waits),
-            ("hunter2", Standing::Unknown, waits),
-            ("alice", Standing::Existing, Due::Now),
+            ("root", AccountKind::Root, waits),
+            ("mail", AccountKind::System, waits),
+            ("hunter2", AccountKind::Unknown, waits),
+            ("alice", AccountKind::Existing, Due::Now),
         ] {
             remote(&mut pacing, MINUTE, user, standing);
             assert_eq!(pacing.due(Moment(MINUTE), &policy()), due, "{user}");
         }
         pacing.sent(Moment(MINUTE), &policy());
         // It was no step of the doubling, and the wait begins anew.
-        remote(&mut pacing, 2 * MINUTE, "alice", Standing::Existing);
+        remote(&mut pacing, 2 * MINUTE, "alice", AccountKind::Existing);
         assert_eq!(pacing.due(Moment(2 * MINUTE), &policy()), Due::At(Moment(11 * MINUTE)));
         let local = Failure { service: "su".into(), ..failure(0, "root", "") };
-        pacing.noticed(Moment(2 * MINUTE), &local, Standing::Root, &policy());
+        pacing.noticed(Moment(2 * MINUTE), &local, AccountKind::Root, &policy());
         assert_eq!(pacing.due(Moment(2 * MINUTE), &policy()), Due::Now);
         pacing.sent(Moment(2 * MINUTE), &policy());
         // A day without alice, and she is new again.
-        remote(&mut pacing, 3 * MINUTE, "root", Standing::Root);
+        remote(&mut pacing, 3 * MINUTE, "root", AccountKind::Root);
         let next_day = 2 * MINUTE + DAY.as_millis() as u64;
-        remote(&mut pacing, next_day - 1, "bob", Standing::Existing);
+        remote(&mut pacing, next_day - 1, "bob", AccountKind::Existing);
         assert!(!pacing.first_in_a_day(Moment(next_day - 1), "bob"));
         assert!(pacing.first_in_a_day(Moment(next_day), "alice"));
     }
@@ -304,12 +304,12 @@ mod tests {
         pacing.hurry();
         assert_eq!(pacing, Pacing::default());
         for alert in 0..4 {
-            remote(&mut pacing, alert, "root", Standing::Root);
+            remote(&mut pacing, alert, "root", AccountKind::Root);
             pacing.hurry();
             assert_eq!(pacing.due(Moment(alert), &policy()), Due::Now, "{alert}");
             pacing.sent(Moment(alert), &policy());
         }
-        remote(&mut pacing, 5, "root", Standing::Root);
+        remote(&mut pacing, 5, "root", AccountKind::Root);
         pacing.hurry();
         assert_eq!(pacing.due(Moment(5), &policy()), Due::At(Moment(0).plus(policy().refill())));
     }
@@ -320,7 +320,7 @@ mod tests {
         let local = Failure { service: "su".into(), ..failure(0, "root", "") };
         let mut sent = Vec::new();
         for second in 0..7200 {
-            pacing.noticed(Moment(second * 1000), &local, Standing::Root, &policy());
+            pacing.noticed(Moment(second * 1000), &local, AccountKind::Root, &policy());
             sent.extend(sent_until(&mut pacing, second * 1000, second * 1000));
         }
         assert_eq!(sent, [0, 0, 0, 0, 32, 64, 96]);
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn what_a_refused_alert_covered_waits_its_turn_again() {
         let mut pacing = Pacing::default();
-        remote(&mut pacing, 0, "root", Standing::Root);
+        remote(&mut pacing, 0, "root", AccountKind::Root);
         pacing.sent(Moment(0), &policy());
         pacing.pending(Moment(MINUTE));
         assert_eq!(pacing.due(Moment(MINUTE), &policy()), Due::At(Moment(10 * MINUTE)));
@@ -399,9 +399,9 @@ mod tests {
                 }
                 now = arrival;
                 let (user, standing) = match next(4) {
-                    0 => ("root".into(), Standing::Root),
-                    1 => ("?".into(), Standing::Unknown),
-                    _ => (format!("user{}", next(40)), Standing::Existing),
+                    0 => ("root".into(), AccountKind::Root),
+                    1 => ("?".into(), AccountKind::Unknown),
+                    _ => (format!("user{}", next(40)), AccountKind::Existing),
                 };
                 let rhost = if next(20) == 0 { "" } else { "192.0.2.7" };
                 // The time in the failure is years off: it must not matter.

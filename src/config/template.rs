@@ -10,7 +10,7 @@ const LONGEST: usize = 1000;
 
 /// What a template can say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Placeholder {
+pub(crate) enum Placeholder {
     Count,
     Host,
     Service,
@@ -95,12 +95,12 @@ impl Template {
     }
 
     /// Whether it says `placeholder`.
-    pub(super) fn says(&self, placeholder: Placeholder) -> bool {
+    pub(crate) fn says(&self, placeholder: Placeholder) -> bool {
         self.parts.contains(&Part::Value(placeholder))
     }
 
     /// The text with values in place of the placeholders.
-    pub(super) fn fill(&self, value: impl Fn(Placeholder) -> String) -> String {
+    pub(crate) fn fill(&self, value: impl Fn(Placeholder) -> String) -> String {
         let fill = |part: &Part| match part {
             Part::Literal(text) => text.clone(),
             Part::Value(placeholder) => value(*placeholder),

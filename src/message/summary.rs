@@ -7,9 +7,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::standing::Standing;
 use super::tally::Tally;
-use crate::failure::Failure;
+use crate::accounts::AccountKind;
+use crate::event::Failure;
 use crate::neutral;
 
 /// Up to so many records are kept one by one.
@@ -53,7 +53,7 @@ pub struct Told {
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: u32,
     /// What the tried name is here.
-    pub standing: Standing,
+    pub standing: AccountKind,
     /// PAM service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service: String,
@@ -75,7 +75,7 @@ pub struct Told {
 }
 
 impl Told {
-    fn of(failure: &Failure, standing: Standing) -> Self {
+    fn of(failure: &Failure, standing: AccountKind) -> Self {
         Self {
             time: failure.time,
             count: failure.count,
@@ -98,7 +98,7 @@ impl Told {
 impl Summary {
     /// Cover `failure` too, whose user is of this `standing` here. A failure that is ignored or was
     /// aborted has no place in an alert: do not add it.
-    pub fn add(&mut self, failure: &Failure, standing: Standing) {
+    pub fn add(&mut self, failure: &Failure, standing: AccountKind) {
         let count = u64::from(failure.count);
         if count == 0 {
             return;
@@ -111,9 +111,9 @@ impl Summary {
             rhost => self.sources.add(rhost, count),
         }
         match standing {
-            Standing::Existing => self.accounts.add(&failure.user, count),
-            Standing::Root | Standing::System => self.system.add(&failure.user, count),
-            Standing::Unknown => self.strangers.add(&failure.user, count),
+            AccountKind::Existing => self.accounts.add(&failure.user, count),
+            AccountKind::Root | AccountKind::System => self.system.add(&failure.user, count),
+            AccountKind::Unknown => self.strangers.add(&failure.user, count),
         }
         self.services.add(&failure.service, count);
     }
@@ -210,7 +210,7 @@ impl Summary {
         self.local
     }
 
-    /// Failures by accounts that somebody logs in to ([`Standing::Existing`]).
+    /// Failures by accounts that somebody logs in to ([`AccountKind::Existing`]).
     pub fn accounts(&self) -> &Tally<64, 3_000, 1024> {
         &self.accounts
     }
@@ -240,7 +240,9 @@ impl Summary {
         } else {
             self.few.clear();
         }
-        self.note(Some(&told).filter(|told| told.is_local() || told.standing == Standing::Existing).cloned());
+        self.note(
+            Some(&told).filter(|told| told.is_local() || told.standing == AccountKind::Existing).cloned(),
+        );
         if self.latest.as_ref().is_none_or(|latest| told.time >= latest.time) {
             self.latest = Some(told);
         }
@@ -275,7 +277,7 @@ fn is_zero_pid(n: &u32) -> bool {
 pub(crate) mod tests {
     use super::super::tally::Distinct;
     use super::*;
-    use crate::failure::{Class, Route};
+    use crate::event::{Class, Route};
 
     /// A failure at sshd, `second` seconds after 2026-11-23 12:01:47 UTC.
     pub(crate) fn failure(second: i64, user: &str, rhost: &str) -> Failure {
@@ -300,12 +302,12 @@ pub(crate) mod tests {
     fn a_few_failures_are_kept_one_by_one_in_order_of_time() {
         let mut summary = Summary::default();
         for second in [5, 1, 3] {
-            summary.add(&failure(second, "root", "192.0.2.7"), Standing::Root);
+            summary.add(&failure(second, "root", "192.0.2.7"), AccountKind::Root);
         }
         let seconds: Vec<_> = summary.few().iter().map(|t| t.time.as_second() - 1_795_435_307).collect();
         assert_eq!(seconds, [1, 3, 5]);
         assert_eq!(summary.latest().map(|t| t.time), summary.last());
-        summary.add(&failure(2, "root", "192.0.2.7"), Standing::Root);
+        summary.add(&failure(2, "root", "192.0.2.7"), AccountKind::Root);
         assert!(summary.few().is_empty());
         assert_eq!((summary.failures(), summary.first()), (4, Some(failure(1, "", "").time)));
     }
@@ -313,12 +315,12 @@ pub(crate) mod tests {
     #[test]
     fn names_of_accounts_and_others_sources_and_this_machine_are_counted_apart() {
         let mut summary = Summary::default();
-        summary.add(&failure(0, "alice", "192.0.2.7"), Standing::Existing);
-        summary.add(&failure(1, "hunter2", "192.0.2.7"), Standing::Unknown);
-        summary.add(&failure(2, "root", ""), Standing::Root);
-        summary.add(&Failure { service: "su".into(), ..failure(3, "root", "") }, Standing::Root);
-        summary.add(&Failure { count: 5, ..failure(4, "mail", "2001:db8::1") }, Standing::System);
-        summary.add(&Failure { count: 0, ..failure(4, "none", "2001:db8::1") }, Standing::System);
+        summary.add(&failure(0, "alice", "192.0.2.7"), AccountKind::Existing);
+        summary.add(&failure(1, "hunter2", "192.0.2.7"), AccountKind::Unknown);
+        summary.add(&failure(2, "root", ""), AccountKind::Root);
+        summary.add(&Failure { service: "su".into(), ..failure(3, "root", "") }, AccountKind::Root);
+        summary.add(&Failure { count: 5, ..failure(4, "mail", "2001:db8::1") }, AccountKind::System);
+        summary.add(&Failure { count: 0, ..failure(4, "none", "2001:db8::1") }, AccountKind::System);
         assert_eq!(summary.failures(), 9);
         assert_eq!(summary.local(), 1);
         assert_eq!(summary.sources().distinct(), Distinct::Exactly(3));
@@ -334,13 +336,13 @@ pub(crate) mod tests {
         let notable = |summary: &Summary| summary.notable().map(|told| told.user.clone());
         let mut rest = Summary::default();
         for i in 0..100 {
-            summary.add(&failure(i, "root", "192.0.2.7"), Standing::Root);
+            summary.add(&failure(i, "root", "192.0.2.7"), AccountKind::Root);
         }
         assert_eq!(notable(&summary), None);
-        summary.add(&failure(5, "alice", "192.0.2.9"), Standing::Existing);
-        summary.add(&failure(3, "bob", "192.0.2.9"), Standing::Existing);
+        summary.add(&failure(5, "alice", "192.0.2.9"), AccountKind::Existing);
+        summary.add(&failure(3, "bob", "192.0.2.9"), AccountKind::Existing);
         assert_eq!(notable(&summary).unwrap(), "alice");
-        rest.add(&Failure { service: "su".into(), ..failure(1, "root", "") }, Standing::Root);
+        rest.add(&Failure { service: "su".into(), ..failure(1, "root", "") }, AccountKind::Root);
         let mut other = rest.clone();
         other.merge(summary.clone());
         summary.merge(rest);
@@ -353,8 +355,8 @@ pub(crate) mod tests {
             let (mut a, mut b, mut whole) = (Summary::default(), Summary::default(), Summary::default());
             for i in 0..5i64 {
                 let failure = failure(i, &format!("user{i}"), "192.0.2.7");
-                if i < split { &mut a } else { &mut b }.add(&failure, Standing::Existing);
-                whole.add(&failure, Standing::Existing);
+                if i < split { &mut a } else { &mut b }.add(&failure, AccountKind::Existing);
+                whole.add(&failure, AccountKind::Existing);
             }
             b.add_dropped(2);
             whole.add_dropped(2);
@@ -368,7 +370,7 @@ pub(crate) mod tests {
     #[test]
     fn its_json_is_small_for_a_few_failures_and_bounded_for_the_worst_flood() {
         let mut summary = Summary::default();
-        summary.add(&failure(0, "root", "192.0.2.7"), Standing::Root);
+        summary.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root);
         let json = serde_json::to_string(&summary).unwrap();
         assert!(json.len() < 1024, "{}: {json}", json.len());
         assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
@@ -385,7 +387,7 @@ pub(crate) mod tests {
                     count: 123_456_789,
                     ..failure(i, &name, &name)
                 };
-                let standing = if i % 2 == 0 { Standing::Unknown } else { Standing::Existing };
+                let standing = if i % 2 == 0 { AccountKind::Unknown } else { AccountKind::Existing };
                 summary.add(&failure, standing);
                 if [2, 100, 1000, 2000, 4000, 4090, 4200, 5999].contains(&i) {
                     biggest = biggest.max(serde_json::to_string(&summary).unwrap().len());

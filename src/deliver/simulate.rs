@@ -11,9 +11,9 @@ use jiff::Timestamp;
 
 use super::pacing::{Due, Moment, Pacing};
 use super::policy::{Policy, human};
-use super::standing::Standing;
-use super::summary::Summary;
-use crate::failure::Failure;
+use crate::accounts::AccountKind;
+use crate::event::Failure;
+use crate::message::Summary;
 
 const LOOK: u64 = 60_000;
 const DAY: u64 = 86_400_000;
@@ -64,7 +64,7 @@ impl fmt::Display for Simulation {
 pub fn simulate(
     failures: impl IntoIterator<Item = (Timestamp, Failure)>,
     policy: &Policy,
-    mut standing: impl FnMut(&str) -> Standing,
+    mut standing: impl FnMut(&str) -> AccountKind,
     told: impl FnMut(Timestamp, Summary),
 ) -> Simulation {
     let mut run = Run { pacing: Pacing::default(), policy, pending: None, recent: VecDeque::new(), told };
@@ -138,11 +138,11 @@ impl<F: FnMut(Timestamp, Summary)> Run<'_, F> {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::super::summary::tests::failure;
-    use super::super::text::{Composer, count_in};
-    use super::super::weight::{LIMIT, weight};
     use super::*;
     use crate::config::Alerts;
+    use crate::message::summary::tests::failure;
+    use crate::message::text::{Composer, count_in};
+    use crate::message::weight::{LIMIT, weight};
 
     fn policy() -> Policy {
         Policy::from(&Alerts::default())
@@ -159,12 +159,12 @@ mod tests {
         }
     }
 
-    fn standing(name: &str) -> Standing {
+    fn standing(name: &str) -> AccountKind {
         match name {
-            "root" => Standing::Root,
-            "mail" | "backup" | "www-data" => Standing::System,
-            "alice" | "git" => Standing::Existing,
-            _ => Standing::Unknown,
+            "root" => AccountKind::Root,
+            "mail" | "backup" | "www-data" => AccountKind::System,
+            "alice" | "git" => AccountKind::Existing,
+            _ => AccountKind::Unknown,
         }
     }
 

@@ -22,13 +22,13 @@ use jiff::tz::TimeZone;
 use super::digest;
 use super::harmless::harmless;
 use super::single::Names;
-use super::standing::Standing;
 use super::summary::Summary;
-use super::template::{Placeholder, Template};
 use super::time::{Clock, number};
 use super::weight::{LIMIT, cut, weight};
-use super::zone;
+use crate::accounts::AccountKind;
 use crate::config::Alerts;
+use crate::config::template::{Placeholder, Template};
+use crate::zone;
 
 /// Of the machine's name; more would take the room of what happened.
 const HOST: usize = 32;
@@ -135,7 +135,7 @@ impl Composer {
             },
             Placeholder::User => latest
                 .map(|told| match told.standing {
-                    Standing::Unknown if !self.names.unknown => "(unknown)".into(),
+                    AccountKind::Unknown if !self.names.unknown => "(unknown)".into(),
                     _ => cut(&told.user, longest),
                 })
                 .unwrap_or_default(),
@@ -184,7 +184,7 @@ fn short(host: &str) -> String {
 mod tests {
     use super::super::summary::tests::failure;
     use super::*;
-    use crate::failure::Failure;
+    use crate::event::Failure;
 
     fn now() -> Timestamp {
         failure(20, "", "").time
@@ -195,7 +195,7 @@ mod tests {
         Composer::new("web1.example.com", TimeZone::UTC, template, false)
     }
 
-    fn summary(failures: &[(Failure, Standing)]) -> Summary {
+    fn summary(failures: &[(Failure, AccountKind)]) -> Summary {
         let mut summary = Summary::default();
         failures.iter().for_each(|(failure, standing)| summary.add(failure, *standing));
         summary
@@ -217,26 +217,26 @@ mod tests {
         for i in 0..4480i64 {
             let rhost = format!("198.51.100.{}", if i % 3 == 0 { 200 } else { i % 137 });
             let (user, standing) = match i % 7 {
-                0 => (format!("guess{}", i % 57), Standing::Unknown),
-                1 if i % 5 == 0 => ("mail".into(), Standing::System),
-                _ => ("root".into(), Standing::Root),
+                0 => (format!("guess{}", i % 57), AccountKind::Unknown),
+                1 if i % 5 == 0 => ("mail".into(), AccountKind::System),
+                _ => ("root".into(), AccountKind::Root),
             };
             flood.add(&failure(i * 20 - 4480 * 20, &user, &rhost), standing);
         }
-        flood.add(&Failure { count: 7, ..failure(-60, "alice", "203.0.113.9") }, Standing::Existing);
-        flood.add(&local(-30, "su", "bob", "root"), Standing::Root);
-        flood.add(&local(-20, "sudo", "bob", "bob"), Standing::Existing);
+        flood.add(&Failure { count: 7, ..failure(-60, "alice", "203.0.113.9") }, AccountKind::Existing);
+        flood.add(&local(-30, "su", "bob", "root"), AccountKind::Root);
+        flood.add(&local(-20, "sudo", "bob", "bob"), AccountKind::Existing);
         flood
     }
 
     #[test]
     fn a_single_failure_reads_on_a_lock_screen() {
-        let one = summary(&[(failure(0, "alice", "192.0.2.7"), Standing::Existing)]);
+        let one = summary(&[(failure(0, "alice", "192.0.2.7"), AccountKind::Existing)]);
         assert_eq!(
             composer(None).compose(&one, 17, now()),
             "web1: wrong password for alice from 192.0.2.7 (sshd[32239]) 12:01:47 ·a17"
         );
-        let su = summary(&[(local(0, "su", "bob", "root"), Standing::Root)]);
+        let su = summary(&[(local(0, "su", "bob", "root"), AccountKind::Root)]);
         assert_eq!(
             composer(None).compose(&su, 18, now()),
             "web1: wrong password at su: bob -> root on pts/0 (su[4321]) 12:01:47 ·a18"
@@ -245,14 +245,15 @@ mod tests {
 
     #[test]
     fn the_same_thing_a_few_times_is_one_sentence() {
-        let three: Vec<_> = (0..3).map(|i| (failure(4 * i, "root", "192.0.2.7"), Standing::Root)).collect();
+        let three: Vec<_> =
+            (0..3).map(|i| (failure(4 * i, "root", "192.0.2.7"), AccountKind::Root)).collect();
         assert_eq!(
             composer(None).compose(&summary(&three), 19, now()),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd[32239]) 12:01:47 to 12:01:55 ·a19"
         );
         let told_at_once = Failure { count: 3, pid: 0, ..failure(0, "root", "192.0.2.7") };
         assert_eq!(
-            composer(None).compose(&summary(&[(told_at_once, Standing::Root)]), 19, now()),
+            composer(None).compose(&summary(&[(told_at_once, AccountKind::Root)]), 19, now()),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd) 12:01:47 ·a19"
         );
     }
@@ -260,9 +261,9 @@ mod tests {
     #[test]
     fn a_few_different_ones_are_listed() {
         let three = summary(&[
-            (failure(0, "root", "192.0.2.7"), Standing::Root),
-            (local(5, "su", "bob", "root"), Standing::Root),
-            (Failure { count: 2, ..failure(9, "hunter2", "198.51.100.2") }, Standing::Unknown),
+            (failure(0, "root", "192.0.2.7"), AccountKind::Root),
+            (local(5, "su", "bob", "root"), AccountKind::Root),
+            (Failure { count: 2, ..failure(9, "hunter2", "198.51.100.2") }, AccountKind::Unknown),
         ]);
         assert_eq!(
             composer(None).compose(&three, 20, now()),
@@ -311,7 +312,7 @@ mod tests {
             "web1: 4,489 failed logins from 139 sources and this machine, Nov 22 11:08:27 to Nov 23 12:01:27. \
              2 accounts of this machine ×8. 2 system accounts ×3,841. Unknown users ×640 ·a22"
         );
-        let one = summary(&[(failure(0, "evil.com", "evil.com"), Standing::Unknown)]);
+        let one = summary(&[(failure(0, "evil.com", "evil.com"), AccountKind::Unknown)]);
         assert_eq!(
             composer(None).plain(&one, 23, now()),
             "web1: 1 failed login from 1 source, 12:01:47. Unknown users ×1 ·a23"
@@ -321,8 +322,8 @@ mod tests {
     #[test]
     fn a_template_shows_the_latest_failure_and_hides_unknown_names() {
         let two = summary(&[
-            (failure(5, "hunter2", "192.0.2.8"), Standing::Unknown),
-            (failure(0, "root", "192.0.2.7"), Standing::Root),
+            (failure(5, "hunter2", "192.0.2.8"), AccountKind::Unknown),
+            (failure(0, "root", "192.0.2.7"), AccountKind::Root),
         ]);
         let sample = "{first} {service}[{pid}]: authentication failures; uid=0 tty={tty} ruser={ruser} rhost={rhost} user={user}";
         assert_eq!(

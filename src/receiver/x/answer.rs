@@ -13,9 +13,9 @@ use ureq::http::HeaderMap;
 
 use self::problem::Problem;
 use self::rules::{Kind, REAUTHORIZE};
-use super::http::{Failure, Reply, WORDS_LIMIT};
 use super::limits;
 use crate::neutral;
+use crate::receiver::http::{Failure, Reply, WORDS_LIMIT};
 
 mod problem;
 mod rules;

@@ -284,9 +284,9 @@ fn lost(summary: &Summary) -> String {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::super::standing::Standing;
     use super::super::summary::tests::failure;
     use super::*;
+    use crate::accounts::AccountKind;
 
     fn told(summary: &Summary, unknown: bool, room: usize) -> String {
         let clock = Clock { zone: &TimeZone::UTC, now: failure(3600 * 24, "", "").time };
@@ -296,13 +296,13 @@ mod tests {
     #[test]
     fn what_there_is_one_of_is_said_once() {
         let mut summary = Summary::default();
-        (0..9).for_each(|i| summary.add(&failure(i, "alice", "192.0.2.7"), Standing::Existing));
+        (0..9).for_each(|i| summary.add(&failure(i, "alice", "192.0.2.7"), AccountKind::Existing));
         assert_eq!(
             told(&summary, false, 280),
             "9 failed logins for alice from 192.0.2.7 (sshd), Nov 23 12:01:47 to 12:01:55"
         );
         let mut summary = Summary::default();
-        (0..9).for_each(|i| summary.add(&failure(i, "hunter2", "192.0.2.7"), Standing::Unknown));
+        (0..9).for_each(|i| summary.add(&failure(i, "hunter2", "192.0.2.7"), AccountKind::Unknown));
         assert!(told(&summary, false, 280).starts_with("9 failed logins for an unknown user from 192.0.2.7"));
         assert!(told(&summary, true, 280).starts_with("9 failed logins for unknown user \"hunter2\" from"));
     }
@@ -313,7 +313,7 @@ mod tests {
         for i in 0..30 {
             summary.add(
                 &failure(i, ["oracle", "test", "admin"][i as usize % 3], "192.0.2.7"),
-                Standing::Unknown,
+                AccountKind::Unknown,
             );
         }
         assert_eq!(
@@ -331,7 +331,7 @@ mod tests {
         for i in 0..500i64 {
             summary.add(
                 &failure(i, &format!("user{}", i % 20), &format!("192.0.2.{}", i % 50)),
-                Standing::Existing,
+                AccountKind::Existing,
             );
         }
         let texts = [280, 200, 150, 130].map(|room| told(&summary, false, room));
@@ -352,7 +352,7 @@ mod tests {
         let mut summary = Summary::default();
         for i in 0..20_000i64 {
             let rhost = if i % 4 == 0 { "192.0.2.7".into() } else { format!("2001:db8::{i:x}") };
-            summary.add(&failure(i / 10, "root", &rhost), Standing::Root);
+            summary.add(&failure(i / 10, "root", &rhost), AccountKind::Root);
         }
         assert_eq!(
             told(&summary, false, 280),

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::accounts::parse_line;
-use super::standing::Standing;
+use super::AccountKind;
+use super::parse_line;
 
 /// Names asked for in one pass.
 const NAMES: usize = 64;
@@ -27,7 +27,7 @@ const LARGEST: usize = 4096;
 #[derive(Debug)]
 pub struct Getent {
     program: PathBuf,
-    known: HashMap<String, Standing>,
+    known: HashMap<String, AccountKind>,
     patience: Duration,
 }
 
@@ -46,16 +46,16 @@ impl Getent {
     }
 
     /// What `name` is; unknown too if getent cannot be asked (any more in this pass).
-    pub fn standing(&mut self, name: &str) -> Standing {
+    pub fn standing(&mut self, name: &str) -> AccountKind {
         if let Some(standing) = self.known.get(name) {
             return *standing;
         }
         if self.known.len() >= NAMES || self.patience.is_zero() {
-            return Standing::Unknown;
+            return AccountKind::Unknown;
         }
         let start = Instant::now();
         let standing =
-            ask(&self.program, name, self.patience.min(PATIENCE_EACH)).unwrap_or(Standing::Unknown);
+            ask(&self.program, name, self.patience.min(PATIENCE_EACH)).unwrap_or(AccountKind::Unknown);
         self.patience = self.patience.saturating_sub(start.elapsed());
         self.known.insert(name.to_owned(), standing);
         standing
@@ -82,7 +82,7 @@ fn names_more_than_files(nsswitch: &str) -> bool {
 
 /// The account that getent prints for `name`. One name a process: with several it would not be
 /// certain which answer belongs to which name, as a directory may spell the name its own way.
-fn ask(program: &Path, name: &str, patience: Duration) -> Option<Standing> {
+fn ask(program: &Path, name: &str, patience: Duration) -> Option<AccountKind> {
     let mut child = Command::new(program)
         .args(["passwd", "--", name])
         .env_clear()
@@ -134,7 +134,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
-    use super::super::accounts::Accounts;
+    use super::super::Accounts;
     use super::*;
 
     fn getent(dir: &Path, script: &str) -> Getent {
@@ -176,13 +176,13 @@ mod tests {
         );
         let mut getent = getent(dir.path(), &script);
         for _ in 0..2 {
-            assert_eq!(getent.standing("dora"), Standing::Existing);
-            assert_eq!(getent.standing("nobody-here"), Standing::Unknown);
+            assert_eq!(getent.standing("dora"), AccountKind::Existing);
+            assert_eq!(getent.standing("nobody-here"), AccountKind::Unknown);
         }
         assert_eq!(fs::read_to_string(&log).unwrap(), "passwd -- dora \npasswd -- nobody-here \n");
         let mut accounts = Accounts::new("/nonexistent/passwd".into(), Some(getent));
-        assert_eq!(accounts.standing("dora"), Standing::Existing);
-        assert_eq!(accounts.standing("0"), Standing::Unknown);
+        assert_eq!(accounts.standing("dora"), AccountKind::Existing);
+        assert_eq!(accounts.standing("0"), AccountKind::Unknown);
         assert!(!fs::read_to_string(&log).unwrap().contains("-- 0"));
     }
 
@@ -192,8 +192,8 @@ mod tests {
         let mut getent = getent(dir.path(), "exec sleep 60");
         getent.patience = Duration::from_millis(200);
         let start = Instant::now();
-        assert_eq!(getent.standing("dora"), Standing::Unknown);
-        assert_eq!(getent.standing("emil"), Standing::Unknown);
+        assert_eq!(getent.standing("dora"), AccountKind::Unknown);
+        assert_eq!(getent.standing("emil"), AccountKind::Unknown);
         assert!(!getent.known.contains_key("emil"), "nobody was to be asked any more");
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     }
@@ -202,10 +202,10 @@ mod tests {
     fn an_endless_answer_or_too_many_names_are_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         let mut noisy = getent(dir.path(), "exec cat /dev/zero");
-        assert_eq!(noisy.standing("dora"), Standing::Unknown);
+        assert_eq!(noisy.standing("dora"), AccountKind::Unknown);
         let mut many = getent(dir.path(), "echo 'x:*:1:1:::/bin/sh'");
         many.patience = Duration::from_secs(60);
-        let known = (0..100).filter(|i| many.standing(&format!("u{i}")) == Standing::Existing).count();
+        let known = (0..100).filter(|i| many.standing(&format!("u{i}")) == AccountKind::Existing).count();
         assert_eq!(known, NAMES);
     }
 }

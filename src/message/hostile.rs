@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::standing::Standing;
 use super::summary::Summary;
 use super::summary::tests::failure;
-use super::template::{Placeholder, Template};
 use super::text::{Composer, count_in};
 use super::time::number;
 use super::weight::{LIMIT, weight};
-use crate::failure::Failure;
+use crate::accounts::AccountKind;
+use crate::config::template::{Placeholder, Template};
+use crate::event::Failure;
 use crate::neutral::is_visible;
 
 fn now() -> Timestamp {
@@ -74,14 +74,14 @@ impl Attacker {
         text
     }
 
-    fn failure(&mut self) -> (Failure, Standing) {
+    fn failure(&mut self) -> (Failure, AccountKind) {
         let service = match self.below(3) {
             0 => self.text(),
             _ => ["sshd", "su", "sudo", "login"][self.below(4) as usize].into(),
         };
         let time = self.below(400_000) as i64 - 300_000;
         let count = if self.below(4) == 0 { self.below(1 << 32) as u32 } else { 1 };
-        let standing = [Standing::Existing, Standing::Root, Standing::System, Standing::Unknown];
+        let standing = [AccountKind::Existing, AccountKind::Root, AccountKind::System, AccountKind::Unknown];
         let standing = standing[self.below(4) as usize];
         let rhost = if self.below(3) == 0 { String::new() } else { self.text() };
         let failure = Failure {

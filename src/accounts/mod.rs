@@ -5,14 +5,17 @@
 //! systemd unit, the command) `getent` is asked too, in a process of its own, where `/etc/nsswitch.conf` names
 //! sources such as sss or ldap.
 
+mod getent;
+mod kind;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::getent::Getent;
-use super::standing::Standing;
+pub use getent::Getent;
+pub use kind::AccountKind;
 
 /// More of passwd is not read; at 80 bytes an account that is 100,000 of them.
 const LARGEST: u64 = 8 << 20;
@@ -23,7 +26,7 @@ pub struct Accounts {
     passwd: PathBuf,
     /// Device, inode, size and change time of the file that `local` was read from.
     stamp: Option<(u64, u64, u64, i64, i64)>,
-    local: HashMap<String, Standing>,
+    local: HashMap<String, AccountKind>,
     getent: Option<Getent>,
 }
 
@@ -65,19 +68,19 @@ impl Accounts {
     }
 
     /// What `name` is here.
-    pub fn standing(&mut self, name: &str) -> Standing {
+    pub fn standing(&mut self, name: &str) -> AccountKind {
         if let Some(standing) = self.local.get(name) {
             return *standing;
         }
         match &mut self.getent {
-            _ if name == "root" => Standing::Root,
+            _ if name == "root" => AccountKind::Root,
             Some(getent) if is_plausible(name) => getent.standing(name),
-            _ => Standing::Unknown,
+            _ => AccountKind::Unknown,
         }
     }
 }
 
-fn read(file: File) -> io::Result<HashMap<String, Standing>> {
+fn read(file: File) -> io::Result<HashMap<String, AccountKind>> {
     let mut data = Vec::new();
     file.take(LARGEST).read_to_end(&mut data)?;
     // Names are compared with neutral text, which has no invalid UTF-8 in it either.
@@ -85,7 +88,7 @@ fn read(file: File) -> io::Result<HashMap<String, Standing>> {
 }
 
 /// Name and standing from a line of passwd.
-pub(super) fn parse_line(line: &str) -> Option<(String, Standing)> {
+pub(super) fn parse_line(line: &str) -> Option<(String, AccountKind)> {
     let fields: Vec<&str> = line.split(':').collect();
     let [name, _, uid, _, _, _, shell] = fields[..] else { return None };
     // "+" and "-" lines are switches of the old NIS compatibility, not accounts.
@@ -94,9 +97,9 @@ pub(super) fn parse_line(line: &str) -> Option<(String, Standing)> {
     }
     let program = shell.trim_end().rsplit('/').next().unwrap_or_default();
     let standing = match program {
-        _ if uid == "0" => Standing::Root,
-        "nologin" | "false" | "true" | "sync" | "halt" | "shutdown" => Standing::System,
-        _ => Standing::Existing,
+        _ if uid == "0" => AccountKind::Root,
+        "nologin" | "false" | "true" | "sync" | "halt" | "shutdown" => AccountKind::System,
+        _ => AccountKind::Existing,
     };
     Some((name.to_owned(), standing))
 }
@@ -133,18 +136,18 @@ mod tests {
     fn names_in_passwd_are_accounts_and_others_are_not() {
         let (_dir, mut accounts) = accounts(PASSWD.as_bytes());
         for (name, standing) in [
-            ("root", Standing::Root),
-            ("toor", Standing::Root),
-            ("mail", Standing::System),
-            ("sync", Standing::System),
-            ("alice", Standing::Existing),
-            ("carol", Standing::Existing),
-            ("Alice", Standing::Unknown),
-            ("mallory", Standing::Unknown),
-            ("broken line", Standing::Unknown),
-            ("+", Standing::Unknown),
-            ("", Standing::Unknown),
-            ("alice\nroot", Standing::Unknown),
+            ("root", AccountKind::Root),
+            ("toor", AccountKind::Root),
+            ("mail", AccountKind::System),
+            ("sync", AccountKind::System),
+            ("alice", AccountKind::Existing),
+            ("carol", AccountKind::Existing),
+            ("Alice", AccountKind::Unknown),
+            ("mallory", AccountKind::Unknown),
+            ("broken line", AccountKind::Unknown),
+            ("+", AccountKind::Unknown),
+            ("", AccountKind::Unknown),
+            ("alice\nroot", AccountKind::Unknown),
         ] {
             assert_eq!(accounts.standing(name), standing, "{name}");
         }
@@ -154,22 +157,22 @@ mod tests {
     fn a_new_account_is_known_after_the_next_look_and_a_vanished_file_changes_nothing() {
         let (dir, mut accounts) = accounts(PASSWD.as_bytes());
         let file = dir.path().join("passwd");
-        assert_eq!(accounts.standing("bob"), Standing::Unknown);
+        assert_eq!(accounts.standing("bob"), AccountKind::Unknown);
         std::fs::write(&file, format!("{PASSWD}bob:x:1002:1002::/home/bob:/bin/sh\n")).unwrap();
         accounts.refresh();
-        assert_eq!(accounts.standing("bob"), Standing::Existing);
+        assert_eq!(accounts.standing("bob"), AccountKind::Existing);
         std::fs::remove_file(&file).unwrap();
         accounts.refresh();
-        assert_eq!(accounts.standing("bob"), Standing::Existing);
+        assert_eq!(accounts.standing("bob"), AccountKind::Existing);
     }
 
     #[test]
     fn without_a_readable_file_root_alone_is_known() {
         let mut accounts = Accounts::new("/nonexistent/passwd".into(), None);
-        assert_eq!(accounts.standing("root"), Standing::Root);
-        assert_eq!(accounts.standing("alice"), Standing::Unknown);
+        assert_eq!(accounts.standing("root"), AccountKind::Root);
+        assert_eq!(accounts.standing("alice"), AccountKind::Unknown);
         let (_dir, mut accounts) = self::accounts(&[0xff, b':', 0, b'\n', 0x80]);
-        assert_eq!(accounts.standing("alice"), Standing::Unknown);
+        assert_eq!(accounts.standing("alice"), AccountKind::Unknown);
     }
 
     #[test]
@@ -184,6 +187,6 @@ mod tests {
 
     #[test]
     fn this_machine_has_a_root() {
-        assert_eq!(Accounts::in_login().standing("root"), Standing::Root);
+        assert_eq!(Accounts::in_login().standing("root"), AccountKind::Root);
     }
 }

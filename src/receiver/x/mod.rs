@@ -1,17 +1,25 @@
 //! The X account: one post, and who the account is.
+//!
+//! [`answer`]: what each answer of X means. [`oauth`]: signatures and the PIN flow.
+//! [`limits`]: the clock and the rate limits that X reports.
+
+pub mod answer;
+pub mod limits;
+pub mod oauth;
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
-use super::answer::{self, Answer};
-use super::http::{Client, Error, Method, Reply, Request};
-use super::transport::Before;
-use super::{limits, oauth};
+use crate::receiver::http::{Client, Error, Method, Reply, Request};
+use crate::receiver::transport::Before;
+
 use crate::config;
 use crate::credentials::Credentials;
 use crate::neutral;
+
+use answer::Answer;
 
 const TWEETS: &str = "/2/tweets";
 const ME: &str = "/2/users/me";

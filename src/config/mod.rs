@@ -16,8 +16,10 @@ use ipnet::IpNet;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
+pub(crate) mod template;
 mod values;
 
+pub use template::Template;
 pub use values::parse_duration;
 use values::{duration, names, networks, size};
 
@@ -261,7 +263,7 @@ impl Config {
         if !(1..=1_000).contains(&self.alerts.burst) {
             return bad("alerts.burst", "must be from 1 to 1000");
         }
-        if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::alert::Template::parse) {
+        if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
             return bad("alerts.text", &why);
         }
         if self.journal.max_size < 64 << 10 {

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use oauth1_request::{Builder, HMAC_SHA1};
 
-use super::http::{Client, Failure, Method, Reply, Request, WORDS_LIMIT};
 use super::limits;
 use crate::credentials::{self, Credentials};
 use crate::neutral;
+use crate::receiver::http::{Client, Failure, Method, Reply, Request, WORDS_LIMIT};
 
 const REQUEST_TOKEN: &str = "/oauth/request_token";
 const ACCESS_TOKEN: &str = "/oauth/access_token";

@@ -1,9 +1,9 @@
 //! The wording of one record: who, from where, through what.
 
-use super::standing::Standing;
 use super::summary::Told;
 use super::time::number;
 use super::weight::cut;
+use crate::accounts::AccountKind;
 
 /// Longest name, address and terminal that a text shows.
 const SHOWN: usize = 45;
@@ -18,10 +18,12 @@ pub(super) struct Names {
 impl Names {
     /// The tried name as it may be shown: `root`, or for a name of no account `unknown user`, or
     /// `unknown user "x"`.
-    pub(super) fn user(self, user: &str, standing: Standing) -> String {
+    pub(super) fn user(self, user: &str, standing: AccountKind) -> String {
         match standing {
-            Standing::Unknown if self.unknown && !user.is_empty() => format!("unknown user {}", quoted(user)),
-            Standing::Unknown => "unknown user".into(),
+            AccountKind::Unknown if self.unknown && !user.is_empty() => {
+                format!("unknown user {}", quoted(user))
+            }
+            AccountKind::Unknown => "unknown user".into(),
             _ if user.is_empty() => "an unnamed account".into(),
             _ => cut(user, SHOWN),
         }
@@ -41,11 +43,11 @@ pub(super) fn quoted(name: &str) -> String {
 /// An account that AllowUsers refuses is the case that cannot be told from here.
 pub(super) fn sentence(told: &Told, count: u64, names: Names) -> String {
     let user = names.user(&told.user, told.standing);
-    let unknown = told.standing == Standing::Unknown;
+    let unknown = told.standing == AccountKind::Unknown;
     let compared = match told.standing {
-        Standing::Existing => true,
-        Standing::Root => told.service != "sshd",
-        Standing::System | Standing::Unknown => false,
+        AccountKind::Existing => true,
+        AccountKind::Root => told.service != "sshd",
+        AccountKind::System | AccountKind::Unknown => false,
     };
     let what = match count {
         1 if compared => "wrong password".into(),
@@ -99,8 +101,8 @@ fn switches_user(told: &Told) -> bool {
 
 fn switch(told: &Told, names: Names) -> String {
     let to = match told.standing {
-        Standing::Unknown if names.unknown && !told.user.is_empty() => quoted(&told.user),
-        Standing::Unknown => "?".into(),
+        AccountKind::Unknown if names.unknown && !told.user.is_empty() => quoted(&told.user),
+        AccountKind::Unknown => "?".into(),
         _ => cut(&told.user, SHOWN),
     };
     format!("{}: {} -> {to}{}", cut(&told.service, SHOWN), cut(&told.ruser, SHOWN), terminal(told))
@@ -136,9 +138,9 @@ mod tests {
     use super::super::summary::Summary;
     use super::super::summary::tests::failure;
     use super::*;
-    use crate::failure::Failure;
+    use crate::event::Failure;
 
-    fn told(failure: &Failure, standing: Standing) -> Told {
+    fn told(failure: &Failure, standing: AccountKind) -> Told {
         let mut summary = Summary::default();
         summary.add(failure, standing);
         summary.latest().unwrap().clone()
@@ -156,7 +158,7 @@ mod tests {
 
     #[test]
     fn each_kind_of_failure_reads_as_a_sentence() {
-        use Standing::*;
+        use AccountKind::*;
         let hidden = Names { unknown: false };
         for (failure, standing, text) in [
             (
@@ -186,23 +188,23 @@ mod tests {
     #[test]
     fn several_alike_are_one_sentence_with_their_number() {
         let hidden = Names { unknown: false };
-        let remote = told(&failure(0, "root", "192.0.2.7"), Standing::Root);
+        let remote = told(&failure(0, "root", "192.0.2.7"), AccountKind::Root);
         assert_eq!(sentence(&remote, 3, hidden), "3 failed logins for root from 192.0.2.7 (sshd[32239])");
-        let stranger = told(&failure(0, "hunter2", "192.0.2.7"), Standing::Unknown);
+        let stranger = told(&failure(0, "hunter2", "192.0.2.7"), AccountKind::Unknown);
         assert_eq!(
             sentence(&stranger, 3, hidden),
             "3 failed logins for an unknown user from 192.0.2.7 (sshd[32239])"
         );
-        let local = told(&su("su", "bob", "root"), Standing::Root);
+        let local = told(&su("su", "bob", "root"), AccountKind::Root);
         assert_eq!(sentence(&local, 2, hidden), "2 failed logins at su: bob -> root on pts/0 (su[4321])");
     }
 
     #[test]
     fn an_unknown_name_is_shown_in_quotation_marks_when_that_is_wished() {
         let shown = Names { unknown: true };
-        let stranger = told(&failure(0, "o\"ra\"cle", "192.0.2.7"), Standing::Unknown);
+        let stranger = told(&failure(0, "o\"ra\"cle", "192.0.2.7"), AccountKind::Unknown);
         assert_eq!(sentence(&stranger, 1, shown), "unknown user \"o'ra'cle\" from 192.0.2.7 (sshd[32239])");
-        let local = told(&su("su", "bob", "oracle"), Standing::Unknown);
+        let local = told(&su("su", "bob", "oracle"), AccountKind::Unknown);
         assert_eq!(sentence(&local, 1, shown), "unknown user at su: bob -> \"oracle\" on pts/0 (su[4321])");
         assert_eq!(item(&local, shown, false), "su: bob -> \"oracle\" on pts/0");
     }

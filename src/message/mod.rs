@@ -1,0 +1,22 @@
+//! The text of an alert: what a receiver is sent, within its limit, with nothing in it that the
+//! service would link, mention or render.
+//!
+//! All failures that are pending go into one [`Summary`]; [`Composer`] writes the text.
+
+mod digest;
+mod harmless;
+#[cfg(test)]
+mod hostile;
+mod seen;
+mod single;
+pub mod summary;
+mod tally;
+pub(crate) mod text;
+mod time;
+pub(crate) mod weight;
+
+pub use harmless::harmless;
+pub use summary::{Summary, Told};
+pub use tally::{Counted, Distinct, Tally};
+pub use text::{Composer, count_in};
+pub use weight::{LIMIT, weight};
