@@ -1,4 +1,4 @@
-//! What happened: one failed authentication, or several that one log line told of.
+//! What happened: one failed authentication, or several that one log line told of; or a login.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub enum Route {
     Log,
 }
 
-/// Whether somebody answered wrongly, or nobody answered.
+/// What an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
@@ -21,13 +21,22 @@ pub enum Class {
     Failure,
     /// A prompt that was left unanswered (Ctrl-C, Ctrl-D, client gone). Kept, not posted.
     Aborted,
+    /// A successful authentication; kept to tell a break-in from noise. Counted apart.
+    Login,
+    /// No attempt, but the word of root that the process `pid` is about to fail at `service` on purpose
+    /// (the installer's proof, `test --pam`). What that process fails within a minute is counted as a
+    /// test, and is in no alert.
+    Test,
 }
 
-/// One failed authentication. All text is neutral and bounded (see [`crate::neutral`]).
+/// One failed authentication, or login. All text is neutral and bounded (see [`crate::neutral`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
+pub struct Event {
     /// When the verdict fell, or the time in the log line.
     pub time: Timestamp,
+    /// The machine it happened on, where that is not this one (a log server, a member of a fleet).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
     /// How it came to us.
     pub route: Route,
     /// A wrong answer or none.
@@ -65,7 +74,7 @@ pub struct Failure {
     pub origin: Option<String>,
 }
 
-impl Failure {
+impl Event {
     /// Whether it was tried at this machine itself (su, sudo, login), not over the network.
     pub fn is_local(&self) -> bool {
         self.rhost.is_empty() && self.service != "sshd"
@@ -106,8 +115,9 @@ mod tests {
     #[test]
     fn a_service_of_the_network_that_gives_no_remote_host_is_nobody_here() {
         let of = |service: &str, rhost: &str, tty: &str, ruser: &str, uid: u32| {
-            let failure = Failure {
+            let failure = Event {
                 time: Timestamp::UNIX_EPOCH,
+                host: String::new(),
                 route: Route::Pam,
                 class: Class::Failure,
                 count: 1,

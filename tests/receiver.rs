@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use authalert::cli::authorize;
 use authalert::config::{self, Config};
 use authalert::credentials::Credentials;
-use authalert::receiver::x::answer::Answer;
+use authalert::receiver::Outcome;
 use authalert::receiver::x::{Access, X};
 use serde_json::json;
 use standin::{Standin, certificates, credentials};
@@ -23,17 +23,17 @@ fn x(config: &config::X) -> X {
     X::new(config, credentials(), Vec::new()).unwrap()
 }
 
-fn kind(answer: &Answer) -> &'static str {
+fn kind(answer: &Outcome) -> &'static str {
     match answer {
-        Answer::Accepted { .. } => "accepted",
-        Answer::Duplicate => "duplicate",
-        Answer::NotSent { .. } => "not sent",
-        Answer::Ambiguous { .. } => "ambiguous",
-        Answer::Limited { .. } => "limited",
-        Answer::Pause { .. } => "pause",
-        Answer::Suspect { .. } => "suspect",
-        Answer::Stop { .. } => "stop",
-        Answer::Refused { .. } => "refused",
+        Outcome::Accepted { .. } => "accepted",
+        Outcome::Duplicate => "duplicate",
+        Outcome::NotSent { .. } => "not sent",
+        Outcome::Ambiguous { .. } => "ambiguous",
+        Outcome::Limited { .. } => "limited",
+        Outcome::Pause { .. } => "pause",
+        Outcome::Suspect { .. } => "suspect",
+        Outcome::Stop { .. } => "stop",
+        Outcome::Refused { .. } => "refused",
     }
 }
 
@@ -53,7 +53,7 @@ fn a_post_over_tls_arrives_once_with_its_text_and_its_id_comes_back() {
     let posts = standin.posts();
     assert_eq!(posts.len(), 1);
     assert_eq!(posts[0]["text"], text);
-    assert_eq!(answer, Answer::Accepted { id: posts[0]["id"].as_str().unwrap().into() });
+    assert_eq!(answer, Outcome::Accepted { id: posts[0]["id"].as_str().unwrap().into() });
     let agent = concat!("authalert/", env!("CARGO_PKG_VERSION"));
     assert_eq!(standin.requests()[0]["agent"], agent);
 }
@@ -63,10 +63,10 @@ fn the_same_text_again_is_a_duplicate_and_wrong_keys_stop() {
     let standin = Standin::plain();
     let account = x(&standin.config());
     assert_eq!(kind(&account.post("once")), "accepted");
-    assert_eq!(account.post("once"), Answer::Duplicate);
+    assert_eq!(account.post("once"), Outcome::Duplicate);
     let wrong = Credentials::new("standin-key-1", "wrong", "6253282-standin-token-3", "wrong").unwrap();
     let answer = X::new(&standin.config(), wrong, Vec::new()).unwrap().post("twice");
-    assert!(matches!(&answer, Answer::Stop { why } if why.contains("authalert authorize")), "{answer:?}");
+    assert!(matches!(&answer, Outcome::Stop { why } if why.contains("authalert authorize")), "{answer:?}");
     assert_eq!(standin.posts().len(), 1);
 }
 
@@ -137,7 +137,7 @@ fn an_exhausted_window_is_waited_for_by_xs_clock() {
         }));
         let before = SystemTime::now();
         match x(&standin.config()).post("later") {
-            Answer::Limited { until: Some(until), .. } => {
+            Outcome::Limited { until: Some(until), .. } => {
                 let wait = until.duration_since(before).unwrap().as_secs();
                 assert!((898..=904).contains(&wait), "{clock}: {wait}");
             }
@@ -155,7 +155,7 @@ fn a_daily_limit_refuses_and_is_renewed() {
     while kind(&account.post(&format!("{:?}", begun.elapsed()))) == "accepted" {
         assert!(begun.elapsed() < Duration::from_secs(9), "no limit");
     }
-    let Answer::Limited { until: Some(until), .. } = account.post("over") else { panic!("not limited") };
+    let Outcome::Limited { until: Some(until), .. } = account.post("over") else { panic!("not limited") };
     assert!(until.duration_since(SystemTime::now()).unwrap() <= Duration::from_secs(5));
     std::thread::sleep(until.duration_since(SystemTime::now()).unwrap());
     assert_eq!(kind(&account.post("renewed")), "accepted");
@@ -211,7 +211,7 @@ fn an_accepted_post_whose_answer_is_lost_is_ambiguous_and_then_a_duplicate() {
         standin.next(answer);
         let first = account.post(text);
         assert_eq!(kind(&first), "ambiguous", "{text}: {first:?}");
-        assert_eq!(account.post(text), Answer::Duplicate, "{text}");
+        assert_eq!(account.post(text), Outcome::Duplicate, "{text}");
     }
     assert_eq!(standin.posts().len(), 3);
 }
@@ -234,9 +234,9 @@ fn through_a_bad_day_each_text_exists_exactly_once() {
         loop {
             attempts += 1;
             match account.post(&text) {
-                Answer::Accepted { .. } => break,
-                Answer::Duplicate if tried => break,
-                Answer::Ambiguous { .. } => tried = true,
+                Outcome::Accepted { .. } => break,
+                Outcome::Duplicate if tried => break,
+                Outcome::Ambiguous { .. } => tried = true,
                 other => panic!("{other:?}"),
             }
         }
@@ -253,7 +253,7 @@ fn through_a_bad_day_each_text_exists_exactly_once() {
 fn a_201_is_a_post_even_if_its_body_is_lost() {
     let standin = Standin::plain();
     standin.next(json!({ "post": true, "close": "answer" }));
-    assert_eq!(x(&standin.config()).post("cut"), Answer::Accepted { id: String::new() });
+    assert_eq!(x(&standin.config()).post("cut"), Outcome::Accepted { id: String::new() });
 }
 
 #[test]
@@ -265,11 +265,11 @@ fn what_never_left_this_machine_is_not_sent() {
         ..config::X::default()
     };
     let answer = x(&nobody).post("nobody there");
-    assert!(matches!(&answer, Answer::NotSent { why } if why.contains("127.0.0.1")), "{answer:?}");
+    assert!(matches!(&answer, Outcome::NotSent { why } if why.contains("127.0.0.1")), "{answer:?}");
 
     let nameless = config::X { api_url: "https://nobody.invalid".into(), ..nobody };
     let answer = x(&nameless).post("no such name");
-    assert!(matches!(&answer, Answer::NotSent { why } if why.contains("resolv.conf")), "{answer:?}");
+    assert!(matches!(&answer, Outcome::NotSent { why } if why.contains("resolv.conf")), "{answer:?}");
 
     let standin = Standin::tls("server.pem");
     for close in ["tcp", "tls"] {
@@ -316,7 +316,7 @@ fn only_a_trusted_certificate_for_the_right_name_will_do() {
         let standin = Standin::tls(certificate);
         let answer = x(&standin.config()).post("secret");
         assert!(
-            matches!(&answer, Answer::NotSent { why } if why.contains(words) && why.contains("x.ca_file")),
+            matches!(&answer, Outcome::NotSent { why } if why.contains(words) && why.contains("x.ca_file")),
             "{certificate}: {answer:?}"
         );
         assert!(standin.requests().is_empty());
@@ -388,7 +388,7 @@ fn a_configured_proxy_is_used_and_a_refusal_by_it_is_not_sent() {
         proxy(Some("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n"));
     let refused = config::X { proxy: Some(format!("http://user:hush@127.0.0.1:{port}")), ..standin.config() };
     let answer = x(&refused).post("refused");
-    assert!(matches!(&answer, Answer::NotSent { why } if why.contains("x.proxy")), "{answer:?}");
+    assert!(matches!(&answer, Outcome::NotSent { why } if why.contains("x.proxy")), "{answer:?}");
     assert!(!answer.why().contains("hush"), "{answer:?}");
 }
 
@@ -462,7 +462,7 @@ fn me_says_who_posts_and_whether_it_may() {
     assert_eq!(x(&standin.config()).me().unwrap().access, Access::ReadOnly);
     standin.control(json!({ "oauth": { "name": "unauthorized", "date_offset": -600 } }));
     let answer = x(&standin.config()).me().unwrap_err();
-    assert!(matches!(&answer, Answer::Stop { why } if why.contains("10 minutes ahead")), "{answer:?}");
+    assert!(matches!(&answer, Outcome::Stop { why } if why.contains("10 minutes ahead")), "{answer:?}");
 }
 
 /// A person at the terminal: types the key and the secret, opens the address, types the PIN.

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use authalert::config;
-use authalert::event::{Class, Failure, Route};
+use authalert::event::{Class, Event, Route};
 use authalert::journal::Journal;
 use authalert::scan::attempts::Open;
 use authalert::scan::intake::{Intake, Source};
@@ -307,7 +307,7 @@ impl Machine {
         self.scan(ScanOptions::default()).recorded
     }
 
-    fn journal(&self) -> Vec<Failure> {
+    fn journal(&self) -> Vec<Event> {
         let mut all = Vec::new();
         Journal::new(self.state())
             .read_since(Timestamp::UNIX_EPOCH, &mut |failure| all.push(failure))
@@ -414,8 +414,9 @@ fn fresh_evidence_waits_for_the_modules_record() {
     machine.write(&format!("{now} srv sshd[72]: Failed password for root from 192.0.2.7 port 6 ssh2\n"));
     let report = machine.scan(ScanOptions::default());
     assert_eq!((report.recorded, report.open), (0, 2));
-    let record = Failure {
+    let record = Event {
         time: now,
+        host: String::new(),
         route: Route::Pam,
         class: Class::Failure,
         count: 1,

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use authalert::neutral::is_visible;
 use authalert::receiver::http::Reply;
-use authalert::receiver::x::answer::{Answer, classify};
+use authalert::receiver::{Outcome, x::answer::classify};
 use libfuzzer_sys::fuzz_target;
 use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -31,12 +31,12 @@ fuzz_target!(|data: &[u8]| {
     assert!(why.chars().all(is_visible), "{why:?}");
     assert!(why.chars().count() <= 1000, "{why}");
     match &answer {
-        Answer::Accepted { id } => {
+        Outcome::Accepted { id } => {
             assert!((200..300).contains(&status));
             assert!(id.len() <= 32 && id.bytes().all(|b| b.is_ascii_digit()), "{id:?}");
         }
-        Answer::Duplicate => assert!((400..500).contains(&status), "{status}"),
-        Answer::Limited { until: Some(until), .. } | Answer::Ambiguous { until: Some(until), .. } => {
+        Outcome::Duplicate => assert!((400..500).contains(&status), "{status}"),
+        Outcome::Limited { until: Some(until), .. } | Outcome::Ambiguous { until: Some(until), .. } => {
             assert!(until.duration_since(now).unwrap_or_default() <= LONGEST_WAIT);
         }
         _ => {}

@@ -7,7 +7,7 @@ use authalert::accounts::AccountKind;
 use authalert::config::Config;
 use authalert::config::Template;
 use authalert::deliver::{Moment, Pacing, Policy};
-use authalert::event::{Class, Failure, Route};
+use authalert::event::{Class, Event, Route};
 use authalert::message::{Composer, LIMIT, Summary, weight};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,7 +22,7 @@ fuzz_target!(|data: &[u8]| {
             return;
         }
     };
-    let failure = Failure {
+    let failure = Event {
         time: Timestamp::from_second(1_795_435_307).unwrap(),
         route: Route::Pam,
         class: Class::Failure,

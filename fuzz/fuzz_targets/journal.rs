@@ -39,7 +39,7 @@ fuzz_target!(|data: &[u8]| {
     });
     assert!(line.len() <= LONGEST && line.ends_with(b"\n"));
     assert_eq!(line.iter().filter(|b| **b == b'\n').count(), 1);
-    let (Some(Decoded::Failure(read)), false) = decode(line.trim_ascii_end()) else { panic!("{data:?}") };
+    let (Some(Decoded::Event(read)), false) = decode(line.trim_ascii_end()) else { panic!("{data:?}") };
     for text in [&read.service, &read.user, &read.rhost, &read.tty, &read.ruser] {
         assert!(text.chars().all(is_visible) && text.chars().count() <= NAME_LIMIT, "{text:?}");
     }
@@ -49,7 +49,7 @@ fuzz_target!(|data: &[u8]| {
     let mut torn = data.to_vec();
     torn.retain(|b| *b != b'\n');
     torn.extend_from_slice(line.trim_ascii_end());
-    assert!(matches!(decode(&torn), (Some(Decoded::Failure(f)), _) if f == read), "{torn:?}");
+    assert!(matches!(decode(&torn), (Some(Decoded::Event(f)), _) if f == read), "{torn:?}");
 
     // Rubbish as a file with a record at its end; every other time, as it costs most of the time.
     if choice & 1 == 0 {
@@ -68,7 +68,7 @@ fuzz_target!(|data: &[u8]| {
             assert!(at < size);
             lines += 1;
             match line {
-                Line::Failure(failure) => last = Some(failure),
+                Line::Event(failure) => last = Some(failure),
                 Line::Unreadable(bytes) => assert!(bytes.len() <= LONGEST),
             }
         });

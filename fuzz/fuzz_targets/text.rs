@@ -4,7 +4,7 @@
 
 use authalert::accounts::AccountKind;
 use authalert::config::Template;
-use authalert::event::{Class, Failure, Route};
+use authalert::event::{Class, Event, Route};
 use authalert::message::{Composer, LIMIT, Summary, count_in, harmless, weight};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let mut summary = Summary::default();
     for i in 0..usize::from(switch(0) % 8) + 1 {
         let bits = switch(i + 2);
-        let failure = Failure {
+        let failure = Event {
             time: Timestamp::from_second(1_795_435_307 - (i64::from(bits) << (bits % 24))).unwrap(),
             route: Route::Pam,
             class: Class::Failure,

@@ -11,8 +11,8 @@ use rustix::termios::{self, LocalModes, OptionalActions, Termios};
 
 use crate::config::Config;
 use crate::credentials::{self, Credentials, trc};
+use crate::receiver::Outcome;
 use crate::receiver::http::{self, Client};
-use crate::receiver::x::answer::Answer;
 use crate::receiver::x::oauth::{self, AppKey, RequestToken};
 use crate::receiver::x::{Access, Account, X};
 
@@ -106,7 +106,10 @@ pub fn run(
     let account = match X::new(&config.x, credentials, Vec::new())?.me() {
         Ok(account) => account,
         Err(
-            Answer::Stop { why } | Answer::Suspect { why } | Answer::Refused { why } | Answer::Pause { why },
+            Outcome::Stop { why }
+            | Outcome::Suspect { why }
+            | Outcome::Refused { why }
+            | Outcome::Pause { why },
         ) => {
             return Err(Error::Rejected(path, why));
         }

@@ -17,9 +17,9 @@ use crate::deliver::status::{self, Status};
 use crate::deliver::{Order, Setting, deliver};
 use crate::journal::Journal;
 use crate::message::{Composer, Summary};
+use crate::receiver::Outcome;
 use crate::receiver::timeline::Timeline;
 use crate::receiver::x::X;
-use crate::receiver::x::answer::Answer;
 use crate::zone::local as local_zone;
 
 use super::Error;
@@ -51,7 +51,7 @@ pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
     let x = X::new(&config.x, credentials, Vec::new()).map_err(|e| Error::Told(e.to_string()))?;
     let begun = Instant::now();
     match x.post(&text) {
-        Answer::Accepted { .. } => {
+        Outcome::Accepted { .. } => {
             writeln!(out, "X accepted it after {} ms: {text}", begun.elapsed().as_millis())?;
             Ok(())
         }

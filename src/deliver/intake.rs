@@ -9,7 +9,7 @@ use crate::accounts::Accounts;
 use crate::config;
 use crate::deliver::Moment;
 use crate::deliver::Policy;
-use crate::event::{Class, Failure};
+use crate::event::{Class, Event};
 use crate::journal::aside::Aside;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};
@@ -165,7 +165,7 @@ fn take_segment(
     }
     let before = cursor.offset;
     let end = read::read_file(&mut file, before, &mut |at, line| match line {
-        Line::Failure(failure) => {
+        Line::Event(failure) => {
             if at < known && floor.is_some_and(|floor| failure.time <= floor) {
                 return;
             }
@@ -174,6 +174,7 @@ fn take_segment(
             settle(state, &failure, rules, accounts, now);
         }
         // That there is damage was counted when it was seen that the file was cut.
+        Line::Unknown => {}
         Line::Unreadable(_) if cut && at < known => {}
         Line::Unreadable(bytes) => unreadable(state, taken, bytes, now),
     })?;
@@ -209,8 +210,11 @@ fn was_cut(cursor: &Cursor, segment: &Segment, file: &File, size: u64) -> io::Re
     }
 }
 
-fn settle(state: &mut State, failure: &Failure, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
+fn settle(state: &mut State, failure: &Event, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
     let count = u64::from(failure.count);
+    if matches!(failure.class, Class::Login | Class::Test) {
+        return;
+    }
     if failure.class == Class::Aborted {
         state.totals.aborted += count;
     } else if is_ignored(failure, rules.ignore) {
@@ -223,7 +227,7 @@ fn settle(state: &mut State, failure: &Failure, rules: &Rules<'_>, accounts: &mu
 }
 
 /// Whether the configuration says not to post this failure.
-pub fn is_ignored(failure: &Failure, ignore: &config::Ignore) -> bool {
+pub fn is_ignored(failure: &Event, ignore: &config::Ignore) -> bool {
     ignore.users.contains(&failure.user)
         || ignore.services.contains(&failure.service)
         || (!ignore.networks.is_empty()

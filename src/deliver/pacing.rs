@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use crate::accounts::AccountKind;
-use crate::event::Failure;
+use crate::event::Event;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -78,7 +78,7 @@ pub struct Pacing {
 
 impl Pacing {
     /// A failure was noticed that the next alert will cover.
-    pub fn noticed(&mut self, now: Moment, failure: &Failure, standing: AccountKind, policy: &Policy) {
+    pub fn noticed(&mut self, now: Moment, failure: &Event, standing: AccountKind, policy: &Policy) {
         let quiet = policy.quiet(self.interval(policy));
         if self.noticed.is_some_and(|last| now.since(last) >= quiet) {
             self.interval = 0;
@@ -286,7 +286,7 @@ mod tests {
         // It was no step of the doubling, and the wait begins anew.
         remote(&mut pacing, 2 * MINUTE, "alice", AccountKind::Existing);
         assert_eq!(pacing.due(Moment(2 * MINUTE), &policy()), Due::At(Moment(11 * MINUTE)));
-        let local = Failure { service: "su".into(), ..failure(0, "root", "") };
+        let local = Event { service: "su".into(), ..failure(0, "root", "") };
         pacing.noticed(Moment(2 * MINUTE), &local, AccountKind::Root, &policy());
         assert_eq!(pacing.due(Moment(2 * MINUTE), &policy()), Due::Now);
         pacing.sent(Moment(2 * MINUTE), &policy());
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn an_empty_bucket_makes_the_next_alert_wait_and_never_loses_it() {
         let mut pacing = Pacing::default();
-        let local = Failure { service: "su".into(), ..failure(0, "root", "") };
+        let local = Event { service: "su".into(), ..failure(0, "root", "") };
         let mut sent = Vec::new();
         for second in 0..7200 {
             pacing.noticed(Moment(second * 1000), &local, AccountKind::Root, &policy());
@@ -405,8 +405,7 @@ mod tests {
                 };
                 let rhost = if next(20) == 0 { "" } else { "192.0.2.7" };
                 // The time in the failure is years off: it must not matter.
-                let old =
-                    Failure { service: "login".into(), ..failure(-(next(1 << 30) as i64), &user, rhost) };
+                let old = Event { service: "login".into(), ..failure(-(next(1 << 30) as i64), &user, rhost) };
                 pacing.noticed(Moment(now), &old, standing, &policy);
                 oldest.get_or_insert(now);
                 if pacing.due(Moment(now), &policy) == Due::Now {

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use crate::deliver::{Due, Moment, Policy};
 use crate::message::Composer;
+use crate::receiver::Outcome;
 use crate::receiver::timeline::{Entry, Timeline};
 use crate::receiver::x::X;
-use crate::receiver::x::answer::Answer;
 
 use super::route::{self, Route};
 use super::state::{Addresses, Composed, Post};
@@ -127,7 +127,7 @@ impl Pass<'_> {
             Route::Timeline => {
                 alert.unsure = true;
                 self.state.stage(&self.order.state)?;
-                let answer = Answer::Accepted { id: String::new() };
+                let answer = Outcome::Accepted { id: String::new() };
                 self.became(answer, "timeline", unsure_before, report)
             }
             Route::X(x) => {
@@ -146,7 +146,7 @@ impl Pass<'_> {
 
     /// Post a text that was never sent. Only when there is a connection, before the first byte, it is
     /// noted that X may have it: who dies in a look-up or a handshake has sent nothing, and knows it.
-    fn post_first(&mut self, x: &X, text: &str) -> io::Result<Answer> {
+    fn post_first(&mut self, x: &X, text: &str) -> io::Result<Outcome> {
         let directory = &self.order.state;
         // Where there is no room for this, X is not even called.
         self.state.staging(directory)?.write()?;
@@ -173,7 +173,7 @@ impl Pass<'_> {
         Err(failed)
     }
 
-    fn note_addresses(&mut self, x: &X, answer: &Answer) {
+    fn note_addresses(&mut self, x: &X, answer: &Outcome) {
         let (known, used) = (self.state.addresses.as_mut(), x.addresses());
         match (self.order.setting, known) {
             (Setting::Command, _) if !used.is_empty() => {
@@ -183,7 +183,7 @@ impl Pass<'_> {
             }
             // They cannot be looked up: the old ones are as good as any.
             (Setting::Command, Some(known)) => known.doubted = None,
-            (Setting::Login, Some(known)) if matches!(answer, Answer::NotSent { .. }) => {
+            (Setting::Login, Some(known)) if matches!(answer, Outcome::NotSent { .. }) => {
                 known.doubted = Some(self.now);
             }
             _ => {}
@@ -192,35 +192,35 @@ impl Pass<'_> {
 
     fn became(
         &mut self,
-        answer: Answer,
+        answer: Outcome,
         receiver: &str,
         unsure_before: bool,
         report: &mut Report,
     ) -> io::Result<Next> {
         let Some(alert) = self.state.alert.as_mut() else { return Ok(Next::Stop) };
-        alert.unsure = unsure_before || matches!(answer, Answer::Ambiguous { .. });
+        alert.unsure = unsure_before || matches!(answer, Outcome::Ambiguous { .. });
         alert.suspected = match answer {
-            Answer::Refused { .. } | Answer::Suspect { .. } => alert.suspected.saturating_add(1),
-            Answer::NotSent { .. } => alert.suspected,
+            Outcome::Refused { .. } | Outcome::Suspect { .. } => alert.suspected.saturating_add(1),
+            Outcome::NotSent { .. } => alert.suspected,
             _ => 0,
         };
         // X may have accepted it before: then a refusal is more likely X's trouble than the text's.
         let (refused, suspect) = if unsure_before { (5, 3) } else { (1, 2) };
         match answer {
-            Answer::Accepted { id } => self.delivered(receiver, id, report),
-            Answer::Duplicate if unsure_before => self.delivered(receiver, String::new(), report),
-            Answer::Duplicate => {
+            Outcome::Accepted { id } => self.delivered(receiver, id, report),
+            Outcome::Duplicate if unsure_before => self.delivered(receiver, String::new(), report),
+            Outcome::Duplicate => {
                 self.refused("X says it has this text already, and it was never sent".into())
             }
-            Answer::NotSent { why } => self.hold(Kind::Network, why, None),
-            Answer::Ambiguous { until, why } => self.hold(Kind::Unclear, why, wait(until)),
-            Answer::Limited { until, why } => self.hold(Kind::Limited, why, wait(until)),
-            Answer::Pause { why } => self.hold(Kind::Paused, why, None),
-            Answer::Suspect { why } if alert.suspected >= suspect => self.refused(why),
-            Answer::Suspect { why } => self.hold(Kind::Paused, why, None),
-            Answer::Stop { why } => self.hold(Kind::Stopped, why, None),
-            Answer::Refused { why } if alert.suspected >= refused => self.refused(why),
-            Answer::Refused { why } => self.hold(Kind::Unclear, why, None),
+            Outcome::NotSent { why } => self.hold(Kind::Network, why, None),
+            Outcome::Ambiguous { until, why } => self.hold(Kind::Unclear, why, wait(until)),
+            Outcome::Limited { until, why } => self.hold(Kind::Limited, why, wait(until)),
+            Outcome::Pause { why } => self.hold(Kind::Paused, why, None),
+            Outcome::Suspect { why } if alert.suspected >= suspect => self.refused(why),
+            Outcome::Suspect { why } => self.hold(Kind::Paused, why, None),
+            Outcome::Stop { why } => self.hold(Kind::Stopped, why, None),
+            Outcome::Refused { why } if alert.suspected >= refused => self.refused(why),
+            Outcome::Refused { why } => self.hold(Kind::Unclear, why, None),
         }
     }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::pacing::{Due, Moment, Pacing};
 use super::policy::{Policy, human};
 use crate::accounts::AccountKind;
-use crate::event::Failure;
+use crate::event::Event;
 use crate::message::Summary;
 
 const LOOK: u64 = 60_000;
@@ -62,7 +62,7 @@ impl fmt::Display for Simulation {
 /// Run the pacing over `failures`, in the order in which they stand; a time that is earlier than the one
 /// before counts as the same time. `standing` tells what a name is. Each alert's summary is given to `told`.
 pub fn simulate(
-    failures: impl IntoIterator<Item = (Timestamp, Failure)>,
+    failures: impl IntoIterator<Item = (Timestamp, Event)>,
     policy: &Policy,
     mut standing: impl FnMut(&str) -> AccountKind,
     told: impl FnMut(Timestamp, Summary),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     /// An attacked server: bursts of one source each, spread over the days.
-    fn attacked(failures: u64, seconds: u64, sources: u64) -> Vec<(Timestamp, Failure)> {
+    fn attacked(failures: u64, seconds: u64, sources: u64) -> Vec<(Timestamp, Event)> {
         let mut random = Random(failures ^ 0x9e37_79b9_7f4a_7c15);
         let mut all = Vec::new();
         while (all.len() as u64) < failures {
@@ -190,7 +190,7 @@ mod tests {
         all
     }
 
-    fn run(log: Vec<(Timestamp, Failure)>, policy: &Policy) -> Simulation {
+    fn run(log: Vec<(Timestamp, Event)>, policy: &Policy) -> Simulation {
         let composer = Composer::new("web1", TimeZone::UTC, None, false);
         let mut id = 0;
         let result = simulate(log, policy, standing, |time, summary| {
@@ -227,7 +227,7 @@ mod tests {
             .map(|_| {
                 let second = random.below(57 * 86_400) as i64;
                 let failure =
-                    Failure { service: "sudo".into(), ruser: "alice".into(), ..failure(second, "alice", "") };
+                    Event { service: "sudo".into(), ruser: "alice".into(), ..failure(second, "alice", "") };
                 (failure.time, failure)
             })
             .collect();
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_day_never_has_more_alerts_than_allowed_however_hard_somebody_tries_at_the_machine_itself() {
         let log = (0..200_000).map(|i| {
-            let failure = Failure { service: "su".into(), ..failure(i * 2, "root", "") };
+            let failure = Event { service: "su".into(), ..failure(i * 2, "root", "") };
             (failure.time, failure)
         });
         let result = run(log.collect(), &policy());

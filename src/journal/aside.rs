@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use super::append::{self, Error, join};
 use super::record::{Decoded, Encoded, LONGEST, decode};
 use super::{CURRENT, Journal, segment};
-use crate::event::Failure;
+use crate::event::Event;
 
 const PREFIX: &str = "aside-";
 /// So many at most: a user shall not fill the disk with them.
@@ -64,7 +64,7 @@ pub struct Aside {
     path: PathBuf,
     line: Vec<u8>,
     /// What it tells.
-    pub failure: Failure,
+    pub failure: Event,
 }
 
 /// Those that wait, by name. One that was taken over already, by a pass that was cut before it could
@@ -120,7 +120,7 @@ fn list(directory: &Path) -> io::Result<Vec<Aside>> {
         // Taken over since it was listed, or nothing of ours.
         let Ok(text) = fs::read_link(&path) else { continue };
         let line = text.as_os_str().as_bytes().to_vec();
-        if let (Some(Decoded::Failure(failure)), false) = decode(&line) {
+        if let (Some(Decoded::Event(failure)), false) = decode(&line) {
             found.push(Aside { path, line, failure: *failure });
         }
     }

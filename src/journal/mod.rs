@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::event::Failure;
+use crate::event::Event;
 
 /// Name of the directory below the state directory.
 pub const DIRECTORY: &str = "journal";
@@ -55,13 +55,13 @@ impl Journal {
     /// Append `failures` in order; on disk when it returns.
     ///
     /// On an error some of them may have been written: give each an `origin` where that matters.
-    pub fn append(&self, failures: &[Failure]) -> io::Result<()> {
+    pub fn append(&self, failures: &[Event]) -> io::Result<()> {
         self.append_as_fits(failures).1
     }
 
     /// The same; also tells how many were appended. One that finds no room is not counted as dropped:
     /// whoever appends here can come again.
-    pub fn append_as_fits(&self, failures: &[Failure]) -> (usize, io::Result<()>) {
+    pub fn append_as_fits(&self, failures: &[Event]) -> (usize, io::Result<()>) {
         for (appended, failure) in failures.iter().enumerate() {
             let line = record::encode(&record::Record::from(failure));
             let result = if append::has_room(&self.directory, line.len()) {
@@ -84,12 +84,12 @@ impl Journal {
     /// Hand every failure since `since` to `each`, delivered or not, oldest segment first.
     ///
     /// Unreadable lines are passed over; the delivery pass counts them.
-    pub fn read_since(&self, since: Timestamp, each: &mut dyn FnMut(Failure)) -> io::Result<()> {
+    pub fn read_since(&self, since: Timestamp, each: &mut dyn FnMut(Event)) -> io::Result<()> {
         // First: one that is taken over meanwhile is handed over twice, and none not at all.
         aside::waiting(self)?.into_iter().map(|a| a.failure).filter(|f| f.time >= since).for_each(&mut *each);
         for segment in segment::list(&self.directory)? {
             read::read(&segment, 0, &mut |_, line| {
-                if let read::Line::Failure(failure) = line {
+                if let read::Line::Event(failure) = line {
                     if failure.time >= since {
                         each(*failure);
                     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 
-use crate::event::Failure;
+use crate::event::Event;
 
 use super::record::{Decoded, LONGEST, decode};
 use super::segment::Segment;
@@ -15,7 +15,9 @@ const BLOCK: usize = 64 << 10;
 #[derive(Debug)]
 pub enum Line {
     /// A failure.
-    Failure(Box<Failure>),
+    Event(Box<Event>),
+    /// A record of a class that a newer version writes; passed over.
+    Unknown,
     /// Bytes that are no record, with as much of them as fits a line.
     Unreadable(Vec<u8>),
 }
@@ -72,8 +74,10 @@ fn take(at: u64, line: &[u8], each: &mut dyn FnMut(u64, Line)) {
     if damaged {
         each(at, Line::Unreadable(line[..line.len().min(LONGEST)].to_vec()));
     }
-    if let Some(Decoded::Failure(failure)) = found {
-        each(at, Line::Failure(failure));
+    match found {
+        Some(Decoded::Event(event)) => each(at, Line::Event(event)),
+        Some(Decoded::Unknown) => each(at, Line::Unknown),
+        Some(Decoded::Header(_) | Decoded::Blank) | None => {}
     }
 }
 
@@ -97,8 +101,9 @@ mod tests {
         file.write_all(bytes).unwrap();
         let (mut good, mut bad) = (0, 0);
         let end = read_file(&mut file, offset, &mut |_, line| match line {
-            Line::Failure(_) => good += 1,
+            Line::Event(_) => good += 1,
             Line::Unreadable(_) => bad += 1,
+            Line::Unknown => {}
         });
         (good, bad, end.unwrap())
     }

@@ -11,10 +11,10 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Class, Failure, Route};
+use crate::event::{Class, Event, Route};
 use crate::neutral::Neutral;
 
-/// Longest line, in bytes: six names of 64 characters at four bytes each, and the rest.
+/// Longest line, in bytes: seven names of 64 characters at four bytes each, and the rest.
 pub const LONGEST: usize = 2048;
 
 const FAILURE_START: &[u8] = b"{\"time\":\"";
@@ -29,6 +29,8 @@ const ORIGIN_LIMIT: usize = 200;
 pub struct Record<'a> {
     /// When the verdict fell: seconds since 1970, and microseconds.
     pub time: (i64, u32),
+    /// The machine it happened on; empty for this one.
+    pub host: &'a [u8],
     /// How it came to us.
     pub route: Route,
     /// A wrong answer or none.
@@ -57,10 +59,11 @@ pub struct Record<'a> {
     pub origin: &'a [u8],
 }
 
-impl<'a> From<&'a Failure> for Record<'a> {
-    fn from(f: &'a Failure) -> Self {
+impl<'a> From<&'a Event> for Record<'a> {
+    fn from(f: &'a Event) -> Self {
         Self {
             time: (f.time.as_second(), u32::try_from(f.time.subsec_microsecond()).unwrap_or(0)),
+            host: f.host.as_bytes(),
             route: f.route,
             class: f.class,
             count: f.count,
@@ -239,8 +242,11 @@ pub fn encode_into(line: &mut Encoded, record: &Record<'_>) {
     line.put(match record.class {
         Class::Failure => b"\"failure\"",
         Class::Aborted => b"\"aborted\"",
+        Class::Login => b"\"login\"",
+        Class::Test => b"\"test\"",
     });
     line.count("count", if record.count == 1 { 0 } else { record.count });
+    line.text("host", Neutral::name(record.host));
     line.text("service", Neutral::name(if record.service.is_empty() { b"?" } else { record.service }));
     line.count("pid", record.pid);
     line.count("ppid", record.ppid);
@@ -270,11 +276,13 @@ pub fn encode_header(header: &Header) -> Encoded {
 #[derive(Debug)]
 pub enum Decoded {
     /// A whole failure.
-    Failure(Box<Failure>),
+    Event(Box<Event>),
     /// The first line of a segment.
     Header(Header),
     /// A blank line.
     Blank,
+    /// A whole record of a class that a newer version writes.
+    Unknown,
 }
 
 /// Read one line, without its newline. The second value says whether something unreadable stood
@@ -320,18 +328,30 @@ fn decode_whole(line: &[u8]) -> Option<Decoded> {
     if line.starts_with(HEADER_START) {
         serde_json::from_slice(line).ok().map(Decoded::Header)
     } else {
-        decode_failure(line).map(|failure| Decoded::Failure(Box::new(failure)))
+        decode_event(line).map(|event| Decoded::Event(Box::new(event))).or_else(|| unknown(line))
     }
 }
 
-fn decode_failure(line: &[u8]) -> Option<Failure> {
+/// A record that is whole and of a class that this version does not know.
+fn unknown(line: &[u8]) -> Option<Decoded> {
+    #[derive(Deserialize)]
+    struct Outline {
+        class: String,
+    }
+
+    let Outline { class } = serde_json::from_slice(line).ok()?;
+    let known = serde_json::from_value::<Class>(class.into()).is_ok();
+    (!known).then_some(Decoded::Unknown)
+}
+
+fn decode_event(line: &[u8]) -> Option<Event> {
     /// What a line may hold beside the failure; a rare case, and so parsed apart.
     #[derive(Deserialize)]
     struct Beside {
         address: String,
     }
 
-    let mut failure: Failure = serde_json::from_slice(line).ok()?;
+    let mut failure: Event = serde_json::from_slice(line).ok()?;
     let beside = || serde_json::from_slice(line).ok().and_then(|b: Beside| address_of(&b.address));
     if let Some(ip) = address_of(&failure.rhost).or_else(beside) {
         failure.rhost = ip.to_string();
@@ -372,6 +392,7 @@ pub(crate) mod tests {
     pub(crate) fn record(user: &[u8]) -> Record<'_> {
         Record {
             time: (1_767_614_507, 123_456),
+            host: b"",
             route: Route::Pam,
             class: Class::Failure,
             count: 1,
@@ -388,9 +409,9 @@ pub(crate) mod tests {
         }
     }
 
-    fn failure(line: &[u8]) -> (Option<Failure>, bool) {
+    fn failure(line: &[u8]) -> (Option<Event>, bool) {
         match decode(line) {
-            (Some(Decoded::Failure(f)), damaged) => (Some(*f), damaged),
+            (Some(Decoded::Event(f)), damaged) => (Some(*f), damaged),
             (_, damaged) => (None, damaged),
         }
     }

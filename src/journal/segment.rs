@@ -241,7 +241,7 @@ fn look(path: &Path, current: bool) -> io::Result<Option<Segment>> {
     let first = head[..read].split(|b| *b == b'\n').next().unwrap_or_default();
     let (id, limit, headless) = match decode(first) {
         (Some(Decoded::Header(header)), false) => (header.segment, header.limit, false),
-        (Some(Decoded::Failure(_)), false) => (id_in_name(path).unwrap_or_default(), 0, true),
+        (Some(Decoded::Event(_)), false) => (id_in_name(path).unwrap_or_default(), 0, true),
         // A sealed segment has its id in its name too.
         _ => (id_in_name(path).unwrap_or_default(), 0, false),
     };

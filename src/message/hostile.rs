@@ -10,7 +10,7 @@ use super::time::number;
 use super::weight::{LIMIT, weight};
 use crate::accounts::AccountKind;
 use crate::config::template::{Placeholder, Template};
-use crate::event::Failure;
+use crate::event::Event;
 use crate::neutral::is_visible;
 
 fn now() -> Timestamp {
@@ -74,7 +74,7 @@ impl Attacker {
         text
     }
 
-    fn failure(&mut self) -> (Failure, AccountKind) {
+    fn failure(&mut self) -> (Event, AccountKind) {
         let service = match self.below(3) {
             0 => self.text(),
             _ => ["sshd", "su", "sudo", "login"][self.below(4) as usize].into(),
@@ -84,7 +84,7 @@ impl Attacker {
         let standing = [AccountKind::Existing, AccountKind::Root, AccountKind::System, AccountKind::Unknown];
         let standing = standing[self.below(4) as usize];
         let rhost = if self.below(3) == 0 { String::new() } else { self.text() };
-        let failure = Failure {
+        let failure = Event {
             service,
             pid: self.below(1 << 22) as u32,
             tty: self.text(),

@@ -9,6 +9,7 @@ mod harmless;
 mod hostile;
 mod seen;
 mod single;
+mod style;
 pub mod summary;
 mod tally;
 pub(crate) mod text;
@@ -16,6 +17,7 @@ mod time;
 pub(crate) mod weight;
 
 pub use harmless::harmless;
+pub use style::{Style, Unit};
 pub use summary::{Summary, Told};
 pub use tally::{Counted, Distinct, Tally};
 pub use text::{Composer, count_in};

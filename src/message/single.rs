@@ -138,16 +138,16 @@ mod tests {
     use super::super::summary::Summary;
     use super::super::summary::tests::failure;
     use super::*;
-    use crate::event::Failure;
+    use crate::event::Event;
 
-    fn told(failure: &Failure, standing: AccountKind) -> Told {
+    fn told(failure: &Event, standing: AccountKind) -> Told {
         let mut summary = Summary::default();
         summary.add(failure, standing);
         summary.latest().unwrap().clone()
     }
 
-    fn su(service: &str, ruser: &str, user: &str) -> Failure {
-        Failure {
+    fn su(service: &str, ruser: &str, user: &str) -> Event {
+        Event {
             service: service.into(),
             pid: 4321,
             tty: "/dev/pts/0".into(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tally::Tally;
 use crate::accounts::AccountKind;
-use crate::event::Failure;
+use crate::event::Event;
 use crate::neutral;
 
 /// Up to so many records are kept one by one.
@@ -75,7 +75,7 @@ pub struct Told {
 }
 
 impl Told {
-    fn of(failure: &Failure, standing: AccountKind) -> Self {
+    fn of(failure: &Event, standing: AccountKind) -> Self {
         Self {
             time: failure.time,
             count: failure.count,
@@ -89,7 +89,7 @@ impl Told {
         }
     }
 
-    /// Whether it was tried at this machine itself, as [`Failure::is_local`] has it.
+    /// Whether it was tried at this machine itself, as [`Event::is_local`] has it.
     pub fn is_local(&self) -> bool {
         self.rhost.is_empty() && self.service != "sshd"
     }
@@ -98,7 +98,7 @@ impl Told {
 impl Summary {
     /// Cover `failure` too, whose user is of this `standing` here. A failure that is ignored or was
     /// aborted has no place in an alert: do not add it.
-    pub fn add(&mut self, failure: &Failure, standing: AccountKind) {
+    pub fn add(&mut self, failure: &Event, standing: AccountKind) {
         let count = u64::from(failure.count);
         if count == 0 {
             return;
@@ -280,9 +280,10 @@ pub(crate) mod tests {
     use crate::event::{Class, Route};
 
     /// A failure at sshd, `second` seconds after 2026-11-23 12:01:47 UTC.
-    pub(crate) fn failure(second: i64, user: &str, rhost: &str) -> Failure {
-        Failure {
+    pub(crate) fn failure(second: i64, user: &str, rhost: &str) -> Event {
+        Event {
             time: Timestamp::from_second(1_795_435_307 + second).unwrap(),
+            host: String::new(),
             route: Route::Pam,
             class: Class::Failure,
             count: 1,
@@ -318,9 +319,9 @@ pub(crate) mod tests {
         summary.add(&failure(0, "alice", "192.0.2.7"), AccountKind::Existing);
         summary.add(&failure(1, "hunter2", "192.0.2.7"), AccountKind::Unknown);
         summary.add(&failure(2, "root", ""), AccountKind::Root);
-        summary.add(&Failure { service: "su".into(), ..failure(3, "root", "") }, AccountKind::Root);
-        summary.add(&Failure { count: 5, ..failure(4, "mail", "2001:db8::1") }, AccountKind::System);
-        summary.add(&Failure { count: 0, ..failure(4, "none", "2001:db8::1") }, AccountKind::System);
+        summary.add(&Event { service: "su".into(), ..failure(3, "root", "") }, AccountKind::Root);
+        summary.add(&Event { count: 5, ..failure(4, "mail", "2001:db8::1") }, AccountKind::System);
+        summary.add(&Event { count: 0, ..failure(4, "none", "2001:db8::1") }, AccountKind::System);
         assert_eq!(summary.failures(), 9);
         assert_eq!(summary.local(), 1);
         assert_eq!(summary.sources().distinct(), Distinct::Exactly(3));
@@ -342,7 +343,7 @@ pub(crate) mod tests {
         summary.add(&failure(5, "alice", "192.0.2.9"), AccountKind::Existing);
         summary.add(&failure(3, "bob", "192.0.2.9"), AccountKind::Existing);
         assert_eq!(notable(&summary).unwrap(), "alice");
-        rest.add(&Failure { service: "su".into(), ..failure(1, "root", "") }, AccountKind::Root);
+        rest.add(&Event { service: "su".into(), ..failure(1, "root", "") }, AccountKind::Root);
         let mut other = rest.clone();
         other.merge(summary.clone());
         summary.merge(rest);
@@ -380,7 +381,7 @@ pub(crate) mod tests {
             let mut biggest = 0;
             for i in 0..6000 {
                 let name = format!("{}{i}", wide.repeat(60));
-                let failure = Failure {
+                let failure = Event {
                     tty: name.clone(),
                     ruser: name.clone(),
                     service: name.clone(),

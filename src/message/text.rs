@@ -184,7 +184,7 @@ fn short(host: &str) -> String {
 mod tests {
     use super::super::summary::tests::failure;
     use super::*;
-    use crate::event::Failure;
+    use crate::event::Event;
 
     fn now() -> Timestamp {
         failure(20, "", "").time
@@ -195,14 +195,14 @@ mod tests {
         Composer::new("web1.example.com", TimeZone::UTC, template, false)
     }
 
-    fn summary(failures: &[(Failure, AccountKind)]) -> Summary {
+    fn summary(failures: &[(Event, AccountKind)]) -> Summary {
         let mut summary = Summary::default();
         failures.iter().for_each(|(failure, standing)| summary.add(failure, *standing));
         summary
     }
 
-    fn local(second: i64, service: &str, ruser: &str, user: &str) -> Failure {
-        Failure {
+    fn local(second: i64, service: &str, ruser: &str, user: &str) -> Event {
+        Event {
             service: service.into(),
             pid: 4321,
             tty: "/dev/pts/0".into(),
@@ -223,7 +223,7 @@ mod tests {
             };
             flood.add(&failure(i * 20 - 4480 * 20, &user, &rhost), standing);
         }
-        flood.add(&Failure { count: 7, ..failure(-60, "alice", "203.0.113.9") }, AccountKind::Existing);
+        flood.add(&Event { count: 7, ..failure(-60, "alice", "203.0.113.9") }, AccountKind::Existing);
         flood.add(&local(-30, "su", "bob", "root"), AccountKind::Root);
         flood.add(&local(-20, "sudo", "bob", "bob"), AccountKind::Existing);
         flood
@@ -251,7 +251,7 @@ mod tests {
             composer(None).compose(&summary(&three), 19, now()),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd[32239]) 12:01:47 to 12:01:55 ·a19"
         );
-        let told_at_once = Failure { count: 3, pid: 0, ..failure(0, "root", "192.0.2.7") };
+        let told_at_once = Event { count: 3, pid: 0, ..failure(0, "root", "192.0.2.7") };
         assert_eq!(
             composer(None).compose(&summary(&[(told_at_once, AccountKind::Root)]), 19, now()),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd) 12:01:47 ·a19"
@@ -263,7 +263,7 @@ mod tests {
         let three = summary(&[
             (failure(0, "root", "192.0.2.7"), AccountKind::Root),
             (local(5, "su", "bob", "root"), AccountKind::Root),
-            (Failure { count: 2, ..failure(9, "hunter2", "198.51.100.2") }, AccountKind::Unknown),
+            (Event { count: 2, ..failure(9, "hunter2", "198.51.100.2") }, AccountKind::Unknown),
         ]);
         assert_eq!(
             composer(None).compose(&three, 20, now()),

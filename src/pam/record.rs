@@ -68,6 +68,7 @@ fn fill(line: &mut Encoded, pamh: &mut PamHandle, unanswered: bool) {
     let address = first_word(connection.map_or(b"", CStr::to_bytes), &mut address);
     let record = Record {
         time: (now.tv_sec, (now.tv_nsec / 1000) as u32),
+        host: b"",
         route: Route::Pam,
         class: if unanswered { Class::Aborted } else { Class::Failure },
         count: 1,

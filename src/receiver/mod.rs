@@ -7,7 +7,12 @@
 
 pub mod body;
 pub mod http;
+mod message;
+mod outcome;
 mod roots;
 pub mod timeline;
 mod transport;
 pub mod x;
+
+pub use message::{Kind, Message, Receiver};
+pub use outcome::Outcome;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
 use super::position::Fnv;
-use crate::event::{Failure, Route};
+use crate::event::{Event, Route};
 use crate::journal::{Journal, aside, read, segment};
 
 /// Microseconds in a second.
@@ -176,7 +176,7 @@ impl Recorded {
         for segment in segment::list(journal.directory())? {
             let from = self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size);
             let end = read::read(&segment, from.unwrap_or(0), &mut |_, line| {
-                if let read::Line::Failure(failure) = line {
+                if let read::Line::Event(failure) = line {
                     self.take(&failure);
                 }
             })?;
@@ -188,7 +188,7 @@ impl Recorded {
         Ok(())
     }
 
-    fn take(&mut self, failure: &Failure) {
+    fn take(&mut self, failure: &Event) {
         let time = failure.time.as_microsecond();
         if self.since.is_some_and(|since| time < since) {
             return;
@@ -458,9 +458,10 @@ mod tests {
 
     const TIME: i64 = 1_793_696_701 * SECOND;
 
-    fn recorded(service: &str, pid: u32, ppid: u32, offset: i64) -> Failure {
-        Failure {
+    fn recorded(service: &str, pid: u32, ppid: u32, offset: i64) -> Event {
+        Event {
             time: Timestamp::from_microsecond(TIME + offset).unwrap(),
+            host: String::new(),
             route: Route::Pam,
             class: Class::Failure,
             count: 1,
@@ -477,7 +478,7 @@ mod tests {
     }
 
     /// How many of the attempts in `lines` are left when the module recorded `failures`.
-    fn left(lines: &[&str], failures: &[Failure]) -> u32 {
+    fn left(lines: &[&str], failures: &[Event]) -> u32 {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join(crate::journal::DIRECTORY)).unwrap();
         let journal = Journal::new(directory.path());
@@ -514,7 +515,7 @@ mod tests {
             assert_eq!(left(&[PAM, FAILED], &[recorded("sshd", 71, 70, offset)]), 0, "{offset}");
             assert_eq!(left(&[SUDO], &[recorded("sudo", 99, 98, offset)]), 0, "without a pid, {offset}");
         }
-        let three: Vec<Failure> =
+        let three: Vec<Event> =
             (0..3).map(|n| recorded("sshd", 71, 70, n * 3 * SECOND - 10 * SECOND)).collect();
         assert_eq!(left(&[PAM, FAILED, FAILED, FAILED, MORE], &three), 0);
         assert_eq!(
@@ -547,11 +548,11 @@ mod tests {
     }
 
     /// What another log, or this one, gave of the same attempt.
-    fn logged(line: &str, origin: &str, count: u32) -> Failure {
+    fn logged(line: &str, origin: &str, count: u32) -> Event {
         let pid = line.split(['[', ']']).nth(1).and_then(|pid| pid.parse().ok()).unwrap_or(0);
         let service = line.split(['[', ':']).next().unwrap();
         let origin = Some(origin.into());
-        Failure { route: Route::Log, count, origin, ..recorded(service, pid, 0, 0) }
+        Event { route: Route::Log, count, origin, ..recorded(service, pid, 0, 0) }
     }
 
     #[test]
@@ -598,7 +599,7 @@ mod tests {
             assert_eq!(left(&[SUDO], &[recorded("sudo", 99, 98, off + SECOND)]), 0, "{hours}");
             assert_eq!(left(&[SUDO], &[recorded("sudo", 99, 98, off + 300 * SECOND)]), 1, "no zone, {hours}");
         }
-        let stranger = Failure { user: "eve".into(), ..recorded("sshd", 71, 70, 3600 * SECOND) };
+        let stranger = Event { user: "eve".into(), ..recorded("sshd", 71, 70, 3600 * SECOND) };
         assert_eq!(left(&[PAM, FAILED], &[stranger]), 1, "the number was used again");
         assert_eq!(left(&[PAM], &[recorded("sshd", 71, 70, 20 * 3600 * SECOND)]), 1, "too long ago");
     }

@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config;
-use crate::event::{Class, Failure, Route};
+use crate::event::{Class, Event, Route};
 use attempts::Row;
 use intake::{Intake, Source};
 use report::Style;
@@ -148,7 +148,7 @@ pub fn run(
 }
 
 /// Every failure that a log tells of, in the order of time: for simulations.
-pub fn failures(path: &Path) -> Result<Vec<Failure>, Error> {
+pub fn failures(path: &Path) -> Result<Vec<Event>, Error> {
     let mut rows = Vec::new();
     let mut intake = Intake::new(false, false, attempts::Open::default());
     read_whole(path, &mut intake, &mut |_, _, _| {}, &mut |intake: &mut Intake| {
@@ -232,9 +232,10 @@ pub fn sources(config: &config::Scan) -> Result<Vec<String>, Error> {
 }
 
 /// What is recorded of `count` attempts in a row. Only what goes to the journal needs an origin.
-fn failure(row: &Row, count: u32, origin: Option<String>) -> Failure {
-    Failure {
+fn failure(row: &Row, count: u32, origin: Option<String>) -> Event {
+    Event {
         time: Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH),
+        host: String::new(),
         route: Route::Log,
         class: Class::Failure,
         count,

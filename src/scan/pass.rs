@@ -19,7 +19,7 @@ use super::report::{self, Style};
 use super::source::{self, Part, Unread};
 use super::{Error, ScanOptions, ScanReport, Watch, clock, failure, journald};
 use crate::config;
-use crate::event::Failure;
+use crate::event::Event;
 use crate::journal::Journal;
 
 /// Evidence is settled when it is so old: the log line comes before the module's record.
@@ -435,8 +435,8 @@ impl Pass<'_> {
     }
 
     /// Append to the journal. What finds no room there waits for the next pass, as far as it is not too much.
-    fn append(&mut self, name: &str, fresh: Vec<(Failure, Row)>) -> Result<(), Error> {
-        let (failures, rows): (Vec<Failure>, Vec<Row>) = fresh.into_iter().unzip();
+    fn append(&mut self, name: &str, fresh: Vec<(Event, Row)>) -> Result<(), Error> {
+        let (failures, rows): (Vec<Event>, Vec<Row>) = fresh.into_iter().unzip();
         let (appended, why) = match (self.is_full, rows.is_empty()) {
             (false, _) => self.journal.append_as_fits(&failures),
             (true, true) => return Ok(()),

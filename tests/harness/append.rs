@@ -36,6 +36,7 @@ fn main() {
         let local = i % 20 == 11;
         let record = Record {
             time: now(),
+            host: b"",
             route: if log { Route::Log } else { Route::Pam },
             class: if i % 10 == 3 { Class::Aborted } else { Class::Failure },
             count,

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use authalert::config::Config;
 use authalert::deliver::status::{self, Status};
 use authalert::deliver::{Order, Report, Setting, deliver};
-use authalert::event::{Class, Failure, Route};
+use authalert::event::{Class, Event, Route};
 use authalert::journal::Journal;
 use authalert::message::count_in;
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Default)]
 pub struct X {
     pub texts: Arc<Mutex<HashSet<String>>>,
-    /// Answer 503 to so many; their posts exist all the same if the second is true.
+    /// Outcome 503 to so many; their posts exist all the same if the second is true.
     failing: Arc<Mutex<(usize, bool)>>,
 }
 
@@ -108,10 +108,11 @@ impl Machine {
 
     /// Record failures of this machine itself, whose alerts do not wait.
     pub fn record(&self, users: &[&str]) {
-        let failures: Vec<Failure> = users
+        let failures: Vec<Event> = users
             .iter()
-            .map(|user| Failure {
+            .map(|user| Event {
                 time: Timestamp::now(),
+                host: String::new(),
                 route: Route::Pam,
                 class: if *user == "aborted" { Class::Aborted } else { Class::Failure },
                 count: 1,

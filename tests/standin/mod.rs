@@ -70,7 +70,7 @@ impl Standin {
         )
     }
 
-    /// Answer the next call of `/2/tweets` in this way.
+    /// Outcome the next call of `/2/tweets` in this way.
     pub fn next(&self, answer: Value) {
         self.control(serde_json::json!({ "queue": [answer] }));
     }

@@ -15,137 +15,59 @@ use self::problem::Problem;
 use self::rules::{Kind, REAUTHORIZE};
 use super::limits;
 use crate::neutral;
-use crate::receiver::http::{Failure, Reply, WORDS_LIMIT};
+use crate::receiver::Outcome;
+use crate::receiver::http::{Reply, WORDS_LIMIT};
 
 mod problem;
 mod rules;
-
-/// What became of a post. Every `why` is one neutral, bounded line that says what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// The post exists.
-    Accepted {
-        /// Its number; empty if X accepted and the number could not be read.
-        id: String,
-    },
-    /// X has a post of this text already. After an [`Answer::Ambiguous`] attempt: delivered.
-    Duplicate,
-    /// Nothing of the request reached X. Safe to retry.
-    NotSent {
-        /// What happened.
-        why: String,
-    },
-    /// The post may exist. Retry with the same text only.
-    Ambiguous {
-        /// Not before, as in [`Answer::Limited`], if the server asks for that.
-        until: Option<SystemTime>,
-        /// What happened.
-        why: String,
-    },
-    /// Too many requests.
-    Limited {
-        /// When to retry, in this machine's time and at most 25 hours ahead; none if X does not say.
-        until: Option<SystemTime>,
-        /// What happened.
-        why: String,
-    },
-    /// The account cannot post for hours: money or a cap.
-    Pause {
-        /// What happened.
-        why: String,
-    },
-    /// X distrusts the account or this text: back off for hours, set the text aside if it happens again.
-    Suspect {
-        /// What happened.
-        why: String,
-    },
-    /// Nothing will be accepted until a person acts.
-    Stop {
-        /// What happened.
-        why: String,
-    },
-    /// X will never accept this text.
-    Refused {
-        /// What happened.
-        why: String,
-    },
-}
-
-impl Answer {
-    /// The post may exist, and nobody says when to try again.
-    pub(super) fn ambiguous(why: String) -> Self {
-        Self::Ambiguous { until: None, why }
-    }
-
-    /// The line for the administrator; empty for what needs none.
-    pub fn why(&self) -> &str {
-        match self {
-            Self::Accepted { .. } => "",
-            Self::Duplicate => "X has this post already",
-            Self::NotSent { why }
-            | Self::Ambiguous { why, .. }
-            | Self::Limited { why, .. }
-            | Self::Pause { why }
-            | Self::Suspect { why }
-            | Self::Stop { why }
-            | Self::Refused { why } => why,
-        }
-    }
-}
-
-impl From<Failure> for Answer {
-    fn from(failure: Failure) -> Self {
-        if failure.sent { Self::ambiguous(failure.why) } else { Self::NotSent { why: failure.why } }
-    }
-}
 
 /// The meaning of `reply` to a post, received at `now`.
 ///
 /// 201 means that the post exists, whatever its body says. Another success means it only with a post's id in the
 /// body, because a captive portal answers 200 to everything.
-pub fn classify(reply: &Reply, now: SystemTime) -> Answer {
+pub fn classify(reply: &Reply, now: SystemTime) -> Outcome {
     let problem = Problem::read(reply);
     match reply.status {
         // Not an answer to a request of ours: whoever says that read it, or not.
-        ..=199 => Answer::ambiguous(problem.line("this is not an answer; check x.api_url and x.proxy")),
-        201 => Answer::Accepted { id: post_id(&reply.body).unwrap_or_default() },
+        ..=199 => Outcome::ambiguous(problem.line("this is not an answer; check x.api_url and x.proxy")),
+        201 => Outcome::Accepted { id: post_id(&reply.body).unwrap_or_default() },
         200..=299 => match post_id(&reply.body) {
-            Some(id) => Answer::Accepted { id },
-            None => Answer::ambiguous(
+            Some(id) => Outcome::Accepted { id },
+            None => Outcome::ambiguous(
                 problem.line("this is not X's answer to a post; check x.api_url and x.proxy"),
             ),
         },
-        300..=399 => Answer::ambiguous(problem.line(&redirected(&reply.headers))),
-        401 => Answer::Stop { why: unauthorized(&problem, &reply.headers, now) },
-        402 => Answer::Pause { why: problem.line("add credits in the developer console (console.x.com)") },
+        300..=399 => Outcome::ambiguous(problem.line(&redirected(&reply.headers))),
+        401 => Outcome::Stop { why: unauthorized(&problem, &reply.headers, now) },
+        402 => Outcome::Pause { why: problem.line("add credits in the developer console (console.x.com)") },
         429 => match problem.rule().filter(|rule| rule.kind == Kind::Pause) {
-            Some(rule) => Answer::Pause { why: problem.line(rule.advice) },
-            None => Answer::Limited {
+            Some(rule) => Outcome::Pause { why: problem.line(rule.advice) },
+            None => Outcome::Limited {
                 until: limits::until(&reply.headers, now),
                 why: problem.line("too many requests; alerts are sent when the limit resets"),
             },
         },
-        408 | 425 | 500.. => Answer::Ambiguous {
+        408 | 425 | 500.. => Outcome::Ambiguous {
             until: limits::retry_after(&reply.headers, now),
             why: problem.line("X is in trouble; it will be tried again"),
         },
         // A page is not X's API but something before it.
-        _ if problem.html => Answer::ambiguous(
+        _ if problem.html => Outcome::ambiguous(
             problem.line("a web page came instead of an answer of the API; it will be tried again"),
         ),
         403 if !reply.complete => {
-            Answer::ambiguous(problem.line("the answer cannot be read; it will be tried again"))
+            Outcome::ambiguous(problem.line("the answer cannot be read; it will be tried again"))
         }
         status => match (problem.rule(), status) {
             (Some(rule), _) => rule.kind.answer(problem.line(rule.advice)),
             (None, 400 | 413 | 422) => {
-                Answer::Refused { why: problem.line("X does not accept this text; see alerts.text") }
+                Outcome::Refused { why: problem.line("X does not accept this text; see alerts.text") }
             }
-            (None, 404 | 405 | 406 | 410 | 415) => Answer::Stop {
+            (None, 404 | 405 | 406 | 410 | 415) => Outcome::Stop {
                 why: problem
                     .line("this is not where posts go; check x.api_url, or install a newer authalert"),
             },
-            (None, _) => Answer::Suspect {
+            (None, _) => Outcome::Suspect {
                 why: problem.line("X refuses without a known reason; look at the account on x.com"),
             },
         },
@@ -189,25 +111,25 @@ mod tests {
         Reply { status, headers: HeaderMap::new(), body: body.into(), complete: true }
     }
 
-    fn answer(status: u16, body: &str) -> Answer {
+    fn answer(status: u16, body: &str) -> Outcome {
         classify(&reply(status, body), SystemTime::now())
     }
 
-    fn kind(answer: &Answer) -> &'static str {
+    fn kind(answer: &Outcome) -> &'static str {
         match answer {
-            Answer::Accepted { .. } => "accepted",
-            Answer::Duplicate => "duplicate",
-            Answer::NotSent { .. } => "not sent",
-            Answer::Ambiguous { .. } => "ambiguous",
-            Answer::Limited { .. } => "limited",
-            Answer::Pause { .. } => "pause",
-            Answer::Suspect { .. } => "suspect",
-            Answer::Stop { .. } => "stop",
-            Answer::Refused { .. } => "refused",
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::Duplicate => "duplicate",
+            Outcome::NotSent { .. } => "not sent",
+            Outcome::Ambiguous { .. } => "ambiguous",
+            Outcome::Limited { .. } => "limited",
+            Outcome::Pause { .. } => "pause",
+            Outcome::Suspect { .. } => "suspect",
+            Outcome::Stop { .. } => "stop",
+            Outcome::Refused { .. } => "refused",
         }
     }
 
-    fn assert_sane(answer: &Answer) {
+    fn assert_sane(answer: &Outcome) {
         let why = answer.why();
         assert!(why.chars().all(neutral::is_visible), "{why:?}");
         assert!(why.chars().count() < 400, "{why:?}");
@@ -416,11 +338,11 @@ mod tests {
     #[test]
     fn a_post_that_exists_is_known_by_201_or_by_its_id() {
         let body = r#"{"data":{"id":"1445880548472328192","text":"Hello"}}"#;
-        let accepted = Answer::Accepted { id: "1445880548472328192".into() };
+        let accepted = Outcome::Accepted { id: "1445880548472328192".into() };
         assert_eq!(answer(201, body), accepted);
         assert_eq!(answer(200, body), accepted);
         for body in ["", "<html>", r#"{"data":{"id":17}}"#, r#"{"data":{"id":"1\n2"}}"#, r#"{"data":"#] {
-            assert_eq!(answer(201, body), Answer::Accepted { id: String::new() }, "{body}");
+            assert_eq!(answer(201, body), Outcome::Accepted { id: String::new() }, "{body}");
             assert_eq!(kind(&answer(200, body)), "ambiguous", "{body}");
         }
     }
@@ -455,10 +377,10 @@ mod tests {
         for (value, seconds) in [("120", 120), ("99999999", 25 * 3600)] {
             let mut reply = reply(503, "");
             reply.headers.insert("retry-after", value.parse().unwrap());
-            let Answer::Ambiguous { until: Some(until), .. } = classify(&reply, now) else { panic!() };
+            let Outcome::Ambiguous { until: Some(until), .. } = classify(&reply, now) else { panic!() };
             assert_eq!(until, now + Duration::from_secs(seconds));
         }
-        let Answer::Ambiguous { until: None, .. } = classify(&reply(503, ""), now) else { panic!() };
+        let Outcome::Ambiguous { until: None, .. } = classify(&reply(503, ""), now) else { panic!() };
     }
 
     #[test]

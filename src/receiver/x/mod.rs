@@ -19,7 +19,7 @@ use crate::config;
 use crate::credentials::Credentials;
 use crate::neutral;
 
-use answer::Answer;
+use super::Outcome;
 
 const TWEETS: &str = "/2/tweets";
 const ME: &str = "/2/users/me";
@@ -57,7 +57,7 @@ impl X {
     /// Prepare; reads `ca_file`, connects to nothing.
     ///
     /// With `preset` no name is looked up: the addresses that an earlier [`X::addresses`] returned. They may
-    /// have become stale; a caller who gets [`Answer::NotSent`] leaves the next attempt to one who may look up.
+    /// have become stale; a caller who gets [`Outcome::NotSent`] leaves the next attempt to one who may look up.
     pub fn new(config: &config::X, credentials: Credentials, preset: Vec<SocketAddr>) -> Result<Self, Error> {
         Ok(Self { client: Client::new(config, preset)?, credentials })
     }
@@ -68,13 +68,13 @@ impl X {
     }
 
     /// Post `text`. Each call signs anew; a retry must bring the same text.
-    pub fn post(&self, text: &str) -> Answer {
+    pub fn post(&self, text: &str) -> Outcome {
         self.post_after(text, None)
     }
 
     /// Post `text`, and do `before` when there is a connection, before the first byte goes out: whoever dies
     /// earlier has sent nothing. Where it fails nothing is sent.
-    pub fn post_after(&self, text: &str, before: Option<Before>) -> Answer {
+    pub fn post_after(&self, text: &str, before: Option<Before>) -> Outcome {
         let json = serde_json::json!({ "text": text }).to_string();
         match self.call(Method::Post, TWEETS, Some(json.as_bytes()), before) {
             Ok(reply) => answer::classify(&reply, SystemTime::now()),
@@ -83,12 +83,12 @@ impl X {
     }
 
     /// Ask who the account is. It costs a fraction of a cent and posts nothing.
-    pub fn me(&self) -> Result<Account, Answer> {
+    pub fn me(&self) -> Result<Account, Outcome> {
         let reply = self.call(Method::Get, ME, None, None)?;
         match account(&reply) {
             Some(account) if reply.status == 200 => Ok(account),
             // A captive portal says 200 to everything; and an account's id is not a post's.
-            _ if reply.status < 300 => Err(Answer::ambiguous(
+            _ if reply.status < 300 => Err(Outcome::ambiguous(
                 "this is not X's answer to who the account is; check x.api_url and x.proxy".into(),
             )),
             _ => Err(answer::classify(&reply, SystemTime::now())),
@@ -101,10 +101,10 @@ impl X {
         path: &str,
         json: Option<&[u8]>,
         before: Option<Before>,
-    ) -> Result<Reply, Answer> {
+    ) -> Result<Reply, Outcome> {
         let authorization = oauth::sign(method, &self.client.url(path), &self.credentials);
         let request = Request { method, path, authorization: &authorization, json };
-        let mut reply = self.client.call(&request, before).map_err(Answer::from)?;
+        let mut reply = self.client.call(&request, before).map_err(Outcome::from)?;
         // An answer that quotes the request must not carry its keys into a log.
         reply.body = self.credentials.hide(&reply.body);
         Ok(reply)

@@ -1,6 +1,6 @@
 //! The table: codes and words of X's refusals, what each means, and what to do about it.
 
-use super::Answer;
+use crate::receiver::Outcome;
 
 /// The answers that a rule can give.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -13,13 +13,13 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub fn answer(self, why: String) -> Answer {
+    pub fn answer(self, why: String) -> Outcome {
         match self {
-            Self::Duplicate => Answer::Duplicate,
-            Self::Pause => Answer::Pause { why },
-            Self::Stop => Answer::Stop { why },
-            Self::Suspect => Answer::Suspect { why },
-            Self::Refused => Answer::Refused { why },
+            Self::Duplicate => Outcome::Duplicate,
+            Self::Pause => Outcome::Pause { why },
+            Self::Stop => Outcome::Stop { why },
+            Self::Suspect => Outcome::Suspect { why },
+            Self::Refused => Outcome::Refused { why },
         }
     }
 }
