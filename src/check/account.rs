@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::config::{self, Config, ReceiverKind};
+use crate::config::{self, Config, ReceiverWord, Receivers};
 use crate::credentials::Credentials;
 use crate::deliver::{Policy, human};
 use crate::receiver::x::{Access, Account, X};
@@ -37,13 +37,13 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
 
 /// Credentials and, with `ask_x`, what X says of them.
 pub fn check(config: &Config, ask_x: bool) -> Vec<Finding> {
-    if config.receiver == Some(ReceiverKind::Timeline) {
+    if config.receiver == Receivers::Word(ReceiverWord::Timeline) {
         return vec![Finding::fine("alerts go to the timeline on this machine, as configured")];
     }
     let path = config.credentials_path();
     let credentials = match Credentials::load(&path) {
         Ok(Some(credentials)) => credentials,
-        Ok(None) if config.receiver == Some(ReceiverKind::X) => {
+        Ok(None) if config.receiver == Receivers::Word(ReceiverWord::X) => {
             let what = format!("receiver = \"x\" and no credentials in {}", path.display());
             return vec![Finding::error(what, "authalert authorize")];
         }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{self, Config, ReceiverKind};
+use crate::config::{self, Config, ReceiverWord, Receivers};
 use crate::credentials::Credentials;
 use crate::deliver::status::{self, Status};
 use crate::deliver::{Policy, human};
@@ -129,12 +129,12 @@ fn cannot_record(state: &Path) -> Option<String> {
 
 /// Where alerts go, or why nowhere.
 fn receiver(config: &Config) -> Result<&'static str, String> {
-    if config.receiver == Some(ReceiverKind::Timeline) {
+    if config.receiver == Receivers::Word(ReceiverWord::Timeline) {
         return Ok("timeline");
     }
     match Credentials::load(&config.credentials_path()) {
         Ok(Some(_)) => Ok("x"),
-        Ok(None) if config.receiver == Some(ReceiverKind::X) => {
+        Ok(None) if config.receiver == Receivers::Word(ReceiverWord::X) => {
             Err("receiver = \"x\" and no credentials; run 'authalert authorize'".into())
         }
         Ok(None) => Ok("timeline"),

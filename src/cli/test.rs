@@ -31,7 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
     let path = config.credentials_path();
     let credentials = match Credentials::load(&path) {
-        Ok(Some(credentials)) if config.receiver != Some(crate::config::ReceiverKind::Timeline) => {
+        Ok(Some(credentials))
+            if config.receiver != crate::config::Receivers::Word(crate::config::ReceiverWord::Timeline) =>
+        {
             credentials
         }
         Ok(_) => {

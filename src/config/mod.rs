@@ -14,11 +14,13 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use rustix::fs::OFlags;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+mod receiver;
 pub(crate) mod template;
 mod values;
 
+pub use receiver::{AfterUnknown, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub use values::parse_duration;
 use values::{duration, names, networks, size};
@@ -34,8 +36,8 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where alerts go; absent: X once there are credentials, else the timeline.
-    pub receiver: Option<ReceiverKind>,
+    /// Where alerts go; the timeline is always one of them.
+    pub receiver: Receivers,
     /// The X account's API.
     pub x: X,
     /// Grouping, pacing, text.
@@ -51,16 +53,6 @@ pub struct Config {
     /// The file that was read; credentials are looked for beside it.
     #[serde(skip)]
     pub path: PathBuf,
-}
-
-/// Where alerts go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ReceiverKind {
-    /// The X account, and the timeline beside it.
-    X,
-    /// A file on this machine, shown by `authalert timeline`.
-    Timeline,
 }
 
 /// `[x]`

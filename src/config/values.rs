@@ -21,6 +21,12 @@ pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dur
     scaled(deserializer, "a duration such as 90s, 10m, 6h or 30d", &DURATION_UNITS).map(Duration::from_secs)
 }
 
+pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    duration(deserializer).map(Some)
+}
+
 /// A number with an optional unit behind it.
 fn parse_scaled(text: &str, units: &[(char, u64)]) -> Option<u64> {
     let unit = units.iter().find(|(suffix, _)| text.ends_with(*suffix));

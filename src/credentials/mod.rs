@@ -12,7 +12,10 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
+mod secret;
 pub mod trc;
+
+pub use secret::{Secret, Secrets};
 
 const SIZE_LIMIT: u64 = 16 << 10;
 const VALUE_LIMIT: usize = 256;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::config::{Config, ReceiverKind};
+use crate::config::{Config, ReceiverWord, Receivers};
 use crate::credentials::Credentials;
 use crate::receiver::x::X;
 
@@ -31,7 +31,7 @@ pub fn choose(
     setting: Setting,
     addresses: Option<&Addresses>,
 ) -> Result<Route, (Kind, String)> {
-    if config.receiver == Some(ReceiverKind::Timeline) {
+    if config.receiver == Receivers::Word(ReceiverWord::Timeline) {
         return Ok(Route::Timeline);
     }
     let path = config.credentials_path();
@@ -43,7 +43,7 @@ pub fn choose(
                 .map(|x| Route::X(Box::new(x)))
                 .map_err(|e| (Kind::Credentials, e.to_string()))
         }
-        Ok(None) if config.receiver == Some(ReceiverKind::X) => Err((
+        Ok(None) if config.receiver == Receivers::Word(ReceiverWord::X) => Err((
             Kind::Credentials,
             format!("receiver = \"x\" and no credentials in {}; run 'authalert authorize'", path.display()),
         )),

@@ -6,6 +6,7 @@
 //!   [`body`]: what comes back, bounded.
 
 pub mod body;
+mod build;
 pub mod http;
 mod message;
 mod outcome;
@@ -14,5 +15,6 @@ pub mod timeline;
 mod transport;
 pub mod x;
 
+pub use build::{Error, build, serves_in_login};
 pub use message::{Kind, Message, Receiver};
 pub use outcome::Outcome;

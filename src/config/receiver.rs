@@ -1,0 +1,150 @@
+//! `[[receiver]]`: where alerts go, each with its own pace.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize};
+
+use super::values::optional_duration;
+use crate::receiver::Kind;
+
+/// The `receiver` of a configuration: a word as in version 0.1, or a list of tables.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Receivers {
+    /// Not said: X once there are credentials, and the timeline.
+    #[default]
+    Unsaid,
+    /// `receiver = "x"` or `"timeline"`.
+    Word(ReceiverWord),
+    /// `[[receiver]]`, once or more.
+    List(Vec<Receiver>),
+}
+
+/// What version 0.1 could choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceiverWord {
+    /// The X account, and the timeline beside it.
+    X,
+    /// A file on this machine, shown by `authalert timeline`.
+    Timeline,
+}
+
+/// What to do about a message of which nobody knows whether it was accepted, where the service knows
+/// no repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterUnknown {
+    /// Send it again: it may come twice, under the same number.
+    Repeat,
+    /// Count it as sent: it may never have come. For what costs money.
+    Skip,
+}
+
+/// One `[[receiver]]`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Receiver {
+    /// `x`, `x-dm`, `mail`, `command`, or the name of a definition.
+    pub kind: String,
+    /// What it is called in `status`, on the command line, and in the credentials; absent: as its kind.
+    #[serde(default)]
+    pub name: String,
+    /// What it is for; absent: see [`Receiver::tells`].
+    pub tell: Option<Vec<Kind>>,
+    /// Absent: `repeat`, but for kinds whose messages cost money.
+    pub after_unknown: Option<AfterUnknown>,
+    /// As in `[alerts]`; absent: what stands there.
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub group_interval: Option<Duration>,
+    /// As in `[alerts]`.
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub max_interval: Option<Duration>,
+    /// As in `[alerts]`.
+    pub max_per_day: Option<u32>,
+    /// As in `[alerts]`.
+    pub burst: Option<u32>,
+    /// As in `[x]`.
+    pub ca_file: Option<PathBuf>,
+    /// As in `[x]`.
+    pub proxy: Option<String>,
+    /// As in `[x]`.
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub timeout: Option<Duration>,
+    /// Allow `http://` to another machine, in a network of one's own.
+    #[serde(default)]
+    pub plain_http: bool,
+    /// What the kind itself asks for. Secrets stand in the credentials.
+    #[serde(flatten)]
+    pub parameters: toml::Table,
+}
+
+impl Receiver {
+    /// Whether it is told of `kind`.
+    pub fn tells(&self, kind: Kind) -> bool {
+        const BY_DEFAULT: [Kind; 5] =
+            [Kind::BreakIn, Kind::Urgent, Kind::Digest, Kind::Heartbeat, Kind::Health];
+        kind == Kind::Test || self.tell.as_deref().unwrap_or(&BY_DEFAULT).contains(&kind)
+    }
+}
+
+impl<'de> Deserialize<'de> for Receivers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Receivers;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("\"x\", \"timeline\", or tables [[receiver]]")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Receivers, E> {
+                match word {
+                    "x" => Ok(Receivers::Word(ReceiverWord::X)),
+                    "timeline" => Ok(Receivers::Word(ReceiverWord::Timeline)),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut tables: A) -> Result<Receivers, A::Error> {
+                let mut list: Vec<Receiver> = Vec::new();
+                while let Some(mut receiver) = tables.next_element::<Receiver>()? {
+                    if receiver.name.is_empty() {
+                        receiver.name.clone_from(&receiver.kind);
+                    }
+                    check_name(&receiver.name).map_err(de::Error::custom)?;
+                    if list.iter().any(|other| other.name == receiver.name) {
+                        return Err(de::Error::custom(format!(
+                            "two receivers are called \"{}\"; give one of them another name",
+                            receiver.name
+                        )));
+                    }
+                    list.push(receiver);
+                }
+                Ok(Receivers::List(list))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Receivers, A::Error> {
+                Err(de::Error::custom("write [[receiver]] with two brackets, once for each receiver"))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A receiver's name is a file's name too.
+fn check_name(name: &str) -> Result<(), String> {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if name.is_empty() || name.len() > 32 || !name.bytes().all(good) || name.starts_with('-') {
+        return Err(format!(
+            "\"{}\" cannot be a receiver's name: a to z, 0 to 9 and \"-\", at most 32 of them",
+            crate::neutral::name(name)
+        ));
+    }
+    if name == "timeline" {
+        return Err("\"timeline\" is the receiver that is always there; choose another name".into());
+    }
+    Ok(())
+}

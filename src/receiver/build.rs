@@ -1,0 +1,44 @@
+//! From the configuration and the credentials to a receiver.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::Receiver;
+use crate::config;
+use crate::credentials::Secrets;
+
+/// Why there is no receiver. Both say in one line what to mend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Something in the configuration or in a definition.
+    Config(String),
+    /// A secret is missing or cannot be right.
+    Credentials(String),
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(why) | Self::Credentials(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Whether receivers of this kind may be served by the worker in a login: those that speak HTTPS, and
+/// nothing that starts a process or talks longer.
+pub fn serves_in_login(kind: &str) -> bool {
+    !matches!(kind, "mail" | "command")
+}
+
+/// The receiver that `config` describes, with its own `secrets`. Connects to nothing. With `addresses` no
+/// name is looked up.
+pub fn build(
+    config: &config::Receiver,
+    secrets: &Secrets,
+    addresses: Vec<SocketAddr>,
+) -> Result<Box<dyn Receiver>, Error> {
+    let _ = (secrets, addresses);
+    Err(Error::Config(format!("\"{}\" is not a kind of receiver", crate::neutral::name(&config.kind))))
+}
