@@ -211,8 +211,8 @@ fn pass(request: &Request, config: &Config) -> io::Result<Report> {
     Ok(report)
 }
 
-/// Serve the receivers side by side: each in a thread of its own, but for the last, and where there is no
-/// thread to be had.
+/// Serve the receivers side by side: each in a thread of its own, but for the first, for which nothing has to
+/// start, and where there is no thread to be had.
 fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
     let served_here = |receiver: &&config::Receiver| {
         request.context == Context::Command || crate::receiver::serves_in_login(&receiver.kind)
@@ -223,7 +223,7 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
         .filter(served_here)
         .map(|receiver| Reader::new(request, config, routes, receiver))
         .collect();
-    let Some((last, others)) = readers.split_last() else { return Report::default() };
+    let Some((first, others)) = readers.split_first() else { return Report::default() };
     let receivers = thread::scope(|scope| {
         let started: Vec<_> = others
             .iter()
@@ -232,16 +232,12 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
                 (reader, thread.spawn_scoped(scope, || reader.serve()))
             })
             .collect();
-        let of_the_last = last.serve();
-        let mut all: Vec<Served> = started
-            .into_iter()
-            .map(|(reader, thread)| match thread {
-                Ok(thread) => thread.join().unwrap_or_else(|_| failed(reader)),
-                Err(_) => reader.serve(),
-            })
-            .collect();
-        all.push(of_the_last);
-        all
+        let of_the_first = first.serve();
+        let of_others = started.into_iter().map(|(reader, thread)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|_| failed(reader)),
+            Err(_) => reader.serve(),
+        });
+        std::iter::once(of_the_first).chain(of_others).collect()
     });
     Report { receivers }
 }
