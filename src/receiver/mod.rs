@@ -7,12 +7,14 @@
 
 pub mod body;
 mod build;
+mod error;
 pub mod http;
 mod message;
 mod outcome;
 mod roots;
 pub mod timeline;
 mod transport;
+mod wait;
 pub mod x;
 
 pub use build::{Error, build, serves_in_login};
