@@ -7,6 +7,7 @@
 
 pub mod body;
 mod build;
+pub mod definition;
 mod error;
 pub mod http;
 mod message;
