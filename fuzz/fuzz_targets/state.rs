@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use authalert::deliver::state::{FILE, State};
-use authalert::receiver::timeline;
+use authalert::deliver::history as timeline;
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {

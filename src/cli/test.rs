@@ -12,13 +12,13 @@ use authalert_pam_client::authenticate;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::deliver::history::History;
 use crate::deliver::human;
 use crate::deliver::status::{self, Status};
 use crate::deliver::{Order, Setting, deliver};
 use crate::journal::Journal;
 use crate::message::{Composer, Summary};
 use crate::receiver::Outcome;
-use crate::receiver::timeline::Timeline;
 use crate::receiver::x::X;
 use crate::zone::local as local_zone;
 
@@ -74,7 +74,7 @@ pub fn through_pam(
         return Err(Error::Told("only root can try a stack; run this as root".into()));
     }
     let before = counters(state, config)?;
-    let newest = Timeline::new(state).newest()?.map_or(0, |entry| entry.id);
+    let newest = History::timeline(state).newest()?.map_or(0, |entry| entry.id);
     // Nobody's password: 128 random bits.
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
@@ -159,7 +159,7 @@ fn show_alert(
     let mut turn = None;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        if let Some(entry) = Timeline::new(state).newest()?.filter(|entry| entry.id > newest) {
+        if let Some(entry) = History::timeline(state).newest()?.filter(|entry| entry.id > newest) {
             let wall = Timestamp::now().duration_since(entry.time);
             let ago = Duration::try_from(wall).unwrap_or_default();
             let after = begun.elapsed().saturating_sub(ago);

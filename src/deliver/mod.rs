@@ -11,6 +11,7 @@
 //! 4. The timeline gets it, once.
 
 mod clock;
+pub mod history;
 mod intake;
 mod lock;
 mod notice;

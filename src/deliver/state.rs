@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::deliver::history::History;
 use crate::deliver::{Moment, Pacing};
 use crate::journal::segment::Segment;
 use crate::message::Summary;
-use crate::receiver::timeline::Timeline;
 
 use super::clock::Clock;
 use super::trouble::Trouble;
@@ -169,7 +169,7 @@ impl State {
         let found = storage::load::<Self>(&directory.join(FILE), |s| s.generation, look_only)?;
         let (state, recovered) = match found.value {
             Some(state) => (state, false),
-            None => match Timeline::new(directory).newest()? {
+            None => match History::timeline(directory).newest()? {
                 Some(entry) => (Self::from_timeline(entry), true),
                 None => (Self::default(), false),
             },
@@ -199,7 +199,7 @@ impl State {
         self.pending.failures() + self.alert.as_ref().map_or(0, |a| a.covers.failures())
     }
 
-    fn from_timeline(entry: crate::receiver::timeline::Entry) -> Self {
+    fn from_timeline(entry: super::history::Entry) -> Self {
         Self {
             totals: entry.totals,
             cursors: entry.cursors,

@@ -1,7 +1,7 @@
 //! Where alerts go: the X account, and the timeline kept on this machine.
 //!
 //! - [`x`]: one post, and who the account is.
-//! - [`timeline`]: the alerts as they were sent.
+//! - [`timeline`]: this machine itself. [`build`](fn@build): from the configuration to a receiver.
 //! - [`http`]: one bounded HTTPS call, over the connections of `transport`, to whom `roots` trusts;
 //!   [`body`]: what comes back, bounded.
 

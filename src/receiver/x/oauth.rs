@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use oauth1_request::{Builder, HMAC_SHA1};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use zeroize::Zeroizing;
 
 use super::limits;
 use crate::credentials::{self, Credentials};
@@ -20,12 +21,12 @@ const REQUEST_TOKEN: &str = "/oauth/request_token";
 const ACCESS_TOKEN: &str = "/oauth/access_token";
 
 /// The `Authorization` header for a call of `url` with `credentials`; a new nonce and time each time.
-pub fn sign(method: Method, url: &str, credentials: &Credentials) -> String {
-    let client = pair(&credentials.api_key, &credentials.api_secret);
-    let token = pair(&credentials.access_token, &credentials.access_token_secret);
+pub fn sign(method: Method, url: &str, credentials: &Credentials) -> Zeroizing<String> {
+    let client = pair(credentials.api_key.expose(), credentials.api_secret.expose());
+    let token = pair(credentials.access_token.expose(), credentials.access_token_secret.expose());
     let mut builder = Builder::new(client, HMAC_SHA1);
     builder.token(token).version(true);
-    builder.authorize(method.as_str(), url, &())
+    Zeroizing::new(builder.authorize(method.as_str(), url, &()))
 }
 
 /// The key of the app, as the developer console shows it.
@@ -331,8 +332,8 @@ mod tests {
         let [first, second] =
             [(); 2].map(|()| sign(Method::Post, "https://api.x.com/2/tweets", &credentials));
         assert_ne!(first, second);
-        assert!(first.contains("oauth_version=\"1.0\""), "{first}");
-        assert!(!first.contains("secret1") && !first.contains("secret2"), "{first}");
+        assert!(first.contains("oauth_version=\"1.0\""), "{first:?}");
+        assert!(!first.contains("secret1") && !first.contains("secret2"), "{first:?}");
     }
 
     #[test]
