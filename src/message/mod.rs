@@ -3,6 +3,7 @@
 //!
 //! All failures that are pending go into one [`Summary`]; [`Composer`] writes the text.
 
+pub mod content;
 mod digest;
 mod harmless;
 #[cfg(test)]
@@ -16,9 +17,10 @@ pub(crate) mod text;
 mod time;
 pub(crate) mod weight;
 
+pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use harmless::harmless;
 pub use style::{Style, Unit};
-pub use summary::{Summary, Told};
+pub use summary::{Sample, Summary};
 pub use tally::{Counted, Distinct, Tally};
 pub use text::{Composer, count_in};
 pub use weight::{LIMIT, weight};
