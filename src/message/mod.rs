@@ -5,9 +5,11 @@
 
 pub mod content;
 mod digest;
+mod gsm;
 mod harmless;
 #[cfg(test)]
 mod hostile;
+mod markup;
 mod seen;
 mod single;
 mod style;
