@@ -221,7 +221,7 @@ fn settle(state: &mut State, failure: &Event, rules: &Rules<'_>, accounts: &mut 
         state.totals.ignored += count;
     } else {
         let standing = accounts.standing(&failure.user);
-        state.pending.add(failure, standing);
+        state.pending.add(failure, standing, accounts.standing(&failure.ruser));
         state.pacing.noticed(now, failure, standing, rules.policy);
     }
 }
