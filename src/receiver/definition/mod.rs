@@ -130,7 +130,13 @@ impl Definition {
     /// How it wants its texts.
     pub fn style(&self) -> Style {
         let text = &self.file.text;
-        Style { unit: text.unit, limit: *text.limit.get_ref(), markup: text.markup.clone() }
+        Style {
+            unit: text.unit,
+            limit: *text.limit.get_ref(),
+            markup: text.markup.clone(),
+            lines: text.lines,
+            links_addresses: text.links_addresses,
+        }
     }
 
     /// The parameter that [`Http::discover`] finds, and what the person does before.

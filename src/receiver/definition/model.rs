@@ -63,6 +63,12 @@ pub struct Text {
     /// Characters that the service reads as markup or as a mention.
     #[serde(default)]
     pub markup: String,
+    /// A text may have several lines.
+    #[serde(default)]
+    pub lines: bool,
+    /// The service or its programs make a link of a bare IPv4 address.
+    #[serde(default)]
+    pub links_addresses: bool,
 }
 
 /// `[priority]`: numbers or words.

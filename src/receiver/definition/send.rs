@@ -155,6 +155,10 @@ impl Receiver for Http {
         self.definition.knows_repeats()
     }
 
+    fn costs_money(&self) -> bool {
+        self.definition.costs_money()
+    }
+
     fn send(&self, message: &Message<'_>, before: Before) -> Outcome {
         let outgoing = match expand::message(&self.definition.file, &self.scope(Some(message))) {
             Ok(outgoing) => outgoing,

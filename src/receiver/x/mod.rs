@@ -17,7 +17,7 @@ use crate::receiver::transport::Before;
 
 use crate::config;
 use crate::credentials::{Credentials, Secrets};
-use crate::message::{LIMIT, Style, Unit};
+use crate::message::Style;
 use crate::neutral;
 
 use super::{Message, Outcome, Receiver, build};
@@ -139,7 +139,7 @@ impl X {
 
 impl Receiver for X {
     fn style(&self) -> Style {
-        Style { unit: Unit::X, limit: LIMIT, markup: String::new() }
+        Style::x()
     }
 
     /// It refuses a text that the account posted lately.
