@@ -53,7 +53,7 @@ pub(super) fn check(file: &File) -> Result<(), Mistake> {
     }
     priority(file)?;
     let uses = request(file)?;
-    if !uses.iter().any(|p| *p == Placeholder::Text) {
+    if !uses.contains(&Placeholder::Text) && !uses.contains(&Placeholder::Facts) {
         return wrong(&file.request.method, "{text} stands nowhere in the request's body or query");
     }
     if let Some(knows) = file.knows_repeats.as_ref().filter(|knows| *knows.get_ref()) {

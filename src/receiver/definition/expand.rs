@@ -56,7 +56,7 @@ impl Scope<'_> {
             Placeholder::Key => message.key.into(),
             Placeholder::Kind => serde_json::to_value(message.kind).ok()?,
             Placeholder::Priority => self.priority?.of(message.kind),
-            Placeholder::Facts => message.facts.clone(),
+            Placeholder::Facts => facts(message),
             Placeholder::Parameter(_) => return None,
         })
     }
@@ -64,6 +64,13 @@ impl Scope<'_> {
     fn plain(&self, template: &Template) -> Option<Zeroizing<String>> {
         template.expand(&|p| self.text(p), &str::to_owned)
     }
+}
+
+/// The alert's figures, with its text as the member that the Elastic Common Schema has for it.
+fn facts(message: &Message<'_>) -> Value {
+    let mut facts = message.facts.as_object().cloned().unwrap_or_default();
+    facts.entry("message").or_insert_with(|| message.text.into());
+    facts.into()
 }
 
 impl Priority {

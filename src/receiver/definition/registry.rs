@@ -18,7 +18,29 @@ macro_rules! built_in {
     };
 }
 
-const BUILT_IN: [(&str, &str); 2] = built_in!["ntfy", "telegram"];
+const BUILT_IN: [(&str, &str); 21] = built_in![
+    "46elks",
+    "bulksms",
+    "clicksend",
+    "discord",
+    "gotify",
+    "mastodon",
+    "matrix",
+    "mattermost",
+    "ntfy",
+    "plivo",
+    "pushover",
+    "seven",
+    "signal",
+    "sinch",
+    "slack",
+    "smsapi",
+    "teams",
+    "telegram",
+    "twilio",
+    "vonage",
+    "webhook"
+];
 
 /// One definition that there is.
 #[derive(Clone, Debug)]
