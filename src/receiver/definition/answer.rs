@@ -61,9 +61,16 @@ impl Read<'_> {
         self.reply.complete && self.reply.body.trim_ascii() == expected.as_bytes()
     }
 
+    /// A page is not of the service but of something before it, whose statuses mean something else.
+    fn is_page(&self) -> bool {
+        self.reply.body.trim_ascii_start().starts_with(b"<")
+    }
+
     fn fits(&self, rule: &Rule) -> bool {
         let status = rule.status.is_empty() || rule.status.iter().any(|s| s.0 == self.reply.status);
+        let by_status_alone = rule.path.is_none() && rule.body.is_none();
         status
+            && !(by_status_alone && self.is_page())
             && rule.path.as_ref().is_none_or(|path| self.find(path).iter().any(|v| rule.equals.fits(v)))
             && rule.body.as_ref().is_none_or(|body| self.body_is(body))
     }
@@ -81,7 +88,6 @@ impl Read<'_> {
     }
 
     fn by_default(&self) -> Outcome {
-        let is_page = self.reply.body.trim_ascii_start().starts_with(b"<");
         match self.reply.status {
             ..=199 | 500.. => self.ambiguous(self.line("the service fails; it will be tried again")),
             200..=299 => self.ambiguous(
@@ -95,7 +101,7 @@ impl Read<'_> {
             401 => Outcome::Stop { why: self.line("the secrets are not accepted; give new ones") },
             402 => Outcome::Pause { why: self.line("it wants money; look at the account") },
             // What stands before the service refused, so the service has nothing, and may answer itself later.
-            _ if is_page => self.limited(self.line(
+            _ if self.is_page() => self.limited(self.line(
                 "a web page came instead of the service's answer; check the address, it will be tried again",
             )),
             _ if !self.reply.complete => {

@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use toml::Spanned;
-use ureq::http::{HeaderName, HeaderValue};
+use ureq::http::HeaderName;
 
+use super::expand::is_field_value;
 use super::model::{File, Node, OneOrMore, Request};
 use super::parameter::{Parameter, Type, text_of};
 use super::template::{Part, Placeholder, RESERVED, Template};
@@ -144,7 +145,7 @@ fn request(file: &File) -> Result<Vec<Placeholder>, Mistake> {
         if HeaderName::from_bytes(name.as_bytes()).is_err() || OWN_HEADERS.contains(&lower.as_str()) {
             return wrong(template, format!("\"{}\" is not a header field to set here", neutral::name(name)));
         }
-        let literal = |part: &Part| matches!(part, Part::Literal(l) if HeaderValue::from_str(l).is_err());
+        let literal = |part: &Part| matches!(part, Part::Literal(l) if !is_field_value(l));
         if template.get_ref().0.iter().any(literal) {
             return wrong(template, "a header field takes visible ASCII characters only");
         }
@@ -162,7 +163,7 @@ fn request(file: &File) -> Result<Vec<Placeholder>, Mistake> {
     let forms = request.form.iter().flat_map(|form| form.values());
     all.extend(request.query.values().chain(forms).chain(&request.plain).map(|t| (t.span(), t.get_ref())));
     if let Some(json) = &request.json {
-        texts(json, &mut all)?;
+        texts(json, &mut all);
     }
     let mut uses = Vec::new();
     for (span, template) in all {
@@ -185,21 +186,12 @@ fn body(request: &Request) -> Result<(), Mistake> {
 }
 
 /// The texts of a JSON body.
-fn texts<'f>(node: &'f Spanned<Node>, all: &mut Vec<(Range<usize>, &'f Template)>) -> Result<(), Mistake> {
+fn texts<'f>(node: &'f Spanned<Node>, all: &mut Vec<(Range<usize>, &'f Template)>) {
     match node.get_ref() {
-        Node::Object(members) => members.iter().try_for_each(|(name, member)| {
-            // How the parser hands a date on.
-            if name.starts_with("$__toml") {
-                return wrong(node, "a JSON body has no dates; put it in quotes");
-            }
-            texts(member, all)
-        }),
-        Node::List(nodes) => nodes.iter().try_for_each(|node| texts(node, all)),
-        Node::Text(template) => {
-            all.push((node.span(), template));
-            Ok(())
-        }
-        Node::Other(_) => Ok(()),
+        Node::Object(members) => members.iter().for_each(|(_, member)| texts(member, all)),
+        Node::List(nodes) => nodes.iter().for_each(|node| texts(node, all)),
+        Node::Text(template) => all.push((node.span(), template)),
+        Node::Other(_) => {}
     }
 }
 

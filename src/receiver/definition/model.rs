@@ -305,8 +305,12 @@ impl<'de> Deserialize<'de> for Node {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
                 let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                while let Some(name) = map.next_key::<String>()? {
+                    // How the parser hands a date on.
+                    if name.starts_with("$__toml") {
+                        return Err(de::Error::custom("a JSON body has no dates; put it in quotes"));
+                    }
+                    members.push((name, map.next_value()?));
                 }
                 Ok(Node::Object(members))
             }

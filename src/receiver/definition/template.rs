@@ -70,7 +70,7 @@ pub enum Filter {
     Entities,
     /// In a block of three backticks, which nothing inside can end.
     CodeBlock,
-    /// A zero-width space behind every `@`, so that it mentions nobody.
+    /// A zero-width space behind every `@` that a name follows, so that it mentions nobody.
     NoMentions,
     /// A telephone number without its `+`.
     Digits,
@@ -88,10 +88,22 @@ impl Filter {
         Zeroizing::new(match self {
             Self::Entities => value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
             Self::CodeBlock => format!("```\n{}\n```", value.replace('`', "'")),
-            Self::NoMentions => value.replace('@', "@\u{200b}"),
+            Self::NoMentions => no_mentions(value),
             Self::Digits => value.trim_start_matches('+').to_owned(),
         })
     }
+}
+
+fn no_mentions(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value.chars().peekable();
+    while let Some(c) = rest.next() {
+        out.push(c);
+        if c == '@' && rest.peek().is_some_and(|next| next.is_alphanumeric() || matches!(next, '_' | '@')) {
+            out.push('\u{200b}');
+        }
+    }
+    out
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -230,7 +242,10 @@ mod tests {
             "&lt;!channel&gt; &amp; &amp;lt;"
         );
         assert_eq!(expand("{text|code-block}", "a```\n*b*").unwrap(), "```\na'''\n*b*\n```");
-        assert_eq!(expand("{text|no-mentions}", "@all").unwrap(), "@\u{200b}all");
+        assert_eq!(
+            expand("{text|no-mentions}", "@all [@]a @@b").unwrap(),
+            "@\u{200b}all [@]a @\u{200b}@\u{200b}b"
+        );
         assert_eq!(expand("{to|digits}", "+358401234567").unwrap(), "358401234567");
         assert_eq!(expand("{text|no-mentions|code-block}", "@a").unwrap(), "```\n@\u{200b}a\n```");
     }
