@@ -3,7 +3,7 @@
 //! - `accepted`: what arrives at a service in health.
 //! - `answers`: what its documented answers mean. `misbehaving`: every other one.
 //! - `given`: what the administrator gives. `files`: definitions of his own, and mistakes in them.
-//! - `secrets`: that none is seen.
+//! - `secrets`: that none is seen. `real`: the programs themselves.
 
 // Everything here is a test, also what clippy does not know as one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -13,6 +13,7 @@ mod answers;
 mod files;
 mod given;
 mod misbehaving;
+mod real;
 mod secrets;
 #[path = "../standin/mod.rs"]
 mod standin;
