@@ -12,6 +12,7 @@ mod accepted;
 mod answers;
 mod files;
 mod given;
+mod manual;
 mod misbehaving;
 mod real;
 mod secrets;

@@ -20,6 +20,7 @@ mod send;
 mod template;
 
 use std::fmt;
+use std::time::SystemTime;
 
 pub use parameter::{Parameter, Type};
 pub use registry::{Entry, OWN, find, find_in, list};
@@ -27,7 +28,8 @@ pub use send::{Found, Http};
 
 use crate::config::AfterUnknown;
 use crate::message::Style;
-use crate::receiver::Kind;
+use crate::receiver::http::Reply;
+use crate::receiver::{Kind, Outcome};
 
 /// What a service is and how it is spoken to, checked.
 #[derive(Clone, Debug)]
@@ -137,6 +139,11 @@ impl Definition {
             lines: text.lines,
             links_addresses: text.links_addresses,
         }
+    }
+
+    /// What `reply` to a message, received at `now`, means.
+    pub fn meaning(&self, reply: &Reply, now: SystemTime) -> Outcome {
+        answer::classify(&self.file, reply, now)
     }
 
     /// The parameter that [`Http::discover`] finds, and what the person does before.

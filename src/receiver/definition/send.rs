@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::Definition;
-use super::answer::classify;
 use super::expand::{self, Outgoing, Scope};
 use super::given::Given;
 use super::hide::Hide;
@@ -74,8 +73,7 @@ impl Http {
         let reply = receiver.call(&outgoing, None).map_err(|failure| failure.why)?;
         let answer: Option<Value> = serde_json::from_slice(&reply.body).ok().filter(|_| reply.complete);
         let (200, Some(answer)) = (reply.status, answer) else {
-            let why = classify(&receiver.definition.file, &reply, SystemTime::now());
-            return Err(why.why().to_owned());
+            return Err(receiver.definition.meaning(&reply, SystemTime::now()).why().to_owned());
         };
         let text = |value: &Value| match value {
             Value::String(text) => neutral::name(text),
@@ -165,7 +163,7 @@ impl Receiver for Http {
             Err(why) => return Outcome::NotSent { why },
         };
         match self.call(&outgoing, Some(before)) {
-            Ok(reply) => classify(&self.definition.file, &reply, SystemTime::now()),
+            Ok(reply) => self.definition.meaning(&reply, SystemTime::now()),
             Err(failure) => failure.into(),
         }
     }
