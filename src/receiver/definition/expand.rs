@@ -225,3 +225,78 @@ fn json(node: &Spanned<Node>, scope: &Scope<'_>) -> Option<Value> {
         Node::Other(value) => value.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{Definition, list};
+    use super::*;
+    use crate::credentials::{Secret, Secrets};
+
+    /// Values that each parameter accepts.
+    fn given(definition: &Definition) -> Given {
+        let mut values = Secrets::new();
+        for parameter in definition.parameters() {
+            let tried = [
+                "https://192.0.2.1/a",
+                "+358401234567",
+                "17",
+                "true",
+                "standin",
+                "standinsecretapplicationtoken1",
+            ];
+            let example = parameter.example.as_deref().filter(|e| e.is_ascii());
+            let value = example.into_iter().chain(tried).find(|v| parameter.check(v).is_ok());
+            let token = "123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+            values.insert(parameter.name.get_ref().clone(), Secret::new(value.unwrap_or(token)));
+        }
+        Given::read(definition.parameters(), &toml::Table::new(), &values, true).unwrap()
+    }
+
+    /// Every text in a JSON value.
+    fn texts(value: &Value, out: &mut Vec<String>) {
+        match value {
+            Value::String(text) => out.push(text.clone()),
+            Value::Array(values) => values.iter().for_each(|value| texts(value, out)),
+            Value::Object(members) => members.values().for_each(|value| texts(value, out)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn what_is_written_in_a_definitions_style_goes_out_as_it_is_and_no_filter_has_anything_to_do() {
+        let hostile = [
+            "@everyone <!channel> http://evil.com/x \"}],\"text\":\"y\" `a` **b** [c](d) 192.0.2.7 #tag $AAPL",
+            "\u{202e}\u{0}\r\n{text}{{}}%0a&to=+1\\u0000 東京 🐱",
+            &"@a".repeat(5_000),
+            &"&<>`\"\\".repeat(2_000),
+            &"🐱".repeat(9_000),
+        ];
+        for entry in list(Path::new("/nonexistent")) {
+            let definition = entry.definition.unwrap();
+            let (style, given) = (definition.style(), given(&definition));
+            for raw in hostile {
+                let text = style.fitted(raw, style.limit);
+                assert!(style.unit.measure(&text) <= style.limit && !text.is_empty());
+                let message = Message { text: &text, key: "aa-1", ..super::super::send::EXAMPLE };
+                let scope = Scope {
+                    given: &given,
+                    priority: definition.file.priority.as_ref(),
+                    message: Some(&message),
+                };
+                let body = super::message(&definition.file, &scope).unwrap().body;
+                let mut found = Vec::new();
+                match serde_json::from_slice(&body) {
+                    Ok(json) => texts(&json, &mut found),
+                    Err(_) => {
+                        found.extend(form_urlencoded::parse(&body).map(|(_, value)| value.into_owned()))
+                    }
+                }
+                let plain = |f: &String| f.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+                let there = found.iter().any(|f| f.contains(&text) || plain(f).contains(&text));
+                assert!(there, "{}: {text:.60} in {:.200}", entry.kind, format!("{found:?}"));
+            }
+        }
+    }
+}

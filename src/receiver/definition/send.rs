@@ -174,7 +174,7 @@ impl Receiver for Http {
 }
 
 /// What the parameters are tried with before there is a message.
-static EXAMPLE: Message<'static> = Message {
+pub(super) const EXAMPLE: Message<'static> = Message {
     number: 1,
     key: "example",
     kind: Kind::Test,
