@@ -133,7 +133,8 @@ fn what_was_recorded(
     })?;
     let Some(failure) = newest else { return Ok(None) };
     let mut summary = Summary::default();
-    summary.add(&failure, Accounts::outside_login().standing(&failure.user));
+    let mut accounts = Accounts::outside_login();
+    summary.add(&failure, accounts.standing(&failure.user), accounts.standing(&failure.ruser));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let composer = Composer::new(&host, local_zone(), None, config.alerts.post_unknown_users);
     let text = composer.compose(&summary, 0, Timestamp::now());

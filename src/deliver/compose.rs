@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn an_alert_that_was_not_sent_is_taken_back_whole_and_its_number_with_it() {
         let mut state = State::default();
-        state.pending.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root);
+        state.pending.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root, AccountKind::Unknown);
         let before = state.pending.clone();
         compose(&mut state, &Timeline, &Alerts::default());
         assert_eq!((state.pending.failures(), state.last_id, state.unsettled()), (0, 1, 1));
