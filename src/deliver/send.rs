@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 
 use crate::deliver::{Due, Moment, Policy};
-use crate::message::Composer;
+use crate::message::{Composer, Content, Dispatch, Style};
 use crate::receiver::Outcome;
 use crate::receiver::timeline::{Entry, Timeline};
 use crate::receiver::x::X;
@@ -102,7 +102,13 @@ impl Pass<'_> {
         let composer = Composer::of_this_machine(&self.config.alerts);
         let plain = std::mem::take(&mut state.plain_next);
         let covers = std::mem::take(&mut state.pending);
-        let text = if plain { composer.plain(&covers, id, now) } else { composer.compose(&covers, id, now) };
+        let (style, content) = (Style::x(), Content::Failures(&covers));
+        let dispatch = Dispatch::new(id, now);
+        let text = if plain {
+            composer.plain(&style, content, dispatch)
+        } else {
+            composer.text(&style, content, dispatch)
+        };
         state.pacing.sent(self.now, policy);
         state.last_id = id;
         state.alert = Some(Composed {
