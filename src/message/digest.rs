@@ -12,8 +12,8 @@ use super::{listing, login};
 
 /// From here on a text has room for more than a post has.
 const LARGE: usize = 500;
-/// Up to here a text says what is worst before it says when and from how many places.
-const SMALL: usize = 150;
+/// Below this a text says what is worst rather than when and from how many places.
+const SMALL: usize = 200;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub(super) struct Digest<'a> {
 /// How many names of each kind are listed.
 #[derive(Clone, Copy, Debug, Default)]
 struct Detail {
+    /// Without when, and without the totals of accounts: what is worst matters more.
+    untimed: bool,
+    untotalled: bool,
     notable: bool,
     latest: bool,
     hosts: usize,
@@ -99,23 +102,37 @@ impl Digest<'_> {
         if let Some(text) = self.few().into_iter().find(fits) {
             return text;
         }
-        let mut detail = Detail::default();
+        for (untimed, untotalled) in [(false, false), (true, false), (true, true)] {
+            let base = Detail { untimed, untotalled, ..Detail::default() };
+            let (detail, text) = self.as_much_as_fits(base, room);
+            if fits(&text) && (room >= SMALL || self.says_worst(detail)) {
+                return text;
+            }
+        }
+        let [longer, shorter] = self.tiny();
+        if fits(&longer) { longer } else { shorter }
+    }
+
+    fn says_worst(&self, detail: Detail) -> bool {
+        let only = self.only().is_some();
+        match self.summary.notable() {
+            Some(_) if self.says_more(only) => detail.notable,
+            _ => only || detail.accounts + detail.system > 0,
+        }
+    }
+
+    fn as_much_as_fits(&self, mut detail: Detail, room: usize) -> (Detail, String) {
         let mut best = self.many(detail);
         let more = if room >= LARGE { MORE_WISHES.as_slice() } else { &[] };
         for wish in WISHES.iter().chain(more) {
             let mut wished = detail;
             wish(&mut wished);
             let text = self.many(wished);
-            if fits(&text) {
+            if self.style.measure_safe(&text) <= room {
                 (detail, best) = (wished, text);
             }
         }
-        let says_worst = detail.notable || detail.accounts + detail.system > 0 || self.only().is_some();
-        if fits(&best) && (says_worst || room >= SMALL) {
-            return best;
-        }
-        let [longer, shorter] = self.tiny();
-        if fits(&longer) { longer } else { shorter }
+        (detail, best)
     }
 
     /// Counts alone, without a character that an attacker chose.
@@ -219,7 +236,9 @@ impl Digest<'_> {
         if let Some(service) = sole(summary.services()).and_then(|name| self.reveal.service(name)) {
             text.push_str(&format!(" ({})", cut(service, 32)));
         }
-        text.push_str(&self.when(", "));
+        if !detail.untimed {
+            text.push_str(&self.when(", "));
+        }
         let mut clauses = vec![text];
         // From where, and who asked: the counts do not say it of a single one.
         if let Some(sample) = summary.notable().filter(|_| detail.notable && self.says_more(only.is_some())) {
@@ -263,17 +282,17 @@ impl Digest<'_> {
         if detail.hosts > 0 && listing::machines(summary) > 1 {
             let here = summary.failures().saturating_sub(summary.hosts().total());
             let here = (here > 0).then(|| format!("{} ×{}", self.here, number(here)));
-            let list = listed(summary.hosts(), detail.hosts, "more", |name| self.host(name));
+            let list = listed(summary.hosts(), detail.hosts, "", |name| self.host(name));
             clauses.extend(clause("Machines", here.into_iter().chain(list).collect()));
         }
-        if only.is_none() {
+        if only.is_none() && (!detail.untotalled || detail.accounts + detail.system > 0) {
             let show = |name: &str| cut(name, 32);
             let kinds = [
                 (
-                    listed(accounts, detail.accounts, "more accounts", show),
+                    listed(accounts, detail.accounts, " account", show),
                     in_all(accounts, "account", " of this machine"),
                 ),
-                (listed(system, detail.system, "more", show), in_all(system, "system account", "")),
+                (listed(system, detail.system, "", show), in_all(system, "system account", "")),
             ];
             let mut list = Vec::new();
             for (names, all) in kinds {
@@ -286,17 +305,18 @@ impl Digest<'_> {
             clauses.extend(clause(word, list));
         }
         if reveal.unknown && detail.strangers > 0 && (only.is_none() || sole(strangers).is_none()) {
-            clauses.extend(clause("Unknown", listed(strangers, detail.strangers, "more", quoted)));
+            clauses.extend(clause("Unknown", listed(strangers, detail.strangers, "", quoted)));
         }
         if detail.sources > 0 && places(summary) > 1 {
-            let here = (summary.local() > 0).then(|| format!("this machine ×{}", number(summary.local())));
+            let here = (summary.local() > 0)
+                .then(|| format!("{} ×{}", listing::itself(summary), number(summary.local())));
             let show = |name: &str| cut(reveal.remote(name).unwrap_or("(unknown)"), 40);
-            let list = listed(summary.sources(), detail.sources, "more", show);
+            let list = listed(summary.sources(), detail.sources, "", show);
             clauses.extend(clause("From", here.into_iter().chain(list).collect()));
         }
         if detail.services > 0 && summary.services().distinct().at_least() > 1 {
             let show = |name: &str| cut(reveal.service(name).unwrap_or("(unknown)"), 32);
-            clauses.extend(clause("By", listed(summary.services(), detail.services, "more", show)));
+            clauses.extend(clause("By", listed(summary.services(), detail.services, "", show)));
         }
         clauses
     }
@@ -429,7 +449,12 @@ mod tests {
         }
         let texts = [280, 200, 150, 130].map(|room| worded(&summary, false, room));
         assert!(texts.iter().map(|text| weight(text)).is_sorted_by(|a, b| a > b), "{texts:?}");
-        assert!(texts[3].ends_with("Tried: user0 ×25, user1 ×25, 18 more accounts ×450"), "{texts:?}");
+        // In little room what is worst comes before when.
+        assert_eq!(
+            texts[3],
+            "500 failed logins from 50 sources (sshd). Among them: user19 from 192.0.2.49 Nov 23 12:10:06. \
+             From: 192.0.2.0 ×10, 49 more ×490"
+        );
         assert!(texts[0].contains(". Among them: user19 from 192.0.2.49 Nov 23 12:10:06. "), "{texts:?}");
         for text in texts {
             for clause in text.split(". ").skip(1).filter(|clause| !clause.starts_with("Among them")) {

@@ -7,11 +7,12 @@ use super::tally::{Counted, Distinct, Tally};
 use super::time::{counted, number};
 use super::weight::cut;
 
-/// The most frequent names with their counts, and the others as a number.
+/// The most frequent names with their counts, and the others as a number, with `noun` (` account`) if
+/// there is one.
 pub(super) fn listed<const N: usize, const B: usize, const S: usize>(
     tally: &Tally<N, B, S>,
     most: usize,
-    others: &str,
+    noun: &str,
     show: impl Fn(&str) -> String,
 ) -> Vec<String> {
     // A lower bound that is nothing beside the sum says only that names came and went.
@@ -38,7 +39,8 @@ pub(super) fn listed<const N: usize, const B: usize, const S: usize>(
     if left_names > 0 {
         // With counts that are lower bounds, what is left is an upper bound.
         let at_most = if shown.iter().all(|c| c.exact) { "" } else { "up to " };
-        list.push(format!("{more}{} {others} ×{at_most}{}", number(left_names), number(left)));
+        let plural = if noun.is_empty() || left_names == 1 { "" } else { "s" };
+        list.push(format!("{more}{} more{noun}{plural} ×{at_most}{}", number(left_names), number(left)));
     }
     list
 }
@@ -53,15 +55,21 @@ pub(super) fn origin(summary: &Summary, reveal: Option<Reveal>) -> String {
     };
     match (remote, summary.local()) {
         (None, 0) => String::new(),
+        (None, _) if machines(summary) > 1 => format!(" at {}", itself(summary)),
         (None, _) => " at this machine itself".into(),
         (Some(remote), 0) => format!(" from {remote}"),
-        (Some(remote), _) => format!(" from {remote} and this machine"),
+        (Some(remote), _) => format!(" from {remote} and {}", itself(summary)),
     }
 }
 
 /// How many sources there are at least, this machine counted as one.
 pub(super) fn places(summary: &Summary) -> u64 {
     summary.sources().distinct().at_least() + u64::from(summary.local() > 0)
+}
+
+/// What stands for the place of failures that came over no network.
+pub(super) fn itself(summary: &Summary) -> &'static str {
+    if machines(summary) > 1 { "the machines themselves" } else { "this machine" }
 }
 
 /// On how many machines it happened at least.

@@ -52,7 +52,7 @@ pub(super) fn break_in(content: &BreakIn, clock: &Clock<'_>, reveal: Reveal) -> 
     let (more, since) = (more(content.more), clock.minute(content.since));
     let full = format!("{} {time} after {failed} {of} since {since}{more}.", who(true));
     vec![
-        format!("{full} {}", next(login, reveal)),
+        format!("{full}\n{}", next(login, reveal)),
         full,
         format!("{} {time} after {failed} {of} since {since}{more}", who(false)),
         format!("{} {time} after {failed}{more}", who(false)),
@@ -73,11 +73,16 @@ pub(super) fn under_attack(content: &UnderAttack, clock: &Clock<'_>, reveal: Rev
         format!("{} {time}; {failed} for this account from {sources} since {since}{more}.", who(with_process))
     };
     vec![
-        format!("{} {}", full(true), next(login, reveal)),
+        format!("{}\n{}", full(true), next(login, reveal)),
         full(true),
         full(false),
         format!("{} {time}; {failed}{more}", who(false)),
-        format!("{}; {} failed", who(false), number(content.failures)),
+        format!(
+            "new source under attack: {}{}; {} failed",
+            user(login, reveal),
+            place(login, reveal),
+            number(content.failures)
+        ),
     ]
 }
 
@@ -160,7 +165,7 @@ mod tests {
         assert_eq!(
             forms[0],
             "bob became root on pts/0 (su[4321]) 12:03:09 after 8 failed attempts by the same user since 12:01, \
-             and 2 more like it. Look at: last root; authalert failures"
+             and 2 more like it.\nLook at: last root; authalert failures"
         );
         assert_eq!(forms[4], "bob became root on pts/0 after 8 failed");
         assert!(forms.iter().map(String::len).is_sorted_by(|a, b| a > b), "{forms:?}");

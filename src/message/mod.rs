@@ -24,6 +24,8 @@ mod time;
 mod title;
 mod watch;
 pub(crate) mod weight;
+#[cfg(test)]
+mod wording;
 
 pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use harmless::harmless;

@@ -30,7 +30,8 @@ impl Reveal {
 
     /// A service as a person knows it; none where it has not the shape of one.
     pub(super) fn service(self, service: &str) -> Option<&str> {
-        (is_service(service) || self.unknown && !service.is_empty()).then(|| known_as(service))
+        let shown = is_service(service) || self.unknown && !service.is_empty();
+        shown.then(|| if service == HELPER { "password helper" } else { known_as(service) })
     }
 
     /// A terminal without `/dev/`; none where it says nothing.
@@ -73,13 +74,12 @@ pub(super) fn known_as(service: &str) -> &str {
         "sshd-session" | "sshd-auth" => "sshd",
         "polkit-1" | "polkitd" | "polkit-agent-helper-1" => "polkit",
         "gdm-password" | "gdm-fingerprint" | "gdm-smartcard" => "gdm",
-        // pam_unix asks it for a program that may not read the passwords itself.
-        HELPER => "password helper",
         service => service,
     }
 }
 
-/// The program that is never what somebody used: it comes last where services are listed.
+/// pam_unix asks it for a program that may not read the passwords itself: it is never what somebody
+/// used, and comes last where services are listed.
 pub(super) const HELPER: &str = "unix_chkpwd";
 
 fn is_service(name: &str) -> bool {

@@ -33,7 +33,8 @@ pub(super) fn heartbeat(content: &Heartbeat, clock: &Clock<'_>) -> Vec<String> {
         Some((last, others)) => format!("{} and {last}", others.join(", ")),
         None => "nothing".into(),
     };
-    [all, few].map(|what| format!("all quiet: authalert watches {what}; {failed}")).into()
+    let watches = |what| format!("all quiet: authalert watches {what}; {failed}");
+    vec![watches(all), watches(few), format!("all quiet, {failed}")]
 }
 
 /// `authalert needs you: the scan has no source, since 11:20`, `well again: …`
@@ -68,6 +69,13 @@ pub(super) fn weekly(content: &Weekly, digest: &Digest<'_>) -> Vec<String> {
             digest.joined(&lines)
         })
         .collect();
+    forms.extend(
+        digest
+            .names(2)
+            .iter()
+            .find(|clause| clause.starts_with("Tried"))
+            .map(|tried| digest.joined(&[numbers.clone(), tried.clone()])),
+    );
     forms.push(numbers);
     forms
 }
