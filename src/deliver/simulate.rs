@@ -143,6 +143,7 @@ mod tests {
     use crate::message::summary::tests::failure;
     use crate::message::text::{Composer, count_in};
     use crate::message::weight::{LIMIT, weight};
+    use crate::message::{Content, Dispatch, Style};
 
     fn policy() -> Policy {
         Policy::from(&Alerts::default())
@@ -195,7 +196,7 @@ mod tests {
         let mut id = 0;
         let result = simulate(log, policy, standing, |time, summary| {
             id += 1;
-            let text = composer.compose(&summary, id, time);
+            let text = composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(id, time));
             assert!(weight(&text) <= LIMIT, "{text}");
             assert_eq!(count_in(&text), summary.failures(), "{text}");
         });

@@ -42,12 +42,17 @@ const FORMS: [(&str, &str); 23] = [
 
 /// What `c` costs in septets; 2 for what no alphabet has, as nothing costs more.
 pub(super) fn septets(c: char) -> usize {
-    if c.is_ascii_alphanumeric() || ALPHABET.contains(c) { 1 } else { 2 }
+    if is_plain(c) || ALPHABET.contains(c) { 1 } else { 2 }
 }
 
 /// Whether an SMS of 160 characters can hold `c`.
 pub(super) fn has(c: char) -> bool {
-    ALPHABET.contains(c) || EXTENSION.contains(c)
+    is_plain(c) || ALPHABET.contains(c) || EXTENSION.contains(c)
+}
+
+/// Most of a text, told without a search.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | ',' | ':')
 }
 
 /// Append `c` in letters of the alphabet.

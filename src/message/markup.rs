@@ -1,7 +1,7 @@
 //! Characters that a service would read as markup, and what is written in their place.
 
 /// Look-alikes that no service reads as markup. What has none is dropped.
-const LOOK_ALIKES: [(char, &str); 23] = [
+const LOOK_ALIKES: [(char, &str); 22] = [
     ('*', "\u{2217}"),
     ('_', "\u{2cd}"),
     ('`', "'"),
@@ -19,7 +19,6 @@ const LOOK_ALIKES: [(char, &str); 23] = [
     ('&', "\u{ff06}"),
     ('^', "\u{2c6}"),
     ('!', "\u{1c3}"),
-    ('-', "\u{2010}"),
     ('=', "\u{a78a}"),
     ('"', "\u{201d}"),
     ('\'', "\u{2019}"),
@@ -29,7 +28,7 @@ const LOOK_ALIKES: [(char, &str); 23] = [
 
 /// Whether `c` is to be replaced where `markup` lists it: not what texts, numbers and addresses consist of.
 pub(super) fn is_replaced(c: char, markup: &str) -> bool {
-    !c.is_alphanumeric() && !" :,.()·×?\n".contains(c) && markup.contains(c)
+    !c.is_alphanumeric() && !" :,.()-·×?\n".contains(c) && markup.contains(c)
 }
 
 /// What is written for `c`, which is markup: nothing where no look-alike is allowed.
@@ -53,7 +52,7 @@ mod tests {
 
     #[test]
     fn what_texts_consist_of_stays_whatever_is_called_markup() {
-        let all = "*_`~|><[]#@ab9 :,.()";
+        let all = "*_`~|><[]#@ab9 :,.()-";
         let replaced: String = all.chars().filter(|c| is_replaced(*c, all)).collect();
         assert_eq!(replaced, "*_`~|><[]#@");
         assert_eq!(look_alike('[', |c| c != '('), "");

@@ -5,11 +5,15 @@
 
 pub mod content;
 mod digest;
+mod facts;
 mod gsm;
 mod harmless;
 #[cfg(test)]
 mod hostile;
+mod listing;
+mod login;
 mod markup;
+mod reveal;
 mod seen;
 mod single;
 mod style;
@@ -17,7 +21,11 @@ pub mod summary;
 mod tally;
 pub(crate) mod text;
 mod time;
+mod title;
+mod watch;
 pub(crate) mod weight;
+#[cfg(test)]
+mod wording;
 
 pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use harmless::harmless;

@@ -32,7 +32,7 @@ pub struct Style {
     /// them and the number of the alert; below that it is cut.
     pub limit: usize,
     /// Characters that the service would read as markup (`*`, `_`, a backtick …): each is replaced by a look-alike or
-    /// dropped, so that foreign text shows as it is and formats nothing. Letters, digits, blanks and `:,.()` stay
+    /// dropped, so that foreign text shows as it is and formats nothing. Letters, digits, blanks and `:,.()-` stay
     /// whatever is written here: texts and addresses consist of them, and alone they format nothing.
     pub markup: String,
     /// Whether a text may have several lines, one idea each.

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::reveal::known_as;
 use super::tally::Tally;
 use crate::accounts::AccountKind;
 use crate::event::Event;
@@ -132,7 +133,7 @@ impl Summary {
             AccountKind::Root | AccountKind::System => self.system.add(&failure.user, count),
             AccountKind::Unknown => self.strangers.add(&failure.user, count),
         }
-        self.services.add(&failure.service, count);
+        self.services.add(known_as(&failure.service), count);
     }
 
     /// Cover everything that `other` covers too: the next alert tells what a refused one would have told.
@@ -248,7 +249,7 @@ impl Summary {
         &self.strangers
     }
 
-    /// Failures by PAM service.
+    /// Failures by service, by the names that people know.
     pub fn services(&self) -> &Tally<16, 1_000, 64> {
         &self.services
     }
