@@ -128,7 +128,8 @@ impl Digest<'_> {
             let mut wished = detail;
             wish(&mut wished);
             let text = self.many(wished);
-            if self.style.measure_safe(&text) <= room {
+            // Most wishes change nothing where there are few names: not measured again.
+            if text == best || self.style.measure_safe(&text) <= room {
                 (detail, best) = (wished, text);
             }
         }

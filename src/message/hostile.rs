@@ -239,7 +239,7 @@ fn assert_promises(text: &str, style: &Style, number: u64, hidden: bool) {
 fn whatever_was_tried_the_text_fits_links_nothing_and_tells_the_exact_count() {
     let mut attacker = Attacker(0x2545_f491_4f6c_dd1d);
     let styles = styles();
-    for round in 0..500usize {
+    for round in 0..250usize {
         let summary = attacker.summary();
         if summary.failures() == 0 {
             continue;
@@ -275,7 +275,7 @@ fn whatever_was_tried_the_text_fits_links_nothing_and_tells_the_exact_count() {
 fn every_other_kind_of_message_keeps_the_same_promises() {
     let mut attacker = Attacker(0x9e37_79b9_7f4a_7c15);
     let styles = styles();
-    for round in 0..200usize {
+    for round in 0..100usize {
         let (login, failures) = (attacker.sample(), attacker.below(1 << 40));
         let (since, more) = (failure(-(failures as i64 % 900_000), "", "").time, attacker.below(3));
         let after = [After::Source, After::Account, After::Asker][round % 3];

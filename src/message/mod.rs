@@ -6,6 +6,7 @@
 pub mod content;
 mod digest;
 mod facts;
+mod frame;
 mod gsm;
 mod harmless;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod single;
 mod style;
 pub mod summary;
 mod tally;
+mod templated;
 pub(crate) mod text;
 mod time;
 mod title;

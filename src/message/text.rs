@@ -26,6 +26,7 @@ use jiff::tz::TimeZone;
 
 use super::content::{Content, Dispatch};
 use super::digest::{Digest, Noun};
+use super::frame::Frame;
 use super::reveal::{Reveal, label};
 use super::style::Style;
 use super::summary::{Sample, Summary};
@@ -34,32 +35,23 @@ use super::title::{BREAK_IN, title};
 use super::weight::cut;
 use super::{facts, listing, login, watch};
 use crate::config::Alerts;
-use crate::config::template::{Placeholder, Template};
+use crate::config::template::Template;
 use crate::zone;
 
 /// Of the machine's name; more would take the room of what happened.
-const HOST: usize = 32;
+pub(super) const HOST: usize = 32;
 /// A title is read at a glance.
 const TITLE: usize = 100;
 /// From here on a text has room for what to do next.
 const LARGE: usize = 500;
-/// From here on a text has room for a word about an earlier one.
-const REMARK: usize = 140;
 
 /// Writes the texts of messages.
 #[derive(Clone, Debug)]
 pub struct Composer {
-    host: String,
+    pub(super) host: String,
     zone: TimeZone,
     template: Option<Template>,
-    reveal: Reveal,
-}
-
-/// What stands around a text: `HOST: ` and ` ·aID`.
-struct Frame<'a> {
-    style: &'a Style,
-    before: String,
-    after: String,
+    pub(super) reveal: Reveal,
 }
 
 impl Composer {
@@ -126,7 +118,7 @@ impl Composer {
                 ("", format!("{}, {}", title(content, self.reveal).1, clock.time(dispatch.now)))
             }
         };
-        self.framed(style, before, &self.host, least(content), dispatch).first_that_fits(&[text])
+        Frame::new(style, before, &self.host, least(content), dispatch).first_that_fits(&[text])
     }
 
     /// One short line: the machine, and what it is about.
@@ -142,11 +134,11 @@ impl Composer {
         facts::facts(content, dispatch, &self.host, self.reveal)
     }
 
-    fn clock(&self, now: Timestamp) -> Clock<'_> {
+    pub(super) fn clock(&self, now: Timestamp) -> Clock<'_> {
         Clock { zone: &self.zone, now }
     }
 
-    fn of<'a>(
+    pub(super) fn of<'a>(
         &'a self,
         style: &'a Style,
         noun: Noun,
@@ -166,31 +158,11 @@ impl Composer {
 
     fn frame<'a>(&self, style: &'a Style, content: Content<'_>, dispatch: Dispatch) -> Frame<'a> {
         let before = if matches!(content, Content::BreakIn(_)) { BREAK_IN } else { "" };
-        self.framed(style, before, &self.machine(content), least(content), dispatch)
-    }
-
-    /// Where the text has to hold `least` the name of the machine gives way.
-    fn framed<'a>(
-        &self,
-        style: &'a Style,
-        lead: &str,
-        machine: &str,
-        least: String,
-        dispatch: Dispatch,
-    ) -> Frame<'a> {
-        let remark = match dispatch.unclear {
-            Some(earlier) if style.limit >= REMARK => format!(" ({} may not have come)", tag(earlier)),
-            _ => String::new(),
-        };
-        let after = style.safe(&format!("{remark} ·{}", tag(dispatch.number)));
-        let colon = ": ";
-        let others = style.measure_safe(&format!("{lead}{colon}{least}")) + style.unit.measure(&after);
-        let room = style.limit.saturating_sub(others).min(HOST.min(style.limit / 4));
-        Frame { style, before: style.safe(&format!("{lead}{}{colon}", style.fitted(machine, room))), after }
+        Frame::new(style, before, &self.machine(content), least(content), dispatch)
     }
 
     /// What a text calls the machine it is about: this one's name, another's, or how many.
-    fn machine(&self, content: Content<'_>) -> String {
+    pub(super) fn machine(&self, content: Content<'_>) -> String {
         let of = |host: &str| match host {
             "" => self.host.clone(),
             host => cut(self.reveal.machine(host).unwrap_or("unknown machine"), HOST),
@@ -208,95 +180,6 @@ impl Composer {
                 self.host.clone()
             }
         }
-    }
-
-    fn templated(&self, template: &Template, style: &Style, summary: &Summary, dispatch: Dispatch) -> String {
-        let missing = |without_count: bool, without_id: bool| {
-            let mut text = String::new();
-            if without_count {
-                text.push_str(&format!(" ({} failed)", number(summary.failures())));
-            }
-            if without_id {
-                text.push_str(&format!(" ·{}", tag(dispatch.number)));
-            }
-            style.safe(&text)
-        };
-        let after = missing(!template.says(Placeholder::Count), !template.says(Placeholder::Id));
-        // Foreign values give way first, all alike.
-        for longest in [64, 40, 24, 12] {
-            let fill =
-                |room| style.safe(&template.fill(|p| self.value(p, style, summary, dispatch, longest, room)));
-            let others = style.unit.measure(&fill(0)) + style.unit.measure(&after);
-            let text = fill(style.limit.saturating_sub(others)) + &after;
-            if style.unit.measure(&text) <= style.limit {
-                return text;
-            }
-        }
-        // The template alone is too long: what it says last is lost, but not the number and the id.
-        let after = missing(true, true);
-        let text = template.fill(|p| self.value(p, style, summary, dispatch, 12, 0));
-        let room = style.limit.saturating_sub(style.unit.measure(&after));
-        style.cut(&(style.fitted(&text, room) + &after), style.limit)
-    }
-
-    /// The value of a placeholder: foreign text of at most `longest` characters, a summary within `room`.
-    fn value(
-        &self,
-        placeholder: Placeholder,
-        style: &Style,
-        summary: &Summary,
-        dispatch: Dispatch,
-        longest: usize,
-        room: usize,
-    ) -> String {
-        let (clock, reveal, now) = (self.clock(dispatch.now), self.reveal, dispatch.now);
-        let Some(latest) = summary.latest() else { return String::new() };
-        let foreign = |raw: &str, shown: Option<&str>| match shown {
-            Some(shown) => cut(shown, longest),
-            None if raw.is_empty() => String::new(),
-            None => "(unknown)".into(),
-        };
-        match placeholder {
-            Placeholder::Count => number(summary.failures()),
-            Placeholder::Host => self.machine(Content::Failures(summary)),
-            Placeholder::Id => tag(dispatch.number),
-            Placeholder::Service => foreign(&latest.service, reveal.service(&latest.service)),
-            Placeholder::Pid => match latest.pid {
-                0 => "?".into(),
-                pid => pid.to_string(),
-            },
-            Placeholder::User => foreign(&latest.user, reveal.user(latest)),
-            Placeholder::Rhost => foreign(&latest.rhost, reveal.remote(&latest.rhost)),
-            Placeholder::Tty if latest.tty == "ssh" => "ssh".into(),
-            Placeholder::Tty => foreign(&latest.tty, reveal.terminal(&latest.tty)),
-            Placeholder::Ruser => foreign(&latest.ruser, reveal.asker(latest)),
-            Placeholder::First => clock.time(summary.first().unwrap_or(now)),
-            Placeholder::Last => clock.time(summary.last().unwrap_or(now)),
-            Placeholder::Summary if room == 0 => String::new(),
-            Placeholder::Summary => {
-                let one_line = Style { lines: false, ..style.clone() };
-                let digest = self.of(&one_line, Noun::FailedLogin, summary, &clock);
-                one_line.fitted(&digest.wording(room), room)
-            }
-        }
-    }
-}
-
-impl Frame<'_> {
-    /// What is left for the text.
-    fn room(&self) -> usize {
-        let around = self.style.unit.measure(&self.before) + self.style.unit.measure(&self.after);
-        self.style.limit.saturating_sub(around)
-    }
-
-    /// The first of `forms` that fits, else the last one, cut.
-    fn first_that_fits(&self, forms: &[String]) -> String {
-        let room = self.room();
-        let fits = |text: &&String| self.style.measure_safe(text) <= room;
-        let text = forms.iter().find(fits).or(forms.last()).map_or("", String::as_str);
-        let text = format!("{}{}{}", self.before, self.style.fitted(text, room), self.after);
-        // Below the smallest limit that a text is made for, the number is lost first.
-        self.style.fitted(&text, self.style.limit)
     }
 }
 
@@ -329,7 +212,7 @@ pub fn count_in(text: &str) -> u64 {
     appended.and_then(parse).or(leading.and_then(parse)).unwrap_or(1)
 }
 
-fn tag(id: u64) -> String {
+pub(super) fn tag(id: u64) -> String {
     format!("a{id}")
 }
 
