@@ -222,7 +222,7 @@ fn settle(state: &mut State, failure: &Event, rules: &Rules<'_>, accounts: &mut 
     } else {
         let standing = accounts.standing(&failure.user);
         state.pending.add(failure, standing);
-        state.pacing.noticed(now, failure, standing, rules.policy);
+        state.pacing.on_failure(now, failure, standing, rules.policy);
     }
 }
 
@@ -245,7 +245,7 @@ fn take_dropped(state: &mut State, journal: &Journal, now: Moment, taken: &mut T
         Some(fresh) => {
             state.totals.dropped += fresh;
             state.pending.add_dropped(fresh);
-            state.pacing.pending(now);
+            state.pacing.mark_pending(now);
         }
         // How many of them are new cannot be known; none is counted twice.
         None => unreadable(state, taken, b"the count of dropped records became smaller".to_vec(), now),
@@ -256,7 +256,7 @@ fn take_dropped(state: &mut State, journal: &Journal, now: Moment, taken: &mut T
 fn unreadable(state: &mut State, taken: &mut Taken, bytes: Vec<u8>, now: Moment) {
     state.totals.unreadable += 1;
     state.pending.add_unreadable(1);
-    state.pacing.pending(now);
+    state.pacing.mark_pending(now);
     if taken.unreadable.len() < 16 {
         taken.unreadable.push(bytes);
     }

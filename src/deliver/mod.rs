@@ -42,7 +42,7 @@ pub use intake::is_ignored;
 use intake::{Rules, Taken};
 use lock::{Held, Lock};
 pub use notice::{Level, Notice};
-pub use pacing::{Due, Moment, Pacing};
+pub use pacing::{Due, Matter, Moment, Pacing};
 pub use policy::{Policy, human};
 use retention::{prepare, tidy};
 use state::State;
@@ -265,7 +265,7 @@ impl Pass<'_> {
         self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;
         if self.order.at_once {
-            self.state.pacing.hurry();
+            self.state.pacing.flush();
         }
         let mut report = Report::default();
         let changed = self.send_what_is_due(&policy, &mut report)?;

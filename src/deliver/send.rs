@@ -267,7 +267,7 @@ impl Pass<'_> {
         let mut covers = alert.covers;
         covers.merge(std::mem::take(&mut self.state.pending));
         self.state.pending = covers;
-        self.state.pacing.pending(self.now);
+        self.state.pacing.mark_pending(self.now);
         self.state.plain_next = true;
         self.notices.push(Notice::error(format!(
             "X refused the text of alert {id}, which tells its failures anew: {why}"

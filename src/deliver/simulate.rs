@@ -78,7 +78,7 @@ pub fn simulate(
         run.look_until(arrival, now, start, &mut result);
         now = arrival;
         let standing = standing(&failure.user);
-        run.pacing.noticed(now, &failure, standing, policy);
+        run.pacing.on_failure(now, &failure, standing, policy);
         run.pending.get_or_insert_with(|| (now, Summary::default())).1.add(&failure, standing);
         result.failures += u64::from(failure.count);
         result.duration = now.since(Moment(0));
