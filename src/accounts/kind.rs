@@ -16,10 +16,3 @@ pub enum AccountKind {
     /// No account here. The name may be a password that was typed in the wrong field.
     Unknown,
 }
-
-impl AccountKind {
-    /// Whether there is such an account.
-    pub fn is_account(self) -> bool {
-        self != Self::Unknown
-    }
-}

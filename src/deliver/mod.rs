@@ -11,6 +11,8 @@
 //! 4. The timeline gets it, once.
 
 mod clock;
+pub mod health;
+pub mod heartbeat;
 mod intake;
 mod lock;
 mod notice;
@@ -42,7 +44,7 @@ pub use intake::is_ignored;
 use intake::{Rules, Taken};
 use lock::{Held, Lock};
 pub use notice::{Level, Notice};
-pub use pacing::{Due, Matter, Moment, Pacing};
+pub use pacing::{Due, Matter, Moment, Pacing, message_of};
 pub use policy::{Policy, human};
 use retention::{prepare, tidy};
 use state::State;

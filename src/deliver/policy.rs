@@ -78,15 +78,18 @@ impl Policy {
         self.burst.min(self.max_per_day).max(1)
     }
 
-    /// How many of them are kept for somebody at the machine, and how many for an account from the network:
-    /// so many each.
+    /// How many alerts are kept for somebody at the machine, and as many for an account from the network.
     pub fn kept(&self) -> u32 {
-        if self.burst() < 3 { 0 } else { (self.burst() / 4).max(1) }
+        match self.burst() {
+            burst if self.includes_the_kept() => (burst / 4).max(1),
+            // Out of the burst, which must leave one for everything.
+            burst => u32::from(burst >= 3),
+        }
     }
 
-    /// How many alerts are kept for break-ins beside the burst.
+    /// How many alerts are kept for break-ins beside the burst that the module saw.
     pub fn break_ins(&self) -> u32 {
-        if self.includes_break_ins() { 4 } else { 2 }
+        if self.includes_the_kept() { 4 } else { 2 }
     }
 
     /// How many more are kept for break-ins that only the log tells of.
@@ -94,20 +97,22 @@ impl Policy {
         self.break_ins() / 2
     }
 
-    /// Whether `max_per_day` is large enough to hold what is kept for break-ins too; otherwise that comes on top.
-    fn includes_break_ins(&self) -> bool {
+    /// Whether `max_per_day` is large enough to hold what is kept beside the burst. Otherwise what is kept for
+    /// break-ins comes on top of it.
+    fn includes_the_kept(&self) -> bool {
         self.max_per_day >= 24 && self.burst() <= self.max_per_day / 2
     }
 
     /// Alerts in any 24 hours at most, break-ins included.
     pub fn most_in_a_day(&self) -> u32 {
-        let on_top = if self.includes_break_ins() { 0 } else { self.break_ins() + self.break_ins_logged() };
+        let on_top = if self.includes_the_kept() { 0 } else { self.break_ins() + self.break_ins_logged() };
         self.max_per_day.max(1) + on_top
     }
 
     /// All that the bucket holds.
     pub(super) fn capacity(&self) -> u64 {
-        u64::from(self.burst() + self.break_ins() + self.break_ins_logged())
+        let beside = if self.includes_the_kept() { 2 * self.kept() } else { 0 };
+        u64::from(self.burst() + beside + self.break_ins() + self.break_ins_logged())
     }
 
     /// How long it takes until one more may go out. So chosen that what the bucket holds and what is
@@ -152,17 +157,12 @@ impl Policy {
                 human(self.refill())
             ),
             format!(
-                "kept, so that nothing else uses it up: {} for break-ins that the module saw, {} for break-ins that only \
-                 the log tells of{}",
+                "of these nothing else can use up: {} for break-ins that the module saw, {} for break-ins that only the log \
+                 tells of, {} for who fails at this machine itself, {} for an account from the network",
                 self.break_ins(),
                 self.break_ins_logged(),
-                match self.kept() {
-                    0 => String::new(),
-                    kept => format!(
-                        "; of the {} one after another {kept} for this machine itself, {kept} for accounts from the network",
-                        self.burst()
-                    ),
-                }
+                self.kept(),
+                self.kept()
             ),
         ]
     }
@@ -198,7 +198,7 @@ impl Policy {
                 human(self.max_interval)
             ));
         }
-        if *max_per_day > X_POSTS_A_DAY {
+        if self.most_in_a_day() > X_POSTS_A_DAY {
             found.push(format!(
                 "alerts.max_per_day = {max_per_day}, but X publishes {X_POSTS_A_DAY} posts a day of an account without Premium \
                  and refuses the rest until the next day"
@@ -235,9 +235,14 @@ mod tests {
     fn the_defaults_contradict_nothing_and_are_told_in_words() {
         assert_eq!(policy().contradictions(), [""; 0]);
         let told = policy().schedule().join("\n");
-        for words in
-            ["10m, 20m, 40m, 1h 20m, 2h 40m, 5h 20m, then always 6h", "after 4h", "15h", "48 alerts", "32m"]
-        {
+        for words in [
+            "10m, 20m, 40m, 1h 20m, 2h 40m, 5h 20m, then always 6h",
+            "after 4h",
+            "15h",
+            "48 alerts",
+            "38m",
+            "4 for break-ins",
+        ] {
             assert!(told.contains(words), "{words} is not in:\n{told}");
         }
     }
@@ -249,7 +254,7 @@ mod tests {
             (Policy { max_per_day: 3, burst: 2, ..policy() }, &["every 12h", "max_interval = 6h"]),
             (Policy { max_interval: DAY * 3, ..policy() }, &["max_interval = 3d", "more than a day"]),
             (Policy { max_per_day: 100, ..policy() }, &["max_per_day = 100", "Premium"]),
-            (Policy { burst: 1, ..policy() }, &["burst = 1", "30m"]),
+            (Policy { burst: 1, ..policy() }, &["burst = 1", "36m"]),
             (Policy { max_per_day: 1, burst: 1, ..policy() }, &["every 1d"]),
         ];
         for (policy, words) in cases {

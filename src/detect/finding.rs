@@ -1,9 +1,12 @@
 //! What was found out about a login.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
+use crate::neutral;
 
 /// A login, and what is to be said of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,30 @@ pub struct Finding {
     /// written there by any user of the machine: it is reported, and takes no token that is kept for what is proven.
     #[serde(default)]
     pub proven: bool,
+}
+
+/// One line for the terminal. The text of an alert is the message's.
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (login, failures) = (&self.login, &self.failures);
+        let what = match self.verdict {
+            Verdict::BreakIn { .. } => "BREAK-IN?",
+            Verdict::UnderAttack => "new source while the account is under attack:",
+            Verdict::NewSource { .. } => "new source:",
+            Verdict::Login => "login:",
+        };
+        write!(f, "{what} {} through {}", neutral::name(&login.user), neutral::name(&login.service))?;
+        match (login.rhost.as_str(), login.ruser.as_str()) {
+            ("", "") => {}
+            ("", by) => write!(f, " by {}", neutral::name(by))?,
+            (from, _) => write!(f, " from {}", neutral::name(from))?,
+        }
+        match failures.count {
+            0 => Ok(()),
+            1 => write!(f, " after 1 failed login"),
+            n => write!(f, " after {n} failed logins"),
+        }
+    }
 }
 
 /// What a login is.

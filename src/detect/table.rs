@@ -20,7 +20,7 @@ pub(super) const PARTS: usize = 16;
 pub(super) const ROWS: usize = 2048;
 /// Rows of one network.
 pub(super) const OF_ONE_NETWORK: usize = 64;
-/// So many too many are let grow, so that making room costs little for each.
+/// The size is looked at once in so many failures, so that making room costs little for each.
 const SLACK: usize = 256;
 /// Counts that are kept, of all rows together: what bounds the size.
 const COUNTS: usize = 16_384;
@@ -35,6 +35,9 @@ pub(super) struct Table {
     rows: BTreeMap<String, Row>,
     /// The latest time in it.
     now: i64,
+    /// Failures since its size was looked at.
+    #[serde(skip)]
+    unchecked: usize,
 }
 
 /// What stands under one key.
@@ -67,8 +70,12 @@ impl Table {
         let row = self.rows.entry(key.to_owned()).or_default();
         row.add(name, is_account, count, at);
         row.fold();
-        if self.rows.len() > ROWS + SLACK || (self.now % 64 == 0 && self.counts() > COUNTS + SLACK) {
-            self.make_room();
+        self.unchecked += 1;
+        if self.unchecked >= SLACK {
+            self.unchecked = 0;
+            if self.rows.len() > ROWS || self.counts() > COUNTS {
+                self.make_room();
+            }
         }
     }
 

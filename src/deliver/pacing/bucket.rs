@@ -100,27 +100,35 @@ impl Bucket {
 
     /// Whether there is a token for `claim`.
     pub(super) fn has(&self, claim: Claim, now: Moment, policy: &Policy) -> bool {
-        let barred: u64 = POCKETS
-            .iter()
-            .map(|pocket| self.held(*pocket, now, policy).min(pocket.barred(claim, policy) * token(policy)))
-            .sum();
-        self.level(now, policy) >= barred.saturating_add(token(policy))
+        self.lacks(claim, now, policy) == 0
+    }
+
+    /// What is missing to a token for `claim`, in milliseconds of the time that it takes to fill the bucket.
+    fn lacks(&self, claim: Claim, now: Moment, policy: &Policy) -> u64 {
+        let one = token(policy);
+        let barred = |pocket: Pocket| match pocket.barred(claim, policy) {
+            0 => 0,
+            tokens => self.held(pocket, now, policy).min(tokens * one),
+        };
+        let needed = POCKETS.into_iter().map(barred).fold(one, u64::saturating_add);
+        needed.saturating_sub(self.level(now, policy))
     }
 
     /// When there is a token for `claim`, if nobody takes one before.
     pub(super) fn when(&self, claim: Claim, now: Moment, policy: &Policy) -> Moment {
-        if self.has(claim, now, policy) {
-            return now;
+        let mut bucket = *self;
+        bucket.settle(now, policy);
+        // What is missing takes at least its time, and longer while pockets fill, see `Pocket::slowness`. After this
+        // long everything is full.
+        let latest = Moment(now.0.saturating_add(token(policy) * policy.capacity()));
+        let mut at = now;
+        loop {
+            match bucket.lacks(claim, at, policy) {
+                0 => return at,
+                _ if at >= latest => return latest,
+                missing => at = Moment(at.0.saturating_add(missing)).min(latest),
+            }
         }
-        // Once there is one it stays: see `Pocket::slowness`. Full is everything after the slowest pocket's time.
-        let whole = token(policy).saturating_mul(policy.capacity());
-        let (mut without, mut with) = (now.0, now.0.saturating_add(whole));
-        while with - without > 1 {
-            let middle = without + (with - without) / 2;
-            let found = self.has(claim, Moment(middle), policy);
-            *(if found { &mut with } else { &mut without }) = middle;
-        }
-        Moment(with)
     }
 
     /// Take a token for `claim`, whether there is one or not: what was sent is counted.

@@ -31,7 +31,7 @@ use crate::detect::{Finding, Verdict};
 use crate::event::{Event, Route};
 
 use bucket::{Bucket, Claim};
-pub use matter::Matter;
+pub use matter::{Matter, message_of};
 pub use moment::Moment;
 use recent::Recent;
 

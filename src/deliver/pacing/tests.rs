@@ -92,7 +92,7 @@ fn whoever_knows_the_rule_gets_no_more_than_twenty_alerts_a_day() {
         let (mut now, mut sent) = (0, Vec::new());
         while now < 5 * DAY.as_millis() as u64 {
             for _ in 0..steps {
-                now = pacing.turn(Moment(now), &policy()).0;
+                now = now.max(pacing.turn(Moment(now), &policy()).0);
                 remote(&mut pacing, now, "root", AccountKind::Root);
                 sent.extend(sent_until(&mut pacing, now, now));
             }
@@ -181,8 +181,8 @@ fn one_asker_is_urgent_once_in_a_group_interval() {
     }
     // The first of them is the first after quiet. Once what is common and what is kept for the machine
     // itself is used up, as it is refilled; that is slower as long as the latter is not full again.
-    assert_eq!(sent[..3], [0, 10, 20]);
-    assert!(sent.len() <= 5, "{sent:?}");
+    assert_eq!(sent[..5], [0, 10, 20, 30, 40]);
+    assert!(sent.len() <= 8, "{sent:?}");
     // Another asker does not wait for the first one's turn, and is one of his own.
     let mut pacing = Pacing::default();
     assert!(told_at_once(&mut pacing, 0, &su(1000), AccountKind::Root));
@@ -283,8 +283,8 @@ fn an_empty_bucket_makes_the_next_alert_wait_and_never_loses_it() {
         pacing.on_failure(Moment(second * 1000), &su(1000 + second as u32), AccountKind::Root, &policy());
         sent.extend(sent_until(&mut pacing, second * 1000, second * 1000));
     }
-    assert_eq!(sent[..3], [0, 0, 0]);
-    assert!(sent.len() < 8, "{sent:?}");
+    assert_eq!(sent[..6], [0, 0, 0, 0, 0, 38], "four, and the one that is kept for the machine itself");
+    assert!(sent.len() < 10, "{sent:?}");
     let Due::At(at) = pacing.due(Moment(7_199_000), &policy()) else { panic!() };
     assert!(at <= Moment(7_199_000).plus(policy().refill() * 4), "{at:?}");
 }
