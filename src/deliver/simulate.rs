@@ -48,7 +48,7 @@ pub struct Simulation {
 #[derive(Debug)]
 pub enum Sent {
     /// An alert of failures.
-    Failures(Summary),
+    Failures(Box<Summary>),
     /// An alert of break-ins, the latest last.
     BreakIns(Vec<Finding>),
 }
@@ -189,7 +189,7 @@ impl<F: FnMut(Timestamp, Sent)> Run<'_, F> {
             self.pacing.sent(now, self.policy);
             if let Some((since, summary)) = self.pending.take() {
                 self.count(now, since, &summary, time);
-                (self.sent)(time, Sent::Failures(summary));
+                (self.sent)(time, Sent::Failures(Box::new(summary)));
             }
         }
     }
@@ -358,6 +358,8 @@ mod tests {
     const HOUR: i64 = 60 * MINUTE;
     const DAYS: i64 = 30;
 
+    type Log = Vec<(Timestamp, Event)>;
+
     /// Thirty days of failures at the pace of `gap` seconds on average, from `sources` sources, with `here` of a hundred
     /// at the machine itself, and break-ins in between at random; when each of those was, and into which account.
     fn attacked_and_broken_into(
@@ -366,7 +368,7 @@ mod tests {
         sources: u64,
         here: u64,
         route: crate::event::Route,
-    ) -> (Vec<(Timestamp, Event)>, Vec<(Timestamp, String)>) {
+    ) -> (Log, Vec<(Timestamp, String)>) {
         let mut random = Random(seed ^ 0x9e37_79b9_7f4a_7c15);
         let mut log = Vec::new();
         let mut second = 0;

@@ -50,10 +50,10 @@ impl Attempt {
     /// Whether the two may be the same.
     fn is_of(&self, other: &Self) -> bool {
         let same = |a: u32, b: u32| a != 0 && a == b;
-        self.login == other.login
-            && self.host == other.host
-            && (same(self.pid, other.pid) || same(self.pid, other.ppid) || same(self.ppid, other.pid))
+        (same(self.pid, other.pid) || same(self.pid, other.ppid) || same(self.ppid, other.pid))
             && self.at.abs_diff(other.at) <= APART.unsigned_abs()
+            && self.host == other.host
+            && self.login == other.login
     }
 }
 
