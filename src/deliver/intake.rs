@@ -12,10 +12,9 @@ use crate::journal::aside::Aside;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};
 use crate::journal::{Journal, append};
-use crate::receiver::Kind;
 
 use super::state::{Cursor, State};
-use super::{Moment, Policy};
+use super::{Matter, Moment, Policy};
 
 /// A last line without its end that is older than this will not get one.
 const TORN_AFTER_SECONDS: u64 = 60;
@@ -52,8 +51,7 @@ pub struct Rules<'a> {
 impl Rules<'_> {
     /// Whether this failure will be in an alert for the receiver.
     fn includes(&self, failure: &Event, standing: AccountKind) -> bool {
-        let is_urgent = standing == AccountKind::Existing || failure.is_of_somebody_here();
-        self.receiver.tells(Kind::Digest) || (is_urgent && self.receiver.tells(Kind::Urgent))
+        Matter::of(failure, standing).pends(|kind| self.receiver.tells(kind))
     }
 }
 
@@ -232,7 +230,7 @@ fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Ac
                 return;
             }
             state.pending.add(event, standing, accounts.standing(&event.ruser));
-            state.pacing.noticed(now, event, standing, rules.policy);
+            state.pacing.on_failure(now, event, standing, rules.policy);
         }
     }
 }
@@ -256,7 +254,7 @@ fn take_dropped(state: &mut State, journal: &Journal, now: Moment, taken: &mut T
         Some(fresh) => {
             state.totals.dropped += fresh;
             state.pending.add_dropped(fresh);
-            state.pacing.pending(now);
+            state.pacing.mark_pending(now);
         }
         // How many of them are new cannot be known; none is counted twice.
         None => unreadable(state, taken, b"the count of dropped records became smaller".to_vec(), now),
@@ -267,7 +265,7 @@ fn take_dropped(state: &mut State, journal: &Journal, now: Moment, taken: &mut T
 fn unreadable(state: &mut State, taken: &mut Taken, bytes: Vec<u8>, now: Moment) {
     state.totals.unreadable += 1;
     state.pending.add_unreadable(1);
-    state.pacing.pending(now);
+    state.pacing.mark_pending(now);
     if taken.unreadable.len() < 16 {
         taken.unreadable.push(bytes);
     }

@@ -205,7 +205,7 @@ fn beside(old: &Old) -> State {
     pending.merge(old.pending.clone());
     let (mut clock, mut pacing) = (old.clock.clone(), Pacing::default());
     if !pending.is_empty() {
-        pacing.pending(clock.advance(&super::clock::Reading::now()));
+        pacing.mark_pending(clock.advance(&super::clock::Reading::now()));
     }
     State {
         totals: old.totals,

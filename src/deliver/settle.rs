@@ -108,7 +108,7 @@ impl Pass<'_> {
         if which == Which::Failures {
             self.state.plain_next = false;
             if !self.state.pending.is_empty() {
-                self.state.pacing.pending(self.now);
+                self.state.pacing.mark_pending(self.now);
             }
         }
         self.served.sent.push((alert.id, alert.text));
@@ -162,7 +162,7 @@ impl Pass<'_> {
         let mut covers = alert.covers;
         covers.merge(std::mem::take(&mut self.state.pending));
         self.state.pending = covers;
-        self.state.pacing.pending(self.now);
+        self.state.pacing.mark_pending(self.now);
         self.state.plain_next = true;
         self.notices.push(Notice::error(format!(
             "{name} refused the text of alert {id}, which tells its failures anew: {why}"
