@@ -3,18 +3,20 @@
 the counters add up at every moment, and in the end each has told each failure exactly once. Then: what attempts whose process
 ends between request and answer cost; and a receiver that hangs, which holds up no other.
 
-    receivers.py [--seconds 20] [--seed N]
+    receivers.py [--seconds 15] [--failures 100000] [--seed N]
 """
 
 import argparse
 import os
 import random
 import signal
+import socket
 import subprocess
 import threading
 import time
 
 import crowd
+import flood
 from world import World, X, balanced, check, count_in, finish
 
 NAMES = ("fails", "dead", "slow", "well")
@@ -140,6 +142,39 @@ def cut_between_request_and_answer():
     world.close()
 
 
+def dead_for_long(failures=100_000, waves=30):
+    """One receiver is not reached for thirty waves of failures, as many as a month has days: the other is told as if it were
+    not there, and it gets one digest with exact counts when it is back."""
+    servers = {name: X("/tmp/authalert-dead-%d/%s" % (os.getpid(), name)) for name in ("dead", "well")}
+    world = Many(servers)
+    with open(world.config) as file:
+        text = file.read()
+    nobody = socket.socket()
+    nobody.bind(("127.0.0.1", 0))
+    with open(world.config, "w") as file:
+        file.write(text.replace(":%d\"" % servers["dead"].server.port, ":%d\"" % nobody.getsockname()[1]))
+    peak, wave = 0, failures // waves
+    for number in range(waves):
+        world.append(wave, number * wave)
+        for words in (["deliver"], ["deliver", "--now"]):
+            _, memory, _, _ = flood.measured(world.command(*words))
+            peak = max(peak, memory)
+    status, journal = world.status(), world.journal()
+    check(servers["well"].told() == of(status, "well")["posted"] == journal["posted"] and balanced(status),
+          "one is dead for %d failures: the other is told all of them" % failures, str(status))
+    check(of(status, "dead")["pending"] == journal["posted"] and not servers["dead"].posts(), "they all wait for the dead one")
+    with open(world.config, "w") as file:
+        file.write(text)
+    _, memory, _, status = flood.measured(world.command("deliver"))
+    peak = max(peak, memory)
+    posts = servers["dead"].posts()
+    check(status == 0 and len(posts) == 1 and count_in(posts[0]) == journal["posted"],
+          "when it is back it gets one digest with exact counts", "%s %s" % (posts, journal))
+    check(peak * (1 << 20) <= 32e6, "in at most 32 MB", "%.1f MiB" % peak)
+    print("# peak %.1f MiB" % peak)
+    world.close()
+
+
 def one_hangs():
     """A receiver that does not answer holds up no other."""
     servers = {name: X("/tmp/authalert-hang-%d/%s" % (os.getpid(), name)) for name in ("hangs", "well")}
@@ -159,11 +194,13 @@ def one_hangs():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=15)
+    parser.add_argument("--failures", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=int(time.time()))
     options = parser.parse_args()
     at_random(options)
     cut_between_request_and_answer()
     one_hangs()
+    dead_for_long(options.failures)
     finish()
 
 
