@@ -99,6 +99,10 @@ def stopped(world, name, number, log, deed):
         with open(log, "a+") as file:
             file.seek(0)
             stop = re.search(r"^(\d+) +--- stopped by SIGSTOP ---$", file.read(), re.M)
+    if stop:
+        # Of the process; a thread may be gone sooner.
+        with open("/proc/%s/status" % stop.group(1)) as file:
+            process = int(re.search(r"^Tgid:\t(\d+)", file.read(), re.M).group(1))
     try:
         if stop is None:
             # A pass may take a step less than the one that was looked at.
@@ -111,7 +115,7 @@ def stopped(world, name, number, log, deed):
         for _ in range(600):
             try:
                 if stop:
-                    os.kill(int(stop.group(1)), signal.SIGCONT)
+                    os.kill(process, signal.SIGCONT)
                 run.said = run.communicate(timeout=.2)[1]
                 break
             except subprocess.TimeoutExpired:
