@@ -13,7 +13,7 @@ use crate::deliver::Policy;
 use crate::deliver::simulate::simulate;
 use crate::deliver::{Notice, is_ignored};
 use crate::event::Class;
-use crate::message::{Composer, Summary};
+use crate::message::{Composer, Content, Dispatch, Style, Summary};
 use crate::neutral;
 use crate::scan::{self, ScanOptions};
 use crate::zone::local as local_zone;
@@ -87,7 +87,10 @@ pub fn simulation(file: &Path, config: &Config, out: &mut dyn Write) -> Result<(
     let mut shown = Ok(());
     let show = |time: Timestamp, summary: Summary| {
         id += 1;
-        let (text, time) = (composer.compose(&summary, id, time), zone.to_datetime(time));
+        let (text, time) = (
+            composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(id, time)),
+            zone.to_datetime(time),
+        );
         if shown.is_ok() {
             shown = writeln!(out, "{}  {text}", time.strftime("%Y-%m-%d %H:%M:%S"));
         }

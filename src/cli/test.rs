@@ -17,7 +17,7 @@ use crate::deliver::human;
 use crate::deliver::status::{self, Status};
 use crate::deliver::{Context, Request, deliver};
 use crate::journal::Journal;
-use crate::message::{Composer, Summary};
+use crate::message::{Composer, Content, Dispatch, Style, Summary};
 use crate::receiver::Outcome;
 use crate::receiver::x::X;
 use crate::zone::local as local_zone;
@@ -46,10 +46,8 @@ pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
         }
         Err(e) => return Err(Error::Told(e.to_string())),
     };
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let host = host.split('.').next().unwrap_or("this machine");
-    let text =
-        format!("{}: this is a test of authalert, {}", crate::message::harmless(host), Timestamp::now());
+    let composer = Composer::of_this_machine(&config.alerts);
+    let text = composer.text(&Style::x(), Content::Test, Dispatch::new(0, Timestamp::now()));
     let x = X::new(&config.x, credentials, Vec::new()).map_err(|e| Error::Told(e.to_string()))?;
     let begun = Instant::now();
     match x.post(&text) {
@@ -133,10 +131,11 @@ fn what_was_recorded(
     })?;
     let Some(failure) = newest else { return Ok(None) };
     let mut summary = Summary::default();
-    summary.add(&failure, Accounts::outside_login().standing(&failure.user));
+    let mut accounts = Accounts::outside_login();
+    summary.add(&failure, accounts.standing(&failure.user), accounts.standing(&failure.ruser));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let composer = Composer::new(&host, local_zone(), None, config.alerts.post_unknown_users);
-    let text = composer.compose(&summary, 0, Timestamp::now());
+    let text = composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(0, Timestamp::now()));
     // It has no number yet.
     Ok(Some(text.rsplit_once(" ·").map_or(text.clone(), |(told, _)| told.into())))
 }

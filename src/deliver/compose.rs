@@ -1,10 +1,9 @@
 //! From what is pending to an alert with its final text.
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::config::Alerts;
-use crate::message::Composer;
+use crate::message::{Composer, Content, Dispatch};
 use crate::receiver::{Kind, Message, Receiver};
 
 use super::Moment;
@@ -14,18 +13,20 @@ use super::state::State;
 /// Put everything that is pending into an alert for this receiver.
 pub fn compose(state: &mut State, receiver: &dyn Receiver, alerts: &Alerts) {
     let (now, id) = (Timestamp::now(), state.last_id + 1);
-    // The one place that knows how a text is written for a receiver.
-    let _style = receiver.style();
+    let style = receiver.style();
     let composer = Composer::of_this_machine(alerts);
     let (covers, plain) = (std::mem::take(&mut state.pending), state.plain_next);
-    let text = if plain { composer.plain(&covers, id, now) } else { composer.compose(&covers, id, now) };
+    let (content, dispatch) = (Content::Failures(&covers), Dispatch::new(id, now));
+    let write = if plain { Composer::plain } else { Composer::text };
+    let text = write(&composer, &style, content, dispatch);
+    let (title, facts) = (composer.title(&style, content), composer.facts(content, dispatch));
     state.last_id = id;
     state.alert = Some(Alert {
         id,
         kind: Kind::Digest,
-        title: title(&text),
+        title,
         text,
-        facts: Value::Null,
+        facts,
         plain,
         covers,
         maybe_sent: false,
@@ -62,12 +63,6 @@ pub fn message<'a>(alert: &'a Alert, key: &'a str) -> Message<'a> {
     }
 }
 
-/// The machine and what it is about: the text up to where it says from where.
-fn title(text: &str) -> String {
-    let end = [" from ", " (", " ·a"].iter().filter_map(|mark| text.find(mark)).min();
-    text[..end.unwrap_or(text.len())].to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,7 +73,7 @@ mod tests {
     #[test]
     fn an_alert_that_was_not_sent_is_taken_back_whole_and_its_number_with_it() {
         let mut state = State::default();
-        state.pending.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root);
+        state.pending.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root, AccountKind::Unknown);
         let before = state.pending.clone();
         compose(&mut state, &Timeline, &Alerts::default());
         assert_eq!((state.pending.failures(), state.last_id, state.unsettled()), (0, 1, 1));
@@ -88,14 +83,5 @@ mod tests {
         state.alert.as_mut().unwrap().maybe_sent = true;
         take_back(&mut state);
         assert!(state.alert.is_some(), "what may have arrived keeps its text");
-    }
-
-    #[test]
-    fn a_title_says_what_it_is_about_and_not_from_where() {
-        assert_eq!(
-            title("web1: wrong password for alice from 192.0.2.7 (sshd[1]) 12:01:47 ·a17"),
-            "web1: wrong password for alice"
-        );
-        assert_eq!(title("web1: x ·a17"), "web1: x");
     }
 }

@@ -231,7 +231,7 @@ fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Ac
                 totals.left_out += count;
                 return;
             }
-            state.pending.add(event, standing);
+            state.pending.add(event, standing, accounts.standing(&event.ruser));
             state.pacing.noticed(now, event, standing, rules.policy);
         }
     }

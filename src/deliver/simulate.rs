@@ -77,9 +77,9 @@ pub fn simulate(
         let arrival = Moment(u64::try_from(since).unwrap_or(0)).max(now);
         run.look_until(arrival, now, start, &mut result);
         now = arrival;
-        let standing = standing(&failure.user);
+        let (standing, asker) = (standing(&failure.user), standing(&failure.ruser));
         run.pacing.noticed(now, &failure, standing, policy);
-        run.pending.get_or_insert_with(|| (now, Summary::default())).1.add(&failure, standing);
+        run.pending.get_or_insert_with(|| (now, Summary::default())).1.add(&failure, standing, asker);
         result.failures += u64::from(failure.count);
         result.duration = now.since(Moment(0));
         if run.pacing.due(now, policy) == Due::Now {
@@ -143,6 +143,7 @@ mod tests {
     use crate::message::summary::tests::failure;
     use crate::message::text::{Composer, count_in};
     use crate::message::weight::{LIMIT, weight};
+    use crate::message::{Content, Dispatch, Style};
 
     fn policy() -> Policy {
         Policy::from(&Alerts::default())
@@ -195,7 +196,7 @@ mod tests {
         let mut id = 0;
         let result = simulate(log, policy, standing, |time, summary| {
             id += 1;
-            let text = composer.compose(&summary, id, time);
+            let text = composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(id, time));
             assert!(weight(&text) <= LIMIT, "{text}");
             assert_eq!(count_in(&text), summary.failures(), "{text}");
         });

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::Receiver;
+use super::definition::{self, Http};
 use super::timeline::Timeline;
 use super::x::X;
 use crate::config;
@@ -44,6 +45,15 @@ pub fn build(
     match config.kind.as_str() {
         config::TIMELINE => Ok(Box::new(Timeline)),
         "x" => Ok(Box::new(X::of(config, secrets, addresses)?)),
-        other => Err(Error::Config(format!("\"{}\" is not a kind of receiver", crate::neutral::name(other)))),
+        other => match definition::find(other) {
+            Some(Ok(found)) => Ok(Box::new(Http::new(found, config, secrets, addresses)?)),
+            Some(Err(mistake)) => Err(Error::Config(mistake.to_string())),
+            None => {
+                let kind = crate::neutral::name(other);
+                Err(Error::Config(format!(
+                    "\"{kind}\" is not a kind of receiver; authalert receivers lists them"
+                )))
+            }
+        },
     }
 }

@@ -7,12 +7,15 @@
 
 pub mod body;
 mod build;
+pub mod definition;
+mod error;
 pub mod http;
 mod message;
 mod outcome;
 mod roots;
 pub mod timeline;
 mod transport;
+mod wait;
 pub mod x;
 
 pub use build::{Error, build, serves_in_login};

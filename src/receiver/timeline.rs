@@ -4,7 +4,7 @@
 
 use super::transport::Before;
 use super::{Message, Outcome, Receiver};
-use crate::message::{LIMIT, Style, Unit};
+use crate::message::Style;
 
 /// This machine itself.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +13,7 @@ pub struct Timeline;
 impl Receiver for Timeline {
     /// As X has it: the timeline then says what a phone says.
     fn style(&self) -> Style {
-        Style { unit: Unit::X, limit: LIMIT, markup: String::new() }
+        Style::x()
     }
 
     /// An alert that stands there already is not written again.

@@ -17,7 +17,7 @@ use crate::receiver::transport::Before;
 
 use crate::config;
 use crate::credentials::{Credentials, Secrets};
-use crate::message::{LIMIT, Style, Unit};
+use crate::message::Style;
 use crate::neutral;
 
 use super::{Message, Outcome, Receiver, build};
@@ -127,7 +127,9 @@ impl X {
         before: Option<Before>,
     ) -> Result<Reply, Outcome> {
         let authorization = oauth::sign(method, &self.client.url(path), &self.credentials);
-        let request = Request { method, path, authorization: &authorization, json };
+        let mut headers = vec![("authorization", authorization.as_str())];
+        headers.extend(json.map(|_| ("content-type", "application/json")));
+        let request = Request { method, path, headers: &headers, body: json.unwrap_or_default() };
         let mut reply = self.client.call(&request, before).map_err(Outcome::from)?;
         // An answer that quotes the request must not carry its keys into a log.
         reply.body = self.credentials.hide(&reply.body);
@@ -137,7 +139,7 @@ impl X {
 
 impl Receiver for X {
     fn style(&self) -> Style {
-        Style { unit: Unit::X, limit: LIMIT, markup: String::new() }
+        Style::x()
     }
 
     /// It refuses a text that the account posted lately.

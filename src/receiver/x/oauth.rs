@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use oauth1_request::{Builder, HMAC_SHA1};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use zeroize::Zeroizing;
 
 use super::limits;
@@ -14,6 +15,8 @@ use crate::credentials::{self, Credentials};
 use crate::neutral;
 use crate::receiver::http::{Client, Failure, Method, Reply, Request, WORDS_LIMIT};
 
+/// What RFC 5849 wants escaped (section 3.6); a form's own coding differs in the blank, `*` and `~`.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const REQUEST_TOKEN: &str = "/oauth/request_token";
 const ACCESS_TOKEN: &str = "/oauth/access_token";
 
@@ -144,7 +147,7 @@ impl fmt::Display for Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::Unreachable(failure.why.replace("; the post may exist", "; run this again later"))
+        Self::Unreachable(failure.why.replace("; it may have arrived", "; run this again later"))
     }
 }
 
@@ -153,7 +156,8 @@ type Signer<'a> = Builder<'a, oauth1_request::signature_method::HmacSha1, &'a st
 /// POST with an empty body; the text of a 200.
 fn call(client: &Client, path: &str, builder: &Signer<'_>) -> Result<Vec<u8>, Error> {
     let authorization = builder.authorize(Method::Post.as_str(), client.url(path), &());
-    let request = Request { method: Method::Post, path, authorization: &authorization, json: None };
+    let headers = [("authorization", authorization.as_str())];
+    let request = Request { method: Method::Post, path, headers: &headers, body: b"" };
     let reply = client.call(&request, None)?;
     if reply.status == 200 && reply.complete {
         return Ok(reply.body);
@@ -210,7 +214,8 @@ fn token_of(body: &[u8]) -> Result<(String, String), Error> {
     Ok((get("oauth_token")?, get("oauth_token_secret")?))
 }
 
-/// The value of `name` in a form-encoded body.
+/// The value of `name` in a form-encoded body; none where an escape in it is cut or malformed, which parsers of
+/// forms take as it stands.
 fn field(body: &[u8], name: &str) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
     let (_, value) = text.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;
@@ -231,12 +236,7 @@ fn field(body: &[u8], name: &str) -> Option<String> {
 
 /// Everything but the unreserved characters of RFC 3986 as `%NN`.
 fn escape(text: &str) -> String {
-    text.bytes()
-        .map(|b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
-            _ => format!("%{b:02X}"),
-        })
-        .collect()
+    percent_encoding::utf8_percent_encode(text, &RESERVED).to_string()
 }
 
 fn pair<'a>(key: &'a str, secret: &'a str) -> oauth1_request::Credentials<&'a str> {
