@@ -28,6 +28,9 @@ pub fn show(report: &Report, state: &Path, out: &mut dyn Write) -> Result<(), Er
         writeln!(out, "another delivery pass is running; it sees to everything")?;
         return Ok(());
     }
+    for served in report.receivers.iter().filter(|served| served.busy) {
+        writeln!(out, "{}: another delivery pass is at it", served.name)?;
+    }
     let wrong: Vec<String> = report.receivers.iter().filter_map(|served| wrong(served, state)).collect();
     if !wrong.is_empty() {
         return Err(Error::Told(wrong.join("\nauthalert: ")));

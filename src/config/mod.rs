@@ -16,6 +16,8 @@ use ipnet::IpNet;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
+use crate::storage;
+
 mod effective;
 mod receiver;
 pub(crate) mod template;
@@ -277,11 +279,10 @@ fn read(path: &Path) -> io::Result<String> {
     if !meta.is_file() {
         return Err(io::Error::other("it is not a file"));
     }
-    let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
-    if !ours || meta.mode() & 0o022 != 0 {
+    if !storage::is_ours(meta.uid()) || storage::others_can_write(&meta) {
         return Err(io::Error::other(format!(
-            "it can be written by others than root; run: chown root {0} && chmod go-w {0}",
-            path.display()
+            "it can be written by others than root; run: {}",
+            storage::remedy(path)
         )));
     }
     let mut text = String::new();

@@ -4,12 +4,14 @@
 //! these values can post as the account. No value appears in an error or in `Debug`.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
 use zeroize::Zeroizing;
+
+use crate::storage;
 
 mod secret;
 mod stored;
@@ -133,12 +135,17 @@ impl Credentials {
 
     /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole.
     pub fn store(&self, path: &Path) -> Result<(), Error> {
-        let temporary = temporary(path);
-        let written = self.write(&temporary).and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
+        let mut text = Zeroizing::new(String::with_capacity(4 * (VALUE_LIMIT * 2 + 64)));
+        text.push_str("# Written by `authalert authorize`. Who can read this can post as the account.\n");
+        for (key, value) in KEYS.iter().zip(self.values()) {
+            text.push_str(&format!("{key} = \""));
+            // What TOML escapes of the printable characters.
+            for c in value.chars() {
+                text.extend(['"', '\\'].contains(&c).then_some('\\').into_iter().chain([c]));
+            }
+            text.push_str("\"\n");
         }
-        written.and_then(|()| sync_directory(path)).map_err(|e| Error::Write(path.into(), e))
+        storage::replace(path, text.as_bytes()).map_err(|e| Error::Write(path.into(), e))
     }
 
     /// `text` with every value that a request carries in the clear replaced by `[hidden]`.
@@ -161,22 +168,6 @@ impl Credentials {
         out
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let mut file = create(path)?;
-        let mut text = Zeroizing::new(String::with_capacity(4 * (VALUE_LIMIT * 2 + 64)));
-        text.push_str("# Written by `authalert authorize`. Who can read this can post as the account.\n");
-        for (key, value) in KEYS.iter().zip(self.values()) {
-            text.push_str(&format!("{key} = \""));
-            // What TOML escapes of the printable characters.
-            for c in value.chars() {
-                text.extend(['"', '\\'].contains(&c).then_some('\\').into_iter().chain([c]));
-            }
-            text.push_str("\"\n");
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    }
-
     fn values(&self) -> [&str; 4] {
         [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret].map(Secret::expose)
     }
@@ -189,27 +180,7 @@ pub(crate) fn is_plausible(value: &str) -> bool {
 
 /// Whether a file can be stored at `path`, without touching the one that is there.
 pub fn probe(path: &Path) -> Result<(), Error> {
-    let temporary = temporary(path);
-    let created = create(&temporary).map(drop).and_then(|()| fs::remove_file(&temporary));
-    created.map_err(|e| Error::Write(path.into(), e))
-}
-
-/// Beside `path`, so that a rename can put it in its place.
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}", std::process::id()))
-}
-
-/// Make a new file for its owner alone.
-fn create(path: &Path) -> io::Result<File> {
-    // A process of this number may have died here once.
-    let _ = fs::remove_file(path);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let fd = rustix::fs::open(path, flags, mode)?;
-    // The umask may have taken away what the owner needs.
-    rustix::fs::fchmod(&fd, mode)?;
-    Ok(File::from(fd))
+    storage::probe(path).map_err(|e| Error::Write(path.into(), e))
 }
 
 /// Open a file that only its rightful owner can have written; none if there is none.
@@ -226,19 +197,13 @@ fn open(path: &Path) -> Result<Option<File>, Error> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Err(Error::NotAFile(path.into()));
     }
-    if stat.st_uid != 0 && stat.st_uid != rustix::process::geteuid().as_raw() {
+    if !storage::is_ours(stat.st_uid) {
         return Err(Error::Owner(path.into(), stat.st_uid));
     }
     if stat.st_mode & 0o077 != 0 {
         return Err(Error::Mode(path.into(), stat.st_mode & 0o777));
     }
     Ok(Some(File::from(fd)))
-}
-
-/// Make the rename last through a power cut.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
 }
 
 fn validate(value: &str) -> Result<(), &'static str> {
@@ -267,6 +232,7 @@ fn is_placeholder(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;

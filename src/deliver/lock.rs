@@ -248,10 +248,11 @@ mod tests {
     fn holder(place: &Place, epoch: u64, until: u64) -> Child {
         let path = place.lock_file(epoch);
         fs::write(&path, format!("{:.36} {until:020}\n", Reading::now().boot)).unwrap();
-        let code = "import fcntl,sys,time\nf=open(sys.argv[1],'r+')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(60)";
+        let code = "import fcntl,sys\nf=open(sys.argv[1],'r+')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\nsys.stdin.read()";
         let mut child = Command::new("python3")
             .args(["-c", code])
             .arg(&path)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("python3 is needed for this test");
@@ -261,7 +262,7 @@ mod tests {
     }
 
     fn end(mut child: Child) {
-        child.kill().unwrap();
+        drop(child.stdin.take());
         child.wait().unwrap();
     }
 

@@ -40,6 +40,8 @@ mod settle;
 pub mod simulate;
 pub mod state;
 pub mod status;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::fmt;

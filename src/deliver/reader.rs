@@ -82,12 +82,12 @@ impl<'a> Reader<'a> {
 
     /// One taking of the lock. Also gives what was read of the journal: inode and size of each segment.
     fn locked_pass(&self, at_once: bool, notices: &mut Vec<Notice>) -> io::Result<(Served, Vec<(u64, u64)>)> {
-        let served = Served { name: self.receiver.name.clone(), ..Served::default() };
         let Some(lock) = Lock::take(&self.place, self.request.patience())? else {
-            return Ok((Served { busy: true, ..served }, Vec::new()));
+            let name = self.receiver.name.clone();
+            return Ok((Served { name, busy: true, ..Served::default() }, Vec::new()));
         };
         let state = self.load(&lock, notices)?;
-        Pass { reader: self, lock, state, now: Moment(0), at_once, served, notices, fresh: Vec::new() }.run()
+        Pass::new(self, lock, state, at_once, notices).run()
     }
 
     /// The state, in the epoch that is held: what an earlier epoch left is copied before anything is done.
@@ -147,7 +147,18 @@ pub struct Pass<'a> {
     fresh: Vec<PathBuf>,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    pub fn new(
+        reader: &'a Reader<'a>,
+        lock: Lock,
+        state: State,
+        at_once: bool,
+        notices: &'a mut Vec<Notice>,
+    ) -> Self {
+        let served = Served { name: reader.receiver.name.clone(), ..Served::default() };
+        Self { reader, lock, state, now: Moment(0), at_once, served, notices, fresh: Vec::new() }
+    }
+
     fn run(mut self) -> io::Result<(Served, Vec<(u64, u64)>)> {
         let reader = self.reader;
         self.tick();
@@ -164,7 +175,7 @@ impl Pass<'_> {
         if self.is_the_timeline() {
             self.keep_unreadable(&taken)?;
         }
-        let changed = self.send_what_is_due()?;
+        let changed = self.send_what_is_due(None)?;
         // An alert that was sent keeps its failures; those that wait are kept by the journal.
         journal.sync()?;
         let by_a_command = reader.request.context == Context::Command;

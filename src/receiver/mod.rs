@@ -21,3 +21,4 @@ pub mod x;
 pub use build::{Error, build, serves_in_login};
 pub use message::{Kind, Message, Receiver};
 pub use outcome::Outcome;
+pub use transport::Before;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::replace::{beside, keep_room, open, read, replace, replace_by, sync_directory};
+use super::replace::{beside, keep_room, open, read, replace_by, replace_one_of_two, sync_directory};
 
 const PREFIX: usize = "{\"crc\":\"00000000\",\"state\":".len();
 const END: &[u8] = b"}\n";
@@ -103,8 +103,8 @@ impl Staging {
 /// Write `file` and its copy; durable when this returns.
 pub fn save_both(file: &Path, value: &impl Serialize) -> io::Result<()> {
     let text = encode(value)?;
-    replace(file, &text)?;
-    replace(&backup(file), &text)
+    replace_one_of_two(file, &text)?;
+    replace_one_of_two(&backup(file), &text)
 }
 
 /// Write `file` alone, which may be megabytes: they are not held in memory beside the value.

@@ -1,9 +1,8 @@
 //! Writing a file whole or not at all.
 //!
-//! As a rule beside the old one, synced and renamed. Where there is no room for a new file (the disk is full, or
-//! has no inode left, of which ext4 keeps none for root) the old one is written over instead: its room is there,
-//! and some more is kept behind its end. Cut in the middle of that, the file is damaged; what has to
-//! survive that has a copy.
+//! Beside the old one, synced and renamed. Of a file that has a copy the old one is written over instead where there
+//! is no room for a new one (the disk is full, or has no inode left, of which ext4 keeps none for root): its
+//! own room is there, and some more is kept behind its end. Cut in the middle of that, it is damaged.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -21,13 +20,18 @@ const ROOM: u64 = 16 << 10;
 
 /// Replace `file` by `bytes`; root's alone; durable when it returns.
 pub fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
-    match replace_by(file, |out| out.write_all(bytes)) {
+    replace_by(file, |out| out.write_all(bytes))
+}
+
+/// The same; where there is no room for a new file the old one is written over.
+pub(super) fn replace_one_of_two(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    match replace(file, bytes) {
         Err(e) if has_no_room(&e) && file.exists() => write_over(file, bytes).map_err(|_| e),
         other => other,
     }
 }
 
-/// The same with what `write` writes, which is not written over an old file.
+/// The same with what `write` writes.
 pub(super) fn replace_by(file: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let fresh = beside(file, ".new");
     let _ = fs::remove_file(&fresh);
@@ -51,7 +55,15 @@ pub(super) fn replace_by(file: &Path, write: impl FnOnce(&mut File) -> io::Resul
     sync_directory(file)
 }
 
-/// Where the file system cannot do that, or has no room, nothing is different.
+/// Whether `file` could be replaced, without touching the one that is there.
+pub fn probe(file: &Path) -> io::Result<()> {
+    let fresh = beside(file, ".new");
+    let _ = fs::remove_file(&fresh);
+    File::options().write(true).create_new(true).mode(0o600).open(&fresh).map(drop)?;
+    fs::remove_file(&fresh)
+}
+
+/// Have room behind its end. Where the file system cannot do that, or has none, nothing is different.
 pub(super) fn keep_room(file: &File) {
     if file.metadata().is_ok_and(|meta| meta.blocks() * 512 < ROOM) {
         let _ = fallocate(file, FallocateFlags::KEEP_SIZE, 0, ROOM);

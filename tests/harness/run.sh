@@ -30,7 +30,9 @@ failed=0
 here=tests/harness
 if [ "$large" = --large ]; then
 	run 900 python3 $here/crowd.py --writers 16 --records 900 --logins 400 --seconds 120
+	run 600 python3 $here/receivers.py --seconds 60
 	run 1800 python3 $here/steps.py
+	run 3600 python3 $here/migration.py
 	run 1800 python3 $here/steps.py --error ENOSPC
 	run 1800 python3 $here/steps.py --error EIO
 	run 1800 python3 $here/steps.py --error EDQUOT
@@ -40,7 +42,9 @@ if [ "$large" = --large ]; then
 	HARNESS_EVERY=1 run 3600 cargo test --locked --profile quick --test damage
 else
 	run 120 python3 $here/crowd.py --seconds 15
+	run 240 python3 $here/receivers.py --failures 20000
 	run 180 python3 $here/steps.py --every 5
+	run 180 python3 $here/migration.py --every 40
 	run 180 python3 $here/steps.py --every 11 --error ENOSPC
 	run 180 python3 $here/meanwhile.py --every 47
 	run 180 python3 $here/pacing.py bursts irregular spray workstation slow-30 slow-60

@@ -56,7 +56,7 @@ pub enum Access {
 
 impl X {
     /// The account that a receiver's values and secrets make, see [`build::build`].
-    pub(super) fn of(
+    pub(crate) fn of(
         receiver: &config::Receiver,
         secrets: &Secrets,
         preset: Vec<SocketAddr>,
