@@ -34,7 +34,7 @@ use jiff::Timestamp;
 
 use crate::accounts::Accounts;
 use crate::config::{self, Config};
-use crate::journal::{CURRENT, Journal, append, aside, segment};
+use crate::journal::{CURRENT, Journal, append, segment, spill};
 use crate::neutral;
 
 use clock::Reading;
@@ -260,7 +260,8 @@ impl Pass<'_> {
             Setting::Login => Accounts::in_login(),
             Setting::Command => Accounts::outside_login(),
         };
-        aside::take_over(&journal)?;
+        spill::take_over(&journal)?;
+        append::settle_dropped(journal.directory())?;
         let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
         self.fresh.clone_from(&taken.files);
         self.set_aside(&taken)?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::deliver::{Due, Policy, human};
-use crate::journal::{Journal, aside, segment};
+use crate::journal::{Journal, segment, spill};
 
 use super::clock::Reading;
 use super::intake::{self, Rules};
@@ -63,10 +63,10 @@ pub fn take(directory: &Path, config: &Config) -> io::Result<Status> {
     Ok(status.0)
 }
 
-/// The counters, and whether a segment vanished meanwhile, or what was put aside changed.
+/// The counters, and whether a segment vanished meanwhile, or what was spilled changed.
 fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, bool)> {
     let journal = Journal::new(directory);
-    let asides = aside::waiting(&journal)?;
+    let spilled = spill::waiting(&journal)?;
     let segments = segment::list(journal.directory())?;
     let mut state = State::load(directory, true)?.state;
     let policy = Policy::from(&config.alerts);
@@ -74,8 +74,8 @@ fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, bool)> {
     let now = state.clock.advance(&Reading::now());
     let mut accounts = Accounts::in_login();
     let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
-    intake::take_aside(&mut state, &asides, &rules, &mut accounts, now);
-    let taken_over = aside::waiting(&journal)? != asides;
+    intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);
+    let taken_over = spill::waiting(&journal)? != spilled;
     let (totals, pending) = (state.totals, state.unsettled());
     let due = match state.pacing.due(now, &policy) {
         Due::Nothing => None,
