@@ -9,14 +9,13 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
 
-use authalert::event::Class;
 use pam::module::PamHandle;
 
 use crate::abi::{Conv, ConvFn};
 use crate::arguments::Arguments;
 use crate::libpam::{self, DelayFn};
 use crate::prompts::Prompts;
-use crate::{guard, record, waiting};
+use crate::waiting;
 
 /// What is put in the place of the application's items.
 #[derive(Clone, Copy)]
@@ -176,22 +175,12 @@ fn create(pamh: &mut PamHandle, hooks: Hooks) -> Option<*mut Attempt> {
     None
 }
 
-/// The handle ends. Where the application left in the middle of a question no verdict ever comes:
-/// that is a prompt that was left.
-unsafe extern "C" fn forget(_: *mut PamHandle, data: *mut c_void, _: c_int) {
-    if data.is_null() {
-        return;
-    }
-    waiting::remove(data);
-    let attempt = data.cast::<Attempt>();
-    // SAFETY: from calloc in `create`; libpam calls this once, in `pam_end`, while the handle's items
-    // are still there.
-    unsafe {
-        if (*attempt).going_on && (*attempt).prompts.open && !(*attempt).recorded {
-            let arguments = (*attempt).arguments;
-            let pamh = &mut *(*attempt).pamh;
-            guard::uncancelled(|| record::failure(pamh, &arguments, Class::Aborted));
-        }
-        libc::free(data);
+/// The handle ends. It cannot while a prompt is open: libpam refuses `pam_end` as long as a module is at work, also
+/// from a signal handler or another thread. So an attempt without a verdict leaves nothing to be recorded here.
+unsafe extern "C" fn forget(_: *mut PamHandle, attempt: *mut c_void, _: c_int) {
+    if !attempt.is_null() {
+        waiting::remove(attempt);
+        // SAFETY: from calloc in `create`; libpam calls this once.
+        unsafe { libc::free(attempt) };
     }
 }

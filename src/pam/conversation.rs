@@ -25,13 +25,8 @@ pub unsafe extern "C-unwind" fn watch(
     // run a transaction of its own.
     let conv = unsafe { (*attempt).conv };
     let Some(application) = conv.function else { return PAM_CONV_ERR };
-    // SAFETY: the attempt is alive, see above. Where the application leaves without returning, this
-    // stays, and tells the end of the handle so.
-    unsafe { (*attempt).prompts.open = true };
     // SAFETY: the application's function, with the application's own argument.
     let code = unsafe { application(count, messages, responses, conv.appdata) };
-    // SAFETY: as above.
-    unsafe { (*attempt).prompts.open = false };
     if messages.is_null() || !(1..=MOST_MESSAGES).contains(&count) {
         return code;
     }

@@ -27,6 +27,7 @@ pub fn authenticated(pamh: &mut PamHandle, arguments: &Arguments<'_>, spoken: bo
         return;
     }
     if marked == Marked::Unknown {
+        // A fresh one, for the logins of tomorrow.
         marks::set(state, &[None; 2]);
     }
     marks::note_login(state, login_of(pamh));

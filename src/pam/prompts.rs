@@ -14,8 +14,6 @@ pub struct Prompts {
     shown: Count,
     /// The stack said something to whoever is there: a question, or "place your finger".
     pub spoken: bool,
-    /// The application has the question, and did not come back yet.
-    pub open: bool,
 }
 
 #[derive(Clone, Copy, Default)]

@@ -23,12 +23,16 @@ use crate::{clock, guard, libpam, marks, worker};
 
 /// Record a failure or an aborted prompt, and wake the worker.
 pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) {
+    if !may_write(arguments.state()) {
+        return complain(arguments.state(), libc::EPERM);
+    }
     // First: a mark too many costs a record, one that is missing hides who is in.
     if class == Class::Failure {
         marks::set(arguments.state(), &keys(pamh));
     }
     // Also where it found no room: a pass has that to report.
-    if event(pamh, arguments, class) != Err(Error::Os(libc::EPERM)) && worker::may_run() {
+    let _ = event(pamh, arguments, class);
+    if worker::may_run() {
         let mut job = Job::EMPTY;
         job.fill(arguments.state(), arguments.config());
         worker::wake(&job);
@@ -37,6 +41,10 @@ pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) {
 
 /// Record a login. Says whether that is done.
 pub fn login(pamh: &mut PamHandle, arguments: &Arguments<'_>) -> bool {
+    if !may_write(arguments.state()) {
+        complain(arguments.state(), libc::EPERM);
+        return false;
+    }
     event(pamh, arguments, Class::Login).is_ok()
 }
 
@@ -64,10 +72,7 @@ fn event(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) -> Resul
         debug(&line);
     }
     if let Err(Error::Os(why)) = written {
-        // A screen locker runs PAM as the user: the log route covers it.
-        if rustix::process::geteuid().is_root() {
-            complain(arguments.state(), why);
-        }
+        complain(arguments.state(), why);
     }
     written
 }
@@ -99,13 +104,16 @@ fn fill(line: &mut Encoded, pamh: &mut PamHandle, class: Class) {
     encode_into(line, &record);
 }
 
+/// Not where others can write.
+fn may_write(state: &CStr) -> bool {
+    let mut buffer = [0; 512];
+    let journal = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes());
+    guard::ours_alone(state) && journal.map_or(true, guard::ours_alone)
+}
+
 fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
     let mut buffer = [0; 512];
     let directory = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes())?;
-    // Others can write there: nothing is.
-    if !guard::ours_alone(state) || !guard::ours_alone(directory) {
-        return Err(libc::EPERM.into());
-    }
     let directory = directory.to_bytes();
     match guard::unlimited(|| append::append_to::<File>(directory, line)) {
         Err(Error::Os(why)) => {
@@ -155,10 +163,11 @@ fn debug(line: &Encoded) {
     }
 }
 
-/// One line in syslog, once a process: the administrator must know that nothing can be recorded.
+/// One line in syslog, once a process: the administrator must know that nothing can be recorded. A screen locker
+/// runs PAM as the user, and is quiet: the log route covers it.
 fn complain(state: &CStr, why: i32) {
     static DONE: AtomicBool = AtomicBool::new(false);
-    if DONE.swap(true, Ordering::Relaxed) {
+    if !rustix::process::geteuid().is_root() || DONE.swap(true, Ordering::Relaxed) {
         return;
     }
     let text = c"pam_authalert: a failed authentication could not be recorded in %s: %m; the login is not affected; see 'authalert check'";
