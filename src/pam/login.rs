@@ -5,7 +5,7 @@
 //!
 //! Root that becomes another user (su in a script, cron, a timer's session) is not a login: nobody is asked.
 
-use pam::items::{RHost, Service, User};
+use pam::items::{RHost, Service};
 use pam::module::PamHandle;
 
 use crate::arguments::Arguments;
@@ -36,8 +36,8 @@ pub fn authenticated(pamh: &mut PamHandle, arguments: &Arguments<'_>, spoken: bo
     }
 }
 
-/// A session was opened. What the attempt before it recorded, on this handle or in a child
-/// that sshd forked for it, is not recorded again.
+/// A session was opened. What the attempt before it recorded, on this handle, on another of this process (sudo),
+/// or in a child that sshd forked for it, is not recorded again.
 pub fn session_opened(pamh: &mut PamHandle, arguments: &Arguments<'_>) {
     let (spoken, recorded) =
         attempt::of(pamh).map_or((false, false), |attempt| (attempt.prompts.spoken, attempt.login_recorded));
@@ -48,7 +48,7 @@ pub fn session_opened(pamh: &mut PamHandle, arguments: &Arguments<'_>) {
 }
 
 fn login_of(pamh: &PamHandle) -> Key {
-    Key::login(item::<Service<'_>>(pamh), item::<User<'_>>(pamh))
+    Key::login(item::<Service<'_>>(pamh))
 }
 
 fn is_roots_own_switch(pamh: &PamHandle, spoken: bool) -> bool {

@@ -16,7 +16,7 @@ const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// Minutes that a mark is fresh.
 const DAY: u32 = 24 * 60;
 /// Seconds from an attempt to its session at most; sshd's LoginGraceTime is two minutes.
-const SESSION_AFTER: u32 = 300;
+const SESSION_AFTER: u32 = 150;
 
 /// What is marked.
 #[derive(Clone, Copy)]
@@ -30,9 +30,9 @@ impl Key {
         Self((hash ^ (hash >> 32)) as u32)
     }
 
-    /// A login of `user` at `service`.
-    pub fn login(service: &[u8], user: &[u8]) -> Self {
-        Self(Self::of(b's', service).0.wrapping_mul(31) ^ Self::of(b'l', user).0)
+    /// A login at `service`. Not of which account: sudo authenticates who asks, and opens the session of whom he becomes.
+    pub fn login(service: &[u8]) -> Self {
+        Self::of(b's', service)
     }
 
     fn place(self) -> u64 {
@@ -95,12 +95,15 @@ pub fn set(state: &CStr, keys: &[Option<Key>; 2]) {
     }
 }
 
-/// Remember that this login is recorded, for the session that comes of it: in this process, or in its
-/// parent, where sshd authenticates in a child.
+/// Remember that this login is recorded, for the session that comes of it: on another handle of this process (sudo),
+/// or in its parent, where sshd authenticates in a child.
 pub fn note_login(state: &CStr, login: Key) {
     let _ = guard::unlimited(|| {
         let file = open(state, OFlags::RDWR)?;
-        for pid in pids() {
+        let [own, parent] = pids();
+        // A user's shell is nobody whose session comes of it.
+        let parent = guard::is_roots_own().then_some(parent);
+        for pid in [Some(own), parent].into_iter().flatten() {
             file.put(login_at(pid), &[pid, login.0, seconds()])?;
         }
         Ok(())
