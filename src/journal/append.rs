@@ -396,6 +396,107 @@ mod tests {
     }
 
     #[test]
+    fn what_can_neither_be_written_nor_counted_by_a_byte_is_counted_by_a_name() {
+        let (_state, journal) = journal();
+        let directory = journal.directory();
+        let count = |user: &[u8]| {
+            count_dropped::<Unwritable>(directory.as_os_str().as_encoded_bytes(), &encode(&record(user)));
+        };
+        for n in 0..200 {
+            count(n.to_string().as_bytes());
+        }
+        assert_eq!(dropped(directory), Some(200));
+        settle_dropped(directory).unwrap();
+        assert_eq!(
+            (dropped(directory), fs::metadata(directory.join(DROPPED)).unwrap().len()),
+            (Some(200), 200)
+        );
+        assert_eq!(fs::read_dir(directory).unwrap().count(), 1, "the names are free again");
+        count(b"root");
+        count_dropped::<OwnedFd>(directory.as_os_str().as_encoded_bytes(), &encode(&record(b"root")));
+        assert_eq!(dropped(directory), Some(202));
+    }
+
+    /// A process without a descriptor left.
+    struct Unwritable;
+
+    impl Target for Unwritable {
+        fn open(_: &CStr, _: OFlags, _: Mode) -> Result<Self, i32> {
+            Err(Errno::MFILE.raw_os_error())
+        }
+        fn look(&self) -> Result<Look, i32> {
+            Err(0)
+        }
+        fn lock(&self) -> bool {
+            false
+        }
+        fn unlock(&self) {}
+        fn set_mode(&self, _: Mode) {}
+        fn head(&self, _: &mut [u8; HEAD]) -> usize {
+            0
+        }
+        fn write(&self, _: &[u8]) -> Result<usize, i32> {
+            Err(0)
+        }
+    }
+
+    thread_local! {
+        /// How many files of [`Counted`] are locked.
+        static LOCKED: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
+    }
+
+    /// A file that is locked once for each time that it is unlocked.
+    struct Counted {
+        look: fn() -> Result<Look, i32>,
+        write: Result<usize, i32>,
+    }
+
+    impl Target for Counted {
+        fn open(path: &CStr, _: OFlags, _: Mode) -> Result<Self, i32> {
+            // What becomes of the attempt is in the name of the directory.
+            let full: fn() -> _ = || Ok(Look { mode: 0o100_600, size: u64::MAX, links: 1 });
+            let gone: fn() -> _ = || Ok(Look { mode: 0o100_600, size: 0, links: 0 });
+            let pipe: fn() -> _ = || Ok(Look { mode: 0o010_600, size: 0, links: 1 });
+            let error: fn() -> _ = || Err(5);
+            let good: fn() -> _ = || Ok(Look { mode: 0o100_600, size: 0, links: 1 });
+            let (look, write) = match path.to_bytes().get(1) {
+                Some(b'f') => (full, Ok(1)),
+                Some(b'g') => (gone, Ok(1)),
+                Some(b'p') => (pipe, Ok(1)),
+                Some(b'e') => (error, Ok(1)),
+                Some(b'w') => (good, Err(28)),
+                _ => (good, Ok(1)),
+            };
+            Ok(Self { look, write })
+        }
+        fn look(&self) -> Result<Look, i32> {
+            (self.look)()
+        }
+        fn lock(&self) -> bool {
+            LOCKED.set(LOCKED.get() + 1);
+            true
+        }
+        fn unlock(&self) {
+            LOCKED.set(LOCKED.get() - 1);
+        }
+        fn set_mode(&self, _: Mode) {}
+        fn head(&self, _: &mut [u8; HEAD]) -> usize {
+            0
+        }
+        fn write(&self, _: &[u8]) -> Result<usize, i32> {
+            self.write
+        }
+    }
+
+    #[test]
+    fn the_lock_is_given_back_however_an_append_ends() {
+        for way in ["/full", "/gone", "/pipe", "/error", "/write", "/short"] {
+            assert!(super::append_to::<Counted>(way.as_bytes(), &encode(&record(b"root"))).is_err(), "{way}");
+            assert_eq!(LOCKED.get(), 0, "{way}");
+        }
+    }
+
+    #[test]
     fn writers_at_once_lose_nothing_while_segments_are_sealed() {
         let (_state, journal) = journal();
         std::thread::scope(|scope| {

@@ -291,6 +291,35 @@ mod tests {
     }
 
     #[test]
+    fn room_is_kept_for_records_and_for_the_count_of_what_finds_none() {
+        let directory = directory_with_one_record();
+        let current = directory.path().join(CURRENT);
+        reserve(&current);
+        let meta = |name: &str| fs::metadata(directory.path().join(name)).unwrap();
+        assert_eq!(meta(DROPPED).len(), 0);
+        // Where the file system cannot keep room there is nothing to see.
+        if meta(CURRENT).blocks() * 512 > 4096 {
+            assert!(meta(DROPPED).blocks() * 512 >= 4096);
+        }
+    }
+
+    #[test]
+    fn the_first_segment_comes_with_marks_that_mark_nothing_and_later_ones_leave_them() {
+        let directory = tempfile::tempdir().unwrap();
+        seal(directory.path(), FIRST_LIMIT).unwrap();
+        let marks = directory.path().join(marks::NAME);
+        assert_eq!(fs::metadata(&marks).unwrap().len(), marks::SIZE);
+        fs::write(&marks, "x").unwrap();
+        fs::remove_file(directory.path().join(CURRENT)).unwrap();
+        seal(directory.path(), FIRST_LIMIT).unwrap();
+        assert_eq!(fs::read(&marks).unwrap(), b"x");
+        // Where something was recorded already, new marks would lack it.
+        let directory = directory_with_one_record();
+        seal(directory.path(), FIRST_LIMIT).unwrap();
+        assert!(!directory.path().join(marks::NAME).exists());
+    }
+
+    #[test]
     fn sealing_cut_between_its_two_steps_shows_the_segment_once() {
         let directory = directory_with_one_record();
         let id = list(directory.path()).unwrap()[0].id.clone();
