@@ -8,7 +8,7 @@ import tempfile
 import time
 
 from report import LeftOut, equal, test
-from stage import AUTH_ERR, BUILD, MODULE, SENDER, Silence, Stage, roots_own
+from stage import AUTH_ERR, BUILD, HERE, MODULE, SENDER, Silence, Stage, roots_own
 
 DEBIAN = ["[success=1 default=ignore] DOOR prompt", "requisite pam_deny.so", "required pam_permit.so"]
 
@@ -65,6 +65,21 @@ def hanging():
     for line in told:
         assert line.get("ms", 0) < 500, line
     equal([record["class"] for record in stage.records()], ["failure", "failure", "login"])
+    silence.close()
+
+
+@test("in a process whose system calls are filtered no worker begins: it would end the host")
+def filtered():
+    roots_own()
+    silence = Silence()
+    stage = stage_with(silence.config())
+    program = os.path.join(stage.path, "filtered")
+    subprocess.run(["cc", "-o", program, os.path.join(HERE, "filtered.c")], check=True, timeout=60)
+    for before, sender in ((), 1), ((program,), 0):
+        told = stage.host("ours", "start", "auth", "sleep=500", "mapped", "auth", "end", before=before)
+        equal([line["sender"] for line in told if "sender" in line], [sender], before)
+    equal(len(stage.records()), 4)
+    equal(len(silence.connections), 1, "unfiltered, it does connect")
     silence.close()
 
 
