@@ -72,6 +72,7 @@ def logins(marked):
         peer = "pam_deny" if outcome == "good" else "pam_faillock"
         ratio = (median["pam_authalert"] - median["nothing"]) / (median[peer] - median["nothing"])
         print(f"  what pam_authalert adds / what {peer} adds = {ratio:.2f}")
+        print(f"  the login with pam_authalert / with {peer} = {median['pam_authalert'] / median[peer]:.2f}")
 
 
 def old_marks(state):
