@@ -52,7 +52,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::config::{self, Config, TIMELINE};
-use crate::journal::{Journal, aside};
+use crate::journal::{Journal, append, spill};
 use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
@@ -254,11 +254,14 @@ fn failed(reader: &Reader<'_>) -> Served {
 /// Take what was spilled into the journal, before anybody reads it.
 fn take_over_spilled(request: &Request) -> io::Result<()> {
     let journal = Journal::new(&request.state);
-    if !aside::is_any(&journal)? {
-        return Ok(());
+    if !spill::is_any(&journal)? {
+        return append::settle_dropped(journal.directory());
     }
     match Lock::take(&Place::new(&request.state, TIMELINE), request.patience())? {
-        Some(_lock) => aside::take_over(&journal),
+        Some(_lock) => {
+            spill::take_over(&journal)?;
+            append::settle_dropped(journal.directory())
+        }
         None => Ok(()),
     }
 }

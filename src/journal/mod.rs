@@ -9,17 +9,19 @@
 //! ```
 //!
 //! - Writers only append, one `write` a record, and wait for nothing ([`append`]).
-//! - What cannot be appended is put beside it, and appended by the next pass ([`aside`]).
+//! - What cannot be appended is spilled beside it, and appended by the next pass ([`spill`]).
+//! - Failures leave a mark, which a login after them finds ([`marks`]).
 //! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`]).
 //! - Whoever delivers seals, lists and deletes segments, under the delivery lock ([`segment`]).
 //! - Readers go on from where they were, by segment and offset ([`read`]). A record that lands in
 //!   a segment after it was sealed is found all the same.
 
 pub mod append;
-pub mod aside;
+pub mod marks;
 pub mod read;
 pub mod record;
 pub mod segment;
+pub mod spill;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +34,7 @@ use crate::event::Event;
 pub const DIRECTORY: &str = "journal";
 /// Name of the segment to which everybody appends.
 pub const CURRENT: &str = "current.jsonl";
-/// One byte for each record that found no room; its size is the count.
+/// Counts the records that found no room (see [`append::count_dropped`]).
 pub const DROPPED: &str = "dropped";
 
 /// The journal below one state directory.
@@ -86,7 +88,7 @@ impl Journal {
     /// Unreadable lines are passed over; the delivery pass counts them.
     pub fn read_since(&self, since: Timestamp, each: &mut dyn FnMut(Event)) -> io::Result<()> {
         // First: one that is taken over meanwhile is handed over twice, and none not at all.
-        aside::waiting(self)?.into_iter().map(|a| a.failure).filter(|f| f.time >= since).for_each(&mut *each);
+        spill::waiting(self)?.into_iter().map(|s| s.failure).filter(|f| f.time >= since).for_each(&mut *each);
         for segment in segment::list(&self.directory)? {
             read::read(&segment, 0, &mut |_, line| {
                 if let read::Line::Event(failure) = line {

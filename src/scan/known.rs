@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::attempts::Row;
 use super::position::Fnv;
 use crate::event::{Event, Route};
-use crate::journal::{Journal, aside, read, segment};
+use crate::journal::{Journal, read, segment, spill};
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -170,8 +170,8 @@ impl Recorded {
             self.since = Some(needed.saturating_sub(SAME_PROCESS));
         }
         // First, as one that is taken over meanwhile is found in its segment.
-        for aside in aside::waiting(journal)? {
-            self.take(&aside.failure);
+        for spilled in spill::waiting(journal)? {
+            self.take(&spilled.failure);
         }
         for segment in segment::list(journal.directory())? {
             let from = self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # The module against hostile callers, hosts, files and networks. Prints "ok - …" and "not ok - …" lines.
-#   tests/hostile/run.sh [--full] [PART...]      parts: supply elf hosts callers files sshd; soak only with --full or by name
+#   tests/hostile/run.sh [--full] [PART...]      parts: supply elf hosts callers files marks sshd; soak only with --full or by name
 # Uses the artifacts in $AUTHALERT_TARGET, or target/release, or target/debug, whichever is there first.
-# callers, files, sshd and soak need root: they work in a mount namespace of their own and leave nothing behind.
+# callers, files, marks, sshd and soak need root: they work in a mount namespace of their own and leave nothing behind.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -11,12 +11,12 @@ parts=()
 for word in "$@"; do
     case $word in
     --full) full=--full ;;
-    supply | elf | hosts | callers | files | sshd | soak) parts+=("$word") ;;
-    *) echo "usage: tests/hostile/run.sh [--full] [supply|elf|hosts|callers|files|sshd|soak ...]" >&2; exit 2 ;;
+    supply | elf | hosts | callers | files | marks | sshd | soak) parts+=("$word") ;;
+    *) echo "usage: tests/hostile/run.sh [--full] [supply|elf|hosts|callers|files|marks|sshd|soak ...]" >&2; exit 2 ;;
     esac
 done
 if [ ${#parts[@]} = 0 ]; then
-    parts=(supply elf hosts callers files sshd)
+    parts=(supply elf hosts callers files marks sshd)
     [ -z "$full" ] || parts+=(soak)
 fi
 if [ -z "${AUTHALERT_TARGET-}" ]; then

@@ -166,18 +166,18 @@ class Scene:
             self.write(os.path.join(self.pam, service), text)
 
     def records(self):
-        """All records of the current segment, and those that were put aside."""
+        """All records of the current segment, and those that were spilled."""
         try:
             with open(self.journal, "rb") as file:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             lines = []
-        lines += [os.readlink(os.fsencode(path)) for path in self.asides()]
+        lines += [os.readlink(os.fsencode(path)) for path in self.spilled()]
         return [record for record in map(parsed, lines) if record and "segment" not in record]
 
-    def asides(self):
+    def spilled(self):
         directory = os.path.dirname(self.journal)
-        return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.startswith("aside-")]
+        return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.startswith("spill-")]
 
     def status(self):
         return json.loads(self.status_run().stdout)
@@ -207,10 +207,10 @@ class Scene:
 # -- callers -----------------------------------------------------------------------------------------
 
 class Call:
-    """One su or sudo that the attacker starts, with whatever he prepared before."""
+    """One su or sudo that the attacker starts, or `user`, with whatever he prepared before."""
 
     def __init__(self, program="su", password=WRONG, env=None, limits=(), closed=(), ignored=(), blocked=(),
-                 umask=None, cwd=None, alarm=None, prepare=None, argv0=None, lifts=True):
+                 umask=None, cwd=None, alarm=None, prepare=None, argv0=None, lifts=True, user=ATTACKER):
         argv = {"su": ["su", "victim", "-c", "echo in"],
                 "sudo": ["sudo", "-S", "-k", "-p", "Password: ", "-u", "victim", "echo", "in"]}[program]
 
@@ -248,7 +248,7 @@ class Call:
             self.process = subprocess.Popen(
                 argv, executable=path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env={"PATH": "/usr/bin:/bin:/usr/sbin"} if env is None else env,
-                start_new_session=True, **(dict(user=ATTACKER, group=ATTACKER, extra_groups=[]) if lifts else {}), cwd="/" if cwd != "gone" else None,
+                start_new_session=True, **(dict(user=user, group=user, extra_groups=[]) if lifts else {}), cwd="/" if cwd != "gone" else None,
                 preexec_fn=before_exec, restore_signals=False)
             self.process.stdin.write(password.encode() + b"\n")
             self.process.stdin.flush()
