@@ -4,11 +4,13 @@
 //! - [`timeline`]: this machine itself. [`build`](fn@build): from the configuration to a receiver.
 //! - [`http`]: one bounded HTTPS call, over the connections of `transport`, to whom `roots` trusts;
 //!   [`body`]: what comes back, bounded.
+//! - [`definition`]: every other service, each described by a file.
 
 pub mod body;
 mod build;
 pub mod definition;
 mod error;
+mod exchange;
 pub mod http;
 mod message;
 mod outcome;
