@@ -15,7 +15,7 @@ use crate::credentials::Credentials;
 use crate::deliver::history::History;
 use crate::deliver::human;
 use crate::deliver::status::{self, Status};
-use crate::deliver::{Order, Setting, deliver};
+use crate::deliver::{Context, Request, deliver};
 use crate::journal::Journal;
 use crate::message::{Composer, Summary};
 use crate::receiver::Outcome;
@@ -98,7 +98,7 @@ pub fn through_pam(
         took.as_millis(),
         outcome.message
     )?;
-    let recorded = |now: &Status| now.recorded.saturating_sub(before.recorded);
+    let recorded = |now: &Status| now.first.recorded.saturating_sub(before.first.recorded);
     let after = counters(state, config)?;
     if recorded(&after) == 0 && after.dropped == before.dropped {
         return Err(Error::Told(format!(
@@ -106,13 +106,8 @@ pub fn through_pam(
              /etc/pam.d/{service}? 'authalert check' tells more"
         )));
     }
-    let order = Order {
-        state: state.into(),
-        config: config_file.map(Into::into),
-        setting: Setting::Command,
-        at_once: true,
-    };
-    if !show_alert(&order, config, newest, begun, out)? {
+    let request = Request { at_once: true, ..Request::new(state, config_file, Context::Command) };
+    if !show_alert(&request, config, newest, begun, out)? {
         let text = what_was_recorded(state, config, service, started)?;
         writeln!(
             out,
@@ -150,7 +145,7 @@ fn what_was_recorded(
 /// Wait for the alert, and say whether its text was seen. One that has to wait for its turn is sent by
 /// the pass that `at_once` orders.
 fn show_alert(
-    at_once: &Order,
+    at_once: &Request,
     config: &Config,
     newest: u64,
     begun: Instant,
@@ -176,14 +171,14 @@ fn show_alert(
             return Ok(true);
         }
         let now = counters(state, config)?;
-        if now.pending == 0 {
+        if now.first.pending == 0 {
             writeln!(out, "recorded, and not sent: the configuration says to ignore it")?;
             return Ok(false);
         }
-        if now.last_error.is_some() {
+        if now.first.last_error.is_some() {
             break;
         }
-        if let Some(seconds) = now.next_attempt_seconds.filter(|s| *s > PATIENCE.as_secs()) {
+        if let Some(seconds) = now.first.next_attempt_seconds.filter(|s| *s > PATIENCE.as_secs()) {
             if turn.is_some() {
                 break;
             }
@@ -194,14 +189,14 @@ fn show_alert(
         thread::sleep(Duration::from_millis(20));
     }
     let now = counters(state, config)?;
-    let waits = match (&now.last_error, now.next_attempt_seconds) {
+    let waits = match (&now.first.last_error, now.first.next_attempt_seconds) {
         (Some(why), _) => format!("it waits: {why}"),
         (None, Some(seconds)) => {
             format!("the next alert is due in {}", human(Duration::from_secs(seconds)))
         }
         (None, None) => "cron or systemd delivers it".into(),
     };
-    writeln!(out, "recorded; {} failure(s) pending, {waits}:", now.pending)?;
+    writeln!(out, "recorded; {} failure(s) pending, {waits}:", now.first.pending)?;
     Ok(false)
 }
 

@@ -13,11 +13,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::place::Place;
 use super::state::{Cursor, Totals};
+use crate::receiver::Kind;
 use crate::storage;
 
-/// File name in the state directory.
-pub const FILE: &str = "timeline.jsonl";
+/// File name of the timeline's, in the state directory.
+pub const TIMELINE_FILE: &str = "timeline.jsonl";
 /// Beyond this the older half is dropped; about six months of alerts at the daily limit.
 const LARGEST: u64 = 8 << 20;
 const LONGEST_LINE: u64 = 256 << 10;
@@ -45,6 +47,12 @@ pub struct Entry {
     pub cursors: Vec<Cursor>,
     /// See [`crate::deliver::state::State::dropped_seen`].
     pub dropped_seen: u64,
+    /// The highest number that was given by then.
+    #[serde(default)]
+    pub last_id: u64,
+    /// What it told.
+    #[serde(default = "digest")]
+    pub kind: Kind,
 }
 
 /// The history of one receiver.
@@ -56,7 +64,12 @@ pub struct History {
 impl History {
     /// That of the timeline, in a state directory. Touches nothing.
     pub fn timeline(state: &Path) -> Self {
-        Self { file: state.join(FILE) }
+        Self { file: state.join(TIMELINE_FILE) }
+    }
+
+    /// That of one receiver.
+    pub fn of(place: &Place) -> Self {
+        Self { file: place.history() }
     }
 
     /// The file.
@@ -113,7 +126,16 @@ impl History {
         // Shorter than before: it was trimmed.
         let offset = if offset > file.metadata()?.len() { 0 } else { offset };
         file.seek(SeekFrom::Start(offset))?;
-        let read = each_line(file, &mut |line| each(decode(line)))?;
+        // A pass that was overtaken at the last moment may have written an alert that another has written.
+        let mut last = None;
+        let read = each_line(file, &mut |line| {
+            let entry = decode(line);
+            let number = entry.as_ref().map(|entry| entry.id);
+            if number.is_none() || number != last {
+                each(entry);
+            }
+            last = number.or(last);
+        })?;
         Ok(offset + read)
     }
 
@@ -136,6 +158,10 @@ impl History {
         io::copy(&mut reader, &mut rest)?;
         storage::replace(&self.file, &rest)
     }
+}
+
+fn digest() -> Kind {
+    Kind::Digest
 }
 
 fn encode(entry: &Entry) -> io::Result<Vec<u8>> {
@@ -199,6 +225,8 @@ mod tests {
             totals: Totals::default(),
             cursors: Vec::new(),
             dropped_seen: 0,
+            last_id: id,
+            kind: Kind::Digest,
         }
     }
 
