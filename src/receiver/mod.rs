@@ -20,6 +20,6 @@ mod transport;
 mod wait;
 pub mod x;
 
-pub use build::{Error, build, serves_in_login};
+pub use build::{Error, build, default_tell, serves_in_login};
 pub use message::{Kind, Message, Receiver};
 pub use outcome::Outcome;
