@@ -1,8 +1,8 @@
 #!/bin/bash
 #
 # Builds the Debian package: packaging/deb/build.sh [DIRECTORY] puts authalert_VERSION_ARCH.deb into
-# DIRECTORY (default: target). FROM=DIR takes built files from DIR instead of building them,
-# VERSION=X names another version than that of Cargo.toml.
+# DIRECTORY (default: target). AUTHALERT_BUILD=DIR takes built files from DIR instead of building
+# them, VERSION=X names another version than that of Cargo.toml.
 # Built on the oldest supported system (Debian 12) it loads on every newer one. Built on a newer one it
 # asks for that one's C library, and says so.
 
@@ -17,8 +17,8 @@ main() {
     -h | --help) sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) echo "packaging/deb/build.sh: no option '$1'; a directory may be given, see --help" >&2; exit 2 ;;
     esac
-    local built=${FROM:-$source_tree/target/release}
-    [[ -n ${FROM:-} ]] || (cd -- "$source_tree" && cargo build --release --locked --target-dir "$source_tree/target")
+    local built=${AUTHALERT_BUILD:-$source_tree/target/release}
+    [[ -n ${AUTHALERT_BUILD:-} ]] || (cd -- "$source_tree" && cargo build --release --locked --target-dir "$source_tree/target")
     tree=$(mktemp -d)
     trap 'rm -rf -- "$tree"' EXIT
     chmod 0755 -- "$tree"
