@@ -136,7 +136,9 @@ from_source() {
         return
     fi
     check "sudo ./install.sh, nothing else typed (after $((SECONDS - begun)) seconds)" true
-    check "it shows the alert of its own wrong password" grep -q 'sshd' "$work/said"
+    check "it shows the record of its own wrong password" grep -q 'recorded: nobody from 127.0.0.1 (sshd' "$work/said"
+    check "and how to undo it, what runs, and the way to a phone" grep -cz 'runs .*authalert-scan.timer.*undo .*--uninstall.*receivers add ntfy' "$work/said"
+    check "right after it authalert check is content" by_alice 60 'sudo authalert check --quiet'
     check "target/ belongs to who called sudo" in_guest 'test "$(stat -c %U /home/alice/authalert/target/release)" = alice'
     alerts_come
     check "a second ./install.sh is an upgrade" upgrade_under_a_session "by_alice 300 'sudo ./install.sh'"

@@ -34,9 +34,9 @@ main() {
         /home/caller/tree/install.sh --services "$services" --prefix /opt/own && /opt/own/bin/authalert --version &&
         grep -q /opt/own/bin/authalert /etc/cron.d/authalert && ! command -v authalert &&
         /home/caller/tree/install.sh --uninstall --purge && ! test -e /opt/own'
-    way "again and again, and shows the alert each time" '
+    way "again and again, and shows the record each time" '
         for i in 1 2 3 4; do
-            said=$(/home/caller/tree/install.sh --services "$services") && test "$(grep -c "failed login for nobody" <<<"$said")" = 2 || exit
+            said=$(/home/caller/tree/install.sh --services "$services") && test "$(grep -c "recorded: nobody" <<<"$said")" = 2 || exit
         done'
     way "twice at once: the second is told so" '
         exec 8</etc/pam.d; flock 8
