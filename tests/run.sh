@@ -78,7 +78,7 @@ main() {
 
 waiting=() # rings that have not begun, the longest first
 without=() # rings that are left out
-declare -A shown=() last=() counted=()
+declare -A last=() counted=()
 total_good=0 total_bad=0
 
 # In the order of the table; what cannot run here says why.
@@ -122,13 +122,14 @@ build_for() { # ALL RING...
 }
 
 begin_ring() { # RING ALL
-    local name=$1 more='' parts='supply hosts callers files sshd' build=target/release which=2 command
+    local name=$1 about more='' parts='supply hosts callers files sshd' build=target/release which=2 command
     if [[ $2 == yes ]]; then more=--all parts='' which=3; fi
     [[ $2 == yes && $name != unit && $name != harness || $name == fresh ]] || build=target/quick
     command=$(awk -v ring="$name" '$1 == ring { $1 = $2 = $3 = $4 = ""; print }' <<<"$table")
     command=${command//\$more/$more} command=${command//\$parts/$parts}
-    say "== $name begins: $(sed -n "s/^#   $name  *//p" tests/run.sh); about $(minutes "$(column "$name" $which)")"
-    shown[$name]=0 last[$name]='' counted[$name]=0
+    minutes about "$(column "$name" $which)"
+    say "== $name begins: $(sed -n "s/^#   $name  *//p" tests/run.sh); about $about"
+    last[$name]='' counted[$name]=0
     # shellcheck disable=SC2086 # a command and its words
     AUTHALERT_BUILD=$PWD/$build enclosed "$name" "$(column "$name" 4)" $command
 }
@@ -151,42 +152,40 @@ run_rings() { # ALL
             fi
         done
         status_line
-        sleep 0.3
+        pause
     done
 }
 
 # The lines that a ring has finished since: its tests, and what went wrong in one.
 show_new() { # RING
-    local name=$1 line whole
-    whole=$(wc -l <"$work/$1.log")
-    ((whole > shown[$name])) || return 0
-    while IFS= read -r line; do
+    local name=$1
+    while next_line "$name"; do
         case $line in
         'ok - '* | 'not ok - '* | 'left out - '*)
             last[$name]=${line%% - *} counted[$name]=$((counted[$name] + 1))
-            say "$(clock) $(printf '%-8s' "$name") $line"
+            say_of "$name" "$line"
             ;;
         '    '* | '#'*) [[ ${last[$name]} != 'not ok' ]] || say "                $line" ;;
         esac
-    done < <(sed -n "$((shown[$name] + 1)),${whole}p" "$work/$name.log")
-    shown[$name]=$whole
+    done
 }
 
 # A ring is green if it came to its end, said as many tests as it planned, and none of them failed.
 conclude() { # RING
-    local name=$1 sentence status late
+    local name=$1 sentence status late took
     ended_with "$name"
     judge "$work/$name.log" "$status"
-    if [[ $late == yes ]]; then fault="it did not end within $(minutes "${limit[$name]}")"; fi
+    if [[ $late == yes ]]; then fault="it did not end within ${limit[$name]} seconds"; fi
     if [[ -n $fault ]]; then
         bad=$((bad + 1))
-        say "$(clock) $(printf '%-8s' "$name") not ok - $name comes to its end: $fault"
+        say_of "$name" "not ok - $name comes to its end: $fault"
         tail -n 15 "$work/$name.log" | sed 's/^/                    /' | while IFS= read -r sentence; do say "$sentence"; done
     fi
     total_good=$((total_good + good)) total_bad=$((total_bad + bad))
     sentence="$good passed, $bad failed"
     ((omitted == 0)) || sentence+=", $omitted left out"
-    say "== $name: $sentence, in $(minutes $((SECONDS - begun[$name])))"
+    minutes took $((SECONDS - begun[$name]))
+    say "== $name: $sentence, in $took"
     cp -- "$work/$name.log" "$logs/$name.log"
     forget "$name"
 }

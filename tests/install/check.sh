@@ -119,7 +119,6 @@ a_right_installation() {
     [[ -e $work/root/usr/sbin/cron ]] || install -m 0755 /dev/null "$work/root/usr/sbin/cron"
     in_root /aa/install.sh --from /aa-built --services "sshd,$services" || echo "cannot install: $said"
     printf 'receiver = "timeline"\n' >"$work/root/etc/authalert/config.toml"
-    in_root authalert scan || echo "cannot scan: $said"
 }
 
 one_mistake() {

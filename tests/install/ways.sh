@@ -103,7 +103,7 @@ CARGO
 
 one_way() {
     local output
-    if output=$(chroot "$work/root" bash -c "$(declare -f cargo_says named_so); services=$services; $1" 2>&1); then
+    if output=$(chroot "$work/root" bash -c "$(declare -f cargo_says named_so); services=$services sources=$(dirname -- "$source_tree"); $1" 2>&1); then
         echo good
     else
         printf '%s\n' "$output"

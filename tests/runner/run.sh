@@ -8,7 +8,7 @@ here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 tests=$here/..
 work=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$work"' EXIT
-export mark=$work/mark
+export mark=$work/mark number=$((RANDOM % 9000 + 1000)) # so that its processes are told from any other run's
 tree=$work/tree
 
 # run.sh as it is, over rings of our own: each is a script of that name. Nothing is built and nothing needed.
@@ -41,7 +41,7 @@ TABLE
     # Whatever a test may start: one in a session of its own, one that hears no signal, files, and as root a mount.
     ring stays 'echo $$ >"$TMPDIR/file"; echo "$TMPDIR" >"$mark"
         [ "$(id -u)" != 0 ] || { mkdir "$TMPDIR/mount" && mount -t tmpfs tmpfs "$TMPDIR/mount" 2>/dev/null; }
-        setsid sleep 4711 & (trap "" INT TERM HUP; sleep 4712) & echo "ok - one"; sleep 4713; sleep 4714'
+        setsid sleep ${number}1 & (trap "" INT TERM HUP; sleep ${number}2) & echo "ok - one"; sleep ${number}3; sleep ${number}4'
     # What hangs where a terminal is there: a background group that reads it, or changes it.
     ring asks 'timeout 20 sh -c "read -r answer </dev/tty; stty -echo </dev/tty" 2>/dev/null; echo "ok - one"; echo "1 passed, 0 failed"'
 }
@@ -59,7 +59,7 @@ run() { # RING...: sets output and status
 
 # Nothing of the rings, by what only they are; their folder is gone too.
 nothing_left() {
-    left=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -oE 'sleep 471[1-4]')
+    left=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ' | grep -oE "sleep ${number}[1-4]")
     left+=$(grep -s "$(cat -- "$mark" 2>/dev/null || echo nowhere)" /proc/mounts)
     [[ ! -s $mark || ! -e $(dirname -- "$(<"$mark")") ]] || left+=$(ls -- "$(<"$mark")")
     [[ -z $left ]]
@@ -81,10 +81,10 @@ end_by() { # SIGNAL COMMAND...
     kill "-$signal" "$pid"
     wait "$pid" 2>/dev/null
     status=$?
-    # What hears of its parent's end hears it a moment later.
-    for _ in $(seq 20); do ! nothing_left || break; sleep 0.1; done
-    nothing_left || true
     seconds=$(awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
+    # What hears of its end hears it a moment later.
+    for _ in $(seq 50); do ! nothing_left || break; sleep 0.1; done
+    nothing_left || true
     output="status $status after $seconds s; left: $left; $(tail -n 3 "$work/said")"
 }
 
@@ -124,11 +124,9 @@ main() {
 
     end_by TERM "$tree/tests/run.sh" stays
     check 'asked to end, it ends at once, red, and nothing is left' test "$status${left:-}" = 143
-    check 'and within two seconds' awk -v s="$seconds" 'BEGIN { exit s > 2 }'
+    check 'and within five seconds, however busy the machine is' awk -v s="$seconds" 'BEGIN { exit s > 5 }'
     end_by KILL "$tree/tests/run.sh" stays
-    # Its own folder is the one thing that nobody can remove then.
-    check 'killed, it takes its rings along' test -z "$(grep -oE 'sleep [0-9]+|tmpfs' <<<"$left")"
-    rm -rf -- "$(dirname -- "$(<"$mark")")"
+    check 'killed, it takes its rings along, and nothing is left' test "$status${left:-}" = 137
     if command -v script >/dev/null; then
         check 'Ctrl-C at a terminal ends it with status 130, and nothing is left' ctrl_c
         check 'at a terminal a ring that reads it is not stopped, and the run ends' at_a_terminal
