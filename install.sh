@@ -34,7 +34,7 @@ Builds authalert, installs it, adds its line to the PAM stack of sshd, and prove
 password that it is recorded. A run that fails puts everything back. Running it again upgrades.
 It takes about four minutes where it builds, and seconds with --from.
 
-  --services LIST   the stacks to guard, by commas (default: sshd, and those that are guarded already);
+  --services LIST   the stacks to guard, by commas (default: those that are guarded already, else sshd);
                     for example sshd,su,sudo,login
   --prefix DIR      where the command and its manual go (default: /usr/local)
   --from DIR        install what was built elsewhere: the files of target/release, in DIR

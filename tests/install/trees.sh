@@ -28,6 +28,7 @@ main() {
     done
     test_stack_texts
     test_refusals
+    test_guarded
     test_upgrade
     test_packaging
     finish
@@ -210,6 +211,24 @@ status_is() {
 other_processor() {
     printf '\x28\x00' | dd of="$tree$module_directory/pam_unix.so" bs=1 seek=18 conv=notrunc status=none
     run
+}
+
+guarded_are() { output=$(cat -- "$tree/var/lib/authalert/guarded" 2>&1) && [[ ${output//$'\n'/ } == "$1" ]]; }
+
+# What check compares with the stacks.
+test_guarded() {
+    plant debian-13
+    run --services sshd,su
+    check "what is guarded is remembered, a service a line" guarded_are 'sshd su'
+    run
+    check "an upgrade that names no service names all that are guarded" says 'guards: sshd su.'
+    sed -i /pam_authalert/d -- "$tree/etc/pam.d/su"
+    pam add login
+    check "a line that was taken out by hand stays remembered" guarded_are 'login sshd su'
+    pam remove su
+    check "until it is removed by authalert-pam" guarded_are 'login sshd'
+    pam remove --all
+    check "nothing is remembered of a system that guards nothing" not exists /var/lib/authalert/guarded
 }
 
 test_upgrade() {
