@@ -72,6 +72,8 @@ one_scenario() {
     work=$(mktemp -d "${TMPDIR:-/var/tmp}/authalert-fresh.XXXXXXXX")
     trap clean_up EXIT
     trap 'exit 1' INT TERM
+    # Who shows what this says may end first.
+    trap '' PIPE
     say "== $1"
     case $1 in
     source-13) from_source trixie ;;
