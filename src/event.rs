@@ -80,20 +80,47 @@ impl Event {
         self.rhost.is_empty() && self.service != "sshd"
     }
 
-    /// Whether somebody who is logged in, or stands before the machine, tried it: such a failure waits
-    /// for no interval. That no remote host is given is not enough: some services of the network (VPN,
-    /// mail, web) give none, and whoever attacks them would have every alert go out at once.
-    pub fn is_of_somebody_here(&self) -> bool {
-        const PROGRAMS: [&str; 9] =
-            ["su", "su-l", "sudo", "sudo-i", "doas", "login", "polkit-1", "runuser", "vlock"];
+    /// Who asked, if it was somebody who is logged in here or stands before the machine. Where that is a
+    /// row of a log ([`Route::Log`]) it is what the row claims.
+    ///
+    /// That no remote host is given is not enough: some services of the network (VPN, mail, web) give none,
+    /// and have their passwords checked by a helper that runs as a system account, without a terminal. Nor is
+    /// `ruser` by itself, where such a service may have put what a client typed.
+    pub fn asker(&self) -> Option<Asker<'_>> {
+        const PROGRAMS: [&str; 8] = ["su", "su-l", "sudo", "sudo-i", "doas", "runuser", "polkit-1", "vlock"];
+        if !self.is_local() {
+            return None;
+        }
         let terminal =
             ["/dev/", "tty", "pts/", ":", "console", "hvc"].iter().any(|t| self.tty.starts_with(t));
-        self.is_local()
-            && (self.uid != 0
-                || !self.ruser.is_empty()
-                || terminal
-                || PROGRAMS.contains(&self.service.as_str()))
+        let by_a_person = PROGRAMS.contains(&self.service.as_str());
+        match self.uid {
+            0 if by_a_person && !self.ruser.is_empty() => Some(Asker::User(&self.ruser)),
+            0 if terminal => Some(Asker::Terminal(&self.tty)),
+            0 if by_a_person || self.service == "login" => Some(Asker::Terminal("")),
+            0 => None,
+            uid if is_of_a_person(uid) || terminal => Some(Asker::Uid(uid)),
+            _ => None,
+        }
     }
+}
+
+/// Who asked at the machine itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asker<'a> {
+    /// The real user id of the program that asked for the password, which the kernel vouches for.
+    Uid(u32),
+    /// Who the program says runs it.
+    User(&'a str),
+    /// Nobody is logged in yet: the terminal, empty where it is not named.
+    Terminal(&'a str),
+}
+
+/// Accounts of people have ids from 1000 on, by the `login.defs` of every distribution; `nobody` is none.
+fn is_of_a_person(uid: u32) -> bool {
+    const FIRST: u32 = 1000;
+    const NOBODY: [u32; 2] = [65_534, u32::MAX];
+    uid >= FIRST && !NOBODY.contains(&uid)
 }
 
 fn one() -> u32 {
@@ -112,31 +139,59 @@ fn is_zero(n: &u32) -> bool {
 mod tests {
     use super::*;
 
+    fn event(service: &str, rhost: &str, tty: &str, ruser: &str, uid: u32) -> Event {
+        Event {
+            time: Timestamp::UNIX_EPOCH,
+            host: String::new(),
+            route: Route::Pam,
+            class: Class::Failure,
+            count: 1,
+            service: service.into(),
+            pid: 1,
+            ppid: 1,
+            user: "alice".into(),
+            rhost: rhost.into(),
+            tty: tty.into(),
+            ruser: ruser.into(),
+            uid,
+            origin: None,
+        }
+    }
+
+    #[test]
+    fn whoever_asks_at_the_machine_is_known_by_what_he_cannot_choose() {
+        for (service, tty, ruser, uid, asker) in [
+            ("sudo", "/dev/pts/0", "bob", 1000, Asker::Uid(1000)),
+            ("su", "", "bob", 1000, Asker::Uid(1000)),
+            ("su", "/dev/pts/1", "bob", 0, Asker::User("bob")),
+            ("su", "", "", 0, Asker::Terminal("")),
+            ("polkit-1", "", "", 1000, Asker::Uid(1000)),
+            ("my-locker", "", "", 1000, Asker::Uid(1000)),
+            ("login", "/dev/tty1", "", 0, Asker::Terminal("/dev/tty1")),
+            ("gdm-password", "/dev/tty1", "", 0, Asker::Terminal("/dev/tty1")),
+            ("lightdm", ":0", "", 0, Asker::Terminal(":0")),
+            ("su", "/dev/pts/3", "www-data", 33, Asker::Uid(33)),
+        ] {
+            assert_eq!(event(service, "", tty, ruser, uid).asker(), Some(asker), "{service} {uid}");
+        }
+    }
+
     #[test]
     fn a_service_of_the_network_that_gives_no_remote_host_is_nobody_here() {
-        let of = |service: &str, rhost: &str, tty: &str, ruser: &str, uid: u32| {
-            let failure = Event {
-                time: Timestamp::UNIX_EPOCH,
-                host: String::new(),
-                route: Route::Pam,
-                class: Class::Failure,
-                count: 1,
-                service: service.into(),
-                pid: 1,
-                ppid: 1,
-                user: "alice".into(),
-                rhost: rhost.into(),
-                tty: tty.into(),
-                ruser: ruser.into(),
-                uid,
-                origin: None,
-            };
-            failure.is_of_somebody_here()
-        };
-        assert!(of("su", "", "", "", 0) && of("sudo", "", "/dev/pts/0", "bob", 1000));
-        assert!(of("gdm-password", "", "/dev/tty1", "", 0) && of("lightdm", "", ":0", "", 0));
-        assert!(of("polkit-1", "", "", "bob", 1000) && of("my-locker", "", "", "", 1000));
-        assert!(!of("openvpn", "", "", "", 0) && !of("dovecot", "", "dovecot", "", 0));
-        assert!(!of("sshd", "", "ssh", "", 0) && !of("login", "192.0.2.7", "/dev/pts/0", "", 0));
+        for (service, rhost, tty, ruser, uid) in [
+            ("openvpn", "", "", "", 0),
+            ("openvpn", "", "", "typed", 0),
+            ("dovecot", "", "dovecot", "", 0),
+            ("sshd", "", "ssh", "", 0),
+            ("login", "192.0.2.7", "/dev/pts/0", "", 0),
+            ("su", "192.0.2.7", "/dev/pts/0", "bob", 1000),
+            // A web server's password checker: set-user-id, run by www-data, or by nobody.
+            ("pwauth", "", "", "", 33),
+            ("pwauth", "", "", "www-data", 33),
+            ("su", "", "", "www-data", 33),
+            ("pwauth", "", "", "", 65_534),
+        ] {
+            assert_eq!(event(service, rhost, tty, ruser, uid).asker(), None, "{service} {uid}");
+        }
     }
 }

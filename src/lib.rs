@@ -7,6 +7,7 @@
 //! - [`journal`]: the durable queue of failures, which is also the history.
 //! - [`scan`]: the log route; failures that the module could not record.
 //! - [`deliver`]: the pass that ties journal, message and receiver: state, pacing, outages.
+//! - [`detect`]: what a login means after the failures before it.
 //! - [`message`]: the text of an alert. [`accounts`]: who exists here.
 //! - [`receiver`]: X, and the timeline kept on this machine.
 //! - [`cli`]: what can be typed. [`check`]: what is wrong. [`installation`]: where the module stands.
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod credentials;
 pub mod deliver;
+pub mod detect;
 pub mod event;
 pub mod installation;
 pub mod journal;

@@ -139,7 +139,7 @@ fn hex(nibble: u8) -> char {
 /// Whether a character shows as itself and moves nothing around it.
 ///
 /// Refused: Unicode general categories Cc, Cf, Co, Cs, Zl, Zp, the noncharacters, and combining
-/// or invisible characters that are known to hide text. Blanks other than U+0020 are refused too:
+/// or invisible characters that are known to hide text, and the one that stands for an object. Blanks other than U+0020 are refused too:
 /// they look alike, and a log line could be forged with them.
 pub fn is_visible(c: char) -> bool {
     !matches!(c,
@@ -148,7 +148,7 @@ pub fn is_visible(c: char) -> bool {
         | '\u{1680}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}'
         | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}' | '\u{2800}' | '\u{3000}' | '\u{3164}'
         | '\u{e000}'..='\u{f8ff}' | '\u{fdd0}'..='\u{fdef}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
-        | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1345f}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffc}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1345f}'
         | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
         && (c as u32) & 0xfffe != 0xfffe
         // A pile of combining marks can paint over its neighbours.

@@ -8,7 +8,7 @@ use authalert::config::Config;
 use authalert::config::Template;
 use authalert::deliver::{Moment, Pacing, Policy};
 use authalert::event::{Class, Event, Route};
-use authalert::message::{Composer, LIMIT, Summary, weight};
+use authalert::message::{Composer, Content, Dispatch, LIMIT, Style, Summary, weight};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
@@ -24,6 +24,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let failure = Event {
         time: Timestamp::from_second(1_795_435_307).unwrap(),
+        host: String::new(),
         route: Route::Pam,
         class: Class::Failure,
         count: 1,
@@ -47,7 +48,8 @@ fuzz_target!(|data: &[u8]| {
     }
     let template = config.alerts.text.as_deref().map(|t| Template::parse(t).unwrap());
     let mut summary = Summary::default();
-    summary.add(&failure, AccountKind::Root);
+    summary.add(&failure, AccountKind::Root, AccountKind::Unknown);
     let composer = Composer::new("web1", TimeZone::UTC, template, config.alerts.post_unknown_users);
-    assert!(weight(&composer.compose(&summary, 1, failure.time)) <= LIMIT);
+    let text = composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(1, failure.time));
+    assert!(weight(&text) <= LIMIT);
 });

@@ -23,6 +23,7 @@ fuzz_target!(|data: &[u8]| {
     let name = &data[..data.len().min(usize::from(*choice))];
     let line = encode(&Record {
         time: (1_795_435_307, 5),
+        host: name,
         route: Route::Pam,
         class: Class::Failure,
         count: 1,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::AccountKind;
-use super::parse_line;
+use super::passwd::parse_line;
 
 /// Names asked for in one pass.
 const NAMES: usize = 64;

@@ -7,6 +7,7 @@
 
 mod getent;
 mod kind;
+mod passwd;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use getent::Getent;
 pub use kind::AccountKind;
+use passwd::parse_line;
 
 /// More of passwd is not read; at 80 bytes an account that is 100,000 of them.
 const LARGEST: u64 = 8 << 20;
@@ -87,26 +89,9 @@ fn read(file: File) -> io::Result<HashMap<String, AccountKind>> {
     Ok(String::from_utf8_lossy(&data).lines().filter_map(parse_line).collect())
 }
 
-/// Name and standing from a line of passwd.
-pub(super) fn parse_line(line: &str) -> Option<(String, AccountKind)> {
-    let fields: Vec<&str> = line.split(':').collect();
-    let [name, _, uid, _, _, _, shell] = fields[..] else { return None };
-    // "+" and "-" lines are switches of the old NIS compatibility, not accounts.
-    if name.is_empty() || name.starts_with(['+', '-', '#']) {
-        return None;
-    }
-    let program = shell.trim_end().rsplit('/').next().unwrap_or_default();
-    let standing = match program {
-        _ if uid == "0" => AccountKind::Root,
-        "nologin" | "false" | "true" | "sync" | "halt" | "shutdown" => AccountKind::System,
-        _ => AccountKind::Existing,
-    };
-    Some((name.to_owned(), standing))
-}
-
 /// Whether `name` can be one that a directory knows: only such are asked for. A number is none:
 /// getent takes it for a user id.
-pub(super) fn is_plausible(name: &str) -> bool {
+fn is_plausible(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._$@\\-".contains(&b))
         && !name.starts_with('-')

@@ -1,13 +1,15 @@
-//! Configuration, credentials, what X says of them, the clock.
+//! Configuration, receivers and their credentials, what X says of its account, the clock.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::config::{self, Config, ReceiverWord, Receivers};
-use crate::credentials::Credentials;
+use crate::config::{self, Config, Receivers};
+use crate::credentials::Stored;
 use crate::deliver::{Policy, human};
+use crate::receiver;
 use crate::receiver::x::{Access, Account, X};
+use crate::storage;
 
 use super::Finding;
 
@@ -31,34 +33,48 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
     let apart = credentials.parent().filter(|directory| Some(*directory) != config.path.parent());
     findings.extend(apart.and_then(others_may_write));
     findings.extend(policy.contradictions().into_iter().map(|why| Finding::warning(why, "change [alerts]")));
+    for receiver in config.receivers(false) {
+        let own = Policy::from(&config.alerts_of(&receiver));
+        let new = own.contradictions().into_iter().filter(|why| !policy.contradictions().contains(why));
+        let fix = format!("change [[receiver]] {}", receiver.name);
+        findings.extend(new.map(|why| Finding::warning(why, fix.clone())));
+    }
     findings.extend(policy.schedule().into_iter().map(Finding::fine));
     findings
 }
 
-/// Credentials and, with `ask_x`, what X says of them.
-pub fn check(config: &Config, ask_x: bool) -> Vec<Finding> {
-    if config.receiver == Receivers::Word(ReceiverWord::Timeline) {
-        return vec![Finding::fine("alerts go to the timeline on this machine, as configured")];
-    }
+/// Each receiver and, with `ask`, what X says of its account.
+pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
     let path = config.credentials_path();
-    let credentials = match Credentials::load(&path) {
-        Ok(Some(credentials)) => credentials,
-        Ok(None) if config.receiver == Receivers::Word(ReceiverWord::X) => {
-            let what = format!("receiver = \"x\" and no credentials in {}", path.display());
-            return vec![Finding::error(what, "authalert authorize")];
-        }
-        Ok(None) => {
-            let what = "no X account: alerts go to the timeline on this machine";
-            return vec![Finding::warning(what, "authalert authorize, to have them on the phone")];
-        }
+    let stored = match Stored::load(&path) {
+        Ok(stored) => stored,
         Err(e) => return vec![Finding::error(e.to_string(), "then 'authalert deliver --now'")],
     };
-    let x = match X::new(&config.x, credentials, Vec::new()) {
-        Ok(x) => x,
-        Err(e) => return vec![Finding::error(e.to_string(), "change [x] in the configuration")],
-    };
-    let mut findings = vec![Finding::fine(format!("the credentials in {} can be used", path.display()))];
-    if ask_x {
+    let receivers = config.receivers(stored.has_account());
+    if receivers.len() == 1 {
+        return vec![match &config.receiver {
+            Receivers::Word(_) => Finding::fine("alerts go to the timeline on this machine, as configured"),
+            _ => Finding::warning(
+                "no receiver but this machine itself: alerts go to the timeline",
+                "authalert authorize, or [[receiver]] in the configuration, to have them on the phone",
+            ),
+        }];
+    }
+    let on_the_phone = receivers.iter().filter(|receiver| receiver.name != config::TIMELINE);
+    on_the_phone.flat_map(|receiver| check_one(receiver, &stored, ask)).collect()
+}
+
+fn check_one(receiver: &config::Receiver, stored: &Stored, ask: bool) -> Vec<Finding> {
+    let (name, secrets) = (&receiver.name, stored.of(&receiver.kind, &receiver.name));
+    if let Err(e) = receiver::build(receiver, &secrets, Vec::new()) {
+        let fix = match e {
+            receiver::Error::Config(_) => "change the configuration",
+            receiver::Error::Credentials(_) => "then 'authalert deliver --now'",
+        };
+        return vec![Finding::error(format!("the receiver {name} cannot be used: {e}"), fix)];
+    }
+    let mut findings = vec![Finding::fine(format!("the receiver {name} and its credentials can be used"))];
+    if let (true, "x", Ok(x)) = (ask, receiver.kind.as_str(), X::of(receiver, &secrets, Vec::new())) {
         match x.me() {
             Ok(account) => findings.extend(account_findings(&account)),
             Err(answer) => findings.push(Finding::error(answer.why(), "then 'authalert check' again")),
@@ -97,11 +113,8 @@ fn account_findings(account: &Account) -> Vec<Finding> {
 /// Whoever writes the configuration decides where alerts go, and which file is read as credentials.
 fn others_may_write(path: &Path) -> Option<Finding> {
     let meta = path.metadata().ok()?;
-    (meta.uid() != 0 || meta.mode() & 0o022 != 0).then(|| {
-        Finding::error(
-            format!("{}: others than root may write to it", path.display()),
-            format!("chown root:root {0}; chmod go-w {0}", path.display()),
-        )
+    (meta.uid() != 0 || storage::others_can_write(&meta)).then(|| {
+        Finding::error(format!("{}: others than root may write to it", path.display()), storage::remedy(path))
     })
 }
 

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::deliver::Policy;
-use crate::deliver::simulate::simulate;
+use crate::deliver::simulate::{Sent, simulate};
 use crate::deliver::{Notice, is_ignored};
+use crate::detect::Rules;
 use crate::event::Class;
-use crate::message::{Composer, Summary};
+use crate::message::{Composer, Content, Dispatch, Style};
 use crate::neutral;
 use crate::scan::{self, ScanOptions};
 use crate::zone::local as local_zone;
@@ -80,19 +81,30 @@ pub fn run(
 /// there are a day and how long a failure waits.
 pub fn simulation(file: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
     let failures = scan::failures(file).map_err(|e| Error::Told(e.to_string()))?;
-    let told = failures.into_iter().filter(|f| f.class == Class::Failure && !is_ignored(f, &config.ignore));
+    let told = failures
+        .into_iter()
+        .filter(|f| f.class == Class::Login || (f.class == Class::Failure && !is_ignored(f, &config.ignore)));
     let mut accounts = Accounts::outside_login();
     let policy = Policy::from(&config.alerts);
     let (composer, zone, mut id) = (Composer::of_this_machine(&config.alerts), local_zone(), 0);
     let mut shown = Ok(());
-    let show = |time: Timestamp, summary: Summary| {
+    let show = |time: Timestamp, sent: Sent| {
         id += 1;
-        let (text, time) = (composer.compose(&summary, id, time), zone.to_datetime(time));
+        let text = match sent {
+            Sent::Failures(summary) => {
+                composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(id, time))
+            }
+            Sent::BreakIns(findings) => {
+                findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
+        };
+        let time = zone.to_datetime(time);
         if shown.is_ok() {
             shown = writeln!(out, "{}  {text}", time.strftime("%Y-%m-%d %H:%M:%S"));
         }
     };
-    let result = simulate(told.map(|f| (f.time, f)), &policy, |name| accounts.standing(name), show);
+    let result =
+        simulate(told.map(|f| (f.time, f)), &policy, &Rules::default(), |name| accounts.standing(name), show);
     shown?;
     for line in policy.schedule() {
         writeln!(out, "{line}")?;

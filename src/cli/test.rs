@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::credentials::Credentials;
 use crate::event::{Class, Event};
 use crate::journal::Journal;
+use crate::message::{Composer, Content, Dispatch, Style};
 use crate::receiver::Outcome;
 use crate::receiver::x::X;
 use crate::zone::local as local_zone;
@@ -37,10 +38,8 @@ pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
         }
         Err(e) => return Err(Error::Told(e.to_string())),
     };
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let host = host.split('.').next().unwrap_or("this machine");
-    let text =
-        format!("{}: this is a test of authalert, {}", crate::message::harmless(host), Timestamp::now());
+    let composer = Composer::of_this_machine(&config.alerts);
+    let text = composer.text(&Style::x(), Content::Test, Dispatch::new(0, Timestamp::now()));
     let x = X::new(&config.x, credentials, Vec::new()).map_err(|e| Error::Told(e.to_string()))?;
     let begun = Instant::now();
     match x.post(&text) {

@@ -77,6 +77,14 @@ impl Clock {
 }
 
 #[cfg(test)]
+impl Clock {
+    /// As if that much time had gone by.
+    pub fn skip(&mut self, time: std::time::Duration) {
+        self.moment_ms += u64::try_from(time.as_millis()).unwrap_or(0);
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::pacing::Moment;
-use crate::config::Alerts;
+use crate::config::{Alerts, Receiver};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -43,6 +43,16 @@ impl From<&Alerts> for Policy {
 }
 
 impl Policy {
+    /// What holds for `receiver`: what it says itself, and for the rest what `[alerts]` says.
+    pub fn of(receiver: &Receiver, alerts: &Alerts) -> Self {
+        Self {
+            group_interval: receiver.group_interval.unwrap_or(alerts.group_interval),
+            max_interval: receiver.max_interval.unwrap_or(alerts.max_interval),
+            max_per_day: receiver.max_per_day.unwrap_or(alerts.max_per_day),
+            burst: receiver.burst.unwrap_or(alerts.burst),
+        }
+    }
+
     /// The wait after an alert that itself waited `interval`; the first one waited nothing.
     pub fn next_interval(&self, interval: Duration) -> Duration {
         match interval {
@@ -63,17 +73,54 @@ impl Policy {
         self.max_interval - LOOK.min(self.max_interval / 20)
     }
 
-    /// How many alerts can go out one after another.
+    /// How many ordinary alerts can go out one after another.
     pub fn burst(&self) -> u32 {
         self.burst.min(self.max_per_day).max(1)
     }
 
-    /// How long it takes until one more may go out. So chosen that the burst and what is
-    /// refilled in the 24 hours after it come to `max_per_day` together.
+    /// How many alerts are kept for somebody at the machine, and as many for an account from the network.
+    pub fn kept(&self) -> u32 {
+        match self.burst() {
+            burst if self.includes_the_kept() => (burst / 4).max(1),
+            // Out of the burst, which must leave one for everything.
+            burst => u32::from(burst >= 3),
+        }
+    }
+
+    /// How many alerts are kept for break-ins beside the burst that the module saw.
+    pub fn break_ins(&self) -> u32 {
+        if self.includes_the_kept() { 4 } else { 2 }
+    }
+
+    /// How many more are kept for break-ins that only the log tells of.
+    pub fn break_ins_logged(&self) -> u32 {
+        self.break_ins() / 2
+    }
+
+    /// Whether `max_per_day` is large enough to hold what is kept beside the burst. Otherwise what is kept for
+    /// break-ins comes on top of it.
+    fn includes_the_kept(&self) -> bool {
+        self.max_per_day >= 24 && self.burst() <= self.max_per_day / 2
+    }
+
+    /// Alerts in any 24 hours at most, break-ins included.
+    pub fn most_in_a_day(&self) -> u32 {
+        let on_top = if self.includes_the_kept() { 0 } else { self.break_ins() + self.break_ins_logged() };
+        self.max_per_day.max(1) + on_top
+    }
+
+    /// All that the bucket holds.
+    pub(super) fn capacity(&self) -> u64 {
+        let beside = if self.includes_the_kept() { 2 * self.kept() } else { 0 };
+        u64::from(self.burst() + beside + self.break_ins() + self.break_ins_logged())
+    }
+
+    /// How long it takes until one more may go out. So chosen that what the bucket holds and what is
+    /// refilled in the 24 hours after it come to [`Policy::most_in_a_day`] together.
     pub fn refill(&self) -> Duration {
-        let refilled = self.max_per_day.max(1) - self.burst() + 1;
+        let refilled = u64::from(self.most_in_a_day()).saturating_sub(self.capacity()) + 1;
         // Rounded up to a millisecond, the resolution of a moment.
-        Moment::round_up(DAY / refilled)
+        Moment::round_up(DAY / u32::try_from(refilled).unwrap_or(u32::MAX))
     }
 
     /// What this policy comes to, for people: one line a rule.
@@ -98,14 +145,24 @@ impl Policy {
                 human(shortest),
                 human(longest)
             ),
-            "at once all the same: an account of this machine other than root for the first time in a day, \
-             and failures at this machine itself"
-                .into(),
             format!(
-                "in any 24 hours: {} at most, of which {} one after another, the others {} apart",
-                plural(u64::from(self.max_per_day), "alert"),
+                "at once all the same: an account of this machine other than root for the first time in a day, \
+                 and who fails at this machine itself, each user of it once in {}",
+                human(self.group_interval)
+            ),
+            format!(
+                "in any 24 hours: {} at most, break-ins included; {} one after another, the others {} apart",
+                plural(u64::from(self.most_in_a_day()), "alert"),
                 self.burst(),
                 human(self.refill())
+            ),
+            format!(
+                "of these nothing else can use up: {} for break-ins that the module saw, {} for break-ins that only the log \
+                 tells of, {} for who fails at this machine itself, {} for an account from the network",
+                self.break_ins(),
+                self.break_ins_logged(),
+                self.kept(),
+                self.kept()
             ),
         ]
     }
@@ -141,7 +198,7 @@ impl Policy {
                 human(self.max_interval)
             ));
         }
-        if *max_per_day > X_POSTS_A_DAY {
+        if self.most_in_a_day() > X_POSTS_A_DAY {
             found.push(format!(
                 "alerts.max_per_day = {max_per_day}, but X publishes {X_POSTS_A_DAY} posts a day of an account without Premium \
                  and refuses the rest until the next day"
@@ -178,9 +235,14 @@ mod tests {
     fn the_defaults_contradict_nothing_and_are_told_in_words() {
         assert_eq!(policy().contradictions(), [""; 0]);
         let told = policy().schedule().join("\n");
-        for words in
-            ["10m, 20m, 40m, 1h 20m, 2h 40m, 5h 20m, then always 6h", "after 4h", "15h", "48 alerts", "32m"]
-        {
+        for words in [
+            "10m, 20m, 40m, 1h 20m, 2h 40m, 5h 20m, then always 6h",
+            "after 4h",
+            "15h",
+            "48 alerts",
+            "38m",
+            "4 for break-ins",
+        ] {
             assert!(told.contains(words), "{words} is not in:\n{told}");
         }
     }
@@ -192,7 +254,7 @@ mod tests {
             (Policy { max_per_day: 3, burst: 2, ..policy() }, &["every 12h", "max_interval = 6h"]),
             (Policy { max_interval: DAY * 3, ..policy() }, &["max_interval = 3d", "more than a day"]),
             (Policy { max_per_day: 100, ..policy() }, &["max_per_day = 100", "Premium"]),
-            (Policy { burst: 1, ..policy() }, &["burst = 1", "30m"]),
+            (Policy { burst: 1, ..policy() }, &["burst = 1", "36m"]),
             (Policy { max_per_day: 1, burst: 1, ..policy() }, &["every 1d"]),
         ];
         for (policy, words) in cases {

@@ -1,17 +1,48 @@
-//! The wording of an alert that covers many failures: how many, from where, which accounts, when,
-//! and the number of whatever was left out.
+//! The wording of an alert that covers many failures, or of many logins: how many, from where, which
+//! accounts, when, and the number of whatever was left out. As much as there is room for.
 
-use super::harmless::harmless;
-use super::single::{Names, alike, among, item, quoted, sentence};
-use super::summary::{Summary, Told};
-use super::tally::{Counted, Distinct, Tally};
+use super::listing::{in_all, listed, origin, places, sole};
+use super::reveal::Reveal;
+use super::single::{alike, among, item, quoted, sentence};
+use super::style::Style;
+use super::summary::{Sample, Summary};
 use super::time::{Clock, counted, number};
-use super::weight::{cut, weight};
+use super::weight::cut;
+use super::{listing, login};
+
+/// From here on a text has room for more than a post has.
+const LARGE: usize = 500;
+/// Below this a text says what is worst rather than when and from how many places.
+const SMALL: usize = 200;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noun {
+    FailedLogin,
+    Login,
+}
+
+/// What to put into words, for whom.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Digest<'a> {
+    pub(super) summary: &'a Summary,
+    pub(super) noun: Noun,
+    /// This machine's name, to be told from the others.
+    pub(super) here: &'a str,
+    pub(super) clock: &'a Clock<'a>,
+    pub(super) reveal: Reveal,
+    pub(super) style: &'a Style,
+}
 
 /// How many names of each kind are listed.
 #[derive(Clone, Copy, Debug, Default)]
 struct Detail {
+    /// Without when, and without the totals of accounts: what is worst matters more.
+    untimed: bool,
+    untotalled: bool,
     notable: bool,
+    latest: bool,
+    hosts: usize,
     accounts: usize,
     system: usize,
     strangers: usize,
@@ -20,8 +51,9 @@ struct Detail {
 }
 
 /// In which order details are added while there is room.
-const WISHES: [fn(&mut Detail); 19] = [
+const WISHES: [fn(&mut Detail); 22] = [
     |d| d.notable = true,
+    |d| d.hosts = 2,
     |d| d.accounts = 1,
     |d| d.system = 1,
     |d| d.sources = 1,
@@ -36,248 +68,320 @@ const WISHES: [fn(&mut Detail); 19] = [
     |d| d.accounts = 4,
     |d| d.sources = 3,
     |d| d.services = 3,
+    |d| d.hosts = 4,
     |d| d.strangers = 2,
     |d| d.accounts = 6,
     |d| d.sources = 5,
     |d| d.strangers = 4,
+    |d| d.services = 4,
     |d| d.system = 4,
 ];
 
-/// What there is to tell of `summary`, as much as fits in `room`. Not cut: for a room below
-/// about 150 it may be longer.
-pub(super) fn wording(summary: &Summary, clock: &Clock<'_>, names: Names, room: usize) -> String {
-    let fits = |text: &String| weight(&harmless(text)) <= room;
-    let lost = lost(summary);
-    if let Some(text) = few(summary, clock, names, &lost).into_iter().find(fits) {
-        return text;
+/// The same where there is more room than a post has.
+const MORE_WISHES: [fn(&mut Detail); 13] = [
+    |d| d.latest = true,
+    |d| d.hosts = 8,
+    |d| d.accounts = 12,
+    |d| d.sources = 10,
+    |d| d.services = 8,
+    |d| d.system = 8,
+    |d| d.strangers = 10,
+    |d| d.hosts = 16,
+    |d| d.accounts = 30,
+    |d| d.sources = 25,
+    |d| d.services = 16,
+    |d| d.strangers = 30,
+    |d| d.sources = 50,
+];
+
+impl Digest<'_> {
+    /// What there is to tell, as much as fits in `room`. Not cut: for a small room it may be longer, and
+    /// begins with the count.
+    pub(super) fn wording(&self, room: usize) -> String {
+        let fits = |text: &String| self.style.measure_safe(text) <= room;
+        if let Some(text) = self.few().into_iter().find(fits) {
+            return text;
+        }
+        for (untimed, untotalled) in [(false, false), (true, false), (true, true)] {
+            let base = Detail { untimed, untotalled, ..Detail::default() };
+            let (detail, text) = self.as_much_as_fits(base, room);
+            if fits(&text) && (room >= SMALL || self.says_worst(detail)) {
+                return text;
+            }
+        }
+        let [longer, shorter] = self.tiny();
+        if fits(&longer) { longer } else { shorter }
     }
-    let mut detail = Detail::default();
-    let mut best = many(summary, clock, names, detail, &lost);
-    for wish in WISHES {
-        let mut wished = detail;
-        wish(&mut wished);
-        let text = many(summary, clock, names, wished, &lost);
-        if fits(&text) {
-            (detail, best) = (wished, text);
+
+    fn says_worst(&self, detail: Detail) -> bool {
+        let only = self.only().is_some();
+        match self.summary.notable() {
+            Some(_) if self.says_more(only) => detail.notable,
+            _ => only || detail.accounts + detail.system > 0,
         }
     }
-    best
-}
 
-/// Counts alone, without a character that an attacker chose.
-pub(super) fn counts(summary: &Summary, clock: &Clock<'_>) -> String {
-    let mut text = counted(summary.failures(), "failed login");
-    text.push_str(&origin(summary, false));
-    text.push_str(&when(summary, clock, ", "));
-    let known = [
-        in_all(summary.accounts(), "account", " of this machine"),
-        in_all(summary.system(), "system account", ""),
-    ];
-    for all in known.into_iter().flatten() {
-        text.push_str(&format!(". {all}"));
+    fn as_much_as_fits(&self, mut detail: Detail, room: usize) -> (Detail, String) {
+        let mut best = self.many(detail);
+        let more = if room >= LARGE { MORE_WISHES.as_slice() } else { &[] };
+        for wish in WISHES.iter().chain(more) {
+            let mut wished = detail;
+            wish(&mut wished);
+            let text = self.many(wished);
+            // Most wishes change nothing where there are few names: not measured again.
+            if text == best || self.style.measure_safe(&text) <= room {
+                (detail, best) = (wished, text);
+            }
+        }
+        (detail, best)
     }
-    if !summary.strangers().is_empty() {
-        text.push_str(&format!(". Unknown users ×{}", number(summary.strangers().total())));
-    }
-    text.push_str(&lost(summary));
-    text
-}
 
-/// The records one by one, if they are few: the fullest form first.
-fn few(summary: &Summary, clock: &Clock<'_>, names: Names, lost: &str) -> Vec<String> {
-    let Some((first, rest)) = summary.few().split_first() else { return Vec::new() };
-    if rest.iter().all(|told| alike(told, first)) {
-        // Several processes: none of them stands for all.
-        let same = rest.iter().all(|told| told.pid == first.pid);
-        let told = if same { first.clone() } else { Told { pid: 0, ..first.clone() } };
-        let text = sentence(&told, summary.failures(), names);
-        return vec![format!("{text}{}{lost}", when(summary, clock, " "))];
-    }
-    let list = |with_process| {
-        let items: Vec<String> = summary
-            .few()
-            .iter()
-            .map(|told| format!("{} {}", item(told, names, with_process), clock.time(told.time)))
-            .collect();
-        format!("{}: {}{lost}", counted(summary.failures(), "failed login"), items.join("; "))
-    };
-    vec![list(true), list(false)]
-}
-
-fn many(summary: &Summary, clock: &Clock<'_>, names: Names, detail: Detail, lost: &str) -> String {
-    let (accounts, system, strangers) = (summary.accounts(), summary.system(), summary.strangers());
-    let mut text = counted(summary.failures(), "failed login");
-    let only = match (sole(accounts), sole(system), strangers.is_empty()) {
-        (Some(only), _, true) if system.is_empty() => Some(cut(only, 32)),
-        (_, Some(only), true) if accounts.is_empty() => Some(cut(only, 32)),
-        (_, _, false) if accounts.is_empty() && system.is_empty() => Some(match sole(strangers) {
-            Some(only) if names.unknown && !only.is_empty() => format!("unknown user {}", quoted(only)),
-            Some(_) => "an unknown user".into(),
-            None => "unknown users".into(),
-        }),
-        _ => None,
-    };
-    if let Some(only) = &only {
-        text.push_str(&format!(" for {only}"));
-    }
-    text.push_str(&origin(summary, true));
-    if let Some(service) = sole(summary.services()).filter(|name| !name.is_empty()) {
-        text.push_str(&format!(" ({})", cut(service, 32)));
-    }
-    text.push_str(&when(summary, clock, ", "));
-
-    let mut clauses = Vec::new();
-    if let Some(told) = summary.notable().filter(|_| detail.notable && says_more(summary, only.is_some())) {
-        // From where, and who asked: the counts below do not say it of a single one.
-        clauses.push(format!("Among them: {} {}", among(told, names), clock.time(told.time)));
-    }
-    if only.is_none() {
-        let mut list = Vec::new();
-        let show = |name: &str| cut(name, 32);
-        let kinds = [
-            (
-                listed(accounts, detail.accounts, "more accounts", show),
-                in_all(accounts, "account", " of this machine"),
-            ),
-            (listed(system, detail.system, "more", show), in_all(system, "system account", "")),
+    /// Counts alone, without a character that an attacker chose.
+    pub(super) fn counts(&self) -> String {
+        let summary = self.summary;
+        let mut clauses = vec![format!("{}{}{}", self.count(), origin(summary, None), self.when(", "))];
+        let known = [
+            in_all(summary.accounts(), "account", " of this machine"),
+            in_all(summary.system(), "system account", ""),
         ];
-        for (names, all) in kinds {
-            if names.is_empty() { list.extend(all) } else { list.extend(names) }
+        clauses.extend(known.into_iter().flatten());
+        if !summary.strangers().is_empty() {
+            clauses.push(format!("Unknown users ×{}", number(summary.strangers().total())));
         }
-        if !strangers.is_empty() {
-            list.push(format!("unknown users ×{}", number(strangers.total())));
-        }
-        if !list.is_empty() {
-            clauses.push(format!("Tried: {}", list.join(", ")));
-        }
+        clauses.extend(self.lost());
+        self.joined(&clauses)
     }
-    if names.unknown && detail.strangers > 0 && (only.is_none() || sole(strangers).is_none()) {
-        let list = listed(strangers, detail.strangers, "more", quoted);
-        if !list.is_empty() {
-            clauses.push(format!("Unknown: {}", list.join(", ")));
-        }
-    }
-    let places = summary.sources().distinct().at_least() + u64::from(summary.local() > 0);
-    if detail.sources > 0 && places > 1 {
-        let here = (summary.local() > 0).then(|| format!("this machine ×{}", number(summary.local())));
-        let list = listed(summary.sources(), detail.sources, "more", |name| cut(name, 40));
-        let list: Vec<_> = here.into_iter().chain(list).collect();
-        if !list.is_empty() {
-            clauses.push(format!("From: {}", list.join(", ")));
-        }
-    }
-    if detail.services > 0 && summary.services().distinct().at_least() > 1 {
-        let list = listed(summary.services(), detail.services, "more", |name| cut(name, 32));
-        if !list.is_empty() {
-            clauses.push(format!("By: {}", list.join(", ")));
-        }
-    }
-    for clause in clauses {
-        text.push_str(". ");
-        text.push_str(&clause);
-    }
-    text + lost
-}
 
-/// Whether the notable failure is not all that there is.
-fn says_more(summary: &Summary, one_account: bool) -> bool {
-    let places = summary.sources().distinct().at_least() + u64::from(summary.local() > 0);
-    !one_account || places > 1 || summary.local() > 0
-}
-
-/// The most frequent names with their counts, and the others as a number.
-fn listed<const N: usize, const B: usize, const S: usize>(
-    tally: &Tally<N, B, S>,
-    most: usize,
-    others: &str,
-    show: impl Fn(&str) -> String,
-) -> Vec<String> {
-    // A lower bound that is nothing beside the sum says only that names came and went.
-    let worth = |counted: &Counted<'_>| counted.exact || counted.count >= tally.total() / 100;
-    let shown: Vec<_> = tally.ranking().into_iter().filter(worth).take(most).collect();
-    if shown.is_empty() {
-        return Vec::new();
+    /// The clauses about names: whom, from where, through what, on which machine.
+    pub(super) fn names(&self, most: usize) -> Vec<String> {
+        let detail = Detail {
+            hosts: most,
+            accounts: most,
+            system: most,
+            strangers: most,
+            sources: most,
+            services: most,
+            ..Detail::default()
+        };
+        self.clauses(detail, None)
     }
-    let mut list: Vec<String> = shown
-        .iter()
-        .map(|Counted { name, count, exact }| {
-            let name = if name.is_empty() { "(none)".into() } else { show(name) };
-            format!("{name} ×{}{}", number(*count), if *exact { "" } else { " or more" })
+
+    pub(super) fn joined(&self, clauses: &[String]) -> String {
+        clauses.join(if self.style.lines { "\n" } else { ". " })
+    }
+
+    fn count(&self) -> String {
+        let noun = match self.noun {
+            Noun::FailedLogin => "failed login",
+            Noun::Login => "login",
+        };
+        counted(self.summary.failures(), noun)
+    }
+
+    /// The records one by one, if they are few: the fullest form first.
+    fn few(&self) -> Vec<String> {
+        let (summary, reveal) = (self.summary, self.reveal);
+        let Some((first, rest)) = summary.few().split_first() else { return Vec::new() };
+        if rest.iter().all(|sample| alike(sample, first)) {
+            // Several processes: none of them stands for all.
+            let same = rest.iter().all(|sample| sample.pid == first.pid);
+            let sample = if same { first.clone() } else { Sample { pid: 0, ..first.clone() } };
+            let text = |with_process| match self.noun {
+                Noun::FailedLogin => sentence(&sample, summary.failures(), reveal, with_process),
+                Noun::Login => login::sentence(&sample, summary.failures(), reveal, with_process),
+            };
+            return [true, false]
+                .map(|with_process| {
+                    let mut clauses = vec![format!("{}{}", text(with_process), self.when(" "))];
+                    clauses.extend(self.lost());
+                    self.joined(&clauses)
+                })
+                .into();
+        }
+        let list = |with_process| {
+            let items: Vec<String> = summary.few().iter().map(|s| self.listed_one(s, with_process)).collect();
+            let (first, between) = if self.style.lines { ("\n", "\n") } else { (" ", "; ") };
+            let text = format!("{}:{first}{}", self.count(), items.join(between));
+            self.joined(&[vec![text], self.lost()].concat())
+        };
+        vec![list(true), list(false)]
+    }
+
+    fn listed_one(&self, sample: &Sample, with_process: bool) -> String {
+        let item = item(sample, self.reveal, with_process);
+        format!("{}{item} {}", self.machine_of(sample), self.clock.time(sample.time))
+    }
+
+    /// `web1: `, where the text is about several machines.
+    fn machine_of(&self, sample: &Sample) -> String {
+        if listing::machines(self.summary) < 2 {
+            return String::new();
+        }
+        format!("{}: ", self.host(&sample.host))
+    }
+
+    fn host(&self, host: &str) -> String {
+        let name = if host.is_empty() { Some(self.here) } else { self.reveal.machine(host) };
+        cut(name.unwrap_or("unknown machine"), 32)
+    }
+
+    fn many(&self, detail: Detail) -> String {
+        let summary = self.summary;
+        let mut text = self.count();
+        let only = self.only();
+        if let Some(only) = &only {
+            let by = if self.noun == Noun::Login { "by" } else { "for" };
+            text.push_str(&format!(" {by} {only}"));
+        }
+        text.push_str(&origin(summary, Some(self.reveal)));
+        if let Some(service) = sole(summary.services()).and_then(|name| self.reveal.service(name)) {
+            text.push_str(&format!(" ({})", cut(service, 32)));
+        }
+        if !detail.untimed {
+            text.push_str(&self.when(", "));
+        }
+        let mut clauses = vec![text];
+        // From where, and who asked: the counts do not say it of a single one.
+        if let Some(sample) = summary.notable().filter(|_| detail.notable && self.says_more(only.is_some())) {
+            clauses.push(format!("Among them: {}", self.one(sample)));
+        }
+        if let Some(sample) = summary.latest().filter(|s| detail.latest && Some(*s) != summary.notable()) {
+            clauses.push(format!("The latest: {}", self.one(sample)));
+        }
+        clauses.extend(self.clauses(detail, only.as_deref()));
+        clauses.extend(self.lost());
+        self.joined(&clauses)
+    }
+
+    fn one(&self, sample: &Sample) -> String {
+        let what = among(sample, self.reveal);
+        format!("{}{what} {}", self.machine_of(sample), self.clock.time(sample.time))
+    }
+
+    /// The only account that was tried, or what all that were tried are.
+    fn only(&self) -> Option<String> {
+        let summary = self.summary;
+        let (accounts, system, strangers) = (summary.accounts(), summary.system(), summary.strangers());
+        match (sole(accounts), sole(system), strangers.is_empty()) {
+            (Some(only), _, true) if system.is_empty() => Some(cut(only, 32)),
+            (_, Some(only), true) if accounts.is_empty() => Some(cut(only, 32)),
+            (_, _, false) if accounts.is_empty() && system.is_empty() => Some(match sole(strangers) {
+                Some(only) if self.reveal.unknown && !only.is_empty() => {
+                    format!("unknown user {}", quoted(only))
+                }
+                Some(_) => "an unknown user".into(),
+                None => "unknown users".into(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn clauses(&self, detail: Detail, only: Option<&str>) -> Vec<String> {
+        let (summary, reveal) = (self.summary, self.reveal);
+        let (accounts, system, strangers) = (summary.accounts(), summary.system(), summary.strangers());
+        let mut clauses = Vec::new();
+        if detail.hosts > 0 && listing::machines(summary) > 1 {
+            let here = summary.failures().saturating_sub(summary.hosts().total());
+            let here = (here > 0).then(|| format!("{} ×{}", self.here, number(here)));
+            let list = listed(summary.hosts(), detail.hosts, "", |name| self.host(name));
+            clauses.extend(clause("Machines", here.into_iter().chain(list).collect()));
+        }
+        if only.is_none() && (!detail.untotalled || detail.accounts + detail.system > 0) {
+            let show = |name: &str| cut(name, 32);
+            let kinds = [
+                (
+                    listed(accounts, detail.accounts, " account", show),
+                    in_all(accounts, "account", " of this machine"),
+                ),
+                (listed(system, detail.system, "", show), in_all(system, "system account", "")),
+            ];
+            let mut list = Vec::new();
+            for (names, all) in kinds {
+                if names.is_empty() { list.extend(all) } else { list.extend(names) }
+            }
+            if !strangers.is_empty() {
+                list.push(format!("unknown users ×{}", number(strangers.total())));
+            }
+            let word = if self.noun == Noun::Login { "Accounts" } else { "Tried" };
+            clauses.extend(clause(word, list));
+        }
+        if reveal.unknown && detail.strangers > 0 && (only.is_none() || sole(strangers).is_none()) {
+            clauses.extend(clause("Unknown", listed(strangers, detail.strangers, "", quoted)));
+        }
+        if detail.sources > 0 && places(summary) > 1 {
+            let here = (summary.local() > 0)
+                .then(|| format!("{} ×{}", listing::itself(summary), number(summary.local())));
+            let show = |name: &str| cut(reveal.remote(name).unwrap_or("(unknown)"), 40);
+            let list = listed(summary.sources(), detail.sources, "", show);
+            clauses.extend(clause("From", here.into_iter().chain(list).collect()));
+        }
+        if detail.services > 0 && summary.services().distinct().at_least() > 1 {
+            let show = |name: &str| cut(reveal.service(name).unwrap_or("(unknown)"), 32);
+            clauses.extend(clause("By", listed(summary.services(), detail.services, "", show)));
+        }
+        clauses
+    }
+
+    /// Whether the notable failure is not all that there is.
+    fn says_more(&self, one_account: bool) -> bool {
+        !one_account || places(self.summary) > 1 || self.summary.local() > 0
+    }
+
+    /// For an SMS and less: the count and the worst, without when and from how many places.
+    fn tiny(&self) -> [String; 2] {
+        let count = number(self.summary.failures());
+        let short = match self.noun {
+            Noun::FailedLogin => format!("{count} failed"),
+            Noun::Login => format!("{count} logins"),
+        };
+        [self.count(), short].map(|count| match self.worst() {
+            Some(worst) => format!("{count}, {worst}"),
+            None => count,
         })
-        .collect();
-    let told: u64 = shown.iter().map(|counted| counted.count).sum();
-    let left = tally.total().saturating_sub(told);
-    let (left_names, more) = match tally.distinct() {
-        Distinct::Exactly(n) => (n.saturating_sub(shown.len() as u64), ""),
-        Distinct::MoreThan(n) => (n.saturating_sub(shown.len() as u64), "over "),
-    };
-    if left_names > 0 {
-        // With counts that are lower bounds, what is left is an upper bound.
-        let at_most = if shown.iter().all(|c| c.exact) { "" } else { "up to " };
-        list.push(format!("{more}{} {others} ×{at_most}{}", number(left_names), number(left)));
     }
-    list
-}
 
-/// ` from 192.0.2.7`, ` from 139 sources and this machine`.
-fn origin(summary: &Summary, with_name: bool) -> String {
-    let sources = summary.sources();
-    let remote = match sole(sources) {
-        _ if sources.is_empty() => None,
-        Some(only) if with_name => Some(cut(only, 45)),
-        _ => Some(told_distinct(sources.distinct(), "source")),
-    };
-    match (remote, summary.local()) {
-        (None, 0) => String::new(),
-        (None, _) => " at this machine itself".into(),
-        (Some(remote), 0) => format!(" from {remote}"),
-        (Some(remote), _) => format!(" from {remote} and this machine"),
+    /// The failure at this machine itself or of an account that somebody logs in to, or else the account
+    /// that was tried most.
+    fn worst(&self) -> Option<String> {
+        let summary = self.summary;
+        if let Some(sample) = summary.notable().or(summary.latest().filter(|_| summary.failures() == 1)) {
+            return Some(format!("{}{}", self.machine_of(sample), among(sample, self.reveal)));
+        }
+        let most = |list: Vec<String>| list.into_iter().next();
+        let show = |name: &str| cut(name, 32);
+        most(listed(summary.accounts(), 1, "", show)).or(most(listed(summary.system(), 1, "", show))).or_else(
+            || {
+                let show =
+                    |name: &str| format!("from {}", cut(self.reveal.remote(name).unwrap_or("(unknown)"), 40));
+                most(listed(summary.sources(), 1, "", show))
+            },
+        )
     }
-}
 
-fn told_distinct(distinct: Distinct, word: &str) -> String {
-    match distinct {
-        Distinct::Exactly(n) => counted(n, word),
-        Distinct::MoreThan(n) => format!("more than {}", counted(n, word)),
+    fn when(&self, before: &str) -> String {
+        match (self.summary.first(), self.summary.last()) {
+            (Some(first), Some(last)) => format!("{before}{}", self.clock.span(first, last)),
+            _ => format!("{before}{}", self.clock.time(self.clock.now)),
+        }
     }
-}
 
-/// `3 system accounts ×12`, if there is any.
-fn in_all<const N: usize, const B: usize, const S: usize>(
-    tally: &Tally<N, B, S>,
-    noun: &str,
-    whose: &str,
-) -> Option<String> {
-    let all = || format!("{}{whose} ×{}", told_distinct(tally.distinct(), noun), number(tally.total()));
-    (!tally.is_empty()).then(all)
-}
-
-/// The name, if there was only one.
-fn sole<const N: usize, const B: usize, const S: usize>(tally: &Tally<N, B, S>) -> Option<&str> {
-    match (tally.ranking().as_slice(), tally.distinct()) {
-        ([only], Distinct::Exactly(1)) => Some(only.name),
-        _ => None,
+    /// What is missing from the counts, told as numbers.
+    fn lost(&self) -> Vec<String> {
+        let (dropped, unreadable) = (self.summary.dropped(), self.summary.unreadable());
+        let mut lost = Vec::new();
+        if dropped > 0 {
+            let verb = if dropped == 1 { "was" } else { "were" };
+            lost.push(format!("{} more {verb} not recorded", number(dropped)));
+        }
+        if unreadable > 0 {
+            lost.push(format!("{} could not be read", counted(unreadable, "record")));
+        }
+        lost
     }
 }
 
-fn when(summary: &Summary, clock: &Clock<'_>, before: &str) -> String {
-    match (summary.first(), summary.last()) {
-        (Some(first), Some(last)) => format!("{before}{}", clock.span(first, last)),
-        _ => format!("{before}{}", clock.time(clock.now)),
-    }
-}
-
-/// What is missing from the counts, told as numbers.
-fn lost(summary: &Summary) -> String {
-    let mut text = String::new();
-    if summary.dropped() > 0 {
-        let verb = if summary.dropped() == 1 { "was" } else { "were" };
-        text.push_str(&format!(". {} more {verb} not recorded", number(summary.dropped())));
-    }
-    if summary.unreadable() > 0 {
-        text.push_str(&format!(". {} could not be read", counted(summary.unreadable(), "record")));
-    }
-    text
+fn clause(word: &str, list: Vec<String>) -> Option<String> {
+    (!list.is_empty()).then(|| format!("{word}: {}", list.join(", ")))
 }
 
 #[cfg(test)]
@@ -285,26 +389,34 @@ mod tests {
     use jiff::tz::TimeZone;
 
     use super::super::summary::tests::failure;
+    use super::super::weight::weight;
     use super::*;
     use crate::accounts::AccountKind;
 
-    fn told(summary: &Summary, unknown: bool, room: usize) -> String {
-        let clock = Clock { zone: &TimeZone::UTC, now: failure(3600 * 24, "", "").time };
-        wording(summary, &clock, Names { unknown }, room)
+    fn worded(summary: &Summary, unknown: bool, room: usize) -> String {
+        let clock = &Clock { zone: &TimeZone::UTC, now: failure(3600 * 24, "", "").time };
+        let (style, reveal) = (&Style::x(), Reveal { unknown });
+        Digest { summary, noun: Noun::FailedLogin, here: "web1", clock, reveal, style }.wording(room)
     }
 
     #[test]
     fn what_there_is_one_of_is_said_once() {
         let mut summary = Summary::default();
-        (0..9).for_each(|i| summary.add(&failure(i, "alice", "192.0.2.7"), AccountKind::Existing));
+        (0..9).for_each(|i| {
+            summary.add(&failure(i, "alice", "192.0.2.7"), AccountKind::Existing, AccountKind::Existing)
+        });
         assert_eq!(
-            told(&summary, false, 280),
+            worded(&summary, false, 280),
             "9 failed logins for alice from 192.0.2.7 (sshd), Nov 23 12:01:47 to 12:01:55"
         );
         let mut summary = Summary::default();
-        (0..9).for_each(|i| summary.add(&failure(i, "hunter2", "192.0.2.7"), AccountKind::Unknown));
-        assert!(told(&summary, false, 280).starts_with("9 failed logins for an unknown user from 192.0.2.7"));
-        assert!(told(&summary, true, 280).starts_with("9 failed logins for unknown user \"hunter2\" from"));
+        (0..9).for_each(|i| {
+            summary.add(&failure(i, "hunter2", "192.0.2.7"), AccountKind::Unknown, AccountKind::Existing)
+        });
+        assert!(
+            worded(&summary, false, 280).starts_with("9 failed logins for an unknown user from 192.0.2.7")
+        );
+        assert!(worded(&summary, true, 280).starts_with("9 failed logins for unknown user \"hunter2\" from"));
     }
 
     #[test]
@@ -314,14 +426,15 @@ mod tests {
             summary.add(
                 &failure(i, ["oracle", "test", "admin"][i as usize % 3], "192.0.2.7"),
                 AccountKind::Unknown,
+                AccountKind::Existing,
             );
         }
         assert_eq!(
-            told(&summary, false, 280),
+            worded(&summary, false, 280),
             "30 failed logins for unknown users from 192.0.2.7 (sshd), Nov 23 12:01:47 to 12:02:16"
         );
         assert!(
-            told(&summary, true, 280).ends_with(". Unknown: \"admin\" ×10, \"oracle\" ×10, \"test\" ×10")
+            worded(&summary, true, 280).ends_with(". Unknown: \"admin\" ×10, \"oracle\" ×10, \"test\" ×10")
         );
     }
 
@@ -332,11 +445,17 @@ mod tests {
             summary.add(
                 &failure(i, &format!("user{}", i % 20), &format!("192.0.2.{}", i % 50)),
                 AccountKind::Existing,
+                AccountKind::Existing,
             );
         }
-        let texts = [280, 200, 150, 130].map(|room| told(&summary, false, room));
+        let texts = [280, 200, 150, 130].map(|room| worded(&summary, false, room));
         assert!(texts.iter().map(|text| weight(text)).is_sorted_by(|a, b| a > b), "{texts:?}");
-        assert!(texts[3].ends_with("Tried: user0 ×25, user1 ×25, 18 more accounts ×450"), "{texts:?}");
+        // In little room what is worst comes before when.
+        assert_eq!(
+            texts[3],
+            "500 failed logins from 50 sources (sshd). Among them: user19 from 192.0.2.49 Nov 23 12:10:06. \
+             From: 192.0.2.0 ×10, 49 more ×490"
+        );
         assert!(texts[0].contains(". Among them: user19 from 192.0.2.49 Nov 23 12:10:06. "), "{texts:?}");
         for text in texts {
             for clause in text.split(". ").skip(1).filter(|clause| !clause.starts_with("Among them")) {
@@ -352,10 +471,10 @@ mod tests {
         let mut summary = Summary::default();
         for i in 0..20_000i64 {
             let rhost = if i % 4 == 0 { "192.0.2.7".into() } else { format!("2001:db8::{i:x}") };
-            summary.add(&failure(i / 10, "root", &rhost), AccountKind::Root);
+            summary.add(&failure(i / 10, "root", &rhost), AccountKind::Root, AccountKind::Existing);
         }
         assert_eq!(
-            told(&summary, false, 280),
+            worded(&summary, false, 280),
             "20,000 failed logins for root from more than 4,096 sources (sshd), Nov 23 12:01:47 to 12:35:06. \
              From: 192.0.2.7 ×5,000, over 4,095 more ×15,000"
         );

@@ -3,22 +3,36 @@
 //!
 //! All failures that are pending go into one [`Summary`]; [`Composer`] writes the text.
 
+pub mod content;
 mod digest;
+mod facts;
+mod frame;
+mod gsm;
 mod harmless;
 #[cfg(test)]
 mod hostile;
+mod listing;
+mod login;
+mod markup;
+mod reveal;
 mod seen;
 mod single;
 mod style;
 pub mod summary;
 mod tally;
+mod templated;
 pub(crate) mod text;
 mod time;
+mod title;
+mod watch;
 pub(crate) mod weight;
+#[cfg(test)]
+mod wording;
 
+pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use harmless::harmless;
 pub use style::{Style, Unit};
-pub use summary::{Summary, Told};
+pub use summary::{Sample, Summary};
 pub use tally::{Counted, Distinct, Tally};
 pub use text::{Composer, count_in};
 pub use weight::{LIMIT, weight};

@@ -1,32 +1,22 @@
 //! The wording of one record: who, from where, through what.
 
-use super::summary::Told;
+use super::reveal::Reveal;
+use super::summary::Sample;
 use super::time::number;
 use super::weight::cut;
 use crate::accounts::AccountKind;
 
 /// Longest name, address and terminal that a text shows.
-const SHOWN: usize = 45;
+pub(super) const SHOWN: usize = 45;
 
-/// What may be said of names.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Names {
-    /// Whether names of no account here are shown; they may be passwords.
-    pub(super) unknown: bool,
-}
-
-impl Names {
-    /// The tried name as it may be shown: `root`, or for a name of no account `unknown user`, or
-    /// `unknown user "x"`.
-    pub(super) fn user(self, user: &str, standing: AccountKind) -> String {
-        match standing {
-            AccountKind::Unknown if self.unknown && !user.is_empty() => {
-                format!("unknown user {}", quoted(user))
-            }
-            AccountKind::Unknown => "unknown user".into(),
-            _ if user.is_empty() => "an unnamed account".into(),
-            _ => cut(user, SHOWN),
-        }
+/// The tried name as it may be shown: `root`, or for a name of no account `unknown user`, or
+/// `unknown user "x"`.
+pub(super) fn user(sample: &Sample, reveal: Reveal) -> String {
+    match (sample.user_kind, reveal.user(sample)) {
+        (AccountKind::Unknown, Some(name)) => format!("unknown user {}", quoted(name)),
+        (AccountKind::Unknown, None) => "unknown user".into(),
+        (_, Some(name)) => cut(name, SHOWN),
+        (_, None) => "an unnamed account".into(),
     }
 }
 
@@ -41,109 +31,109 @@ pub(super) fn quoted(name: &str) -> String {
 /// "Wrong password" is said only where a password was compared: sshd hands PAM a made-up one for
 /// root while root may not log in with a password (the default), and an account without a login has none.
 /// An account that AllowUsers refuses is the case that cannot be told from here.
-pub(super) fn sentence(told: &Told, count: u64, names: Names) -> String {
-    let user = names.user(&told.user, told.standing);
-    let unknown = told.standing == AccountKind::Unknown;
-    let compared = match told.standing {
+pub(super) fn sentence(sample: &Sample, count: u64, reveal: Reveal, with_process: bool) -> String {
+    let user = user(sample, reveal);
+    let unknown = sample.user_kind == AccountKind::Unknown;
+    let compared = match sample.user_kind {
         AccountKind::Existing => true,
-        AccountKind::Root => told.service != "sshd",
+        AccountKind::Root => sample.service != "sshd",
         AccountKind::System | AccountKind::Unknown => false,
     };
+    let process = if with_process { process(sample, reveal) } else { String::new() };
     let what = match count {
         1 if compared => "wrong password".into(),
         1 => "failed login".into(),
         n => format!("{} failed logins", number(n)),
     };
-    if switches_user(told) {
+    if switches_user(sample) {
         let what = if unknown && count == 1 { "unknown user".into() } else { what };
-        return format!("{what} at {}{}", switch(told, names), process(told));
+        return format!("{what} at {}{process}", switch(sample, reveal));
     }
     let subject = match (unknown, count) {
         (true, 1) => user,
         (true, _) => format!("{what} for {}{user}", if user.ends_with('"') { "" } else { "an " }),
         (false, _) => format!("{what} for {user}"),
     };
-    format!("{subject}{}{}", place(told), process(told))
+    format!("{subject}{}{process}", place(sample, reveal))
 }
 
 /// The same for one among a few: `root from 192.0.2.7 (sshd[32239])`, `su: bob -> root on pts/0`.
-pub(super) fn item(told: &Told, names: Names, with_process: bool) -> String {
-    let process = if with_process { process(told) } else { String::new() };
-    let times = if told.count > 1 { format!(" ×{}", number(told.count.into())) } else { String::new() };
-    if switches_user(told) {
-        return format!("{}{process}{times}", switch(told, names));
+pub(super) fn item(sample: &Sample, reveal: Reveal, with_process: bool) -> String {
+    let process = if with_process { process(sample, reveal) } else { String::new() };
+    let times = if sample.count > 1 { format!(" ×{}", number(sample.count.into())) } else { String::new() };
+    if switches_user(sample) {
+        return format!("{}{process}{times}", switch(sample, reveal));
     }
-    format!("{}{}{process}{times}", names.user(&told.user, told.standing), place(told))
+    format!("{}{}{process}{times}", user(sample, reveal), place(sample, reveal))
 }
 
 /// The same for one among many, with the service only where that says what was tried.
-pub(super) fn among(told: &Told, names: Names) -> String {
-    let service = if told.is_local() && !switches_user(told) && !told.service.is_empty() {
-        format!("{}: ", cut(&told.service, SHOWN))
-    } else {
-        String::new()
+pub(super) fn among(sample: &Sample, reveal: Reveal) -> String {
+    let service = match reveal.service(&sample.service) {
+        Some(service) if sample.is_local() && !switches_user(sample) => format!("{}: ", cut(service, SHOWN)),
+        _ => String::new(),
     };
-    format!("{service}{}", item(told, names, false))
+    format!("{service}{}", item(sample, reveal, false))
 }
 
 /// Whether two records differ in nothing but time, process and count.
-pub(super) fn alike(a: &Told, b: &Told) -> bool {
-    let key = |t: &Told| {
-        (t.standing, t.service.clone(), t.user.clone(), t.rhost.clone(), t.tty.clone(), t.ruser.clone())
-    };
+pub(super) fn alike(a: &Sample, b: &Sample) -> bool {
+    let key = |s: &Sample| Sample { time: a.time, pid: 0, count: 1, ..s.clone() };
     key(a) == key(b)
 }
 
 /// Whether somebody who is logged in asks to be another.
-fn switches_user(told: &Told) -> bool {
-    told.is_local() && !told.ruser.is_empty() && told.ruser != told.user
+pub(super) fn switches_user(sample: &Sample) -> bool {
+    sample.is_local() && !sample.ruser.is_empty() && sample.ruser != sample.user
 }
 
-fn switch(told: &Told, names: Names) -> String {
-    let to = match told.standing {
-        AccountKind::Unknown if names.unknown && !told.user.is_empty() => quoted(&told.user),
-        AccountKind::Unknown => "?".into(),
-        _ => cut(&told.user, SHOWN),
+fn switch(sample: &Sample, reveal: Reveal) -> String {
+    let service = reveal.service(&sample.service).unwrap_or("unknown service");
+    let asker = match (reveal.asker(sample), sample.ruser_kind) {
+        (Some(name), AccountKind::Unknown) => quoted(name),
+        (Some(name), _) => cut(name, SHOWN),
+        (None, _) => "?".into(),
     };
-    format!("{}: {} -> {to}{}", cut(&told.service, SHOWN), cut(&told.ruser, SHOWN), terminal(told))
+    let to = match (reveal.user(sample), sample.user_kind) {
+        (Some(name), AccountKind::Unknown) => quoted(name),
+        (Some(name), _) => cut(name, SHOWN),
+        (None, AccountKind::Unknown) => "?".into(),
+        (None, _) => "an unnamed account".into(),
+    };
+    format!("{}: {asker} -> {to}{}", cut(service, SHOWN), terminal(sample, reveal))
 }
 
-fn place(told: &Told) -> String {
-    match told.rhost.as_str() {
-        "" if !told.is_local() => " from an unknown address".into(),
-        "" => terminal(told),
-        rhost => format!(" from {}", cut(rhost, SHOWN)),
+/// ` from 192.0.2.7`, ` on pts/0`.
+pub(super) fn place(sample: &Sample, reveal: Reveal) -> String {
+    match reveal.remote(&sample.rhost) {
+        None if sample.is_local() => terminal(sample, reveal),
+        None => " from an unknown address".into(),
+        Some(rhost) => format!(" from {}", cut(rhost, SHOWN)),
     }
 }
 
-fn terminal(told: &Told) -> String {
-    match told.tty.trim_start_matches("/dev/") {
-        "" | "ssh" => String::new(),
-        tty => format!(" on {}", cut(tty, SHOWN)),
-    }
+fn terminal(sample: &Sample, reveal: Reveal) -> String {
+    reveal.terminal(&sample.tty).map_or_else(String::new, |tty| format!(" on {}", cut(tty, SHOWN)))
 }
 
 /// ` (sshd[32239])`, as far as it is known.
-fn process(told: &Told) -> String {
-    match (told.service.as_str(), told.pid) {
-        ("", 0) => String::new(),
-        ("", pid) => format!(" (pid {pid})"),
-        (service, 0) => format!(" ({})", cut(service, SHOWN)),
-        (service, pid) => format!(" ({}[{pid}])", cut(service, SHOWN)),
+pub(super) fn process(sample: &Sample, reveal: Reveal) -> String {
+    match (reveal.service(&sample.service), sample.pid) {
+        (None, 0) => String::new(),
+        (None, pid) => format!(" (pid {pid})"),
+        (Some(service), 0) => format!(" ({})", cut(service, SHOWN)),
+        (Some(service), pid) => format!(" ({}[{pid}])", cut(service, SHOWN)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::summary::Summary;
     use super::super::summary::tests::failure;
     use super::*;
     use crate::event::Event;
 
-    fn told(failure: &Event, standing: AccountKind) -> Told {
-        let mut summary = Summary::default();
-        summary.add(failure, standing);
-        summary.latest().unwrap().clone()
+    fn sample(failure: &Event, standing: AccountKind) -> Sample {
+        Sample::of(failure, standing, AccountKind::Existing)
     }
 
     fn su(service: &str, ruser: &str, user: &str) -> Event {
@@ -159,7 +149,7 @@ mod tests {
     #[test]
     fn each_kind_of_failure_reads_as_a_sentence() {
         use AccountKind::*;
-        let hidden = Names { unknown: false };
+        let hidden = Reveal { unknown: false };
         for (failure, standing, text) in [
             (
                 failure(0, "alice", "192.0.2.7"),
@@ -181,31 +171,43 @@ mod tests {
             (su("login", "", "root"), Root, "wrong password for root on pts/0 (login[4321])"),
             (su("login", "", "hunter2"), Unknown, "unknown user on pts/0 (login[4321])"),
         ] {
-            assert_eq!(sentence(&told(&failure, standing), 1, hidden), text);
+            assert_eq!(sentence(&sample(&failure, standing), 1, hidden, true), text);
         }
     }
 
     #[test]
     fn several_alike_are_one_sentence_with_their_number() {
-        let hidden = Names { unknown: false };
-        let remote = told(&failure(0, "root", "192.0.2.7"), AccountKind::Root);
-        assert_eq!(sentence(&remote, 3, hidden), "3 failed logins for root from 192.0.2.7 (sshd[32239])");
-        let stranger = told(&failure(0, "hunter2", "192.0.2.7"), AccountKind::Unknown);
+        let hidden = Reveal { unknown: false };
+        let remote = sample(&failure(0, "root", "192.0.2.7"), AccountKind::Root);
         assert_eq!(
-            sentence(&stranger, 3, hidden),
+            sentence(&remote, 3, hidden, true),
+            "3 failed logins for root from 192.0.2.7 (sshd[32239])"
+        );
+        let stranger = sample(&failure(0, "hunter2", "192.0.2.7"), AccountKind::Unknown);
+        assert_eq!(
+            sentence(&stranger, 3, hidden, true),
             "3 failed logins for an unknown user from 192.0.2.7 (sshd[32239])"
         );
-        let local = told(&su("su", "bob", "root"), AccountKind::Root);
-        assert_eq!(sentence(&local, 2, hidden), "2 failed logins at su: bob -> root on pts/0 (su[4321])");
+        let local = sample(&su("su", "bob", "root"), AccountKind::Root);
+        assert_eq!(
+            sentence(&local, 2, hidden, true),
+            "2 failed logins at su: bob -> root on pts/0 (su[4321])"
+        );
     }
 
     #[test]
     fn an_unknown_name_is_shown_in_quotation_marks_when_that_is_wished() {
-        let shown = Names { unknown: true };
-        let stranger = told(&failure(0, "o\"ra\"cle", "192.0.2.7"), AccountKind::Unknown);
-        assert_eq!(sentence(&stranger, 1, shown), "unknown user \"o'ra'cle\" from 192.0.2.7 (sshd[32239])");
-        let local = told(&su("su", "bob", "oracle"), AccountKind::Unknown);
-        assert_eq!(sentence(&local, 1, shown), "unknown user at su: bob -> \"oracle\" on pts/0 (su[4321])");
+        let shown = Reveal { unknown: true };
+        let stranger = sample(&failure(0, "o\"ra\"cle", "192.0.2.7"), AccountKind::Unknown);
+        assert_eq!(
+            sentence(&stranger, 1, shown, true),
+            "unknown user \"o'ra'cle\" from 192.0.2.7 (sshd[32239])"
+        );
+        let local = sample(&su("su", "bob", "oracle"), AccountKind::Unknown);
+        assert_eq!(
+            sentence(&local, 1, shown, true),
+            "unknown user at su: bob -> \"oracle\" on pts/0 (su[4321])"
+        );
         assert_eq!(item(&local, shown, false), "su: bob -> \"oracle\" on pts/0");
     }
 }

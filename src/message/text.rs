@@ -1,45 +1,57 @@
-//! The text of an alert.
+//! The text of a message.
 //!
 //! Whatever was tried, and whatever the template says:
-//! - it weighs at most 280, links, mentions and tags nothing, and every character in it is visible;
-//! - it tells the exact number of failures it covers, and bears the alert's id, so that two
-//!   alerts never have the same text (X refuses a repeated one).
+//! - it is within the limit of the style in its unit, holds nothing that a service would act on, and every
+//!   character in it is visible;
+//! - a text about failures tells the exact number that it covers, and every text bears its number, so that
+//!   two messages never have the same text (X refuses a repeated one) and a person sees a repeat.
 //!
-//! Built-in texts begin with the short name of the machine and end in `·a` and the number of the alert:
+//! Built-in texts begin with the short name of the machine and end in `·a` and the number of the message:
 //!
 //! ```text
 //! web1: wrong password for alice from 192.0.2.7 (sshd[32239]) 12:01:47 ·a17
 //! web1: wrong password at su: bob -> root on pts/0 (su[4321]) 12:01:47 ·a18
 //! web1: 3 failed logins for root from 192.0.2.7 (sshd[32239]) 12:01:47 to 12:01:55 ·a19
 //! web1: 4,489 failed logins from 139 sources (sshd), Nov 22 06:12:01 to Nov 23 12:01:47. Tried: …
+//! 3 machines: 40 failed logins from 2 sources (sshd), 12:01:47 to 12:03:09. Machines: db1 ×30, …
+//! BREAK-IN? web1: alice logged in from 203.0.113.9 (sshd[4711]) 12:03:09 after 37 failed logins from there
+//! since 11:20. ·a20
 //! ```
 //!
-//! How many failures a text covers can be read from it: see [`count_in`].
+//! In an SMS the dot is a dash, `-a17`: the alphabet has none. How many failures a text covers can be
+//! read from it: see [`count_in`].
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::digest;
-use super::harmless::harmless;
-use super::single::Names;
-use super::summary::Summary;
-use super::time::{Clock, number};
-use super::weight::{LIMIT, cut, weight};
-use crate::accounts::AccountKind;
+use super::content::{Content, Dispatch};
+use super::digest::{Digest, Noun};
+use super::frame::Frame;
+use super::reveal::{Reveal, label};
+use super::style::Style;
+use super::summary::{Sample, Summary};
+use super::time::{Clock, counted, number};
+use super::title::{BREAK_IN, title};
+use super::weight::cut;
+use super::{facts, listing, login, watch};
 use crate::config::Alerts;
-use crate::config::template::{Placeholder, Template};
+use crate::config::template::Template;
 use crate::zone;
 
 /// Of the machine's name; more would take the room of what happened.
-const HOST: usize = 32;
+pub(super) const HOST: usize = 32;
+/// A title is read at a glance.
+const TITLE: usize = 100;
+/// From here on a text has room for what to do next.
+const LARGE: usize = 500;
 
-/// Writes the texts of alerts.
+/// Writes the texts of messages.
 #[derive(Clone, Debug)]
 pub struct Composer {
-    host: String,
+    pub(super) host: String,
     zone: TimeZone,
     template: Option<Template>,
-    names: Names,
+    pub(super) reveal: Reveal,
 }
 
 impl Composer {
@@ -52,101 +64,131 @@ impl Composer {
 
     /// For the machine called `host`, of which the first label is shown, and times of `zone`.
     pub fn new(host: &str, zone: TimeZone, template: Option<Template>, post_unknown_users: bool) -> Self {
-        Self { host: short(host), zone, template, names: Names { unknown: post_unknown_users } }
+        Self { host: short(host), zone, template, reveal: Reveal { unknown: post_unknown_users } }
     }
 
-    /// The text of alert number `id`, composed at `now`, which covers all of `summary`.
-    pub fn compose(&self, summary: &Summary, id: u64, now: Timestamp) -> String {
-        match &self.template {
-            Some(template) if summary.latest().is_some() => self.templated(template, summary, id, now),
-            // A template has nothing to say of failures that were not recorded.
-            _ => {
-                let room = LIMIT - weight(&self.enclosed("", id));
-                self.enclosed(&digest::wording(summary, &self.clock(now), self.names, room), id)
+    /// The text of a message, in the receiver's style.
+    pub fn text(&self, style: &Style, content: Content<'_>, dispatch: Dispatch) -> String {
+        let clock = self.clock(dispatch.now);
+        let forms = match content {
+            Content::Failures(summary) => match &self.template {
+                Some(template) if summary.latest().is_some() => {
+                    return self.templated(template, style, summary, dispatch);
+                }
+                // A template has nothing to say of failures that were not recorded.
+                _ => return self.digest(style, Noun::FailedLogin, summary, dispatch),
+            },
+            Content::Logins(summary) => return self.digest(style, Noun::Login, summary, dispatch),
+            Content::BreakIn(content) => login::break_in(content, &clock, self.reveal),
+            Content::UnderAttack(content) => login::under_attack(content, &clock, self.reveal),
+            Content::NewSource(content) => login::new_source(content, &clock, self.reveal),
+            Content::Heartbeat(content) => watch::heartbeat(content, &clock),
+            Content::Health(content) => watch::health(content, &clock),
+            Content::Weekly(content) => {
+                watch::weekly(content, &self.of(style, Noun::FailedLogin, &content.failures, &clock))
             }
-        }
+            Content::Test => vec![format!("this is a test of authalert, {}", clock.time(dispatch.now))],
+        };
+        let with_advice =
+            matches!(content, Content::BreakIn(_) | Content::UnderAttack(_)) && style.limit < LARGE;
+        let frame = self.frame(style, content, dispatch);
+        frame.first_that_fits(&forms[usize::from(with_advice)..])
     }
 
-    /// A text of counts alone, without a character that an attacker or a template chose: for an
-    /// alert whose first text was refused.
-    pub fn plain(&self, summary: &Summary, id: u64, now: Timestamp) -> String {
-        self.enclosed(&digest::counts(summary, &self.clock(now)), id)
+    /// A text of counts alone, without a character that an attacker or a template chose: for a
+    /// message whose first text was refused.
+    pub fn plain(&self, style: &Style, content: Content<'_>, dispatch: Dispatch) -> String {
+        let clock = self.clock(dispatch.now);
+        let of = |noun, summary| self.of(style, noun, summary, &clock).counts();
+        let (before, text) = match content {
+            Content::Failures(summary) => ("", of(Noun::FailedLogin, summary)),
+            Content::Logins(summary) => ("", of(Noun::Login, summary)),
+            Content::BreakIn(content) => {
+                let time = clock.time(content.login.time);
+                (BREAK_IN, format!("a login {time} after {}", counted(content.failures, "failed login")))
+            }
+            Content::UnderAttack(content) => {
+                let failed = counted(content.failures, "failed login");
+                ("", format!("new source under attack: a login {}; {failed}", clock.time(content.login.time)))
+            }
+            Content::NewSource(content) => {
+                ("", format!("a login from a new source {}", clock.time(content.login.time)))
+            }
+            Content::Heartbeat(_) | Content::Health(_) | Content::Weekly(_) | Content::Test => {
+                ("", format!("{}, {}", title(content, self.reveal).1, clock.time(dispatch.now)))
+            }
+        };
+        Frame::new(style, before, &self.host, least(content), dispatch).first_that_fits(&[text])
     }
 
-    fn clock(&self, now: Timestamp) -> Clock<'_> {
+    /// One short line: the machine, and what it is about.
+    pub fn title(&self, style: &Style, content: Content<'_>) -> String {
+        let (before, what) = title(content, self.reveal);
+        let one_line = Style { lines: false, ..style.clone() };
+        let machine = one_line.fitted(&self.machine(content), HOST.min(style.limit / 4));
+        one_line.fitted(&format!("{before}{machine}: {what}"), TITLE.min(style.limit))
+    }
+
+    /// The figures of a message by the names of the Elastic Common Schema; see [`super::facts`].
+    pub fn facts(&self, content: Content<'_>, dispatch: Dispatch) -> serde_json::Value {
+        facts::facts(content, dispatch, &self.host, self.reveal)
+    }
+
+    pub(super) fn clock(&self, now: Timestamp) -> Clock<'_> {
         Clock { zone: &self.zone, now }
     }
 
-    /// `HOST: TEXT ·aID`, with the text cut to what is left.
-    fn enclosed(&self, text: &str, id: u64) -> String {
-        let (before, after) = (format!("{}: ", self.host), format!(" ·{}", tag(id)));
-        let room = LIMIT - weight(&before) - weight(&after);
-        format!("{before}{}{after}", cut(&harmless(text), room))
+    pub(super) fn of<'a>(
+        &'a self,
+        style: &'a Style,
+        noun: Noun,
+        summary: &'a Summary,
+        clock: &'a Clock<'a>,
+    ) -> Digest<'a> {
+        Digest { summary, noun, here: &self.host, clock, reveal: self.reveal, style }
     }
 
-    fn templated(&self, template: &Template, summary: &Summary, id: u64, now: Timestamp) -> String {
-        let missing = |without_count: bool, without_id: bool| {
-            let mut text = String::new();
-            if without_count {
-                text.push_str(&format!(" ({} failed)", number(summary.failures())));
-            }
-            if without_id {
-                text.push_str(&format!(" ·{}", tag(id)));
-            }
-            text
+    fn digest(&self, style: &Style, noun: Noun, summary: &Summary, dispatch: Dispatch) -> String {
+        let clock = self.clock(dispatch.now);
+        let content = if noun == Noun::Login { Content::Logins(summary) } else { Content::Failures(summary) };
+        let frame = self.frame(style, content, dispatch);
+        let text = self.of(style, noun, summary, &clock).wording(frame.room());
+        frame.first_that_fits(&[text])
+    }
+
+    fn frame<'a>(&self, style: &'a Style, content: Content<'_>, dispatch: Dispatch) -> Frame<'a> {
+        let before = if matches!(content, Content::BreakIn(_)) { BREAK_IN } else { "" };
+        Frame::new(style, before, &self.machine(content), least(content), dispatch)
+    }
+
+    /// What a text calls the machine it is about: this one's name, another's, or how many.
+    pub(super) fn machine(&self, content: Content<'_>) -> String {
+        let of = |host: &str| match host {
+            "" => self.host.clone(),
+            host => cut(self.reveal.machine(host).unwrap_or("unknown machine"), HOST),
         };
-        let after = missing(!template.says(Placeholder::Count), !template.says(Placeholder::Id));
-        // Foreign values give way first, all alike.
-        for longest in [64, 40, 24, 12] {
-            let fill = |room| harmless(&template.fill(|p| self.value(p, summary, id, now, longest, room)));
-            let others = weight(&fill(0)) + weight(&after);
-            let text = fill(LIMIT.saturating_sub(others)) + &after;
-            if weight(&text) <= LIMIT {
-                return text;
+        let login = |login: &Sample| of(&login.host);
+        match content {
+            Content::Failures(summary) | Content::Logins(summary) => match listing::machines(summary) {
+                0 | 1 => of(listing::sole(summary.hosts()).unwrap_or_default()),
+                n => counted(n, "machine"),
+            },
+            Content::BreakIn(content) => login(&content.login),
+            Content::UnderAttack(content) => login(&content.login),
+            Content::NewSource(content) => login(&content.login),
+            Content::Heartbeat(_) | Content::Health(_) | Content::Weekly(_) | Content::Test => {
+                self.host.clone()
             }
         }
-        // The template alone is too long: what it says last is lost, but not the number and the id.
-        let after = missing(true, true);
-        let text = template.fill(|p| self.value(p, summary, id, now, 12, 0));
-        cut(&harmless(&text), LIMIT - weight(&after)) + &after
     }
+}
 
-    /// The value of a placeholder: foreign text of at most `longest` characters, a summary within `room`.
-    fn value(
-        &self,
-        placeholder: Placeholder,
-        summary: &Summary,
-        id: u64,
-        now: Timestamp,
-        longest: usize,
-        room: usize,
-    ) -> String {
-        let clock = self.clock(now);
-        let latest = summary.latest();
-        let foreign = |text: Option<&String>| cut(text.map_or("", String::as_str), longest);
-        match placeholder {
-            Placeholder::Count => number(summary.failures()),
-            Placeholder::Host => self.host.clone(),
-            Placeholder::Id => tag(id),
-            Placeholder::Service => foreign(latest.map(|told| &told.service)),
-            Placeholder::Pid => match latest.map_or(0, |told| told.pid) {
-                0 => "?".into(),
-                pid => pid.to_string(),
-            },
-            Placeholder::User => latest
-                .map(|told| match told.standing {
-                    AccountKind::Unknown if !self.names.unknown => "(unknown)".into(),
-                    _ => cut(&told.user, longest),
-                })
-                .unwrap_or_default(),
-            Placeholder::Rhost => foreign(latest.map(|told| &told.rhost)),
-            Placeholder::Tty => foreign(latest.map(|told| &told.tty)),
-            Placeholder::Ruser => foreign(latest.map(|told| &told.ruser)),
-            Placeholder::First => clock.time(summary.first().unwrap_or(now)),
-            Placeholder::Last => clock.time(summary.last().unwrap_or(now)),
-            Placeholder::Summary if room == 0 => String::new(),
-            Placeholder::Summary => cut(&harmless(&digest::wording(summary, &clock, self.names, room)), room),
-        }
+/// What a text must hold whatever the limit, beside its frame.
+fn least(content: Content<'_>) -> String {
+    match content {
+        Content::Failures(summary) => format!("{} failed", number(summary.failures())),
+        Content::Logins(summary) => format!("{} logins", number(summary.failures())),
+        _ => String::new(),
     }
 }
 
@@ -155,8 +197,13 @@ impl Composer {
 /// Built-in texts that cover several begin `HOST: N failed`, with commas in N; without that it is 1. A text
 /// by a template that does not say `{count}` itself ends in `(N failed)`, before the id if that was added too.
 pub fn count_in(text: &str) -> u64 {
-    let end = match text.rsplit_once(" ·a") {
-        Some((before, id)) if id.bytes().all(|b| b.is_ascii_digit()) => before,
+    let is_tag = |tag: &str| {
+        tag.strip_prefix("·a")
+            .or(tag.strip_prefix("-a"))
+            .is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let end = match text.rsplit_once(' ') {
+        Some((before, tag)) if is_tag(tag) => before,
         _ => text,
     };
     let appended = end.strip_suffix(" failed)").and_then(|t| t.rsplit_once(" (")).map(|(_, n)| n);
@@ -165,16 +212,17 @@ pub fn count_in(text: &str) -> u64 {
     appended.and_then(parse).or(leading.and_then(parse)).unwrap_or(1)
 }
 
-fn tag(id: u64) -> String {
+pub(super) fn tag(id: u64) -> String {
     format!("a{id}")
 }
 
 /// The first label of the machine's name; an address stays whole.
 fn short(host: &str) -> String {
     let is_address = host.parse::<std::net::IpAddr>().is_ok();
-    let label = if is_address { host } else { host.split('.').next().unwrap_or_default() };
-    // A blank could make it look as if the text began earlier.
-    match cut(&harmless(&harmless(label).replace(' ', "_")), HOST) {
+    // A blank or a colon could make it look as if the text began earlier.
+    let sign = |c: char| if c.is_whitespace() || c == ':' && !is_address { '_' } else { c };
+    let label: String = label(host).chars().map(sign).collect();
+    match cut(&Style::x().safe(&label).replace(' ', "_"), HOST) {
         empty if empty.is_empty() => "this machine".into(),
         label => label,
     }
@@ -183,7 +231,9 @@ fn short(host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::summary::tests::failure;
+    use super::super::weight::{LIMIT, weight};
     use super::*;
+    use crate::accounts::AccountKind;
     use crate::event::Event;
 
     fn now() -> Timestamp {
@@ -197,7 +247,9 @@ mod tests {
 
     fn summary(failures: &[(Event, AccountKind)]) -> Summary {
         let mut summary = Summary::default();
-        failures.iter().for_each(|(failure, standing)| summary.add(failure, *standing));
+        failures
+            .iter()
+            .for_each(|(failure, standing)| summary.add(failure, *standing, AccountKind::Existing));
         summary
     }
 
@@ -221,11 +273,15 @@ mod tests {
                 1 if i % 5 == 0 => ("mail".into(), AccountKind::System),
                 _ => ("root".into(), AccountKind::Root),
             };
-            flood.add(&failure(i * 20 - 4480 * 20, &user, &rhost), standing);
+            flood.add(&failure(i * 20 - 4480 * 20, &user, &rhost), standing, AccountKind::Existing);
         }
-        flood.add(&Event { count: 7, ..failure(-60, "alice", "203.0.113.9") }, AccountKind::Existing);
-        flood.add(&local(-30, "su", "bob", "root"), AccountKind::Root);
-        flood.add(&local(-20, "sudo", "bob", "bob"), AccountKind::Existing);
+        flood.add(
+            &Event { count: 7, ..failure(-60, "alice", "203.0.113.9") },
+            AccountKind::Existing,
+            AccountKind::Existing,
+        );
+        flood.add(&local(-30, "su", "bob", "root"), AccountKind::Root, AccountKind::Existing);
+        flood.add(&local(-20, "sudo", "bob", "bob"), AccountKind::Existing, AccountKind::Existing);
         flood
     }
 
@@ -233,12 +289,12 @@ mod tests {
     fn a_single_failure_reads_on_a_lock_screen() {
         let one = summary(&[(failure(0, "alice", "192.0.2.7"), AccountKind::Existing)]);
         assert_eq!(
-            composer(None).compose(&one, 17, now()),
+            composer(None).text(&Style::x(), Content::Failures(&one), Dispatch::new(17, now())),
             "web1: wrong password for alice from 192.0.2.7 (sshd[32239]) 12:01:47 ·a17"
         );
         let su = summary(&[(local(0, "su", "bob", "root"), AccountKind::Root)]);
         assert_eq!(
-            composer(None).compose(&su, 18, now()),
+            composer(None).text(&Style::x(), Content::Failures(&su), Dispatch::new(18, now())),
             "web1: wrong password at su: bob -> root on pts/0 (su[4321]) 12:01:47 ·a18"
         );
     }
@@ -248,12 +304,16 @@ mod tests {
         let three: Vec<_> =
             (0..3).map(|i| (failure(4 * i, "root", "192.0.2.7"), AccountKind::Root)).collect();
         assert_eq!(
-            composer(None).compose(&summary(&three), 19, now()),
+            composer(None).text(&Style::x(), Content::Failures(&summary(&three)), Dispatch::new(19, now())),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd[32239]) 12:01:47 to 12:01:55 ·a19"
         );
         let told_at_once = Event { count: 3, pid: 0, ..failure(0, "root", "192.0.2.7") };
         assert_eq!(
-            composer(None).compose(&summary(&[(told_at_once, AccountKind::Root)]), 19, now()),
+            composer(None).text(
+                &Style::x(),
+                Content::Failures(&summary(&[(told_at_once, AccountKind::Root)])),
+                Dispatch::new(19, now())
+            ),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd) 12:01:47 ·a19"
         );
     }
@@ -266,7 +326,7 @@ mod tests {
             (Event { count: 2, ..failure(9, "hunter2", "198.51.100.2") }, AccountKind::Unknown),
         ]);
         assert_eq!(
-            composer(None).compose(&three, 20, now()),
+            composer(None).text(&Style::x(), Content::Failures(&three), Dispatch::new(20, now())),
             "web1: 4 failed logins: root from 192.0.2.7 (sshd[32239]) 12:01:47; \
              su: bob -> root on pts/0 (su[4321]) 12:01:52; \
              unknown user from 198.51.100.2 (sshd[32239]) ×2 12:01:56 ·a20"
@@ -275,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_a_digest_with_exact_counts() {
-        let text = composer(None).compose(&flood(), 21, now());
+        let text = composer(None).text(&Style::x(), Content::Failures(&flood()), Dispatch::new(21, now()));
         assert_eq!(
             text,
             "web1: 4,489 failed logins from 139 sources and this machine, Nov 22 11:08:27 to Nov 23 12:01:27. \
@@ -287,7 +347,7 @@ mod tests {
         let mut more = flood();
         more.add_dropped(12);
         more.add_unreadable(1);
-        let text = composer(None).compose(&more, 21, now());
+        let text = composer(None).text(&Style::x(), Content::Failures(&more), Dispatch::new(21, now()));
         assert!(text.contains(". 12 more were not recorded. 1 record could not be read ·a21"), "{text}");
         assert!(weight(&text) <= LIMIT);
     }
@@ -298,7 +358,7 @@ mod tests {
         lost.add_dropped(1);
         for composer in [composer(None), composer(Some("{user} {summary}"))] {
             assert_eq!(
-                composer.compose(&lost, 3, now()),
+                composer.text(&Style::x(), Content::Failures(&lost), Dispatch::new(3, now())),
                 "web1: 0 failed logins, 12:02:07. 1 more was not recorded ·a3"
             );
         }
@@ -306,7 +366,11 @@ mod tests {
 
     #[test]
     fn the_plain_text_holds_nothing_that_an_attacker_or_a_template_wrote() {
-        let text = composer(Some("{user} {rhost}")).plain(&flood(), 22, now());
+        let text = composer(Some("{user} {rhost}")).plain(
+            &Style::x(),
+            Content::Failures(&flood()),
+            Dispatch::new(22, now()),
+        );
         assert_eq!(
             text,
             "web1: 4,489 failed logins from 139 sources and this machine, Nov 22 11:08:27 to Nov 23 12:01:27. \
@@ -314,7 +378,7 @@ mod tests {
         );
         let one = summary(&[(failure(0, "evil.com", "evil.com"), AccountKind::Unknown)]);
         assert_eq!(
-            composer(None).plain(&one, 23, now()),
+            composer(None).plain(&Style::x(), Content::Failures(&one), Dispatch::new(23, now())),
             "web1: 1 failed login from 1 source, 12:01:47. Unknown users ×1 ·a23"
         );
     }
@@ -327,13 +391,27 @@ mod tests {
         ]);
         let sample = "{first} {service}[{pid}]: authentication failures; uid=0 tty={tty} ruser={ruser} rhost={rhost} user={user}";
         assert_eq!(
-            composer(Some(sample)).compose(&two, 24, now()),
+            composer(Some(sample)).text(&Style::x(), Content::Failures(&two), Dispatch::new(24, now())),
             "12:01:47 sshd[32239]: authentication failures; uid=0 tty=ssh ruser= rhost=192.0.2.8 user=(unknown) (2 failed) ·a24"
         );
-        assert_eq!(composer(Some("{count}/{id}: {user}")).compose(&two, 24, now()), "2/a24: (unknown)");
-        let open = Composer { names: Names { unknown: true }, ..composer(Some("{count}/{id}: {user}")) };
-        assert_eq!(open.compose(&two, 24, now()), "2/a24: hunter2");
-        let text = composer(Some("On {host}: {summary}")).compose(&flood(), 24, now());
+        assert_eq!(
+            composer(Some("{count}/{id}: {user}")).text(
+                &Style::x(),
+                Content::Failures(&two),
+                Dispatch::new(24, now())
+            ),
+            "2/a24: (unknown)"
+        );
+        let open = Composer { reveal: Reveal { unknown: true }, ..composer(Some("{count}/{id}: {user}")) };
+        assert_eq!(
+            open.text(&Style::x(), Content::Failures(&two), Dispatch::new(24, now())),
+            "2/a24: hunter2"
+        );
+        let text = composer(Some("On {host}: {summary}")).text(
+            &Style::x(),
+            Content::Failures(&flood()),
+            Dispatch::new(24, now()),
+        );
         assert!(text.starts_with("On web1: 4,489 failed logins from 139 sources"), "{text}");
         assert!(text.ends_with(" (4,489 failed) ·a24") && weight(&text) <= LIMIT, "{text}");
         assert!(text.contains("Tried: alice ×7, bob ×1, root ×3,713"), "{text}");
@@ -347,7 +425,7 @@ mod tests {
             ("192.0.2.1", "192.0.2.1"),
             ("2001:db8::1", "2001:db8::1"),
             ("", "this machine"),
-            ("a: 7 failed", "a:_7_failed"),
+            ("a: 7 failed", "a__7_failed"),
             ("@x", "[@]x"),
             (&"x".repeat(99), &format!("{}~", "x".repeat(31))),
         ] {

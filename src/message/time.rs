@@ -1,9 +1,9 @@
-//! How alerts tell times and numbers.
+//! How texts write times and numbers.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Tells times as they read best now: without the date today, without the year this year.
+/// Writes times as they read best now: without the date today, without the year this year.
 #[derive(Clone, Debug)]
 pub(super) struct Clock<'a> {
     pub(super) zone: &'a TimeZone,
@@ -20,6 +20,12 @@ impl Clock<'_> {
             () => "%Y-%m-%d %H:%M:%S",
         };
         then.strftime(format).to_string()
+    }
+
+    /// The same to the minute, for when something began: `11:20`, `Nov 22 11:20`.
+    pub(super) fn minute(&self, time: Timestamp) -> String {
+        let (text, ends_in_seconds) = (self.time(time), ":00".len());
+        text[..text.len() - ends_in_seconds].to_owned()
     }
 
     /// `12:01:47`, or `12:01:47 to 12:05:00` with a date before each where it is needed.
@@ -69,6 +75,8 @@ mod tests {
         assert_eq!(clock.time(t("2026-11-23T00:00:00Z")), "00:00:00");
         assert_eq!(clock.time(t("2026-11-02T23:59:59Z")), "Nov 2 23:59:59");
         assert_eq!(clock.time(t("2025-11-23T12:01:47Z")), "2025-11-23 12:01:47");
+        assert_eq!(clock.minute(t("2026-11-23T11:20:59Z")), "11:20");
+        assert_eq!(clock.minute(t("2026-11-02T11:20:00Z")), "Nov 2 11:20");
         for (first, last, span) in [
             ("2026-11-23T12:00:00Z", "2026-11-23T12:00:00.9Z", "12:00:00"),
             ("2026-11-23T11:00:00Z", "2026-11-23T12:00:00Z", "11:00:00 to 12:00:00"),

@@ -31,7 +31,9 @@ summed() { # SECONDS COMMAND...
 export TMPDIR=${TMPDIR:-/tmp}
 if [[ ${1:-} == --large ]]; then
     scenario 900 python3 $here/crowd.py --writers 16 --records 900 --logins 400 --seconds 120
+    scenario 600 python3 $here/receivers.py --seconds 60
     scenario 1800 python3 $here/steps.py
+    scenario 3600 python3 $here/migration.py
     for error in ENOSPC EIO EDQUOT; do scenario 1800 python3 $here/steps.py --error $error; done
     scenario 3600 python3 $here/meanwhile.py
     scenario 900 python3 $here/pacing.py
@@ -39,7 +41,9 @@ if [[ ${1:-} == --large ]]; then
     HARNESS_EVERY=1 scenario 3600 cargo test --locked --profile quick --test damage
 else
     scenario 120 python3 $here/crowd.py --seconds 15
+    scenario 240 python3 $here/receivers.py --failures 20000
     scenario 180 python3 $here/steps.py --every 5
+    scenario 180 python3 $here/migration.py --every 40
     scenario 180 python3 $here/steps.py --every 11 --error ENOSPC
     scenario 180 python3 $here/meanwhile.py --every 47
     scenario 180 python3 $here/pacing.py bursts irregular spray workstation slow-30 slow-60

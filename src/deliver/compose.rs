@@ -1,0 +1,87 @@
+//! From what is pending to an alert with its final text.
+
+use jiff::Timestamp;
+
+use crate::config::Alerts;
+use crate::message::{Composer, Content, Dispatch};
+use crate::receiver::{Kind, Message, Receiver};
+
+use super::Moment;
+use super::alert::Alert;
+use super::state::State;
+
+/// Put everything that is pending into an alert for this receiver.
+pub fn compose(state: &mut State, receiver: &dyn Receiver, alerts: &Alerts) {
+    let (now, id) = (Timestamp::now(), state.last_id + 1);
+    let style = receiver.style();
+    let composer = Composer::of_this_machine(alerts);
+    let (covers, plain) = (std::mem::take(&mut state.pending), state.plain_next);
+    let (content, dispatch) = (Content::Failures(&covers), Dispatch::new(id, now));
+    let write = if plain { Composer::plain } else { Composer::text };
+    let text = write(&composer, &style, content, dispatch);
+    let (title, facts) = (composer.title(&style, content), composer.facts(content, dispatch));
+    state.last_id = id;
+    state.alert = Some(Alert {
+        id,
+        kind: Kind::Digest,
+        title,
+        text,
+        facts,
+        plain,
+        covers,
+        maybe_sent: false,
+        unknown: 0,
+        not_before: Moment(0),
+        composed: now,
+        cursors: state.cursors.clone(),
+        totals: state.totals,
+        dropped_seen: state.dropped_seen,
+    });
+}
+
+/// Take back an alert that surely was not sent: what it covers is pending again, and its number is free.
+pub fn take_back(state: &mut State) {
+    let Some(alert) = state.alert.take_if(|alert| !alert.maybe_sent) else { return };
+    let mut covers = alert.covers;
+    covers.merge(std::mem::take(&mut state.pending));
+    state.pending = covers;
+    if state.last_id == alert.id {
+        state.last_id -= 1;
+    }
+}
+
+/// What a receiver is asked to send.
+pub fn message<'a>(alert: &'a Alert, key: &'a str) -> Message<'a> {
+    Message {
+        number: alert.id,
+        key,
+        kind: alert.kind,
+        title: &alert.title,
+        text: &alert.text,
+        facts: &alert.facts,
+        html: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::AccountKind;
+    use crate::message::summary::tests::failure;
+    use crate::receiver::timeline::Timeline;
+
+    #[test]
+    fn an_alert_that_was_not_sent_is_taken_back_whole_and_its_number_with_it() {
+        let mut state = State::default();
+        state.pending.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root, AccountKind::Unknown);
+        let before = state.pending.clone();
+        compose(&mut state, &Timeline, &Alerts::default());
+        assert_eq!((state.pending.failures(), state.last_id, state.unsettled()), (0, 1, 1));
+        take_back(&mut state);
+        assert_eq!((&state.pending, state.last_id), (&before, 0));
+        compose(&mut state, &Timeline, &Alerts::default());
+        state.alert.as_mut().unwrap().maybe_sent = true;
+        take_back(&mut state);
+        assert!(state.alert.is_some(), "what may have arrived keeps its text");
+    }
+}

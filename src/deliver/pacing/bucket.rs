@@ -1,0 +1,171 @@
+//! The token bucket that bounds all alerts of a receiver together, and what it keeps for whom.
+//!
+//! One token an alert; one more comes each [`Policy::refill`]. A part of the bucket is kept in pockets, each for one
+//! kind of alert: nothing else can take it. What stands outside the pockets is common. A pocket is filled again out of
+//! the same inflow, so that whoever spends common tokens waits while it fills: a flood of one kind, however long it
+//! lasts, leaves the pockets of the others full.
+//!
+//! What is kept, in the order in which an attacker gives us reason to keep it:
+//!
+//! - A break-in that the module saw: may take anything; the last tokens only for an account of which no break-in was
+//!   reported that day, so that who breaks in to his own account over and over does not spend them.
+//! - A break-in that only lines of a log tell of, which any user of the machine can write: a pocket of its own.
+//! - Somebody at the machine itself; an account from the network, for the first time in a day: a pocket each, for
+//!   failures that the module saw. The others, and rows of a log, live on what is common.
+
+use serde::{Deserialize, Serialize};
+
+use super::moment::{Moment, milliseconds};
+use crate::deliver::policy::Policy;
+
+/// Who asks for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// A break-in that the module saw, of an account that had none in a day.
+    BreakIn,
+    /// A further one of the same account.
+    BreakInAgain,
+    /// A break-in that the log tells of.
+    BreakInLogged,
+    /// Somebody at the machine.
+    Here,
+    /// An account from the network.
+    Account,
+    /// Anything else.
+    Common,
+}
+
+/// The pockets, in the order in which a break-in empties them: its own first.
+const POCKETS: [Pocket; 4] = [Pocket::BreakIn, Pocket::BreakInLogged, Pocket::Here, Pocket::Account];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pocket {
+    BreakIn,
+    BreakInLogged,
+    Here,
+    Account,
+}
+
+impl Pocket {
+    /// Refilled once in so many refills of the whole. The shares come to one at most: then the common part
+    /// never shrinks while nobody takes from it, and who waits for it is certain to get it.
+    const fn slowness(self) -> u64 {
+        match self {
+            Self::Account => 2,
+            Self::BreakIn => 4,
+            Self::Here | Self::BreakInLogged => 8,
+        }
+    }
+
+    fn size(self, policy: &Policy) -> u64 {
+        u64::from(match self {
+            Self::BreakIn => policy.break_ins(),
+            Self::BreakInLogged => policy.break_ins_logged(),
+            Self::Here | Self::Account => policy.kept(),
+        })
+    }
+
+    /// How many of its tokens are not for `claim`.
+    fn barred(self, claim: Claim, policy: &Policy) -> u64 {
+        match (claim, self) {
+            (Claim::BreakIn, _)
+            | (Claim::BreakInLogged, Self::BreakInLogged)
+            | (Claim::Here, Self::Here)
+            | (Claim::Account, Self::Account) => 0,
+            (Claim::BreakInAgain, Self::BreakIn) => self.size(policy).div_ceil(2),
+            _ => self.size(policy),
+        }
+    }
+}
+
+/// The bucket: when it is full again, the whole and each pocket. A moment in the past is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Bucket {
+    full: Moment,
+    pockets: [Moment; POCKETS.len()],
+}
+
+impl Bucket {
+    /// Bring moments that only a damaged or older state can bear into what is possible: everything is full again
+    /// within its time.
+    pub(super) fn settle(&mut self, now: Moment, policy: &Policy) {
+        let one = token(policy);
+        let at_most = |tokens: u64| Moment(now.0.saturating_add(one.saturating_mul(tokens)));
+        self.full = self.full.min(at_most(policy.capacity()));
+        for (pocket, full) in POCKETS.into_iter().zip(&mut self.pockets) {
+            *full = (*full).min(at_most(pocket.size(policy) * pocket.slowness()));
+        }
+    }
+
+    /// Whether there is a token for `claim`.
+    pub(super) fn has(&self, claim: Claim, now: Moment, policy: &Policy) -> bool {
+        self.lacks(claim, now, policy) == 0
+    }
+
+    /// What is missing to a token for `claim`, in milliseconds of the time that it takes to fill the bucket.
+    fn lacks(&self, claim: Claim, now: Moment, policy: &Policy) -> u64 {
+        let one = token(policy);
+        let barred = |pocket: Pocket| match pocket.barred(claim, policy) {
+            0 => 0,
+            tokens => self.held(pocket, now, policy).min(tokens * one),
+        };
+        let needed = POCKETS.into_iter().map(barred).fold(one, u64::saturating_add);
+        needed.saturating_sub(self.level(now, policy))
+    }
+
+    /// When there is a token for `claim`, if nobody takes one before.
+    pub(super) fn when(&self, claim: Claim, now: Moment, policy: &Policy) -> Moment {
+        let mut bucket = *self;
+        bucket.settle(now, policy);
+        // What is missing takes at least its time, and longer while pockets fill, see `Pocket::slowness`. After this
+        // long everything is full.
+        let latest = Moment(now.0.saturating_add(token(policy) * policy.capacity()));
+        let mut at = now;
+        loop {
+            match bucket.lacks(claim, at, policy) {
+                0 => return at,
+                _ if at >= latest => return latest,
+                missing => at = Moment(at.0.saturating_add(missing)).min(latest),
+            }
+        }
+    }
+
+    /// Take a token for `claim`, whether there is one or not: what was sent is counted.
+    pub(super) fn take(&mut self, claim: Claim, now: Moment, policy: &Policy) {
+        self.settle(now, policy);
+        let (one, whole) = (token(policy), token(policy) * policy.capacity());
+        let level = self.level(now, policy);
+        self.full = Moment(now.0.saturating_add((whole - level).saturating_add(one).min(whole)));
+        let held = POCKETS.map(|pocket| self.held(pocket, now, policy));
+        // What the common part cannot give comes from the pockets, first from those that are for this.
+        let mut missing = held.iter().sum::<u64>().saturating_sub(level.saturating_sub(one));
+        for own in [true, false] {
+            for (i, pocket) in POCKETS.into_iter().enumerate() {
+                if (pocket.barred(claim, policy) < pocket.size(policy)) == own {
+                    let part = missing.min(self.held(pocket, now, policy));
+                    missing -= part;
+                    self.pockets[i] =
+                        Moment(self.pockets[i].max(now).0.saturating_add(part * pocket.slowness()));
+                }
+            }
+        }
+    }
+
+    /// What is in it, in milliseconds of the time that it takes to fill it.
+    fn level(&self, now: Moment, policy: &Policy) -> u64 {
+        let whole = token(policy) * policy.capacity();
+        whole - self.full.0.saturating_sub(now.0).min(whole)
+    }
+
+    fn held(&self, pocket: Pocket, now: Moment, policy: &Policy) -> u64 {
+        let whole = pocket.size(policy) * token(policy);
+        let at = POCKETS.iter().position(|p| *p == pocket).unwrap_or_default();
+        // In a damaged state it is empty, and fills within its time.
+        whole - (self.pockets[at].0.saturating_sub(now.0) / pocket.slowness()).min(whole)
+    }
+}
+
+fn token(policy: &Policy) -> u64 {
+    milliseconds(policy.refill())
+}

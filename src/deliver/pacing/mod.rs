@@ -1,0 +1,256 @@
+//! When the next alert goes out.
+//!
+//! - The first failure after quiet: at once.
+//! - While failures keep coming the next alert waits `group_interval`, then twice that, and so on
+//!   up to `max_interval`; two and a half of the current interval without a failure resets it, but
+//!   never less than four hours (see [`Policy::quiet`]).
+//! - An account other than root that fails for the first time in a day, and somebody at this machine itself, each of
+//!   them once in a `group_interval`, go out at once all the same. Such an alert does not double the interval.
+//! - A break-in goes out at once, before anything else, in a message of its own; of one account once in a
+//!   `group_interval`, with all that came until then.
+//! - A token bucket bounds everything, and keeps something for what is of another kind than what used it up (see
+//!   `bucket`); when it is empty the next alert covers more, never less.
+//!
+//! Quiet and "at once" are judged by when a failure is taken in, never by the time it bears: the log
+//! route is late, and clocks step. Nothing here asks a clock. The caller supplies the moments.
+
+mod bucket;
+mod matter;
+mod moment;
+mod recent;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::policy::Policy;
+use crate::accounts::AccountKind;
+use crate::detect::{Finding, Verdict};
+use crate::event::{Event, Route};
+
+use bucket::{Bucket, Claim};
+pub use matter::{Matter, message_of};
+pub use moment::Moment;
+use recent::Recent;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Whether an alert has to go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing is pending.
+    Nothing,
+    /// At this moment, unless something urgent comes before.
+    At(Moment),
+    /// Now.
+    Now,
+}
+
+/// What pacing remembers between failures; part of a receiver's state. That of version 0.1 can be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pacing {
+    /// Milliseconds that the next alert waits after the last; 0 after quiet.
+    interval: u64,
+    #[serde(alias = "noticed")]
+    last_failure: Option<Moment>,
+    sent: Option<Moment>,
+    pending: Option<Moment>,
+    /// Something urgent is pending for which the bucket keeps nothing.
+    urgent: bool,
+    /// Somebody at the machine is pending, and urgent.
+    here: bool,
+    /// An account from the network is pending, and urgent.
+    account: bool,
+    /// Break-ins that are pending.
+    break_ins: BreakIns,
+    /// An administrator at the keyboard wants to see what is pending.
+    flush: bool,
+    #[serde(flatten)]
+    bucket: Bucket,
+    /// Accounts that failed from the network, with when last.
+    #[serde(rename = "seen")]
+    accounts: Recent,
+    /// Who was urgent at the machine itself or by a login, with when last.
+    askers: Recent,
+    /// Accounts of which a break-in was reported, with when last.
+    broken_into: Recent,
+}
+
+/// Since when break-ins are pending: of accounts that had none in a day, of others, and such as only the log tells of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct BreakIns {
+    first: Option<Moment>,
+    again: Option<Moment>,
+    logged: Option<Moment>,
+}
+
+impl Pacing {
+    /// A failure came that the next alert will cover. `kind` is what its user is here.
+    pub fn on_failure(&mut self, now: Moment, failure: &Event, kind: AccountKind, policy: &Policy) {
+        self.bucket.settle(now, policy);
+        let quiet = policy.quiet(self.interval(policy));
+        if self.last_failure.is_some_and(|last| now.since(last) >= quiet) {
+            self.interval = 0;
+        }
+        self.last_failure = Some(now);
+        self.mark_pending(now);
+        // Any user can write a row of a log, in any name: all such rows are one asker, take nothing that is kept
+        // for what is proven, and do not make an account's proven failure the second of its day.
+        let logged = failure.route == Route::Log;
+        match Matter::of(failure, kind) {
+            Matter::Here => {
+                let asker = failure.asker().filter(|_| !logged).map_or("log".into(), |a| format!("{a:?}"));
+                if self.askers.is_its_turn(policy.group_interval, &asker, now) {
+                    *(if logged { &mut self.urgent } else { &mut self.here }) = true;
+                }
+            }
+            Matter::Account => {
+                let logged_name = format!("log {}", failure.user);
+                let name = if logged { &logged_name } else { &failure.user };
+                if self.accounts.is_first_in(DAY, name, now) {
+                    *(if logged { &mut self.urgent } else { &mut self.account }) = true;
+                }
+            }
+            Matter::Other => {}
+        }
+    }
+
+    /// A login was judged that the receiver is to be told of.
+    pub fn on_finding(&mut self, now: Moment, finding: &Finding, policy: &Policy) {
+        self.bucket.settle(now, policy);
+        let login = &finding.login;
+        let of = if finding.proven { "" } else { "log " };
+        let account = format!("{of}{} {}", login.host, login.user);
+        match finding.verdict {
+            Verdict::BreakIn { .. } => {
+                let lately = self.broken_into.last(&account);
+                let again = lately.is_some_and(|last| now.since(last) < DAY);
+                // Of one account a break-in is not reported more often than this.
+                let from = lately.map_or(now, |last| last.min(now).plus(policy.group_interval)).max(now);
+                let since = match (finding.proven, again) {
+                    (true, false) => &mut self.break_ins.first,
+                    (true, true) => &mut self.break_ins.again,
+                    (false, _) => &mut self.break_ins.logged,
+                };
+                *since = Some(since.map_or(from, |since| since.min(from)));
+                if from == now {
+                    self.broken_into.is_first_in(DAY, &account, now);
+                }
+            }
+            Verdict::UnderAttack | Verdict::NewSource { .. } => {
+                self.mark_pending(now);
+                self.urgent |= self.askers.is_its_turn(policy.group_interval, &format!("in {account}"), now);
+            }
+            Verdict::Login => self.mark_pending(now),
+        }
+    }
+
+    /// Something is pending that is not urgent: what a refused alert covered, a count of dropped records.
+    pub fn mark_pending(&mut self, now: Moment) {
+        self.pending.get_or_insert(now);
+    }
+
+    /// An administrator at the keyboard wants to see what is pending now. It waits for nothing; what goes out is
+    /// counted against the bucket all the same.
+    pub fn flush(&mut self) {
+        self.flush = self.pending.is_some() || self.break_ins != BreakIns::default();
+    }
+
+    /// Whether an alert has to go out that covers everything pending but break-ins.
+    pub fn due(&self, now: Moment, policy: &Policy) -> Due {
+        let Some(pending) = self.pending else { return Due::Nothing };
+        if self.flush {
+            return Due::Now;
+        }
+        let since = pending.min(now);
+        let turn = since.max(self.turn(now, policy).min(since.plus(policy.longest_wait())));
+        let common = self.bucket.when(Claim::Common, now, policy);
+        let at = [
+            Some(if self.urgent { since } else { turn }.max(common)),
+            self.here.then(|| self.bucket.when(Claim::Here, now, policy)),
+            self.account.then(|| self.bucket.when(Claim::Account, now, policy)),
+        ];
+        due_at(at.into_iter().flatten().min(), now)
+    }
+
+    /// Whether an alert has to go out that covers the pending break-ins: before any other.
+    pub fn break_in_due(&self, now: Moment, policy: &Policy) -> Due {
+        if self.flush && self.break_ins != BreakIns::default() {
+            return Due::Now;
+        }
+        let at = self.break_ins.claims().into_iter().flatten().map(|(claim, from)| {
+            // A moment that is further off than any wait is a damaged one.
+            from.min(now.plus(policy.group_interval)).max(self.bucket.when(claim, now, policy))
+        });
+        due_at(at.min(), now)
+    }
+
+    /// Everything pending but break-ins was put into an alert.
+    pub fn sent(&mut self, now: Moment, policy: &Policy) {
+        // One that went out before its turn, because it was urgent, is no step of the doubling.
+        if self.interval == 0 || self.turn(now, policy) <= now {
+            let next = policy.next_interval(self.interval(policy));
+            self.interval = u64::try_from(next.as_millis()).unwrap_or(u64::MAX);
+        }
+        let claims = [(self.here, Claim::Here), (self.account, Claim::Account)];
+        let kept = claims.into_iter().filter(|(pending, _)| *pending).map(|(_, claim)| claim);
+        let claim = std::iter::once(Claim::Common)
+            .chain(kept)
+            .find(|claim| self.bucket.has(*claim, now, policy))
+            .unwrap_or(Claim::Common);
+        self.bucket.take(claim, now, policy);
+        self.sent = Some(now);
+        self.pending = None;
+        (self.urgent, self.here, self.account) = (false, false, false);
+        self.flush &= self.break_ins != BreakIns::default();
+    }
+
+    /// All pending break-ins were put into an alert.
+    pub fn break_in_sent(&mut self, now: Moment, policy: &Policy) {
+        let claims = self.break_ins.claims().map(|claim| claim.map(|(claim, _)| claim));
+        let claim = std::iter::once(Claim::Common)
+            .chain(claims.into_iter().flatten())
+            .find(|claim| self.bucket.has(*claim, now, policy))
+            .unwrap_or(Claim::BreakIn);
+        self.bucket.take(claim, now, policy);
+        self.break_ins = BreakIns::default();
+        self.flush &= self.pending.is_some();
+    }
+
+    /// How long the next alert waits after the last while failures keep coming; zero after quiet.
+    pub fn interval(&self, policy: &Policy) -> Duration {
+        Duration::from_millis(self.interval).min(policy.max_interval)
+    }
+
+    /// When, by the interval alone, the next alert may go out. A moment in the future that this state
+    /// bears is a damaged state: it counts as now, so that the wait stays bounded.
+    fn turn(&self, now: Moment, policy: &Policy) -> Moment {
+        match self.sent {
+            Some(sent) if self.interval > 0 => sent.min(now).plus(self.interval(policy)),
+            _ => now,
+        }
+    }
+}
+
+impl BreakIns {
+    /// What asks for a token, and from when on.
+    fn claims(self) -> [Option<(Claim, Moment)>; 3] {
+        [
+            self.first.map(|from| (Claim::BreakIn, from)),
+            self.logged.map(|from| (Claim::BreakInLogged, from)),
+            self.again.map(|from| (Claim::BreakInAgain, from)),
+        ]
+    }
+}
+
+fn due_at(at: Option<Moment>, now: Moment) -> Due {
+    match at {
+        None => Due::Nothing,
+        Some(at) if at <= now => Due::Now,
+        Some(at) => Due::At(at),
+    }
+}

@@ -1,0 +1,397 @@
+//! What pacing promises, and what somebody who knows it can make of it.
+
+use super::*;
+use crate::config::Alerts;
+use crate::message::summary::tests::failure;
+
+const MINUTE: u64 = 60_000;
+
+fn policy() -> Policy {
+    Policy::from(&Alerts::default())
+}
+
+fn remote(pacing: &mut Pacing, at: u64, user: &str, standing: AccountKind) {
+    pacing.on_failure(Moment(at), &failure(0, user, "192.0.2.7"), standing, &policy());
+}
+
+/// Send whenever an alert is due, up to `until`; the minutes at which that happened.
+fn sent_until(pacing: &mut Pacing, from: u64, until: u64) -> Vec<u64> {
+    let mut sent = Vec::new();
+    let mut now = from;
+    while now <= until {
+        match pacing.due(Moment(now), &policy()) {
+            Due::Nothing => break,
+            Due::At(at) => now = at.0,
+            Due::Now => {
+                pacing.sent(Moment(now), &policy());
+                sent.push(now / MINUTE);
+            }
+        }
+    }
+    sent
+}
+
+/// Of alerts at these minutes, the most in 24 hours.
+fn busiest(sent: &[u64]) -> usize {
+    let within = |(i, from): (usize, &u64)| sent[i..].partition_point(|at| *at < from + 1440);
+    sent.iter().enumerate().map(within).max().unwrap_or(0)
+}
+
+#[test]
+fn the_first_failure_goes_out_at_once_and_the_next_ones_wait_ever_longer() {
+    let mut pacing = Pacing::default();
+    assert_eq!(pacing.due(Moment(0), &policy()), Due::Nothing);
+    let mut sent = Vec::new();
+    for minute in 0..3000 {
+        remote(&mut pacing, minute * MINUTE, "root", AccountKind::Root);
+        sent.extend(sent_until(&mut pacing, minute * MINUTE, minute * MINUTE));
+    }
+    assert_eq!(sent, [0, 10, 30, 70, 150, 310, 630, 990, 1350, 1710, 2070, 2430, 2790]);
+}
+
+#[test]
+fn quiet_resets_the_wait() {
+    // Two and a half times 160 minutes are more than four hours, two and a half times ten are not.
+    for (alerts, gap, next) in [(1, 240, 10), (1, 239, 20), (5, 400, 10), (5, 399, 320)] {
+        let mut pacing = Pacing::default();
+        let mut now = 0;
+        for i in 0..alerts {
+            now += (10 * MINUTE) << i;
+            remote(&mut pacing, now, "root", AccountKind::Root);
+            assert_eq!(pacing.due(Moment(now), &policy()), Due::Now);
+            pacing.sent(Moment(now), &policy());
+        }
+        now += gap * MINUTE;
+        remote(&mut pacing, now, "root", AccountKind::Root);
+        assert_eq!(pacing.due(Moment(now), &policy()), Due::Now);
+        pacing.sent(Moment(now), &policy());
+        assert_eq!(pacing.interval(&policy()), Duration::from_secs(next * 60), "{alerts} {gap}");
+    }
+}
+
+/// One failure every so many minutes, for days: what an attacker does who hides below thresholds.
+#[test]
+fn a_slow_attack_of_any_pace_makes_at_most_twenty_alerts_a_day() {
+    for gap in 1..=400u64 {
+        let mut pacing = Pacing::default();
+        let mut sent = Vec::new();
+        for i in 0..(10 * 1440 / gap) {
+            sent.extend(sent_until(&mut pacing, i.saturating_sub(1) * gap * MINUTE, i * gap * MINUTE));
+            remote(&mut pacing, i * gap * MINUTE, "root", AccountKind::Root);
+            sent.extend(sent_until(&mut pacing, i * gap * MINUTE, i * gap * MINUTE));
+        }
+        assert!(busiest(&sent) <= 20, "one in {gap} minutes: {sent:?}");
+    }
+}
+
+/// The worst that somebody can do who knows the rule: wait exactly as long as it takes each time.
+#[test]
+fn whoever_knows_the_rule_gets_no_more_than_twenty_alerts_a_day() {
+    for steps in 1..8 {
+        let mut pacing = Pacing::default();
+        let (mut now, mut sent) = (0, Vec::new());
+        while now < 5 * DAY.as_millis() as u64 {
+            for _ in 0..steps {
+                now = now.max(pacing.turn(Moment(now), &policy()).0);
+                remote(&mut pacing, now, "root", AccountKind::Root);
+                sent.extend(sent_until(&mut pacing, now, now));
+            }
+            now += policy().quiet(pacing.interval(&policy())).as_millis() as u64;
+        }
+        assert!(busiest(&sent) <= 20, "{steps}: {sent:?}");
+    }
+}
+
+#[test]
+fn an_account_for_the_first_time_in_a_day_and_this_machine_itself_do_not_wait() {
+    let mut pacing = Pacing::default();
+    remote(&mut pacing, 0, "root", AccountKind::Root);
+    pacing.sent(Moment(0), &policy());
+    let waits = Due::At(Moment(10 * MINUTE));
+    for (user, standing, due) in [
+        ("root", AccountKind::Root, waits),
+        ("mail", AccountKind::System, waits),
+        ("hunter2", AccountKind::Unknown, waits),
+        ("alice", AccountKind::Existing, Due::Now),
+    ] {
+        remote(&mut pacing, MINUTE, user, standing);
+        assert_eq!(pacing.due(Moment(MINUTE), &policy()), due, "{user}");
+    }
+    pacing.sent(Moment(MINUTE), &policy());
+    // It was no step of the doubling, and the wait begins anew.
+    remote(&mut pacing, 2 * MINUTE, "alice", AccountKind::Existing);
+    assert_eq!(pacing.due(Moment(2 * MINUTE), &policy()), Due::At(Moment(11 * MINUTE)));
+    let local = Event { service: "su".into(), ..failure(0, "root", "") };
+    pacing.on_failure(Moment(2 * MINUTE), &local, AccountKind::Root, &policy());
+    assert_eq!(pacing.due(Moment(2 * MINUTE), &policy()), Due::Now);
+    pacing.sent(Moment(2 * MINUTE), &policy());
+    // A day without alice, and she is new again.
+    remote(&mut pacing, 3 * MINUTE, "root", AccountKind::Root);
+    let next_day = 2 * MINUTE + DAY.as_millis() as u64;
+    remote(&mut pacing, next_day - 1, "bob", AccountKind::Existing);
+    assert!(!pacing.accounts.is_first_in(DAY, "bob", Moment(next_day - 1)));
+    assert!(pacing.accounts.is_first_in(DAY, "alice", Moment(next_day)));
+}
+
+#[test]
+fn an_administrator_at_the_keyboard_waits_for_nothing_and_what_he_sends_is_counted() {
+    let mut pacing = Pacing::default();
+    pacing.flush();
+    assert_eq!(pacing, Pacing::default());
+    for alert in 0..20 {
+        remote(&mut pacing, alert, "root", AccountKind::Root);
+        pacing.flush();
+        assert_eq!(pacing.due(Moment(alert), &policy()), Due::Now, "{alert}");
+        pacing.sent(Moment(alert), &policy());
+    }
+    // All of the bucket is gone, but nothing beyond it: the next one waits no longer than it takes to fill.
+    remote(&mut pacing, 20, "alice", AccountKind::Existing);
+    let Due::At(at) = pacing.due(Moment(20), &policy()) else { panic!() };
+    assert!(at <= Moment(20).plus(policy().refill() * 4), "{at:?}");
+}
+
+fn su(uid: u32) -> Event {
+    Event { service: "su".into(), ruser: format!("user{uid}"), uid, ..failure(0, "root", "") }
+}
+
+fn break_in(user: &str, proven: bool) -> Finding {
+    let login = Event { class: crate::event::Class::Login, ..failure(0, user, "198.51.100.1") };
+    let verdict = Verdict::BreakIn { after: crate::detect::After::Source };
+    Finding { verdict, login, failures: crate::detect::Failures::default(), proven }
+}
+
+/// `on_failure`, and the alert that is due at once; whether there was one.
+fn told_at_once(pacing: &mut Pacing, at: u64, failure: &Event, kind: AccountKind) -> bool {
+    pacing.on_failure(Moment(at), failure, kind, &policy());
+    let now = pacing.due(Moment(at), &policy()) == Due::Now;
+    if now {
+        pacing.sent(Moment(at), &policy());
+    }
+    now
+}
+
+#[test]
+fn one_asker_is_urgent_once_in_a_group_interval() {
+    let mut pacing = Pacing::default();
+    let mut sent = Vec::new();
+    for second in 0..7200 {
+        if told_at_once(&mut pacing, second * 1000, &su(1000), AccountKind::Root) {
+            sent.push(second / 60);
+        }
+    }
+    // The first of them is the first after quiet. Once what is common and what is kept for the machine
+    // itself is used up, as it is refilled; that is slower as long as the latter is not full again.
+    assert_eq!(sent[..5], [0, 10, 20, 30, 40]);
+    assert!(sent.len() <= 8, "{sent:?}");
+    // Another asker does not wait for the first one's turn, and is one of his own.
+    let mut pacing = Pacing::default();
+    assert!(told_at_once(&mut pacing, 0, &su(1000), AccountKind::Root));
+    assert!(!told_at_once(&mut pacing, MINUTE, &su(1000), AccountKind::Root));
+    assert!(told_at_once(&mut pacing, MINUTE, &su(1001), AccountKind::Root));
+}
+
+#[test]
+fn whoever_spends_the_bucket_at_the_machine_keeps_no_account_from_the_network_waiting() {
+    for askers in [1, 16, 1000] {
+        let mut pacing = Pacing::default();
+        for i in 0..16 {
+            told_at_once(&mut pacing, i * 300, &su(1000 + (i as u32 % askers)), AccountKind::Root);
+        }
+        let alice = failure(0, "alice", "192.0.2.7");
+        assert!(told_at_once(&mut pacing, 6000, &alice, AccountKind::Existing), "{askers} askers");
+    }
+}
+
+#[test]
+fn who_asks_each_half_hour_all_day_keeps_nobody_else_waiting() {
+    let mut pacing = Pacing::default();
+    for half_hour in 0..96 {
+        let at = half_hour * 30 * MINUTE;
+        told_at_once(&mut pacing, at, &su(1000), AccountKind::Root);
+        if half_hour % 8 == 7 {
+            let user = format!("alice{half_hour}");
+            let alice = failure(0, &user, "192.0.2.7");
+            assert!(told_at_once(&mut pacing, at + MINUTE, &alice, AccountKind::Existing), "{half_hour}");
+        }
+    }
+}
+
+#[test]
+fn a_spray_over_all_accounts_leaves_what_is_kept_for_the_machine_itself_and_for_break_ins() {
+    let mut pacing = Pacing::default();
+    for i in 0..500u64 {
+        let event = failure(0, &format!("user{i}"), "192.0.2.7");
+        told_at_once(&mut pacing, i * 1000, &event, AccountKind::Existing);
+    }
+    assert!(told_at_once(&mut pacing, 500_000, &su(1000), AccountKind::Root));
+    pacing.on_finding(Moment(500_001), &break_in("alice", true), &policy());
+    assert_eq!(pacing.break_in_due(Moment(500_001), &policy()), Due::Now);
+}
+
+#[test]
+fn rows_of_the_log_take_nothing_that_is_kept_and_do_not_make_a_proven_failure_the_second_of_its_day() {
+    let mut pacing = Pacing::default();
+    for i in 0..5000u32 {
+        let su = Event { route: Route::Log, ..su(1000 + i) };
+        told_at_once(&mut pacing, u64::from(i), &su, AccountKind::Root);
+        let alice = Event { route: Route::Log, ..failure(0, &format!("alice{}", i % 50), "192.0.2.7") };
+        told_at_once(&mut pacing, u64::from(i), &alice, AccountKind::Existing);
+        pacing.on_finding(Moment(i.into()), &break_in(&format!("user{i}"), false), &policy());
+        if pacing.break_in_due(Moment(i.into()), &policy()) == Due::Now {
+            pacing.break_in_sent(Moment(i.into()), &policy());
+        }
+    }
+    let alice = failure(0, "alice7", "192.0.2.7");
+    assert!(told_at_once(&mut pacing, 5001, &alice, AccountKind::Existing));
+    assert!(told_at_once(&mut pacing, 5001, &su(1000), AccountKind::Root));
+    for user in ["alice", "bob", "carol", "dave"] {
+        pacing.on_finding(Moment(5002), &break_in(user, true), &policy());
+        assert_eq!(pacing.break_in_due(Moment(5002), &policy()), Due::Now, "{user}");
+        pacing.break_in_sent(Moment(5002), &policy());
+    }
+}
+
+#[test]
+fn who_breaks_in_to_his_own_account_over_and_over_hides_no_other_break_in() {
+    let mut pacing = Pacing::default();
+    let (mut reports, minutes) = (0, 3 * 1440);
+    for minute in 0..minutes {
+        let now = Moment(minute * MINUTE);
+        pacing.on_finding(now, &break_in("mallory", true), &policy());
+        if minute % 300 == 299 {
+            pacing.on_finding(now, &break_in(&format!("alice{minute}"), true), &policy());
+            assert_eq!(pacing.break_in_due(now, &policy()), Due::Now, "{minute}");
+        }
+        if pacing.break_in_due(now, &policy()) == Due::Now {
+            pacing.break_in_sent(now, &policy());
+            reports += 1;
+        }
+    }
+    assert!(reports <= 3 * policy().most_in_a_day(), "{reports}");
+    // None is kept for ever: the last ones of his wait for the bucket at most.
+    let now = Moment(minutes * MINUTE);
+    pacing.on_finding(now, &break_in("mallory", true), &policy());
+    let Due::At(at) = pacing.break_in_due(now, &policy()) else { panic!() };
+    assert!(at <= now.plus(policy().refill() * 4));
+}
+
+#[test]
+fn an_empty_bucket_makes_the_next_alert_wait_and_never_loses_it() {
+    let mut pacing = Pacing::default();
+    let mut sent = Vec::new();
+    for second in 0..7200u64 {
+        pacing.on_failure(Moment(second * 1000), &su(1000 + second as u32), AccountKind::Root, &policy());
+        sent.extend(sent_until(&mut pacing, second * 1000, second * 1000));
+    }
+    assert_eq!(sent[..6], [0, 0, 0, 0, 0, 38], "four, and the one that is kept for the machine itself");
+    assert!(sent.len() < 10, "{sent:?}");
+    let Due::At(at) = pacing.due(Moment(7_199_000), &policy()) else { panic!() };
+    assert!(at <= Moment(7_199_000).plus(policy().refill() * 4), "{at:?}");
+}
+
+#[test]
+fn a_state_of_version_0_1_is_read() {
+    let json = r#"{"interval":1200000,"noticed":5000,"sent":4000,"pending":5000,"urgent":true,"full":6000,"seen":{"alice":5000}}"#;
+    let pacing: Pacing = serde_json::from_str(json).unwrap();
+    assert_eq!(pacing.last_failure, Some(Moment(5000)));
+    assert_eq!(pacing.accounts.last("alice"), Some(Moment(5000)));
+    assert_eq!(pacing.interval(&policy()), Duration::from_secs(1200));
+    assert_eq!(pacing.due(Moment(6000), &policy()), Due::Now);
+    assert_eq!(serde_json::from_str::<Pacing>(&serde_json::to_string(&pacing).unwrap()).unwrap(), pacing);
+}
+
+#[test]
+fn what_a_refused_alert_covered_waits_its_turn_again() {
+    let mut pacing = Pacing::default();
+    remote(&mut pacing, 0, "root", AccountKind::Root);
+    pacing.sent(Moment(0), &policy());
+    pacing.mark_pending(Moment(MINUTE));
+    assert_eq!(pacing.due(Moment(MINUTE), &policy()), Due::At(Moment(10 * MINUTE)));
+}
+
+#[test]
+fn a_damaged_or_older_state_never_makes_an_alert_wait_longer_than_the_policy_says() {
+    let json = r#"{"interval":18446744073709551615,"noticed":9e3,"sent":18446744073709551615,
+        "pending":18446744073709551615,"full":18446744073709551615,"some_day":1}"#
+        .replace("9e3", "18446744073709551615");
+    let pacing: Pacing = serde_json::from_str(&json).unwrap();
+    let Due::At(at) = pacing.due(Moment(5), &policy()) else { panic!() };
+    assert!(at.since(Moment(5)) <= policy().max_interval, "{at:?}");
+    let json = serde_json::to_string(&pacing).unwrap();
+    assert_eq!(serde_json::from_str::<Pacing>(&json).unwrap(), pacing);
+}
+
+#[test]
+fn the_accounts_seen_are_bounded() {
+    let mut pacing = Pacing::default();
+    for i in 0..3000u64 {
+        assert!(pacing.accounts.is_first_in(DAY, &format!("user{i}"), Moment(i)));
+    }
+    assert_eq!(pacing.accounts.len(), recent::REMEMBERED);
+    assert!(!pacing.accounts.is_first_in(DAY, "user2999", Moment(3000)));
+}
+
+/// Failures of every kind at random moments, a look every minute: the promises hold.
+#[test]
+fn none_waits_longer_than_max_interval_and_no_day_has_more_than_max_per_day() {
+    let mut random = 0x9e37_79b9_7f4a_7c15u64;
+    let mut next = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    for round in 0..60 {
+        let policy = match round % 3 {
+            0 => policy(),
+            1 => Policy { max_per_day: 1 + next(60) as u32, burst: 1 + next(8) as u32, ..policy() },
+            _ => Policy {
+                group_interval: Duration::from_secs(1 + next(7200)),
+                max_interval: Duration::from_secs(7200 + next(100_000)),
+                ..policy()
+            },
+        };
+        // While what is kept fills, what is common comes slower: at worst in four times its time.
+        let longest = policy.max_interval.max(policy.refill() * 4);
+        let mut pacing = Pacing::default();
+        let (mut now, mut oldest, mut sent) = (0, None, Vec::<u64>::new());
+        let pace = [1_000, 60_000, 1_800_000, 40_000_000][next(4) as usize];
+        for _ in 0..1500 {
+            let arrival = now + next(pace);
+            // Everything that becomes due before the next failure arrives.
+            while let (Some(since), Due::At(at)) = (oldest, pacing.due(Moment(now), &policy)) {
+                assert!(at > Moment(now));
+                if at.0 > arrival {
+                    break;
+                }
+                now = at.0;
+                assert_eq!(pacing.due(at, &policy), Due::Now);
+                assert!(at.since(Moment(since)) <= longest, "{policy:?} {pacing:?}");
+                pacing.sent(at, &policy);
+                sent.push(at.0);
+                oldest = None;
+            }
+            now = arrival;
+            let (user, standing) = match next(4) {
+                0 => ("root".into(), AccountKind::Root),
+                1 => ("?".into(), AccountKind::Unknown),
+                _ => (format!("user{}", next(40)), AccountKind::Existing),
+            };
+            let rhost = if next(20) == 0 { "" } else { "192.0.2.7" };
+            // The time in the failure is years off: it must not matter.
+            let old = Event { service: "login".into(), ..failure(-(next(1 << 30) as i64), &user, rhost) };
+            pacing.on_failure(Moment(now), &old, standing, &policy);
+            oldest.get_or_insert(now);
+            if pacing.due(Moment(now), &policy) == Due::Now {
+                pacing.sent(Moment(now), &policy);
+                sent.push(now);
+                oldest = None;
+            }
+        }
+        let day = DAY.as_millis() as u64;
+        for (i, start) in sent.iter().enumerate() {
+            let within = sent[i..].iter().take_while(|at| **at < start + day).count();
+            assert!(within <= policy.max_per_day as usize, "{within} in a day: {policy:?}");
+        }
+    }
+}

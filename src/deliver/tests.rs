@@ -1,0 +1,285 @@
+//! The walk of a message to a receiver that answers as it is told to.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::alert::tests::alert;
+use super::lock::Lock;
+use super::place::Place;
+use super::reader::{Pass, Reader};
+use super::route::Routes;
+use super::state::State;
+use super::*;
+use crate::accounts::AccountKind;
+use crate::message::summary::tests::failure;
+use crate::message::{LIMIT, Style, Unit};
+use crate::receiver::{Before, Kind, Message, Outcome, Receiver};
+
+/// Answers in turn, then accepts; keeps what it was sent.
+#[derive(Clone, Debug, Default)]
+struct Scripted {
+    answers: Arc<Mutex<Vec<Outcome>>>,
+    sent: Arc<Mutex<Vec<(u64, String)>>>,
+    knows_repeats: bool,
+    costs_money: bool,
+}
+
+impl Receiver for Scripted {
+    fn style(&self) -> Style {
+        Style::new(Unit::X, LIMIT)
+    }
+
+    fn knows_repeats(&self) -> bool {
+        self.knows_repeats
+    }
+
+    fn costs_money(&self) -> bool {
+        self.costs_money
+    }
+
+    fn send(&self, message: &Message<'_>, before: Before) -> Outcome {
+        let mut answers = self.answers.lock().unwrap();
+        let answer =
+            if answers.is_empty() { Outcome::Accepted { id: String::new() } } else { answers.remove(0) };
+        if !matches!(answer, Outcome::NotSent { .. }) {
+            if let Err(e) = before() {
+                return Outcome::NotSent { why: e.to_string() };
+            }
+            self.sent.lock().unwrap().push((message.number, message.text.to_owned()));
+        }
+        answer
+    }
+}
+
+/// A state directory with one receiver besides the timeline.
+struct World {
+    directory: tempfile::TempDir,
+    config: Config,
+    request: Request,
+    receiver: Scripted,
+}
+
+impl World {
+    fn new(receiver: Scripted) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        prepare(&state).unwrap();
+        let config =
+            Config::parse("[[receiver]]\nkind = \"other\"\n", Path::new("/nonexistent/config.toml")).unwrap();
+        let request = Request::new(&state, None, Context::Command);
+        assert!(enrol::enrol(&state, &config, &Routes::of(&config), Duration::ZERO).unwrap());
+        Self { directory, config, request, receiver }
+    }
+
+    fn place(&self) -> Place {
+        Place::new(&self.directory.path().join("state"), "other")
+    }
+
+    fn state(&self) -> State {
+        State::load(&self.place(), true).unwrap().unwrap().state
+    }
+
+    fn answer(&self, answers: &[Outcome]) {
+        self.receiver.answers.lock().unwrap().extend_from_slice(answers);
+    }
+
+    fn sent(&self) -> Vec<(u64, String)> {
+        self.receiver.sent.lock().unwrap().clone()
+    }
+
+    /// A pass that finds the state as `change` makes it, `later` than the last one.
+    fn pass(&self, later: Duration, change: impl FnOnce(&mut State, Moment)) -> Served {
+        let routes = Routes::of(&self.config);
+        let reader = Reader::new(&self.request, &self.config, &routes, &routes.receivers[0]);
+        let lock = Lock::take(&self.place(), Duration::ZERO).unwrap().unwrap();
+        let (mut state, mut notices) = (self.state(), Vec::new());
+        state.clock.advance(&clock::Reading::now());
+        state.clock.skip(later);
+        let now = state.clock.advance(&clock::Reading::now());
+        change(&mut state, now);
+        let mut pass = Pass::new(&reader, lock, state, self.request.at_once, &mut notices);
+        pass.tick();
+        pass.send_what_is_due(Some(Box::new(self.receiver.clone()))).unwrap();
+        pass.save().unwrap();
+        pass.served
+    }
+
+    /// A pass that finds `failures` more, of this machine itself.
+    fn pass_with(&self, later: Duration, failures: u32) -> Served {
+        self.pass(later, |state, now| {
+            for n in 0..failures {
+                let event = crate::event::Event { service: "su".into(), ..failure(n.into(), "root", "") };
+                state.pending.add(&event, AccountKind::Root, AccountKind::Unknown);
+                state.pacing.on_failure(now, &event, AccountKind::Root, &Policy::from(&self.config.alerts));
+            }
+        })
+    }
+}
+
+fn unknown() -> Outcome {
+    Outcome::Ambiguous { until: None, why: "it broke off".into() }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn after_an_unknown_outcome_the_same_bytes_go_out_again_a_minute_later_and_not_before() {
+    let world = World::new(Scripted::default());
+    world.answer(&[unknown(), unknown()]);
+    world.pass_with(Duration::ZERO, 3);
+    world.pass_with(50 * SECOND, 2);
+    assert_eq!(world.sent().len(), 1, "not within the minute");
+    world.pass_with(11 * SECOND, 0);
+    world.pass_with(119 * SECOND - 11 * SECOND, 0);
+    assert_eq!(world.sent().len(), 2, "then twice as long");
+    let served = world.pass_with(30 * SECOND, 0);
+    let sent = world.sent();
+    assert_eq!(sent[0], sent[1]);
+    assert_eq!(sent[1], sent[2], "the same number, the same text");
+    // What came meanwhile is in the next one.
+    assert_eq!((served.sent.len(), world.state().totals.posted), (2, 5));
+}
+
+#[test]
+fn where_a_message_costs_money_one_of_which_nobody_knows_is_not_repeated_unless_it_is_said() {
+    let world = World::new(Scripted { costs_money: true, ..Scripted::default() });
+    world.answer(&[unknown()]);
+    world.pass_with(Duration::ZERO, 3);
+    world.pass_with(10 * MINUTE, 0);
+    let totals = world.state().totals;
+    assert_eq!((world.sent().len(), totals.posted, totals.unclear, totals.posts), (1, 3, 1, 1));
+    // One whose process ended in between is the same.
+    let cut = |state: &mut State, now: Moment| {
+        state.last_id += 1;
+        let mut alert = alert(state.last_id, Kind::Digest);
+        alert.covers.add(&failure(0, "root", ""), AccountKind::Root, AccountKind::Unknown);
+        alert.attempt(now);
+        state.alert = Some(alert);
+    };
+    world.pass(Duration::ZERO, cut);
+    world.pass_with(2 * MINUTE, 0);
+    assert_eq!((world.sent().len(), world.state().totals.unclear), (1, 2));
+
+    let mut world = World::new(Scripted { costs_money: true, ..Scripted::default() });
+    let text = "[[receiver]]\nkind = \"other\"\nafter_unknown = \"repeat\"\n";
+    world.config = Config::parse(text, Path::new("/nonexistent/config.toml")).unwrap();
+    world.answer(&[unknown()]);
+    world.pass_with(Duration::ZERO, 3);
+    world.pass_with(2 * MINUTE, 0);
+    assert_eq!((world.sent().len(), world.state().totals.unclear), (2, 0));
+}
+
+#[test]
+fn what_surely_did_not_arrive_is_told_with_all_that_came_since_in_one_alert() {
+    let world = World::new(Scripted::default());
+    let not_sent = Outcome::NotSent { why: "no connection".into() };
+    for day in 0..30 {
+        world.answer(std::slice::from_ref(&not_sent));
+        let served = world.pass_with(24 * 60 * MINUTE, 5);
+        assert_eq!((served.pending, served.sent.len()), (0, 0), "{day}");
+        assert_eq!(world.state().unsettled(), 5 * (day + 1));
+    }
+    let served = world.pass_with(24 * 60 * MINUTE, 1);
+    assert_eq!((served.sent.len(), served.sent[0].0, world.state().totals.posted), (1, 1, 151));
+    assert_eq!(crate::message::count_in(&served.sent[0].1), 151);
+}
+
+#[test]
+fn a_break_in_goes_first_past_an_outage_and_from_its_reserve() {
+    let world = World::new(Scripted::default());
+    world.answer(&[Outcome::Stop { why: "look at the account".into() }]);
+    world.pass_with(Duration::ZERO, 3);
+    assert_eq!(world.sent().len(), 1);
+    // Left alone for hours, and asked as often as is allowed.
+    let policy = Policy::from(&world.config.alerts);
+    world.pass(SECOND, |state, now| {
+        while state.requests.next(now, &policy, false).0 == now {
+            state.requests.enter(now, &policy, requests::Purse::Ordinary);
+        }
+        state.last_id += 1;
+        let id = state.last_id;
+        assert!(state.queue.push(alert(id, Kind::BreakIn)));
+        state.last_id += 1;
+        assert!(state.queue.push(alert(id + 1, Kind::Login)));
+    });
+    let state = world.state();
+    assert_eq!(world.sent().last().unwrap().1, format!("alert {}", state.last_id - 1));
+    assert_eq!((world.sent().len(), state.queue.len(), state.unsettled()), (2, 1, 3));
+    assert!(state.outage.is_none(), "it is over: the service took something");
+}
+
+#[test]
+fn a_pass_that_is_to_let_go_begins_nothing_more() {
+    let mut world = World::new(Scripted::default());
+    let flag: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(true)));
+    world.request.let_go = Some(flag);
+    world.pass_with(Duration::ZERO, 3);
+    assert!(world.sent().is_empty());
+    flag.store(false, Ordering::Release);
+    world.pass_with(Duration::ZERO, 0);
+    assert_eq!(world.sent().len(), 1);
+}
+
+#[test]
+fn a_pass_that_was_overtaken_sends_nothing() {
+    let world = World::new(Scripted::default());
+    let routes = Routes::of(&world.config);
+    let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0]);
+    let lock = Lock::take(&world.place(), Duration::ZERO).unwrap().unwrap();
+    let mut state = world.state();
+    state.pending.add(&failure(0, "root", ""), AccountKind::Root, AccountKind::Unknown);
+    state.plain_next = true;
+    let mut notices = Vec::new();
+    let mut pass = Pass::new(&reader, lock, state, false, &mut notices);
+    std::fs::write(world.place().lock_file(1), "").unwrap();
+    assert!(pass.send_what_is_due(Some(Box::new(world.receiver.clone()))).is_err());
+    assert!(pass.save().is_err());
+    assert!(world.sent().is_empty() && world.state().unsettled() == 0);
+}
+
+#[test]
+fn a_refused_text_is_kept_apart_and_its_failures_are_told_in_numbers() {
+    let world = World::new(Scripted::default());
+    world.answer(&[Outcome::Refused { why: "not this text".into() }]);
+    let served = world.pass_with(Duration::ZERO, 3);
+    assert_eq!((served.sent.len(), world.sent().len()), (1, 2));
+    assert_ne!(world.sent()[0].1, world.sent()[1].1);
+    assert!(world.place().rejected().exists());
+    assert_eq!(world.state().totals.posted, 3);
+}
+
+#[test]
+fn a_state_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let world = World::new(Scripted::default());
+    let file = world.place().state_file(0);
+    storage::save_both(
+        &file,
+        &serde_json::json!({ "version": 3, "generation": 9, "totals": "of another kind" }),
+    )
+    .unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let why = State::load(&world.place(), false).unwrap_err().to_string();
+    assert!(why.contains("newer authalert") && why.contains("version 3"), "{why}");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn a_receiver_that_is_new_begins_now_and_one_that_is_gone_is_forgotten() {
+    let mut world = World::new(Scripted::default());
+    let state = world.request.state.clone();
+    crate::journal::Journal::new(&state)
+        .append(&[failure(0, "root", "192.0.2.7"), failure(1, "root", "192.0.2.7")])
+        .unwrap();
+    let text = "[[receiver]]\nkind = \"other\"\n[[receiver]]\nkind = \"other\"\nname = \"new\"\n";
+    world.config = Config::parse(text, Path::new("/nonexistent/config.toml")).unwrap();
+    assert!(enrol::enrol(&state, &world.config, &Routes::of(&world.config), Duration::ZERO).unwrap());
+    let status = status::take(&state, &world.config).unwrap();
+    let recorded: Vec<u64> = status.receivers.iter().map(|r| r.counters.recorded).collect();
+    assert_eq!(recorded, [2, 0, 2]);
+    world.config = Config::parse("receiver = \"timeline\"\n", Path::new("/nonexistent/config.toml")).unwrap();
+    let notices = enrol::forget_removed(&state, &Routes::of(&world.config)).unwrap();
+    assert_eq!((notices.len(), Place::all(&state).unwrap()), (2, vec!["timeline".to_owned()]));
+}

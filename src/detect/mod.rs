@@ -1,0 +1,321 @@
+//! Break-ins: what a login means after the failures before it.
+//!
+//! The rules, for a login by the account A from the source S (an address, of IPv6 its network of 64 bits; the user
+//! who asked su, sudo or doas; the terminal where nobody was logged in yet):
+//!
+//! 1. S failed [`Rules::break_in_after`] times or more within a day, whoever it tried: a **break-in**. Not where A came
+//!    from S before and S failed for other accounts less often than that; nor where A came from S's network (/16, of
+//!    IPv6 /48) before, and S failed less often for others, and for A less than twice as often.
+//! 2. A failed as often, from [`MANY`] sources or more, and never came from S's network: **a new source while the account
+//!    is under attack**. Servers have root under attack all day, and their owners come from changing addresses: this
+//!    is no break-in by itself.
+//! 3. A never came from S: **a new source**. Else it is a login.
+//!
+//! A login takes back the failures of A from S (somebody mistyped), and makes S known for A, for [`known::KEPT`];
+//! a break-in does neither, and S does not become known for A later either.
+//!
+//! What is known is as good as where it came from: any user can write lines of a log. So failures and logins of the
+//! module and of the log are kept apart; a line of the log takes back no failure that the module saw, and makes no
+//! source known for a login that the module saw. A login that was recorded by both counts once.
+//!
+//! Everything is bounded, see [`table`]. Names of no account are not kept. No clock is asked.
+
+mod doubles;
+mod finding;
+mod known;
+mod source;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::AccountKind;
+use crate::event::{Class, Event, Route};
+
+use doubles::Doubles;
+pub use finding::{After, Failures, Finding, Verdict};
+use known::Known;
+use source::Source;
+use table::{Row, Table};
+
+/// A [`Finding`] lists at most so many accounts.
+pub const NAMES: usize = 8;
+/// Sources of one account, and names tried from one source, are told apart up to this number.
+pub const TOLD_APART: usize = table::PARTS;
+/// From so many sources an account fails that is under attack.
+pub const MANY: usize = 3;
+
+/// What the administrator says about logins: `[logins]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// So many failures within a day before a login make it a break-in.
+    pub break_in_after: u32,
+    /// Networks from which logins are expected: these are no new sources.
+    pub expected: Vec<IpNet>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { break_in_after: 5, expected: Vec::new() }
+    }
+}
+
+/// What is remembered of failures and logins; part of the state that a pass leaves.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Detector {
+    module: Seen,
+    log: Seen,
+    known: Known,
+    doubles: Doubles,
+}
+
+/// Failures that came by one route.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Seen {
+    /// By source, told apart by the name that was tried; empty for all that are no accounts.
+    sources: Table,
+    /// By account, told apart by source.
+    accounts: Table,
+}
+
+/// The failures that speak against a login, by the route that they came by.
+struct Evidence {
+    module: Row,
+    log: Row,
+}
+
+impl Detector {
+    /// Take in an event, and judge it if it is a login. `kind` is what its user is on its machine, as far as that is
+    /// known; `now` is the time of the machine: an event cannot be later. Events come in the order of the journal.
+    pub fn observe(
+        &mut self,
+        event: &Event,
+        kind: AccountKind,
+        now: Timestamp,
+        rules: &Rules,
+    ) -> Option<Finding> {
+        let at = event.time.min(now).as_second();
+        match event.class {
+            Class::Failure => self.fail(event, kind, at),
+            Class::Login => return self.login(event, at, rules),
+            Class::Aborted | Class::Test => {}
+        }
+        None
+    }
+
+    fn fail(&mut self, event: &Event, kind: AccountKind, at: i64) {
+        let count = self.doubles.not_yet_counted(event, at);
+        if count == 0 {
+            return;
+        }
+        let source = Source::of(event);
+        // What is an account on another machine is not known here.
+        let is_account = kind != AccountKind::Unknown;
+        let name = if is_account || !event.host.is_empty() { event.user.as_str() } else { "" };
+        let seen = if event.route == Route::Pam { &mut self.module } else { &mut self.log };
+        if let Some(source) = &source {
+            seen.sources.add(source.key(), name, is_account, count, at);
+        }
+        if !name.is_empty() {
+            let place = source.as_ref().map_or("", Source::key);
+            seen.accounts.add(&account(event), place, false, count, at);
+        }
+    }
+
+    fn login(&mut self, event: &Event, at: i64, rules: &Rules) -> Option<Finding> {
+        if self.doubles.is_known_login(event, at) {
+            return None;
+        }
+        let (account, source) = (account(event), Source::of(event));
+        let evidence = self.evidence(event, &account, source.as_ref(), at);
+        let verdict = self.judge(event, &account, source.as_ref(), &evidence, at, rules);
+        let finding = self.finding(event, verdict, &account, &evidence, at, rules);
+        if let Some(source) = source {
+            let proven = event.route == Route::Pam;
+            if matches!(verdict, Verdict::BreakIn { .. }) {
+                self.known.suspect(&account, source.key(), at);
+            } else {
+                if proven {
+                    self.module.forgive(&account, &event.user, source.key());
+                }
+                self.log.forgive(&account, &event.user, source.key());
+                self.known.came(&account, source.key(), proven, at);
+            }
+        }
+        Some(finding)
+    }
+
+    /// What the source failed. Its row may have given way to others in a flood; what it failed for this very
+    /// account stands with the account too, where sources cannot push it out.
+    fn evidence(&self, event: &Event, account: &str, source: Option<&Source>, at: i64) -> Evidence {
+        let of = |seen: &Seen| {
+            let Some(source) = source else { return Row::default() };
+            let by_source = seen.sources.within_a_day(source.key(), at);
+            let by_account = seen.accounts.within_a_day(account, at).only(source.key(), &event.user);
+            if by_account.total() > by_source.total() { by_account } else { by_source }
+        };
+        Evidence { module: of(&self.module), log: of(&self.log) }
+    }
+
+    fn judge(
+        &self,
+        event: &Event,
+        account: &str,
+        source: Option<&Source>,
+        evidence: &Evidence,
+        at: i64,
+        rules: &Rules,
+    ) -> Verdict {
+        let Some(source) = source else { return Verdict::Login };
+        let after = u64::from(rules.break_in_after.max(1));
+        if evidence.total() >= after && !self.is_excused(event, account, source, evidence, at, after) {
+            let after = if source.is_asker() { After::Asker } else { After::Source };
+            return Verdict::BreakIn { after };
+        }
+        if source.network().is_none() || is_expected(event, rules) {
+            return Verdict::Login;
+        }
+        let network_known = self.known.network(account, source, at, false);
+        let attack = self.attack(account, at);
+        if !network_known && attack.total() >= after && attack.parts() >= MANY {
+            return Verdict::UnderAttack;
+        }
+        if self.known.address(account, source.key(), at, false) {
+            Verdict::Login
+        } else {
+            Verdict::NewSource { network_known }
+        }
+    }
+
+    /// Whether that many failures speak against nobody: see the rules above.
+    fn is_excused(
+        &self,
+        event: &Event,
+        account: &str,
+        source: &Source,
+        evidence: &Evidence,
+        at: i64,
+        after: u64,
+    ) -> bool {
+        // It was reported, and nothing failed there since.
+        if self.known.suspected_at(account, source.key()).is_some_and(|then| then >= evidence.last()) {
+            return true;
+        }
+        let own = evidence.of(&event.user);
+        if source.network().is_none() || evidence.total() - own >= after {
+            return false;
+        }
+        let proven = event.route == Route::Pam;
+        self.known.address(account, source.key(), at, proven)
+            || (own < 2 * after && self.known.network(account, source, at, proven))
+    }
+
+    /// What `account` failed, from wherever.
+    fn attack(&self, account: &str, at: i64) -> Row {
+        let mut row = self.module.accounts.within_a_day(account, at);
+        row.merge(self.log.accounts.within_a_day(account, at));
+        row
+    }
+
+    fn finding(
+        &self,
+        event: &Event,
+        verdict: Verdict,
+        account: &str,
+        evidence: &Evidence,
+        at: i64,
+        rules: &Rules,
+    ) -> Finding {
+        let enough = u64::from(rules.break_in_after.max(1));
+        let by_module = event.route == Route::Pam;
+        let (failures, proven) = match verdict {
+            Verdict::BreakIn { .. } => {
+                let mut all = evidence.module.clone();
+                all.merge(evidence.log.clone());
+                let accounts = all.accounts();
+                let failures = Failures {
+                    of_account: all.of(&event.user),
+                    names: all.parts() as u64,
+                    sources: 1,
+                    accounts,
+                    ..failures(&all)
+                };
+                (failures, by_module && evidence.module.total() >= enough)
+            }
+            Verdict::UnderAttack => {
+                let all = self.attack(account, at);
+                let failures = Failures {
+                    of_account: all.total(),
+                    names: 1,
+                    sources: all.parts() as u64,
+                    accounts: vec![event.user.clone()],
+                    ..failures(&all)
+                };
+                let by_the_module = self.module.accounts.within_a_day(account, at);
+                (failures, by_module && by_the_module.total() >= enough && by_the_module.parts() >= MANY)
+            }
+            Verdict::NewSource { .. } | Verdict::Login => (Failures::default(), by_module),
+        };
+        Finding { verdict, login: event.clone(), failures, proven }
+    }
+}
+
+impl Seen {
+    /// Who mistyped got in.
+    fn forgive(&mut self, account: &str, user: &str, source: &str) {
+        self.sources.take_back(source, user);
+        self.accounts.take_back(account, source);
+    }
+}
+
+impl Evidence {
+    fn total(&self) -> u64 {
+        self.module.total() + self.log.total()
+    }
+
+    fn of(&self, name: &str) -> u64 {
+        self.module.of(name) + self.log.of(name)
+    }
+
+    fn last(&self) -> i64 {
+        self.module.last().max(self.log.last())
+    }
+}
+
+/// What the rules say of a whole history, in the order of time: each login with its verdict. `kind_of` tells what the
+/// user of an event is on its machine.
+pub fn findings<'a>(
+    history: impl IntoIterator<Item = Event> + 'a,
+    mut kind_of: impl FnMut(&Event) -> AccountKind + 'a,
+    rules: &'a Rules,
+) -> impl Iterator<Item = Finding> + 'a {
+    let mut detector = Detector::default();
+    history.into_iter().filter_map(move |event| {
+        let kind = kind_of(&event);
+        detector.observe(&event, kind, event.time, rules)
+    })
+}
+
+/// An account of one machine.
+fn account(event: &Event) -> String {
+    format!("{} {}", event.host, event.user)
+}
+
+fn is_expected(event: &Event, rules: &Rules) -> bool {
+    event.rhost.parse::<IpAddr>().is_ok_and(|address| {
+        let address = address.to_canonical();
+        rules.expected.iter().any(|network| network.contains(&address))
+    })
+}
+
+fn failures(row: &Row) -> Failures {
+    let time = |second: i64| Timestamp::from_second(second).ok();
+    Failures { count: row.total(), since: time(row.first()), last: time(row.last()), ..Failures::default() }
+}

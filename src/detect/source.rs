@@ -1,0 +1,80 @@
+//! Where an attempt came from, as something to count by.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::event::{Asker, Event, Route};
+
+/// Where an attempt came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    key: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    V4,
+    V6,
+    Name,
+    Asker,
+    Terminal,
+}
+
+/// Digits of a key that are the network: its kind, and 16 bits of IPv4 or 48 of IPv6.
+const V4_NETWORK: usize = 1 + 4;
+const V6_NETWORK: usize = 1 + 12;
+
+impl Source {
+    /// Of an attempt; none where nothing is known. Who has one address of IPv6 has all of its network of 64 bits.
+    pub(super) fn of(event: &Event) -> Option<Self> {
+        let of = |kind, key: String| Some(Self { key, kind });
+        match event.rhost.parse::<IpAddr>().map(|address| address.to_canonical()) {
+            Ok(IpAddr::V4(v4)) => return of(Kind::V4, format!("4{:08x}", u32::from(v4))),
+            Ok(IpAddr::V6(v6)) => return of(Kind::V6, format!("6{:016x}", upper_half(v6))),
+            Err(_) if !event.rhost.is_empty() => return of(Kind::Name, format!("n{}", event.rhost)),
+            Err(_) => {}
+        }
+        let host = &event.host;
+        match event.asker()? {
+            // The lines of one attempt in a log do not all have the id; those that have it have the name too.
+            _ if event.route == Route::Log && !event.ruser.is_empty() => {
+                of(Kind::Asker, format!("a{host} {}", event.ruser))
+            }
+            Asker::Uid(uid) => of(Kind::Asker, format!("a{host} {uid}")),
+            Asker::User(user) => of(Kind::Asker, format!("a{host} {user}")),
+            Asker::Terminal(terminal) => of(Kind::Terminal, format!("t{host} {terminal}")),
+        }
+    }
+
+    /// What it is counted by.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether it is a user of the machine who asked for another account, or for more rights.
+    pub(super) fn is_asker(&self) -> bool {
+        self.kind == Kind::Asker
+    }
+
+    /// The beginning of its key that the others of its network have too; none at the machine itself.
+    pub(super) fn network(&self) -> Option<&str> {
+        match self.kind {
+            Kind::V4 | Kind::V6 | Kind::Name => Some(network(&self.key)),
+            Kind::Asker | Kind::Terminal => None,
+        }
+    }
+}
+
+/// The beginning of a source's key that the others of its network have too; all of it where it has none.
+pub(super) fn network(key: &str) -> &str {
+    let length = match key.as_bytes().first() {
+        Some(b'4') => V4_NETWORK,
+        Some(b'6') => V6_NETWORK,
+        _ => key.len(),
+    };
+    key.get(..length).unwrap_or(key)
+}
+
+fn upper_half(address: Ipv6Addr) -> u64 {
+    (u128::from(address) >> 64) as u64
+}

@@ -1,0 +1,390 @@
+//! The rules, one by one, and somebody who knows them.
+
+use super::*;
+
+const HOUR: i64 = 3600;
+
+fn event(class: Class, at: i64, user: &str, rhost: &str) -> Event {
+    Event {
+        time: Timestamp::from_second(1_790_000_000 + at).unwrap(),
+        host: String::new(),
+        route: Route::Pam,
+        class,
+        count: 1,
+        service: "sshd".into(),
+        // No two attempts of these tests are of one process.
+        pid: u32::try_from(1000 + at.rem_euclid(1 << 30)).unwrap(),
+        ppid: 1,
+        user: user.into(),
+        rhost: rhost.into(),
+        tty: "ssh".into(),
+        ruser: String::new(),
+        uid: 0,
+        origin: None,
+    }
+}
+
+/// A detector at a time of its own.
+#[derive(Default)]
+struct Watch {
+    detector: Detector,
+    at: i64,
+    pid: u32,
+    rules: Rules,
+}
+
+impl Watch {
+    fn take(&mut self, mut event: Event) -> Option<Finding> {
+        self.pid += 1;
+        event.pid = 100_000 + self.pid;
+        let kind = match event.user.as_str() {
+            "root" => AccountKind::Root,
+            name if name.starts_with("guess") => AccountKind::Unknown,
+            _ => AccountKind::Existing,
+        };
+        let now = event.time;
+        let json = (self.pid % 17 == 0).then(|| serde_json::to_string(&self.detector).unwrap());
+        if let Some(json) = json {
+            self.detector = serde_json::from_str(&json).unwrap();
+        }
+        self.detector.observe(&event, kind, now, &self.rules)
+    }
+
+    fn fail(&mut self, times: usize, user: &str, rhost: &str) {
+        for _ in 0..times {
+            self.at += 10;
+            assert_eq!(self.take(event(Class::Failure, self.at, user, rhost)), None);
+        }
+    }
+
+    fn login(&mut self, user: &str, rhost: &str) -> Finding {
+        self.at += 10;
+        self.take(event(Class::Login, self.at, user, rhost)).unwrap()
+    }
+
+    fn is_break_in(&mut self, user: &str, rhost: &str) -> bool {
+        matches!(self.login(user, rhost).verdict, Verdict::BreakIn { .. })
+    }
+}
+
+fn su(class: Class, at: i64, service: &str, user: &str, uid: u32) -> Event {
+    Event {
+        service: service.into(),
+        uid,
+        ruser: format!("u{uid}"),
+        tty: "/dev/pts/0".into(),
+        ..event(class, at, user, "")
+    }
+}
+
+#[test]
+fn five_failures_from_a_source_within_a_day_and_then_in() {
+    for (failures, break_in) in [(4, false), (5, true), (37, true)] {
+        let mut watch = Watch::default();
+        watch.fail(failures, "alice", "203.0.113.9");
+        let finding = watch.login("alice", "203.0.113.9");
+        assert_eq!(finding.verdict == Verdict::BreakIn { after: After::Source }, break_in, "{failures}");
+        if break_in {
+            let of = &finding.failures;
+            assert_eq!((of.count, of.of_account, of.names), (failures as u64, failures as u64, 1));
+            assert_eq!(of.accounts, ["alice"]);
+            assert_eq!(of.since.unwrap(), event(Class::Failure, 10, "", "").time);
+            assert!(finding.proven);
+        }
+    }
+    // Whoever it tried.
+    let mut watch = Watch::default();
+    ["root", "guess1", "guess2", "bob", "guess3"].iter().for_each(|user| watch.fail(1, user, "203.0.113.9"));
+    let finding = watch.login("alice", "203.0.113.9");
+    assert_eq!(finding.verdict, Verdict::BreakIn { after: After::Source });
+    assert_eq!(finding.failures.accounts, ["bob", "root"], "no name of no account");
+    assert_eq!((finding.failures.count, finding.failures.of_account), (5, 0));
+}
+
+#[test]
+fn failures_of_another_day_or_another_source_are_not_counted() {
+    let mut watch = Watch::default();
+    watch.fail(4, "alice", "203.0.113.9");
+    watch.at += 29 * HOUR;
+    watch.fail(1, "alice", "203.0.113.9");
+    watch.fail(20, "guess", "203.0.113.10");
+    assert!(!watch.is_break_in("alice", "203.0.113.9"));
+}
+
+#[test]
+fn all_of_an_ipv6_network_of_64_bits_is_one_source() {
+    let mut watch = Watch::default();
+    (0..5).for_each(|i| watch.fail(1, "alice", &format!("2001:db8:1:2::{i}")));
+    assert!(!watch.is_break_in("bob", "2001:db8:1:3::1"));
+    assert!(watch.is_break_in("alice", "2001:db8:1:2:ffff::9"));
+}
+
+#[test]
+fn two_typos_and_then_right_two_hundred_times_is_no_break_in() {
+    let mut watch = Watch::default();
+    for _ in 0..200 {
+        watch.fail(2, "alice", "203.0.113.9");
+        assert!(!watch.is_break_in("alice", "203.0.113.9"));
+        for service in ["su", "sudo"] {
+            let user = if service == "su" { "root" } else { "alice" };
+            for class in [Class::Failure, Class::Failure, Class::Login] {
+                watch.at += 5;
+                let found = watch.take(su(class, watch.at, service, user, 1000));
+                assert!(found.is_none_or(|found| found.verdict == Verdict::Login));
+            }
+        }
+    }
+}
+
+#[test]
+fn su_and_sudo_by_a_user_who_failed_often() {
+    for (service, user) in [("su", "root"), ("sudo", "u1000"), ("doas", "u1000")] {
+        let mut watch = Watch::default();
+        for _ in 0..7 {
+            watch.at += 5;
+            watch.take(su(Class::Failure, watch.at, service, user, 1000));
+        }
+        // Another user is not meant.
+        let other = watch.take(su(Class::Login, watch.at, service, user, 1001)).unwrap();
+        assert_eq!(other.verdict, Verdict::Login);
+        let found = watch.take(su(Class::Login, watch.at + 1, service, user, 1000)).unwrap();
+        assert_eq!(found.verdict, Verdict::BreakIn { after: After::Asker }, "{service}");
+        assert_eq!(found.failures.count, 7);
+    }
+}
+
+#[test]
+fn who_comes_from_where_he_came_before_may_mistype_as_often_as_he_likes_but_not_other_names() {
+    let mut watch = Watch::default();
+    watch.login("alice", "203.0.113.9");
+    watch.fail(30, "alice", "203.0.113.9");
+    assert!(!watch.is_break_in("alice", "203.0.113.9"));
+    // Bob tries alice from an address from which she came too: other names tell.
+    watch.fail(3, "alice", "203.0.113.9");
+    watch.fail(5, "carol", "203.0.113.9");
+    assert!(watch.is_break_in("alice", "203.0.113.9"));
+    // From her network, a few.
+    let mut watch = Watch::default();
+    watch.login("alice", "203.0.113.9");
+    watch.fail(9, "alice", "203.0.77.1");
+    assert!(!watch.is_break_in("alice", "203.0.77.1"));
+    watch.fail(10, "alice", "203.0.78.1");
+    assert!(watch.is_break_in("alice", "203.0.78.1"), "who shares her network and guesses is not excused");
+}
+
+#[test]
+fn who_logs_in_to_his_own_account_in_between_hides_nothing() {
+    let mut watch = Watch::default();
+    watch.login("mallory", "198.51.100.1");
+    for _ in 0..3 {
+        watch.fail(3, "alice", "198.51.100.1");
+        watch.login("mallory", "198.51.100.1");
+    }
+    let finding = watch.login("alice", "198.51.100.1");
+    assert_eq!(finding.verdict, Verdict::BreakIn { after: After::Source });
+    assert_eq!(finding.failures.count, 9);
+}
+
+#[test]
+fn an_account_under_attack_from_many_sources_that_is_in_from_a_new_network() {
+    let mut watch = Watch::default();
+    watch.login("root", "192.0.2.1");
+    for i in 0..200 {
+        watch.fail(1, "root", &format!("198.51.{}.7", i % 50));
+    }
+    assert_eq!(watch.login("root", "192.0.99.99").verdict, Verdict::NewSource { network_known: true });
+    let finding = watch.login("root", "203.0.113.9");
+    assert_eq!(finding.verdict, Verdict::UnderAttack);
+    assert_eq!(finding.failures.count, 200);
+    assert_eq!(watch.login("root", "203.0.113.9").verdict, Verdict::Login, "once for a network");
+    watch.rules.expected = vec!["100.64.0.0/10".parse().unwrap()];
+    assert_eq!(watch.login("root", "100.64.1.1").verdict, Verdict::Login);
+    // Four from each of many sources of one network, and then in.
+    let mut watch = Watch::default();
+    (0..10).for_each(|i| watch.fail(4, "alice", &format!("198.51.100.{i}")));
+    assert_eq!(watch.login("alice", "198.51.100.3").verdict, Verdict::UnderAttack);
+}
+
+#[test]
+fn a_new_source_is_one_once_and_again_after_it_was_long_not_seen() {
+    let mut watch = Watch::default();
+    let new = |network_known| Verdict::NewSource { network_known };
+    assert_eq!(watch.login("alice", "203.0.113.9").verdict, new(false));
+    assert_eq!(watch.login("alice", "203.0.113.9").verdict, Verdict::Login);
+    assert_eq!(watch.login("alice", "203.0.113.10").verdict, new(true));
+    assert_eq!(watch.login("bob", "203.0.113.9").verdict, new(false));
+    watch.at += known::KEPT + 100;
+    assert_eq!(watch.login("alice", "203.0.113.9").verdict, new(false));
+}
+
+#[test]
+fn a_source_that_broke_in_does_not_become_known_by_it() {
+    let mut watch = Watch::default();
+    watch.fail(8, "alice", "203.0.113.9");
+    assert!(watch.is_break_in("alice", "203.0.113.9"));
+    assert!(!watch.is_break_in("alice", "203.0.113.9"), "reported once");
+    watch.at += 48 * HOUR;
+    assert!(!watch.is_break_in("alice", "203.0.113.9"));
+    watch.fail(8, "alice", "203.0.113.9");
+    assert!(watch.is_break_in("alice", "203.0.113.9"), "and again when it fails again");
+}
+
+#[test]
+fn lines_of_a_log_excuse_nobody_whom_the_module_saw() {
+    let logged = |event: Event| Event { route: Route::Log, ..event };
+    let mut watch = Watch::default();
+    // A user of the machine forges logins, to make the address known and to have the failures taken back.
+    watch.take(logged(event(Class::Login, 5, "alice", "203.0.113.9")));
+    for _ in 0..4 {
+        watch.fail(2, "alice", "203.0.113.9");
+        watch.at += 5;
+        watch.take(logged(event(Class::Login, watch.at, "alice", "203.0.113.9")));
+    }
+    let found = watch.login("alice", "203.0.113.9");
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }) && found.proven);
+    // What he forges against alice is reported, and is not proven.
+    let mut watch = Watch::default();
+    for _ in 0..9 {
+        watch.at += 5;
+        watch.take(logged(event(Class::Failure, watch.at, "alice", "203.0.113.9")));
+    }
+    let found = watch.login("alice", "203.0.113.9");
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }) && !found.proven);
+}
+
+#[test]
+fn what_the_module_recorded_and_the_log_tells_of_again_counts_once() {
+    let mut detector = Detector::default();
+    let mut take =
+        |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+    for i in 0..4 {
+        let pam = Event { pid: 50, ..event(Class::Failure, i, "alice", "203.0.113.9") };
+        take(pam.clone());
+        take(Event { route: Route::Log, pid: 50, ..pam });
+    }
+    let login = event(Class::Login, 9, "alice", "203.0.113.9");
+    let first = take(Event { pid: 51, ppid: 50, ..login.clone() }).unwrap();
+    assert_eq!(first.verdict, Verdict::NewSource { network_known: false }, "four, not eight");
+    // The same as a session, and in the log.
+    assert_eq!(take(Event { pid: 50, ..login.clone() }), None);
+    assert_eq!(take(Event { route: Route::Log, pid: 50, ..login.clone() }), None);
+    // The log says more than the module saw.
+    let six =
+        Event { route: Route::Log, count: 6, pid: 60, ..event(Class::Failure, 20, "bob", "203.0.113.8") };
+    take(Event { route: Route::Pam, count: 2, ..six.clone() });
+    take(six);
+    let found = take(Event { pid: 61, ..event(Class::Login, 30, "bob", "203.0.113.8") }).unwrap();
+    assert_eq!(found.failures.count, 6);
+}
+
+#[test]
+fn machines_of_a_fleet_have_accounts_of_their_own_and_attackers_in_common() {
+    let at = |host: &str, event: Event| Event { host: host.into(), ..event };
+    let mut watch = Watch::default();
+    for (i, host) in ["web1", "web2", "web3", "web1", "web2"].iter().enumerate() {
+        watch.take(at(host, event(Class::Failure, i as i64, "guess", "203.0.113.9")));
+    }
+    let found = watch.take(at("db1", event(Class::Login, 9, "guess", "203.0.113.9"))).unwrap();
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }));
+    // What a name is on another machine is not known here: typos are taken back all the same.
+    for i in 0..50i64 {
+        let at_web1 =
+            |class, second: i64| at("web1", event(class, 1000 + i * 10 + second, "guess7", "192.0.2.9"));
+        watch.take(at_web1(Class::Failure, 0));
+        watch.take(at_web1(Class::Failure, 1));
+        let found = watch.take(at_web1(Class::Login, 2)).unwrap();
+        assert!(!matches!(found.verdict, Verdict::BreakIn { .. }), "{i}");
+    }
+}
+
+#[test]
+fn a_million_sources_take_bounded_memory_and_do_not_push_out_who_failed_more() {
+    let mut watch = Watch { pid: 1, ..Watch::default() };
+    let flood = |watch: &mut Watch, n: u32, of_log: bool| {
+        let address = std::net::Ipv4Addr::from(0x0b00_0000 + n * 61);
+        let mut event = event(Class::Failure, watch.at, "guess", &address.to_string());
+        event.route = if of_log { Route::Log } else { Route::Pam };
+        event.pid = 0;
+        watch.at += i64::from(n % 20 == 0);
+        let now = event.time;
+        watch.detector.observe(&event, AccountKind::Unknown, now, &watch.rules);
+    };
+    for tries in 0..6 {
+        watch.fail(1, "alice", "203.0.113.9");
+        // In between, between two of his tries, those of the network and forged ones.
+        (0..170_000).for_each(|n| flood(&mut watch, tries * 170_000 + n, n % 2 == 0));
+    }
+    assert!(watch.detector.module.sources.len() <= 2048 + 256);
+    let size = serde_json::to_string(&watch.detector).unwrap().len();
+    assert!(size < 1 << 20, "{size}");
+    let found = watch.login("alice", "203.0.113.9");
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }), "{found:?}");
+    assert_eq!(found.failures.count, 6);
+}
+
+#[test]
+fn one_network_cannot_fill_the_table_and_the_largest_rows_stay_within_the_size() {
+    let mut table = Table::default();
+    for n in 0..100_000u64 {
+        table.add(&format!("620010db80001{n:04x}"), "", false, 1, n as i64);
+    }
+    assert!(table.len() <= 2 * table::OF_ONE_NETWORK, "{}", table.len());
+    // Each source with many names, all day.
+    let mut table = Table::default();
+    for n in 0..400_000i64 {
+        let key = format!("4{:08x}", (n % 5000) * 65_536);
+        table.add(&key, &format!("name{}", n / 5000 % 40), true, 1, n / 5);
+    }
+    let size = serde_json::to_string(&table).unwrap().len();
+    assert!(size < 1 << 20, "{size}");
+}
+
+#[test]
+fn what_is_known_is_bounded_and_what_the_module_saw_stays_longest() {
+    let mut known = Known::default();
+    known.came(" alice", "4cb007109", true, 5);
+    for n in 0..60_000u32 {
+        known.came(&format!(" user{}", n % 3000), &format!("4{n:08x}"), false, 10 + i64::from(n));
+    }
+    assert!(known.len() <= 4096, "{}", known.len());
+    (0..1000u32).for_each(|n| known.came(" alice", &format!("4{n:08x}"), false, 70_000));
+    assert!(known.address(" alice", "4cb007109", 70_000, true));
+}
+
+#[test]
+fn a_forged_time_makes_nothing_old_and_a_damaged_state_is_no_end() {
+    let mut watch = Watch::default();
+    watch.fail(6, "alice", "203.0.113.9");
+    let far = Event {
+        time: Timestamp::MAX,
+        route: Route::Log,
+        ..event(Class::Failure, 0, "guess", "198.51.100.1")
+    };
+    let now = event(Class::Failure, watch.at, "", "").time;
+    for rhost in 0..5000 {
+        let far = Event { rhost: format!("198.{}.100.{}", rhost / 250, rhost % 250), ..far.clone() };
+        watch.detector.observe(&far, AccountKind::Unknown, now, &watch.rules);
+    }
+    assert!(watch.is_break_in("alice", "203.0.113.9"));
+    let json = r#"{"some_day":1,"module":{"sources":{"now":9223372036854775807,"rows":{"4cb007109":
+        [{"counts":[[9223372036854775807,4294967295],[-9223372036854775808,4294967295]],"first":0,"last":0}]}}}}"#;
+    let detector: Detector = serde_json::from_str(json).unwrap();
+    let mut watch = Watch { detector, ..Watch::default() };
+    watch.fail(6, "alice", "203.0.113.9");
+    watch.login("alice", "203.0.113.9");
+    assert_eq!(serde_json::from_str::<Detector>("{}").unwrap(), Detector::default());
+}
+
+#[test]
+fn a_whole_history_is_judged_by_the_same_rules() {
+    let mut history: Vec<Event> = (0..8).map(|i| event(Class::Failure, i, "alice", "203.0.113.9")).collect();
+    history.push(event(Class::Login, 20, "alice", "203.0.113.9"));
+    history.push(event(Class::Login, 30, "bob", "192.0.2.1"));
+    let rules = Rules::default();
+    let found: Vec<Verdict> =
+        findings(history, |_| AccountKind::Existing, &rules).map(|found| found.verdict).collect();
+    assert_eq!(
+        found,
+        [Verdict::BreakIn { after: After::Source }, Verdict::NewSource { network_known: false }]
+    );
+}

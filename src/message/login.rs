@@ -1,0 +1,173 @@
+//! The wording of logins: one of many, one after many failures, one from a new place.
+//!
+//! Each function gives forms of the same text, the fullest first.
+
+use super::content::{After, BreakIn, NewSource, UnderAttack};
+use super::reveal::Reveal;
+use super::single::{SHOWN, item, place, process, switches_user, user};
+use super::summary::Sample;
+use super::time::{Clock, counted, number};
+use super::weight::cut;
+
+/// What asks for a password in the middle of a session: who passes it is in already.
+const ASKED_AGAIN: [&str; 4] = ["sudo", "doas", "polkit", "vlock"];
+
+/// `alice logged in from 203.0.113.9 (sshd[4711])`, `bob became root on pts/0 (su[4321])`; for several
+/// `3 logins: alice from …`.
+pub(super) fn sentence(sample: &Sample, count: u64, reveal: Reveal, with_process: bool) -> String {
+    if count != 1 {
+        let one = Sample { count: 1, ..sample.clone() };
+        return format!("{}: {}", counted(count, "login"), item(&one, reveal, with_process));
+    }
+    let process = if with_process { process(sample, reveal) } else { String::new() };
+    let user = user(sample, reveal);
+    let place = place(sample, reveal);
+    if switches_user(sample) {
+        let asker = reveal.asker(sample).map_or_else(|| "somebody".into(), |name| cut(name, SHOWN));
+        return format!("{asker} became {user}{place}{process}");
+    }
+    match reveal.service(&sample.service) {
+        Some(service) if sample.is_local() && ASKED_AGAIN.contains(&service) => {
+            format!("{user} used {service}{place}{process}")
+        }
+        _ => format!("{user} logged in{place}{process}"),
+    }
+}
+
+/// `alice logged in from 203.0.113.9 (sshd[4711]) 12:03:09 after 37 failed logins from there since 11:20.`
+pub(super) fn break_in(content: &BreakIn, clock: &Clock<'_>, reveal: Reveal) -> Vec<String> {
+    let login = &content.login;
+    let who = |with_process| sentence(login, 1, reveal, with_process);
+    let time = clock.time(login.time);
+    let failed = match (content.after, content.failures) {
+        (After::Asker, 1) => "1 failed attempt".into(),
+        (After::Asker, n) => format!("{} failed attempts", number(n)),
+        (_, n) => counted(n, "failed login"),
+    };
+    let of = match content.after {
+        After::Source => "from there",
+        After::Account => "for this account",
+        After::Asker => "by the same user",
+    };
+    let (more, since) = (more(content.more), clock.minute(content.since));
+    let full = format!("{} {time} after {failed} {of} since {since}{more}.", who(true));
+    vec![
+        format!("{full}\n{}", next(login, reveal)),
+        full,
+        format!("{} {time} after {failed} {of} since {since}{more}", who(false)),
+        format!("{} {time} after {failed}{more}", who(false)),
+        format!("{} after {} failed", who(false), number(content.failures)),
+    ]
+}
+
+/// `new source under attack: root logged in from 198.51.100.7 (sshd[4711]) 12:03:09; 412 failed logins for
+/// this account from 39 sources since Nov 22 11:20.`
+pub(super) fn under_attack(content: &UnderAttack, clock: &Clock<'_>, reveal: Reveal) -> Vec<String> {
+    let login = &content.login;
+    let who = |with_process| format!("new source under attack: {}", sentence(login, 1, reveal, with_process));
+    let time = clock.time(login.time);
+    let failed = counted(content.failures, "failed login");
+    let sources = counted(content.sources, "source");
+    let (more, since) = (more(content.more), clock.minute(content.since));
+    let full = |with_process| {
+        format!("{} {time}; {failed} for this account from {sources} since {since}{more}.", who(with_process))
+    };
+    vec![
+        format!("{}\n{}", full(true), next(login, reveal)),
+        full(true),
+        full(false),
+        format!("{} {time}; {failed}{more}", who(false)),
+        format!(
+            "new source under attack: {}{}; {} failed",
+            user(login, reveal),
+            place(login, reveal),
+            number(content.failures)
+        ),
+    ]
+}
+
+/// `new source: alice logged in from 203.0.113.9 (sshd[4711]) 12:03:09`
+pub(super) fn new_source(content: &NewSource, clock: &Clock<'_>, reveal: Reveal) -> Vec<String> {
+    let time = clock.time(content.login.time);
+    [true, false]
+        .map(|with_process| {
+            let who = sentence(&content.login, 1, reveal, with_process);
+            format!("new source: {who} {time}{}", more(content.more))
+        })
+        .into()
+}
+
+/// What to look at next; for texts with room.
+fn next(login: &Sample, reveal: Reveal) -> String {
+    let mut commands = Vec::new();
+    if let (Some(user), true) = (reveal.user(login), login.user_kind.is_account()) {
+        commands.push(format!("last {}", cut(user, SHOWN)));
+    }
+    match reveal.remote(&login.rhost) {
+        Some(rhost) => commands.push(format!("authalert failures --from {}", cut(rhost, SHOWN))),
+        None => commands.push("authalert failures".into()),
+    }
+    format!("Look at: {}", commands.join("; "))
+}
+
+fn more(n: u64) -> String {
+    if n == 0 { String::new() } else { format!(", and {} more like it", number(n)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::summary::tests::failure;
+    use super::*;
+    use crate::accounts::AccountKind;
+    use crate::event::Event;
+
+    const HIDDEN: Reveal = Reveal { unknown: false };
+
+    fn local(service: &str, ruser: &str, user: &str) -> Sample {
+        let tty = "/dev/pts/0".into();
+        let event =
+            Event { service: service.into(), pid: 4321, tty, ruser: ruser.into(), ..failure(82, user, "") };
+        Sample::of(&event, AccountKind::Existing, AccountKind::Existing)
+    }
+
+    #[test]
+    fn each_kind_of_login_reads_as_a_sentence() {
+        let remote =
+            Sample::of(&failure(0, "alice", "192.0.2.7"), AccountKind::Existing, AccountKind::Unknown);
+        for (sample, text) in [
+            (remote.clone(), "alice logged in from 192.0.2.7 (sshd[32239])"),
+            (local("su-l", "bob", "root"), "bob became root on pts/0 (su[4321])"),
+            (local("sudo", "bob", "bob"), "bob used sudo on pts/0 (sudo[4321])"),
+            (local("login", "", "alice"), "alice logged in on pts/0 (login[4321])"),
+            (
+                Sample { ruser_kind: AccountKind::Unknown, ..local("su", "hunter2", "root") },
+                "somebody became root on pts/0 (su[4321])",
+            ),
+        ] {
+            assert_eq!(sentence(&sample, 1, HIDDEN, true), text);
+        }
+        assert_eq!(sentence(&remote, 3, HIDDEN, true), "3 logins: alice from 192.0.2.7 (sshd[32239])");
+    }
+
+    #[test]
+    fn a_break_in_by_an_asker_says_whose_failures_they_were() {
+        let clock = Clock { zone: &TimeZone::UTC, now: failure(90, "", "").time };
+        let content = BreakIn {
+            login: local("su", "bob", "root"),
+            failures: 8,
+            since: failure(0, "", "").time,
+            after: After::Asker,
+            more: 2,
+        };
+        let forms = break_in(&content, &clock, HIDDEN);
+        assert_eq!(
+            forms[0],
+            "bob became root on pts/0 (su[4321]) 12:03:09 after 8 failed attempts by the same user since 12:01, \
+             and 2 more like it.\nLook at: last root; authalert failures"
+        );
+        assert_eq!(forms[4], "bob became root on pts/0 after 8 failed");
+        assert!(forms.iter().map(String::len).is_sorted_by(|a, b| a > b), "{forms:?}");
+    }
+}
