@@ -101,7 +101,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         },
         Command::Failures(asked) => show_failures(asked, state, &config()?, out),
         Command::Test { pam, user } => match pam {
-            Some(service) => test::through_pam(state, &config()?, args.config.as_deref(), service, user, out),
+            Some(service) => test::through_pam(state, service, user, out),
             None => test::post(&config()?, out),
         },
         Command::Status { json } => status::run(state, &config(), *json, out),

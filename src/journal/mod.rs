@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::event::Event;
+use crate::event::{Class, Event, Route};
 
 /// Name of the directory below the state directory.
 pub const DIRECTORY: &str = "journal";
@@ -76,6 +76,32 @@ impl Journal {
             }
         }
         (failures.len(), if failures.is_empty() { Ok(()) } else { self.sync() })
+    }
+
+    /// Announce that this process is about to fail at `service` on purpose: what the module records of it
+    /// within a minute is a test ([`Class::Test`]). On disk when it returns.
+    pub fn announce_test(&self, service: &str, time: Timestamp) -> io::Result<()> {
+        self.append(&[Event {
+            time,
+            host: String::new(),
+            route: Route::Pam,
+            class: Class::Test,
+            count: 1,
+            service: service.into(),
+            pid: std::process::id(),
+            ppid: 0,
+            user: String::new(),
+            rhost: String::new(),
+            tty: String::new(),
+            ruser: String::new(),
+            uid: 0,
+            origin: None,
+        }])
+    }
+
+    /// How many records found no room so far.
+    pub fn dropped(&self) -> u64 {
+        self.directory.join(DROPPED).metadata().map_or(0, |file| file.len())
     }
 
     /// Wait until everything that was appended is on disk, not only in the page cache.

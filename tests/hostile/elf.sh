@@ -1,11 +1,12 @@
-#!/bin/sh
+#!/bin/bash
 # What the two libraries are as files: what they export, how they are linked.
 #   elf.sh DIRECTORY
 set -u
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/../report.sh"
 directory=${1:?usage: elf.sh DIRECTORY}
-failed=0
 claim() { # CONDITION NAME DETAILS
-    if [ "$1" = 0 ]; then echo "ok - $2"; else echo "not ok - $2"; printf '%s\n' "$3" | sed 's/^/#   /'; failed=1; fi
+    if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2" "$(printf '%s' "$3" | tail -n 12)"; fi
 }
 exports() { nm -D --defined-only "$1" | awk '{ print $3 }' | sort | tr '\n' ' '; }
 check() { # FILE EXPORTS (a pattern)
@@ -37,4 +38,4 @@ panics=$(needs libpam_authalert.so)
 claim $? 'nothing in the module can panic' "$panics"
 [ -n "$(needs libauthalert_sender.so)" ]
 claim $? 'and it would be seen: the sender can' ''
-exit $failed
+finish
