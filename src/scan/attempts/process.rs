@@ -6,7 +6,7 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::Row;
-use crate::scan::position::Fnv;
+pub(super) use crate::scan::hash::hash;
 use crate::scan::rules::Family;
 
 /// Modules of one process that are told apart.
@@ -103,14 +103,4 @@ impl Hasher for Mix {
 /// 0 where it is not told.
 pub(super) fn name(name: &str) -> u64 {
     if name.is_empty() { 0 } else { hash(&[name.as_bytes()]).max(1) }
-}
-
-/// One number for several words.
-pub(super) fn hash(parts: &[&[u8]]) -> u64 {
-    let mut hash = Fnv::default();
-    for part in parts {
-        hash.write(part);
-        hash.write(b"\0");
-    }
-    hash.finish()
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::process::Process;
 use super::spelling::{address, is_address, text};
 use super::{SECOND, Speaker};
+use crate::event::Class;
 use crate::scan::rules::{Evidence, Family, Kind};
 
 /// Where a line stands.
@@ -122,6 +123,22 @@ impl Row {
         if self.pid == 0 {
             self.pid = pid;
         }
+    }
+
+    /// What the journal calls it: an attempt that failed, or somebody who got in.
+    pub fn event_class(&self) -> Class {
+        match self.class.as_str() {
+            "sshd-accepted" | "pam-success" | "pam-session" => Class::Login,
+            _ => Class::Failure,
+        }
+    }
+
+    /// Whether PAM certainly was asked, so that a module in the stack had its say. What a program tells
+    /// of itself may come from before: a refused key, a name that does not exist, an option of its own.
+    pub fn went_through_pam(&self) -> bool {
+        const OF_SSHD: [&str; 3] =
+            ["sshd-failed-password", "sshd-failed-keyboard-interactive", "sshd-pam-error"];
+        self.told_by_pam || OF_SSHD.contains(&self.class.as_str())
     }
 
     /// Whether it was told by unix_chkpwd alone, whose pid is not that of whoever authenticates.

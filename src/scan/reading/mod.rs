@@ -52,11 +52,28 @@ pub trait Sink {
     /// A line that may tell something.
     fn line(&mut self, found: Found<'_>);
     /// Everything before this has been taken.
-    fn progress(&mut self, progress: Progress) -> io::Result<()>;
+    fn progress(&mut self, progress: Progress) -> Result<(), Halt>;
+}
+
+/// Why reading came to a halt.
+#[derive(Debug)]
+pub enum Halt {
+    /// The log cannot be read.
+    Read(io::Error),
+    /// It was emptied while it was read: what it has now is for the next pass.
+    Emptied,
+    /// Whoever takes what is read cannot go on.
+    Taker(super::Error),
+}
+
+impl From<io::Error> for Halt {
+    fn from(why: io::Error) -> Self {
+        Self::Read(why)
+    }
 }
 
 /// The whole lines of `file` in `from..to`.
-pub fn file(file: &File, from: u64, to: u64, search: &Search, sink: &mut dyn Sink) -> io::Result<Progress> {
+pub fn file(file: &File, from: u64, to: u64, search: &Search, sink: &mut dyn Sink) -> Result<Progress, Halt> {
     let mut progress = Progress { offset: from, lines: 0 };
     if to.saturating_sub(from) >= PARALLEL && parallel(file, &mut progress, to, search, sink)? {
         return Ok(progress);
@@ -73,7 +90,7 @@ pub fn stream(
     tail: bool,
     search: &Search,
     sink: &mut dyn Sink,
-) -> io::Result<Progress> {
+) -> Result<Progress, Halt> {
     let mut buffer = vec![0; FIRST];
     let mut filled = 0;
     let mut full = false;
@@ -86,7 +103,7 @@ pub fn stream(
         let n = match source.read(&mut buffer[filled..]) {
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e),
+            Err(e) => return Err(e.into()),
         };
         let fresh = filled;
         filled += n;
@@ -195,7 +212,7 @@ mod tests {
             ));
         }
 
-        fn progress(&mut self, progress: Progress) -> io::Result<()> {
+        fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
             self.progress = progress;
             Ok(())
         }

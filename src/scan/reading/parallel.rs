@@ -49,7 +49,7 @@ pub(super) fn parallel(
     to: u64,
     search: &Search,
     sink: &mut dyn Sink,
-) -> io::Result<bool> {
+) -> Result<bool, super::Halt> {
     let from = progress.offset;
     let stretches = (to - from).div_ceil(STRETCH);
     thread::scope(|scope| {
