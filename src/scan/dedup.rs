@@ -235,9 +235,9 @@ impl Recorded {
         known
     }
 
-    /// Which of the attempts in `row`, of which `stream` tells, are recorded.
-    pub(crate) fn find(&mut self, row: &Row, stream: StreamId) -> Found {
-        let sought = Sought::new(row, stream);
+    /// Which of the attempts, or logins, in `row`, of which `stream` tells, are recorded.
+    pub(crate) fn find(&mut self, row: &Row, class: Class, stream: StreamId) -> Found {
+        let sought = Sought::new(row, class, stream);
         let mut found = Found { left: row.count, by_module: 0 };
         while found.left > 0 {
             let Some(index) = self.nearest(row, &sought) else { break };
@@ -367,7 +367,7 @@ struct Sought {
 }
 
 impl Sought {
-    fn new(row: &Row, stream: StreamId) -> Self {
+    fn new(row: &Row, class: Class, stream: StreamId) -> Self {
         Self {
             log: Log { stream: stream.0, host: host(&row.host), keyboard: is_keyboard(row), saved: 0 },
             since: row.since.min(row.time),
@@ -375,7 +375,7 @@ impl Sought {
             user: name(&row.user),
             rhost: name(&row.rhost),
             ruser: name(&row.ruser),
-            is_login: row.event_class() == Class::Login,
+            is_login: class == Class::Login,
         }
     }
 
@@ -449,7 +449,7 @@ mod tests {
         recorded.begin(stream, &[], UnsavedRecords::After(1));
         let unknown = rows.iter().filter(|row| !recorded.claim_origin(&origin(row, stream, 1), stream));
         let unknown: Vec<&Row> = unknown.collect();
-        unknown.into_iter().map(|row| recorded.find(row, stream).left).sum()
+        unknown.into_iter().map(|row| recorded.find(row, Class::Failure, stream).left).sum()
     }
 
     const FAILED: &str = "sshd[71]: Failed password for alice from 192.0.2.7 port 5 ssh2";

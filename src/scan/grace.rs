@@ -11,7 +11,6 @@ use std::path::Path;
 use super::attempts::Row;
 use super::dedup::base;
 use super::origin::ThisMachine;
-use crate::event::Class;
 use crate::installation;
 
 /// How long the worker tries, and a little; in microseconds.
@@ -65,10 +64,7 @@ impl ModuleCoverage {
     /// Whether the module heard this attempt, if there was one: it went through PAM, on this machine, in a
     /// service on top of whose stack the module is.
     pub(crate) fn hears(&self, row: &Row) -> bool {
-        row.event_class() == Class::Failure
-            && row.went_through_pam()
-            && self.here.is(&row.host)
-            && self.hears_all_of(&row.service)
+        row.went_through_pam() && self.here.is(&row.host) && self.hears_all_of(&row.service)
     }
 
     /// Whether it may be in the stack of a service.

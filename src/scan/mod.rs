@@ -100,28 +100,16 @@ pub struct ScanReport {
 }
 
 impl ScanReport {
-    /// Count `count` attempts of a row.
-    fn count(&mut self, row: &Row, count: u32, is_recorded: bool) {
-        let count = u64::from(count);
-        match row.event_class() {
-            Class::Login => self.logins += if is_recorded { count } else { 0 },
-            _ => {
-                self.found += count;
-                self.recorded += if is_recorded { count } else { 0 };
-            }
-        }
+    /// Count attempts of a row as recorded now.
+    fn count(&mut self, row: &Row) {
+        self.found += u64::from(row.count);
+        self.recorded += u64::from(row.count);
     }
 
     /// A row was counted as recorded, and is not.
     fn take_back(&mut self, row: &Row) {
-        let count = u64::from(row.count);
-        match row.event_class() {
-            Class::Login => self.logins -= count,
-            _ => {
-                self.found -= count;
-                self.recorded -= count;
-            }
-        }
+        self.found -= u64::from(row.count);
+        self.recorded -= u64::from(row.count);
     }
 }
 
@@ -210,12 +198,12 @@ pub fn run(
 }
 
 /// What is recorded of `count` attempts in a row. Only what goes to the journal needs an origin.
-fn event(row: &Row, count: u32, origin: Option<String>, here: &ThisMachine) -> Event {
+fn event(row: &Row, count: u32, class: Class, origin: Option<String>, here: &ThisMachine) -> Event {
     Event {
         time: Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH),
         host: if here.is(&row.host) { String::new() } else { row.host.to_string() },
         route: Route::Log,
-        class: row.event_class(),
+        class,
         count,
         service: row.service.to_string(),
         pid: row.pid,

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::ScanReport;
 use super::attempts::Row;
-use crate::event::Class;
 
 /// Lines of a summary's table.
 const SHOWN: usize = 10;
@@ -59,9 +58,6 @@ impl Style {
     /// Print a row that stands for `count` attempts.
     pub fn row(&self, out: &mut dyn Write, file: &Path, row: &Row, count: u32) -> io::Result<()> {
         let time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
-        if self.json && row.event_class() != Class::Failure {
-            return Ok(());
-        }
         if self.json {
             let json = Json {
                 time,

@@ -43,7 +43,7 @@ fn collect(read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>) -> Res
     rows.append(&mut intake.attempts.take_settled());
     rows.sort_by_key(|row| row.time);
     let here = ThisMachine::default();
-    Ok(rows.iter().map(|row| event(row, row.count, None, &here)).collect())
+    Ok(rows.iter().map(|row| event(row, row.count, Class::Failure, None, &here)).collect())
 }
 
 /// Named files in a dry run are read as a whole, and everything is settled at their end.
@@ -62,7 +62,7 @@ pub(crate) fn dry_run(
         let mut print = |intake: &mut Intake| {
             intake.explained(out)?;
             for row in intake.attempts.take_settled() {
-                if row.time >= since && row.event_class() == Class::Failure {
+                if row.time >= since {
                     found += u64::from(row.count);
                     style.row(out, path, &row, row.count)?;
                     table.add(&row);

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::process::Process;
 use super::spelling::{address, is_address, text};
 use super::{SECOND, Speaker};
-use crate::event::Class;
 use crate::scan::rules::{Evidence, Family, Kind};
 
 /// Where a line stands.
@@ -122,14 +121,6 @@ impl Row {
         }
         if self.pid == 0 {
             self.pid = pid;
-        }
-    }
-
-    /// What the journal calls it: an attempt that failed, or somebody who got in.
-    pub fn event_class(&self) -> Class {
-        match self.class.as_str() {
-            "sshd-accepted" | "pam-success" | "pam-session" => Class::Login,
-            _ => Class::Failure,
         }
     }
 

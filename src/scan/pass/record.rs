@@ -4,7 +4,7 @@ use std::io;
 
 use super::Pass;
 use super::log::Log;
-use crate::event::Event;
+use crate::event::{Class, Event};
 use crate::scan::attempts::Row;
 use crate::scan::coverage::Judgement;
 use crate::scan::intake::Intake;
@@ -62,7 +62,7 @@ impl Pass<'_> {
             } else {
                 fate(self, log, &mut row)
             };
-            self.report.count(&row, told - row.count, false);
+            self.report.found += u64::from(told - row.count);
             let path = intake.path(row.place.source);
             match fate {
                 Fate::Defer => log.stream.deferred.push(row),
@@ -72,10 +72,10 @@ impl Pass<'_> {
                     log.stream.doubted.push(row);
                 }
                 Fate::Record if row.count > 0 => {
-                    self.report.count(&row, row.count, true);
+                    self.report.count(&row);
                     self.style.row(self.out, path, &row, row.count).map_err(Error::Output)?;
                     self.recorded.add(&origin);
-                    fresh.push((event(&row, row.count, Some(origin), &self.here), row));
+                    fresh.push((event(&row, row.count, Class::Failure, Some(origin), &self.here), row));
                 }
                 Fate::Record => {}
             }
@@ -85,7 +85,7 @@ impl Pass<'_> {
 
     /// What becomes of a row, in which those attempts are left that nobody has recorded.
     fn fate(&mut self, log: &Log, row: &mut Row) -> Fate {
-        let found = self.recorded.find(row, log.id);
+        let found = self.recorded.find(row, Class::Failure, log.id);
         row.count = found.left;
         let is_heard = self.module.hears(row);
         if is_heard && found.by_module > 0 {
@@ -106,7 +106,7 @@ impl Pass<'_> {
 
     /// The same of a row that was in doubt, and is not any more.
     fn fate_of_believed(&mut self, log: &Log, row: &mut Row) -> Fate {
-        row.count = self.recorded.find(row, log.id).left;
+        row.count = self.recorded.find(row, Class::Failure, log.id).left;
         Fate::Record
     }
 
