@@ -95,6 +95,36 @@ impl ScanState {
     }
 }
 
+impl ScanState {
+    /// The same for a person: which log, since when it is silent, and what the module knew better.
+    pub fn lines(directory: &Path, config: &config::Scan) -> Vec<String> {
+        let found = match Self::of(directory, config) {
+            Ok(found) => found,
+            Err(why) => return vec![format!("scan      {why}")],
+        };
+        let sources = found.sources.iter().map(|source| {
+            let newest = source.newest.map(|time| crate::zone::local().to_datetime(time));
+            let since = newest.map_or_else(
+                || "nothing in it yet".into(),
+                |time| format!("last written {}", time.strftime("%Y-%m-%d %H:%M:%S")),
+            );
+            format!("scan      of {}, {since}", source.name)
+        });
+        let services = found.services.iter().filter_map(|service| {
+            let Service { service: name, dismissed, doubted, .. } = service;
+            (dismissed + doubted > 0 || service.has_failed()).then(|| {
+                let alone = if service.has_failed() {
+                    "the module records nothing of what the log tells: it is recorded from the log".into()
+                } else {
+                    format!("{dismissed} told by a log alone and not recorded, {doubted} of which more may be known")
+                };
+                format!("          {name}: {alone}")
+            })
+        });
+        sources.chain(services).collect()
+    }
+}
+
 /// When the last pass saved its place, since the epoch, for `check`.
 pub fn last_pass(directory: &Path) -> Option<Duration> {
     let saved = checkpoint::load(directory, true).ok()?.checkpoint.saved;

@@ -4,14 +4,16 @@ to the disk. su and sudo fail forty times around each change, unguarded: forty a
 Real rsyslogd and journald; the machine has the logs that the configuration does not name, so that the scan chooses.
 """
 
+import collections
 import os
+import re
 import signal
 import subprocess
 import time
 
 import machine
 from report import equal, test, within
-from state import State
+from state import State, attempts, different
 from terminal import su, sudo
 
 JOURNALD = "[Journal]\nStorage=%s\nForwardToSyslog=yes\nRateLimitIntervalSec=0\n"
@@ -109,7 +111,7 @@ class Chosen(State):
         return sum(record.get("count", 1) for record in self.records() if record["class"] == "failure")
 
     def sources(self):
-        return self.passed().rstrip().rsplit("(", 1)[1].rstrip(")").split(", ")
+        return re.search(r"waiting for the next pass \((.*)\)", self.passed()).group(1).split(", ")
 
 
 def fail(times):
@@ -222,8 +224,6 @@ def named_later():
     with open(state.log, "w") as file:
         file.write("2026-01-05T00:00:00+00:00 srv cron[1]: first\n")
     state.passed()
-    from state import attempts, different
-    import collections
     with open(state.logs[1], "w") as file:
         file.writelines(attempts(99, ago=7200))
         for pid in range(100, 140):
