@@ -79,7 +79,7 @@ fn module_finding(service: &Service) -> Option<Finding> {
     let alone = service.dismissed + service.doubted;
     (alone > 0).then(|| {
         Finding::fine(format!(
-            "{name}: {alone} failure(s) that the log alone told, ever, were not recorded: the module, which records \
+            "{name}: {alone} failure(s) that the log alone reported, ever, were not recorded: the module, which records \
              there, heard none"
         ))
     })

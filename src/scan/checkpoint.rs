@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_at_any_byte_is_noticed_and_the_time_before_it_is_read_again() {
+    fn damage_at_any_byte_is_detected_and_the_time_before_it_is_read_again() {
         let (directory, _) = saved();
         let path = directory.path().join(NAME);
         let whole = fs::read(&path).unwrap();

@@ -28,7 +28,7 @@ use super::dedup::base;
 pub(crate) const SILENT: u32 = 5;
 /// Attempts in succession with one that speak for it again.
 const AGAIN: u32 = 3;
-/// Services that are told apart: a stack has few, a forged line any.
+/// Services that are kept apart: a stack has few, a forged line any.
 const SERVICES: usize = 64;
 /// Complaints that are remembered.
 const COMPLAINTS: usize = 256;

@@ -1,8 +1,8 @@
 //! What the module may be about to record, and in which services it would.
 //!
 //! Where the journal cannot be written, a disk being full, the module's worker tries again for a
-//! minute. And a name that does not exist is told by sshd before a password is asked for: how long
-//! that takes is up to whoever types, where LoginGraceTime is long or none. In a service that has
+//! minute. And a name that does not exist is reported by sshd before a password is asked for: how long
+//! that takes depends on who types, where LoginGraceTime is long or none. In a service that has
 //! the module, an attempt without a record waits for that; in all others there is nothing to wait for.
 
 use std::fs;

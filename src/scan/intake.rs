@@ -25,7 +25,7 @@ const SHOWN: usize = 400;
 
 /// Takes in lines, and keeps count.
 pub struct Intake {
-    /// What they told of.
+    /// What they reported.
     pub attempts: Attempts,
     /// Lines looked at closely.
     pub lines: u64,

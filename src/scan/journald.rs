@@ -83,8 +83,8 @@ pub fn read(
         _ => take(Source::stream(Path::new(NAME), &mut tail, now)),
     };
     if read.is_err() {
-        // It would wait for a reader for ever.
-        let _ = child.kill();
+        // It may be writing still: it ends when nobody reads any more.
+        tail.source = None;
     }
     let mut complaint = String::new();
     if let Some(mut stderr) = child.stderr.take() {

@@ -83,7 +83,7 @@ pub struct ScanReport {
     pub recorded: u64,
     /// Attempts that wait for the next pass.
     pub open: u64,
-    /// Attempts of which the module, which hears all there, said nothing: told by a log alone.
+    /// Attempts of which the module, which hears all there, said nothing: reported by a log alone.
     pub doubted: u64,
     /// Lines looked at closely.
     pub lines: u64,

@@ -55,7 +55,7 @@ impl Style {
         Ok(())
     }
 
-    /// Print a row that stands for `count` attempts.
+    /// Print a row as `count` attempts.
     pub fn row(&self, out: &mut dyn Write, file: &Path, row: &Row, count: u32) -> io::Result<()> {
         let time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
         if self.json {

@@ -138,8 +138,8 @@ impl Read for Unpacked {
 impl Drop for Unpacked {
     fn drop(&mut self) {
         if !self.ended {
-            // It may be writing still; nothing of it is wanted.
-            let _ = self.child.kill();
+            // It may be writing still: it ends when nobody reads any more.
+            drop(self.child.stdout.take());
             let _ = self.child.wait();
         }
     }
@@ -228,12 +228,12 @@ pub(crate) struct Unread {
 /// Which parts of `path` and its predecessors have not been read.
 ///
 /// A file of which `known` holds the identity goes on where it stopped, whatever its name and
-/// inode are now: a daemon goes on writing to a renamed file until it is told of the rotation. A
+/// inode are now: a daemon goes on writing to a renamed file until it hears of the rotation. A
 /// predecessor that is not known came to be after the last pass, or it is none of ours: then it was
 /// last written before `passed`, the time of that pass.
 ///
-/// The same lines may stand in two files for a moment, while one is copied or compressed: whoever
-/// reads goes by how far each identity was read by then.
+/// The same lines may be in two files for a moment, while one is copied or compressed: a
+/// reader goes by how far each identity was read by then.
 pub(crate) fn unread(path: &Path, known: &[Known], passed: Timestamp) -> io::Result<Unread> {
     let mut unread = Unread::default();
     let mut has_current = false;

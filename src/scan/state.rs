@@ -116,7 +116,7 @@ impl ScanState {
                 let alone = if service.has_failed() {
                     "the module records nothing of what the log tells: it is recorded from the log".into()
                 } else {
-                    format!("{dismissed} told by a log alone and not recorded, {doubted} of which more may be known")
+                    format!("{dismissed} reported by a log alone and not recorded, {doubted} of which more may be known")
                 };
                 format!("          {name}: {alone}")
             })

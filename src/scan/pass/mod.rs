@@ -146,7 +146,7 @@ impl Pass<'_> {
         choice.leaving.iter().try_for_each(|name| self.leave(name, watch))
     }
 
-    /// Read on in a source that was replaced: what it told last may be in no other. After a while it is
+    /// Read on in a source that was replaced: what it reported last may be in no other. After a while it is
     /// forgotten, and if it comes back it is a new one.
     fn leave(&mut self, name: &str, watch: Watch<'_>) -> Result<(), Error> {
         let mut log = self.take_log(name, true);
@@ -194,7 +194,7 @@ impl Pass<'_> {
             (true, true, ..) => Some(Beginning::Start),
             (true, false, Some(since), _) => Some(Beginning::Since(since)),
             (true, false, None, Some(since)) => Some(Beginning::Since(since)),
-            // A first pass reads from now on, unless it is told otherwise.
+            // A first pass reads from now on, unless the administrator says otherwise.
             (true, false, None, None) => Some(Beginning::End),
         }
     }

@@ -55,14 +55,14 @@ impl Pass<'_> {
             rows.iter().map(|(origin, _)| self.recorded.claim_origin(origin, log.id)).collect();
         let mut fresh = Vec::new();
         for ((origin, mut row), is_known) in rows.into_iter().zip(known) {
-            let told = row.count;
+            let count = row.count;
             let fate = if is_known {
                 row.count = 0;
                 Fate::Record
             } else {
                 fate(self, log, &mut row)
             };
-            self.report.found += u64::from(told - row.count);
+            self.report.found += u64::from(count - row.count);
             let path = intake.path(row.place.source);
             match fate {
                 Fate::Defer => log.stream.deferred.push(row),

@@ -43,7 +43,7 @@ pub struct Progress {
     pub lines: u64,
 }
 
-/// Takes the candidates, in order, and is told after each block how far reading came.
+/// Takes the candidates, in order, and hears after each block how far reading came.
 pub trait Sink {
     /// A line that may tell something.
     fn line(&mut self, found: Found<'_>);

@@ -4,18 +4,20 @@
 //! Each log tells an attempt once. So within one log, lines and records are matched one to one:
 //! by process where the line has a pid, else by who, whom and when. What this log gave itself is
 //! left out, except what a pass gave that could not remember it: it may have seen fewer lines, and
-//! have told the same attempts by others.
+//! have reported the same attempts by others.
+
+mod load;
+mod sought;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
-use super::hash::{hash, short};
-use super::origin::{Log, StreamId, host, is_keyboard, name, parse};
-use crate::event::{Class, Event, Route};
-use crate::journal::{Journal, aside, read, segment};
+use super::origin::{Log, StreamId, parse};
+use crate::event::Class;
+pub(crate) use sought::base;
+use sought::{Sought, agree};
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -27,7 +29,7 @@ const SAME_MOMENT: i64 = 2 * SECOND;
 const NEAR: i64 = 5 * SECOND;
 /// From the line of sshd's child to that of its parent.
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
-/// A log daemon that still goes by another zone, or that was stuck, is no further off.
+/// A log daemon that still goes by another zone, or that was stuck, is not further off.
 const OTHER_CLOCK: i64 = 15 * 3600 * SECOND;
 /// Zones are apart by a multiple of this.
 const ZONES: i64 = 900 * SECOND;
@@ -79,7 +81,7 @@ struct Record {
     time: i64,
     key: u64,
     count: u32,
-    /// Which log told of it, counted from 1; 0: the module did.
+    /// Which log reported it, counted from 1; 0: the module did.
     log: u32,
     service: u32,
     user: u32,
@@ -125,100 +127,6 @@ impl Recorded {
         used
     }
 
-    /// Give back the memory of what the journal holds: it is read again if need be.
-    pub(crate) fn unload(&mut self) {
-        self.since = None;
-        self.records = Vec::new();
-        (self.logs, self.by_pid, self.by_time) = Default::default();
-        self.origins = HashSet::new();
-        self.read.clear();
-    }
-
-    /// Read the journal as far back as `rows` need, and what is new in it.
-    pub(crate) fn load_since(&mut self, journal: &Journal, rows: &[Row]) -> io::Result<()> {
-        let Some(first) = rows.iter().map(|row| row.since.min(row.time)).min() else {
-            return Ok(());
-        };
-        let needed = first.saturating_sub(OTHER_CLOCK);
-        if self.since.is_none_or(|since| needed < since) {
-            self.unload();
-            // A little more, as the next rows may be a little older.
-            self.since = Some(needed.saturating_sub(SAME_PROCESS));
-        }
-        // First, as one that is taken over meanwhile is found in its segment.
-        for aside in aside::waiting(journal)? {
-            self.take(&aside.failure);
-        }
-        for segment in segment::list(journal.directory())? {
-            let from = self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size);
-            let end = read::read(&segment, from.unwrap_or(0), &mut |_, line| {
-                if let read::Line::Event(failure) = line {
-                    self.take(&failure);
-                }
-            })?;
-            self.read.insert(segment.inode, end);
-        }
-        self.by_pid.sort_unstable();
-        // Nearly in order already, and of those of one moment the first stays the first.
-        self.by_time.sort_by_key(|index| self.records[*index as usize].time);
-        Ok(())
-    }
-
-    fn take(&mut self, failure: &Event) {
-        let time = failure.time.as_microsecond();
-        // Root's announcement of a test is no attempt; the failure that follows it is.
-        if self.since.is_some_and(|since| time < since) || failure.class == Class::Test {
-            return;
-        }
-        let (key, log) = match failure.route {
-            Route::Pam => {
-                let time_and_pid = [&time.to_le_bytes()[..], &failure.pid.to_le_bytes()];
-                (hash(&time_and_pid), None)
-            }
-            Route::Log => {
-                let Some((place, log)) = failure.origin.as_deref().map(parse) else { return };
-                self.origins.insert(place);
-                // Of a form that is not ours: it cannot be said which log it was.
-                let Some(log) = log else { return };
-                if self.only == Some(StreamId(log.stream)) && !self.is_unsaved(place, log) {
-                    return;
-                }
-                (place, Some(log))
-            }
-        };
-        let Ok(index) = u32::try_from(self.records.len()) else { return };
-        let log = log.map_or(0, |log| self.number_of(log));
-        self.records.push(Record {
-            time,
-            key,
-            count: failure.count,
-            log,
-            service: short(&[base(&failure.service).as_bytes()]),
-            user: name(&failure.user),
-            rhost: name(&failure.rhost),
-            ruser: name(&failure.ruser),
-            has_pid: failure.pid != 0,
-            is_login: failure.class == Class::Login,
-        });
-        self.by_time.push(index);
-        let mut pids = [failure.pid, failure.ppid];
-        if pids[0] == pids[1] {
-            pids[1] = 0;
-        }
-        for pid in pids.into_iter().filter(|pid| *pid > 1) {
-            self.by_pid.push((pid, index));
-        }
-    }
-
-    /// The number of a log, counted from 1. There are few, and it is nearly always the one before.
-    fn number_of(&mut self, log: Log) -> u32 {
-        let at = self.logs.iter().rposition(|known| *known == log).unwrap_or_else(|| {
-            self.logs.push(log);
-            self.logs.len() - 1
-        });
-        at as u32 + 1
-    }
-
     fn log_of(&self, record: &Record) -> Option<&Log> {
         self.logs.get((record.log as usize).checked_sub(1)?)
     }
@@ -228,7 +136,7 @@ impl Recorded {
         let key = parse(origin).0;
         let known = self.origins.contains(&key);
         if known {
-            // Then its record stands for nothing else.
+            // Then its record is that of nothing else.
             let used = self.used.entry((stream.0, key)).or_insert(Used { time: 0, key, times: 0 });
             used.times = u32::MAX;
         }
@@ -355,51 +263,13 @@ impl Recorded {
     }
 }
 
-/// What a record must be to stand for a row.
-struct Sought {
-    log: Log,
-    since: i64,
-    service: u32,
-    user: u32,
-    rhost: u32,
-    ruser: u32,
-    is_login: bool,
-}
-
-impl Sought {
-    fn new(row: &Row, class: Class, stream: StreamId) -> Self {
-        Self {
-            log: Log { stream: stream.0, host: host(&row.host), keyboard: is_keyboard(row), saved: 0 },
-            since: row.since.min(row.time),
-            service: short(&[base(&row.service).as_bytes()]),
-            user: name(&row.user),
-            rhost: name(&row.rhost),
-            ruser: name(&row.ruser),
-            is_login: class == Class::Login,
-        }
-    }
-
-    /// Nothing speaks against it, and a name speaks for it.
-    fn is_exactly(&self, record: &Record) -> bool {
-        let pairs = [(record.user, self.user), (record.rhost, self.rhost), (record.ruser, self.ruser)];
-        pairs.iter().all(|(a, b)| agree(*a, *b)) && pairs.iter().any(|(a, b)| *a != 0 && a == b)
-    }
-}
-
-/// A program's tag may stand for its service: `su` logs what the service `su-l` refused.
-pub(crate) fn base(service: &str) -> &str {
-    service.split('-').next().unwrap_or_default()
-}
-
-fn agree(record: u32, row: u32) -> bool {
-    record == 0 || row == 0 || record == row
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::attempts::{Attempts, Place, Speaker};
-    use super::super::origin::origin;
+    use super::super::origin::{host, origin};
     use super::super::{header, rules};
+    use crate::event::{Event, Route};
+    use crate::journal::Journal;
     use jiff::Timestamp;
 
     use super::*;
@@ -518,7 +388,8 @@ mod tests {
             1,
             "another machine"
         );
-        let localhost = other.replace(&host, &format!("{:08x}", super::host("localhost.localdomain")));
+        let localhost =
+            other.replace(&host, &format!("{:08x}", crate::scan::origin::host("localhost.localdomain")));
         assert_eq!(left(&[FAILED], &[logged(FAILED, &localhost, 1)]), 0, "this machine by no name");
         let child = PAM.replace("[71]", "[72]");
         assert_eq!(left(&[ERROR], &[logged(&child, &other, 1)]), 0, "the child's line is in another log");
