@@ -286,7 +286,7 @@ impl Recorded {
 
     /// The free record that is nearest in time among those that may be of this attempt.
     fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let elsewhere = row.is_check_password() || row.is_polkitd();
+        let elsewhere = row.is_check_password();
         if row.pid != 0 && !elsewhere {
             let first = self.by_pid.partition_point(|(pid, _)| *pid < row.pid);
             let of_pid = self.by_pid[first..].iter().take_while(|(pid, _)| *pid == row.pid);
@@ -331,7 +331,7 @@ impl Recorded {
             let record = &self.records[*i];
             (row.is_check_password() || record.service == sought.service)
                 && agree(record.user, sought.user)
-                && (agree(record.ruser, sought.ruser) || row.is_polkitd())
+                && agree(record.ruser, sought.ruser)
                 && agree(record.rhost, sought.rhost)
         };
         let window = sought.since - before..=row.time + after;

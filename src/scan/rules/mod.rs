@@ -5,9 +5,13 @@
 //! pose as another field.
 
 mod local;
+mod login;
+mod modules;
 mod pam;
 mod servers;
 mod sshd;
+mod su;
+mod sudo;
 
 use super::header::{Header, decimal};
 use super::stamp::skip_blanks;
@@ -19,14 +23,21 @@ pub enum Kind {
     SshdPassword,
     /// sshd: keyboard-interactive was refused.
     SshdKeyboard,
-    /// sshd: a key or another method without a password, for a user who does not exist.
+    /// sshd: a key, or another method without a password, was refused; an attempt when nothing else is told of
+    /// the process.
     SshdKey,
+    /// sshd: a user who is not let in, as [`Kind::SshdKey`].
+    SshdLeft,
+    /// The same, and the connection is over.
+    SshdEnd,
     /// sshd: `error: PAM: …`, told beside or instead of [`Kind::SshdKeyboard`].
     SshdPamError,
     /// sshd: a user who does not exist; an attempt when nothing else is told of the process.
     SshdInvalidUser,
     /// sshd: somebody got in.
     SshdAccepted,
+    /// Another program: somebody got in.
+    Success,
     /// A PAM module refused.
     PamFailure,
     /// A PAM module refused as often again as the line says.
@@ -43,14 +54,12 @@ pub enum Kind {
     ProgramToo,
     /// The program's count so far: `TOO MANY LOGIN TRIES (3)`.
     ProgramTotal,
-    /// dropbear: as [`Kind::SshdInvalidUser`].
+    /// dropbear: a user who does not exist.
     UnknownUser,
     /// dropbear: where the client of this process was.
     Client,
     /// pam_unix's helper; its own process beside the one that authenticates.
     CheckPassword,
-    /// polkit's word on a dialogue, which may have had several attempts or none.
-    Polkit,
 }
 
 /// What one line tells.
@@ -79,6 +88,11 @@ pub struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
+    /// Somebody got in, by the word of `service`.
+    fn success(service: &'a [u8]) -> Self {
+        Self { weight: 0, ..Self::new(Kind::Success, "login", service) }
+    }
+
     fn new(kind: Kind, class: &'static str, service: &'a [u8]) -> Self {
         let empty: &[u8] = b"";
         Self {
@@ -127,7 +141,7 @@ pub enum Family {
     Sshd,
     /// su, runuser.
     Su,
-    /// sudo.
+    /// sudo, doas: whoever calls proves to be who they are.
     Sudo,
     /// login at a terminal.
     Login,
@@ -135,6 +149,8 @@ pub enum Family {
     Polkit,
     /// unix_chkpwd.
     CheckPassword,
+    /// A PAM module under its own tag, in the process of whichever program.
+    Module,
     /// Anything else that speaks through PAM.
     Other,
 }
@@ -144,11 +160,14 @@ pub fn family(program: &[u8]) -> Family {
     match program {
         b"sshd" | b"sshd-session" | b"sshd-auth" => Family::Sshd,
         b"su" | b"su-l" | b"runuser" => Family::Su,
-        b"sudo" | b"sudo-i" | b"sudo-rs" => Family::Sudo,
+        b"sudo" | b"sudo-i" | b"sudo-rs" | b"doas" => Family::Sudo,
         b"login" => Family::Login,
         b"polkit-agent-helper-1" | b"polkitd" => Family::Polkit,
         b"unix_chkpwd" => Family::CheckPassword,
         _ if program.starts_with(b"sshd-") => Family::Sshd,
+        _ if [&b"pam_"[..], b"PAM_", b"PAM-"].iter().any(|start| program.starts_with(start)) => {
+            Family::Module
+        }
         _ => Family::Other,
     }
 }
@@ -294,7 +313,9 @@ mod tests {
     /// What a line is; and if it is evidence, the search for candidates must not pass over it.
     pub fn taken(line: &str) -> Line<'_> {
         let taken = classify(&header::parse(line.as_bytes()).unwrap());
-        if matches!(taken, Line::Evidence(Evidence { kind, .. }) if kind != Kind::PamSession) {
+        // Words of success are searched for behind a refusal alone.
+        let is_searched = |kind| !matches!(kind, Kind::PamSession | Kind::Success | Kind::PamSuccess);
+        if matches!(taken, Line::Evidence(Evidence { kind, .. }) if is_searched(kind)) {
             let mut found = 0;
             Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |_| found += 1);
             assert_eq!(found, 1, "no candidate: {line}");
