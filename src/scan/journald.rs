@@ -17,7 +17,7 @@ pub const IDENTITY: u64 = 0x6a6f_7572_6e61_6c64;
 pub const NAME: &str = "journald";
 /// Facilities auth and authpriv.
 const FACILITIES: [&str; 2] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10"];
-const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_HOSTNAME";
+const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME";
 
 /// Whether this machine keeps a systemd journal that can be read.
 pub fn is_there() -> bool {

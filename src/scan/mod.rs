@@ -5,7 +5,9 @@
 //! the module has recorded, records the others, and remembers where it stopped.
 //!
 //! - [`source`], [`reading`]: logs and their blocks. [`candidates`]: the lines worth a look.
-//! - [`header`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
+//! - [`header`], [`wrapped`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
+//! - [`sample`]: what a log is, by its first lines.
+//! - [`writer`]: whether who wrote it may say so.
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`known`]: what is recorded already. [`late`]: what may be recorded yet.
 //! - [`pass`]: one pass over all logs. [`plan`]: which ones. [`position`]: where it stopped.
@@ -26,12 +28,15 @@ pub mod position;
 pub mod reading;
 pub mod report;
 pub mod rules;
+mod sample;
 pub mod source;
 pub mod stamp;
+mod wrapped;
+mod writer;
 pub mod years;
 
 use std::fmt;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -43,6 +48,7 @@ use crate::event::{Class, Event, Route};
 use attempts::Row;
 use intake::{Intake, Source};
 use report::Style;
+use sample::Sample;
 
 /// What a pass is to do.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +80,8 @@ pub struct ScanReport {
     pub open: u64,
     /// Lines looked at closely.
     pub lines: u64,
+    /// Lines of attempts that somebody wrote who cannot know of them (the systemd journal alone tells).
+    pub forged: u64,
     /// Sources read.
     pub sources: Vec<String>,
     /// What the administrator should know.
@@ -95,6 +103,8 @@ pub enum Error {
     State(PathBuf, io::Error),
     /// Failures cannot be recorded.
     Record(io::Error),
+    /// No line of a log has a head that is understood; one of them.
+    NotUnderstood(PathBuf, String),
     /// The output cannot be written.
     Output(io::Error),
     /// Another scan is running.
@@ -117,6 +127,11 @@ impl fmt::Display for Error {
             Self::Journald(why) => write!(f, "cannot read the systemd journal: {why}"),
             Self::State(path, why) => write!(f, "cannot use the state directory {}: {why}", path.display()),
             Self::Record(why) => write!(f, "cannot record failures in the journal: {why}"),
+            Self::NotUnderstood(path, line) => write!(
+                f,
+                "could not read the log {}: no line of it begins as a log daemon writes it, such as: {line}",
+                path.display()
+            ),
             Self::Output(why) => write!(f, "cannot write the output: {why}"),
             Self::Busy => write!(f, "another scan is running; try again when it has ended"),
         }
@@ -151,12 +166,15 @@ pub fn run(
 pub fn failures(path: &Path) -> Result<Vec<Event>, Error> {
     let mut rows = Vec::new();
     let mut intake = Intake::new(false, false, attempts::Open::default());
-    read_whole(path, &mut intake, &mut |_, _, _| {}, &mut |intake: &mut Intake| {
+    let sample = read_whole(path, &mut intake, &mut |_, _, _| {}, &mut |intake: &mut Intake| {
         rows.append(&mut intake.attempts.take_settled());
         Ok(())
     })?;
     intake.attempts.finish();
     rows.append(&mut intake.attempts.take_settled());
+    if let Some(line) = sample.unread.filter(|_| rows.is_empty()) {
+        return Err(Error::NotUnderstood(path.to_owned(), line));
+    }
     rows.sort_by_key(|row| row.time);
     Ok(rows.iter().map(|row| failure(row, row.count, None)).collect())
 }
@@ -187,34 +205,54 @@ fn forensics(
             // Whoever writes the log may be at it.
             out.flush()
         };
-        read_whole(path, &mut intake, watch, &mut print)?;
+        let sample = read_whole(path, &mut intake, watch, &mut print)?;
         intake.attempts.finish();
         print(&mut intake).map_err(Error::Output)?;
+        if let Some(line) = sample.unread.filter(|_| found == 0) {
+            report.errors.push(Error::NotUnderstood(path.clone(), line).to_string());
+        }
         report.found += found;
         report.lines += intake.lines;
+        report.forged += intake.forged;
         report.sources.push(path.to_string_lossy().into_owned());
     }
     report.recorded = report.found;
-    if !options.json && !options.explain {
+    // Of logs that could not be read there is nothing to sum up.
+    let nothing_read = report.errors.len() == options.files.len();
+    if !options.json && !options.explain && !nothing_read {
         table.print(out).map_err(Error::Output)?;
+        report::forged(out, report.forged).map_err(Error::Output)?;
     }
     Ok(report)
 }
 
+/// Read a log to its end, the oldest line first; what its first lines showed comes back.
 fn read_whole(
     path: &Path,
     intake: &mut Intake,
     watch: Watch<'_>,
     after: &mut dyn FnMut(&mut Intake) -> io::Result<()>,
-) -> Result<(), Error> {
+) -> Result<Sample, Error> {
     let failed = |why| Error::Read(path.to_owned(), why);
+    let mut read_stream = |intake: &mut Intake, stream: Box<dyn Read>, written: Timestamp| {
+        let sorted = sample::sorted(stream, written)?;
+        intake.turned = sorted.turned;
+        let read = intake.read(Source::stream(path, sorted.text, written), watch, after);
+        intake.turned = None;
+        read.map(|_| sorted.sample)
+    };
     if path == Path::new("-") {
-        let source = Source::stream(path, io::stdin().lock(), Timestamp::now());
-        return intake.read(source, watch, after).map(|_| ()).map_err(failed);
+        return read_stream(intake, Box::new(io::stdin().lock()), Timestamp::now()).map_err(failed);
     }
     let log = source::Log::open(path).map_err(failed)?;
-    let source = Source::whole(&log).map_err(failed)?;
-    intake.read(source, watch, after).map(|_| ()).map_err(failed)
+    if let Some((file, _)) = log.plain() {
+        let sample = Sample::of_file(file, log.written).map_err(failed)?;
+        if !sample.is_newest_first {
+            let source = Source::whole(&log).map_err(failed)?;
+            return intake.read(source, watch, after).map(|_| sample).map_err(failed);
+        }
+    }
+    log.stream().and_then(|stream| read_stream(intake, stream, log.written)).map_err(failed)
 }
 
 /// When the last pass saved its place, since the epoch, for `check`.

@@ -328,6 +328,7 @@ impl Pass<'_> {
         self.record(name, &mut intake)?;
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
+        self.report.forged += intake.forged;
         // What is saved may be large too.
         self.recorded.let_go();
         self.keep(name, intake.attempts.into_open());

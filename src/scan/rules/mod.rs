@@ -13,7 +13,7 @@ mod sshd;
 mod su;
 mod sudo;
 
-use super::header::{Header, decimal};
+use super::header::{Header, behind_title, decimal};
 use super::stamp::skip_blanks;
 
 /// What a line was taken for.
@@ -129,6 +129,8 @@ pub enum Line<'a> {
     Again(u32),
     /// It speaks of authentication and is no attempt; why.
     Nothing(&'static str),
+    /// It tells of an attempt, or of how one ended, and somebody wrote it who cannot know.
+    Forged,
     /// It speaks of something else.
     Other,
 }
@@ -186,6 +188,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     if let Some(times) = repeated_before(message) {
         return Line::Again(times);
     }
+    let message = past_title(header, message);
     let (message, times) = match repeated(message) {
         Some((inner, times)) => (inner, times),
         None => (message, 1),
@@ -198,6 +201,9 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         };
     }
     if let Line::Evidence(evidence) = &mut line {
+        if header.forged {
+            return Line::Forged;
+        }
         evidence.weight = evidence.weight.saturating_mul(times);
     }
     line
@@ -261,6 +267,29 @@ fn past_clock<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
     };
     skip().unwrap_or(message)
 }
+
+/// What PAM says behind the rest of a title, where a log daemon took its first word for the tag: `ker[71]: process:
+/// pam_unix(nginx:auth): …`, `stgres[71]: 192.0.2.7(4) authentication: pam_unix(postgresql:auth): …`. Nothing else may
+/// stand before it: what servers log may be a client's word.
+fn past_title<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
+    if !matches!(family(header.program), Family::Other) || message.starts_with(b"pam_") {
+        return message;
+    }
+    let title = |message: &'a [u8]| {
+        let at = find(&message[..message.len().min(LONGEST_TITLE)], b": pam_")?;
+        let words = message[..at].strip_prefix(b" ").unwrap_or(&message[..at]);
+        let is_title = [&b"process"[..], b"worker process"].contains(&words)
+            || words.strip_suffix(b" authentication").is_some_and(|client| {
+                let place = client.rsplit(|b| *b == b' ').next().unwrap_or_default();
+                place == b"[local]" || (place.ends_with(b")") && place.contains(&b'('))
+            });
+        is_title.then(|| behind_title(message))?
+    };
+    title(message).unwrap_or(message)
+}
+
+/// PostgreSQL's has two names of 63 bytes and a host's.
+const LONGEST_TITLE: usize = 512;
 
 /// Without the quotes around it.
 fn quoted(text: &[u8]) -> &[u8] {
@@ -364,6 +393,33 @@ mod tests {
             assert_eq!(told(tag, &format!("{clock} {failed}")), None, "{tag}: {clock}");
         }
         assert_eq!(told("su[7]", "kernel: [  970.699396] FAILED SU (to alice) bob on pts/0"), None);
+    }
+
+    #[test]
+    fn pam_is_heard_behind_a_title_whose_first_word_was_taken_for_the_tag() {
+        let pam = |service: &str| {
+            format!(
+                "pam_unix({service}:auth): authentication failure; logname= uid=33 euid=33 tty= ruser= rhost=192.0.2.7  user=bob"
+            )
+        };
+        let expected = Some(("pam-failure", 1, "bob".to_owned(), "192.0.2.7".to_owned()));
+        for (tag, before) in [
+            ("ker[71]", "process: "),
+            ("nginx[71]", "worker process: "),
+            ("stgres[71]", "192.0.2.7(41522) authentication: "),
+            ("ice[71]", "db client.example.org(41522) authentication: "),
+            ("stgres[71]", "db [local] authentication: "),
+        ] {
+            assert_eq!(told(tag, &format!("{before}{}", pam("x"))), expected, "{tag}: {before}");
+        }
+        for (tag, before) in [
+            ("httpd[71]", "GET /: "),
+            ("httpd[71]", "process x: "),
+            ("sshd[71]", "process: "),
+            ("httpd[71]", "authentication: "),
+        ] {
+            assert_eq!(told(tag, &format!("{before}{}", pam("sshd"))), None, "{tag}: {before}");
+        }
     }
 
     #[test]
