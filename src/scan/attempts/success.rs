@@ -91,7 +91,7 @@ impl Attempts {
         }
         if speaker.reports_each_refusal() && !by_module {
             let rows = process.rows.iter_mut().filter(|row| is_same(row));
-            return rows.fold(false, |retracted, row| row.retract(time, None) || retracted);
+            return rows.filter_map(|row| row.retract(time, None).then_some(())).count() > 0;
         }
         let within = if by_module || speaker.asks_once() { SECOND_MODULE } else { BEFORE_RETRY };
         process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within)))
