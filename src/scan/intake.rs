@@ -29,6 +29,10 @@ pub struct Intake {
     pub attempts: Attempts,
     /// Lines looked at closely.
     pub lines: u64,
+    /// Lines of attempts that somebody wrote who cannot know of them.
+    pub forged: u64,
+    /// How many lines there are in a log whose last line is read first.
+    pub turned: Option<u64>,
     /// How far the source was read that was read last, or is being read.
     pub reached: u64,
     /// The last entry of the systemd journal that was read.
@@ -50,6 +54,8 @@ impl Intake {
         Self {
             attempts: Attempts::resume(open),
             lines: 0,
+            forged: 0,
+            turned: None,
             reached: 0,
             cursor: String::new(),
             seen: String::new(),
@@ -170,7 +176,12 @@ impl Sink for Lines<'_> {
         let place = Place {
             source: self.source,
             offset: found.offset,
-            line: if self.intake.count_lines { self.lines + found.lines_before + 1 } else { 0 },
+            line: if self.intake.count_lines {
+                let line = self.lines + found.lines_before + 1;
+                self.intake.turned.map_or(line, |lines| (lines + 1).saturating_sub(line))
+            } else {
+                0
+            },
         };
         let text = header::trim(found.text);
         let end = found.offset + found.text.len() as u64 + 1;
@@ -257,6 +268,10 @@ impl Lines<'_> {
                 self.explain(place, "pam_authalert-unrecorded", shown);
             }
             Line::Nothing(why) => self.explain(place, why, shown),
+            Line::Forged => {
+                self.intake.forged += 1;
+                self.explain(place, "forged", shown);
+            }
             Line::Other => self.explain(place, "-", shown),
         }
     }

@@ -15,7 +15,7 @@ use super::text::Source;
 pub const NAME: &str = "journald";
 /// Facilities auth and authpriv.
 const FACILITIES: [&str; 2] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10"];
-const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_HOSTNAME";
+const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME";
 
 /// Whether this machine keeps a systemd journal that can be read.
 pub fn is_there() -> bool {

@@ -6,7 +6,8 @@
 //!
 //! - [`choice`]: which logs. [`source`]: files and their predecessors. [`text`], [`reading`]: their blocks.
 //! - [`candidates`]: the lines worth a look. [`intake`]: the way of a line through all that follows.
-//! - [`header`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
+//! - [`header`], [`wrapped`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
+//! - [`sample`]: what a log is, by its first lines. [`writer`]: whether who wrote a line may say so.
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`origin`], [`dedup`]: what is recorded already. [`grace`]: what may be recorded yet.
 //!   [`coverage`]: where the module knows better.
@@ -34,11 +35,14 @@ pub(crate) mod pass;
 pub mod reading;
 pub(crate) mod report;
 pub mod rules;
+mod sample;
 pub(crate) mod source;
 pub mod stamp;
 pub(crate) mod state;
 pub(crate) mod text;
 pub(crate) mod whole;
+mod wrapped;
+mod writer;
 pub mod years;
 
 use std::fmt;
@@ -87,6 +91,8 @@ pub struct ScanReport {
     pub doubted: u64,
     /// Lines looked at closely.
     pub lines: u64,
+    /// Lines of attempts that somebody wrote who cannot know of them (the systemd journal alone tells).
+    pub forged: u64,
     /// Sources read.
     pub sources: Vec<String>,
     /// Logins recorded now.
@@ -132,6 +138,8 @@ pub enum Error {
     Checkpoint(PathBuf, String),
     /// Failures cannot be recorded.
     Record(io::Error),
+    /// No line of a log has a head that is understood; one of them.
+    NotUnderstood(PathBuf, String),
     /// The output cannot be written.
     Output(io::Error),
     /// Another scan is running.
@@ -167,6 +175,11 @@ impl fmt::Display for Error {
             Self::State(path, why) => write!(f, "cannot use the state directory {}: {why}", path.display()),
             Self::Checkpoint(path, why) => write!(f, "in the state directory {}: {why}", path.display()),
             Self::Record(why) => write!(f, "cannot record failures in the journal: {why}"),
+            Self::NotUnderstood(path, line) => write!(
+                f,
+                "could not read the log {}: no line of it begins as a log daemon writes it, such as: {line}",
+                path.display()
+            ),
             Self::Output(why) => write!(f, "cannot write the output: {why}"),
             Self::Busy => write!(f, "another scan is running; try again when it has ended"),
         }

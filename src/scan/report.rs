@@ -136,6 +136,15 @@ impl Summary {
     }
 }
 
+/// How many lines told of attempts and were written by somebody who cannot know of them.
+pub fn forged(out: &mut dyn Write, lines: u64) -> io::Result<()> {
+    match lines {
+        0 => Ok(()),
+        1 => writeln!(out, "1 line was forged, and counts for nothing"),
+        n => writeln!(out, "{n} lines were forged, and count for nothing"),
+    }
+}
+
 /// The last line of a pass.
 pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::Result<()> {
     for note in &report.notes {
@@ -156,5 +165,6 @@ pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::R
         report.recorded,
         report.open,
         report.sources.join(", ")
-    )
+    )?;
+    forged(out, report.forged)
 }

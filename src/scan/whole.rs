@@ -1,6 +1,6 @@
 //! Logs that are read as a whole, of which nothing is remembered: named ones in a dry run, and for simulations.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -10,6 +10,7 @@ use super::intake::Intake;
 use super::origin::ThisMachine;
 use super::reading::Halt;
 use super::report::{self, Style};
+use super::sample::{self, Sample};
 use super::source::Log;
 use super::text::Source;
 use super::{Error, ScanOptions, ScanReport, Watch, event, journald};
@@ -17,7 +18,15 @@ use crate::event::{Class, Event};
 
 /// Every failure that a log tells of, in the order of time: for simulations.
 pub fn failures(path: &Path) -> Result<Vec<Event>, Error> {
-    collect(|intake, take| read(path, intake, &mut |_, _, _| {}, take))
+    let mut unread = None;
+    let failures = collect(|intake, take| {
+        unread = read(path, intake, &mut |_, _, _| {}, take)?.unread;
+        Ok(())
+    })?;
+    match unread.filter(|_| failures.is_empty()) {
+        Some(line) => Err(Error::NotUnderstood(path.to_owned(), line)),
+        None => Ok(failures),
+    }
 }
 
 /// The same of the systemd journal.
@@ -71,27 +80,49 @@ pub(crate) fn dry_run(
             // Whoever writes the log may be at it.
             out.flush()
         };
-        read(path, &mut intake, watch, &mut |intake| print(intake).map_err(Error::Output))?;
+        let sample = read(path, &mut intake, watch, &mut |intake| print(intake).map_err(Error::Output))?;
         intake.attempts.finish();
         print(&mut intake).map_err(Error::Output)?;
+        if let Some(line) = sample.unread.filter(|_| found == 0) {
+            report.errors.push(Error::NotUnderstood(path.clone(), line).to_string());
+        }
         report.found += found;
         report.lines += intake.lines;
+        report.forged += intake.forged;
         report.sources.push(path.to_string_lossy().into_owned());
     }
     report.recorded = report.found;
-    if !options.json && !options.explain {
+    // Of logs that could not be read there is nothing to sum up.
+    let nothing_read = report.errors.len() == options.files.len();
+    if !options.json && !options.explain && !nothing_read {
         table.print(out).map_err(Error::Output)?;
+        report::forged(out, report.forged).map_err(Error::Output)?;
     }
     Ok(report)
 }
 
-fn read(path: &Path, intake: &mut Intake, watch: Watch<'_>, after: Take<'_>) -> Result<(), Error> {
+/// Read a log to its end, the oldest line first; what its first lines showed comes back.
+fn read(path: &Path, intake: &mut Intake, watch: Watch<'_>, after: Take<'_>) -> Result<Sample, Error> {
     let failed = |why| Error::Read(path.to_owned(), why);
+    let mut read_stream = |intake: &mut Intake, stream: Box<dyn Read>, written: Timestamp| {
+        let sorted = sample::sorted(stream, written).map_err(failed)?;
+        intake.turned = sorted.turned;
+        let read = read_source(Source::stream(path, sorted.text, written), intake, watch, after);
+        intake.turned = None;
+        read.map(|()| sorted.sample)
+    };
     if path == Path::new("-") {
-        return read_source(Source::stream(path, io::stdin().lock(), Timestamp::now()), intake, watch, after);
+        return read_stream(intake, Box::new(io::stdin().lock()), Timestamp::now());
     }
     let log = Log::open(path).map_err(failed)?;
-    read_source(Source::whole(&log).map_err(failed)?, intake, watch, after)
+    if let Some((file, _)) = log.plain() {
+        let sample = Sample::of_file(file, log.written).map_err(failed)?;
+        if !sample.is_newest_first {
+            let source = Source::whole(&log).map_err(failed)?;
+            return read_source(source, intake, watch, after).map(|()| sample);
+        }
+    }
+    read_stream(intake, log.stream().map_err(failed)?, log.written)
 }
 
 fn read_source(

@@ -173,7 +173,7 @@ impl Recorded {
 
     /// The free record that is nearest in time among those that may be of this attempt.
     fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        if row.pid != 0 && !row.is_check_password() && !row.is_polkitd() {
+        if row.pid != 0 && !row.is_check_password() {
             self.of_process(row, sought)
         } else {
             self.of_names(row, sought)
@@ -219,12 +219,12 @@ impl Recorded {
     }
 
     fn of_names(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let near = if row.is_check_password() || row.is_polkitd() { NEAR } else { SAME_MOMENT };
+        let near = if row.is_check_password() { NEAR } else { SAME_MOMENT };
         let fits = |i: &usize| {
             let record = &self.records[*i];
             (row.is_check_password() || record.service == sought.service)
                 && agree(record.user, sought.user)
-                && (agree(record.ruser, sought.ruser) || row.is_polkitd())
+                && agree(record.ruser, sought.ruser)
                 && agree(record.rhost, sought.rhost)
         };
         let window = sought.since - near..=row.time + near;

@@ -288,6 +288,7 @@ impl Pass<'_> {
         self.record(log, &mut intake)?;
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
+        self.report.forged += intake.forged;
         // What is saved may be large too.
         self.recorded.unload();
         self.keep(log, intake.attempts.into_open());
