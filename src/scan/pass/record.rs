@@ -14,6 +14,9 @@ use crate::scan::{Error, event};
 /// Attempts that wait for the module at one time; over it nobody is waited for.
 const DEFERRED: usize = 10_000;
 
+/// Lines of two logs about one attempt are no further apart, in microseconds.
+const SAME_MOMENT: i64 = 2_000_000;
+
 /// What becomes of a row.
 enum Fate {
     /// It is recorded, as far as it is not already.
@@ -98,10 +101,28 @@ impl Pass<'_> {
         if may_wait && self.module.may_record(row, log.time) {
             return Fate::Defer;
         }
-        if is_heard && self.checkpoint.coverage.silent(row) != Judgement::Record {
-            return Fate::Doubt;
+        if !is_heard {
+            return Fate::Record;
         }
-        Fate::Record
+        if self.is_doubted(row) {
+            row.count = 0;
+            return Fate::Record;
+        }
+        match self.checkpoint.coverage.silent(row) {
+            Judgement::Record => Fate::Record,
+            Judgement::Doubt | Judgement::Dismiss => Fate::Doubt,
+        }
+    }
+
+    /// Whether another log reports the same, and it is in doubt there: one word for it is enough.
+    fn is_doubted(&self, row: &Row) -> bool {
+        let others = self.checkpoint.streams.values().flat_map(|stream| &stream.doubted);
+        others.into_iter().any(|other| {
+            other.service == row.service
+                && other.user == row.user
+                && other.host == row.host
+                && (other.time - row.time).abs() <= SAME_MOMENT
+        })
     }
 
     /// The same of a row that was in doubt, and is not any more.
