@@ -72,6 +72,9 @@ pub(crate) struct Stream {
     /// Attempts of which the module, which was seen to record in that service, said nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) doubted: Vec<Row>,
+    /// Logins whose failures may not be settled yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) logins: Vec<Row>,
     /// Records that were found in this log already.
     pub(crate) used: Vec<Used>,
 }

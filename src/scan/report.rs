@@ -157,6 +157,9 @@ pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::R
             report.doubted
         )?;
     }
+    if report.logins > 0 {
+        writeln!(out, "{} login(s) after failures", report.logins)?;
+    }
     let verb = if dry_run { "to record" } else { "recorded" };
     let seen = report.found - report.recorded;
     writeln!(

@@ -1,6 +1,5 @@
 //! What the journal holds, as far back as it may match, in little memory.
 
-use std::collections::HashSet;
 use std::io;
 
 use super::sought::base;
@@ -17,7 +16,7 @@ impl Recorded {
         self.since = None;
         self.records = Vec::new();
         (self.logs, self.by_pid, self.by_time) = Default::default();
-        self.origins = HashSet::new();
+        (self.origins, self.failed) = Default::default();
         self.read.clear();
     }
 
@@ -56,6 +55,10 @@ impl Recorded {
         // Root's announcement of a test is not an attempt; the failure that follows it is.
         if self.since.is_some_and(|since| time < since) || failure.class == Class::Test {
             return;
+        }
+        if failure.class == Class::Failure {
+            let names = [&failure.user, &failure.rhost].map(|text| name(text));
+            self.failed.extend(names.into_iter().filter(|name| *name != 0));
         }
         let (key, log) = match failure.route {
             Route::Pam => {

@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
-use super::origin::{Log, StreamId, parse};
+use super::origin::{Log, StreamId, name, parse};
 use crate::event::Class;
 pub(crate) use sought::base;
 use sought::{Sought, agree};
@@ -52,6 +52,8 @@ pub(crate) struct Recorded {
     /// Which records there are, by time.
     by_time: Vec<u32>,
     origins: HashSet<u64>,
+    /// Who failed, and from where.
+    failed: HashSet<u32>,
     used: HashMap<(u32, u64), Used>,
     since: Option<i64>,
     /// How far each segment was read, by its inode.
@@ -125,6 +127,11 @@ impl Recorded {
         let mut used: Vec<_> = of_stream.filter(|used| now - used.time < MEMORY).collect();
         used.sort_unstable();
         used
+    }
+
+    /// Whether somebody of this name, or from there, failed in the hours before: else a login tells nothing.
+    pub(crate) fn has_failed(&self, row: &Row) -> bool {
+        [&row.user, &row.rhost].iter().any(|text| !text.is_empty() && self.failed.contains(&name(text)))
     }
 
     fn log_of(&self, record: &Record) -> Option<&Log> {

@@ -244,7 +244,9 @@ impl Pass<'_> {
         let unsaved = if is_again { UnsavedRecords::All } else { self.unsaved };
         self.recorded.begin(log.id, &log.stream.used, unsaved);
         self.report.sources.push(log.name.clone());
-        self.intake(log.take_open())
+        let mut intake = self.intake(log.take_open());
+        intake.attempts.keep_logins();
+        intake
     }
 
     fn intake(&self, open: Open) -> Intake {
@@ -286,6 +288,7 @@ impl Pass<'_> {
     fn finish(&mut self, log: &mut Log, mut intake: Intake) -> Result<(), Error> {
         intake.attempts.settle(self.now.as_microsecond(), log.time, AGE, PATIENCE);
         self.record(log, &mut intake)?;
+        self.record_logins(log, log.time - AGE)?;
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
         self.report.forged += intake.forged;

@@ -14,6 +14,8 @@ use crate::scan::{Error, event};
 /// Attempts that wait for the module at one time; over it nobody is waited for.
 const DEFERRED: usize = 10_000;
 
+/// Logins that are kept until the failures before them are recorded.
+const LOGINS: usize = 2000;
 /// Lines of two logs about one attempt are no further apart, in microseconds.
 const SAME_MOMENT: i64 = 2_000_000;
 
@@ -37,7 +39,12 @@ impl Pass<'_> {
         rows.append(&mut intake.attempts.take_settled());
         let wanted = log.from.unwrap_or(i64::MIN)..log.until.unwrap_or(i64::MAX);
         rows.retain(|row| wanted.contains(&row.time));
+        let logins = intake.attempts.take_logins().into_iter().filter(|row| wanted.contains(&row.time));
+        log.stream.logins.extend(logins);
         self.decide(log, intake, rows, Self::fate)?;
+        if log.stream.logins.len() >= LOGINS {
+            self.record_logins(log, i64::MAX)?;
+        }
         let believed = self.believed(log);
         self.decide(log, intake, believed, Self::fate_of_believed)
     }
@@ -114,6 +121,39 @@ impl Pass<'_> {
         }
     }
 
+    /// Record logins up to a time, when the failures before them are recorded: those of somebody who failed
+    /// before, or from where somebody did. All others are what a machine is for, and are in the log.
+    pub(super) fn record_logins(&mut self, log: &mut Log, until: i64) -> Result<(), Error> {
+        let (due, early) =
+            std::mem::take(&mut log.stream.logins).into_iter().partition(|row| row.time <= until);
+        log.stream.logins = early;
+        let due: Vec<Row> = due;
+        self.recorded.load_since(&self.journal, &due).map_err(Error::Record)?;
+        let mut events = Vec::new();
+        for row in due {
+            let origin = origin(&row, log.id, self.checkpoint.saved);
+            let is_known = !self.recorded.has_failed(&row)
+                || self.recorded.claim_origin(&origin, log.id)
+                || self.recorded.find(&row, Class::Login, log.id).left == 0;
+            if !is_known {
+                self.recorded.add(&origin);
+                events.push(event(&row, 1, Class::Login, Some(origin), &self.here));
+            }
+        }
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let (appended, result) = self.journal.append_as_fits(&events);
+        self.report.logins += appended as u64;
+        match result {
+            Err(why) if why.kind() == io::ErrorKind::StorageFull => {
+                self.report.errors.push(Error::Record(why).to_string());
+                Ok(())
+            }
+            result => result.map_err(Error::Record),
+        }
+    }
+
     /// Whether another log reports the same, and it is in doubt there: one word for it is enough.
     fn is_doubted(&self, row: &Row) -> bool {
         let others = self.checkpoint.streams.values().flat_map(|stream| &stream.doubted);
@@ -152,6 +192,7 @@ impl Pass<'_> {
         // Nobody is waited for.
         log.time = i64::MAX;
         self.record(log, &mut intake)?;
+        self.record_logins(log, i64::MAX)?;
         if log.stream.deferred.is_empty() {
             self.recorded.unload();
             return Ok(());
