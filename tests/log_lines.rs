@@ -115,6 +115,23 @@ fn sshd_that_ended_while_authenticating_and_told_nothing_else_is_one_attempt() {
             &["1 x from 192.0.2.7 (sshd)"],
         ),
         (
+            "the address comes at the end",
+            &[
+                "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]",
+                "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
+            ],
+            alice,
+        ),
+        (
+            "an account that is locked",
+            &[
+                "10:00:02 web1 sshd[20]: User alice not allowed because account is locked",
+                "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
+                "10:00:02 web1 sshd[20]: Received disconnect from 192.0.2.7: 11: Bye [preauth]",
+            ],
+            alice,
+        ),
+        (
             "an old sshd",
             &["10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]"],
             &["1 alice from  (sshd)"],

@@ -34,8 +34,9 @@ const WORDS: [&str; 16] = [
     // `not allowed because`
     "wed bec",
 ];
-/// Words of success matter where a refusal came before, and are too common to be searched for everywhere.
-const SUCCESS: [&str; 11] = [
+/// Words of success, and of where a client was, matter where a refusal came before, and are too common to be searched
+/// for everywhere.
+const SUCCESS: [&str; 13] = [
     "session opened for user ",
     "COMMAND=",
     "\"accept\":",
@@ -47,6 +48,8 @@ const SUCCESS: [&str; 11] = [
     "DIALUP AT ",
     ": + ",
     " on /dev/",
+    "Connection closed by ",
+    "Received disconnect from ",
 ];
 /// How far after a refusal it is looked for.
 const SUCCESS_REACH: usize = 32 << 10;
@@ -85,6 +88,8 @@ pub struct Search {
     words: Option<Searcher>,
     success: Option<Searcher>,
     sshd: Finder<'static>,
+    from: Finder<'static>,
+    port: Finder<'static>,
     count_lines: bool,
 }
 
@@ -95,7 +100,14 @@ impl Search {
         builder.extend(WORDS);
         let mut success = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
         success.extend(SUCCESS);
-        Self { words: builder.build(), success: success.build(), sshd: Finder::new(SSHD), count_lines }
+        Self {
+            words: builder.build(),
+            success: success.build(),
+            sshd: Finder::new(SSHD),
+            from: Finder::new(b" from "),
+            port: Finder::new(b" port "),
+            count_lines,
+        }
     }
 
     /// Every line is a candidate.
@@ -128,8 +140,7 @@ impl Search {
             at = (end + 1).min(block.len());
             success_from = at;
             if word.is_some_and(|w| w < at) {
-                // sshd says `Accepted` where others have words that are common.
-                if success.is_none() && !self.is_of_sshd(&line[..hit - start]) {
+                if success.is_none() && !self.is_complete(line, hit - start) {
                     success_until = at + SUCCESS_REACH;
                 }
                 word = self.next_word(block, at);
@@ -153,12 +164,13 @@ impl Search {
         }
     }
 
-    /// Whether what stands before a word is the head of a line of sshd.
-    fn is_of_sshd(&self, head: &[u8]) -> bool {
-        self.sshd.find(head).is_some_and(|at| {
-            let after = &head[at + SSHD.len()..];
+    /// Whether a line is sshd's, which says `Accepted` where others have words that are common, and gives an address.
+    fn is_complete(&self, line: &[u8], word: usize) -> bool {
+        let is_of_sshd = self.sshd.find(&line[..word]).is_some_and(|at| {
+            let after = &line[at + SSHD.len()..];
             [&b"["[..], b":", b"-session[", b"-auth["].iter().any(|end| after.starts_with(end))
-        })
+        });
+        is_of_sshd && (self.from.find(line).is_some() || self.port.find(line).is_some())
     }
 
     fn next_success(&self, block: &[u8], mut from: usize, until: usize) -> Option<usize> {
