@@ -36,7 +36,7 @@ const WORDS: [&str; 16] = [
 ];
 /// Words of success, and of where a client was, matter where a refusal came before, and are too common to be searched
 /// for everywhere.
-const SUCCESS: [&str; 13] = [
+const SUCCESS: [&str; 14] = [
     "session opened for user ",
     "COMMAND=",
     "\"accept\":",
@@ -48,6 +48,7 @@ const SUCCESS: [&str; 13] = [
     "DIALUP AT ",
     ": + ",
     " on /dev/",
+    "Login: user=<",
     "Connection closed by ",
     "Received disconnect from ",
 ];
@@ -91,6 +92,7 @@ pub struct Search {
     from: Finder<'static>,
     port: Finder<'static>,
     count_lines: bool,
+    logins: bool,
 }
 
 impl Search {
@@ -107,7 +109,13 @@ impl Search {
             from: Finder::new(b" from "),
             port: Finder::new(b" port "),
             count_lines,
+            logins: false,
         }
+    }
+
+    /// Logins are wanted too, whether or not a refusal came before.
+    pub fn with_logins(self, logins: bool) -> Self {
+        Self { logins, ..self }
     }
 
     /// Every line is a candidate.
@@ -120,7 +128,7 @@ impl Search {
     pub fn run(&self, block: &[u8], reach: &mut Reach, each: &mut dyn FnMut(Candidate)) -> u64 {
         let (mut at, mut lines) = (0, 0);
         let mut word = self.next_word(block, 0);
-        let (mut success_from, mut success_until) = (0, reach.0);
+        let (mut success_from, mut success_until) = (0, if self.logins { usize::MAX } else { reach.0 });
         loop {
             let found = word.unwrap_or(block.len());
             let success = self.next_success(block, success_from.max(at), success_until.min(found));
@@ -141,7 +149,7 @@ impl Search {
             success_from = at;
             if word.is_some_and(|w| w < at) {
                 if success.is_none() && !self.is_complete(line, hit - start) {
-                    success_until = at + SUCCESS_REACH;
+                    success_until = success_until.max(at + SUCCESS_REACH);
                 }
                 word = self.next_word(block, at);
             }
@@ -149,7 +157,7 @@ impl Search {
         if self.count_lines {
             lines += count(&block[at..]);
         }
-        reach.0 = success_until.saturating_sub(block.len());
+        reach.0 = if self.logins { SUCCESS_REACH } else { success_until.saturating_sub(block.len()) };
         lines
     }
 

@@ -189,6 +189,7 @@ impl Intake {
         self.reached = start;
         // JSON may spell a message in numbers, where no word is found.
         let search = if self.explain || json { Search::every_line() } else { Search::new(self.count_lines) };
+        let search = search.with_logins(self.attempts.keeps_logins());
         let id = first_line.unwrap_or_default();
         self.paths.insert(id, source.path.clone());
         self.last_path.clone_from(&source.path);
@@ -267,7 +268,9 @@ impl Sink for Lines<'_> {
             return;
         }
         self.intake.lines += 1;
-        if found.accepted != 0 && !self.intake.explain && !self.intake.attempts.knows(found.accepted) {
+        let attempts = &self.intake.attempts;
+        let matters = found.accepted == 0 || attempts.keeps_logins() || attempts.knows(found.accepted);
+        if !matters && !self.intake.explain {
             return;
         }
         let place = Place {
