@@ -6,6 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use authalert::config;
+use authalert::scan::attempts::Open;
+use authalert::scan::intake::{Intake, Source};
 use authalert::scan::{ScanOptions, run};
 
 /// `COUNT USER from RHOST (SERVICE)` of each row, in the order of the log.
@@ -115,6 +117,23 @@ fn sshd_that_ended_while_authenticating_and_told_nothing_else_is_one_attempt() {
             &["1 x from 192.0.2.7 (sshd)"],
         ),
         (
+            "the address comes at the end",
+            &[
+                "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]",
+                "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
+            ],
+            alice,
+        ),
+        (
+            "an account that is locked",
+            &[
+                "10:00:02 web1 sshd[20]: User alice not allowed because account is locked",
+                "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
+                "10:00:02 web1 sshd[20]: Received disconnect from 192.0.2.7: 11: Bye [preauth]",
+            ],
+            alice,
+        ),
+        (
             "an old sshd",
             &["10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]"],
             &["1 alice from  (sshd)"],
@@ -204,6 +223,16 @@ fn sshd_that_let_somebody_in_or_names_nobody_is_none() {
                 "10:00:02 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
             ],
             &[],
+        ),
+        (
+            "a login without a number excuses one connection",
+            &[
+                "10:00:01 web1 sshd: Accepted publickey for alice from 192.0.2.7 port 63 ssh2: ED25519 SHA256:b",
+                "10:00:02 web1 sshd: Failed password for alice from 192.0.2.7 port 64 ssh2",
+                "10:00:03 web1 sshd: Accepted password for alice from 192.0.2.7 port 64 ssh2",
+                "10:00:09 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
+            ],
+            &["1 alice from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
         ),
         (
             "another's login is no excuse",
@@ -402,6 +431,38 @@ fn who_got_in_owes_what_the_program_itself_refused() {
                 at("12:05:04", "dropbear[7]", "PAM password auth succeeded for 'alice' from 192.0.2.7:4000"),
             ],
             0,
+        ),
+        (
+            "dovecot, whose login is another process",
+            vec![
+                at(
+                    "12:05:01",
+                    "auth[7]",
+                    &unix("dovecot", "tty=dovecot ruser=alice rhost=192.0.2.7  user=alice"),
+                ),
+                at(
+                    "12:05:01",
+                    "dovecot",
+                    "imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1",
+                ),
+            ],
+            0,
+        ),
+        (
+            "dovecot, from elsewhere",
+            vec![
+                at(
+                    "12:05:01",
+                    "auth[7]",
+                    &unix("dovecot", "tty=dovecot ruser=alice rhost=192.0.2.7  user=alice"),
+                ),
+                at(
+                    "12:05:01",
+                    "dovecot",
+                    "imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1",
+                ),
+            ],
+            1,
         ),
         (
             "cron is nobody's login",
@@ -642,6 +703,40 @@ fn a_line_of_the_journal_that_its_writer_cannot_know_of_counts_for_nothing() {
             .unwrap();
     assert_eq!((report.found, report.forged), (3, 3));
     assert_eq!(String::from_utf8(out).unwrap().matches("  forged ").count(), 3);
+}
+
+#[test]
+fn logins_are_kept_where_they_are_wanted_and_count_as_no_attempt() {
+    let log = "Nov  3 10:00:01 web1 sshd[20]: Accepted publickey for alice from 192.0.2.7 port 64 ssh2: ED25519 SHA256:b
+Nov  3 10:00:01 web1 sshd[20]: pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)
+Nov  3 10:00:02 web1 CRON[21]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
+Nov  3 10:00:03 web1 sudo:    alice : TTY=pts/3 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+Nov  3 10:00:03 web1 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+Nov  3 10:00:04 web1 su[22]: (to root) bob on pts/0
+Nov  3 10:00:05 web1 gdm-password][23]: pam_unix(gdm-password:session): session opened for user carol(uid=1001) by (uid=0)
+Nov  3 10:00:06 web1 login[24]: LOGIN ON tty1 BY dave
+Nov  3 10:00:07 web1 sshd[25]: Failed password for root from 192.0.2.8 port 65 ssh2
+";
+    let logins = |wanted: bool| {
+        let mut intake = Intake::new(true, false, Open::default());
+        if wanted {
+            intake.attempts.keep_logins();
+        }
+        let source = Source::stream(Path::new("-"), log.as_bytes(), jiff::Timestamp::UNIX_EPOCH);
+        intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
+        intake.attempts.finish();
+        assert_eq!(intake.attempts.take_settled().len(), 1);
+        let logins = intake.attempts.take_logins();
+        logins
+            .iter()
+            .map(|row| format!("{} {} {}", row.service, row.user, row.place.line))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        logins(true),
+        ["sshd alice 1", "sudo alice 4", "su root 6", "gdm-password carol 7", "login dave 8"]
+    );
+    assert!(logins(false).is_empty());
 }
 
 #[test]

@@ -34,8 +34,9 @@ const WORDS: [&str; 16] = [
     // `not allowed because`
     "wed bec",
 ];
-/// Words of success matter where a refusal came before, and are too common to be searched for everywhere.
-const SUCCESS: [&str; 11] = [
+/// Words of success, and of where a client was, matter where a refusal came before, and are too common to be searched
+/// for everywhere.
+const SUCCESS: [&str; 14] = [
     "session opened for user ",
     "COMMAND=",
     "\"accept\":",
@@ -47,6 +48,9 @@ const SUCCESS: [&str; 11] = [
     "DIALUP AT ",
     ": + ",
     " on /dev/",
+    "Login: user=<",
+    "Connection closed by ",
+    "Received disconnect from ",
 ];
 /// How far after a refusal it is looked for.
 const SUCCESS_REACH: usize = 32 << 10;
@@ -85,7 +89,10 @@ pub struct Search {
     words: Option<Searcher>,
     success: Option<Searcher>,
     sshd: Finder<'static>,
+    from: Finder<'static>,
+    port: Finder<'static>,
     count_lines: bool,
+    logins: bool,
 }
 
 impl Search {
@@ -95,7 +102,20 @@ impl Search {
         builder.extend(WORDS);
         let mut success = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
         success.extend(SUCCESS);
-        Self { words: builder.build(), success: success.build(), sshd: Finder::new(SSHD), count_lines }
+        Self {
+            words: builder.build(),
+            success: success.build(),
+            sshd: Finder::new(SSHD),
+            from: Finder::new(b" from "),
+            port: Finder::new(b" port "),
+            count_lines,
+            logins: false,
+        }
+    }
+
+    /// Logins are wanted too, whether or not a refusal came before.
+    pub fn with_logins(self, logins: bool) -> Self {
+        Self { logins, ..self }
     }
 
     /// Every line is a candidate.
@@ -108,7 +128,7 @@ impl Search {
     pub fn run(&self, block: &[u8], reach: &mut Reach, each: &mut dyn FnMut(Candidate)) -> u64 {
         let (mut at, mut lines) = (0, 0);
         let mut word = self.next_word(block, 0);
-        let (mut success_from, mut success_until) = (0, reach.0);
+        let (mut success_from, mut success_until) = (0, if self.logins { usize::MAX } else { reach.0 });
         loop {
             let found = word.unwrap_or(block.len());
             let success = self.next_success(block, success_from.max(at), success_until.min(found));
@@ -128,9 +148,8 @@ impl Search {
             at = (end + 1).min(block.len());
             success_from = at;
             if word.is_some_and(|w| w < at) {
-                // sshd says `Accepted` where others have words that are common.
-                if success.is_none() && !self.is_of_sshd(&line[..hit - start]) {
-                    success_until = at + SUCCESS_REACH;
+                if success.is_none() && !self.is_complete(line, hit - start) {
+                    success_until = success_until.max(at + SUCCESS_REACH);
                 }
                 word = self.next_word(block, at);
             }
@@ -138,7 +157,7 @@ impl Search {
         if self.count_lines {
             lines += count(&block[at..]);
         }
-        reach.0 = success_until.saturating_sub(block.len());
+        reach.0 = if self.logins { SUCCESS_REACH } else { success_until.saturating_sub(block.len()) };
         lines
     }
 
@@ -153,12 +172,13 @@ impl Search {
         }
     }
 
-    /// Whether what stands before a word is the head of a line of sshd.
-    fn is_of_sshd(&self, head: &[u8]) -> bool {
-        self.sshd.find(head).is_some_and(|at| {
-            let after = &head[at + SSHD.len()..];
+    /// Whether a line is sshd's, which says `Accepted` where others have words that are common, and gives an address.
+    fn is_complete(&self, line: &[u8], word: usize) -> bool {
+        let is_of_sshd = self.sshd.find(&line[..word]).is_some_and(|at| {
+            let after = &line[at + SSHD.len()..];
             [&b"["[..], b":", b"-session[", b"-auth["].iter().any(|end| after.starts_with(end))
-        })
+        });
+        is_of_sshd && (self.from.find(line).is_some() || self.port.find(line).is_some())
     }
 
     fn next_success(&self, block: &[u8], mut from: usize, until: usize) -> Option<usize> {

@@ -94,6 +94,7 @@ impl Intake {
         // JSON may spell a message in numbers, where no word is found.
         let every_line = self.explain || opened.is_json;
         let search = if every_line { Search::every_line() } else { Search::new(self.count_lines) };
+        let search = search.with_logins(self.attempts.keeps_logins());
         self.paths.insert(opened.identity, source.path.clone());
         self.last_path.clone_from(&source.path);
         let (still, lines) = match &source.text {
@@ -170,7 +171,9 @@ impl Sink for Lines<'_> {
             return;
         }
         self.intake.lines += 1;
-        if found.accepted != 0 && !self.intake.explain && !self.intake.attempts.knows(found.accepted) {
+        let attempts = &self.intake.attempts;
+        let matters = found.accepted == 0 || attempts.keeps_logins() || attempts.knows(found.accepted);
+        if !matters && !self.intake.explain {
             return;
         }
         let place = Place {

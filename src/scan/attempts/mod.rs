@@ -30,7 +30,7 @@ use compact_str::CompactString;
 
 use super::rules::{Evidence, Family, Kind};
 pub use carried::Open;
-use process::{Key, Mix, Process, name};
+use process::{Key, Mix, Process, hash, name};
 use row::State;
 pub use row::{Place, Row};
 use speaker::SECOND;
@@ -80,6 +80,9 @@ impl Attempts {
     pub fn tell(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
         self.latest = time;
         self.close_silent(&[time]);
+        if evidence.kind == Kind::Client {
+            return self.client(speaker, evidence);
+        }
         let key = self.process_of(speaker, evidence, time);
         match evidence.kind {
             Kind::SshdAccepted | Kind::Success | Kind::PamSuccess | Kind::PamSession => {
@@ -90,7 +93,6 @@ impl Attempts {
                 self.named(key, speaker, evidence, time, place);
             }
             Kind::PamAborted => self.prompt_left(key, speaker, evidence, time),
-            Kind::Client => self.client(key, speaker, evidence),
             Kind::PamMore => {
                 let weight = self.weight_of_more(key, speaker, evidence);
                 if weight > 0 {
@@ -190,9 +192,10 @@ impl Attempts {
         }
     }
 
-    /// Where the client of a process was.
-    fn client(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>) {
-        let Some(process) = self.processes.get_mut(&key) else { return };
+    /// Where the client of a process was: nothing else comes of it.
+    fn client(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>) {
+        let key = Key { host: hash(&[speaker.host]), pid: speaker.pid, who: 0 };
+        let Some(process) = self.processes.get_mut(&key).filter(|_| speaker.pid != 0) else { return };
         for row in process.rows.iter_mut().chain(process.unknown.as_deref_mut()) {
             row.fill_missing(evidence, speaker.pid);
         }

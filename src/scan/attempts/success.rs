@@ -37,7 +37,9 @@ impl LetIn {
 
     /// Another process has this key now.
     pub(super) fn forget(&mut self, key: Key) {
-        self.0.retain(|known| *known != key);
+        if let Some(at) = self.0.iter().position(|known| *known == key) {
+            self.0.remove(at);
+        }
     }
 }
 
@@ -81,6 +83,8 @@ impl Attempts {
             _ => agree(&row.user, evidence.user),
         };
         process.got_in = true;
+        // Without a number the next connection of that client has the same key.
+        process.ended = speaker.family == Family::Sshd && speaker.pid == 0;
         if process.modules.iter().any(|(name, _)| name == "pam_unix") {
             self.let_in.add(key);
         }
@@ -98,7 +102,7 @@ impl Attempts {
     }
 
     /// Take back what another process reported of this login: sshd's child, a program whose PAM lines have no
-    /// number, polkit's helper.
+    /// number, the helpers of polkit and dovecot.
     fn retract_kin(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) {
         let of_sshd = speaker.family == Family::Sshd;
         if evidence.kind == Kind::PamSuccess
@@ -112,6 +116,8 @@ impl Attempts {
             BEFORE_RETRY
         };
         let service = text(evidence.service);
+        let has_helpers =
+            matches!(speaker.family, Family::Sshd | Family::Polkit) || evidence.service == b"dovecot";
         let is_same = |row: &Row| match speaker.family {
             Family::Sshd => agree(&row.user, evidence.user) && agree(&row.rhost, evidence.rhost),
             Family::Sudo => {
@@ -125,17 +131,11 @@ impl Attempts {
             _ => is_equal(&row.user, evidence.user) && same_terminal(row, evidence),
         };
         for (other, _) in self.pam_only.iter().rev() {
+            if *other == key || other.host != key.host || (other.pid != 0 && !has_helpers) {
+                continue;
+            }
             let Some(process) = self.processes.get_mut(other) else { continue };
-            let may_be = match speaker.family {
-                Family::Sshd | Family::Polkit => true,
-                _ => other.pid == 0,
-            };
-            if !may_be
-                || *other == key
-                || other.host != key.host
-                || process.family != speaker.family
-                || !process.pam_only()
-            {
+            if process.family != speaker.family || !process.pam_only() {
                 continue;
             }
             if process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within))) {

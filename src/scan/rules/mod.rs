@@ -56,7 +56,7 @@ pub enum Kind {
     ProgramTotal,
     /// dropbear: a user who does not exist.
     UnknownUser,
-    /// dropbear: where the client of this process was.
+    /// sshd, dropbear: where the client of this process was.
     Client,
     /// pam_unix's helper; its own process beside the one that authenticates.
     CheckPassword,
@@ -343,7 +343,8 @@ mod tests {
     pub fn taken(line: &str) -> Line<'_> {
         let taken = classify(&header::parse(line.as_bytes()).unwrap());
         // Words of success are searched for behind a refusal alone.
-        let is_searched = |kind| !matches!(kind, Kind::PamSession | Kind::Success | Kind::PamSuccess);
+        let is_searched =
+            |kind| !matches!(kind, Kind::PamSession | Kind::Success | Kind::PamSuccess | Kind::Client);
         if matches!(taken, Line::Evidence(Evidence { kind, .. }) if is_searched(kind)) {
             let mut found = 0;
             Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |_| found += 1);

@@ -18,6 +18,7 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         b"pvedaemon" | b"pveproxy" | b"pmgdaemon" | b"pmgproxy" => proxmox(program, message),
         // Backup Server and Datacenter Manager.
         _ if program.starts_with(b"proxmox-") => proxmox(program, message),
+        b"dovecot" => dovecot(message),
         b"login_duo" => login_duo(message),
         _ => Line::Other,
     }
@@ -103,6 +104,19 @@ fn dropbear_let_in(message: &[u8]) -> Option<Evidence<'_>> {
     (evidence.rhost, evidence.port) =
         cut_last(rest, b" from ").map_or((&b""[..], 0), |(_, from)| endpoint(from));
     Some(evidence)
+}
+
+/// `imap-login: Login: user=<bob>, method=PLAIN, rip=192.0.2.7, …`; the name is quoted where it holds such a bracket.
+fn dovecot(message: &[u8]) -> Line<'_> {
+    let Some((user, rest)) = cut(message, b"-login: Login: user=<")
+        .filter(|(kind, _)| kind.iter().all(|b| b.is_ascii_alphanumeric()))
+        .and_then(|(_, rest)| cut(rest, b">"))
+    else {
+        return Line::Other;
+    };
+    let rhost = cut(rest, b" rip=").map_or(&b""[..], |(_, rhost)| token(rhost).0);
+    let rhost = rhost.strip_suffix(b",").unwrap_or(rhost);
+    Line::Evidence(Evidence { user, rhost, ..Evidence::success(b"dovecot") })
 }
 
 /// Duo's second factor as a login shell: `Failed Duo login for 'bob' from 192.0.2.7`

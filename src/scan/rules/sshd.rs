@@ -1,5 +1,7 @@
 //! sshd's own lines: `auth_log` and `input_userauth_request` of OpenSSH.
 
+use std::net::IpAddr;
+
 use super::{Evidence, Kind, Line, cut, cut_last, rfind};
 use crate::scan::header::{decimal, token};
 
@@ -23,6 +25,9 @@ pub(super) fn classify(message: &[u8]) -> Line<'_> {
         return pam_error(rest);
     }
     if let Some(evidence) = left(plain) {
+        return Line::Evidence(evidence);
+    }
+    if let Some(evidence) = client(plain) {
         return Line::Evidence(evidence);
     }
     for (start, why) in [
@@ -108,6 +113,19 @@ fn left(text: &[u8]) -> Option<Evidence<'_>> {
     let (who, _) = cut_last(text.strip_prefix(b"User ")?, b" not allowed because ")?;
     (evidence.user, evidence.rhost) = cut_last(who, b" from ").unwrap_or((who, b""));
     Some(evidence)
+}
+
+/// Where a client was whose end names nobody: older ones tell the name and the address in two lines.
+/// `Connection closed by 192.0.2.7`, `Received disconnect from 192.0.2.7: 11: Bye`
+fn client(text: &[u8]) -> Option<Evidence<'_>> {
+    let rest = text
+        .strip_prefix(b"Connection closed by ")
+        .or_else(|| text.strip_prefix(b"Received disconnect from "))?;
+    let host = token(rest).0;
+    let host = host.strip_suffix(b":").unwrap_or(host);
+    let is_address = std::str::from_utf8(host).is_ok_and(|host| host.parse::<IpAddr>().is_ok());
+    let evidence = Evidence::new(Kind::Client, "sshd-client", b"sshd");
+    is_address.then_some(Evidence { weight: 0, rhost: host, ..evidence })
 }
 
 /// User, address and port of `X 192.0.2.7 port 64535`, with or without a reason after `: `; the name may be
@@ -411,14 +429,24 @@ mod tests {
     }
 
     #[test]
-    fn what_names_nobody_counts_nothing() {
+    fn the_end_of_a_client_tells_where_it_was() {
         for message in [
             "Connection closed by 192.0.2.7 port 1 [preauth]",
+            "Connection closed by 192.0.2.7 [preauth]",
+            "Received disconnect from 192.0.2.7 port 1:11: authenticating user x [preauth]",
+            "Received disconnect from 192.0.2.7: 11: Bye [preauth]",
+        ] {
+            assert_eq!(sshd(message), is("sshd-client", 0, "", "192.0.2.7"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_names_nobody_counts_nothing() {
+        for message in [
             "Connection reset by 192.0.2.7 port 1 [preauth]",
             "Disconnected from 192.0.2.7 port 1 [preauth]",
             "Disconnected from user alice 192.0.2.7 port 1",
             "Disconnecting: Too many authentication failures [preauth]",
-            "Received disconnect from 192.0.2.7 port 1:11: authenticating user x [preauth]",
             "fatal: Timeout before authentication for 192.0.2.7 port 1",
             "input_userauth_request: invalid user x [preauth]",
             "User child is on pid 71",

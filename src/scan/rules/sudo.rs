@@ -7,7 +7,7 @@ use crate::scan::stamp::skip_blanks;
 /// `     bob : 3 incorrect password attempts ; TTY=pts/0 ; PWD=… ; USER=root ; COMMAND=…`
 pub(super) fn classify(message: &[u8]) -> Line<'_> {
     if let Some(json) = message.strip_prefix(b"@cee:") {
-        return as_json(json);
+        return as_json(skip_blanks(json));
     }
     let Some((ruser, rest)) = cut(skip_blanks(message), b" : ") else {
         return Line::Other;
