@@ -6,9 +6,23 @@ mod machine;
 
 use std::fs;
 
-use authalert::deliver::Setting::{Command, Login};
+use authalert::deliver::Context::{Command, Login};
+use authalert::deliver::place::Place;
 use authalert::deliver::state::State;
+use authalert::deliver::{Moment, Report, Served};
 use machine::Machine;
+
+/// Change the state of X between two passes.
+fn change(machine: &Machine, change: impl FnOnce(&mut State)) {
+    let place = Place::new(&machine.state, "x");
+    let mut state = State::load(&place, true).unwrap().unwrap().state;
+    change(&mut state);
+    state.save(&place, 0).unwrap();
+}
+
+fn x(report: &Report) -> &Served {
+    report.of("x").unwrap()
+}
 
 /// A machine that reaches X by a name, and knows addresses from which X has moved away.
 fn machine_with_stale_addresses() -> Machine {
@@ -18,10 +32,10 @@ fn machine_with_stale_addresses() -> Machine {
     machine.record(&["root"]);
     machine.pass().unwrap();
     assert_eq!(machine.x.told(), 1);
-    let mut state = State::load(&machine.state, true).unwrap().state;
-    // Nobody listens there.
-    state.addresses.as_mut().unwrap().list = vec!["127.0.0.9:1".parse().unwrap()];
-    state.save_both(&machine.state).unwrap();
+    change(&machine, |state| {
+        // Nobody listens there.
+        state.addresses.as_mut().unwrap().list = vec!["127.0.0.9:1".parse().unwrap()];
+    });
     machine
 }
 
@@ -30,12 +44,12 @@ fn addresses_that_a_login_finds_stale_are_looked_up_by_the_next_command_at_once(
     let machine = machine_with_stale_addresses();
     machine.record(&["root"]);
     let report = machine.pass_of(Login, false).unwrap();
-    assert!(report.trouble.is_some() && report.pending == 1, "{report:?}");
+    assert!(x(&report).outage.is_some() && x(&report).pending == 1, "{report:?}");
     // However often X could not be reached, and however soon it is.
     let report = machine.pass_of(Command, false).unwrap();
-    assert_eq!((report.pending, report.trouble.as_deref()), (0, None));
+    assert_eq!((x(&report).pending, x(&report).outage.as_deref()), (0, None));
     machine.record(&["root"]);
-    assert_eq!(machine.pass_of(Login, false).unwrap().pending, 0, "the new ones serve logins");
+    assert_eq!(x(&machine.pass_of(Login, false).unwrap()).pending, 0, "the new ones serve logins");
     assert_eq!(machine.x.told(), 3);
 }
 
@@ -46,11 +60,11 @@ fn a_flood_of_logins_with_stale_addresses_does_not_push_the_next_attempt_ahead_o
     for _ in 0..20 {
         machine.pass_of(Login, false).unwrap();
         // As if the wait were over each time.
-        let mut state = State::load(&machine.state, true).unwrap().state;
-        let trouble = state.trouble.as_mut().unwrap();
-        assert_eq!(trouble.met.values().map(|met| met.times).sum::<u32>(), 1, "{trouble:?}");
-        trouble.next = authalert::deliver::Moment(0);
-        state.save_both(&machine.state).unwrap();
+        change(&machine, |state| {
+            let outage = state.outage.as_mut().unwrap();
+            assert_eq!(outage.seen.values().map(|seen| seen.times).sum::<u32>(), 1, "{outage:?}");
+            outage.next = Moment(0);
+        });
     }
-    assert_eq!(machine.pass_of(Command, false).unwrap().pending, 0);
+    assert_eq!(x(&machine.pass_of(Command, false).unwrap()).pending, 0);
 }

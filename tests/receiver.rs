@@ -14,8 +14,8 @@ use std::time::{Duration, Instant, SystemTime};
 use authalert::cli::authorize;
 use authalert::config::{self, Config};
 use authalert::credentials::Credentials;
-use authalert::receiver::Outcome;
 use authalert::receiver::x::{Access, X};
+use authalert::receiver::{Outcome, Receiver};
 use serde_json::json;
 use standin::{Standin, certificates, credentials};
 
@@ -534,7 +534,7 @@ fn the_right_pin_gives_credentials_that_post() {
     result.unwrap();
     assert!(shown.contains("@web1_alerts"), "{shown}");
     let credentials = Credentials::load(&file).unwrap().unwrap();
-    assert!(!shown.contains(&credentials.access_token_secret), "{shown}");
+    assert!(!shown.contains(credentials.access_token_secret.expose()), "{shown}");
     let answer = X::new(&standin.config(), credentials, Vec::new()).unwrap().post("authorized");
     assert_eq!(kind(&answer), "accepted", "{answer:?}");
 }

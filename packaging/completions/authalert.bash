@@ -25,6 +25,9 @@ _authalert() {
             authalert,deliver)
                 cmd="authalert__subcmd__deliver"
                 ;;
+            authalert,failures)
+                cmd="authalert__subcmd__failures"
+                ;;
             authalert,scan)
                 cmd="authalert__subcmd__scan"
                 ;;
@@ -44,7 +47,7 @@ _authalert() {
 
     case "${cmd}" in
         authalert)
-            opts="-h --config --state --help authorize deliver scan test status check timeline"
+            opts="-h --config --state --help authorize deliver scan failures test status check timeline"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -120,6 +123,44 @@ _authalert() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        authalert__subcmd__failures)
+            opts="-f -h --since --user --from --service --logins --json --ecs --follow --config --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -30,6 +30,7 @@ complete -c authalert -n "__fish_authalert_needs_command" -s h -l help -d 'Print
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "authorize" -d 'Connect this machine to an X account: asks for the app\'s keys, then for a PIN'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "deliver" -d 'Send what is due; cron and systemd run this'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "scan" -d 'Read the logs, record what the module did not, then deliver; cron and systemd run this'
+complete -c authalert -n "__fish_authalert_needs_command" -f -a "failures" -d 'The single failures that are recorded, newest last'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "test" -d 'Send a test alert to the receiver'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "status" -d 'Counters, the last post, what is wrong, where the module is active'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "check" -d 'What is wrong with this installation, and how to mend it; fails where an alert could be missed'
@@ -52,6 +53,17 @@ complete -c authalert -n "__fish_authalert_using_subcommand scan" -l json -d 'On
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l explain -d 'Show each line with what it was taken for'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l from-start -d 'On the first pass over a log, read what is in it already'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -s h -l help -d 'Print help'
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l user -d 'Only those for this account' -r
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l from -d 'Only those from this address, network or host name' -r
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l service -d 'Only those at this PAM service' -r
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l logins -d 'Recorded logins too'
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l json -d 'One JSON object a line'
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l ecs -d 'With --json: by the names of the Elastic Common Schema, without names that may be passwords'
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -s f -l follow -d 'Wait for more'
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l pam -d 'Instead, fail a real authentication through this service\'s PAM stack, and show what comes of it' -r
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l user -d 'The account to fail for, with --pam' -r
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F

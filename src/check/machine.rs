@@ -92,12 +92,12 @@ pub fn delivery(state: &Path, config: &Config) -> Vec<Finding> {
         Err(e) => return vec![Finding::error(format!("cannot read the state: {e}"), "run this as root")],
     };
     let mut findings = Vec::new();
-    if let Some(why) = status.last_error {
-        let since = status.error_since.map(|t| format!(" since {t}")).unwrap_or_default();
-        let next = status.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
+    if let Some(why) = status.first.last_error {
+        let since = status.first.error_since.map(|t| format!(" since {t}")).unwrap_or_default();
+        let next = status.first.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
         let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
         findings.push(Finding::error(
-            format!("{} failure(s) wait{since}: {why}{next}", status.pending),
+            format!("{} failure(s) wait{since}: {why}{next}", status.first.pending),
             "mend that, then 'authalert deliver --now'",
         ));
     }

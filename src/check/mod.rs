@@ -3,9 +3,10 @@
 //! - `stacks`: the module's lines in the PAM stacks, and the files they name.
 //! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
 //! - `machine`: who delivers, what the scan can read, the state directory.
-//! - `account`: configuration, credentials, what X says of them, the clock.
+//! - `account`: configuration, credentials, what X says of them, the clock. `definitions`: of receivers.
 
 mod account;
+mod definitions;
 mod loader;
 mod machine;
 mod sshd;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 use crate::config::{self, Config};
 use crate::installation;
+use crate::receiver::definition::OWN;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +62,7 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     findings.extend(stacks::check(&installation::lines(), Path::new("/")));
     findings.extend(machine::check(state, config));
     findings.extend(account::check(config, ask_x));
+    findings.extend(definitions::check(Path::new(OWN)));
     findings.extend(machine::delivery(state, config));
     findings
 }

@@ -48,6 +48,9 @@ pub enum Command {
     /// Read the logs, record what the module did not, then deliver; cron and systemd run this
     Scan(Scan),
 
+    /// The single failures that are recorded, newest last
+    Failures(Failures),
+
     /// Send a test alert to the receiver
     Test {
         /// Instead, fail a real authentication through this service's PAM stack, and show what comes of it
@@ -128,4 +131,40 @@ pub struct Scan {
     #[arg(long, value_name = "FILE", num_args = 0..=1,
           conflicts_with_all = ["files", "dry_run", "json", "explain", "since", "from_start"])]
     pub simulate: Option<Option<PathBuf>>,
+}
+
+/// `failures`.
+#[derive(Debug, clap::Args)]
+pub struct Failures {
+    /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    pub since: Option<Timestamp>,
+
+    /// Only those for this account
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+
+    /// Only those from this address, network or host name
+    #[arg(long, value_name = "NET", value_parser = super::failures::From::parse)]
+    pub from: Option<super::failures::From>,
+
+    /// Only those at this PAM service
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+
+    /// Recorded logins too
+    #[arg(long)]
+    pub logins: bool,
+
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// With --json: by the names of the Elastic Common Schema, without names that may be passwords
+    #[arg(long, requires = "json")]
+    pub ecs: bool,
+
+    /// Wait for more
+    #[arg(short, long)]
+    pub follow: bool,
 }

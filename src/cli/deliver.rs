@@ -3,40 +3,59 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::deliver::{Order, Report, Setting, deliver};
+use crate::deliver::{Context, Report, Request, Served, deliver, human};
 
 use super::Error;
 
 /// Send what is due, and say what was sent and what waits.
 pub fn run(state: &Path, config: Option<&Path>, now: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let order = Order {
-        state: state.into(),
-        config: config.map(Into::into),
-        setting: Setting::Command,
-        at_once: now,
-    };
-    let report = deliver(&order).map_err(|e| Error::Told(e.to_string()))?;
-    show(&report, out)
+    let request = Request { at_once: now, ..Request::new(state, config, Context::Command) };
+    let report = deliver(&request).map_err(|e| Error::Told(e.to_string()))?;
+    show(&report, state, out)
 }
 
-/// What a pass did, for a person.
-pub fn show(report: &Report, out: &mut dyn Write) -> Result<(), Error> {
-    for (_, text) in &report.sent {
-        writeln!(out, "{text}")?;
+/// What a pass did, for a person. An error where something that should have gone out did not.
+pub fn show(report: &Report, state: &Path, out: &mut dyn Write) -> Result<(), Error> {
+    for (number, served) in report.receivers.iter().enumerate() {
+        for (_, text) in &served.sent {
+            match number {
+                0 => writeln!(out, "{text}")?,
+                _ => writeln!(out, "{}: {text}", served.name)?,
+            }
+        }
     }
-    if report.busy {
+    if report.receivers.iter().all(|served| served.busy) {
         writeln!(out, "another delivery pass is running; it sees to everything")?;
         return Ok(());
     }
-    if let Some(why) = &report.trouble {
-        return Err(Error::Told(match report.next {
-            Some(next) => format!("{why}; next attempt in {}", crate::deliver::human(next)),
-            None => why.clone(),
-        }));
+    let wrong: Vec<String> = report.receivers.iter().filter_map(|served| wrong(served, state)).collect();
+    if !wrong.is_empty() {
+        return Err(Error::Told(wrong.join("\nauthalert: ")));
     }
-    if report.pending > 0 {
-        let next = report.next.map(|n| format!(" in {}", crate::deliver::human(n))).unwrap_or_default();
-        writeln!(out, "{} failure(s) wait for the next alert{next}", report.pending)?;
+    for served in report.receivers.iter().filter(|served| served.pending > 0) {
+        let next = served.next.map(|next| format!(" in {}", human(next))).unwrap_or_default();
+        let Served { name, pending, .. } = served;
+        let s = if *pending == 1 { " waits" } else { "s wait" };
+        writeln!(out, "{name}: {pending} failure{s} for the next alert{next}")?;
     }
     Ok(())
+}
+
+/// Why something that should have gone out to a receiver did not.
+fn wrong(served: &Served, state: &Path) -> Option<String> {
+    let name = &served.name;
+    if let Some(why) = &served.error {
+        return Some(format!("{name}: cannot use the state in {}: {why}", state.display()));
+    }
+    if let Some(why) = &served.outage {
+        let next = served.next.map(|next| format!("; next attempt in {}", human(next))).unwrap_or_default();
+        return Some(format!("{name}: {why}{next}"));
+    }
+    served.forbidden.map(|wait| {
+        format!(
+            "{name}: nothing is sent, as it was asked too often lately (however its answers were); in {} it may be \
+             asked again",
+            human(wait)
+        )
+    })
 }

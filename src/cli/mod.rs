@@ -6,6 +6,8 @@ pub mod args;
 pub mod authorize;
 mod check;
 mod deliver;
+mod ecs;
+pub mod failures;
 mod scan;
 mod status;
 mod test;
@@ -13,10 +15,12 @@ mod timeline;
 
 use std::fmt;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Args, Command};
 
+use crate::accounts::{AccountKind, Accounts};
 use crate::config::{self, Config};
 use crate::deliver::default_state;
 use crate::scan::ScanOptions;
@@ -95,6 +99,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
                 scan::run(&options, state, &config()?, args.config.as_deref(), out)
             }
         },
+        Command::Failures(asked) => show_failures(asked, state, &config()?, out),
         Command::Test { pam, user } => match pam {
             Some(service) => test::through_pam(state, &config()?, args.config.as_deref(), service, user, out),
             None => test::post(&config()?, out),
@@ -103,6 +108,28 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Check { offline, quiet } => check::run(state, &config(), *offline, *quiet, out),
         Command::Timeline { follow, json, lines } => timeline::run(state, *follow, *json, *lines, out),
     }
+}
+
+fn show_failures(
+    asked: &args::Failures,
+    state: &Path,
+    config: &Config,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let options = failures::Options {
+        since: asked.since,
+        user: asked.user.clone(),
+        from: asked.from.clone(),
+        service: asked.service.clone(),
+        logins: asked.logins,
+        json: asked.json,
+        ecs: asked.ecs,
+        follow: asked.follow,
+    };
+    let mut accounts = Accounts::outside_login();
+    let mut hide =
+        |name: &str| !config.alerts.post_unknown_users && accounts.standing(name) == AccountKind::Unknown;
+    failures::run(state, &options, &mut hide, out)
 }
 
 #[cfg(test)]

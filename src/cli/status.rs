@@ -4,9 +4,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{self, Config, ReceiverWord, Receivers};
-use crate::credentials::Credentials;
-use crate::deliver::status::{self, Status};
+use crate::config::{self, Config};
+use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
 use crate::installation::{self, Line};
 use crate::scan::ScanState;
@@ -29,31 +28,18 @@ pub fn run(
     let mut status = status::take(state, config).map_err(|e| {
         Error::Told(format!("cannot read the state in {}: {e}; run this as root", state.display()))
     })?;
-    if wrong.is_some() {
-        status.last_error = wrong;
-    }
-    let receiver = receiver(config);
-    if let Err(why) = &receiver {
-        status.last_error.get_or_insert_with(|| why.clone());
-    }
-    if let Some(why) = cannot_record(state) {
-        status.last_error = Some(why);
-    }
     let lines = installation::lines();
-    if let Some(line) = lines.iter().find(|line| line.is_missing()) {
-        status.last_error.get_or_insert_with(|| {
-            let (module, file) = (&line.module, line.file.display());
-            format!(
-                "{module} is missing, which line {} of {file} names: nothing is caught there",
-                line.number
-            )
-        });
+    if let Some(why) = cannot_record(state).or(wrong) {
+        status.first.last_error = Some(why);
+    }
+    if let Some(why) = missing(&lines) {
+        status.first.last_error.get_or_insert(why);
     }
     let schedule = Policy::from(&config.alerts).schedule();
-    let name = receiver.as_ref().map_or("none", |name| *name);
     if json {
         let mut object = serde_json::to_value(&status).map_err(|e| Error::Told(e.to_string()))?;
         if let Some(map) = object.as_object_mut() {
+            let name = status.receivers.first().map_or("none", |first| &first.name);
             map.insert("receiver".into(), name.into());
             map.insert("schedule".into(), schedule.into());
             map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
@@ -63,7 +49,7 @@ pub fn run(
         }
         writeln!(out, "{object}")?;
     } else {
-        show(&status, name, &lines, &schedule, out)?;
+        show(&status, &lines, &schedule, out)?;
         for line in ScanState::lines(state, &config.scan) {
             writeln!(out, "{line}")?;
         }
@@ -71,22 +57,19 @@ pub fn run(
     Ok(())
 }
 
-fn show(
-    status: &Status,
-    receiver: &str,
-    lines: &[Line],
-    schedule: &[String],
-    out: &mut dyn Write,
-) -> Result<(), Error> {
-    let Status { recorded, posted, pending, ignored, aborted, posts, .. } = status;
+fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    let Counters { recorded, posted, pending, ignored, aborted, left_out, .. } = &status.first;
+    let left_out = if *left_out > 0 { format!(" + {left_out} left out") } else { String::new() };
     writeln!(
         out,
-        "recorded  {recorded} = {posted} posted + {pending} pending + {ignored} ignored + {aborted} aborted"
+        "recorded  {recorded} = {posted} posted + {pending} pending + {ignored} ignored + {aborted} aborted{left_out}"
     )?;
-    writeln!(out, "posts     {posts}, to {receiver}")?;
-    if let Some(post) = &status.last_post {
-        let time = local_zone().to_datetime(post.time);
-        writeln!(out, "last      {} ({} failures)", time.strftime("%Y-%m-%d %H:%M:%S"), post.failures)?;
+    status.receivers.iter().try_for_each(|receiver| show_receiver(receiver, out))?;
+    if status.tests > 0 {
+        writeln!(out, "tests     {}, announced by root and in no alert", status.tests)?;
+    }
+    if status.logins > 0 {
+        writeln!(out, "logins    {} recorded", status.logins)?;
     }
     if status.dropped > 0 {
         writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
@@ -94,15 +77,8 @@ fn show(
     if status.unreadable > 0 {
         writeln!(out, "damaged   {} line(s) of the journal could not be read", status.unreadable)?;
     }
-    if let Some(why) = &status.last_error {
+    if let Some(why) = &status.first.last_error {
         writeln!(out, "error     {why}")?;
-    }
-    if let Some(seconds) = status.next_attempt_seconds {
-        writeln!(
-            out,
-            "next      attempt {}",
-            if seconds == 0 { "now".into() } else { format!("in {}", human(Duration::from_secs(seconds))) }
-        )?;
     }
     match lines {
         [] => writeln!(out, "module    in no PAM service: nothing is caught at its source")?,
@@ -115,6 +91,45 @@ fn show(
         writeln!(out, "{}{line}", if i == 0 { "schedule  " } else { "          " })?;
     }
     Ok(())
+}
+
+/// One line a receiver, and one more where it cannot be reached.
+fn show_receiver(receiver: &Named, out: &mut dyn Write) -> Result<(), Error> {
+    let Named { name, counters, .. } = receiver;
+    let mut line = format!("{name:<9} {} sent", counters.posts);
+    if let Some(post) = &counters.last_post {
+        let time = local_zone().to_datetime(post.time);
+        line += &format!(", the last {}", time.strftime("%Y-%m-%d %H:%M:%S"));
+    }
+    if counters.pending > 0 {
+        line += &format!("; {} pending", counters.pending);
+    }
+    if counters.queued > 0 {
+        line += &format!("; {} message(s) wait", counters.queued);
+    }
+    if counters.unclear > 0 {
+        line += &format!("; of {} nobody knows whether they arrived", counters.unclear);
+    }
+    match counters.next_attempt_seconds {
+        Some(0) => line += "; next attempt now",
+        Some(seconds) => line += &format!("; next attempt in {}", human(Duration::from_secs(seconds))),
+        None => {}
+    }
+    writeln!(out, "{line}")?;
+    if let Some(why) = &counters.last_error {
+        let since = counters.error_since.map(|since| local_zone().to_datetime(since));
+        let since = since.map(|since| format!("since {}: ", since.strftime("%Y-%m-%d %H:%M:%S")));
+        writeln!(out, "          {}{why}", since.unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// A line of a stack whose module is not there.
+fn missing(lines: &[Line]) -> Option<String> {
+    lines.iter().find(|line| line.is_missing()).map(|line| {
+        let (module, file) = (&line.module, line.file.display());
+        format!("{module} is missing, which line {} of {file} names: nothing is caught there", line.number)
+    })
 }
 
 /// Why the module finds no place for a record, where it runs with our rights.
@@ -131,20 +146,5 @@ fn cannot_record(state: &Path) -> Option<String> {
             let why = std::io::Error::from(e);
             Some(format!("nothing can be recorded in {}: {why}", state.display()))
         }
-    }
-}
-
-/// Where alerts go, or why nowhere.
-fn receiver(config: &Config) -> Result<&'static str, String> {
-    if config.receiver == Receivers::Word(ReceiverWord::Timeline) {
-        return Ok("timeline");
-    }
-    match Credentials::load(&config.credentials_path()) {
-        Ok(Some(_)) => Ok("x"),
-        Ok(None) if config.receiver == Receivers::Word(ReceiverWord::X) => {
-            Err("receiver = \"x\" and no credentials; run 'authalert authorize'".into())
-        }
-        Ok(None) => Ok("timeline"),
-        Err(e) => Err(e.to_string()),
     }
 }

@@ -12,13 +12,13 @@ use authalert_pam_client::authenticate;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::credentials::Credentials;
+use crate::deliver::history::History;
 use crate::deliver::human;
 use crate::deliver::status::{self, Status};
-use crate::deliver::{Order, Setting, deliver};
+use crate::deliver::{Context, Request, deliver};
 use crate::journal::Journal;
 use crate::message::{Composer, Summary};
 use crate::receiver::Outcome;
-use crate::receiver::timeline::Timeline;
 use crate::receiver::x::X;
 use crate::zone::local as local_zone;
 
@@ -74,7 +74,7 @@ pub fn through_pam(
         return Err(Error::Told("only root can try a stack; run this as root".into()));
     }
     let before = counters(state, config)?;
-    let newest = Timeline::new(state).newest()?.map_or(0, |entry| entry.id);
+    let newest = History::timeline(state).newest()?.map_or(0, |entry| entry.id);
     // Nobody's password: 128 random bits.
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
@@ -98,7 +98,7 @@ pub fn through_pam(
         took.as_millis(),
         outcome.message
     )?;
-    let recorded = |now: &Status| now.recorded.saturating_sub(before.recorded);
+    let recorded = |now: &Status| now.first.recorded.saturating_sub(before.first.recorded);
     let after = counters(state, config)?;
     if recorded(&after) == 0 && after.dropped == before.dropped {
         return Err(Error::Told(format!(
@@ -106,13 +106,8 @@ pub fn through_pam(
              /etc/pam.d/{service}? 'authalert check' tells more"
         )));
     }
-    let order = Order {
-        state: state.into(),
-        config: config_file.map(Into::into),
-        setting: Setting::Command,
-        at_once: true,
-    };
-    if !show_alert(&order, config, newest, begun, out)? {
+    let request = Request { at_once: true, ..Request::new(state, config_file, Context::Command) };
+    if !show_alert(&request, config, newest, begun, out)? {
         let text = what_was_recorded(state, config, service, started)?;
         writeln!(
             out,
@@ -138,7 +133,8 @@ fn what_was_recorded(
     })?;
     let Some(failure) = newest else { return Ok(None) };
     let mut summary = Summary::default();
-    summary.add(&failure, Accounts::outside_login().standing(&failure.user));
+    let mut accounts = Accounts::outside_login();
+    summary.add(&failure, accounts.standing(&failure.user), accounts.standing(&failure.ruser));
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let composer = Composer::new(&host, local_zone(), None, config.alerts.post_unknown_users);
     let text = composer.compose(&summary, 0, Timestamp::now());
@@ -149,7 +145,7 @@ fn what_was_recorded(
 /// Wait for the alert, and say whether its text was seen. One that has to wait for its turn is sent by
 /// the pass that `at_once` orders.
 fn show_alert(
-    at_once: &Order,
+    at_once: &Request,
     config: &Config,
     newest: u64,
     begun: Instant,
@@ -159,7 +155,7 @@ fn show_alert(
     let mut turn = None;
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        if let Some(entry) = Timeline::new(state).newest()?.filter(|entry| entry.id > newest) {
+        if let Some(entry) = History::timeline(state).newest()?.filter(|entry| entry.id > newest) {
             let wall = Timestamp::now().duration_since(entry.time);
             let ago = Duration::try_from(wall).unwrap_or_default();
             let after = begun.elapsed().saturating_sub(ago);
@@ -175,14 +171,14 @@ fn show_alert(
             return Ok(true);
         }
         let now = counters(state, config)?;
-        if now.pending == 0 {
+        if now.first.pending == 0 {
             writeln!(out, "recorded, and not sent: the configuration says to ignore it")?;
             return Ok(false);
         }
-        if now.last_error.is_some() {
+        if now.first.last_error.is_some() {
             break;
         }
-        if let Some(seconds) = now.next_attempt_seconds.filter(|s| *s > PATIENCE.as_secs()) {
+        if let Some(seconds) = now.first.next_attempt_seconds.filter(|s| *s > PATIENCE.as_secs()) {
             if turn.is_some() {
                 break;
             }
@@ -193,14 +189,14 @@ fn show_alert(
         thread::sleep(Duration::from_millis(20));
     }
     let now = counters(state, config)?;
-    let waits = match (&now.last_error, now.next_attempt_seconds) {
+    let waits = match (&now.first.last_error, now.first.next_attempt_seconds) {
         (Some(why), _) => format!("it waits: {why}"),
         (None, Some(seconds)) => {
             format!("the next alert is due in {}", human(Duration::from_secs(seconds)))
         }
         (None, None) => "cron or systemd delivers it".into(),
     };
-    writeln!(out, "recorded; {} failure(s) pending, {waits}:", now.pending)?;
+    writeln!(out, "recorded; {} failure(s) pending, {waits}:", now.first.pending)?;
     Ok(false)
 }
 

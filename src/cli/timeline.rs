@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use crate::receiver::timeline::{Entry, Timeline};
+use crate::deliver::history::{Entry, History};
 use crate::zone::local as local_zone;
 
 use super::Error;
@@ -19,7 +19,7 @@ pub fn run(
     lines: Option<usize>,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let timeline = Timeline::new(state);
+    let timeline = History::timeline(state);
     let cannot = |e: io::Error| Error::Told(format!("cannot read {}: {e}", timeline.path().display()));
     let mut last = VecDeque::new();
     let mut end = timeline

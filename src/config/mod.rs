@@ -16,10 +16,12 @@ use ipnet::IpNet;
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
+mod effective;
 mod receiver;
 pub(crate) mod template;
 mod values;
 
+pub use effective::TIMELINE;
 pub use receiver::{AfterUnknown, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub use values::parse_duration;
@@ -81,6 +83,21 @@ impl Default for X {
             timeout: Duration::from_secs(20),
             credentials: None,
         }
+    }
+}
+
+impl X {
+    /// Whether `api_url` is one; an error is what it must be.
+    pub(crate) fn check_url(&self) -> Result<(), &'static str> {
+        let url = &self.api_url;
+        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        if host.is_none_or(|h| h.is_empty() || h.contains(['/', '?', '#', '@', ' '])) {
+            return Err("must be https://HOST or https://HOST:PORT, without a path");
+        }
+        if url.starts_with("http://") && !is_loopback(host.unwrap_or_default()) {
+            return Err("http:// is accepted for a loopback address only; use https://");
+        }
+        Ok(())
     }
 }
 
@@ -219,7 +236,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Where the credentials of the X account are.
+    /// Where the secrets of all receivers are.
     pub fn credentials_path(&self) -> PathBuf {
         match &self.x.credentials {
             Some(path) => path.clone(),
@@ -229,13 +246,8 @@ impl Config {
 
     fn validate(&self) -> Result<(), Error> {
         let bad = |key, why: &str| Err(Error::Value(self.path.clone(), key, why.into()));
-        let url = &self.x.api_url;
-        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        if host.is_none_or(|h| h.is_empty() || h.contains(['/', '?', '#', '@', ' '])) {
-            return bad("x.api_url", "must be https://HOST or https://HOST:PORT, without a path");
-        }
-        if url.starts_with("http://") && !is_loopback(host.unwrap_or_default()) {
-            return bad("x.api_url", "http:// is accepted for a loopback address only; use https://");
+        if let Err(why) = self.x.check_url() {
+            return bad("x.api_url", why);
         }
         if self.x.proxy.as_ref().is_some_and(|p| !p.starts_with("http://")) {
             return bad("x.proxy", "must be http://HOST:PORT");
@@ -243,17 +255,8 @@ impl Config {
         if self.x.timeout.is_zero() || self.x.timeout > Duration::from_secs(300) {
             return bad("x.timeout", "must be from 1s to 5m");
         }
-        if self.alerts.group_interval.is_zero() {
-            return bad("alerts.group_interval", "must be at least 1s");
-        }
-        if self.alerts.max_interval < self.alerts.group_interval {
-            return bad("alerts.max_interval", "must be at least group_interval");
-        }
-        if !(1..=10_000).contains(&self.alerts.max_per_day) {
-            return bad("alerts.max_per_day", "must be from 1 to 10000");
-        }
-        if !(1..=1_000).contains(&self.alerts.burst) {
-            return bad("alerts.burst", "must be from 1 to 1000");
+        if let Some((key, why)) = self.alerts.wrong() {
+            return Err(Error::Value(self.path.clone(), "alerts", format!("{key} {why}")));
         }
         if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
             return bad("alerts.text", &why);
@@ -261,7 +264,7 @@ impl Config {
         if self.journal.max_size < 64 << 10 {
             return bad("journal.max_size", "must be at least 64K");
         }
-        Ok(())
+        self.validate_receivers()
     }
 }
 

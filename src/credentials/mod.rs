@@ -1,23 +1,23 @@
-//! `/etc/authalert/credentials.toml`: the four values that let this machine post. Root's alone.
+//! `/etc/authalert/credentials.toml`: what lets this machine post. Root's alone.
 //!
 //! The file is refused if anybody else could read or write it, rather than used with a warning: who holds
 //! these values can post as the account. No value appears in an error or in `Debug`.
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
+use rustix::fs::{FileType, Mode, OFlags};
+use zeroize::Zeroizing;
 
 mod secret;
+mod stored;
 pub mod trc;
 
 pub use secret::{Secret, Secrets};
+pub use stored::Stored;
 
-const SIZE_LIMIT: u64 = 16 << 10;
 const VALUE_LIMIT: usize = 256;
 const KEYS: [&str; 4] = ["api_key", "api_secret", "access_token", "access_token_secret"];
 
@@ -25,21 +25,13 @@ const KEYS: [&str; 4] = ["api_key", "api_secret", "access_token", "access_token_
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// The app ("API Key", once "consumer key").
-    pub api_key: String,
+    pub api_key: Secret,
     /// The app's secret.
-    pub api_secret: String,
+    pub api_secret: Secret,
     /// The account, as this app sees it.
-    pub access_token: String,
+    pub access_token: Secret,
     /// The secret of the access token.
-    pub access_token_secret: String,
-}
-
-/// Which version of the file it is; differs when the file was replaced or written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint {
-    inode: u64,
-    size: u64,
-    mtime: (i64, u64),
+    pub access_token_secret: Secret,
 }
 
 /// Why the file cannot be used or written. `Display` says what to do.
@@ -53,7 +45,7 @@ pub enum Error {
     Owner(PathBuf, u32),
     /// Somebody else may read or write it.
     Mode(PathBuf, u32),
-    /// It is longer than four values can be.
+    /// It is longer than all secrets can be.
     TooLong(PathBuf),
     /// It is not what it should be; why, without quoting it.
     Content(PathBuf, String),
@@ -83,7 +75,7 @@ impl fmt::Display for Error {
                 )
             }
             Self::TooLong(path) => {
-                write!(f, "{} is longer than {SIZE_LIMIT} bytes; run `authalert authorize`", path.display())
+                write!(f, "{} is longer than any credentials; run `authalert authorize`", path.display())
             }
             Self::Content(path, why) => write!(f, "{}: {why}", path.display()),
             Self::Write(path, why) => {
@@ -116,20 +108,27 @@ impl Credentials {
         for (key, value) in KEYS.iter().zip(values) {
             validate(value).map_err(|why| format!("{key} {why}"))?;
         }
-        let [api_key, api_secret, access_token, access_token_secret] = values.map(str::to_owned);
+        let [api_key, api_secret, access_token, access_token_secret] = values.map(Secret::new);
         Ok(Self { api_key, api_secret, access_token, access_token_secret })
     }
 
-    /// Read the file at `path`; none if there is no file, which means: no account yet.
+    /// Read the file at `path`; none if there is no file or no account in it, which means: no account yet.
     pub fn load(path: &Path) -> Result<Option<Self>, Error> {
-        let Some(mut file) = open(path)? else { return Ok(None) };
-        let mut text = String::new();
-        let read = (&mut file).take(SIZE_LIMIT + 1).read_to_string(&mut text);
-        let read = read.map_err(|e| Error::Read(path.into(), e))?;
-        if read as u64 > SIZE_LIMIT {
-            return Err(Error::TooLong(path.into()));
+        let stored = Stored::load(path)?;
+        if !stored.has_account() {
+            return Ok(None);
         }
-        Self::parse(&text).map(Some).map_err(|why| Error::Content(path.into(), why))
+        Self::from_secrets(&stored.of("x", "")).map(Some).map_err(|why| Error::Content(path.into(), why))
+    }
+
+    /// The four values among `secrets`; the error names the one that is missing or cannot be right.
+    pub fn from_secrets(secrets: &Secrets) -> Result<Self, String> {
+        let get = |key: &str| match secrets.get(key) {
+            Some(value) => Ok(value.expose()),
+            None => Err(format!("{key} is missing; run `authalert authorize`")),
+        };
+        let [api_key, api_secret, access_token, access_token_secret] = KEYS.map(get);
+        Self::new(api_key?, api_secret?, access_token?, access_token_secret?)
     }
 
     /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole.
@@ -145,8 +144,8 @@ impl Credentials {
     /// `text` with every value that a request carries in the clear replaced by `[hidden]`.
     pub(crate) fn hide(&self, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(text.len());
-        let values = [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret];
         let mut rest = text;
+        let values = self.values();
         while let Some((first, tail)) = rest.split_first() {
             match values.iter().filter(|v| rest.starts_with(v.as_bytes())).map(|v| v.len()).max() {
                 Some(length) => {
@@ -162,50 +161,24 @@ impl Credentials {
         out
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        // The parser's own message may quote the line, and the line may be a secret.
-        let table: Table = toml::from_str(text).map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line} is not of the form KEY = \"VALUE\", or its key stands here twice")
-        })?;
-        if table.keys().any(|key| !KEYS.contains(&key.as_str())) {
-            return Err(format!(
-                "there is a key in it that does not belong; the keys are {}",
-                KEYS.join(", ")
-            ));
-        }
-        let get = |key: &str| match table.get(key) {
-            Some(Value::String(value)) => Ok(value.as_str()),
-            Some(_) => Err(format!("{key} must be in quotes")),
-            None => Err(format!("{key} is missing; run `authalert authorize`")),
-        };
-        let [api_key, api_secret, access_token, access_token_secret] = KEYS.map(get);
-        Self::new(api_key?, api_secret?, access_token?, access_token_secret?)
-    }
-
     fn write(&self, path: &Path) -> io::Result<()> {
         let mut file = create(path)?;
-        let values = [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret];
-        let mut text =
-            String::from("# Written by `authalert authorize`. Who can read this can post as the account.\n");
-        for (key, value) in KEYS.iter().zip(values) {
-            // JSON escapes a quote and a backslash as TOML does, and nothing else is left to escape.
-            text.push_str(&format!("{key} = {}\n", serde_json::Value::from(value.as_str())));
+        let mut text = Zeroizing::new(String::with_capacity(4 * (VALUE_LIMIT * 2 + 64)));
+        text.push_str("# Written by `authalert authorize`. Who can read this can post as the account.\n");
+        for (key, value) in KEYS.iter().zip(self.values()) {
+            text.push_str(&format!("{key} = \""));
+            // What TOML escapes of the printable characters.
+            for c in value.chars() {
+                text.extend(['"', '\\'].contains(&c).then_some('\\').into_iter().chain([c]));
+            }
+            text.push_str("\"\n");
         }
         file.write_all(text.as_bytes())?;
         file.sync_all()
     }
-}
 
-impl Fingerprint {
-    /// Of the file at `path`; none if there is none or it cannot be looked at.
-    pub fn of(path: &Path) -> Option<Self> {
-        let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        Some(Self {
-            inode: stat.st_ino,
-            size: u64::try_from(stat.st_size).unwrap_or_default(),
-            mtime: (stat.st_mtime, stat.st_mtime_nsec),
-        })
+    fn values(&self) -> [&str; 4] {
+        [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret].map(Secret::expose)
     }
 }
 
@@ -350,7 +323,6 @@ mod tests {
     fn no_file_means_no_account_yet() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Credentials::load(&dir.path().join("none.toml")).unwrap(), None);
-        assert_eq!(Fingerprint::of(&dir.path().join("none.toml")), None);
     }
 
     #[test]
@@ -379,7 +351,7 @@ mod tests {
         let link = dir.path().join("link.toml");
         symlink(&path, &link).unwrap();
         let pipe = dir.path().join("pipe.toml");
-        rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         for odd in [link.as_path(), pipe.as_path(), dir.path()] {
             let error = Credentials::load(odd).unwrap_err();
             assert!(matches!(error, Error::NotAFile(_)), "{error}");
@@ -392,7 +364,7 @@ mod tests {
             format!("api_key = \"k1\"\napi_secret = \"s2\"\naccess_token = \"t3\"\n{key} = {value}\n")
         };
         for (content, words) in [
-            (String::new(), "api_key is missing"),
+            ("api_secret = \"hush1\"\n".into(), "api_key is missing"),
             (text("access_token_secret", "\"\""), "access_token_secret is empty"),
             (text("access_token_secret", "\"hush hush\""), "access_token_secret holds a blank"),
             (text("access_token_secret", "\"hush\u{e9}\""), "access_token_secret holds a blank"),
@@ -405,7 +377,7 @@ mod tests {
             (text("access_token_secret", "hush"), "line 4"),
             (text("access_token", "\"hush\""), "line 4"),
             (text("hush", "\"hush\""), "the keys are api_key"),
-            ("#".repeat(20_000), "longer than"),
+            ("#".repeat(70_000), "longer than"),
         ] {
             let (_dir, path) = file(&content, 0o600);
             let error = Credentials::load(&path).unwrap_err().to_string();
@@ -426,14 +398,5 @@ mod tests {
     fn an_echo_of_the_request_is_hidden() {
         let echo = b"oauth_consumer_key=\"key-aaa1\", token=6253282-ccc3\xff6253282-ccc3";
         assert_eq!(sample().hide(echo), b"oauth_consumer_key=\"[hidden]\", token=[hidden]\xff[hidden]");
-    }
-
-    #[test]
-    fn a_new_file_has_another_fingerprint() {
-        let (_dir, path) = file("old", 0o600);
-        let old = Fingerprint::of(&path).unwrap();
-        assert_eq!(Fingerprint::of(&path), Some(old));
-        sample().store(&path).unwrap();
-        assert_ne!(Fingerprint::of(&path), Some(old));
     }
 }

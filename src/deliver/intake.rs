@@ -1,21 +1,21 @@
-//! Taking in what is new in the journal: each failure is ignored, aborted, or pending.
+//! Taking in what is new in the journal: each failure is ignored, aborted, left out, or pending.
 
 use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use crate::accounts::Accounts;
+use crate::accounts::{AccountKind, Accounts};
 use crate::config;
-use crate::deliver::Moment;
-use crate::deliver::Policy;
 use crate::event::{Class, Event};
 use crate::journal::aside::Aside;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};
 use crate::journal::{Journal, append};
+use crate::receiver::Kind;
 
 use super::state::{Cursor, State};
+use super::{Moment, Policy};
 
 /// A last line without its end that is older than this will not get one.
 const TORN_AFTER_SECONDS: u64 = 60;
@@ -25,8 +25,6 @@ const GONE_REMEMBERED: usize = 64;
 /// What was read.
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// Records.
-    pub records: u64,
     /// Bytes.
     pub bytes: u64,
     /// The beginnings of lines that could not be read, a bounded number of them.
@@ -40,13 +38,23 @@ pub struct Taken {
     pub vanished: bool,
 }
 
-/// The rules by which failures are taken in.
+/// The rules by which failures are taken in for one receiver.
 #[derive(Debug)]
 pub struct Rules<'a> {
     /// What to ignore.
     pub ignore: &'a config::Ignore,
     /// When alerts are due.
     pub policy: &'a Policy,
+    /// What it is told.
+    pub receiver: &'a config::Receiver,
+}
+
+impl Rules<'_> {
+    /// Whether this failure will be in an alert for the receiver.
+    fn includes(&self, failure: &Event, standing: AccountKind) -> bool {
+        let is_urgent = standing == AccountKind::Existing || failure.is_of_somebody_here();
+        self.receiver.tells(Kind::Digest) || (is_urgent && self.receiver.tells(Kind::Urgent))
+    }
 }
 
 /// Read the journal from where `state` left it to its end, and note in `state` where that is.
@@ -170,7 +178,6 @@ fn take_segment(
                 return;
             }
             cursor.newest = cursor.newest.max(Some(failure.time));
-            taken.records += 1;
             settle(state, &failure, rules, accounts, now);
         }
         // That there is damage was counted when it was seen that the file was cut.
@@ -210,19 +217,23 @@ fn was_cut(cursor: &Cursor, segment: &Segment, file: &File, size: u64) -> io::Re
     }
 }
 
-fn settle(state: &mut State, failure: &Event, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
-    let count = u64::from(failure.count);
-    if matches!(failure.class, Class::Login | Class::Test) {
-        return;
-    }
-    if failure.class == Class::Aborted {
-        state.totals.aborted += count;
-    } else if is_ignored(failure, rules.ignore) {
-        state.totals.ignored += count;
-    } else {
-        let standing = accounts.standing(&failure.user);
-        state.pending.add(failure, standing);
-        state.pacing.noticed(now, failure, standing, rules.policy);
+fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
+    let (count, totals) = (u64::from(event.count), &mut state.totals);
+    match event.class {
+        Class::Login => totals.logins += count,
+        Class::Test => state.announced.note(event),
+        Class::Failure | Class::Aborted if state.announced.covers(event) => totals.tests += count,
+        Class::Aborted => totals.aborted += count,
+        Class::Failure if is_ignored(event, rules.ignore) => totals.ignored += count,
+        Class::Failure => {
+            let standing = accounts.standing(&event.user);
+            if !rules.includes(event, standing) {
+                totals.left_out += count;
+                return;
+            }
+            state.pending.add(event, standing, accounts.standing(&event.ruser));
+            state.pacing.noticed(now, event, standing, rules.policy);
+        }
     }
 }
 

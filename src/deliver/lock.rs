@@ -1,115 +1,133 @@
-//! One sender at a time.
+//! One pass at a time over each receiver.
 //!
 //! A POSIX record lock: it belongs to the process and is not inherited by a fork, so that a session
 //! that sshd forks while the worker sends does not hold it for hours; it dies with its holder.
 //!
-//! Under su the holder belongs to whoever started it, and he may stop or freeze it: one command,
-//! and nobody would be told anything until he lets it go on. So who finds the lock held by such a
-//! program that is stopped, or holds it for too long, ends that program. Of root's, it ends one that is
-//! stopped for too long, and our own command when it holds the lock for too long. A pass can be cut at
-//! every step.
+//! A holder may also stand still: stopped, frozen, or in a call that does not return. No process is ever
+//! ended for that. The holder writes until when it means to hold the lock, by the clock that no wall
+//! clock moves, and renews that before it waits for anything. Whoever finds a lock held beyond that
+//! takes the next epoch (see [`super::place`]): it makes the next lock file, and the one before holds
+//! nothing any more. [`LockToken::check`] tells it so before whatever it does.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps, UTIME_NOW, fcntl_lock, futimens};
-use rustix::process::{Flock, FlockType, Pid, PidfdFlags, Signal};
-use rustix::process::{fcntl_getlk, pidfd_open, pidfd_send_signal};
+use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 
-/// No pass takes so long: each call has a timeout of at most five minutes.
-const TOO_LONG: Duration = Duration::from_secs(600);
-/// Until a process that was ended is gone.
-const GONE: Duration = Duration::from_millis(500);
+use super::clock::Reading;
+use super::place::Place;
+
+/// A holder says that it holds on for so long, beyond what it waits for.
+pub const LEASE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
+/// A lease that is over is looked at again after this: the lock may have a new holder that is about to
+/// write its own.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
-    held: Held,
+    token: LockToken,
 }
 
-/// Which file is locked, by path, device and inode.
+/// What tells whether a lock is still held.
 #[derive(Clone, Debug)]
-pub struct Held {
-    path: PathBuf,
+pub struct LockToken {
+    place: Place,
+    epoch: u64,
+    /// Device and inode.
     file: (u64, u64),
 }
 
 impl Lock {
-    /// Take the lock in `file`, waiting no longer than `patience`; `None` where another process holds it.
-    pub fn take(path: &Path, patience: Duration) -> io::Result<Option<Self>> {
-        let mut lock = Self::open(path)?;
+    /// Take the lock of a receiver, waiting no longer than `patience`; `None` where another process
+    /// holds it. A receiver that has a state and no lock was held when somebody deleted that: it gets the next epoch.
+    pub fn take(place: &Place, patience: Duration) -> io::Result<Option<Self>> {
         let mut until = Instant::now() + patience;
-        let mut looked = false;
+        let mut over_since: Option<(u64, String, Instant)> = None;
         loop {
-            match fcntl_lock(&lock.file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) if lock.held.is_there()? => break,
-                // Deleted while it was waited for.
-                Ok(()) => lock = Self::open(path)?,
+            let Some(epoch) = place.newest_lock()? else {
+                let next = place.states()?.last().map_or(0, |epoch| epoch + 1);
+                if let Some(lock) = Self::make(place, next)? {
+                    return Ok(Some(lock));
+                }
+                continue;
+            };
+            let Some((file, token)) = open(place, epoch)? else { continue };
+            match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+                // Overtaken or deleted while it was opened.
+                Ok(()) if token.check().is_err() => continue,
+                Ok(()) => {
+                    let lock = Self { file, token };
+                    lock.renew(LEASE)?;
+                    return Ok(Some(lock));
+                }
                 Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => {}
                 Err(e) => return Err(e.into()),
             }
-            if !looked && end_obstructor(&lock.file) {
-                looked = true;
-                until = until.max(Instant::now() + GONE);
+            match lease(&file) {
+                lease if !is_over(&lease, &Reading::now()) => over_since = None,
+                lease => match &over_since {
+                    Some((of, seen, since)) if *of == epoch && *seen == lease => {
+                        if since.elapsed() >= LOOK_AGAIN {
+                            if let Some(lock) = Self::make(place, epoch + 1)? {
+                                return Ok(Some(lock));
+                            }
+                        }
+                    }
+                    _ => {
+                        over_since = Some((epoch, lease, Instant::now()));
+                        until = until.max(Instant::now() + 2 * LOOK_AGAIN);
+                    }
+                },
             }
             if Instant::now() >= until {
                 return Ok(None);
             }
             thread::sleep(POLL);
         }
-        // Since when it is held. Where that cannot be noted, it is held all the same.
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let _ = futimens(&lock.file, &Timestamps { last_access: now, last_modification: now });
-        Ok(Some(lock))
+    }
+
+    /// Hold on for `time` from now.
+    pub fn renew(&self, time: Duration) -> io::Result<()> {
+        write_lease(&self.file, time)
     }
 
     /// What tells later whether it is still held.
-    pub fn held(&self) -> &Held {
-        &self.held
+    pub fn token(&self) -> &LockToken {
+        &self.token
     }
 
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
-            .open(path)?;
-        let held = Held { path: path.into(), file: identity(&file.metadata()?) };
-        Ok(Self { file, held })
-    }
-}
-
-impl Held {
-    /// An error where the file was deleted: whoever comes then makes another, and there are two passes.
-    /// The one that came first changes nothing from then on.
-    pub fn check(&self) -> io::Result<()> {
-        if self.is_there()? {
-            return Ok(());
-        }
-        let path = self.path.display();
-        Err(io::Error::other(format!("{path} was deleted while it was held; the next pass goes on")))
-    }
-
-    fn is_there(&self) -> io::Result<bool> {
-        match fs::symlink_metadata(&self.path) {
-            Ok(there) => Ok(identity(&there) == self.file),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(e),
+    /// The lock file of `epoch`, which appears held and with its lease, or not at all; none where somebody
+    /// was faster.
+    fn make(place: &Place, epoch: u64) -> io::Result<Option<Self>> {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let temporary = place.directory().join(format!(".lock-{}-{number}", std::process::id()));
+        let _ = fs::remove_file(&temporary);
+        let file = options().create_new(true).open(&temporary)?;
+        let made = (|| {
+            fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            write_lease(&file, LEASE)?;
+            match fs::hard_link(&temporary, place.lock_file(epoch)) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+                Err(e) => Err(e),
+                Ok(()) => Ok(Some(identity(&file.metadata()?))),
+            }
+        })();
+        let _ = fs::remove_file(&temporary);
+        let token = made?.map(|identity| LockToken { place: place.clone(), epoch, file: identity });
+        match token {
+            Some(token) if token.check().is_ok() => Ok(Some(Self { file, token })),
+            _ => Ok(None),
         }
     }
-}
-
-fn identity(meta: &fs::Metadata) -> (u64, u64) {
-    (meta.dev(), meta.ino())
 }
 
 impl Drop for Lock {
@@ -118,61 +136,198 @@ impl Drop for Lock {
     }
 }
 
-/// End the holder if it is in the way. Says whether it did.
-fn end_obstructor(file: &File) -> bool {
-    let Some(pid) = holder(file) else { return false };
-    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
-    // The number may have gone to another process before it was opened.
-    if holder(file) != Some(pid) {
-        return false;
+impl LockToken {
+    /// An error where another pass overtook this one, or the lock was deleted. The pass changes nothing
+    /// from then on.
+    pub fn check(&self) -> io::Result<()> {
+        let path = self.place.lock_file(self.epoch);
+        let same = match fs::symlink_metadata(&path) {
+            Ok(there) => identity(&there) == self.file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+            Err(e) => return Err(e),
+        };
+        let is_newest = same && fs::symlink_metadata(self.place.lock_file(self.epoch + 1)).is_err();
+        if is_newest {
+            return Ok(());
+        }
+        let path = path.display();
+        Err(io::Error::other(format!(
+            "{path} was deleted or overtaken while it was held; the next pass goes on"
+        )))
     }
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let held = file.metadata().and_then(|m| m.modified()).ok().and_then(|since| since.elapsed().ok());
-    obstructs(&status, held.unwrap_or_default())
-        && holder(file) == Some(pid)
-        && pidfd_send_signal(&process, Signal::KILL).is_ok()
+
+    /// The epoch that it holds.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
 }
 
-fn holder(file: &File) -> Option<Pid> {
-    fcntl_getlk(file, &Flock::from(FlockType::WriteLock)).ok().flatten()?.pid
+/// Make the lock file of a receiver that is new, held by nobody.
+pub fn prepare(place: &Place) -> io::Result<()> {
+    if place.newest_lock()?.is_some() {
+        return Ok(());
+    }
+    match options().create_new(true).open(place.lock_file(0)) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
 }
 
-/// `status` is what proc(5) says of the holder. What root runs, root may stop; but not for so long, as
-/// some programs that users start make themselves root's altogether. Of sshd or login it is somebody's
-/// session, and goes on as long as it runs.
-fn obstructs(status: &str, held: Duration) -> bool {
-    let field = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next());
-    let of_a_user = field("Uid:").is_some_and(|uid| uid != "0");
-    let stopped = field("State:") == Some("T");
-    let ours = field("Name:") == Some("authalert");
-    if of_a_user { stopped || held > TOO_LONG } else { (stopped || ours) && held > TOO_LONG }
+/// Take the lock that version 0.1 has on the whole state directory; held until the file is closed.
+pub fn take_whole(path: &Path, patience: Duration) -> io::Result<Option<File>> {
+    let file = options().create(true).truncate(false).open(path)?;
+    let until = Instant::now() + patience;
+    loop {
+        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(Some(file)),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) if Instant::now() >= until => {
+                return Ok(None);
+            }
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => thread::sleep(POLL),
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+fn options() -> fs::OpenOptions {
+    let mut options = File::options();
+    options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    options
+}
+
+fn open(place: &Place, epoch: u64) -> io::Result<Option<(File, LockToken)>> {
+    match options().open(place.lock_file(epoch)) {
+        Ok(file) => {
+            let token = LockToken { place: place.clone(), epoch, file: identity(&file.metadata()?) };
+            Ok(Some((file, token)))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn identity(meta: &fs::Metadata) -> (u64, u64) {
+    (meta.dev(), meta.ino())
+}
+
+/// `BOOT MILLISECONDS`: in which boot, and until when by CLOCK_BOOTTIME.
+fn write_lease(file: &File, time: Duration) -> io::Result<()> {
+    let now = Reading::now();
+    let until = now.since_boot_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    // Of one length, so that a shorter one leaves nothing of a longer one.
+    file.write_all_at(format!("{:.36} {until:020}\n", now.boot).as_bytes(), 0)
+}
+
+fn lease(file: &File) -> String {
+    let mut bytes = [0; 64];
+    let read = file.read_at(&mut bytes, 0).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[..read]).into_owned()
+}
+
+/// What cannot be read is over too: a holder writes it at once, and [`LOOK_AGAIN`] waits for that.
+fn is_over(lease: &str, now: &Reading) -> bool {
+    let Some((boot, until)) = lease.trim_end().split_once(' ') else { return true };
+    boot != now.boot || until.parse::<u64>().is_ok_and(|until| now.since_boot_ms > until)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::process::{Child, Command, Stdio};
+
     use super::*;
 
+    fn place() -> (tempfile::TempDir, Place) {
+        let state = tempfile::tempdir().unwrap();
+        let place = Place::new(state.path(), "x");
+        fs::create_dir(place.directory()).unwrap();
+        prepare(&place).unwrap();
+        (state, place)
+    }
+
+    /// Another process that holds the lock of `epoch`, with a lease until `until`, and stands still.
+    fn holder(place: &Place, epoch: u64, until: u64) -> Child {
+        let path = place.lock_file(epoch);
+        fs::write(&path, format!("{:.36} {until:020}\n", Reading::now().boot)).unwrap();
+        let code = "import fcntl,sys,time\nf=open(sys.argv[1],'r+')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(60)";
+        let mut child = Command::new("python3")
+            .args(["-c", code])
+            .arg(&path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 is needed for this test");
+        let mut line = [0; 5];
+        io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut line).unwrap();
+        child
+    }
+
+    fn end(mut child: Child) {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     #[test]
-    fn a_users_program_that_stands_still_is_in_the_way_and_of_roots_only_our_command() {
-        let of = |name: &str, state: &str, uid: u32| {
-            format!("Name:\t{name}\nState:\t{state}\nUid:\t{uid}\t0\t0\t0\nGid:\t0\n")
-        };
-        let status = |state: &str, uid: u32| of("su", state, uid);
-        let (short, long) = (Duration::from_secs(30), Duration::from_secs(601));
-        for (status, held, expected) in [
-            (status("T (stopped)", 1000), short, true),
-            (status("S (sleeping)", 1000), short, false),
-            (status("S (sleeping)", 1000), long, true),
-            (status("T (stopped)", 0), short, false),
-            (status("T (stopped)", 0), long, true),
-            (status("S (sleeping)", 0), long, false),
-            (of("authalert", "T (stopped)", 0), short, false),
-            (of("authalert", "T (stopped)", 0), long, true),
-            (of("authalert", "S (sleeping)", 0), long, true),
-            (status("t (tracing stop)", 1000), short, false),
-            (String::new(), long, false),
+    fn a_lock_that_is_held_is_not_taken_and_one_whose_holder_died_is() {
+        let (_state, place) = place();
+        let child = holder(&place, 0, Reading::now().since_boot_ms + 60_000);
+        assert!(Lock::take(&place, Duration::ZERO).unwrap().is_none());
+        end(child);
+        let lock = Lock::take(&place, Duration::ZERO).unwrap().unwrap();
+        assert_eq!(lock.token().epoch(), 0);
+        lock.token().check().unwrap();
+    }
+
+    #[test]
+    fn a_holder_that_stands_still_is_overtaken_alive_and_holds_nothing_any_more() {
+        let (_state, place) = place();
+        let mut child = holder(&place, 0, Reading::now().since_boot_ms.saturating_sub(1));
+        let of_the_old = open(&place, 0).unwrap().unwrap().1;
+        let lock = Lock::take(&place, Duration::ZERO).unwrap().unwrap();
+        assert_eq!(lock.token().epoch(), 1);
+        assert!(of_the_old.check().is_err());
+        assert!(child.try_wait().unwrap().is_none(), "nobody ended it");
+        lock.token().check().unwrap();
+        place.forget_before(1);
+        lock.token().check().unwrap();
+        assert!(of_the_old.check().is_err());
+        end(child);
+    }
+
+    #[test]
+    fn a_lease_of_another_boot_is_over_and_steps_of_the_wall_clock_are_not_time() {
+        let now = Reading { boot: "b".into(), since_boot_ms: 1000, wall_ms: 7 };
+        for (lease, over) in [
+            ("b 00000000000000001000\n", false),
+            ("b 00000000000000000999\n", true),
+            ("a 00000000000000009999\n", true),
+            ("", true),
+            ("b ", true),
         ] {
-            assert_eq!(obstructs(&status, held), expected, "{status} {held:?}");
+            assert_eq!(is_over(lease, &now), over, "{lease:?}");
+            let stepped = Reading { wall_ms: 3_600_000_000, ..now.clone() };
+            assert_eq!(is_over(lease, &stepped), over, "{lease:?}");
         }
+    }
+
+    #[test]
+    fn a_lock_that_is_deleted_while_it_is_held_voids_its_holder() {
+        let (_state, place) = place();
+        fs::write(place.state_file(0), "").unwrap();
+        let first = Lock::take(&place, Duration::ZERO).unwrap().unwrap();
+        fs::remove_file(place.lock_file(0)).unwrap();
+        let second = Lock::take(&place, Duration::ZERO).unwrap().unwrap();
+        assert!(first.token().check().is_err());
+        assert_eq!(second.token().epoch(), 1);
+    }
+
+    #[test]
+    fn of_many_that_overtake_at_once_one_does() {
+        let (_state, place) = place();
+        let child = holder(&place, 0, 0);
+        let taken: Vec<_> = thread::scope(|scope| {
+            let each: Vec<_> = (0..8).map(|_| scope.spawn(|| Lock::make(&place, 1).unwrap())).collect();
+            each.into_iter().filter_map(|each| each.join().unwrap()).collect()
+        });
+        assert_eq!(taken.len(), 1);
+        end(child);
     }
 }

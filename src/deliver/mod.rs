@@ -1,67 +1,78 @@
-//! The pass that ties journal, alert and receiver.
+//! The pass that ties journal, alerts and receivers.
 //!
-//! A pass takes the lock, takes in what is new in the journal, and sends what is due. Any process
-//! may run one at any time: the module's worker, cron, a systemd unit, a person. It can be cut at
-//! every step, and the next one goes on:
+//! Each receiver is a reader of the journal of its own: its own state, lock, cursor, pace and outages. A pass
+//! serves all of them side by side; one that hangs or fails holds up no other. Any process of root's may
+//! run one at any time: the module's worker, cron, a systemd unit, a person. It can be cut at every step, and the
+//! next one goes on. For each receiver:
 //!
-//! 1. What is new is settled or pending; the records stay in the journal until that is saved.
-//! 2. An alert is composed and saved with its final text, marked as perhaps sent.
-//! 3. It is sent. What becomes of it is saved; where that is cut off, the next pass sends the same
-//!    bytes again, and X refuses them as a duplicate if they were there: then it was delivered.
-//! 4. The timeline gets it, once.
+//! 1. What is new is settled or pending (`intake`); the records stay in the journal until that is saved.
+//! 2. What is due is composed with its final text (`walk`, `compose`).
+//! 3. The request is entered against a bounded rate, on disk, before its first byte (`requests`).
+//! 4. It is sent. What becomes of it is saved (`settle`); where that is cut off, the next pass sends the same
+//!    bytes again after a while, which the receiver knows again or a person does.
+//! 5. Its history gets it, once (`history`): that of the timeline is what `authalert timeline` shows.
+//!
+//! Around that: `enrol` and `migrate`, which receivers have a state; `retention`, how long the journal is kept;
+//! `status`, how things stand.
 
+mod alert;
+mod announced;
 mod clock;
+mod compose;
+mod enrol;
+pub mod history;
 mod intake;
 mod lock;
+mod migrate;
 mod notice;
+pub mod outage;
 mod pacing;
+pub mod place;
 mod policy;
+mod quarantine;
+mod reader;
+mod requests;
 mod retention;
 mod route;
-mod send;
+mod settle;
 pub mod simulate;
 pub mod state;
 pub mod status;
-pub mod trouble;
+mod walk;
 
 use std::fmt;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use crate::config::{self, Config, TIMELINE};
+use crate::journal::{Journal, aside};
+use crate::storage;
 
-use crate::accounts::Accounts;
-use crate::config::{self, Config};
-use crate::journal::{CURRENT, Journal, append, aside, segment};
-use crate::neutral;
-
-use clock::Reading;
+pub use alert::{Alert, Delivered, Queue};
 pub use intake::is_ignored;
-use intake::{Rules, Taken};
-use lock::{Held, Lock};
+use lock::Lock;
 pub use notice::{Level, Notice};
 pub use pacing::{Due, Moment, Pacing};
+use place::Place;
 pub use policy::{Policy, human};
+use reader::Reader;
+use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
-use retention::tidy;
-use state::State;
-use trouble::{Kind, Trouble};
+use route::Routes;
 
-/// File name of the lock in the state directory.
+/// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
 pub const LOCK: &str = "lock";
-/// In a login the state is not written for so few bytes: the next pass reads them again.
-const WORTH_SAVING: u64 = 64 << 10;
-/// A command waits so long for the lock: users who start and end su in a loop shall not keep it out.
-/// In a login nobody waits.
+/// A command waits so long for a lock. In a login nobody waits.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// So often a pass looks again for what came while it worked; then it leaves it to the next one.
-const ROUNDS: usize = 20;
+/// Of a thread that serves a receiver, as of the module's worker.
+const STACK: usize = 1 << 20;
 
 /// Where a pass runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
+pub enum Context {
     /// In the worker, inside the program that authenticates: no name service, quick.
     Login,
     /// In a process of its own.
@@ -70,32 +81,72 @@ pub enum Setting {
 
 /// What a pass is to do.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct Request {
     /// State directory.
     pub state: PathBuf,
     /// Configuration file; absent: the default one.
     pub config: Option<PathBuf>,
     /// Where it runs.
-    pub setting: Setting,
-    /// Try now: before its turn, and however long X is to be left alone.
+    pub context: Context,
+    /// Send now what is pending, whatever pacing and outages say: somebody at the keyboard wants to see it.
     pub at_once: bool,
+    /// Set by another thread when the pass is to end at its next step, and let go of its locks.
+    pub let_go: Option<&'static AtomicBool>,
+}
+
+impl Request {
+    /// A pass over `state` that nobody stops.
+    pub fn new(state: &Path, config: Option<&Path>, context: Context) -> Self {
+        Self { state: state.into(), config: config.map(Into::into), context, at_once: false, let_go: None }
+    }
+
+    fn is_let_go(&self) -> bool {
+        self.let_go.is_some_and(|flag| flag.load(Ordering::Acquire))
+    }
+
+    fn patience(&self) -> Duration {
+        if self.context == Context::Command { PATIENCE } else { Duration::ZERO }
+    }
 }
 
 /// What a pass did.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Another pass was going on; it sees to everything.
+    /// For each receiver that was served, in the order of the configuration; the timeline is the last.
+    pub receivers: Vec<Served>,
+}
+
+/// What a pass did for one receiver.
+#[derive(Debug, Default)]
+pub struct Served {
+    /// Its name.
+    pub name: String,
+    /// Another pass was at it; it sees to everything.
     pub busy: bool,
-    /// Alerts that were delivered: number and text.
+    /// Messages that were delivered: number and text.
     pub sent: Vec<(u64, String)>,
     /// Failures that are in no delivered alert yet.
     pub pending: u64,
     /// The next step, if one is known.
     pub next: Option<Duration>,
     /// Why nothing is sent.
-    pub trouble: Option<String>,
-    /// What was read of the journal: inode and size of each segment.
-    read: Vec<(u64, u64)>,
+    pub outage: Option<String>,
+    /// Something could go out at once, but for the bounded rate of requests; in how long it may.
+    pub forbidden: Option<Duration>,
+    /// What is wrong with its state.
+    pub error: Option<io::Error>,
+}
+
+impl Report {
+    /// The next step of any receiver.
+    pub fn next(&self) -> Option<Duration> {
+        self.receivers.iter().filter_map(|served| served.next).min()
+    }
+
+    /// What was done for the receiver `name`.
+    pub fn of(&self, name: &str) -> Option<&Served> {
+        self.receivers.iter().find(|served| served.name == name)
+    }
 }
 
 /// Why a pass could not be made.
@@ -122,254 +173,119 @@ impl fmt::Display for Error {
 }
 
 /// Make a pass.
-pub fn deliver(order: &Order) -> Result<Report, Error> {
-    let config = Config::load(order.config.as_deref());
-    if let (Setting::Login, Ok(config)) = (order.setting, &config) {
-        if !config.deliver.in_process {
+pub fn deliver(request: &Request) -> Result<Report, Error> {
+    let config = match Config::load(request.config.as_deref()) {
+        Ok(config) if request.context == Context::Login && !config.deliver.in_process => {
             return Ok(Report::default());
         }
-    }
-    let mut report = Report::default();
-    let mut order = order.clone();
-    for _ in 0..ROUNDS {
-        let (round, notices) = round(&order, &config).map_err(|e| Error::State(order.state.clone(), e))?;
-        // Only now: syslog may block, and nobody should wait for it with the lock held.
-        notices.iter().for_each(Notice::send);
-        let sent = std::mem::take(&mut report.sent);
-        report = Report { sent: sent.into_iter().chain(round.sent).collect(), ..round };
-        if report.busy || config.is_err() || !grew(&order, &report.read) {
-            break;
-        }
-        // Once: what X did not take now it is not asked to take again a moment later.
-        order.at_once = false;
-    }
-    match config {
-        Err(e) => Err(Error::Config(e)),
-        Ok(_) => Ok(report),
-    }
-}
-
-/// One taking of the lock.
-fn round(order: &Order, config: &Result<Config, config::Error>) -> io::Result<(Report, Vec<Notice>)> {
-    let mut notices = Vec::new();
-    if order.setting == Setting::Command && prepare(&order.state)? {
-        notices.push(Notice::info(format!("made the missing directory {}", order.state.display())));
-    }
-    trusted(&order.state)?;
-    let patience = if order.setting == Setting::Command { PATIENCE } else { Duration::ZERO };
-    let Some(lock) = Lock::take(&order.state.join(LOCK), patience)? else {
-        return Ok((Report { busy: true, ..Report::default() }, notices));
-    };
-    let loaded = State::load(&order.state, false)?;
-    for path in &loaded.set_aside {
-        notices.push(Notice::error(format!("the state was damaged and set aside as {}", path.display())));
-    }
-    if loaded.recovered {
-        notices.push(Notice::info("the state was found again from the timeline"));
-    }
-    let mut state = loaded.state;
-    let now = state.clock.advance(&Reading::now());
-    let report = match config {
-        Ok(config) => {
-            let fresh = Vec::new();
-            Pass { order, config, lock: lock.held(), state: &mut state, now, notices: &mut notices, fresh }
-                .run()?
-        }
+        Ok(config) => config,
         Err(e) => {
-            let why = e.to_string();
-            let (trouble, tell) = meet(&state, Kind::Config, why, now, None, String::new());
-            if tell {
-                notices.push(Notice::error(format!("nothing is sent: {}", trouble.why)));
-                state.trouble = Some(trouble);
-                lock.held().check()?;
-                state.save_both(&order.state)?;
-            }
-            Report::default()
+            unusable(request, &e);
+            return Err(Error::Config(e));
         }
     };
-    Ok((report, notices))
+    pass(request, &config).map_err(|e| Error::State(request.state.clone(), e))
 }
 
-/// Whoever can write into the state directory could have root write elsewhere, and forge or delete what
-/// happened. So could he who can put another directory in its place.
-fn trusted(directory: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    const STICKY: u32 = 0o1000;
-    let journal = Journal::new(directory);
-    let above = directory.ancestors().skip(1).filter(|path| path.is_absolute());
-    for path in above.chain([directory, journal.directory()]) {
-        let meta = std::fs::metadata(path)?;
-        let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
-        let others_can_write = meta.mode() & 0o022 != 0;
-        // In /tmp everybody can write, but not take away what another owns.
-        let others_can_replace =
-            others_can_write && (meta.mode() & STICKY == 0 || path.starts_with(directory));
-        if !ours || others_can_replace {
-            let or = if path.starts_with(directory) { "" } else { ", or keep the state elsewhere" };
-            return Err(io::Error::other(format!(
-                "{0} can be written by others than root; run: chown root {0} && chmod go-w {0}{or}",
-                path.display()
-            )));
-        }
+fn pass(request: &Request, config: &Config) -> io::Result<Report> {
+    let by_a_command = request.context == Context::Command;
+    if by_a_command && prepare(&request.state)? {
+        Notice::info(format!("made the missing directory {}", request.state.display())).send();
     }
-    Ok(())
-}
-
-/// Whether the journal grew since it was read. Whoever recorded then found the lock taken, and
-/// left it to us.
-fn grew(order: &Order, read: &[(u64, u64)]) -> bool {
-    let segments = segment::list(Journal::new(&order.state).directory()).unwrap_or_default();
-    segments.iter().any(|s| match read.iter().find(|(inode, _)| *inode == s.inode) {
-        // Not beyond the last whole line: half a line that nobody finishes is nothing new.
-        Some((_, size)) => s.size > *size,
-        // Not one that was only made in this pass.
-        None => s.headless || s.size > append::HEAD as u64,
-    })
-}
-
-fn meet(
-    state: &State,
-    kind: Kind,
-    why: String,
-    now: Moment,
-    until: Option<Duration>,
-    fingerprint: String,
-) -> (Trouble, bool) {
-    let why = neutral::text(why, 600);
-    Trouble::met(state.trouble.as_ref(), kind, why, (now, Timestamp::now()), until, fingerprint)
-}
-
-/// A pass that holds the lock.
-struct Pass<'a> {
-    order: &'a Order,
-    config: &'a Config,
-    lock: &'a Held,
-    state: &'a mut State,
-    now: Moment,
-    notices: &'a mut Vec<Notice>,
-    /// Files of the journal that were read and perhaps are not on disk yet.
-    fresh: Vec<PathBuf>,
-}
-
-impl Pass<'_> {
-    fn run(mut self) -> io::Result<Report> {
-        let mended = self.mended();
-        let journal = Journal::new(&self.order.state);
-        let policy = Policy::from(&self.config.alerts);
-        let rules = Rules { ignore: &self.config.ignore, policy: &policy };
-        let mut accounts = match self.order.setting {
-            Setting::Login => Accounts::in_login(),
-            Setting::Command => Accounts::outside_login(),
+    storage::trusted(&request.state, &[Journal::new(&request.state).directory()])?;
+    let routes = Routes::of(config);
+    if !enrol::enrol(&request.state, config, &routes, request.patience())? {
+        let busy = |receiver: &config::Receiver| Served {
+            name: receiver.name.clone(),
+            busy: true,
+            ..Served::default()
         };
-        aside::take_over(&journal)?;
-        let taken = intake::take_in(self.state, &journal, &rules, &mut accounts, self.now)?;
-        self.fresh.clone_from(&taken.files);
-        self.set_aside(&taken)?;
-        if self.order.at_once {
-            self.state.pacing.hurry();
-        }
-        let mut report = Report::default();
-        let changed = self.send_what_is_due(&policy, &mut report)?;
-        // An alert that was sent keeps its failures; those that wait are kept by the journal.
-        journal.sync()?;
-        // Trouble that was met just now: who waits for it, a person or the worker, learns until when.
-        let held = self.state.trouble.as_ref().filter(|t| t.next > self.now);
-        report.next = report.next.or(held.map(|t| t.next.since(self.now)));
-        let by_a_command = self.order.setting == Setting::Command;
-        let worth_saving = taken.bytes > if by_a_command { 0 } else { WORTH_SAVING };
-        if mended || changed || worth_saving || !taken.unreadable.is_empty() {
-            self.save()?;
-        }
-        if by_a_command {
-            self.lock.check()?;
-            if tidy(&journal, self.state, &self.config.journal)? {
-                self.save()?;
-            }
-            if taken.bytes > 0 {
-                segment::reserve(&journal.directory().join(CURRENT));
-            }
-        }
-        report.read = taken.seen;
-        report.pending = self.state.unsettled();
-        report.trouble = self.state.trouble.as_ref().map(|t| t.why.clone());
-        Ok(report)
+        return Ok(Report { receivers: routes.receivers.iter().map(busy).collect() });
     }
-
-    /// Write the state, after the records that it says were read: a power cut that took those would
-    /// make room for others, which would then be passed over.
-    fn save(&mut self) -> io::Result<()> {
-        for path in std::mem::take(&mut self.fresh) {
-            std::fs::File::open(path)?.sync_data()?;
-        }
-        self.lock.check()?;
-        self.state.save_both(&self.order.state)
+    storage::trusted(&request.state, &[&request.state.join(place::RECEIVERS)])?;
+    take_over_spilled(request)?;
+    let report = serve_all(request, config, &routes);
+    if by_a_command {
+        enrol::forget_removed(&request.state, &routes)?.iter().for_each(Notice::send);
+        keep_within_bounds(request, config, &routes)?;
     }
+    Ok(report)
+}
 
-    /// Trouble of this machine ends when its cause does, not only with the next alert.
-    fn mended(&mut self) -> bool {
-        let over = self.state.trouble.as_ref().is_some_and(|t| match t.kind {
-            Kind::Config => true,
-            Kind::Credentials => route::choose(self.config, self.order.setting, None).is_ok(),
-            _ => false,
+/// Serve the receivers side by side: each in a thread of its own, but for the first, for which nothing has to
+/// start, and where there is no thread to be had.
+fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
+    let served_here = |receiver: &&config::Receiver| {
+        request.context == Context::Command || crate::receiver::serves_in_login(&receiver.kind)
+    };
+    let readers: Vec<Reader<'_>> = routes
+        .receivers
+        .iter()
+        .filter(served_here)
+        .map(|receiver| Reader::new(request, config, routes, receiver))
+        .collect();
+    let Some((first, others)) = readers.split_first() else { return Report::default() };
+    let receivers = thread::scope(|scope| {
+        let started: Vec<_> = others
+            .iter()
+            .map(|reader| {
+                let thread = thread::Builder::new().stack_size(STACK);
+                (reader, thread.spawn_scoped(scope, || reader.serve()))
+            })
+            .collect();
+        let of_the_first = first.serve();
+        let of_others = started.into_iter().map(|(reader, thread)| match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|_| failed(reader)),
+            Err(_) => reader.serve(),
         });
-        if over {
-            self.notices.push(Notice::info("configuration and credentials can be used again"));
-            self.state.trouble = None;
-        }
-        over
-    }
+        std::iter::once(of_the_first).chain(of_others).collect()
+    });
+    Report { receivers }
+}
 
-    /// Keep what could not be read, neutral and bounded, and say so.
-    fn set_aside(&mut self, taken: &Taken) -> io::Result<()> {
-        if taken.unreadable.is_empty() {
-            return Ok(());
-        }
-        let path = self.order.state.join("unreadable.log");
-        let options = &mut std::fs::File::options();
-        let mut file = crate::storage::open(options.append(true).create(true).mode(0o600), &path)?;
-        if file.metadata()?.len() < 1 << 20 {
-            for line in &taken.unreadable {
-                writeln!(file, "{} {}", Timestamp::now(), neutral::text(line, 2048))?;
-            }
-        }
-        self.notices.push(Notice::error(format!(
-            "{} line(s) of the journal could not be read; they are counted and kept in {}",
-            taken.unreadable.len(),
-            path.display()
-        )));
-        Ok(())
+fn failed(reader: &Reader<'_>) -> Served {
+    let error = Some(io::Error::other("serving it failed; the next pass tries again"));
+    Served { name: reader.receiver.name.clone(), error, ..Served::default() }
+}
+
+/// Take what was spilled into the journal, before anybody reads it.
+fn take_over_spilled(request: &Request) -> io::Result<()> {
+    let journal = Journal::new(&request.state);
+    if !aside::is_any(&journal)? {
+        return Ok(());
     }
+    match Lock::take(&Place::new(&request.state, TIMELINE), request.patience())? {
+        Some(_lock) => aside::take_over(&journal),
+        None => Ok(()),
+    }
+}
+
+/// Say once that the configuration cannot be used: the timeline's state remembers that it was said.
+fn unusable(request: &Request, why: &config::Error) {
+    let place = Place::new(&request.state, TIMELINE);
+    let said = (|| {
+        let Some(lock) = Lock::take(&place, Duration::ZERO)? else { return Ok(()) };
+        let Some(mut loaded) = state::State::load(&place, true)? else { return Ok(()) };
+        let now = loaded.state.clock.advance(&clock::Reading::now());
+        let (why, time) = (crate::neutral::text(why.to_string(), 600), jiff::Timestamp::now());
+        let before = loaded.state.outage.as_ref();
+        let (outage, tell) =
+            outage::Outage::record(before, outage::Kind::Config, why, (now, time), None, String::new());
+        if tell {
+            let notice = Notice::error(format!("nothing is sent: {}", outage.why));
+            loaded.state.outage = Some(outage);
+            lock.token().check()?;
+            loaded.state.save(&place, lock.token().epoch())?;
+            drop(lock);
+            notice.send();
+        }
+        Ok::<(), io::Error>(())
+    })();
+    // What is wrong with the state is said by the pass that can use the configuration.
+    drop(said);
 }
 
 /// The state directory that is meant when none is named.
 pub fn default_state() -> &'static Path {
     Path::new(config::DEFAULT_STATE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journal::record::{encode, tests::record};
-    use std::fs;
-
-    #[test]
-    fn half_a_line_that_nobody_finishes_is_read_once_a_pass() {
-        let directory = tempfile::tempdir().unwrap();
-        let state = directory.path().join("state");
-        prepare(&state).unwrap();
-        let path = directory.path().join("config.toml");
-        fs::write(&path, "receiver = \"timeline\"\n").unwrap();
-        let config = Config::load(Some(&path));
-        let order =
-            Order { state: state.clone(), config: Some(path), setting: Setting::Login, at_once: false };
-        let line = encode(&record(b"root"));
-        let mut current = fs::File::create(state.join("journal").join(CURRENT)).unwrap();
-        current.write_all(&line).unwrap();
-        current.write_all(&line[..40]).unwrap();
-        let (report, _) = round(&order, &config).unwrap();
-        assert_eq!(report.sent.len(), 1);
-        assert!(!grew(&order, &report.read));
-        current.write_all(&line[40..]).unwrap();
-        assert!(grew(&order, &report.read), "what came since is seen to at once");
-    }
 }

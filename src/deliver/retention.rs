@@ -5,55 +5,126 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::journal::Journal;
 use crate::journal::segment::{self, Segment};
 
-use super::intake;
+use super::lock::Lock;
+use super::place::Place;
+use super::route::Routes;
 use super::state::State;
+use super::{Request, intake};
 
 /// A slow writer that had a segment open when it was sealed has finished by then.
 const SETTLED: Duration = Duration::from_secs(10);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Seal and delete as `limits` say, after `state` was saved: a segment is deleted only when all of
-/// it is in the state on disk. Says whether one was deleted: what `state` knew of it is then forgotten.
-pub fn tidy(journal: &Journal, state: &mut State, limits: &config::Journal) -> io::Result<bool> {
-    let part = (limits.max_size / 8).clamp(16 << 10, 8 << 20);
+/// Seal and delete as the configuration says. Under the locks of all receivers: a segment is deleted only when all
+/// of it is in their states on disk, and they forget it then. Where one is being served nothing is deleted this
+/// time, but there is always room to be made for writers.
+pub fn keep_within_bounds(request: &Request, config: &Config, routes: &Routes) -> io::Result<()> {
+    let journal = Journal::new(&request.state);
     let segments = segment::list(journal.directory())?;
-    let mut total: u64 = segments.iter().map(|s| s.size).sum();
-    let sealed: Vec<&Segment> = segments.iter().filter(|s| !s.current).collect();
-    let (mut kept, mut deleted) = (0, false);
-    for segment in sealed {
-        let age = age(&segment.path);
-        // Room for one more part, so that writers always find some.
-        let in_the_way = total + part > limits.max_size;
-        let over = age > limits.keep || (in_the_way && age > SETTLED);
-        let cursor = state.cursors.iter().find(|c| intake::belongs(c, segment));
-        if over && segment::delete(segment, cursor.map_or(0, |c| c.offset))? {
-            state.cursors.retain(|c| !intake::belongs(c, segment));
-            deleted = true;
-            total -= segment.size;
-        } else {
-            kept += segment.size;
+    let plan = Plan::of(&segments, &config.journal, true);
+    if plan.is_empty() {
+        segment::sweep(journal.directory());
+        return Ok(());
+    }
+    let (mut held, mut all) = (Vec::new(), true);
+    // The timeline, which is the last, is the one that seals.
+    for receiver in routes.receivers.iter().rev() {
+        let place = Place::new(&request.state, &receiver.name);
+        match Lock::take(&place, request.patience())? {
+            // One whose state cannot be read must not make the journal keep everything.
+            Some(lock) => held.push((State::load(&place, true).ok().flatten().map(|l| l.state), lock, place)),
+            None if receiver.name == config::TIMELINE => return Ok(()),
+            None => all = false,
         }
     }
-    let room = |kept: u64| limits.max_size.saturating_sub(kept).max(part);
-    let (due, sealed) = match segments.iter().find(|s| s.current) {
-        None => (true, 0),
-        Some(s) => {
+    let mut states: Vec<&mut State> = held.iter_mut().filter_map(|(state, ..)| state.as_mut()).collect();
+    if !tidy(&journal, &mut states, all, &config.journal)? {
+        return Ok(());
+    }
+    for (state, lock, place) in &mut held {
+        if let Some(state) = state {
+            lock.token().check()?;
+            state.save(place, lock.token().epoch())?;
+        }
+    }
+    Ok(())
+}
+
+/// What is due.
+struct Plan {
+    delete: Vec<Segment>,
+    /// The limit of the next one.
+    seal: Option<u64>,
+    /// The current one has no first line that can be read.
+    is_damaged: bool,
+}
+
+impl Plan {
+    /// `may_delete`: otherwise the next one gets what all that is there leaves.
+    fn of(segments: &[Segment], limits: &config::Journal, may_delete: bool) -> Self {
+        let part = (limits.max_size / 8).clamp(16 << 10, 8 << 20);
+        let mut total: u64 = segments.iter().map(|s| s.size).sum();
+        let (mut kept, mut delete) = (0, Vec::new());
+        for segment in segments.iter().filter(|s| !s.current) {
+            let age = age(&segment.path);
+            // Room for one more part, so that writers always find some.
+            let in_the_way = total + part > limits.max_size;
+            if may_delete && (age > limits.keep || (in_the_way && age > SETTLED)) {
+                total -= segment.size;
+                delete.push(segment.clone());
+            } else {
+                kept += segment.size;
+            }
+        }
+        let room = |kept: u64| limits.max_size.saturating_sub(kept).max(part);
+        let current = segments.iter().find(|s| s.current);
+        let is_due = current.is_none_or(|s| {
             // A first line that cannot be read tells writers nothing, or something wrong.
-            let due = s.id.is_empty()
+            s.id.is_empty()
                 || s.limit > room(kept)
                 || s.limit < room(kept) / 2
                 || s.size >= part
-                || (s.size > 4096 && born(s).is_some_and(|age| age > DAY));
-            (due, s.size)
+                || (s.size > 4096 && born(s).is_some_and(|age| age > DAY))
+        });
+        let seal = is_due.then(|| room(kept + current.map_or(0, |s| s.size)));
+        Self { delete, seal, is_damaged: current.is_some_and(|s| s.id.is_empty()) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.delete.is_empty() && self.seal.is_none()
+    }
+}
+
+/// The same for `states`, which are `all` there are or not. Says whether a segment was deleted: what they knew of
+/// it is then forgotten.
+fn tidy(
+    journal: &Journal,
+    states: &mut [&mut State],
+    all: bool,
+    limits: &config::Journal,
+) -> io::Result<bool> {
+    let plan = Plan::of(&segment::list(journal.directory())?, limits, all);
+    let mut deleted = false;
+    for segment in &plan.delete {
+        let read_to = |state: &State| {
+            state.cursors.iter().find(|c| intake::belongs(c, segment)).map_or(0, |c| c.offset)
+        };
+        let read_to = states.iter().map(|state| read_to(state)).min().unwrap_or(0);
+        if segment::delete(segment, read_to)? {
+            states.iter_mut().for_each(|state| state.cursors.retain(|c| !intake::belongs(c, segment)));
+            deleted = true;
         }
-    };
-    if due {
+    }
+    // What was not deleted takes room after all.
+    let plan = Plan::of(&segment::list(journal.directory())?, limits, false);
+    // A reader knows a damaged segment again as the current one.
+    if let Some(limit) = plan.seal.filter(|_| all || !plan.is_damaged) {
         journal.sync()?;
-        segment::seal(journal.directory(), room(kept + sealed))?;
+        segment::seal(journal.directory(), limit)?;
     }
     segment::sweep(journal.directory());
     Ok(deleted)
@@ -121,7 +192,7 @@ mod tests {
                 .iter()
                 .map(|s| Cursor { offset: s.size, ..Cursor::at_the_beginning(s) })
                 .collect();
-            tidy(&self.journal, &mut self.read, &LIMITS).unwrap();
+            tidy(&self.journal, &mut [&mut self.read], true, &LIMITS).unwrap();
         }
 
         fn make_old(&self, age: Duration) {
@@ -160,6 +231,23 @@ mod tests {
     }
 
     #[test]
+    fn what_one_receiver_has_not_read_is_not_deleted() {
+        let mut world = World::new();
+        world.append(100);
+        world.pass();
+        world.make_old(2 * DAY);
+        let whole = world.read.clone();
+        let mut less = whole.clone();
+        less.cursors[0].offset -= 1;
+        for (mut other, all, left) in
+            [(less, true, 2), (State::default(), true, 2), (whole.clone(), false, 2), (whole, true, 1)]
+        {
+            tidy(&world.journal, &mut [&mut world.read, &mut other], all, &LIMITS).unwrap();
+            assert_eq!(world.segments().len(), left, "{other:?}");
+        }
+    }
+
+    #[test]
     fn what_was_not_read_is_not_deleted_however_old() {
         let mut world = World::new();
         world.append(100);
@@ -171,7 +259,7 @@ mod tests {
         std::io::Write::write_all(&mut late, &encode(&record(b"late"))).unwrap();
         drop(late);
         world.make_old(2 * DAY);
-        tidy(&world.journal, &mut world.read, &LIMITS).unwrap();
+        tidy(&world.journal, &mut [&mut world.read], true, &LIMITS).unwrap();
         assert!(world.segments()[0].size > before);
         world.pass();
         assert_eq!(world.segments().len(), 1);

@@ -1,69 +1,86 @@
-//! Which receiver an alert goes to, and why none.
+//! From the configuration to the receiver that is served, and what tells that somebody changed either.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::config::{Config, ReceiverWord, Receivers};
-use crate::credentials::Credentials;
-use crate::receiver::x::X;
+use crate::config::{self, Config};
+use crate::credentials::Stored;
+use crate::receiver::{self, Receiver};
 
-use super::Setting;
+use super::outage::Kind;
 use super::state::Addresses;
-use super::trouble::Kind;
+use super::{Context, Moment};
 
 /// Addresses that were looked up this long ago may have moved.
 const ADDRESSES_LAST: i64 = 86_400;
 
-/// Where alerts go.
-pub enum Route {
-    /// The account.
-    X(Box<X>),
-    /// This machine.
-    Timeline,
+/// What can be served, and with what.
+#[derive(Debug)]
+pub struct Routes {
+    /// All receivers, with all values filled in; the first is the one of version 0.1's keys.
+    pub receivers: Vec<config::Receiver>,
+    /// Of each, or why there are none.
+    secrets: Result<Stored, String>,
+    /// Differs when somebody changed the configuration or the credentials.
+    pub fingerprint: String,
 }
 
-/// Choose the receiver that the configuration and the credentials make.
-///
-/// An error is what kind of trouble it is, and what to do.
-pub fn choose(
-    config: &Config,
-    setting: Setting,
-    addresses: Option<&Addresses>,
-) -> Result<Route, (Kind, String)> {
-    if config.receiver == Receivers::Word(ReceiverWord::Timeline) {
-        return Ok(Route::Timeline);
+impl Routes {
+    /// What the configuration and the credentials make.
+    pub fn of(config: &Config) -> Self {
+        let path = config.credentials_path();
+        let fingerprint = format!("{} {}", stamp(&config.path), stamp(&path));
+        let secrets = Stored::load(&path).map_err(|e| e.to_string());
+        // Credentials that cannot be read are an account that cannot be used, and are said to be.
+        let has_account = secrets.as_ref().map_or(true, Stored::has_account);
+        Self { receivers: config.receivers(has_account), secrets, fingerprint }
     }
-    let path = config.credentials_path();
-    match Credentials::load(&path) {
-        Ok(Some(credentials)) => {
-            let preset =
-                addresses.filter(|a| setting == Setting::Login && fresh(a, config)).map(|a| a.list.clone());
-            X::new(&config.x, credentials, preset.unwrap_or_default())
-                .map(|x| Route::X(Box::new(x)))
-                .map_err(|e| (Kind::Credentials, e.to_string()))
-        }
-        Ok(None) if config.receiver == Receivers::Word(ReceiverWord::X) => Err((
-            Kind::Credentials,
-            format!("receiver = \"x\" and no credentials in {}; run 'authalert authorize'", path.display()),
-        )),
-        Ok(None) => Ok(Route::Timeline),
-        Err(e) => Err((Kind::Credentials, e.to_string())),
-    }
-}
 
-/// What tells whether somebody changed the configuration or the credentials.
-pub fn fingerprint(config: &Config) -> String {
-    let of = |path: &Path| {
-        use std::os::unix::fs::MetadataExt;
-        std::fs::metadata(path).map_or("-".into(), |m| {
-            format!("{}.{}.{}.{}.{:o}", m.ino(), m.size(), m.ctime(), m.ctime_nsec(), m.mode())
+    /// The receiver that `config` describes. An error is what kind of outage it is, and what to do.
+    pub fn build(
+        &self,
+        config: &config::Receiver,
+        context: Context,
+        addresses: Option<&Addresses>,
+    ) -> Result<Box<dyn Receiver>, (Kind, String)> {
+        let known = |a: &&Addresses| context == Context::Login && is_fresh(a, config);
+        let preset = addresses.filter(known).map(|a| a.list.clone()).unwrap_or_default();
+        let secrets = match &self.secrets {
+            _ if config.kind == config::TIMELINE => Default::default(),
+            Ok(stored) => stored.of(&config.kind, &config.name),
+            Err(why) => return Err((Kind::Credentials, why.clone())),
+        };
+        receiver::build(config, &secrets, preset).map_err(|e| match e {
+            receiver::Error::Config(_) => (Kind::Config, e.to_string()),
+            receiver::Error::Credentials(_) => (Kind::Credentials, e.to_string()),
         })
-    };
-    format!("{} {}", of(&config.path), of(&config.credentials_path()))
+    }
 }
 
-fn fresh(addresses: &Addresses, config: &Config) -> bool {
+/// What tells to which values of a receiver its addresses belong.
+pub fn values(config: &config::Receiver) -> u32 {
+    crc32fast::hash(format!("{config:?}").as_bytes())
+}
+
+/// Addresses that were just used.
+pub fn used(config: &config::Receiver, list: Vec<std::net::SocketAddr>) -> Addresses {
+    Addresses { of: values(config), list, time: Timestamp::now(), stale_since: None }
+}
+
+/// Since when a login found the addresses stale.
+pub fn stale_since(addresses: Option<&Addresses>) -> Option<Moment> {
+    addresses.and_then(|a| a.stale_since)
+}
+
+fn stamp(path: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).map_or("-".into(), |m| {
+        format!("{}.{}.{}.{}.{:o}", m.ino(), m.size(), m.ctime(), m.ctime_nsec(), m.mode())
+    })
+}
+
+fn is_fresh(addresses: &Addresses, config: &config::Receiver) -> bool {
     let age = Timestamp::now().duration_since(addresses.time).as_secs();
-    addresses.doubted.is_none() && addresses.api_url == config.x.api_url && (0..ADDRESSES_LAST).contains(&age)
+    addresses.stale_since.is_none() && addresses.of == values(config) && (0..ADDRESSES_LAST).contains(&age)
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use crate::deliver::history::{Entry, History};
 use crate::deliver::{Due, Moment, Policy};
 use crate::message::Composer;
-use crate::receiver::Outcome;
-use crate::receiver::timeline::{Entry, Timeline};
 use crate::receiver::x::X;
+use crate::receiver::{Outcome, Receiver};
 
 use super::route::{self, Route};
 use super::state::{Addresses, Composed, Post};
@@ -233,7 +233,7 @@ impl Pass<'_> {
         let mut totals = alert.totals;
         totals.posted += failures;
         totals.posts += 1;
-        Timeline::new(&self.order.state).add(&Entry {
+        History::timeline(&self.order.state).add(&Entry {
             id: alert.id,
             time,
             receiver: receiver.into(),

@@ -77,9 +77,9 @@ pub fn simulate(
         let arrival = Moment(u64::try_from(since).unwrap_or(0)).max(now);
         run.look_until(arrival, now, start, &mut result);
         now = arrival;
-        let standing = standing(&failure.user);
+        let (standing, asker) = (standing(&failure.user), standing(&failure.ruser));
         run.pacing.noticed(now, &failure, standing, policy);
-        run.pending.get_or_insert_with(|| (now, Summary::default())).1.add(&failure, standing);
+        run.pending.get_or_insert_with(|| (now, Summary::default())).1.add(&failure, standing, asker);
         result.failures += u64::from(failure.count);
         result.duration = now.since(Moment(0));
         if run.pacing.due(now, policy) == Due::Now {

@@ -1,38 +1,46 @@
-//! What a delivery pass leaves for the next one.
+//! What a pass leaves for the next one, of one receiver.
 //!
 //! Everything that is counted stands in one file that is replaced as a whole, so the sum
 //!
 //! ```text
-//! recorded = posted + pending + ignored + aborted
+//! recorded = posted + pending + ignored + aborted + left_out
 //! ```
 //!
 //! holds after every crash: a failure moves from the unread end of the journal into `pending`, from
 //! there into `alert`, and from there into `posted`, each time together with what it leaves.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::deliver::{Moment, Pacing};
 use crate::journal::segment::Segment;
 use crate::message::Summary;
-use crate::receiver::timeline::Timeline;
-
-use super::clock::Clock;
-use super::trouble::Trouble;
 use crate::storage;
 
-/// File name in the state directory.
-pub const FILE: &str = "state.json";
+use super::alert::{Alert, Delivered, Queue};
+use super::announced::Announced;
+use super::clock::Clock;
+use super::history::{Entry, History};
+use super::outage::Outage;
+use super::place::Place;
+use super::requests::Requests;
+use super::{Moment, Pacing};
 
-/// The delivery state.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// Of the form in which this is stored. Version 0.1 wrote none.
+pub const VERSION: u32 = 2;
+
+/// The state of one receiver.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default)]
 pub struct State {
+    /// See [`VERSION`].
+    pub version: u32,
     /// Counts the times it was written; tells the newer of two copies.
     pub generation: u64,
+    /// What makes this receiver's messages its own among those of all machines.
+    pub series: String,
     /// What is settled.
     pub totals: Totals,
     /// How far each segment of the journal was read.
@@ -42,21 +50,57 @@ pub struct State {
     /// Failures that are in no alert yet.
     pub pending: Summary,
     /// The alert that is being sent.
-    pub alert: Option<Composed>,
-    /// Sequence of alerts; the number of the newest.
+    pub alert: Option<Alert>,
+    /// Messages that tell of something else than failures.
+    #[serde(skip_serializing_if = "Queue::is_empty")]
+    pub queue: Queue,
+    /// Sequence of messages; the number of the newest.
     pub last_id: u64,
-    /// X refused a text: the next one says numbers only.
+    /// The receiver refused a text: the next one says numbers only.
     pub plain_next: bool,
+    /// How often in a row it refused a text, or called it one that it does not like.
+    pub refusals: u32,
+    /// Attempts that root announced, whose failures are tests.
+    #[serde(skip_serializing_if = "Announced::is_empty")]
+    pub announced: Announced,
     /// When the next alert is due.
     pub pacing: Pacing,
-    /// The clock that pacing and backoff go by.
+    /// How many requests may still be made.
+    pub requests: Requests,
+    /// The clock that pacing and waits go by.
     pub clock: Clock,
     /// Why nothing is sent at the moment.
-    pub trouble: Option<Trouble>,
-    /// The newest alert that was delivered.
-    pub last_post: Option<Post>,
-    /// Addresses of the API's host, for a worker in a login, which must not ask the name service.
+    pub outage: Option<Outage>,
+    /// The newest message that was delivered.
+    pub last_post: Option<Delivered>,
+    /// Addresses of the service's host, for a worker in a login, which must not ask the name service.
     pub addresses: Option<Addresses>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            generation: 0,
+            series: String::new(),
+            totals: Totals::default(),
+            cursors: Vec::new(),
+            dropped_seen: 0,
+            pending: Summary::default(),
+            alert: None,
+            queue: Queue::default(),
+            last_id: 0,
+            plain_next: false,
+            refusals: 0,
+            announced: Announced::default(),
+            pacing: Pacing::default(),
+            requests: Requests::default(),
+            clock: Clock::default(),
+            outage: None,
+            last_post: None,
+            addresses: None,
+        }
+    }
 }
 
 /// Failures that are settled, and what else is counted.
@@ -69,8 +113,16 @@ pub struct Totals {
     pub ignored: u64,
     /// Prompts that were left unanswered.
     pub aborted: u64,
-    /// Delivered alerts.
+    /// Failures of a kind that this receiver is not told.
+    pub left_out: u64,
+    /// Failures that root announced as tests.
+    pub tests: u64,
+    /// Successful authentications that the journal has.
+    pub logins: u64,
+    /// Delivered messages.
     pub posts: u64,
+    /// Of these: nobody knows whether they arrived, and they were not repeated.
+    pub unclear: u64,
     /// Failures that found no room in the journal.
     pub dropped: u64,
     /// Lines of the journal that could not be read.
@@ -100,55 +152,18 @@ impl Cursor {
     }
 }
 
-/// An alert with its final text. A retry sends the same bytes: X knows it by them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Composed {
-    /// Its number.
-    pub id: u64,
-    /// What is posted.
-    pub text: String,
-    /// Numbers only.
-    pub plain: bool,
-    /// What it tells of.
-    pub covers: Summary,
-    /// An attempt may have succeeded without our knowing.
-    pub unsure: bool,
-    /// How often in a row X refused it, or called it a text it does not like.
-    pub suspected: u32,
-    /// When it was composed.
-    pub composed: Timestamp,
-    /// Where the journal was read to, and what was settled, when it was composed: with this the
-    /// state can be found again from the timeline.
-    pub cursors: Vec<Cursor>,
-    /// See `cursors`.
-    pub totals: Totals,
-    /// See `cursors`.
-    pub dropped_seen: u64,
-}
-
-/// A delivered alert.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Post {
-    /// Its number.
-    pub id: u64,
-    /// When it was accepted.
-    pub time: Timestamp,
-    /// Failures in it.
-    pub failures: u64,
-}
-
 /// What the name service said.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Addresses {
-    /// `api_url` that they belong to.
-    pub api_url: String,
-    /// Host's addresses.
+    /// Of the receiver's values that they belong to.
+    pub of: u32,
+    /// The host's addresses.
     pub list: Vec<std::net::SocketAddr>,
     /// When they were looked up.
     pub time: Timestamp,
     /// Since when a login did not get through to them: then somebody has to look them up again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubted: Option<Moment>,
+    pub stale_since: Option<Moment>,
 }
 
 /// A state and what had to be done to get it.
@@ -156,42 +171,69 @@ pub struct Addresses {
 pub struct Loaded {
     /// The state.
     pub state: State,
-    /// Damaged files that were set aside.
-    pub set_aside: Vec<PathBuf>,
-    /// It was found again from the timeline.
+    /// The epoch that it was written in; none where there was no readable state.
+    pub epoch: Option<u64>,
+    /// Damaged files, where they were put.
+    pub quarantined: Vec<PathBuf>,
+    /// It was found again from the history.
     pub recovered: bool,
 }
 
+/// What is looked at before the rest is believed.
+#[derive(Deserialize)]
+#[serde(default)]
+struct Head {
+    version: u32,
+    generation: u64,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { version: VERSION, generation: 0 }
+    }
+}
+
 impl State {
-    /// Read the state in `directory`. Where both copies are damaged, it is found again from the
-    /// timeline, which says for each alert what was settled with it.
-    pub fn load(directory: &Path, look_only: bool) -> io::Result<Loaded> {
-        let found = storage::load::<Self>(&directory.join(FILE), |s| s.generation, look_only)?;
-        let (state, recovered) = match found.value {
-            Some(state) => (state, false),
-            None => match Timeline::new(directory).newest()? {
-                Some(entry) => (Self::from_timeline(entry), true),
-                None => (Self::default(), false),
-            },
-        };
-        Ok(Loaded { state, set_aside: found.set_aside, recovered })
+    /// Read the state of a receiver, the newest epoch's; none where it has none. Where all copies are
+    /// damaged, it is found again from its history, which says for each alert what was settled with it.
+    pub fn load(place: &Place, look_only: bool) -> io::Result<Option<Loaded>> {
+        let mut quarantined = Vec::new();
+        let epochs = place.states()?;
+        for epoch in epochs.iter().rev() {
+            let file = place.state_file(*epoch);
+            let head = storage::load::<Head>(&file, |head| head.generation, true)?.value;
+            if let Some(head) = head.filter(|head| head.version > VERSION) {
+                return Err(io::Error::other(format!(
+                    "{} was written by a newer authalert (version {} of the state, {VERSION} is known here); install that",
+                    file.display(),
+                    head.version
+                )));
+            }
+            let found = storage::load::<Self>(&file, |state| state.generation, look_only)?;
+            quarantined.extend(found.quarantined);
+            if let Some(state) = found.value {
+                return Ok(Some(Loaded { state, epoch: Some(*epoch), quarantined, recovered: false }));
+            }
+        }
+        if epochs.is_empty() && quarantined.is_empty() {
+            return Ok(None);
+        }
+        let newest = History::of(place).newest()?;
+        let recovered = newest.is_some();
+        let state = newest.map(Self::from_history).unwrap_or_default();
+        Ok(Some(Loaded { state, epoch: None, quarantined, recovered }))
     }
 
-    /// Make it count, quickly; [`State::save_both`] has to follow.
-    pub fn stage(&mut self, directory: &Path) -> io::Result<()> {
-        self.staging(directory)?.put()
-    }
-
-    /// The same, to be done later.
-    pub fn staging(&mut self, directory: &Path) -> io::Result<storage::Staging> {
+    /// To be put there later, quickly; [`State::save`] has to follow.
+    pub fn staging(&mut self, place: &Place, epoch: u64) -> io::Result<storage::Staging> {
         self.generation += 1;
-        storage::Staging::of(&directory.join(FILE), self)
+        storage::Staging::of(&place.state_file(epoch), self)
     }
 
     /// Write it and its copy; durable when this returns.
-    pub fn save_both(&mut self, directory: &Path) -> io::Result<()> {
+    pub fn save(&mut self, place: &Place, epoch: u64) -> io::Result<()> {
         self.generation += 1;
-        storage::save_both(&directory.join(FILE), self)
+        storage::save_both(&place.state_file(epoch), self)
     }
 
     /// Failures that are recorded, read, and not settled.
@@ -199,13 +241,19 @@ impl State {
         self.pending.failures() + self.alert.as_ref().map_or(0, |a| a.covers.failures())
     }
 
-    fn from_timeline(entry: crate::receiver::timeline::Entry) -> Self {
+    /// Failures that were read since this receiver began.
+    pub fn recorded(&self) -> u64 {
+        let Totals { posted, ignored, aborted, left_out, .. } = self.totals;
+        posted + ignored + aborted + left_out + self.unsettled()
+    }
+
+    fn from_history(entry: Entry) -> Self {
         Self {
             totals: entry.totals,
             cursors: entry.cursors,
             dropped_seen: entry.dropped_seen,
-            last_id: entry.id,
-            last_post: Some(Post { id: entry.id, time: entry.time, failures: entry.failures }),
+            last_id: entry.last_id.max(entry.id),
+            last_post: Some(Delivered { id: entry.id, time: entry.time, failures: entry.failures }),
             ..Self::default()
         }
     }

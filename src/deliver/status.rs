@@ -1,4 +1,4 @@
-//! The counters, at this moment, without the lock.
+//! The counters, at this moment, without any lock.
 //!
 //! What the last pass saved and what the journal holds beyond that are two readings. They fit
 //! together in this order: the segments are listed, then the state is loaded, then what it had not
@@ -12,18 +12,52 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::accounts::Accounts;
-use crate::config::Config;
-use crate::deliver::{Due, Policy, human};
+use crate::config::{self, Config};
 use crate::journal::{Journal, aside, segment};
+use crate::storage;
 
+use super::alert::Delivered;
 use super::clock::Reading;
 use super::intake::{self, Rules};
-use super::state::{Post, State};
+use super::place::Place;
+use super::route::Routes;
+use super::state::{State, Totals};
+use super::{Context, Due, Policy, human, migrate};
 
-/// The counters and what there is to say beside them.
+/// The counters of all receivers. What stands at the top speaks of the first one.
 #[derive(Clone, Debug, Serialize)]
 pub struct Status {
-    /// Failures in the journal, ever: the sum of the next four.
+    /// Found no room in the journal.
+    pub dropped: u64,
+    /// Lines of the journal that could not be read.
+    pub unreadable: u64,
+    /// Successful authentications that were recorded.
+    pub logins: u64,
+    /// Failures that root announced as tests.
+    pub tests: u64,
+    /// Of the first receiver.
+    #[serde(flatten)]
+    pub first: Counters,
+    /// Of each receiver; the timeline is the last.
+    pub receivers: Vec<Named>,
+}
+
+/// One receiver.
+#[derive(Clone, Debug, Serialize)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// How it does.
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
+/// The counters of one receiver, and what there is to say beside them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Counters {
+    /// Failures in the journal since it began: the sum of the next five.
     pub recorded: u64,
     /// Told in delivered alerts.
     pub posted: u64,
@@ -33,14 +67,16 @@ pub struct Status {
     pub ignored: u64,
     /// Prompts left unanswered.
     pub aborted: u64,
-    /// Found no room in the journal.
-    pub dropped: u64,
-    /// Lines of the journal that could not be read.
-    pub unreadable: u64,
-    /// Delivered alerts.
+    /// Of a kind that it is not told.
+    pub left_out: u64,
+    /// Delivered messages.
     pub posts: u64,
-    /// The newest of them.
-    pub last_post: Option<Post>,
+    /// Of these: nobody knows whether they arrived.
+    pub unclear: u64,
+    /// Messages of other kinds that wait.
+    pub queued: u64,
+    /// The newest of the delivered.
+    pub last_post: Option<Delivered>,
     /// Why nothing is sent.
     pub last_error: Option<String>,
     /// Since when.
@@ -53,51 +89,96 @@ pub struct Status {
 
 /// Take the counters of the state directory `directory`.
 pub fn take(directory: &Path, config: &Config) -> io::Result<Status> {
-    let mut status = take_once(directory, config)?;
-    for _ in 0..100 {
-        if !status.1 {
-            break;
-        }
-        status = take_once(directory, config)?;
+    let routes = Routes::of(config);
+    let mut taken = Vec::new();
+    for receiver in &routes.receivers {
+        taken.push((receiver, take_one(directory, config, &routes, receiver)?));
     }
-    Ok(status.0)
+    let named = |(receiver, (counters, _)): &(&config::Receiver, (Counters, Totals))| Named {
+        name: receiver.name.clone(),
+        kind: receiver.kind.clone(),
+        counters: counters.clone(),
+    };
+    let receivers: Vec<Named> = taken.iter().map(named).collect();
+    // The timeline is always there, and began with the journal.
+    let (Some(first), Some((_, (_, totals)))) = (receivers.first(), taken.last()) else {
+        return Err(io::Error::other("there is no receiver"));
+    };
+    let Totals { dropped, unreadable, logins, tests, .. } = *totals;
+    Ok(Status { dropped, unreadable, logins, tests, first: first.counters.clone(), receivers })
 }
 
-/// The counters, and whether a segment vanished meanwhile, or what was put aside changed.
-fn take_once(directory: &Path, config: &Config) -> io::Result<(Status, bool)> {
+fn take_one(
+    directory: &Path,
+    config: &Config,
+    routes: &Routes,
+    receiver: &config::Receiver,
+) -> io::Result<(Counters, Totals)> {
+    for _ in 0..100 {
+        if let Some(taken) = try_one(directory, config, routes, receiver)? {
+            return Ok(taken);
+        }
+    }
+    Err(io::Error::other("the journal changes all the time; try again"))
+}
+
+/// The counters of one receiver; none where a segment vanished meanwhile, or what was spilled changed.
+fn try_one(
+    directory: &Path,
+    config: &Config,
+    routes: &Routes,
+    receiver: &config::Receiver,
+) -> io::Result<Option<(Counters, Totals)>> {
     let journal = Journal::new(directory);
     let asides = aside::waiting(&journal)?;
     let segments = segment::list(journal.directory())?;
-    let mut state = State::load(directory, true)?.state;
-    let policy = Policy::from(&config.alerts);
-    let rules = Rules { ignore: &config.ignore, policy: &policy };
+    let mut state = saved(directory, routes, receiver)?;
+    let policy = Policy::from(&config.alerts_of(receiver));
+    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver };
     let now = state.clock.advance(&Reading::now());
     let mut accounts = Accounts::in_login();
     let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
     intake::take_aside(&mut state, &asides, &rules, &mut accounts, now);
-    let taken_over = aside::waiting(&journal)? != asides;
-    let (totals, pending) = (state.totals, state.unsettled());
-    let due = match state.pacing.due(now, &policy) {
-        Due::Nothing => None,
-        Due::Now => Some(now),
-        Due::At(moment) => Some(moment),
+    if taken.vanished || aside::waiting(&journal)? != asides {
+        return Ok(None);
+    }
+    let totals = state.totals;
+    let failures = match (&state.alert, state.pacing.due(now, &policy)) {
+        (Some(alert), _) => Some(alert.next(now)),
+        (None, Due::Nothing) => None,
+        (None, Due::Now) => Some(now),
+        (None, Due::At(moment)) => Some(moment),
     };
-    let due = if state.alert.is_some() { Some(now) } else { due };
-    let next = due.map(|due| state.trouble.as_ref().map_or(due, |t| due.max(t.next)));
-    let status = Status {
-        recorded: totals.posted + totals.ignored + totals.aborted + pending,
+    let due = failures.into_iter().chain(state.queue.first().map(|alert| alert.next(now))).min();
+    let allowed = state.requests.next(now, &policy, false).0;
+    let next = due.map(|due| state.outage.as_ref().map_or(due, |o| due.max(o.next)).max(allowed));
+    let outage = state.outage.as_ref();
+    let unusable = || routes.build(receiver, Context::Command, None).err().map(|(_, why)| why);
+    let counters = Counters {
+        recorded: state.recorded(),
         posted: totals.posted,
-        pending,
+        pending: state.unsettled(),
         ignored: totals.ignored,
         aborted: totals.aborted,
-        dropped: totals.dropped,
-        unreadable: totals.unreadable,
+        left_out: totals.left_out,
         posts: totals.posts,
-        last_post: state.last_post,
-        last_error: state.trouble.as_ref().map(|t| t.why.clone()),
-        error_since: state.trouble.as_ref().map(|t| t.since),
+        unclear: totals.unclear,
+        queued: state.queue.len() as u64,
+        last_error: storage::lacking(directory).or_else(|| outage.map(|o| o.why.clone())).or_else(unusable),
+        error_since: outage.map(|o| o.since),
         next_attempt_seconds: next.map(|next| next.since(now).as_secs()),
         interval: human(state.pacing.interval(&policy)),
+        last_post: state.last_post,
     };
-    Ok((status, taken.vanished || taken_over))
+    Ok(Some((counters, totals)))
+}
+
+/// The state as the last pass saved it; what version 0.1's becomes, where none has carried it over yet.
+fn saved(directory: &Path, routes: &Routes, receiver: &config::Receiver) -> io::Result<State> {
+    if migrate::is_needed(directory) {
+        let states = migrate::states(directory, &routes.receivers)?;
+        let own = states.into_iter().find(|(place, _)| place.name() == receiver.name);
+        return Ok(own.map(|(_, state)| state).unwrap_or_default());
+    }
+    Ok(State::load(&Place::new(directory, &receiver.name), true)?.map(|l| l.state).unwrap_or_default())
 }

@@ -78,6 +78,11 @@ pub fn waiting(journal: &Journal) -> io::Result<Vec<Aside>> {
     Ok(found)
 }
 
+/// Whether there is anything for [`take_over`] to do.
+pub fn is_any(journal: &Journal) -> io::Result<bool> {
+    Ok(!list(journal.directory())?.is_empty())
+}
+
 /// Append those that wait to the journal, and remove the links when they are on disk. Only under the
 /// delivery lock, and before anything is sealed. What cannot be appended waits on.
 pub fn take_over(journal: &Journal) -> io::Result<()> {

@@ -3,7 +3,7 @@
 
 use super::harmless::harmless;
 use super::single::{Names, alike, among, item, quoted, sentence};
-use super::summary::{Summary, Told};
+use super::summary::{Sample, Summary};
 use super::tally::{Counted, Distinct, Tally};
 use super::time::{Clock, counted, number};
 use super::weight::{cut, weight};
@@ -89,7 +89,7 @@ fn few(summary: &Summary, clock: &Clock<'_>, names: Names, lost: &str) -> Vec<St
     if rest.iter().all(|told| alike(told, first)) {
         // Several processes: none of them stands for all.
         let same = rest.iter().all(|told| told.pid == first.pid);
-        let told = if same { first.clone() } else { Told { pid: 0, ..first.clone() } };
+        let told = if same { first.clone() } else { Sample { pid: 0, ..first.clone() } };
         let text = sentence(&told, summary.failures(), names);
         return vec![format!("{text}{}{lost}", when(summary, clock, " "))];
     }
@@ -296,13 +296,17 @@ mod tests {
     #[test]
     fn what_there_is_one_of_is_said_once() {
         let mut summary = Summary::default();
-        (0..9).for_each(|i| summary.add(&failure(i, "alice", "192.0.2.7"), AccountKind::Existing));
+        (0..9).for_each(|i| {
+            summary.add(&failure(i, "alice", "192.0.2.7"), AccountKind::Existing, AccountKind::Existing)
+        });
         assert_eq!(
             told(&summary, false, 280),
             "9 failed logins for alice from 192.0.2.7 (sshd), Nov 23 12:01:47 to 12:01:55"
         );
         let mut summary = Summary::default();
-        (0..9).for_each(|i| summary.add(&failure(i, "hunter2", "192.0.2.7"), AccountKind::Unknown));
+        (0..9).for_each(|i| {
+            summary.add(&failure(i, "hunter2", "192.0.2.7"), AccountKind::Unknown, AccountKind::Existing)
+        });
         assert!(told(&summary, false, 280).starts_with("9 failed logins for an unknown user from 192.0.2.7"));
         assert!(told(&summary, true, 280).starts_with("9 failed logins for unknown user \"hunter2\" from"));
     }
@@ -314,6 +318,7 @@ mod tests {
             summary.add(
                 &failure(i, ["oracle", "test", "admin"][i as usize % 3], "192.0.2.7"),
                 AccountKind::Unknown,
+                AccountKind::Existing,
             );
         }
         assert_eq!(
@@ -331,6 +336,7 @@ mod tests {
         for i in 0..500i64 {
             summary.add(
                 &failure(i, &format!("user{}", i % 20), &format!("192.0.2.{}", i % 50)),
+                AccountKind::Existing,
                 AccountKind::Existing,
             );
         }
@@ -352,7 +358,7 @@ mod tests {
         let mut summary = Summary::default();
         for i in 0..20_000i64 {
             let rhost = if i % 4 == 0 { "192.0.2.7".into() } else { format!("2001:db8::{i:x}") };
-            summary.add(&failure(i / 10, "root", &rhost), AccountKind::Root);
+            summary.add(&failure(i / 10, "root", &rhost), AccountKind::Root, AccountKind::Existing);
         }
         assert_eq!(
             told(&summary, false, 280),

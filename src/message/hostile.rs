@@ -145,7 +145,7 @@ fn whatever_was_tried_the_text_fits_links_nothing_and_tells_the_exact_count() {
         let records = [1, 1, 2, 3, 5, 40][attacker.below(6) as usize];
         for _ in 0..records {
             let (failure, standing) = attacker.failure();
-            summary.add(&failure, standing);
+            summary.add(&failure, standing, AccountKind::Existing);
         }
         if attacker.below(5) == 0 {
             summary.add_dropped(attacker.below(u64::MAX >> 12));

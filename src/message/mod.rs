@@ -3,10 +3,13 @@
 //!
 //! All failures that are pending go into one [`Summary`]; [`Composer`] writes the text.
 
+pub mod content;
 mod digest;
+mod gsm;
 mod harmless;
 #[cfg(test)]
 mod hostile;
+mod markup;
 mod seen;
 mod single;
 mod style;
@@ -16,9 +19,10 @@ pub(crate) mod text;
 mod time;
 pub(crate) mod weight;
 
+pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use harmless::harmless;
 pub use style::{Style, Unit};
-pub use summary::{Summary, Told};
+pub use summary::{Sample, Summary};
 pub use tally::{Counted, Distinct, Tally};
 pub use text::{Composer, count_in};
 pub use weight::{LIMIT, weight};

@@ -1,6 +1,6 @@
 //! The wording of one record: who, from where, through what.
 
-use super::summary::Told;
+use super::summary::Sample;
 use super::time::number;
 use super::weight::cut;
 use crate::accounts::AccountKind;
@@ -41,10 +41,10 @@ pub(super) fn quoted(name: &str) -> String {
 /// "Wrong password" is said only where a password was compared: sshd hands PAM a made-up one for
 /// root while root may not log in with a password (the default), and an account without a login has none.
 /// An account that AllowUsers refuses is the case that cannot be told from here.
-pub(super) fn sentence(told: &Told, count: u64, names: Names) -> String {
-    let user = names.user(&told.user, told.standing);
-    let unknown = told.standing == AccountKind::Unknown;
-    let compared = match told.standing {
+pub(super) fn sentence(told: &Sample, count: u64, names: Names) -> String {
+    let user = names.user(&told.user, told.user_kind);
+    let unknown = told.user_kind == AccountKind::Unknown;
+    let compared = match told.user_kind {
         AccountKind::Existing => true,
         AccountKind::Root => told.service != "sshd",
         AccountKind::System | AccountKind::Unknown => false,
@@ -67,17 +67,17 @@ pub(super) fn sentence(told: &Told, count: u64, names: Names) -> String {
 }
 
 /// The same for one among a few: `root from 192.0.2.7 (sshd[32239])`, `su: bob -> root on pts/0`.
-pub(super) fn item(told: &Told, names: Names, with_process: bool) -> String {
+pub(super) fn item(told: &Sample, names: Names, with_process: bool) -> String {
     let process = if with_process { process(told) } else { String::new() };
     let times = if told.count > 1 { format!(" ×{}", number(told.count.into())) } else { String::new() };
     if switches_user(told) {
         return format!("{}{process}{times}", switch(told, names));
     }
-    format!("{}{}{process}{times}", names.user(&told.user, told.standing), place(told))
+    format!("{}{}{process}{times}", names.user(&told.user, told.user_kind), place(told))
 }
 
 /// The same for one among many, with the service only where that says what was tried.
-pub(super) fn among(told: &Told, names: Names) -> String {
+pub(super) fn among(told: &Sample, names: Names) -> String {
     let service = if told.is_local() && !switches_user(told) && !told.service.is_empty() {
         format!("{}: ", cut(&told.service, SHOWN))
     } else {
@@ -87,20 +87,20 @@ pub(super) fn among(told: &Told, names: Names) -> String {
 }
 
 /// Whether two records differ in nothing but time, process and count.
-pub(super) fn alike(a: &Told, b: &Told) -> bool {
-    let key = |t: &Told| {
-        (t.standing, t.service.clone(), t.user.clone(), t.rhost.clone(), t.tty.clone(), t.ruser.clone())
+pub(super) fn alike(a: &Sample, b: &Sample) -> bool {
+    let key = |t: &Sample| {
+        (t.user_kind, t.service.clone(), t.user.clone(), t.rhost.clone(), t.tty.clone(), t.ruser.clone())
     };
     key(a) == key(b)
 }
 
 /// Whether somebody who is logged in asks to be another.
-fn switches_user(told: &Told) -> bool {
+fn switches_user(told: &Sample) -> bool {
     told.is_local() && !told.ruser.is_empty() && told.ruser != told.user
 }
 
-fn switch(told: &Told, names: Names) -> String {
-    let to = match told.standing {
+fn switch(told: &Sample, names: Names) -> String {
+    let to = match told.user_kind {
         AccountKind::Unknown if names.unknown && !told.user.is_empty() => quoted(&told.user),
         AccountKind::Unknown => "?".into(),
         _ => cut(&told.user, SHOWN),
@@ -108,7 +108,7 @@ fn switch(told: &Told, names: Names) -> String {
     format!("{}: {} -> {to}{}", cut(&told.service, SHOWN), cut(&told.ruser, SHOWN), terminal(told))
 }
 
-fn place(told: &Told) -> String {
+fn place(told: &Sample) -> String {
     match told.rhost.as_str() {
         "" if !told.is_local() => " from an unknown address".into(),
         "" => terminal(told),
@@ -116,7 +116,7 @@ fn place(told: &Told) -> String {
     }
 }
 
-fn terminal(told: &Told) -> String {
+fn terminal(told: &Sample) -> String {
     match told.tty.trim_start_matches("/dev/") {
         "" | "ssh" => String::new(),
         tty => format!(" on {}", cut(tty, SHOWN)),
@@ -124,7 +124,7 @@ fn terminal(told: &Told) -> String {
 }
 
 /// ` (sshd[32239])`, as far as it is known.
-fn process(told: &Told) -> String {
+fn process(told: &Sample) -> String {
     match (told.service.as_str(), told.pid) {
         ("", 0) => String::new(),
         ("", pid) => format!(" (pid {pid})"),
@@ -140,9 +140,9 @@ mod tests {
     use super::*;
     use crate::event::Event;
 
-    fn told(failure: &Event, standing: AccountKind) -> Told {
+    fn told(failure: &Event, standing: AccountKind) -> Sample {
         let mut summary = Summary::default();
-        summary.add(failure, standing);
+        summary.add(failure, standing, AccountKind::Existing);
         summary.latest().unwrap().clone()
     }
 

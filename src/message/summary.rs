@@ -12,7 +12,7 @@ use crate::accounts::AccountKind;
 use crate::event::Event;
 use crate::neutral;
 
-/// Up to so many records are kept one by one.
+/// At most this many records are kept one by one.
 pub const FEW: usize = 3;
 
 /// What was counted under the name of a source that is not known.
@@ -27,10 +27,13 @@ pub struct Summary {
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    few: Vec<Told>,
-    latest: Option<Told>,
+    few: Vec<Sample>,
+    latest: Option<Sample>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    notable: Option<Told>,
+    notable: Option<Sample>,
+    /// By the other machine that it happened on; what happened here is not in it.
+    #[serde(skip_serializing_if = "Tally::is_empty")]
+    hosts: Tally<16, 1_000, 256>,
     /// By remote address; those from this machine itself are in `local`.
     sources: Tally<256, 10_000, 4096>,
     local: u64,
@@ -46,14 +49,18 @@ pub struct Summary {
 
 /// What is kept of a single record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct Sample {
     /// When it happened.
     pub time: Timestamp,
-    /// How many failures it stands for.
+    /// The machine it happened on; empty: this one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
+    /// How many events it stands for.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub count: u32,
     /// What the tried name is here.
-    pub standing: AccountKind,
+    #[serde(alias = "standing")]
+    pub user_kind: AccountKind,
     /// PAM service.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub service: String,
@@ -72,20 +79,27 @@ pub struct Told {
     /// Who asked.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ruser: String,
+    /// What that name is here: some programs give the tried name as the asker's too, and it may be a
+    /// password. Version 0.1 did not ask.
+    #[serde(default = "unknown", skip_serializing_if = "is_unknown")]
+    pub ruser_kind: AccountKind,
 }
 
-impl Told {
-    fn of(failure: &Event, standing: AccountKind) -> Self {
+impl Sample {
+    /// What is kept of `event`, whose names are of these kinds here.
+    pub fn of(event: &Event, user_kind: AccountKind, ruser_kind: AccountKind) -> Self {
         Self {
-            time: failure.time,
-            count: failure.count,
-            standing,
-            service: neutral::name(&failure.service),
-            pid: failure.pid,
-            user: neutral::name(&failure.user),
-            rhost: neutral::name(&failure.rhost),
-            tty: neutral::name(&failure.tty),
-            ruser: neutral::name(&failure.ruser),
+            time: event.time,
+            host: neutral::name(&event.host),
+            count: event.count,
+            user_kind,
+            service: neutral::name(&event.service),
+            pid: event.pid,
+            user: neutral::name(&event.user),
+            rhost: neutral::name(&event.rhost),
+            tty: neutral::name(&event.tty),
+            ruser: neutral::name(&event.ruser),
+            ruser_kind,
         }
     }
 
@@ -96,21 +110,24 @@ impl Told {
 }
 
 impl Summary {
-    /// Cover `failure` too, whose user is of this `standing` here. A failure that is ignored or was
-    /// aborted has no place in an alert: do not add it.
-    pub fn add(&mut self, failure: &Event, standing: AccountKind) {
+    /// Cover `failure` too, whose `user` and `ruser` are of these kinds here. A failure that is ignored
+    /// or was aborted has no place in an alert: do not add it.
+    pub fn add(&mut self, failure: &Event, user_kind: AccountKind, ruser_kind: AccountKind) {
         let count = u64::from(failure.count);
         if count == 0 {
             return;
         }
         self.failures = self.failures.saturating_add(count);
-        self.count_record(Told::of(failure, standing));
+        self.count_record(Sample::of(failure, user_kind, ruser_kind));
+        if !failure.host.is_empty() {
+            self.hosts.add(&failure.host, count);
+        }
         match failure.rhost.as_str() {
             "" if failure.is_local() => self.local = self.local.saturating_add(count),
             "" => self.sources.add(UNKNOWN_ADDRESS, count),
             rhost => self.sources.add(rhost, count),
         }
-        match standing {
+        match user_kind {
             AccountKind::Existing => self.accounts.add(&failure.user, count),
             AccountKind::Root | AccountKind::System => self.system.add(&failure.user, count),
             AccountKind::Unknown => self.strangers.add(&failure.user, count),
@@ -128,12 +145,13 @@ impl Summary {
         if self.records > self.few.len() as u64 || self.few.len() > FEW {
             self.few.clear();
         }
-        self.few.sort_by_key(|told| told.time);
+        self.few.sort_by_key(|sample| sample.time);
         self.latest = match (self.latest.take(), other.latest) {
             (Some(a), Some(b)) => Some(if b.time >= a.time { b } else { a }),
             (a, b) => a.or(b),
         };
         self.note(other.notable);
+        self.hosts.merge(other.hosts);
         self.sources.merge(other.sources);
         self.local = self.local.saturating_add(other.local);
         self.accounts.merge(other.accounts);
@@ -185,19 +203,24 @@ impl Summary {
     }
 
     /// The failure with the latest time.
-    pub fn latest(&self) -> Option<&Told> {
+    pub fn latest(&self) -> Option<&Sample> {
         self.latest.as_ref()
     }
 
     /// The latest failure at this machine itself, or else of an account that somebody logs in to: what
     /// makes an alert urgent must not drown in a flood.
-    pub fn notable(&self) -> Option<&Told> {
+    pub fn notable(&self) -> Option<&Sample> {
         self.notable.as_ref()
     }
 
     /// All records in order of time, if they are three at most; else none.
-    pub fn few(&self) -> &[Told] {
+    pub fn few(&self) -> &[Sample] {
         &self.few
+    }
+
+    /// Failures by the other machine that they happened on; what happened here is the rest.
+    pub fn hosts(&self) -> &Tally<16, 1_000, 256> {
+        &self.hosts
     }
 
     /// Failures by remote source.
@@ -230,29 +253,27 @@ impl Summary {
         &self.services
     }
 
-    fn count_record(&mut self, told: Told) {
+    fn count_record(&mut self, sample: Sample) {
         self.records = self.records.saturating_add(1);
-        self.first = self.first.into_iter().chain([told.time]).min();
-        self.last = self.last.into_iter().chain([told.time]).max();
+        self.first = self.first.into_iter().chain([sample.time]).min();
+        self.last = self.last.into_iter().chain([sample.time]).max();
         if self.records <= FEW as u64 {
-            let place = self.few.partition_point(|earlier| earlier.time <= told.time);
-            self.few.insert(place, told.clone());
+            let place = self.few.partition_point(|earlier| earlier.time <= sample.time);
+            self.few.insert(place, sample.clone());
         } else {
             self.few.clear();
         }
-        self.note(
-            Some(&told).filter(|told| told.is_local() || told.standing == AccountKind::Existing).cloned(),
-        );
-        if self.latest.as_ref().is_none_or(|latest| told.time >= latest.time) {
-            self.latest = Some(told);
+        self.note(Some(&sample).filter(|s| s.is_local() || s.user_kind == AccountKind::Existing).cloned());
+        if self.latest.as_ref().is_none_or(|latest| sample.time >= latest.time) {
+            self.latest = Some(sample);
         }
     }
 
-    fn note(&mut self, told: Option<Told>) {
-        let order = |told: &Told| (told.is_local(), told.time);
-        let newer = |told: &Told| self.notable.as_ref().is_none_or(|held| order(told) >= order(held));
-        if let Some(told) = told.filter(newer) {
-            self.notable = Some(told);
+    fn note(&mut self, sample: Option<Sample>) {
+        let order = |sample: &Sample| (sample.is_local(), sample.time);
+        let newer = |sample: &Sample| self.notable.as_ref().is_none_or(|held| order(sample) >= order(held));
+        if let Some(sample) = sample.filter(newer) {
+            self.notable = Some(sample);
         }
     }
 }
@@ -263,6 +284,14 @@ fn one() -> u32 {
 
 fn is_one(n: &u32) -> bool {
     *n == 1
+}
+
+fn unknown() -> AccountKind {
+    AccountKind::Unknown
+}
+
+fn is_unknown(kind: &AccountKind) -> bool {
+    *kind == AccountKind::Unknown
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -303,12 +332,12 @@ pub(crate) mod tests {
     fn a_few_failures_are_kept_one_by_one_in_order_of_time() {
         let mut summary = Summary::default();
         for second in [5, 1, 3] {
-            summary.add(&failure(second, "root", "192.0.2.7"), AccountKind::Root);
+            summary.add(&failure(second, "root", "192.0.2.7"), AccountKind::Root, AccountKind::Unknown);
         }
         let seconds: Vec<_> = summary.few().iter().map(|t| t.time.as_second() - 1_795_435_307).collect();
         assert_eq!(seconds, [1, 3, 5]);
         assert_eq!(summary.latest().map(|t| t.time), summary.last());
-        summary.add(&failure(2, "root", "192.0.2.7"), AccountKind::Root);
+        summary.add(&failure(2, "root", "192.0.2.7"), AccountKind::Root, AccountKind::Unknown);
         assert!(summary.few().is_empty());
         assert_eq!((summary.failures(), summary.first()), (4, Some(failure(1, "", "").time)));
     }
@@ -316,12 +345,24 @@ pub(crate) mod tests {
     #[test]
     fn names_of_accounts_and_others_sources_and_this_machine_are_counted_apart() {
         let mut summary = Summary::default();
-        summary.add(&failure(0, "alice", "192.0.2.7"), AccountKind::Existing);
-        summary.add(&failure(1, "hunter2", "192.0.2.7"), AccountKind::Unknown);
-        summary.add(&failure(2, "root", ""), AccountKind::Root);
-        summary.add(&Event { service: "su".into(), ..failure(3, "root", "") }, AccountKind::Root);
-        summary.add(&Event { count: 5, ..failure(4, "mail", "2001:db8::1") }, AccountKind::System);
-        summary.add(&Event { count: 0, ..failure(4, "none", "2001:db8::1") }, AccountKind::System);
+        summary.add(&failure(0, "alice", "192.0.2.7"), AccountKind::Existing, AccountKind::Unknown);
+        summary.add(&failure(1, "hunter2", "192.0.2.7"), AccountKind::Unknown, AccountKind::Unknown);
+        summary.add(&failure(2, "root", ""), AccountKind::Root, AccountKind::Unknown);
+        summary.add(
+            &Event { service: "su".into(), ..failure(3, "root", "") },
+            AccountKind::Root,
+            AccountKind::Unknown,
+        );
+        summary.add(
+            &Event { count: 5, ..failure(4, "mail", "2001:db8::1") },
+            AccountKind::System,
+            AccountKind::Unknown,
+        );
+        summary.add(
+            &Event { count: 0, ..failure(4, "none", "2001:db8::1") },
+            AccountKind::System,
+            AccountKind::Unknown,
+        );
         assert_eq!(summary.failures(), 9);
         assert_eq!(summary.local(), 1);
         assert_eq!(summary.sources().distinct(), Distinct::Exactly(3));
@@ -334,16 +375,20 @@ pub(crate) mod tests {
     #[test]
     fn what_makes_an_alert_urgent_is_remembered_through_a_flood() {
         let mut summary = Summary::default();
-        let notable = |summary: &Summary| summary.notable().map(|told| told.user.clone());
+        let notable = |summary: &Summary| summary.notable().map(|sample| sample.user.clone());
         let mut rest = Summary::default();
         for i in 0..100 {
-            summary.add(&failure(i, "root", "192.0.2.7"), AccountKind::Root);
+            summary.add(&failure(i, "root", "192.0.2.7"), AccountKind::Root, AccountKind::Unknown);
         }
         assert_eq!(notable(&summary), None);
-        summary.add(&failure(5, "alice", "192.0.2.9"), AccountKind::Existing);
-        summary.add(&failure(3, "bob", "192.0.2.9"), AccountKind::Existing);
+        summary.add(&failure(5, "alice", "192.0.2.9"), AccountKind::Existing, AccountKind::Unknown);
+        summary.add(&failure(3, "bob", "192.0.2.9"), AccountKind::Existing, AccountKind::Unknown);
         assert_eq!(notable(&summary).unwrap(), "alice");
-        rest.add(&Event { service: "su".into(), ..failure(1, "root", "") }, AccountKind::Root);
+        rest.add(
+            &Event { service: "su".into(), ..failure(1, "root", "") },
+            AccountKind::Root,
+            AccountKind::Unknown,
+        );
         let mut other = rest.clone();
         other.merge(summary.clone());
         summary.merge(rest);
@@ -356,8 +401,12 @@ pub(crate) mod tests {
             let (mut a, mut b, mut whole) = (Summary::default(), Summary::default(), Summary::default());
             for i in 0..5i64 {
                 let failure = failure(i, &format!("user{i}"), "192.0.2.7");
-                if i < split { &mut a } else { &mut b }.add(&failure, AccountKind::Existing);
-                whole.add(&failure, AccountKind::Existing);
+                if i < split { &mut a } else { &mut b }.add(
+                    &failure,
+                    AccountKind::Existing,
+                    AccountKind::Unknown,
+                );
+                whole.add(&failure, AccountKind::Existing, AccountKind::Unknown);
             }
             b.add_dropped(2);
             whole.add_dropped(2);
@@ -371,7 +420,7 @@ pub(crate) mod tests {
     #[test]
     fn its_json_is_small_for_a_few_failures_and_bounded_for_the_worst_flood() {
         let mut summary = Summary::default();
-        summary.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root);
+        summary.add(&failure(0, "root", "192.0.2.7"), AccountKind::Root, AccountKind::Unknown);
         let json = serde_json::to_string(&summary).unwrap();
         assert!(json.len() < 1024, "{}: {json}", json.len());
         assert_eq!(serde_json::from_str::<Summary>(&json).unwrap(), summary);
@@ -389,7 +438,7 @@ pub(crate) mod tests {
                     ..failure(i, &name, &name)
                 };
                 let standing = if i % 2 == 0 { AccountKind::Unknown } else { AccountKind::Existing };
-                summary.add(&failure, standing);
+                summary.add(&failure, standing, AccountKind::Unknown);
                 if [2, 100, 1000, 2000, 4000, 4090, 4200, 5999].contains(&i) {
                     biggest = biggest.max(serde_json::to_string(&summary).unwrap().len());
                 }

@@ -134,7 +134,7 @@ impl Composer {
                 pid => pid.to_string(),
             },
             Placeholder::User => latest
-                .map(|told| match told.standing {
+                .map(|told| match told.user_kind {
                     AccountKind::Unknown if !self.names.unknown => "(unknown)".into(),
                     _ => cut(&told.user, longest),
                 })
@@ -197,7 +197,9 @@ mod tests {
 
     fn summary(failures: &[(Event, AccountKind)]) -> Summary {
         let mut summary = Summary::default();
-        failures.iter().for_each(|(failure, standing)| summary.add(failure, *standing));
+        failures
+            .iter()
+            .for_each(|(failure, standing)| summary.add(failure, *standing, AccountKind::Existing));
         summary
     }
 
@@ -221,11 +223,15 @@ mod tests {
                 1 if i % 5 == 0 => ("mail".into(), AccountKind::System),
                 _ => ("root".into(), AccountKind::Root),
             };
-            flood.add(&failure(i * 20 - 4480 * 20, &user, &rhost), standing);
+            flood.add(&failure(i * 20 - 4480 * 20, &user, &rhost), standing, AccountKind::Existing);
         }
-        flood.add(&Event { count: 7, ..failure(-60, "alice", "203.0.113.9") }, AccountKind::Existing);
-        flood.add(&local(-30, "su", "bob", "root"), AccountKind::Root);
-        flood.add(&local(-20, "sudo", "bob", "bob"), AccountKind::Existing);
+        flood.add(
+            &Event { count: 7, ..failure(-60, "alice", "203.0.113.9") },
+            AccountKind::Existing,
+            AccountKind::Existing,
+        );
+        flood.add(&local(-30, "su", "bob", "root"), AccountKind::Root, AccountKind::Existing);
+        flood.add(&local(-20, "sudo", "bob", "bob"), AccountKind::Existing, AccountKind::Existing);
         flood
     }
 

@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::Receiver;
+use super::definition::{self, Http};
+use super::timeline::Timeline;
+use super::x::X;
 use crate::config;
 use crate::credentials::Secrets;
 
@@ -32,13 +35,25 @@ pub fn serves_in_login(kind: &str) -> bool {
     !matches!(kind, "mail" | "command")
 }
 
-/// The receiver that `config` describes, with its own `secrets`. Connects to nothing. With `addresses` no
-/// name is looked up.
+/// The receiver that `config` describes, with its own `secrets`; all its values are filled in, see
+/// [`config::Config::receivers`]. Connects to nothing. With `addresses` no name is looked up.
 pub fn build(
     config: &config::Receiver,
     secrets: &Secrets,
     addresses: Vec<SocketAddr>,
 ) -> Result<Box<dyn Receiver>, Error> {
-    let _ = (secrets, addresses);
-    Err(Error::Config(format!("\"{}\" is not a kind of receiver", crate::neutral::name(&config.kind))))
+    match config.kind.as_str() {
+        config::TIMELINE => Ok(Box::new(Timeline)),
+        "x" => Ok(Box::new(X::of(config, secrets, addresses)?)),
+        other => match definition::find(other) {
+            Some(Ok(found)) => Ok(Box::new(Http::new(found, config, secrets, addresses)?)),
+            Some(Err(mistake)) => Err(Error::Config(mistake.to_string())),
+            None => {
+                let kind = crate::neutral::name(other);
+                Err(Error::Config(format!(
+                    "\"{kind}\" is not a kind of receiver; authalert receivers lists them"
+                )))
+            }
+        },
+    }
 }

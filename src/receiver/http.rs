@@ -5,10 +5,9 @@
 //! in the calling thread and which cannot be cut short; a caller inside a login gives addresses that
 //! an earlier pass resolved, and then nothing is looked up.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Proxy, Timeout};
 
 use super::body;
+pub use super::error::Error;
 use super::roots::roots;
 use super::transport::{self, Addresses, Before, MAX_ADDRESSES, Start};
 use crate::config;
@@ -26,33 +26,37 @@ const HEADER_LIMIT: usize = 16 << 10;
 /// Longest foreign text in an explanation, in characters.
 pub(super) const WORDS_LIMIT: usize = 160;
 
-/// Why there is no client. `Display` says what to mend.
-#[derive(Debug)]
-pub enum Error {
-    /// `x.ca_file` cannot be used.
-    CaFile(PathBuf, String),
-    /// `x.proxy` is not a proxy.
-    Proxy,
-    /// `x.api_url` is not a URL.
-    Url,
-    /// The name of the server or the proxy has no address.
-    Resolve(String),
+/// What says how to reach a server.
+#[derive(Clone, Copy)]
+pub struct Settings<'a> {
+    /// Scheme, host and port, without a path.
+    pub url: &'a str,
+    /// PEM file of the roots to trust instead of Mozilla's.
+    pub ca_file: Option<&'a Path>,
+    /// `http://host:port`.
+    pub proxy: Option<&'a str>,
+    /// For one whole request, connection included.
+    pub timeout: Duration,
+    /// What stands before the keys of these settings where the administrator wrote them.
+    pub section: &'static str,
+    /// The key of the URL.
+    pub url_key: &'static str,
 }
 
-impl std::error::Error for Error {}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CaFile(path, why) => write!(f, "x.ca_file: {}: {why}", path.display()),
-            Self::Proxy => f.write_str("x.proxy: must be http://HOST:PORT"),
-            Self::Url => f.write_str("x.api_url: must be https://HOST or https://HOST:PORT, without a path"),
-            Self::Resolve(why) => f.write_str(why),
+impl<'a> From<&'a config::X> for Settings<'a> {
+    fn from(x: &'a config::X) -> Self {
+        Self {
+            url: &x.api_url,
+            ca_file: x.ca_file.as_deref(),
+            proxy: x.proxy.as_deref(),
+            timeout: x.timeout,
+            section: "x.",
+            url_key: "api_url",
         }
     }
 }
 
-/// How to reach one server.
+/// How to reach one server. Holds no secret.
 #[derive(Debug)]
 pub struct Client {
     server: Uri,
@@ -60,6 +64,9 @@ pub struct Client {
     proxy: Option<Proxy>,
     roots: RootCerts,
     timeout: Duration,
+    proxy_key: String,
+    url_key: String,
+    ca_key: String,
     preset: Vec<SocketAddr>,
     used: Mutex<Vec<SocketAddr>>,
 }
@@ -69,21 +76,24 @@ pub struct Client {
 pub struct Request<'a> {
     /// What to do.
     pub method: Method,
-    /// Appended to `x.api_url`; without a query, which would have to be signed.
+    /// Path and query, appended to the server's URL.
     pub path: &'a str,
-    /// The value of the `Authorization` header.
-    pub authorization: &'a str,
-    /// A JSON body; a POST without one has an empty body.
-    pub json: Option<&'a [u8]>,
+    /// Header fields: name and value.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// The body of a POST or PUT.
+    pub body: &'a [u8],
 }
 
-/// The two methods that are needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The methods that are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Method {
     /// GET
     Get,
     /// POST
     Post,
+    /// PUT
+    Put,
 }
 
 impl Method {
@@ -92,6 +102,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
         }
     }
 }
@@ -123,23 +134,33 @@ impl Client {
     ///
     /// With `preset`, these addresses are used (with the port of the URL) and no name is looked up. They are those of the
     /// proxy where there is one, else of the server: what [`Client::addresses`] returned earlier.
-    pub fn new(config: &config::X, preset: Vec<SocketAddr>) -> Result<Self, Error> {
-        let base = normalized(&config.api_url).ok_or(Error::Url)?;
-        let server: Uri = base.parse().map_err(|_| Error::Url)?;
-        let proxy = match &config.proxy {
-            Some(proxy) => Some(Proxy::new(proxy).map_err(|_| Error::Proxy)?),
+    pub fn new<'a>(settings: impl Into<Settings<'a>>, preset: Vec<SocketAddr>) -> Result<Self, Error> {
+        let settings = settings.into();
+        let key = |name: &str| format!("{}{name}", settings.section);
+        let wrong_url = || {
+            Error::setting(key(settings.url_key), "must be https://HOST or https://HOST:PORT, without a path")
+        };
+        let base = normalized(settings.url).ok_or_else(wrong_url)?;
+        let server: Uri = base.parse().map_err(|_| wrong_url())?;
+        let proxy = match settings.proxy {
+            Some(proxy) => Some(
+                Proxy::new(proxy).map_err(|_| Error::setting(key("proxy"), "must be http://HOST:PORT"))?,
+            ),
             None => None,
         };
         let mut client = Self {
             server,
             base,
             proxy,
-            roots: roots(config)?,
-            timeout: config.timeout,
+            roots: roots(settings.ca_file, &key("ca_file"))?,
+            timeout: settings.timeout,
+            proxy_key: key("proxy"),
+            url_key: key(settings.url_key),
+            ca_key: key("ca_file"),
             preset: Vec::new(),
             used: Mutex::default(),
         };
-        let (_, port) = client.peer().ok_or(Error::Url)?;
+        let (_, port) = client.peer().ok_or_else(wrong_url)?;
         client.preset = preset.into_iter().map(|a| SocketAddr::new(a.ip(), port)).collect();
         Ok(client)
     }
@@ -156,7 +177,8 @@ impl Client {
 
     /// Look up the server (or the proxy) without calling it.
     pub fn resolve(&self) -> Result<Vec<SocketAddr>, Error> {
-        let (host, port) = self.peer().ok_or(Error::Url)?;
+        let no_host = || Error::setting(self.url_key.as_str(), "has no host");
+        let (host, port) = self.peer().ok_or_else(no_host)?;
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
@@ -192,17 +214,16 @@ impl Client {
         let start = Start::after(before);
         let connector = transport::connector(self.server.clone(), deadline, start.clone());
         let agent = Agent::with_parts(self.settings(left), connector, Addresses(addresses));
-        let url = self.url(request.path);
-        let result = match (request.method, request.json) {
-            (Method::Get, _) => agent.get(url).header("Authorization", request.authorization).call(),
-            (Method::Post, None) => {
-                agent.post(url).header("Authorization", request.authorization).send_empty()
+        let mut built =
+            ureq::http::Request::builder().method(request.method.as_str()).uri(self.url(request.path));
+        for (name, value) in request.headers {
+            built = built.header(*name, *value);
+        }
+        let result = match request.method {
+            Method::Get => built.body(()).map_err(ureq::Error::from).and_then(|built| agent.run(built)),
+            Method::Post | Method::Put => {
+                built.body(request.body).map_err(ureq::Error::from).and_then(|built| agent.run(built))
             }
-            (Method::Post, Some(json)) => agent
-                .post(url)
-                .header("Authorization", request.authorization)
-                .content_type("application/json")
-                .send(json),
         };
         let response = result.map_err(|e| {
             let sent = start.has_begun();
@@ -267,26 +288,30 @@ impl Client {
         if sent {
             return match error {
                 ureq::Error::Timeout(_) => {
-                    format!("{peer} did not answer within {:?}; the post may exist", self.timeout)
+                    format!("{peer} did not answer within {:?}; it may have arrived", self.timeout)
                 }
-                _ => format!("the answer of {peer} broke off or is not HTTP ({shown}); the post may exist"),
+                _ => format!("the answer of {peer} broke off or is not HTTP ({shown}); it may have arrived"),
             };
         }
         match error {
             ureq::Error::Timeout(Timeout::Connect | Timeout::Global) => format!(
-                "no connection to {peer} in time; check that the firewall lets this machine out, or set x.proxy"
+                "no connection to {peer} in time; check that the firewall lets this machine out, or set {}",
+                self.proxy_key
             ),
             ureq::Error::ConnectProxyFailed(_) => {
-                format!("the proxy {peer} refuses ({shown}); check x.proxy")
+                format!("the proxy {peer} refuses ({shown}); check {}", self.proxy_key)
             }
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => self.untrusted(&shown),
             ureq::Error::Io(e) if e.get_ref().is_some_and(|e| e.is::<rustls::Error>()) => {
                 self.untrusted(&shown)
             }
             ureq::Error::Io(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-                format!("{peer} closed the connection before the request; check x.api_url and x.proxy")
+                format!(
+                    "{peer} closed the connection before the request; check {} and {}",
+                    self.url_key, self.proxy_key
+                )
             }
-            _ => format!("no connection to {peer} ({shown}); check the network, or set x.proxy"),
+            _ => format!("no connection to {peer} ({shown}); check the network, or set {}", self.proxy_key),
         }
     }
 
@@ -294,7 +319,8 @@ impl Client {
         let host = neutral::name(self.server.host().unwrap_or_default());
         format!(
             "no trusted TLS connection to {host} ({shown}); check this machine's clock; behind an inspecting proxy \
-             set x.ca_file to its certificate"
+             set {} to its certificate",
+            self.ca_key
         )
     }
 }

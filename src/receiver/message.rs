@@ -65,6 +65,12 @@ pub trait Receiver: Debug + Send {
     /// nothing has been sent: where it fails, nothing is sent and the outcome is [`Outcome::NotSent`].
     fn send(&self, message: &Message<'_>, before: Before) -> Outcome;
 
+    /// Whether each message costs money: then one of which nobody knows whether it arrived is not
+    /// repeated, unless the configuration says so.
+    fn costs_money(&self) -> bool {
+        false
+    }
+
     /// Addresses that were used, to be kept for a pass in a login, which looks no name up.
     fn addresses(&self) -> Vec<std::net::SocketAddr> {
         Vec::new()

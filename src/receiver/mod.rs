@@ -1,18 +1,21 @@
 //! Where alerts go: the X account, and the timeline kept on this machine.
 //!
 //! - [`x`]: one post, and who the account is.
-//! - [`timeline`]: the alerts as they were sent.
+//! - [`timeline`]: this machine itself. [`build`](fn@build): from the configuration to a receiver.
 //! - [`http`]: one bounded HTTPS call, over the connections of `transport`, to whom `roots` trusts;
 //!   [`body`]: what comes back, bounded.
 
 pub mod body;
 mod build;
+pub mod definition;
+mod error;
 pub mod http;
 mod message;
 mod outcome;
 mod roots;
 pub mod timeline;
 mod transport;
+mod wait;
 pub mod x;
 
 pub use build::{Error, build, serves_in_login};

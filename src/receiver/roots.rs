@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 
 use ureq::tls::{PemItem, RootCerts};
 
-use super::http::Error;
-use crate::config;
+use super::error::Error;
 
 const SIZE_LIMIT: u64 = 4 << 20;
 
-/// Mozilla's roots, or those of `ca_file`; never the environment's `SSL_CERT_FILE`.
-pub(super) fn roots(config: &config::X) -> Result<RootCerts, Error> {
-    let Some(path) = &config.ca_file else { return Ok(RootCerts::WebPki) };
-    let wrong = |why: String| Error::CaFile(path.clone(), why);
+/// Mozilla's roots, or those of `ca_file`, which was set under `key`; never the environment's `SSL_CERT_FILE`.
+pub(super) fn roots(ca_file: Option<&Path>, key: &str) -> Result<RootCerts, Error> {
+    let Some(path) = ca_file else { return Ok(RootCerts::WebPki) };
+    let wrong = |why: String| Error::setting(key, format!("{}: {why}", path.display()));
     let file = fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
     let mut pem = Vec::new();
     file.take(SIZE_LIMIT).read_to_end(&mut pem).map_err(|e| wrong(e.to_string()))?;
@@ -50,9 +50,11 @@ mod tests {
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "cannot be used"),
         ] {
             fs::write(&path, text).unwrap();
-            let config = config::X { ca_file: Some(path.clone()), ..config::X::default() };
-            let error = roots(&config).map(drop).unwrap_err().to_string();
-            assert!(error.contains("ca.pem") && error.contains(words), "{error}");
+            let error = roots(Some(&path), "x.ca_file").map(drop).unwrap_err().to_string();
+            assert!(
+                error.contains("x.ca_file") && error.contains("ca.pem") && error.contains(words),
+                "{error}"
+            );
         }
     }
 }

@@ -1,5 +1,15 @@
 //! Files that survive crashes, and who may write them.
+//!
+//! - `replace`: a file written whole or not at all, also where there is no room for a new one.
+//!   `room`: whether there is any.
+//! - `json`: a checksummed value in such a file, with a second copy. `owner`: whether it is root's alone.
 
+mod json;
+mod owner;
 mod replace;
+mod room;
 
-pub use replace::*;
+pub use json::*;
+pub use owner::{is_ours, others_can_write, remedy, trusted};
+pub use replace::{open, read, replace, sync_directory};
+pub use room::lacking;

@@ -168,9 +168,13 @@ def main():
           "%s %s" % (status, journal))
     check(x.told() == journal["posted"], "the posts tell each failure exactly once",
           "told %d of %d" % (x.told(), journal["posted"]))
+    sent = world.sent()
+    check([e["text"] for e in sent] == x.posts() and sum(e["failures"] for e in sent) == journal["posted"],
+          "what X accepted is remembered, once and in order")
     timeline = world.timeline()
-    check([e["text"] for e in timeline] == x.posts() and sum(e["failures"] for e in timeline) == journal["posted"],
-          "the timeline holds what X holds, once and in order")
+    ids = [e["id"] for e in timeline]
+    check(sum(e["failures"] for e in timeline) == journal["posted"] and ids == sorted(set(ids)),
+          "the timeline tells each failure exactly once", str(ids))
     if not failed_any():
         world.close()
     finish()

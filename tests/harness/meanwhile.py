@@ -79,11 +79,12 @@ DEEDS = {
     "segment-replaced": (replace, False),
     "journal-away-and-back": (move, False),
     "other-journal-meanwhile": (move_and_make, False),
-    "state-deleted": (remove("state.json"), False),
-    "copy-deleted": (remove("state.json.bak"), False),
-    "staged-deleted": (remove("state.json.next"), False),
+    "state-deleted": (remove("receivers/x.json"), False),
+    "copy-deleted": (remove("receivers/x.json.bak"), False),
+    "staged-deleted": (remove("receivers/x.json.next"), False),
     "timeline-deleted": (remove("timeline.jsonl"), False),
-    "lock-deleted": (remove("lock"), False),
+    "history-deleted": (remove("receivers/x.sent.jsonl"), False),
+    "lock-deleted": (remove("receivers/x.lock"), False),
 }
 
 

@@ -171,7 +171,7 @@ keep = "%(keep)s"
         for _ in range(passes):
             self.last = self.deliver()
             status = self.status()
-            if status["pending"] == 0 and status["next_attempt_seconds"] is None:
+            if all(r["pending"] == 0 and r["next_attempt_seconds"] is None for r in status["receivers"]):
                 break
             time.sleep(0.1)
         return status
@@ -209,6 +209,11 @@ keep = "%(keep)s"
         with open(os.path.join(self.state, "timeline.jsonl")) as file:
             return [json.loads(line) for line in file]
 
+    def sent(self, name="x"):
+        """What a receiver accepted, as it is remembered."""
+        with open(os.path.join(self.state, "receivers", name + ".sent.jsonl")) as file:
+            return [json.loads(line) for line in file]
+
 
 class Syslog:
     """What a command says in the log: a /dev of its own, with a log in it."""
@@ -237,7 +242,9 @@ class Syslog:
 
 
 def balanced(status):
-    return status["recorded"] == status["posted"] + status["pending"] + status["ignored"] + status["aborted"]
+    """Whether the equation holds, for each receiver and for what stands at the top."""
+    return all(r["recorded"] == r["posted"] + r["pending"] + r["ignored"] + r["aborted"] + r.get("left_out", 0)
+               for r in [status, *status.get("receivers", [])])
 
 
 def expected(records, first=0):

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use authalert::config::Config;
 use authalert::deliver::status::{self, Status};
-use authalert::deliver::{Order, Report, Setting, deliver};
+use authalert::deliver::{Context, Report, Request, deliver};
 use authalert::event::{Class, Event, Route};
 use authalert::journal::Journal;
 use authalert::message::count_in;
@@ -132,12 +132,16 @@ impl Machine {
 
     /// A pass that asks X now.
     pub fn pass(&self) -> Result<(), String> {
-        self.pass_of(Setting::Command, true).map(|_| ())
+        self.pass_of(Context::Command, true).map(|_| ())
     }
 
-    pub fn pass_of(&self, setting: Setting, at_once: bool) -> Result<Report, String> {
-        let order = Order { state: self.state.clone(), config: Some(self.config.clone()), setting, at_once };
-        deliver(&order).map_err(|e| e.to_string())
+    pub fn pass_of(&self, context: Context, at_once: bool) -> Result<Report, String> {
+        let request = Request { at_once, ..Request::new(&self.state, Some(&self.config), context) };
+        let report = deliver(&request).map_err(|e| e.to_string())?;
+        match report.receivers.iter().find_map(|served| served.error.as_ref()) {
+            Some(why) => Err(why.to_string()),
+            None => Ok(report),
+        }
     }
 
     pub fn status(&self) -> Status {
@@ -146,8 +150,8 @@ impl Machine {
 
     /// Every file in the state directory.
     pub fn files(&self) -> Vec<PathBuf> {
-        let directories = [self.state.clone(), self.state.join("journal")];
-        let entries = directories.iter().flat_map(|d| fs::read_dir(d).unwrap().flatten());
+        let directories = [self.state.clone(), self.state.join("journal"), self.state.join("receivers")];
+        let entries = directories.iter().filter_map(|d| fs::read_dir(d).ok()).flat_map(Iterator::flatten);
         entries.filter(|e| e.file_type().unwrap().is_file()).map(|e| e.path()).collect()
     }
 

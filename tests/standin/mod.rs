@@ -1,4 +1,4 @@
-//! A stand-in for X, started for one test and ended with it. See `standin.py` for what it can do.
+//! A stand-in for X and for the services that have a definition, started for one test and ended with it. See `standin.py` for what it can do.
 
 #![allow(dead_code)] // each test binary uses a part
 
@@ -83,6 +83,21 @@ impl Standin {
     /// What was asked.
     pub fn requests(&self) -> Vec<Value> {
         self.lines("requests.jsonl")
+    }
+
+    /// Where it is reached.
+    pub fn url(&self) -> String {
+        format!("{}://127.0.0.1:{}", if self.tls { "https" } else { "http" }, self.port)
+    }
+
+    /// Answer the next call of `service` in this way.
+    pub fn next_of(&self, service: &str, answer: Value) {
+        self.control(serde_json::json!({ "services": { service: { "queue": [answer] } } }));
+    }
+
+    /// What the services other than X have.
+    pub fn messages(&self) -> Vec<Value> {
+        self.lines("messages.jsonl")
     }
 
     /// The PIN that a person would see at `url`.

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""A stand-in for X: the endpoints that authalert calls, checked as X checks them, and every way to misbehave.
+"""A stand-in for X and for every service that has a definition: what authalert calls, checked as the service checks it,
+and every way to misbehave.
 
     standin.py --dir DIR [--port 0] [--tls server.pem] [--ready-file FILE] [--max-seconds 300] [--scenario FILE]
     standin.py --self-test
 
 It listens on 127.0.0.1 only and prints `port=N control=N`. DIR gets posts.jsonl (what exists on "X", with arrival
-time) and requests.jsonl (what was asked, what was wrong with it, what was answered).
+time), messages.jsonl (what the other services have) and requests.jsonl (what was asked, what was wrong with it, what was
+answered).
 
-Endpoints: POST /2/tweets, GET /2/users/me, POST /oauth/request_token, GET /oauth/authorize, POST /oauth/access_token.
+The services and what they accept are in services.py. Endpoints of X: POST /2/tweets, GET /2/users/me, POST /oauth/request_token, GET /oauth/authorize, POST /oauth/access_token.
 
 A scenario is JSON, given by file or by POST /_control on the control port (plain HTTP; the keys given replace the
 ones in force). GET /_control shows the state.
@@ -16,6 +18,7 @@ ones in force). GET /_control shows the state.
      "random": {"seed": 1, "mix": [{"p": 0.1, …ANSWER}, …]},   by chance; else
      "default": ANSWER,                    absent or null: X in good health
      "oauth": ANSWER,                      for the next call of /oauth/* or /2/users/me
+     "services": {"ntfy": {"queue": …, "default": …}, …}    the same for the other services
      "daily_limit": 48, "day_seconds": 86400,   then 429 with header fields; a "day" may be seconds
      "access_level": "read-write", "date_offset": 0, "allow_links": false}
 
@@ -53,6 +56,7 @@ from email.utils import formatdate
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import answers  # noqa: E402
 import oauth  # noqa: E402
+import services  # noqa: E402
 import weight  # noqa: E402
 
 KEYS = {"api_key": "standin-key-1", "api_secret": "standin-secret-2", "access_token": "6253282-standin-token-3",
@@ -74,6 +78,7 @@ class World:
         self.scheme = scheme
         self.posts_file = open(os.path.join(directory, "posts.jsonl"), "a", buffering=1)
         self.requests_file = open(os.path.join(directory, "requests.jsonl"), "a", buffering=1)
+        self.services = services.Services(open(os.path.join(directory, "messages.jsonl"), "a", buffering=1))
         self.verifier = oauth.Verifier({KEYS["api_key"]: KEYS["api_secret"]},
                                        {KEYS["access_token"]: KEYS["access_token_secret"]})
         self.pins = {}
@@ -88,33 +93,38 @@ class World:
 
     def control(self, changes):
         with self.lock:
+            others = {**self.scenario.get("services", {}), **changes.get("services", {})}
             self.scenario.update(changes)
+            self.scenario["services"] = others
             if "random" in changes:
                 self.random = random.Random((changes["random"] or {}).get("seed", 0))
 
     def state(self):
         with self.lock:
-            return {"posts": self.posts, "requests": self.requests, "day_count": self.day_count,
-                    "queue": len(self.scenario.get("queue") or []), "scenario": self.scenario}
+            return {"posts": self.posts, "requests": self.requests, "messages": self.services.count, "day_count": self.day_count,
+                    "queue": len(self.scenario.get("queue") or []), "scenario": self.scenario,
+                    "parameters": services.PARAMETERS}
 
-    def choose(self, path):
-        """The answer in store for a call of `path`; none for good health."""
+    def choose(self, method, path):
+        """The answer in store for this call; none for good health."""
+        service = services.Services.named(method, path)
         with self.lock:
-            if path != "/2/tweets":
+            if not service and path != "/2/tweets":
                 return self.scenario.pop("oauth", None)
-            queue = self.scenario.get("queue")
+            scenario = self.scenario.get("services", {}).get(service[0], {}) if service else self.scenario
+            queue = scenario.get("queue")
             if queue:
                 first = queue[0]
                 first["times"] = first.get("times", 1) - 1
                 return queue.pop(0) if first["times"] < 1 else dict(first)
-            chance = self.scenario.get("random")
+            chance = scenario.get("random")
             if chance:
                 point = self.random.random()
                 for answer in chance["mix"]:
                     point -= answer["p"]
                     if point < 0:
                         return dict(answer)
-            return self.scenario.get("default")
+            return scenario.get("default")
 
     def at_connect(self):
         """Whether the next call's connection is to be closed before anything is read."""
@@ -123,7 +133,7 @@ class World:
             first = queue[0] if queue else self.scenario.get("default")
             if not first or first.get("close") not in ("tcp", "tls"):
                 return None
-            return self.choose("/2/tweets")["close"]
+            return self.choose("POST", "/2/tweets")["close"]
 
     def exhausted(self):
         """Seconds until the day's posts are renewed, if they are used up."""
@@ -202,7 +212,7 @@ class Call:
 
     def run(self):
         """True if the connection may serve another request."""
-        chosen = self.world.choose(self.request.path)
+        chosen = self.world.choose(self.request.method, self.request.path)
         self.chosen = chosen or {}
         healthy = self.answer_in_health() if not chosen or self.chosen.get("post") else None
         status, kind, body = self.scripted(healthy) if chosen else healthy
@@ -213,6 +223,11 @@ class Call:
     # In good health.
 
     def answer_in_health(self):
+        service = services.Services.named(self.request.method, self.request.path)
+        if service:
+            with self.world.lock:
+                answer, self.wrong = self.world.services.answer(service, self.request, self.number)
+            return answer
         try:
             handler = {("POST", "/2/tweets"): self.tweet, ("GET", "/2/users/me"): self.me,
                        ("POST", "/oauth/request_token"): self.request_token,
@@ -444,7 +459,7 @@ class Server:
 
 
 def main():
-    parser = argparse.ArgumentParser(description="A stand-in for X.")
+    parser = argparse.ArgumentParser(description="A stand-in for X and for the services that have a definition.")
     parser.add_argument("--self-test", action="store_true")
     parser.add_argument("--dir")
     parser.add_argument("--port", type=int, default=0)
@@ -473,7 +488,7 @@ def main():
     if options.ready_file:
         with open(options.ready_file + ".new", "w") as file:
             json.dump({"port": server.port, "control": control.port, "scheme": world.scheme, "pid": os.getpid(),
-                       "keys": KEYS, "screen_name": SCREEN_NAME}, file)
+                       "keys": KEYS, "screen_name": SCREEN_NAME, "parameters": services.PARAMETERS}, file)
         os.rename(options.ready_file + ".new", options.ready_file)
     time.sleep(options.max_seconds)
     os._exit(0)

@@ -12,6 +12,7 @@ mod work;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
+use std::sync::atomic::Ordering;
 
 use queue::Job;
 
@@ -28,6 +29,8 @@ pub unsafe extern "C" fn authalert_take_2(job: *const Job, on_worker: bool) -> b
     let job = unsafe { &*job };
     let taken = catch_unwind(AssertUnwindSafe(|| {
         if !on_worker {
+            // A failure, after whatever succeeded before it.
+            work::LET_GO.store(false, Ordering::Release);
             // The login's thread: no lock that another holds, also not in a child that was forked meanwhile.
             return queue::existing().is_some_and(|queue| queue.hand_over(job));
         }
@@ -35,6 +38,13 @@ pub unsafe extern "C" fn authalert_take_2(job: *const Job, on_worker: bool) -> b
         true
     }));
     taken.unwrap_or(true)
+}
+
+/// The host's verdict is a success: what the worker has begun it finishes, and begins nothing more. Waits for
+/// nothing. The next failure takes it back.
+#[unsafe(no_mangle)]
+pub extern "C" fn authalert_let_go() {
+    work::LET_GO.store(true, Ordering::Release);
 }
 
 /// Apart: a delivery's stack is not the login's.

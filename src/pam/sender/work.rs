@@ -2,10 +2,11 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use authalert::config::DEFAULT_PATH;
-use authalert::deliver::{Error, Notice, Order, Setting, deliver};
+use authalert::deliver::{Context, Error, Notice, Request, deliver};
 use authalert::journal::record::Encoded;
 use authalert::journal::{self, append};
 use crossbeam_channel::Receiver;
@@ -16,6 +17,9 @@ use crate::queue::{Handed, Task};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// So often recording is tried again, once a second.
 const TRIES: u32 = 60;
+
+/// Set when somebody got in: the process is his session's now, and has better things to do.
+pub static LET_GO: AtomicBool = AtomicBool::new(false);
 
 /// Do `task` and what comes while it lasts.
 pub fn work(mut task: Task, more: &Receiver<Handed>) {
@@ -34,6 +38,9 @@ pub fn work(mut task: Task, more: &Receiver<Handed>) {
             pause = Some(Duration::from_secs(1));
         }
         let Some(pause) = pause.filter(|pause| *pause <= PATIENCE) else { return };
+        if LET_GO.load(Ordering::Acquire) {
+            return;
+        }
         if let Ok(next) = more.recv_timeout(pause) {
             task = next.task();
         }
@@ -52,29 +59,27 @@ fn record(state: &Path, mut lines: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
 
 /// A delivery pass; gives the time until a next step is due.
 fn pass(task: &Task) -> Option<Duration> {
-    let order = Order {
-        state: task.state.clone(),
-        // The default file may be absent; one that the stack names must be there.
-        config: Some(task.config.clone()).filter(|p| p != Path::new(DEFAULT_PATH)),
-        setting: Setting::Login,
-        at_once: false,
-    };
-    match deliver(&order) {
-        Ok(report) => report.next,
+    // The default file may be absent; one that the stack names must be there.
+    let config = Some(task.config.as_path()).filter(|path| *path != Path::new(DEFAULT_PATH));
+    let request = Request { let_go: Some(&LET_GO), ..Request::new(&task.state, config, Context::Login) };
+    match deliver(&request) {
+        Ok(report) => {
+            let errors = report.receivers.iter().filter_map(|served| served.error.as_ref());
+            errors.for_each(complain);
+            report.next()
+        }
         // The pass itself told of it, and it stands in the state.
         Err(Error::Config(_)) => None,
-        Err(error @ Error::State(..)) => {
-            complain(&error);
+        Err(Error::State(_, why)) => {
+            complain(&why);
             None
         }
     }
 }
 
 /// Where nothing can be recorded the module has said so; what is left is what only delivery needs.
-fn complain(error: &Error) {
-    if let Error::State(_, why) = error {
-        if !matches!(why.kind(), io::ErrorKind::NotFound) {
-            Notice::error(format!("alerts are not delivered: {error}")).send();
-        }
+fn complain(why: &io::Error) {
+    if why.kind() != io::ErrorKind::NotFound {
+        Notice::error(format!("alerts are not delivered: {why}")).send();
     }
 }

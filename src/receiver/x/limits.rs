@@ -5,20 +5,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::fmt::rfc2822::DateTimeParser;
 use ureq::http::HeaderMap;
 
-/// Longest wait that is believed: X's longest window is 24 hours.
-pub const MAX_WAIT: Duration = Duration::from_secs(25 * 3600);
+use crate::receiver::wait::{after, asked_for};
+pub use crate::receiver::wait::{date, retry_after};
+
 /// Smaller differences are the network's and a leap second's, not a wrong clock.
 const SKEW_NOTED: Duration = Duration::from_secs(60);
 /// The first is documented; the other two X sends without documenting them (node-twitter-api-v2 issue 495, pull 618).
 const WINDOWS: [&str; 3] = ["x-rate-limit", "x-app-limit-24hour", "x-user-limit-24hour"];
-
-/// X's clock, from the `Date` field.
-pub fn date(headers: &HeaderMap) -> Option<SystemTime> {
-    parse_date(headers.get("date")?.to_str().ok()?)
-}
 
 /// When the last exhausted window resets, in this machine's time; none if X does not say.
 pub fn until(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
@@ -28,16 +23,7 @@ pub fn until(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
         let reset = number(headers, &format!("{window}-reset")).filter(|_| exhausted)?;
         since_epoch(server).and_then(|date| Duration::from_secs(reset).checked_sub(date))
     });
-    at(resets.chain(asked_for(headers, server)).max(), now)
-}
-
-/// When to retry by `Retry-After` alone, in this machine's time.
-pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<SystemTime> {
-    at(asked_for(headers, date(headers).unwrap_or(now)), now)
-}
-
-fn at(wait: Option<Duration>, now: SystemTime) -> Option<SystemTime> {
-    now.checked_add(wait.filter(|wait| !wait.is_zero())?.min(MAX_WAIT))
+    after(resets.chain(asked_for(headers, server)).max(), now)
 }
 
 /// How wrong this machine's clock is, in words, if it is by more than a minute.
@@ -50,26 +36,8 @@ pub fn skew(headers: &HeaderMap, now: SystemTime) -> Option<String> {
     (difference > SKEW_NOTED).then(|| format!("this machine's clock is {} {direction} X's", span(difference)))
 }
 
-fn asked_for(headers: &HeaderMap, server: SystemTime) -> Option<Duration> {
-    let value = headers.get("retry-after")?.to_str().ok()?.trim();
-    match value.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => parse_date(value)?.duration_since(server).ok(),
-    }
-}
-
 fn number(headers: &HeaderMap, name: &str) -> Option<u64> {
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
-}
-
-fn parse_date(text: &str) -> Option<SystemTime> {
-    static PARSER: DateTimeParser = DateTimeParser::new();
-    // The parser takes any length; a date has 29 characters.
-    if text.len() > 40 {
-        return None;
-    }
-    let seconds = PARSER.parse_timestamp(text).ok()?.as_second();
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds.try_into().ok()?))
 }
 
 fn since_epoch(time: SystemTime) -> Option<Duration> {
@@ -90,6 +58,7 @@ fn span(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::receiver::wait::MAX_WAIT;
 
     /// Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110.
     const DATE: u64 = 784_111_777;

@@ -16,10 +16,11 @@ use crate::receiver::http::{Client, Error, Method, Reply, Request};
 use crate::receiver::transport::Before;
 
 use crate::config;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Secrets};
+use crate::message::Style;
 use crate::neutral;
 
-use super::Outcome;
+use super::{Message, Outcome, Receiver, build};
 
 const TWEETS: &str = "/2/tweets";
 const ME: &str = "/2/users/me";
@@ -54,17 +55,40 @@ pub enum Access {
 }
 
 impl X {
+    /// The account that a receiver's values and secrets make, see [`build::build`].
+    pub(super) fn of(
+        receiver: &config::Receiver,
+        secrets: &Secrets,
+        preset: Vec<SocketAddr>,
+    ) -> Result<Self, build::Error> {
+        let defaults = config::X::default();
+        let settings = config::X {
+            api_url: match receiver.parameters.get("api_url").map(|url| url.as_str()) {
+                Some(Some(url)) => url.into(),
+                Some(None) => return Err(build::Error::Config("api_url must be in quotes".into())),
+                None => defaults.api_url,
+            },
+            ca_file: receiver.ca_file.clone(),
+            proxy: receiver.proxy.clone(),
+            timeout: receiver.timeout.unwrap_or(defaults.timeout),
+            credentials: None,
+        };
+        settings.check_url().map_err(|why| build::Error::Config(format!("api_url {why}")))?;
+        if secrets.is_empty() {
+            return Err(build::Error::Credentials(
+                "no credentials of an X account; run 'authalert authorize'".into(),
+            ));
+        }
+        let credentials = Credentials::from_secrets(secrets).map_err(build::Error::Credentials)?;
+        Self::new(&settings, credentials, preset).map_err(|e| build::Error::Config(e.to_string()))
+    }
+
     /// Prepare; reads `ca_file`, connects to nothing.
     ///
     /// With `preset` no name is looked up: the addresses that an earlier [`X::addresses`] returned. They may
     /// have become stale; a caller who gets [`Outcome::NotSent`] leaves the next attempt to one who may look up.
     pub fn new(config: &config::X, credentials: Credentials, preset: Vec<SocketAddr>) -> Result<Self, Error> {
         Ok(Self { client: Client::new(config, preset)?, credentials })
-    }
-
-    /// The addresses that the last call used, to be kept as a preset.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.client.addresses()
     }
 
     /// Post `text`. Each call signs anew; a retry must bring the same text.
@@ -103,11 +127,32 @@ impl X {
         before: Option<Before>,
     ) -> Result<Reply, Outcome> {
         let authorization = oauth::sign(method, &self.client.url(path), &self.credentials);
-        let request = Request { method, path, authorization: &authorization, json };
+        let mut headers = vec![("authorization", authorization.as_str())];
+        headers.extend(json.map(|_| ("content-type", "application/json")));
+        let request = Request { method, path, headers: &headers, body: json.unwrap_or_default() };
         let mut reply = self.client.call(&request, before).map_err(Outcome::from)?;
         // An answer that quotes the request must not carry its keys into a log.
         reply.body = self.credentials.hide(&reply.body);
         Ok(reply)
+    }
+}
+
+impl Receiver for X {
+    fn style(&self) -> Style {
+        Style::x()
+    }
+
+    /// It refuses a text that the account posted lately.
+    fn knows_repeats(&self) -> bool {
+        true
+    }
+
+    fn send(&self, message: &Message<'_>, before: Before) -> Outcome {
+        self.post_after(message.text, Some(before))
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.client.addresses()
     }
 }
 

@@ -7,22 +7,26 @@ use std::fmt;
 use std::time::SystemTime;
 
 use oauth1_request::{Builder, HMAC_SHA1};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use zeroize::Zeroizing;
 
 use super::limits;
 use crate::credentials::{self, Credentials};
 use crate::neutral;
 use crate::receiver::http::{Client, Failure, Method, Reply, Request, WORDS_LIMIT};
 
+/// What RFC 5849 wants escaped (section 3.6); a form's own coding differs in the blank, `*` and `~`.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const REQUEST_TOKEN: &str = "/oauth/request_token";
 const ACCESS_TOKEN: &str = "/oauth/access_token";
 
 /// The `Authorization` header for a call of `url` with `credentials`; a new nonce and time each time.
-pub fn sign(method: Method, url: &str, credentials: &Credentials) -> String {
-    let client = pair(&credentials.api_key, &credentials.api_secret);
-    let token = pair(&credentials.access_token, &credentials.access_token_secret);
+pub fn sign(method: Method, url: &str, credentials: &Credentials) -> Zeroizing<String> {
+    let client = pair(credentials.api_key.expose(), credentials.api_secret.expose());
+    let token = pair(credentials.access_token.expose(), credentials.access_token_secret.expose());
     let mut builder = Builder::new(client, HMAC_SHA1);
     builder.token(token).version(true);
-    builder.authorize(method.as_str(), url, &())
+    Zeroizing::new(builder.authorize(method.as_str(), url, &()))
 }
 
 /// The key of the app, as the developer console shows it.
@@ -143,7 +147,7 @@ impl fmt::Display for Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self::Unreachable(failure.why.replace("; the post may exist", "; run this again later"))
+        Self::Unreachable(failure.why.replace("; it may have arrived", "; run this again later"))
     }
 }
 
@@ -152,7 +156,8 @@ type Signer<'a> = Builder<'a, oauth1_request::signature_method::HmacSha1, &'a st
 /// POST with an empty body; the text of a 200.
 fn call(client: &Client, path: &str, builder: &Signer<'_>) -> Result<Vec<u8>, Error> {
     let authorization = builder.authorize(Method::Post.as_str(), client.url(path), &());
-    let request = Request { method: Method::Post, path, authorization: &authorization, json: None };
+    let headers = [("authorization", authorization.as_str())];
+    let request = Request { method: Method::Post, path, headers: &headers, body: b"" };
     let reply = client.call(&request, None)?;
     if reply.status == 200 && reply.complete {
         return Ok(reply.body);
@@ -209,7 +214,8 @@ fn token_of(body: &[u8]) -> Result<(String, String), Error> {
     Ok((get("oauth_token")?, get("oauth_token_secret")?))
 }
 
-/// The value of `name` in a form-encoded body.
+/// The value of `name` in a form-encoded body; none where an escape in it is cut or malformed, which parsers of
+/// forms take as it stands.
 fn field(body: &[u8], name: &str) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?.trim();
     let (_, value) = text.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name)?;
@@ -230,12 +236,7 @@ fn field(body: &[u8], name: &str) -> Option<String> {
 
 /// Everything but the unreserved characters of RFC 3986 as `%NN`.
 fn escape(text: &str) -> String {
-    text.bytes()
-        .map(|b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
-            _ => format!("%{b:02X}"),
-        })
-        .collect()
+    percent_encoding::utf8_percent_encode(text, &RESERVED).to_string()
 }
 
 fn pair<'a>(key: &'a str, secret: &'a str) -> oauth1_request::Credentials<&'a str> {
@@ -331,8 +332,8 @@ mod tests {
         let [first, second] =
             [(); 2].map(|()| sign(Method::Post, "https://api.x.com/2/tweets", &credentials));
         assert_ne!(first, second);
-        assert!(first.contains("oauth_version=\"1.0\""), "{first}");
-        assert!(!first.contains("secret1") && !first.contains("secret2"), "{first}");
+        assert!(first.contains("oauth_version=\"1.0\""), "{first:?}");
+        assert!(!first.contains("secret1") && !first.contains("secret2"), "{first:?}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Why nothing is sent, until when, and whether the administrator was told.
+//! Why nothing is sent to a receiver, until when, and whether the administrator was told.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// What is wrong. The same trouble is logged once, however often it is met, and whatever comes between.
+/// What is wrong. The same outage is logged once, however often it is met, and whatever comes between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -20,30 +20,30 @@ pub enum Kind {
     Config,
     /// The credentials are missing, unreadable or refused by us.
     Credentials,
-    /// X was not reached.
+    /// The service was not reached.
     Network,
-    /// X was reached and did not say clearly what became of the alert.
+    /// It was reached and did not say clearly what became of the alert.
     Unclear,
     /// A rate limit.
     Limited,
     /// Credits, a spend cap, a usage cap, or a limit of the account.
     Paused,
-    /// X refuses to work for these credentials until somebody acts.
+    /// The service refuses to work for these credentials until somebody acts.
     Stopped,
-    /// X refuses the text, even one of numbers only.
+    /// It refuses the text, even one of numbers only.
     Refused,
-    /// Something of this machine.
-    Local,
 }
 
 impl Kind {
     /// The wait after the first time, and the longest.
     fn waits(self) -> (Duration, Duration) {
         match self {
-            Self::Network | Self::Unclear | Self::Local => (5 * SECOND, 15 * MINUTE),
+            Self::Network => (5 * SECOND, 15 * MINUTE),
+            // As the alert itself waits, see [`super::alert::Alert::attempt`].
+            Self::Unclear => (MINUTE, 6 * HOUR),
             Self::Limited => (15 * MINUTE, 6 * HOUR),
             Self::Paused | Self::Refused => (HOUR, 6 * HOUR),
-            // Looked at again now and then, in case that it was mended at the other end; a change of
+            // Looked at again now and then, in case that it was fixed at the other end; a change of
             // the configuration or the credentials ends it at once.
             Self::Stopped => (6 * HOUR, 6 * HOUR),
             Self::Config | Self::Credentials => (Duration::ZERO, Duration::ZERO),
@@ -54,43 +54,43 @@ impl Kind {
     fn asks_somebody(self) -> bool {
         match self {
             Self::Config | Self::Credentials | Self::Paused | Self::Stopped | Self::Refused => true,
-            Self::Network | Self::Unclear | Self::Limited | Self::Local => false,
+            Self::Network | Self::Unclear | Self::Limited => false,
         }
     }
 }
 
-/// Trouble, from its first time until alerts are delivered again. It may change its kind meanwhile:
-/// an X that now refuses a connection and now answers 503 is left alone ever longer all the same.
+/// An outage, from its first time until alerts are delivered again. It may change its kind meanwhile:
+/// a service that now refuses a connection and now answers 503 is left alone ever longer all the same.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct Outage {
     /// What is wrong.
     pub kind: Kind,
     /// In one line, with what to do.
     pub why: String,
     /// The first time, of whatever kind.
     pub since: Timestamp,
-    /// How often each kind was met, and why it was the last time.
-    #[serde(default)]
-    pub met: BTreeMap<Kind, Met>,
+    /// How often each kind was recorded, and why it was the last time.
+    #[serde(default, alias = "met")]
+    pub seen: BTreeMap<Kind, Seen>,
     /// Not before.
     pub next: Moment,
     /// Of configuration and credentials, when it was met.
     pub fingerprint: String,
 }
 
-/// One kind of trouble since alerts were last delivered.
+/// One kind of outage since alerts were last delivered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Met {
+pub struct Seen {
     /// How often.
     pub times: u32,
     /// Why, the last time.
     pub why: String,
 }
 
-impl Trouble {
-    /// The trouble that is met now; `before` is the one that there was. The second value says
+impl Outage {
+    /// The outage as it is now; `before` is the one that there was. The second value says
     /// whether the administrator should be told.
-    pub fn met(
+    pub fn record(
         before: Option<&Self>,
         kind: Kind,
         why: String,
@@ -98,10 +98,10 @@ impl Trouble {
         until: Option<Duration>,
         fingerprint: String,
     ) -> (Self, bool) {
-        let mut met = before.map(|t| t.met.clone()).unwrap_or_default();
-        let of_kind = met.entry(kind).or_default();
+        let mut seen = before.map(|o| o.seen.clone()).unwrap_or_default();
+        let of_kind = seen.entry(kind).or_default();
         let tell = of_kind.times == 0 || (kind.asks_somebody() && of_kind.why != why);
-        *of_kind = Met { times: of_kind.times.saturating_add(1), why: why.clone() };
+        *of_kind = Seen { times: of_kind.times.saturating_add(1), why: why.clone() };
         let times = of_kind.times;
         let wait = match until {
             // Spread over a few seconds: several machines may share an account.
@@ -112,9 +112,9 @@ impl Trouble {
                 wait - jitter(wait / 4)
             }
         };
-        let since = before.map_or(now.1, |t| t.since);
-        let trouble = Self { kind, why, since, met, next: now.0.plus(wait), fingerprint };
-        (trouble, tell)
+        let since = before.map_or(now.1, |o| o.since);
+        let outage = Self { kind, why, since, seen, next: now.0.plus(wait), fingerprint };
+        (outage, tell)
     }
 }
 
@@ -130,49 +130,50 @@ fn jitter(most: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    fn meet(before: Option<&Trouble>, kind: Kind) -> (Trouble, bool) {
-        Trouble::met(before, kind, "why".into(), (Moment(0), Timestamp::UNIX_EPOCH), None, String::new())
+    fn record(before: Option<&Outage>, kind: Kind) -> (Outage, bool) {
+        Outage::record(before, kind, "why".into(), (Moment(0), Timestamp::UNIX_EPOCH), None, String::new())
     }
 
     #[test]
     fn the_wait_doubles_to_a_bound_and_the_administrator_is_told_once() {
-        let (mut trouble, tell) = meet(None, Kind::Network);
-        assert!(tell && (3750..=5000).contains(&trouble.next.0), "{:?}", trouble.next);
+        let (mut outage, tell) = record(None, Kind::Network);
+        assert!(tell && (3750..=5000).contains(&outage.next.0), "{:?}", outage.next);
         let mut waits = Vec::new();
         for _ in 0..100 {
-            let (again, tell) = meet(Some(&trouble), Kind::Network);
+            let (again, tell) = record(Some(&outage), Kind::Network);
             assert!(!tell);
             waits.push(again.next.0);
-            trouble = again;
+            outage = again;
         }
         assert!(waits[0] > 7000 && waits[99] <= 900_000 && waits[99] >= 675_000);
-        assert!(meet(Some(&trouble), Kind::Stopped).1, "another trouble is told");
+        assert!(record(Some(&outage), Kind::Stopped).1, "another kind is told");
     }
 
     #[test]
     fn kinds_that_take_turns_are_each_told_once_and_waited_for_ever_longer() {
-        let (mut trouble, _) = meet(None, Kind::Network);
+        let (mut outage, _) = record(None, Kind::Network);
         let mut told = 1;
         for turn in 1..40 {
-            let (again, tell) = meet(Some(&trouble), [Kind::Network, Kind::Unclear, Kind::Limited][turn % 3]);
+            let (again, tell) =
+                record(Some(&outage), [Kind::Network, Kind::Unclear, Kind::Limited][turn % 3]);
             told += usize::from(tell);
-            trouble = again;
+            outage = again;
         }
         assert_eq!(told, 3);
-        assert!(meet(Some(&trouble), Kind::Network).0.next.0 >= 675_000);
-        assert!(meet(Some(&trouble), Kind::Unclear).0.next.0 >= 675_000);
+        assert!(record(Some(&outage), Kind::Network).0.next.0 >= 675_000);
+        assert!(record(Some(&outage), Kind::Unclear).0.next.0 >= 16_000_000);
     }
 
     #[test]
     fn another_reason_to_act_is_told() {
-        let why = |before: Option<&Trouble>, kind, why: &str| {
+        let why = |before: Option<&Outage>, kind, why: &str| {
             let now = (Moment(0), Timestamp::UNIX_EPOCH);
-            Trouble::met(before, kind, why.into(), now, None, String::new())
+            Outage::record(before, kind, why.into(), now, None, String::new())
         };
         for (kind, told) in [(Kind::Stopped, true), (Kind::Paused, true), (Kind::Unclear, false)] {
-            let (trouble, _) = why(None, kind, "the clock is wrong");
-            assert!(!why(Some(&trouble), kind, "the clock is wrong").1);
-            assert_eq!(why(Some(&trouble), kind, "the account is suspended").1, told, "{kind:?}");
+            let (outage, _) = why(None, kind, "the clock is wrong");
+            assert!(!why(Some(&outage), kind, "the clock is wrong").1);
+            assert_eq!(why(Some(&outage), kind, "the account is suspended").1, told, "{kind:?}");
         }
     }
 }

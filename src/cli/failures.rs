@@ -1,0 +1,321 @@
+//! `authalert failures`: the single records of the journal, as a person or another program reads them.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, HashMap};
+use std::io::Write;
+use std::net::IpAddr;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::event::{Class, Event, Route};
+use crate::journal::Journal;
+use crate::journal::read::{self, Line};
+use crate::journal::segment;
+use crate::zone::local as local_zone;
+
+use super::{Error, ecs};
+
+/// Records of the log route are written up to minutes after those of the module: so many are held
+/// back, so that what is shown is in order of time.
+const REORDERED: usize = 4096;
+const POLL: Duration = Duration::from_millis(200);
+
+/// What to show, and how.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// The account that was tried, exactly.
+    pub user: Option<String>,
+    /// Where it came from.
+    pub from: Option<From>,
+    /// PAM service, exactly.
+    pub service: Option<String>,
+    /// Logins too.
+    pub logins: bool,
+    /// One JSON object a line.
+    pub json: bool,
+    /// One JSON object a line, by the names of the Elastic Common Schema.
+    pub ecs: bool,
+    /// Wait for more.
+    pub follow: bool,
+}
+
+/// Where an attempt came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// An address, or a network.
+    Net(IpNet),
+    /// A name.
+    Name(String),
+}
+
+impl From {
+    /// As a person types it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Ok(match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
+            (Ok(ip), _) => Self::Net(IpNet::from(ip.to_canonical())),
+            (_, Ok(net)) => Self::Net(net),
+            _ if text.contains('/') => {
+                return Err("expected an address, a network such as 192.0.2.0/24, or a name".into());
+            }
+            _ => Self::Name(text.into()),
+        })
+    }
+
+    fn covers(&self, rhost: &str) -> bool {
+        match self {
+            Self::Net(net) => rhost.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip.to_canonical())),
+            Self::Name(name) => rhost.eq_ignore_ascii_case(name),
+        }
+    }
+}
+
+impl Options {
+    fn wants(&self, event: &Event) -> bool {
+        (self.logins || event.class != Class::Login)
+            && self.since.is_none_or(|since| event.time >= since)
+            && self.user.as_ref().is_none_or(|user| event.user == *user)
+            && self.service.as_ref().is_none_or(|service| event.service == *service)
+            && self.from.as_ref().is_none_or(|from| from.covers(&event.rhost))
+    }
+}
+
+/// Show the records of the journal below `state`; with `follow`, wait for more until the reader goes.
+/// `hide` says whether a name may be a password, which must not be in a feed that leaves the machine.
+pub fn run(
+    state: &Path,
+    options: &Options,
+    hide: &mut dyn FnMut(&str) -> bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let journal = Journal::new(state);
+    let mut tail = Tail::default();
+    let mut shown = 0_u64;
+    loop {
+        let mut window = Window::default();
+        let mut written = Ok(());
+        let mut each = |event: Event| {
+            if options.wants(&event) {
+                shown += 1;
+                if let Some(event) = window.push(event) {
+                    if written.is_ok() {
+                        written = show(&event, options, hide, out);
+                    }
+                }
+            }
+        };
+        tail.read_on(&journal, &mut each)
+            .map_err(|e| Error::Told(format!("cannot read {}: {e}", journal.directory().display())))?;
+        written?;
+        for event in window.rest() {
+            show(&event, options, hide, out)?;
+        }
+        if !options.follow {
+            break;
+        }
+        out.flush()?;
+        thread::sleep(POLL);
+    }
+    if shown == 0 && !options.json && !options.ecs {
+        writeln!(out, "no failed login is recorded that fits")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Puts what comes nearly in order of time in order.
+#[derive(Default)]
+struct Window {
+    held: BinaryHeap<Reverse<Held>>,
+    pushed: u64,
+}
+
+/// An event that is held back, by its time, and by its place where two have the same.
+struct Held {
+    at: (Timestamp, u64),
+    event: Event,
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at
+    }
+}
+
+impl Eq for Held {}
+
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Held {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.at.cmp(&other.at)
+    }
+}
+
+impl Window {
+    /// Hold `event` back; gives the earliest where too many are held.
+    fn push(&mut self, event: Event) -> Option<Event> {
+        self.pushed += 1;
+        self.held.push(Reverse(Held { at: (event.time, self.pushed), event }));
+        (self.held.len() > REORDERED).then(|| self.held.pop())?.map(|Reverse(held)| held.event)
+    }
+
+    fn rest(mut self) -> impl Iterator<Item = Event> {
+        std::iter::from_fn(move || self.held.pop().map(|Reverse(held)| held.event))
+    }
+}
+
+/// How far each segment of the journal was read, by inode.
+#[derive(Default)]
+struct Tail {
+    read: HashMap<u64, u64>,
+}
+
+impl Tail {
+    fn read_on(&mut self, journal: &Journal, each: &mut dyn FnMut(Event)) -> std::io::Result<()> {
+        for segment in segment::list(journal.directory())? {
+            let from =
+                self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size).unwrap_or(0);
+            let end = read::read(&segment, from, &mut |_, line| {
+                if let Line::Event(event) = line {
+                    each(*event);
+                }
+            })?;
+            self.read.insert(segment.inode, end);
+        }
+        Ok(())
+    }
+}
+
+fn show(
+    event: &Event,
+    options: &Options,
+    hide: &mut dyn FnMut(&str) -> bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    if options.ecs {
+        writeln!(out, "{}", ecs::record(event, hide))?;
+    } else if options.json {
+        writeln!(out, "{}", record(event))?;
+    } else {
+        let time = local_zone().to_datetime(event.time);
+        writeln!(out, "{}  {}", time.strftime("%Y-%m-%d %H:%M:%S"), sentence(event))?;
+    }
+    Ok(())
+}
+
+/// One record as JSON: the names of `scan --json`, and what the journal knows beside them.
+fn record(event: &Event) -> Value {
+    json!({
+        "time": event.time, "host": event.host, "service": event.service, "pid": event.pid, "user": event.user,
+        "rhost": event.rhost, "ruser": event.ruser, "tty": event.tty, "class": event.class, "count": event.count,
+        "route": event.route, "uid": event.uid,
+    })
+}
+
+/// One record in words. Everything in it was made neutral when it was recorded.
+fn sentence(event: &Event) -> String {
+    let mut text = if event.host.is_empty() { String::new() } else { format!("{}: ", event.host) };
+    text.push_str(match event.class {
+        Class::Failure => "failed login",
+        Class::Aborted => "prompt left unanswered",
+        Class::Login => "login",
+        Class::Test => "test announced",
+    });
+    if event.count > 1 {
+        text.push_str(&format!(" ×{}", event.count));
+    }
+    for (word, value) in
+        [("for", &event.user), ("from", &event.rhost), ("by", &event.ruser), ("on", &event.tty)]
+    {
+        if !value.is_empty() {
+            text.push_str(&format!(" {word} {value}"));
+        }
+    }
+    match event.pid {
+        0 => text.push_str(&format!(" ({})", event.service)),
+        pid => text.push_str(&format!(" ({}[{pid}])", event.service)),
+    }
+    if event.route == Route::Log {
+        text.push_str(", from the log");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::summary::tests::failure;
+
+    fn shown(state: &Path, options: &Options) -> String {
+        let mut out = Vec::new();
+        run(state, options, &mut |name| name == "hunter2", &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn state() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        let journal = Journal::new(directory.path());
+        std::fs::create_dir(journal.directory()).unwrap();
+        let late = Event { route: Route::Log, service: "su".into(), ..failure(5, "bob", "") };
+        let login = Event { class: Class::Login, ..failure(9, "alice", "192.0.2.7") };
+        let events = [failure(7, "alice", "192.0.2.7"), late, failure(8, "hunter2", "2001:db8::1"), login];
+        journal.append(&events).unwrap();
+        directory
+    }
+
+    #[test]
+    fn records_are_shown_in_order_of_time_and_logins_only_when_asked_for() {
+        let state = state();
+        let text = shown(state.path(), &Options::default());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].contains("bob") && lines[0].ends_with(", from the log"), "{text}");
+        assert!(lines[2].contains("for hunter2 from 2001:db8::1"), "{text}");
+        let with = shown(state.path(), &Options { logins: true, ..Options::default() });
+        assert_eq!(with.lines().count(), 4, "{with}");
+    }
+
+    #[test]
+    fn each_filter_leaves_what_it_names() {
+        let state = state();
+        let count = |options: &Options| {
+            shown(state.path(), &Options { json: true, ..options.clone() }).lines().count()
+        };
+        let none = Options::default();
+        assert_eq!(count(&none), 3);
+        assert_eq!(count(&Options { user: Some("alice".into()), ..none.clone() }), 1);
+        assert_eq!(count(&Options { service: Some("su".into()), ..none.clone() }), 1);
+        for (from, expected) in
+            [("192.0.2.0/24", 1), ("2001:db8::1", 1), ("::ffff:192.0.2.7", 1), ("10.0.0.0/8", 0)]
+        {
+            let from = Some(From::parse(from).unwrap());
+            assert_eq!(count(&Options { from, ..none.clone() }), expected);
+        }
+        let since = Some(failure(8, "", "").time);
+        assert_eq!(count(&Options { since, ..none }), 1);
+        assert!(From::parse("192.0.2.0/99").is_err());
+    }
+
+    #[test]
+    fn a_feed_by_the_common_schema_bears_no_name_that_may_be_a_password() {
+        let state = state();
+        let text = shown(state.path(), &Options { ecs: true, ..Options::default() });
+        assert!(!text.contains("hunter2") && text.contains("\"alice\""), "{text}");
+        for line in text.lines() {
+            let value: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(value["event"]["category"], json!(["authentication"]));
+            assert_eq!(value["event"]["outcome"], "failure");
+            assert!(value["@timestamp"].as_str().unwrap().ends_with('Z'));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! An alert on its way to one receiver, and the queue of those that tell of something else than failures.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::message::Summary;
+use crate::receiver::Kind;
+
+use super::Moment;
+use super::state::{Cursor, Totals};
+
+/// After the first attempt of which nobody knows the outcome.
+const FIRST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
+/// So many messages wait at most; each is written with every save.
+const QUEUED: usize = 32;
+
+/// An alert with its final text. A retry sends the same bytes: the service knows it by them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Alert {
+    /// Its number.
+    pub id: u64,
+    /// What it tells.
+    #[serde(default = "digest")]
+    pub kind: Kind,
+    /// One short line.
+    #[serde(default)]
+    pub title: String,
+    /// What is sent.
+    pub text: String,
+    /// Its figures, by the names of the Elastic Common Schema.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub facts: Value,
+    /// Numbers only.
+    #[serde(default)]
+    pub plain: bool,
+    /// What it tells of.
+    pub covers: Summary,
+    /// An attempt may have succeeded without our knowing.
+    #[serde(default)]
+    pub maybe_sent: bool,
+    /// Attempts of which nobody knows the outcome.
+    #[serde(default)]
+    pub unknown: u32,
+    /// The next attempt at the same text, not before.
+    #[serde(default)]
+    pub not_before: Moment,
+    /// When it was composed.
+    pub composed: Timestamp,
+    /// Where the journal was read to, and what was settled, when it was composed: with this the
+    /// state can be found again from the history.
+    pub cursors: Vec<Cursor>,
+    /// See `cursors`.
+    pub totals: Totals,
+    /// See `cursors`.
+    pub dropped_seen: u64,
+}
+
+/// A message that was delivered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Its number.
+    pub id: u64,
+    /// When it was accepted.
+    pub time: Timestamp,
+    /// Failures in it.
+    pub failures: u64,
+}
+
+impl Alert {
+    /// An attempt is about to be made of which nobody may ever know the outcome: the next one waits, a
+    /// minute at first, then twice as long each time.
+    pub fn attempt(&mut self, now: Moment) {
+        self.maybe_sent = true;
+        let wait = FIRST_WAIT.saturating_mul(1 << self.unknown.min(16)).min(LONGEST_WAIT);
+        self.unknown = self.unknown.saturating_add(1);
+        self.not_before = now.plus(wait);
+    }
+
+    /// When the next attempt may be made. A moment that a damaged state bears waits no longer than the rule does.
+    pub fn next(&self, now: Moment) -> Moment {
+        self.not_before.min(now.plus(LONGEST_WAIT)).max(now)
+    }
+
+    /// What identifies it at services that know a repeat by a key.
+    pub fn key(&self, series: &str) -> String {
+        format!("aa-{series}-{}", self.id)
+    }
+}
+
+/// Messages that cover no failure: each goes out alone, the most urgent first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Queue(Vec<Alert>);
+
+impl Queue {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Put `alert` behind those that are as urgent. Where too many wait, the least urgent and newest gives way;
+    /// says whether nothing had to.
+    pub fn push(&mut self, alert: Alert) -> bool {
+        let at = self.0.partition_point(|other| rank(other.kind) <= rank(alert.kind));
+        self.0.insert(at, alert);
+        let fits = self.0.len() <= QUEUED;
+        self.0.truncate(QUEUED);
+        fits
+    }
+
+    /// The most urgent one.
+    pub fn first(&self) -> Option<&Alert> {
+        self.0.first()
+    }
+
+    /// The same, to be changed.
+    pub fn first_mut(&mut self) -> Option<&mut Alert> {
+        self.0.first_mut()
+    }
+
+    /// Take the most urgent one out.
+    pub fn pop(&mut self) -> Option<Alert> {
+        (!self.0.is_empty()).then(|| self.0.remove(0))
+    }
+}
+
+/// In which order kinds go out: a break-in before anything else.
+pub fn rank(kind: Kind) -> u8 {
+    match kind {
+        Kind::BreakIn => 0,
+        Kind::Health => 1,
+        Kind::NewSource => 2,
+        Kind::Login => 3,
+        Kind::Urgent | Kind::Digest | Kind::Test => 4,
+        Kind::Heartbeat => 5,
+        Kind::Summary => 6,
+    }
+}
+
+fn digest() -> Kind {
+    Kind::Digest
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(crate) fn alert(id: u64, kind: Kind) -> Alert {
+        Alert {
+            id,
+            kind,
+            title: String::new(),
+            text: format!("alert {id}"),
+            facts: Value::Null,
+            plain: false,
+            covers: Summary::default(),
+            maybe_sent: false,
+            unknown: 0,
+            not_before: Moment(0),
+            composed: Timestamp::UNIX_EPOCH,
+            cursors: Vec::new(),
+            totals: Totals::default(),
+            dropped_seen: 0,
+        }
+    }
+
+    #[test]
+    fn a_break_in_goes_first_and_the_others_in_order() {
+        let mut queue = Queue::default();
+        for (id, kind) in
+            [(1, Kind::Summary), (2, Kind::Health), (3, Kind::BreakIn), (4, Kind::Health), (5, Kind::BreakIn)]
+        {
+            assert!(queue.push(alert(id, kind)));
+        }
+        let order: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|alert| alert.id).collect();
+        assert_eq!(order, [3, 5, 2, 4, 1]);
+    }
+
+    #[test]
+    fn a_full_queue_gives_up_what_is_least_urgent() {
+        let mut queue = Queue::default();
+        for id in 0..QUEUED as u64 {
+            queue.push(alert(id, Kind::Login));
+        }
+        assert!(!queue.push(alert(100, Kind::BreakIn)));
+        assert_eq!((queue.len(), queue.first().unwrap().id), (QUEUED, 100));
+    }
+
+    #[test]
+    fn each_attempt_of_which_nobody_knows_the_outcome_makes_the_next_wait_twice_as_long() {
+        let mut alert = alert(1, Kind::Digest);
+        let minutes: Vec<u64> = (0..11)
+            .map(|_| {
+                alert.attempt(Moment(0));
+                alert.not_before.0 / 60_000
+            })
+            .collect();
+        assert_eq!(minutes, [1, 2, 4, 8, 16, 32, 64, 128, 256, 360, 360]);
+        alert.not_before = Moment(u64::MAX);
+        assert!(alert.next(Moment(5)).since(Moment(5)) <= LONGEST_WAIT);
+    }
+}

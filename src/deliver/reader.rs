@@ -1,0 +1,268 @@
+//! One receiver in one pass: take its lock, take in what is new in the journal, send what is due, save.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::accounts::Accounts;
+use crate::config::{self, Alerts, Config};
+use crate::journal::{CURRENT, Journal, append, segment};
+use crate::neutral;
+use crate::receiver::Receiver;
+
+use super::clock::Reading;
+use super::intake::{self, Rules, Taken};
+use super::lock::Lock;
+use super::outage::{Kind, Outage};
+use super::place::Place;
+use super::route::Routes;
+use super::state::{Loaded, State};
+use super::{Context, Moment, Notice, Policy, Request, Served, quarantine};
+
+/// In a login the state is not written for so few bytes: the next pass reads them again.
+const WORTH_SAVING: u64 = 64 << 10;
+/// So often a pass looks again for what came while it worked; then it leaves it to the next one.
+const ROUNDS: usize = 20;
+
+/// What a pass needs to serve one receiver.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pub request: &'a Request,
+    pub config: &'a Config,
+    pub routes: &'a Routes,
+    pub receiver: &'a config::Receiver,
+    pub alerts: Alerts,
+    pub policy: Policy,
+    pub place: Place,
+}
+
+impl<'a> Reader<'a> {
+    /// For one of the receivers of `routes`.
+    pub fn new(
+        request: &'a Request,
+        config: &'a Config,
+        routes: &'a Routes,
+        receiver: &'a config::Receiver,
+    ) -> Self {
+        let alerts = config.alerts_of(receiver);
+        let policy = Policy::from(&alerts);
+        let place = Place::new(&request.state, &receiver.name);
+        Self { request, config, routes, receiver, alerts, policy, place }
+    }
+
+    /// Serve it until nothing is due and nothing new came.
+    pub fn serve(&self) -> Served {
+        let mut all = Served { name: self.receiver.name.clone(), ..Served::default() };
+        let mut at_once = self.request.at_once;
+        for _ in 0..ROUNDS {
+            let mut notices = Vec::new();
+            let done = self.locked_pass(at_once, &mut notices);
+            // Only now: syslog may block, and nobody should wait for it with the lock held.
+            notices.iter().for_each(Notice::send);
+            let (served, seen) = match done {
+                Ok(done) => done,
+                Err(e) => {
+                    all.error = Some(e);
+                    break;
+                }
+            };
+            let sent = std::mem::take(&mut all.sent);
+            all = Served { sent: sent.into_iter().chain(served.sent).collect(), ..served };
+            if all.busy || self.request.is_let_go() || !grew(&self.request.state, &seen) {
+                break;
+            }
+            // Once: what the service did not take now it is not asked to take again a moment later.
+            at_once = false;
+        }
+        all
+    }
+
+    /// One taking of the lock. Also gives what was read of the journal: inode and size of each segment.
+    fn locked_pass(&self, at_once: bool, notices: &mut Vec<Notice>) -> io::Result<(Served, Vec<(u64, u64)>)> {
+        let served = Served { name: self.receiver.name.clone(), ..Served::default() };
+        let Some(lock) = Lock::take(&self.place, self.request.patience())? else {
+            return Ok((Served { busy: true, ..served }, Vec::new()));
+        };
+        let state = self.load(&lock, notices)?;
+        Pass { reader: self, lock, state, now: Moment(0), at_once, served, notices, fresh: Vec::new() }.run()
+    }
+
+    /// The state, in the epoch that is held: what an earlier epoch left is copied before anything is done.
+    fn load(&self, lock: &Lock, notices: &mut Vec<Notice>) -> io::Result<State> {
+        let name = &self.receiver.name;
+        let loaded = State::load(&self.place, false)?;
+        let Loaded { mut state, epoch, quarantined, recovered } = loaded.unwrap_or_else(|| Loaded {
+            state: State { series: super::enrol::series(), ..State::default() },
+            epoch: None,
+            quarantined: Vec::new(),
+            recovered: false,
+        });
+        for path in &quarantined {
+            let path = path.display();
+            notices.push(Notice::error(format!("the state of {name} was damaged and is kept as {path}")));
+        }
+        if recovered {
+            notices.push(Notice::info(format!("the state of {name} was found again from what it was sent")));
+        }
+        if state.series.is_empty() {
+            state.series = super::enrol::series();
+        }
+        let held = lock.token().epoch();
+        if epoch.is_some_and(|epoch| epoch < held) {
+            state.save(&self.place, held)?;
+            lock.token().check()?;
+            self.place.forget_before(held);
+            notices
+                .push(Notice::info(format!("another pass over {name} stood still; this one goes on for it")));
+        }
+        Ok(state)
+    }
+}
+
+/// Whether the journal grew since it was read. Whoever recorded then found the lock taken, and
+/// left it to us.
+fn grew(state: &Path, read: &[(u64, u64)]) -> bool {
+    let segments = segment::list(Journal::new(state).directory()).unwrap_or_default();
+    segments.iter().any(|s| match read.iter().find(|(inode, _)| *inode == s.inode) {
+        // Not beyond the last whole line: half a line that nobody finishes is nothing new.
+        Some((_, size)) => s.size > *size,
+        // Not one that was only made in this pass.
+        None => s.headless || s.size > append::HEAD as u64,
+    })
+}
+
+/// A pass that holds the lock of one receiver.
+pub struct Pass<'a> {
+    pub reader: &'a Reader<'a>,
+    pub lock: Lock,
+    pub state: State,
+    pub now: Moment,
+    pub at_once: bool,
+    pub served: Served,
+    pub notices: &'a mut Vec<Notice>,
+    /// Files of the journal that were read and perhaps are not on disk yet.
+    fresh: Vec<PathBuf>,
+}
+
+impl Pass<'_> {
+    fn run(mut self) -> io::Result<(Served, Vec<(u64, u64)>)> {
+        let reader = self.reader;
+        self.tick();
+        let cleared = self.clear_what_was_fixed();
+        let journal = Journal::new(&reader.request.state);
+        let rules =
+            Rules { ignore: &reader.config.ignore, policy: &reader.policy, receiver: reader.receiver };
+        let mut accounts = match reader.request.context {
+            Context::Login => Accounts::in_login(),
+            Context::Command => Accounts::outside_login(),
+        };
+        let taken = intake::take_in(&mut self.state, &journal, &rules, &mut accounts, self.now)?;
+        self.fresh.clone_from(&taken.files);
+        if self.is_the_timeline() {
+            self.keep_unreadable(&taken)?;
+        }
+        let changed = self.send_what_is_due()?;
+        // An alert that was sent keeps its failures; those that wait are kept by the journal.
+        journal.sync()?;
+        let by_a_command = reader.request.context == Context::Command;
+        let worth_saving = taken.bytes > if by_a_command { 0 } else { WORTH_SAVING };
+        if cleared || changed || worth_saving || !taken.unreadable.is_empty() {
+            self.save()?;
+        }
+        if by_a_command && self.is_the_timeline() && taken.bytes > 0 {
+            segment::reserve(&journal.directory().join(CURRENT));
+        }
+        let outage = self.state.outage.as_ref();
+        // An outage that began just now: who waits for it, a person or the worker, learns until when.
+        let until = outage.filter(|o| o.next > self.now).map(|o| o.next.since(self.now));
+        self.served.next = self.served.next.or(until);
+        self.served.pending = self.state.unsettled();
+        self.served.outage = outage.map(|o| o.why.clone());
+        Ok((self.served, taken.seen))
+    }
+
+    /// Look at the clock.
+    pub fn tick(&mut self) {
+        self.now = self.state.clock.advance(&Reading::now());
+    }
+
+    /// Write the state, after the records that it says were read: a power cut that took those would
+    /// make room for others, which would then be passed over.
+    pub fn save(&mut self) -> io::Result<()> {
+        self.sync_what_was_read()?;
+        self.lock.token().check()?;
+        self.state.save(&self.reader.place, self.lock.token().epoch())
+    }
+
+    /// See [`Pass::save`].
+    pub fn sync_what_was_read(&mut self) -> io::Result<()> {
+        for path in std::mem::take(&mut self.fresh) {
+            match File::open(path) {
+                // Deleted since: then everybody had read it.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                file => file?.sync_data()?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The receiver itself; where there is none, that is noted as an outage.
+    pub fn build(&mut self) -> Option<Box<dyn Receiver>> {
+        let Reader { routes, receiver, request, .. } = self.reader;
+        match routes.build(receiver, request.context, self.state.addresses.as_ref()) {
+            Ok(built) => Some(built),
+            Err((kind, why)) => {
+                self.record(kind, why, None);
+                None
+            }
+        }
+    }
+
+    /// Note why nothing is sent.
+    pub fn record(&mut self, kind: Kind, why: String, until: Option<Duration>) {
+        let (why, now) = (neutral::text(why, 600), (self.now, Timestamp::now()));
+        let fingerprint = self.reader.routes.fingerprint.clone();
+        let (outage, tell) = Outage::record(self.state.outage.as_ref(), kind, why, now, until, fingerprint);
+        if tell {
+            let (name, why) = (&self.reader.receiver.name, &outage.why);
+            self.notices.push(Notice::error(format!("alerts are not delivered to {name}: {why}")));
+        }
+        self.state.outage = Some(outage);
+    }
+
+    /// An outage of this machine ends when its cause does, not only with the next alert.
+    fn clear_what_was_fixed(&mut self) -> bool {
+        let Reader { routes, receiver, request, .. } = self.reader;
+        let ours = |o: &Outage| matches!(o.kind, Kind::Config | Kind::Credentials);
+        let over = self.state.outage.as_ref().is_some_and(ours)
+            && routes.build(receiver, request.context, None).is_ok();
+        if over {
+            let name = &receiver.name;
+            self.notices
+                .push(Notice::info(format!("configuration and credentials of {name} can be used again")));
+            self.state.outage = None;
+        }
+        over
+    }
+
+    fn is_the_timeline(&self) -> bool {
+        self.reader.receiver.name == config::TIMELINE
+    }
+
+    /// Keep what could not be read, neutral and bounded, and say so.
+    fn keep_unreadable(&mut self, taken: &Taken) -> io::Result<()> {
+        if taken.unreadable.is_empty() {
+            return Ok(());
+        }
+        let path = quarantine::lines(&self.reader.request.state, &taken.unreadable)?;
+        self.notices.push(Notice::error(format!(
+            "{} line(s) of the journal could not be read; they are counted and kept in {}",
+            taken.unreadable.len(),
+            path.display()
+        )));
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! What becomes of a message after an attempt: acknowledged, kept for another attempt, or its failures
+//! pending again.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+use crate::config::AfterUnknown;
+use crate::receiver::{Outcome, Receiver};
+
+use super::alert::{Alert, Delivered};
+use super::history::{Entry, History};
+use super::outage::Kind;
+use super::reader::Pass;
+use super::walk::{Attempt, Next, Which, current, current_mut};
+use super::{Notice, compose, quarantine};
+
+impl Pass<'_> {
+    /// Draw the consequences of an attempt.
+    pub fn settle(&mut self, attempt: Attempt) -> io::Result<Next> {
+        let Attempt { which, maybe_before, .. } = attempt;
+        let is_unknown = matches!(attempt.outcome, Outcome::Ambiguous { .. });
+        if let Some(alert) = current_mut(&mut self.state, which) {
+            alert.maybe_sent = maybe_before || is_unknown;
+        }
+        self.state.refusals = match attempt.outcome {
+            Outcome::Refused { .. } | Outcome::Suspect { .. } => self.state.refusals.saturating_add(1),
+            Outcome::NotSent { .. } => self.state.refusals,
+            _ => 0,
+        };
+        // The service may have accepted it before: then a refusal is more likely its trouble than the text's.
+        let (refused, suspect) = if maybe_before { (5, 3) } else { (1, 2) };
+        let refusals = self.state.refusals;
+        let not_sent = |pass: &mut Self, kind, why, until| pass.hold(which, &attempt, kind, why, until);
+        match attempt.outcome.clone() {
+            Outcome::Accepted { id } => self.delivered(which, id).map(|()| Next::Go),
+            Outcome::Duplicate if maybe_before => self.delivered(which, String::new()).map(|()| Next::Go),
+            Outcome::Duplicate => self
+                .rejected(which, "the service says it has this text already, and it was never sent".into()),
+            Outcome::Ambiguous { .. } if attempt.skips_unknown => self.skip(which).map(|()| Next::Go),
+            Outcome::NotSent { why } => not_sent(self, Kind::Network, why, None),
+            Outcome::Ambiguous { until, why } => not_sent(self, Kind::Unclear, why, wait(until)),
+            Outcome::Limited { until, why } => not_sent(self, Kind::Limited, why, wait(until)),
+            Outcome::Pause { why } => not_sent(self, Kind::Paused, why, None),
+            Outcome::Suspect { why } if refusals >= suspect => self.rejected(which, why),
+            Outcome::Suspect { why } => not_sent(self, Kind::Paused, why, None),
+            Outcome::Stop { why } => not_sent(self, Kind::Stopped, why, None),
+            Outcome::Refused { why } if refusals >= refused => self.rejected(which, why),
+            Outcome::Refused { why } => not_sent(self, Kind::Unclear, why, None),
+        }
+    }
+
+    /// Whether the history has it already: a pass was cut between that and saving.
+    pub fn is_delivered_already(&self, which: Which) -> io::Result<bool> {
+        let Some(alert) = current(&self.state, which).filter(|alert| alert.maybe_sent) else {
+            return Ok(false);
+        };
+        let newest = History::of(&self.reader.place).newest()?;
+        Ok(newest.is_some_and(|entry| entry.id == alert.id && entry.text == alert.text))
+    }
+
+    /// Whether a message of which nobody knows whether it arrived counts as sent, where the service knows no repeats.
+    pub fn skips_unknown(&self, receiver: &dyn Receiver) -> bool {
+        match self.reader.receiver.after_unknown {
+            Some(choice) => choice == AfterUnknown::Skip,
+            None => receiver.costs_money(),
+        }
+    }
+
+    /// The receiver has it: acknowledged in its history, then in the state.
+    pub fn delivered(&mut self, which: Which, post: String) -> io::Result<()> {
+        self.acknowledge(which, post)?;
+        let name = &self.reader.receiver.name;
+        if let Some(outage) = self.state.outage.take() {
+            self.notices.push(Notice::info(format!(
+                "alerts are delivered to {name} again; since {}: {}",
+                outage.since, outage.why
+            )));
+        }
+        self.save()
+    }
+
+    /// Nobody knows whether the receiver has it, and it is not sent again.
+    pub fn skip(&mut self, which: Which) -> io::Result<()> {
+        let id = current(&self.state, which).map_or(0, |alert| alert.id);
+        self.state.totals.unclear += 1;
+        self.notices.push(Notice::error(format!(
+            "nobody knows whether message {id} reached {}; it is not repeated, as after_unknown says",
+            self.reader.receiver.name
+        )));
+        self.acknowledge(which, String::new())?;
+        self.save()
+    }
+
+    fn acknowledge(&mut self, which: Which, post: String) -> io::Result<()> {
+        self.lock.token().check()?;
+        let taken = match which {
+            Which::Queued => self.state.queue.pop(),
+            Which::Failures => self.state.alert.take(),
+        };
+        let Some(alert) = taken else { return Ok(()) };
+        let (time, failures) = (Timestamp::now(), alert.covers.failures());
+        self.history_of(which, &alert, time, post)?;
+        self.state.totals.posted += failures;
+        self.state.totals.posts += 1;
+        self.state.last_post = Some(Delivered { id: alert.id, time, failures });
+        if which == Which::Failures {
+            self.state.plain_next = false;
+            if !self.state.pending.is_empty() {
+                self.state.pacing.pending(self.now);
+            }
+        }
+        self.served.sent.push((alert.id, alert.text));
+        Ok(())
+    }
+
+    /// What is settled with it: as it was when it was composed, and the alert. A message that covers no failure
+    /// settles nothing more than the one before it.
+    fn history_of(&self, which: Which, alert: &Alert, time: Timestamp, post: String) -> io::Result<()> {
+        let history = History::of(&self.reader.place);
+        let failures = alert.covers.failures();
+        let (mut totals, cursors, dropped_seen) = match (which, history.newest()?) {
+            (Which::Failures, _) => (alert.totals, alert.cursors.clone(), alert.dropped_seen),
+            (Which::Queued, Some(before)) => (before.totals, before.cursors, before.dropped_seen),
+            (Which::Queued, None) => Default::default(),
+        };
+        totals.posted += failures;
+        totals.posts += 1;
+        history.add(&Entry {
+            id: alert.id,
+            time,
+            receiver: self.reader.receiver.name.clone(),
+            post,
+            failures,
+            text: alert.text.clone(),
+            totals,
+            cursors,
+            dropped_seen,
+            last_id: self.state.last_id,
+            kind: alert.kind,
+        })
+    }
+
+    /// The receiver will not take this text: its failures are told in the next alert, which has another.
+    fn rejected(&mut self, which: Which, why: String) -> io::Result<Next> {
+        self.lock.token().check()?;
+        let name = self.reader.receiver.name.clone();
+        let taken = match which {
+            Which::Queued => self.state.queue.pop(),
+            Which::Failures => self.state.alert.take(),
+        };
+        let Some(alert) = taken else { return Ok(Next::Stop) };
+        let (id, plain) = (alert.id, alert.plain);
+        quarantine::text(&self.reader.place, id, &alert.text, &why)?;
+        self.state.refusals = 0;
+        if which == Which::Queued {
+            self.notices.push(Notice::error(format!("{name} refused the text of message {id}: {why}")));
+            self.save()?;
+            return Ok(Next::Go);
+        }
+        let mut covers = alert.covers;
+        covers.merge(std::mem::take(&mut self.state.pending));
+        self.state.pending = covers;
+        self.state.pacing.pending(self.now);
+        self.state.plain_next = true;
+        self.notices.push(Notice::error(format!(
+            "{name} refused the text of alert {id}, which tells its failures anew: {why}"
+        )));
+        if plain {
+            self.record(Kind::Refused, format!("even a text of numbers alone is refused: {why}"), None);
+            self.save()?;
+            return Ok(Next::Stop);
+        }
+        self.save()?;
+        Ok(Next::Go)
+    }
+
+    /// Leave the receiver alone for a while. What surely did not reach it is pending again, as if nothing had
+    /// been tried.
+    fn hold(
+        &mut self,
+        which: Which,
+        attempt: &Attempt,
+        kind: Kind,
+        why: String,
+        until: Option<Duration>,
+    ) -> io::Result<Next> {
+        self.record(kind, why, until);
+        let next = self.state.outage.as_ref().map_or(self.now, |outage| outage.next);
+        match (which, attempt.outcome.clone()) {
+            (Which::Queued, Outcome::NotSent { .. }) => {
+                if let Some(alert) = current_mut(&mut self.state, which) {
+                    alert.not_before = next;
+                }
+            }
+            (Which::Queued, _) => {}
+            (Which::Failures, _) => {
+                if current(&self.state, which).is_some_and(|alert| !alert.maybe_sent) {
+                    self.state.pacing = attempt.pacing.clone();
+                    compose::take_back(&mut self.state);
+                }
+            }
+        }
+        self.save()?;
+        Ok(Next::Stop)
+    }
+}
+
+fn wait(until: Option<SystemTime>) -> Option<Duration> {
+    until?.duration_since(SystemTime::now()).ok()
+}

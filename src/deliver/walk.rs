@@ -1,0 +1,247 @@
+//! The walk of one alert: due, composed, saved, the request entered, sent, its outcome, acknowledged.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::receiver::{Kind, Outcome, Receiver};
+
+use super::alert::Alert;
+use super::lock::LEASE;
+use super::outage;
+use super::reader::Pass;
+use super::requests::Purse;
+use super::route;
+use super::state::State;
+use super::{Context, Due, Moment, compose};
+
+/// Stale addresses are left so long to a command, which comes each minute where one comes at all. In a flood
+/// each login would find that it is time to try again before a command does, and fail as the one before.
+const LEFT_TO_A_COMMAND: Duration = Duration::from_secs(180);
+/// A service may say when to come back, at most a day ahead.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(26 * 3600);
+
+/// Which message goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The first of the queue.
+    Queued,
+    /// The one that covers failures.
+    Failures,
+}
+
+/// What to do next in this pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// There may be more to send.
+    Go,
+    /// Nothing more can be sent now.
+    Stop,
+}
+
+/// An attempt that was made.
+#[derive(Debug)]
+pub struct Attempt {
+    /// Of which message.
+    pub which: Which,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// An earlier attempt at the same text may have succeeded.
+    pub maybe_before: bool,
+    /// Pacing as it was before.
+    pub pacing: super::Pacing,
+    /// See [`Receiver::knows_repeats`] and the configuration's `after_unknown`.
+    pub skips_unknown: bool,
+}
+
+impl Pass<'_> {
+    /// Send what is due, one message after another. Says whether the state has to be written.
+    pub fn send_what_is_due(&mut self) -> io::Result<bool> {
+        let (mut changed, mut built) = (false, None);
+        // One that was composed and not sent, by a pass that was cut, is composed anew.
+        compose::take_back(&mut self.state);
+        while !self.reader.request.is_let_go() {
+            self.tick();
+            let Some((which, purse)) = self.due() else { break };
+            changed = true;
+            if built.is_none() {
+                built = self.build();
+            }
+            let Some(receiver) = built.as_deref() else { break };
+            if which == Which::Failures && self.state.alert.is_none() {
+                compose::compose(&mut self.state, receiver, &self.reader.alerts);
+            }
+            if self.is_delivered_already(which)? {
+                self.delivered(which, String::new())?;
+                continue;
+            }
+            let skips = !receiver.knows_repeats() && self.skips_unknown(receiver);
+            if skips && current(&self.state, which).is_some_and(|alert| alert.maybe_sent) {
+                self.skip(which)?;
+                continue;
+            }
+            let attempt = self.attempt(which, purse, receiver)?;
+            self.note_addresses(receiver, &attempt.outcome);
+            if self.settle(attempt)? == Next::Stop {
+                break;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// The message that may go out now, and from which purse its request is paid.
+    fn due(&mut self) -> Option<(Which, Purse)> {
+        let (policy, now) = (&self.reader.policy, self.now);
+        let held = self.held_until();
+        let mut next: Option<Moment> = None;
+        let mut wait = |at: Moment| next = Some(next.map_or(at, |other| other.min(at)));
+        let mut refused = None;
+        let candidates = [
+            self.queued_at(held).map(|at| (Which::Queued, at)),
+            self.failures_at(held).map(|at| (Which::Failures, at)),
+        ];
+        for (which, at) in candidates.into_iter().flatten() {
+            let break_in =
+                which == Which::Queued && self.state.queue.first().is_some_and(|a| a.kind == Kind::BreakIn);
+            let (allowed, purse) = self.state.requests.next(now, policy, break_in);
+            if at.max(allowed) <= now {
+                return Some((which, purse));
+            }
+            if at <= now {
+                refused = Some(allowed);
+            }
+            wait(at.max(allowed));
+        }
+        if let (true, Some(at)) = (self.at_once, refused) {
+            self.served.forbidden = Some(at.since(now));
+        }
+        self.served.next = next.map(|at| at.since(now));
+        None
+    }
+
+    /// When the first of the queue may go out. A break-in waits for no outage, only for its own last attempt.
+    fn queued_at(&self, held: Moment) -> Option<Moment> {
+        let alert = self.state.queue.first()?;
+        Some(match alert.kind {
+            _ if self.at_once => self.now,
+            Kind::BreakIn => alert.next(self.now),
+            _ => alert.next(self.now).max(held),
+        })
+    }
+
+    /// When the failures that wait may go out.
+    fn failures_at(&self, held: Moment) -> Option<Moment> {
+        let state = &self.state;
+        let at = match &state.alert {
+            _ if state.alert.is_none() && state.pending.is_empty() => return None,
+            _ if self.at_once => return Some(self.now),
+            Some(alert) => alert.next(self.now),
+            None if state.plain_next => self.now,
+            None => match state.pacing.due(self.now, &self.reader.policy) {
+                Due::Now => self.now,
+                Due::At(at) => at,
+                Due::Nothing => return None,
+            },
+        };
+        Some(at.max(held))
+    }
+
+    /// Until when the service is left alone; now if it is not.
+    fn held_until(&self) -> Moment {
+        let Some(outage) = &self.state.outage else { return self.now };
+        if outage.fingerprint != self.reader.routes.fingerprint {
+            return self.now;
+        }
+        let next = outage.next.min(self.now.plus(LONGEST_OUTAGE));
+        let stale = route::stale_since(self.state.addresses.as_ref());
+        let until = match (stale, self.reader.request.context) {
+            (Some(_), Context::Command) if outage.kind == outage::Kind::Network => self.now,
+            (Some(since), Context::Login) => next.max(since.min(self.now).plus(LEFT_TO_A_COMMAND)),
+            _ => next,
+        };
+        until.max(self.now)
+    }
+
+    /// Send the message. Only when there is a connection, before the first byte, its request is entered and
+    /// noted on disk: who dies in a look-up or a handshake has sent nothing, and knows it.
+    fn attempt(&mut self, which: Which, purse: Purse, receiver: &dyn Receiver) -> io::Result<Attempt> {
+        let (place, token) = (&self.reader.place, self.lock.token().clone());
+        token.check()?;
+        self.lock.renew(LEASE + self.reader.receiver.timeout.unwrap_or_default())?;
+        self.sync_what_was_read()?;
+        // Where there is no room for the note, the service is not even called.
+        self.state.staging(place, token.epoch())?.write()?;
+
+        let mut entered = self.state.clone();
+        entered.requests.enter(self.now, &self.reader.policy, purse);
+        let maybe_before = current(&self.state, which).is_some_and(|alert| alert.maybe_sent);
+        if which == Which::Failures && !maybe_before {
+            entered.pacing.sent(self.now, &self.reader.policy);
+        }
+        if let Some(alert) = current_mut(&mut entered, which) {
+            alert.attempt(self.now);
+        }
+        let staging = entered.staging(place, token.epoch())?;
+        let (began, (failed, failure)) = (Arc::new(AtomicBool::new(false)), mpsc::channel());
+        let note = {
+            let began = began.clone();
+            move || {
+                let noted = token.check().and_then(|()| staging.put()).and_then(|()| token.check());
+                began.store(noted.is_ok(), Ordering::SeqCst);
+                noted.map_err(|e| {
+                    let shown = io::Error::other(e.to_string());
+                    let _ = failed.send(e);
+                    shown
+                })
+            }
+        };
+        let Some(alert) = current(&self.state, which) else { return Err(io::ErrorKind::NotFound.into()) };
+        let key = alert.key(&self.state.series);
+        let outcome = receiver.send(&compose::message(alert, &key), Box::new(note));
+        let pacing = self.state.pacing.clone();
+        if began.load(Ordering::SeqCst) || !matches!(outcome, Outcome::NotSent { .. }) {
+            self.state = entered;
+        } else if let Ok(failed) = failure.try_recv() {
+            // Nothing was sent: the note, which may be there although it could not be made durable, is taken back.
+            self.state.generation = entered.generation;
+            self.lock.token().check()?;
+            self.state.staging(place, self.lock.token().epoch())?.write()?;
+            return Err(failed);
+        }
+        let skips_unknown = !receiver.knows_repeats() && self.skips_unknown(receiver);
+        Ok(Attempt { which, outcome, maybe_before, pacing, skips_unknown })
+    }
+
+    fn note_addresses(&mut self, receiver: &dyn Receiver, outcome: &Outcome) {
+        let (known, used) = (self.state.addresses.as_mut(), receiver.addresses());
+        match (self.reader.request.context, known) {
+            (Context::Command, _) if !used.is_empty() => {
+                self.state.addresses = Some(route::used(self.reader.receiver, used));
+            }
+            // They cannot be looked up: the old ones are as good as any.
+            (Context::Command, Some(known)) => known.stale_since = None,
+            (Context::Login, Some(known)) if matches!(outcome, Outcome::NotSent { .. }) => {
+                known.stale_since = Some(self.now);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The message that is meant.
+pub fn current(state: &State, which: Which) -> Option<&Alert> {
+    match which {
+        Which::Queued => state.queue.first(),
+        Which::Failures => state.alert.as_ref(),
+    }
+}
+
+/// The same, to be changed.
+pub fn current_mut(state: &mut State, which: Which) -> Option<&mut Alert> {
+    match which {
+        Which::Queued => state.queue.first_mut(),
+        Which::Failures => state.alert.as_mut(),
+    }
+}

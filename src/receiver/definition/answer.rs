@@ -1,0 +1,330 @@
+//! What an answer means, by the definition's table and by safe defaults.
+//!
+//! Only what the service says in its own fields decides: a body that may quote the text is never searched for words.
+//! An answer that proves nothing is ambiguous, one that no rule knows stops the receiver: neither loses an alert.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::model::{File, Meaning, OneOrMore, Rule, Test, Wait, WaitUnit};
+use crate::neutral;
+use crate::receiver::Outcome;
+use crate::receiver::http::{Reply, WORDS_LIMIT};
+use crate::receiver::wait::{MAX_WAIT, after, retry_after};
+
+/// Longest number of a message that is kept.
+const ID_LIMIT: usize = 64;
+
+/// One answer, read once.
+struct Read<'a> {
+    file: &'a File,
+    reply: &'a Reply,
+    /// The body, if it is all there and JSON.
+    json: Option<Value>,
+    now: SystemTime,
+}
+
+/// The meaning of `reply` to a message, received at `now`.
+pub(super) fn classify(file: &File, reply: &Reply, now: SystemTime) -> Outcome {
+    let json = if reply.complete { serde_json::from_slice(&reply.body).ok() } else { None };
+    let read = Read { file, reply, json, now };
+    if read.is_success() {
+        return Outcome::Accepted { id: read.id() };
+    }
+    match file.answer.rules.iter().map(|rule| rule.get_ref()).find(|rule| read.fits(rule)) {
+        Some(rule) => read.by_rule(rule),
+        None => read.by_default(),
+    }
+}
+
+impl Read<'_> {
+    fn is_success(&self) -> bool {
+        let answer = &self.file.answer;
+        let is_listed = answer.success.get_ref().iter().any(|s| s.0 == self.reply.status);
+        is_listed
+            && answer.test.iter().all(|test| self.holds(test))
+            && answer.body.as_ref().is_none_or(|body| self.body_is(body))
+    }
+
+    fn find(&self, path: &super::json_path::JsonPath) -> Vec<&Value> {
+        self.json.as_ref().map(|json| path.find(json)).unwrap_or_default()
+    }
+
+    fn holds(&self, test: &Test) -> bool {
+        let found = self.find(&test.path);
+        let mut fits = found.iter().map(|value| test.equals.fits(value));
+        !found.is_empty() && if test.any { fits.any(|fit| fit) } else { fits.all(|fit| fit) }
+    }
+
+    fn body_is(&self, expected: &str) -> bool {
+        self.reply.complete && self.reply.body.trim_ascii() == expected.as_bytes()
+    }
+
+    /// A page is not of the service but of something before it, whose statuses mean something else.
+    fn is_page(&self) -> bool {
+        self.reply.body.trim_ascii_start().starts_with(b"<")
+    }
+
+    fn fits(&self, rule: &Rule) -> bool {
+        let status = rule.status.is_empty() || rule.status.iter().any(|s| s.0 == self.reply.status);
+        let by_status_alone = rule.path.is_none() && rule.body.is_none();
+        status
+            && !(by_status_alone && self.is_page())
+            && rule.path.as_ref().is_none_or(|path| self.find(path).iter().any(|v| rule.equals.fits(v)))
+            && rule.body.as_ref().is_none_or(|body| self.body_is(body))
+    }
+
+    fn by_rule(&self, rule: &Rule) -> Outcome {
+        let why = |default: &str| self.line(rule.advice.as_deref().unwrap_or(default));
+        match rule.outcome {
+            Meaning::Duplicate => Outcome::Duplicate,
+            Meaning::Limited => self.limited(why("too many requests; it will be tried again")),
+            Meaning::Pause => Outcome::Pause { why: why("nothing is accepted for now; look at the account") },
+            Meaning::Stop => Outcome::Stop { why: why("nothing is accepted until this is changed") },
+            Meaning::Refuse => Outcome::Refused { why: why("this text is not accepted") },
+            Meaning::Ambiguous => self.ambiguous(why("it may have arrived")),
+        }
+    }
+
+    fn by_default(&self) -> Outcome {
+        match self.reply.status {
+            ..=199 | 500.. => self.ambiguous(self.line("the service fails; it will be tried again")),
+            200..=299 => self.ambiguous(
+                self.line("this is not the service's answer to a message; check the address and the proxy"),
+            ),
+            300..=399 => {
+                self.ambiguous(self.line("redirected, not followed; check the address and the proxy"))
+            }
+            408 | 425 => self.ambiguous(self.line("the service did not wait for it; it will be tried again")),
+            429 => self.limited(self.line("too many requests; it will be tried again when the limit resets")),
+            401 => Outcome::Stop { why: self.line("the secrets are not accepted; give new ones") },
+            402 => Outcome::Pause { why: self.line("it wants money; look at the account") },
+            // What stands before the service refused, so the service has nothing, and may answer itself later.
+            _ if self.is_page() => self.limited(self.line(
+                "a web page came instead of the service's answer; check the address, it will be tried again",
+            )),
+            _ if !self.reply.complete => {
+                self.ambiguous(self.line("the answer cannot be read; it will be tried again"))
+            }
+            403 => Outcome::Stop { why: self.line("not allowed; check the secrets and what they may do") },
+            404 | 405 | 410 => {
+                Outcome::Stop { why: self.line("there is nothing at this address; check the parameters") }
+            }
+            _ => Outcome::Stop { why: self.line("the request is not accepted; check the parameters") },
+        }
+    }
+
+    fn ambiguous(&self, why: String) -> Outcome {
+        Outcome::Ambiguous { until: self.until(), why }
+    }
+
+    fn limited(&self, why: String) -> Outcome {
+        Outcome::Limited { until: self.until(), why }
+    }
+
+    /// The later of what the header field and the body ask for.
+    fn until(&self) -> Option<SystemTime> {
+        let asked = self.file.answer.wait.as_ref().and_then(|wait| {
+            self.find(&wait.path).into_iter().filter_map(|value| wait.duration(value)).max()
+        });
+        after(asked, self.now).max(retry_after(&self.reply.headers, self.now))
+    }
+
+    fn id(&self) -> String {
+        let found = self.file.answer.id.as_ref().map(|path| self.find(path)).unwrap_or_default();
+        found.first().map(|value| neutral::text(plain(value), ID_LIMIT)).unwrap_or_default()
+    }
+
+    /// What happened and what to do, with the service's own words where it has some.
+    fn line(&self, advice: &str) -> String {
+        let said = self.file.answer.says.as_ref().map(|path| self.find(path)).unwrap_or_default();
+        let said = match said.first() {
+            Some(value) => format!(" \"{}\"", neutral::text(plain(value), WORDS_LIMIT)),
+            None => String::new(),
+        };
+        let title = neutral::name(&self.file.title);
+        let advice = neutral::text(advice, WORDS_LIMIT);
+        format!("{title} answered {}{said}: {advice}", self.reply.status)
+    }
+}
+
+impl OneOrMore {
+    /// Services write one number as `1` here and as `"1"` there.
+    fn fits(&self, value: &Value) -> bool {
+        match self.0.as_slice() {
+            [] => !value.is_null(),
+            values => values.iter().any(|expected| plain(expected) == plain(value)),
+        }
+    }
+}
+
+impl Wait {
+    fn duration(&self, value: &Value) -> Option<Duration> {
+        let number = match value {
+            Value::String(text) => text.trim().parse().ok()?,
+            other => other.as_f64()?,
+        };
+        let seconds = match self.unit {
+            WaitUnit::Seconds => number,
+            WaitUnit::Milliseconds => number / 1000.0,
+        };
+        // NaN and negative numbers are no wait; a large one is bounded before it overflows.
+        (seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(MAX_WAIT.as_secs_f64())))
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ureq::http::HeaderMap;
+
+    use super::super::Definition;
+    use super::*;
+
+    const FILE: &str = r#"
+title = "Example"
+summary = "an example"
+phone = ["Nothing."]
+[text]
+unit = "characters"
+limit = 160
+[request]
+method = "POST"
+url = "https://sms.example/send"
+plain = "{text}"
+[answer]
+success = [200, 202]
+id = "parts[0].id"
+says = "error.text"
+wait = { path = "error.wait", unit = "milliseconds" }
+[[answer.test]]
+path = "parts[*].status"
+equals = ["0", "ok"]
+[[answer.rule]]
+path = "parts[*].status"
+equals = 1
+outcome = "limited"
+[[answer.rule]]
+path = "parts[*].status"
+equals = 9
+outcome = "pause"
+advice = "buy credit"
+[[answer.rule]]
+status = [400, 402]
+path = "error.code"
+equals = ["E7", 77]
+outcome = "refuse"
+[[answer.rule]]
+status = [402]
+path = "error.same"
+outcome = "duplicate"
+[[answer.rule]]
+status = [404]
+body = "no_such_channel"
+outcome = "stop"
+advice = "name another channel"
+"#;
+
+    fn answer(status: u16, body: &str, complete: bool) -> Outcome {
+        let file = Definition::parse("example", "example.toml", FILE).unwrap().file;
+        classify(
+            &file,
+            &Reply { status, headers: HeaderMap::new(), body: body.into(), complete },
+            SystemTime::UNIX_EPOCH,
+        )
+    }
+
+    fn kind(answer: &Outcome) -> &'static str {
+        match answer {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::Duplicate => "duplicate",
+            Outcome::NotSent { .. } => "not sent",
+            Outcome::Ambiguous { .. } => "ambiguous",
+            Outcome::Limited { .. } => "limited",
+            Outcome::Pause { .. } => "pause",
+            Outcome::Suspect { .. } => "suspect",
+            Outcome::Stop { .. } => "stop",
+            Outcome::Refused { .. } => "refused",
+        }
+    }
+
+    #[test]
+    fn only_what_the_service_says_in_its_own_fields_decides() {
+        for (status, body, expected) in [
+            (200, r#"{"parts":[{"status":"0","id":"a1"}]}"#, "accepted"),
+            (202, r#"{"parts":[{"status":0,"id":17},{"status":"ok"}]}"#, "accepted"),
+            (201, r#"{"parts":[{"status":"0"}]}"#, "ambiguous"),
+            (200, r#"{"parts":[{"status":"0"},{"status":"5"}]}"#, "ambiguous"),
+            (200, r#"{"parts":[]}"#, "ambiguous"),
+            (200, r#"{"parts":{"status":"0"}}"#, "ambiguous"),
+            (200, r#"{"parts":[{"status":["0"]}]}"#, "ambiguous"),
+            (200, "<html>Log in to the hotel", "ambiguous"),
+            (200, "", "ambiguous"),
+            (200, r#"{"parts":[{"status":"1"}]}"#, "limited"),
+            (200, r#"{"parts":[{"status":"0"},{"status":"9"}]}"#, "pause"),
+            (400, r#"{"error":{"code":"E7"}}"#, "refused"),
+            (400, r#"{"error":{"code":77}}"#, "refused"),
+            (400, r#"{"error":{"code":"E8","text":"E7 77 status 9"}}"#, "stop"),
+            (402, r#"{"error":{"same":true}}"#, "duplicate"),
+            (402, "", "pause"),
+            (404, " no_such_channel\n", "stop"),
+            (404, "<html>nginx", "limited"),
+            (403, "", "stop"),
+            (401, "<html>nginx", "stop"),
+            (413, "", "stop"),
+            (408, "", "ambiguous"),
+            (429, "", "limited"),
+            (101, "", "ambiguous"),
+            (302, "", "ambiguous"),
+            (500, r#"{"parts":[{"status":"0"}]}"#, "ambiguous"),
+            (503, "", "ambiguous"),
+        ] {
+            let got = answer(status, body, true);
+            assert_eq!(kind(&got), expected, "{status} {body}: {got:?}");
+        }
+        for (status, expected) in [(200, "ambiguous"), (400, "ambiguous"), (401, "stop"), (429, "limited")] {
+            let got = answer(status, r#"{"parts":[{"status":"0"}],"error":{"code":"E7"}}"#, false);
+            assert_eq!(kind(&got), expected, "cut {status}: {got:?}");
+        }
+    }
+
+    #[test]
+    fn the_services_number_and_words_are_kept_neutral_and_bounded() {
+        let Outcome::Accepted { id } = answer(200, r#"{"parts":[{"status":"0","id":"a\u001b[2J"}]}"#, true)
+        else {
+            panic!()
+        };
+        assert_eq!(id, "a\\x1b[2J");
+        let long = format!(r#"{{"error":{{"code":"E7","text":"\u202e{}"}}}}"#, "x".repeat(10_000));
+        let got = answer(400, &long, true);
+        assert!(got.why().chars().all(neutral::is_visible) && got.why().chars().count() < 400, "{got:?}");
+        assert!(answer(200, r#"{"parts":[{"status":9}]}"#, true).why().ends_with("buy credit"));
+    }
+
+    #[test]
+    fn a_wait_in_the_body_is_bounded_whatever_it_is() {
+        for (wait, expected) in [
+            ("1500", Some(Duration::from_millis(1500))),
+            ("\"321\"", Some(Duration::from_millis(321))),
+            ("0.5", Some(Duration::from_micros(500))),
+            ("1e300", Some(MAX_WAIT)),
+            ("-1", None),
+            ("0", None),
+            ("\"NaN\"", None),
+            ("\"inf\"", Some(MAX_WAIT)),
+            ("null", None),
+            ("[]", None),
+        ] {
+            let got = answer(429, &format!(r#"{{"error":{{"wait":{wait}}}}}"#), true);
+            let Outcome::Limited { until, .. } = got else { panic!("{got:?}") };
+            assert_eq!(until, expected.map(|wait| SystemTime::UNIX_EPOCH + wait), "{wait}");
+        }
+    }
+}

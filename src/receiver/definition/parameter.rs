@@ -1,0 +1,218 @@
+//! What a kind of receiver asks of the administrator: an address, a token, a number.
+
+use std::net::IpAddr;
+
+use regex_lite::Regex;
+use serde::{Deserialize, Deserializer, de};
+use toml::Spanned;
+use ureq::http::Uri;
+
+use crate::neutral;
+
+/// Longest value; the signed addresses of Teams have some 300 characters.
+const VALUE_LIMIT: usize = 2048;
+
+/// The form of a parameter's value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Type {
+    /// One line.
+    #[default]
+    Text,
+    /// A server: `https://HOST`, a port and a path may follow.
+    Server,
+    /// A whole address, which may have a path and a query: a webhook.
+    Url,
+    /// A telephone number with its country, `+358401234567`.
+    Phone,
+    /// A whole number.
+    Integer,
+    /// `true` or `false`.
+    Boolean,
+}
+
+/// A regular expression that the whole value must match.
+#[derive(Clone, Debug)]
+pub struct Pattern(Regex);
+
+impl<'de> Deserialize<'de> for Pattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let whole = format!("^(?:{text})$");
+        regex_lite::RegexBuilder::new(&whole).size_limit(64 << 10).build().map(Self).map_err(|why| {
+            let why = neutral::text(why.to_string(), 120);
+            de::Error::custom(format!("\"{}\" is not a regular expression: {why}", neutral::name(&text)))
+        })
+    }
+}
+
+/// One parameter.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parameter {
+    /// Its key in `[[receiver]]` or, if it is secret, in the credentials.
+    pub name: Spanned<String>,
+    /// The form of its value.
+    #[serde(rename = "type", default)]
+    pub form: Type,
+    /// It stands in the credentials, and is never shown.
+    #[serde(default)]
+    pub secret: bool,
+    /// It need not be given. What the request has on it is then left out.
+    #[serde(default)]
+    pub optional: bool,
+    /// Its value where none is given.
+    pub default: Option<Spanned<toml::Value>>,
+    /// What the whole value must match.
+    pub pattern: Option<Pattern>,
+    /// A value as it looks, for the prompt and for errors.
+    pub example: Option<String>,
+    /// Where a person finds it: one sentence.
+    pub find: String,
+}
+
+/// Why a value cannot be this parameter's. Does not show the value.
+pub type Why = String;
+
+impl Parameter {
+    /// Whether the administrator has to give it.
+    pub fn is_required(&self) -> bool {
+        !self.optional && self.default.is_none()
+    }
+
+    /// The default as text; none if there is none.
+    pub fn default_text(&self) -> Option<String> {
+        self.default.as_ref().and_then(|value| text_of(value.get_ref()))
+    }
+
+    /// Whether `value`, as somebody typed it, can be this parameter's. The error says what is accepted.
+    pub fn check(&self, value: &str) -> Result<(), Why> {
+        if value.is_empty() {
+            return Err("is empty".into());
+        }
+        if value.len() > VALUE_LIMIT {
+            return Err(format!("is longer than {VALUE_LIMIT} bytes"));
+        }
+        if !value.chars().all(neutral::is_visible) || value.trim() != value {
+            return Err("must be one line, without a blank before or behind it".into());
+        }
+        let good = match self.form {
+            Type::Text => true,
+            Type::Server => is_url(value, false),
+            Type::Url => is_url(value, true),
+            Type::Phone => value.strip_prefix('+').is_some_and(|digits| {
+                (7..=15).contains(&digits.len())
+                    && digits.bytes().all(|b| b.is_ascii_digit())
+                    && !digits.starts_with('0')
+            }),
+            Type::Integer => value.parse::<i64>().is_ok(),
+            Type::Boolean => value.parse::<bool>().is_ok(),
+        };
+        if !good {
+            return Err(format!("must be {}", self.form.accepted()));
+        }
+        match &self.pattern {
+            Some(pattern) if !pattern.0.is_match(value) => Err(match &self.example {
+                Some(example) => format!("must look like {example}"),
+                None => format!("must match {}", pattern.0.as_str()),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Type {
+    /// What is accepted, in words.
+    pub fn accepted(self) -> &'static str {
+        match self {
+            Self::Text => "one line of text",
+            Self::Server => "https://HOST or https://HOST:PORT, with or without a path",
+            Self::Url => "https://HOST/PATH, the whole address",
+            Self::Phone => "a number with its country, such as +358401234567",
+            Self::Integer => "a whole number",
+            Self::Boolean => "true or false",
+        }
+    }
+}
+
+/// A scalar as text.
+pub(super) fn text_of(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether it is `http://` or `https://`, a host, maybe a port and a path, and a query only where it `may_have_query`.
+fn is_url(text: &str, may_have_query: bool) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let Some(authority) = uri.authority() else { return false };
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        && !authority.as_str().contains('@')
+        && !authority.host().is_empty()
+        && !text.contains('#')
+        && (may_have_query || uri.query().is_none())
+}
+
+/// Scheme and authority, and what follows them.
+pub(super) fn split_url(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    Some(text.split_at(scheme.len() + 3 + end))
+}
+
+/// Whether `http://` of this address goes no further than this machine.
+pub(super) fn is_loopback(url: &str) -> bool {
+    let uri = url.parse::<Uri>().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or_default();
+    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parameter(text: &str) -> Parameter {
+        toml::from_str(&format!("name = \"p\"\nfind = \"here\"\n{text}")).unwrap()
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_right_is_refused_with_what_is_accepted_and_not_shown() {
+        for (form, good, bad) in [
+            ("server", "https://ntfy.example:8443/base", "ntfy.example"),
+            ("server", "http://127.0.0.1:8080", "https://h/?q=1"),
+            ("server", "https://[2001:db8::1]", "ftp://h"),
+            ("url", "https://h/hooks/a?sig=b%2F", "https://user:pw@h/"),
+            ("url", "https://h/x", "https://h/#x"),
+            ("phone", "+358401234567", "0401234567"),
+            ("phone", "+15005550006", "+3584012345678901"),
+            ("integer", "-100123", "1.5"),
+            ("boolean", "true", "yes"),
+            ("text", "a b", " a"),
+            ("text", "ä", "a\nb"),
+            ("text", "x", ""),
+        ] {
+            let parameter = parameter(&format!("type = \"{form}\""));
+            parameter.check(good).unwrap_or_else(|why| panic!("{form} {good}: {why}"));
+            let why = parameter.check(bad).unwrap_err();
+            assert!(bad.len() < 3 || !why.contains(bad), "{form} {bad}: {why}");
+        }
+        let token = parameter("pattern = \"tk_[a-z0-9]+\"\nexample = \"tk_abc\"");
+        token.check("tk_1").unwrap();
+        assert_eq!(token.check("x tk_1").unwrap_err(), "must look like tk_abc");
+        assert!(token.check(&"x".repeat(3000)).unwrap_err().contains("longer"));
+    }
+
+    #[test]
+    fn an_address_is_split_behind_its_host() {
+        assert_eq!(split_url("https://h:1/a/b?c"), Some(("https://h:1", "/a/b?c")));
+        assert_eq!(split_url("https://h?c"), Some(("https://h", "?c")));
+        assert_eq!(split_url("https://h"), Some(("https://h", "")));
+        assert!(
+            is_loopback("http://[::1]:80/x") && is_loopback("http://localhost") && !is_loopback("http://h")
+        );
+    }
+}

@@ -1,0 +1,175 @@
+//! Definitions of the administrator's own, and mistakes in them.
+
+use std::fs;
+
+use authalert::config;
+use authalert::credentials::{Secret, Secrets};
+use authalert::receiver::definition::{Definition, Http, find_in};
+use serde_json::json;
+
+use crate::standin::Standin;
+use crate::{kind, send};
+
+/// As somebody would write it for a gateway that nobody has heard of.
+const OWN: &str = r#"
+title = "Our gateway"
+summary = "SMS through the modem in the cellar"
+costs_money = true
+default_tell = ["break-in"]
+phone = ["Nothing to install."]
+
+[[parameter]]
+name = "server"
+type = "server"
+find = "the gateway's address"
+
+[[parameter]]
+name = "user"
+find = "the user"
+
+[[parameter]]
+name = "password"
+secret = true
+find = "the password"
+
+[[parameter]]
+name = "to"
+type = "phone"
+find = "the phone"
+
+[text]
+unit = "gsm7"
+limit = 160
+
+[request]
+method = "POST"
+url = "{server}/a1/sms"
+basic = ["{user}", "{password}"]
+form = { from = "cellar", to = "{to}", message = "{text}" }
+
+[answer]
+success = [200]
+id = "id"
+says = "error"
+
+[[answer.test]]
+path = "status"
+equals = "created"
+
+[[answer.rule]]
+status = [403]
+outcome = "pause"
+advice = "there is no credit left"
+"#;
+
+#[test]
+fn an_unknown_gateway_is_spoken_to_by_a_file_of_ones_own() {
+    let standin = Standin::plain();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("cellar.toml"), OWN).unwrap();
+    let found = find_in(directory.path(), "cellar").unwrap().unwrap();
+    assert!(found.costs_money() && found.default_tell().is_some_and(|kinds| kinds.len() == 1));
+    let config: config::Receiver = toml::from_str(&format!(
+        "kind = \"cellar\"\nserver = \"{}\"\nuser = \"u1\"\nto = \"+358401234567\"",
+        standin.url()
+    ))
+    .unwrap();
+    let secrets = Secrets::from([("password".to_owned(), Secret::new("standin-secret-46elks"))]);
+    let receiver = Http::new(found, &config, &secrets, Vec::new()).unwrap();
+    assert_eq!(kind(&send(&receiver, "aa-1-1", "text")), "accepted");
+    assert_eq!(standin.messages()[0]["text"], "text");
+    standin.next_of("46elks", json!({ "status": 403, "body": "no" }));
+    let got = send(&receiver, "aa-1-1", "text");
+    assert!(kind(&got) == "pause" && got.why().contains("credit"), "{got:?}");
+}
+
+#[test]
+fn a_gateway_of_get_and_plain_words_is_spoken_to_as_well() {
+    let text = OWN
+        .replace("method = \"POST\"", "method = \"GET\"")
+        .replace("form = { from", "query = { from")
+        .replace("[[answer.test]]\npath = \"status\"\nequals = \"created\"", "")
+        .replace("id = \"id\"", "body = \"OK\"");
+    Definition::parse("cellar", "cellar.toml", &text).unwrap();
+    let plain = OWN.replace(
+        "form = { from = \"cellar\", to = \"{to}\", message = \"{text}\" }",
+        "plain = \"{to} {text}\"",
+    );
+    Definition::parse("cellar", "cellar.toml", &plain).unwrap();
+}
+
+#[test]
+fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
+    for (from, to, line, words) in [
+        ("title =", "titel =", 2, "unknown field `titel`, expected one of `title`"),
+        ("costs_money = true", "costs_money = \"yes\"", 4, "boolean"),
+        ("[\"break-in\"]", "[\"breakin\"]", 5, "`break-in`"),
+        ("phone = [\"Nothing to install.\"]", "phone = []", 0, "what the person at the phone does"),
+        ("type = \"server\"", "type = \"address\"", 10, "`server`, `url`, `phone`"),
+        ("name = \"user\"", "name = \"User\"", 14, "a to z, 0 to 9 and _"),
+        ("name = \"user\"", "name = \"text\"", 14, "choose another name"),
+        ("name = \"user\"", "name = \"timeout\"", 14, "choose another name"),
+        ("name = \"user\"", "name = \"to\"", 23, "two parameters are called"),
+        ("find = \"the user\"", "", 13, "missing field `find`"),
+        ("find = \"the user\"", "find = \"x\"\npattern = \"[a\"", 16, "not a regular expression"),
+        ("find = \"the phone\"", "find = \"x\"\ndefault = \"040\"", 26, "a number with its country"),
+        ("secret = true", "secret = true\ndefault = \"x\"", 20, "has no default"),
+        ("unit = \"gsm7\"", "unit = \"sms\"", 28, "`gsm7`"),
+        ("limit = 160", "limit = 20", 29, "from 70 to 100000"),
+        ("limit = 160", "limit = -1", 29, "invalid value"),
+        ("\"POST\"", "\"PATCH\"", 32, "`GET`, `POST`, `PUT`"),
+        ("\"POST\"", "\"GET\"", 32, "GET has no body"),
+        ("{server}/a1/sms", "http://gateway.example/sms", 33, "begins with https://HOST/"),
+        ("{server}/a1/sms", "https://{user}.example/sms", 33, "begins with https://HOST/"),
+        ("{server}/a1/sms", "{user}/a1/sms", 33, "begins with https://HOST/"),
+        ("{server}/a1/sms", "{server}a1/sms", 33, "a / must follow {server}"),
+        ("{server}/a1/sms", "{server}/a1/sms?key=1", 33, "[request.query]"),
+        ("{server}/a1/sms", "{server}/a1/{text}", 33, "in the body and in the query only"),
+        ("{server}/a1/sms", "{server}/a1/{gone}", 33, "neither a parameter nor one of the message's"),
+        ("basic = [\"{user}\", \"{password}\"]", "basic = [\"{user}\"]", 34, "array"),
+        ("basic = [\"{user}\", \"{password}\"]", "bearer = \"{user\"", 34, "brace"),
+        ("basic = [\"{user}\", \"{password}\"]", "bearer = \"{user}\"", 18, "does not use {password}"),
+        ("form = {", "headers = { Host = \"x\" }\nform = {", 35, "not a header field to set here"),
+        ("form = {", "headers = { X-A = \"ü\" }\nform = {", 35, "visible ASCII"),
+        ("message = \"{text}\"", "message = \"{text|big}\"", 35, "the filters are entities"),
+        ("message = \"{text}\"", "message = \"{title}\"", 32, "{text} stands nowhere"),
+        ("message = \"{text}\"", "message = \"{text}\", p = \"{priority}\"", 35, "needs [priority]"),
+        ("message = \"{text}\"", "message = \"{text} {facts}\"", 35, "stands alone"),
+        ("form = {", "plain = \"x\"\nform = {", 32, "one body"),
+        ("success = [200]", "success = []", 38, "200 to 299"),
+        ("success = [200]", "success = [404]", 38, "200 to 299"),
+        ("success = [200]", "success = [2000]", 38, "they are 100 to 599"),
+        ("id = \"id\"", "id = \"$.id\"", 39, "not a path"),
+        ("id = \"id\"", "any_body = true", 38, "200 alone proves nothing"),
+        ("[[answer.test]]\npath = \"status\"\nequals = \"created\"", "", 38, "[[answer.test]]"),
+        ("equals = \"created\"", "equals = 1.5", 44, "whole numbers"),
+        ("status = [403]", "", 46, "a rule needs status, path or body"),
+        ("status = [403]", "status = [403]\nequals = 7", 46, "equals needs a path"),
+        ("\"pause\"", "\"retry\"", 48, "`limited`, `pause`, `stop`"),
+        ("[text]", "knows_repeats = 7\n[text]", 27, "unknown field"),
+        ("costs_money = true", "knows_repeats = true", 4, "needs {key}"),
+        ("[text]", "[text", 27, ""),
+        (
+            "[answer]",
+            "[discover]\nparameter = \"who\"\nbefore = \"b\"\nurl = \"https://h/{user}\"\npath = \"x\"\n[answer]",
+            37,
+            "who is not a parameter",
+        ),
+        (
+            "[answer]",
+            "[discover]\nparameter = \"to\"\nbefore = \"b\"\nurl = \"https://h/{to}\"\npath = \"x\"\n[answer]",
+            37,
+            "the other parameters only",
+        ),
+        ("[answer]", "[request.json]\nday = 2026-11-28\n[answer]", 38, "no dates"),
+    ] {
+        let text = OWN.replacen(from, to, 1);
+        assert_ne!(text, OWN, "{from}");
+        let mistake =
+            Definition::parse("cellar", "/etc/authalert/receivers.d/cellar.toml", &text).unwrap_err();
+        let shown = mistake.to_string();
+        assert!(shown.starts_with("/etc/authalert/receivers.d/cellar.toml: "), "{shown}");
+        assert!(shown.contains(words), "{to}: {shown}");
+        assert_eq!(mistake.line.unwrap_or(0), line, "{to}: {shown}");
+    }
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""The folders of src/ import one another in one direction: prints every circle, and fails if there is one.
+
+A file at the top of src/ is a folder of its own. Test modules may look where they like: what stands
+behind `#[cfg(test)]` at a file's end is not read. --graph prints who imports whom.
+"""
+import pathlib, re, sys
+
+SRC = pathlib.Path(__file__).resolve().parents[2] / "src"
+OUTSIDE = {"pam"}  # packages of their own; the compiler sees to those
+TEST = re.compile(r"^#\[cfg\(test\)\]\s*(?:pub(?:\([a-z]+\))? )?mod \w+ \{", re.M)
+NAME = re.compile(r"\bcrate::(?:\{([^}]*)\}|(\w+))")
+
+
+def folder(path):
+    return path.relative_to(SRC).parts[0].removesuffix(".rs")
+
+
+def imports():
+    graph = {}
+    for path in sorted(SRC.rglob("*.rs")):
+        own = folder(path)
+        if own in OUTSIDE | {"lib", "main"}:
+            continue
+        text = TEST.split(path.read_text())[0]
+        text = re.sub(r"(?m)^\s*//.*$", "", text)
+        for several, one in NAME.findall(text):
+            for name in re.findall(r"(\w+)(?:::|,|\s*$)", several) if several else [one]:
+                if name != own and ((SRC / name).is_dir() or (SRC / f"{name}.rs").exists()):
+                    graph.setdefault(own, {}).setdefault(name, str(path.relative_to(SRC)))
+        graph.setdefault(own, {})
+    return graph
+
+
+def circles(graph):
+    """Strongly connected components of more than one folder, by Tarjan's algorithm."""
+    index, low, stack, found, counter = {}, {}, [], [], 0
+
+    def visit(v):
+        nonlocal counter
+        index[v] = low[v] = counter
+        counter += 1
+        stack.append(v)
+        for w in graph.get(v, {}):
+            if w not in index:
+                visit(w)
+                low[v] = min(low[v], low[w])
+            elif w in stack:
+                low[v] = min(low[v], index[w])
+        if low[v] == index[v]:
+            group = []
+            while not group or group[-1] != v:
+                group.append(stack.pop())
+            if len(group) > 1:
+                found.append(sorted(group))
+
+    for v in graph:
+        if v not in index:
+            visit(v)
+    return found
+
+
+graph = imports()
+if "--graph" in sys.argv[1:]:
+    for own, others in sorted(graph.items()):
+        print(own, "->", ", ".join(sorted(others)) or "nothing")
+bad = circles(graph)
+for group in bad:
+    print("not ok - no circle of imports among", ", ".join(group))
+    for v in group:
+        for w in group:
+            if w in graph[v]:
+                print(f"    {v} -> {w} in {graph[v][w]}")
+if not bad:
+    print(f"ok - the {len(graph)} folders of src import one another in one direction")
+sys.exit(bool(bad))
