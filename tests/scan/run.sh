@@ -2,7 +2,7 @@
 # The log route: logs that are rotated and read at once by scans that are killed, disks that fill, and real programs under
 # real log daemons. Prints "ok - ..." and "not ok - ..." lines; ends with `N passed, N failed`.
 #
-#     run.sh [--large]     about three minutes; with --large about forty
+#     run.sh [--large]     about six minutes; with --large about forty
 #
 # AUTHALERT_BUILD: where the artifacts are (default: target/release). What needs root, or programs that are not here, is
 # left out, and said so.
@@ -31,6 +31,10 @@ elif ! command -v rsyslogd >/dev/null || [ ! -x /lib/systemd/systemd-journald ];
 else
     python3 tests/scan/run.py --only "$long" live >"$logs/long" 2>&1 &
     running="$running $!"
+    for part in sources coverage; do
+        python3 tests/scan/run.py $part >"$logs/$part" 2>&1 &
+        running="$running $!"
+    done
     python3 tests/scan/run.py disk >"$logs/disk" 2>&1
     cat "$logs/disk"
     round=0
@@ -40,7 +44,7 @@ else
     done
 fi
 for process in $running; do wait "$process"; done
-for part in long alone; do
+for part in long alone sources coverage; do
     [ ! -e "$logs/$part" ] || cat "$logs/$part"
 done
 
