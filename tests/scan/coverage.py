@@ -78,12 +78,13 @@ def made_up_lines():
     equal(unheard.told()["su", "alice"], 3, "the failure and both lines: " + unheard.shown())
     # It is alive still: what came before its next record was nothing.
     su("wrong")
+    here.wait(SETTLED)
+    equal((service(here)["doubted"], service(here)["dismissed"]), (0, 2), repr(service(here)))
+    # The attempt of which it complains is one, although it was heard before.
     complaint(4010)
     made_up(4010)
     here.wait(GRACE + SETTLED)
-    # The attempt of which it complained is one, although it is heard before and after.
     equal(here.told(), {("su", "alice"): 3}, here.shown())
-    equal((service(here)["doubted"], service(here)["dismissed"]), (0, 2), repr(service(here)))
     assert here.balanced()
 
 
