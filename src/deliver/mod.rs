@@ -63,7 +63,8 @@ pub use pacing::{Due, Matter, Moment, Pacing, message_of};
 use place::Place;
 pub use policy::{Policy, human};
 use reader::Reader;
-use retention::{keep_within_bounds, prepare};
+use retention::keep_within_bounds;
+pub(crate) use retention::prepare;
 use route::Routes;
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.

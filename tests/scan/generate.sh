@@ -122,10 +122,11 @@ for port in 2201 2202 2203; do
     # Right at once.
     try $port 192.0.2.7 alice right
 done
-# Keys only: a name that does not exist is the only trace; a wrong key for one that does is none.
+# Keys only: the name is the only trace, whether it exists or not.
 note sshd nobody-here 192.0.2.7 1
 timeout --foreground 20 ssh -F none -o BindAddress=192.0.2.7 -p 2204 -l nobody-here -i "$work/keys/client" -o StrictHostKeyChecking=no \
     -o UserKnownHostsFile=/dev/null 192.0.2.1 true >/dev/null 2>&1 || true
+note sshd alice 192.0.2.7 1
 timeout --foreground 20 ssh -F none -o BindAddress=192.0.2.7 -p 2204 -l alice -i "$work/keys/client" -o StrictHostKeyChecking=no \
     -o UserKnownHostsFile=/dev/null 192.0.2.1 true >/dev/null 2>&1 || true
 

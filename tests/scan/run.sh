@@ -49,7 +49,11 @@ if [[ -n $why ]]; then
     echo 'plan 1'
     left_out 'real programs and full disks' "$why"
 else
-    [[ $all == no ]] || part_beside long python3 tests/scan/run.py --only "$long" live
+    if [[ $all != no ]]; then
+        part_beside long python3 tests/scan/run.py --only "$long" live
+        part_beside sources python3 tests/scan/run.py sources
+        part_beside coverage python3 tests/scan/run.py coverage
+    fi
     part disk python3 tests/scan/run.py disk
     for ((round = 0; round < rounds; round++)); do part live python3 tests/scan/run.py --but "$long" live; done
 fi
