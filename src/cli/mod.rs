@@ -81,7 +81,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         }
         Command::Deliver { now } => deliver::run(state, args.config.as_deref(), *now, out),
         Command::Scan(scan) => match &scan.simulate {
-            Some(file) => scan::simulation(file, &config()?, out),
+            Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),
             None => {
                 let options = ScanOptions {
                     files: scan.files.clone(),

@@ -44,7 +44,8 @@ use lock::{Held, Lock};
 pub use notice::{Level, Notice};
 pub use pacing::{Due, Moment, Pacing};
 pub use policy::{Policy, human};
-use retention::{prepare, tidy};
+pub(crate) use retention::prepare;
+use retention::tidy;
 use state::State;
 use trouble::{Kind, Trouble};
 

@@ -46,7 +46,7 @@ impl Sample {
 
     /// Look at the first lines of a log that was last written at `written`; `text` may end within a line.
     fn of(text: &[u8], written: Timestamp) -> Self {
-        let mut calendar = Calendar::new(super::zone(), written);
+        let mut calendar = Calendar::new(crate::zone::local(), written);
         let (mut unread, mut understood) = (None, false);
         let (mut last, mut later, mut earlier) = (None, 0_usize, 0_usize);
         for line in text.split(|b| *b == b'\n').map(header::trim).filter(|line| !line.is_empty()) {

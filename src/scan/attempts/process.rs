@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::row::Row;
 use super::speaker::Speaker;
 use super::spelling::{address, text};
-use crate::scan::position::Fnv;
+pub(super) use crate::scan::hash::hash;
 use crate::scan::rules::{Evidence, Family, Kind};
 
 /// Modules of one process that are kept apart.
@@ -214,14 +214,4 @@ impl Hasher for Mix {
 /// 0 where it is not told.
 pub(super) fn name(name: &str) -> u64 {
     if name.is_empty() { 0 } else { hash(&[name.as_bytes()]).max(1) }
-}
-
-/// One number for several words.
-pub(super) fn hash(parts: &[&[u8]]) -> u64 {
-    let mut hash = Fnv::default();
-    for part in parts {
-        hash.write(part);
-        hash.write(b"\0");
-    }
-    hash.finish()
 }

@@ -153,6 +153,14 @@ impl Row {
         retracted
     }
 
+    /// Whether PAM certainly was asked, so that a module in the stack had its say. What a program tells
+    /// of itself may come from before: a refused key, a name that does not exist, an option of its own.
+    pub fn went_through_pam(&self) -> bool {
+        const OF_SSHD: [&str; 3] =
+            ["sshd-failed-password", "sshd-failed-keyboard-interactive", "sshd-pam-error"];
+        self.by_pam || OF_SSHD.contains(&self.class.as_str())
+    }
+
     /// Whether it was reported by unix_chkpwd alone, whose pid is not that of whoever authenticates.
     pub fn is_check_password(&self) -> bool {
         self.family == Family::CheckPassword
