@@ -89,8 +89,8 @@ pub struct Search {
     words: Option<Searcher>,
     success: Option<Searcher>,
     sshd: Finder<'static>,
-    from: Finder<'static>,
-    port: Finder<'static>,
+    /// What stands before the address of a client.
+    places: [Finder<'static>; 3],
     count_lines: bool,
     logins: bool,
 }
@@ -106,8 +106,7 @@ impl Search {
             words: builder.build(),
             success: success.build(),
             sshd: Finder::new(SSHD),
-            from: Finder::new(b" from "),
-            port: Finder::new(b" port "),
+            places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
             logins: false,
         }
@@ -178,7 +177,7 @@ impl Search {
             let after = &line[at + SSHD.len()..];
             [&b"["[..], b":", b"-session[", b"-auth["].iter().any(|end| after.starts_with(end))
         });
-        is_of_sshd && (self.from.find(line).is_some() || self.port.find(line).is_some())
+        is_of_sshd && self.places.iter().any(|place| place.find(line).is_some())
     }
 
     fn next_success(&self, block: &[u8], mut from: usize, until: usize) -> Option<usize> {

@@ -5,7 +5,7 @@
 //! attempts = max(told by the program, told by PAM). Beside that:
 //!
 //! - Of a process that named somebody and told nothing else, that is one attempt: sshd refused keys.
-//! - Who got in owes only what the program itself refused, and what PAM refused long enough before.//!
+//! - Who got in owes only what the program itself refused, and what PAM refused long enough before.
 //! - sshd runs keyboard-interactive PAM in a child: its line has another pid than sshd's own. A
 //!   process of which only PAM spoke, and of which sshd then tells under another pid, is the same
 //!   attempt. So are pam_unix's line without a pid and su's own with one, and unix_chkpwd's.

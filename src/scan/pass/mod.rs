@@ -222,6 +222,7 @@ impl Pass<'_> {
         intake.attempts.finish();
         self.record(&mut before, &mut intake)?;
         self.report.lines += intake.lines;
+        self.report.forged += intake.forged;
         self.recorded.unload();
         log.stream.skipped = None;
         log.stream.deferred.append(&mut before.stream.deferred);
