@@ -13,8 +13,8 @@ use super::route::Routes;
 use super::state::State;
 use super::*;
 use crate::accounts::AccountKind;
+use crate::message::Style;
 use crate::message::summary::tests::failure;
-use crate::message::{LIMIT, Style, Unit};
 use crate::receiver::{Before, Kind, Message, Outcome, Receiver};
 
 /// Answers in turn, then accepts; keeps what it was sent.
@@ -28,7 +28,7 @@ struct Scripted {
 
 impl Receiver for Scripted {
     fn style(&self) -> Style {
-        Style { unit: Unit::X, limit: LIMIT, markup: String::new() }
+        Style::x()
     }
 
     fn knows_repeats(&self) -> bool {
@@ -111,7 +111,7 @@ impl World {
         self.pass(later, |state, now| {
             for n in 0..failures {
                 let event = crate::event::Event { service: "su".into(), ..failure(n.into(), "root", "") };
-                state.pending.add(&event, AccountKind::Root);
+                state.pending.add(&event, AccountKind::Root, AccountKind::Unknown);
                 state.pacing.noticed(now, &event, AccountKind::Root, &Policy::from(&self.config.alerts));
             }
         })
@@ -155,7 +155,7 @@ fn where_a_message_costs_money_one_of_which_nobody_knows_is_not_repeated_unless_
     let cut = |state: &mut State, now: Moment| {
         state.last_id += 1;
         let mut alert = alert(state.last_id, Kind::Digest);
-        alert.covers.add(&failure(0, "root", ""), AccountKind::Root);
+        alert.covers.add(&failure(0, "root", ""), AccountKind::Root, AccountKind::Unknown);
         alert.attempt(now);
         state.alert = Some(alert);
     };
@@ -230,7 +230,7 @@ fn a_pass_that_was_overtaken_sends_nothing() {
     let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0]);
     let lock = Lock::take(&world.place(), Duration::ZERO).unwrap().unwrap();
     let mut state = world.state();
-    state.pending.add(&failure(0, "root", ""), AccountKind::Root);
+    state.pending.add(&failure(0, "root", ""), AccountKind::Root, AccountKind::Unknown);
     state.plain_next = true;
     let mut notices = Vec::new();
     let mut pass = Pass::new(&reader, lock, state, false, &mut notices);
