@@ -20,6 +20,7 @@ mod announced;
 mod clock;
 mod compose;
 mod enrol;
+mod gate;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
@@ -47,6 +48,7 @@ mod walk;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -56,6 +58,7 @@ use crate::journal::{Journal, append, spill};
 use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
+use gate::Gate;
 pub use intake::is_ignored;
 use lock::Lock;
 pub use notice::{Level, Notice};
@@ -222,11 +225,12 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
     let served_here = |receiver: &&config::Receiver| {
         request.context == Context::Command || crate::receiver::serves_in_login(&receiver.kind)
     };
+    let gate = Arc::<Gate>::default();
     let readers: Vec<Reader<'_>> = routes
         .receivers
         .iter()
         .filter(served_here)
-        .map(|receiver| Reader::new(request, config, routes, receiver))
+        .map(|receiver| Reader::new(request, config, routes, receiver, gate.clone()))
         .collect();
     let Some((first, others)) = readers.split_first() else { return Report::default() };
     let receivers = thread::scope(|scope| {
@@ -234,7 +238,11 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
             .iter()
             .map(|reader| {
                 let thread = thread::Builder::new().stack_size(STACK);
-                (reader, thread.spawn_scoped(scope, || reader.serve()))
+                let served = || {
+                    reader.gate.wait();
+                    reader.serve()
+                };
+                (reader, thread.spawn_scoped(scope, served))
             })
             .collect();
         let of_the_first = first.serve();
