@@ -19,11 +19,13 @@ use serde::Deserialize;
 use crate::storage;
 
 mod effective;
+mod kind;
 mod receiver;
 pub(crate) mod template;
 mod values;
 
 pub use effective::TIMELINE;
+pub use kind::Kind;
 pub use receiver::{AfterUnknown, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub use values::parse_duration;
