@@ -156,6 +156,10 @@ pub struct Failures {
     #[arg(long)]
     pub logins: bool,
 
+    /// Only those that are in no delivered alert yet: of the first receiver, or of the one that is named
+    #[arg(long, value_name = "RECEIVER", num_args = 0..=1, default_missing_value = "", conflicts_with = "follow")]
+    pub pending: Option<String>,
+
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,

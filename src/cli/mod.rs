@@ -129,7 +129,10 @@ fn show_failures(
     let mut accounts = Accounts::outside_login();
     let mut hide =
         |name: &str| !config.alerts.post_unknown_users && accounts.standing(name) == AccountKind::Unknown;
-    failures::run(state, &options, &mut hide, out)
+    match &asked.pending {
+        Some(receiver) => failures::pending((state, config), receiver, &options, &mut hide, out),
+        None => failures::run(state, &options, &mut hide, out),
+    }
 }
 
 #[cfg(test)]

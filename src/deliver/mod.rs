@@ -43,6 +43,7 @@ pub mod state;
 pub mod status;
 #[cfg(test)]
 mod tests;
+mod unsent;
 mod walk;
 
 use std::fmt;
@@ -69,6 +70,7 @@ use reader::Reader;
 use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
 use route::Routes;
+pub use unsent::unsent;
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
 pub const LOCK: &str = "lock";
