@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::tell::Kind;
 use super::values::optional_duration;
-use crate::receiver::Kind;
 
 /// The `receiver` of a configuration: a word as in version 0.1, or a list of tables.
 #[derive(Clone, Debug, Default, PartialEq)]
