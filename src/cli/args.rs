@@ -43,6 +43,14 @@ pub enum Command {
         /// Try now: before its turn, and even while X is to be left alone
         #[arg(long)]
         now: bool,
+
+        /// Only to receivers that start a program (command, and mail by sendmail); a unit of their own runs this
+        #[arg(long)]
+        commands: bool,
+
+        /// Not to those
+        #[arg(long, conflicts_with = "commands")]
+        no_commands: bool,
     },
 
     /// Read the logs, record what the module did not, then deliver; cron and systemd run this
@@ -122,6 +130,10 @@ pub struct Scan {
     /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
     #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
     pub since: Option<Timestamp>,
+
+    /// Deliver not to receivers that start a program, as deliver --no-commands
+    #[arg(long)]
+    pub no_commands: bool,
 
     /// On the first pass over a log, read what is in it already
     #[arg(long)]

@@ -1,23 +1,29 @@
-//! Where alerts go: the X account, and the timeline kept on this machine.
+//! Where alerts go.
 //!
 //! - [`x`]: one post, and who the account is.
-//! - [`timeline`]: this machine itself. [`build`](fn@build): from the configuration to a receiver.
+//! - `mail`, `command` (over `child`, the programs that are started): never in a login.
+//! - [`definition`]: services that are described by data. [`timeline`]: this machine itself.
+//! - [`service`]: what kinds there are. [`build`](fn@build): from the configuration to a receiver.
 //! - [`http`]: one bounded HTTPS call, over the connections of `transport`, to whom `roots` trusts;
 //!   [`body`]: what comes back, bounded.
 
 pub mod body;
 mod build;
+mod child;
+mod command;
 pub mod definition;
 mod error;
 pub mod http;
+mod mail;
 mod message;
 mod outcome;
 mod roots;
+pub mod service;
 pub mod timeline;
 mod transport;
 mod wait;
 pub mod x;
 
-pub use build::{Error, build, serves_in_login};
+pub use build::{Error, build, serves_in_login, starts_a_program};
 pub use message::{Kind, Message, Receiver};
 pub use outcome::Outcome;
