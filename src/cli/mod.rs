@@ -3,11 +3,13 @@
 //! Exit status: 0 done, 1 could not, 2 wrong usage.
 
 pub mod args;
+mod ask;
 pub mod authorize;
 mod check;
 mod deliver;
 mod ecs;
 pub mod failures;
+mod receivers;
 mod scan;
 mod status;
 mod test;
@@ -108,9 +110,10 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             }
         },
         Command::Failures(asked) => show_failures(asked, state, &config()?, out),
-        Command::Test { pam, user } => match pam {
+        Command::Receivers(asked) => receivers::run(asked, state, &config()?, out),
+        Command::Test { name, pam, user } => match pam {
             Some(service) => test::through_pam(state, &config()?, args.config.as_deref(), service, user, out),
-            None => test::post(&config()?, out),
+            None => test::post(&config()?, name.as_deref(), out),
         },
         Command::Status { json } => status::run(state, &config(), *json, out),
         Command::Check { offline, quiet } => check::run(state, &config(), *offline, *quiet, out),

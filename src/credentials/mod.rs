@@ -5,18 +5,18 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
-use zeroize::Zeroizing;
-
 mod secret;
 mod stored;
 pub mod trc;
+mod write;
 
 pub use secret::{Secret, Secrets};
 pub use stored::Stored;
+pub use write::store_section;
 
 const VALUE_LIMIT: usize = 256;
 const KEYS: [&str; 4] = ["api_key", "api_secret", "access_token", "access_token_secret"];
@@ -131,14 +131,10 @@ impl Credentials {
         Self::new(api_key?, api_secret?, access_token?, access_token_secret?)
     }
 
-    /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole.
+    /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole. What it holds of
+    /// other receivers stays.
     pub fn store(&self, path: &Path) -> Result<(), Error> {
-        let temporary = temporary(path);
-        let written = self.write(&temporary).and_then(|()| fs::rename(&temporary, path));
-        if written.is_err() {
-            let _ = fs::remove_file(&temporary);
-        }
-        written.and_then(|()| sync_directory(path)).map_err(|e| Error::Write(path.into(), e))
+        write::store_account(path, self)
     }
 
     /// `text` with every value that a request carries in the clear replaced by `[hidden]`.
@@ -161,20 +157,9 @@ impl Credentials {
         out
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let mut file = create(path)?;
-        let mut text = Zeroizing::new(String::with_capacity(4 * (VALUE_LIMIT * 2 + 64)));
-        text.push_str("# Written by `authalert authorize`. Who can read this can post as the account.\n");
-        for (key, value) in KEYS.iter().zip(self.values()) {
-            text.push_str(&format!("{key} = \""));
-            // What TOML escapes of the printable characters.
-            for c in value.chars() {
-                text.extend(['"', '\\'].contains(&c).then_some('\\').into_iter().chain([c]));
-            }
-            text.push_str("\"\n");
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+    /// The values by their keys.
+    fn secrets(&self) -> Secrets {
+        KEYS.iter().zip(self.values()).map(|(key, value)| ((*key).to_owned(), Secret::new(value))).collect()
     }
 
     fn values(&self) -> [&str; 4] {
