@@ -16,7 +16,7 @@ source_tree=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly source_tree
 readonly oldest_rust=1.85
 
-services=(sshd)
+services=() # empty: those that are guarded, or sshd
 prefix=/usr/local
 destdir=${DESTDIR:-}
 artifacts= # where the built files are; empty: build them here
@@ -24,15 +24,18 @@ target=$source_tree/target
 action=install
 purge=no
 dry_run=no
+no_cron=no
 
 usage() {
     cat <<'USAGE'
 Usage: ./install.sh [OPTION]...
 
 Builds authalert, installs it, adds its line to the PAM stack of sshd, and proves by a real wrong
-password that an alert comes of it. A run that fails puts everything back. Running it again upgrades.
+password that it is recorded. A run that fails puts everything back. Running it again upgrades.
+It takes about four minutes where it builds, and seconds with --from.
 
-  --services LIST   the stacks to watch, by commas (default: sshd); for example sshd,su,sudo,login
+  --services LIST   the stacks to guard, by commas (default: those that are guarded already, else sshd);
+                    for example sshd,su,sudo,login
   --prefix DIR      where the command and its manual go (default: /usr/local)
   --from DIR        install what was built elsewhere: the files of target/release, in DIR
   --dry-run         show every change, make none
@@ -58,6 +61,7 @@ main() {
     fi
 
     find_module_directory
+    choose_services
     stacks_must_exist
     directories_must_be_roots
     [[ -n $artifacts || $dry_run == yes ]] || build
@@ -71,6 +75,7 @@ main() {
     add_lines
     schedule
     prove
+    first_pass
     finish
 }
 
@@ -82,7 +87,10 @@ parse_arguments() {
             set -- "$1=$2" "${@:3}"
             continue
             ;;
-        --services=*) IFS=, read -r -a services <<<"${1#*=}" ;;
+        --services=*)
+            IFS=, read -r -a services <<<"${1#*=}"
+            ((${#services[@]})) || misused "--services needs at least one service"
+            ;;
         --prefix=*) prefix=${1#*=} ;;
         --from=*) artifacts=${1#*=} ;;
         --dry-run) dry_run=yes ;;
@@ -94,7 +102,6 @@ parse_arguments() {
         shift
     done
     local service
-    ((${#services[@]})) || misused "--services needs at least one service"
     for service in "${services[@]}"; do
         [[ $service =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]] || misused "\"$service\" is not the name of a PAM service"
     done
@@ -215,6 +222,13 @@ find_module_directory() {
         fail "$module_directory cannot be written: a read-only or image-based system needs authalert in its image (DESTDIR=...)"
 }
 
+# An upgrade guards what was guarded. What su-l and sudo-i are is authalert-pam's business.
+choose_services() {
+    ((${#services[@]} == 0)) || return 0
+    mapfile -t services < <(bash "$source_tree/packaging/authalert-pam" --root "$destdir" list | grep -vxE 'su-l|sudo-i|common-auth')
+    ((${#services[@]})) || services=(sshd)
+}
+
 stacks_must_exist() {
     local service directory found
     for service in "${services[@]}"; do
@@ -227,8 +241,9 @@ stacks_must_exist() {
             fail "this system has no PAM stack for sshd; install $ssh_package first, or say --services su,sudo,login"
         fail "this system has no PAM stack for $service in /etc/pam.d; leave it out of --services"
     done
+    # All of it is read: under pipefail grep -q would end sshd by a signal, and with it the condition.
     if [[ -z $destdir && " ${services[*]} " == *' sshd '* ]] && command -v sshd >/dev/null &&
-        sshd -T 2>/dev/null | grep -qix 'usepam no'; then
+        grep -ix 'usepam no' < <(sshd -T 2>/dev/null) >/dev/null; then
         warn "sshd is configured with \"UsePAM no\", so its failures pass PAM by; set \"UsePAM yes\" in sshd_config"
     fi
 }
@@ -256,9 +271,31 @@ build() {
         target=$("${as_builder[@]}" mktemp -d /var/tmp/authalert-build.XXXXXXXX)
         trap 'rm -rf -- "$target"' EXIT
     fi
-    (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$target") ||
+    trap 'fail "interrupted; nothing was changed"' INT TERM HUP
+    say "It takes about four minutes on two processors; the last step, one large one, half of them."
+    local begun=$SECONDS ticker
+    tell_the_time &
+    ticker=$!
+    (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$target") || {
+        kill "$ticker"
         fail "the build failed, see above; nothing was changed. It needs the network (crates.io) the first time."
+    }
+    kill "$ticker"
+    say "Built in $(minutes $((SECONDS - begun)))."
 }
+
+# One line each half minute, for as long as this script runs.
+tell_the_time() {
+    local begun=$SECONDS told=0
+    while sleep 1 && kill -0 $$ 2>/dev/null; do
+        (((SECONDS - begun) / 30 > told)) || continue
+        told=$(((SECONDS - begun) / 30))
+        if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
+        say "    building for $(minutes $((SECONDS - begun)))" >&2
+    done
+}
+
+minutes() { printf '%d:%02d min' $(($1 / 60)) $(($1 % 60)); }
 
 # The owner of the source tree builds it, so that target/ stays theirs under sudo, with their cargo.
 who_builds() {
@@ -487,8 +524,8 @@ rehearse() {
     chmod 0644 -- "$stage/stack"
     mv -- "$stage/stack" "$stack"
     local said
-    said=$(timeout 60 "$bin/authalert" --config "$stage/config.toml" --state "$stage/state" \
-        test --pam authalert-rehearsal 2>&1) ||
+    said=$(timeout --foreground 60 "$bin/authalert" --config "$stage/config.toml" --state "$stage/state" \
+        test --pam authalert-rehearsal 2>&1 </dev/null) ||
         fail "the module did not record a failure in a stack of its own: $said"
     rm -rf -- "$stack" "$stage"
 }
@@ -502,6 +539,7 @@ add_lines() {
     fi
     local before
     before=$(bash "$tool" --root "$destdir" list)
+    [[ ! -f $destdir$state/guarded ]] || remember "$state/guarded"
     for service in "${services[@]}"; do
         grep -qx -- "$service" <<<"$before" || to_undo take_line_out "$service"
         bash "$tool" --root "$destdir" add "$service"
@@ -515,10 +553,8 @@ schedule() {
         start_units
     elif [[ -n $destdir || $dry_run == yes ]]; then
         return
-    elif { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
-        # The first pass marks where the logs are read from; cron would begin within a minute.
-        timeout 60 "$bin/authalert" scan &>/dev/null || true
-    else
+    elif ! { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
+        no_cron=yes
         warn "no cron was found. The module itself posts, but nobody reads the logs or posts what it could not:
     install cron, or run \"$bin/authalert scan\" each minute some other way."
     fi
@@ -554,15 +590,22 @@ stop_units() {
     systemctl reset-failed 'authalert-*' 2>/dev/null || true
 }
 
-# The only word that it works: a wrong password through the stack as it now is.
+# The only word that it works: a wrong password through the stack as it now is. It is a test, and in no alert.
 prove() {
     [[ -z $destdir && $dry_run == no ]] || return 0
     local service
     for service in "${services[@]}"; do
         say "A wrong password through the stack of $service:"
-        timeout 90 "$bin/authalert" test --pam "$service" ||
-            fail "no alert came of a wrong password through the stack of $service"
+        timeout --foreground 90 "$bin/authalert" test --pam "$service" </dev/null ||
+            fail "a wrong password through the stack of $service was not recorded"
     done
+}
+
+# Marks where the logs are read from, so that "authalert check" is content from the first moment.
+first_pass() {
+    [[ -z $destdir && $dry_run == no ]] || return 0
+    timeout --foreground 60 "$bin/authalert" scan </dev/null &>"$scratch/scan" ||
+        warn "the first look at the logs failed: $(tail -n 1 "$scratch/scan")"
 }
 
 # --- changing files, and changing them back ---------------------------------------------------
@@ -584,28 +627,44 @@ finish() {
     undo=()
     remove_scratch
     [[ $dry_run == no ]] || return 0
-    say "" "authalert is installed and watches: ${services[*]}." \
-        "To have the alerts on a phone: $bin/authalert authorize" \
-        "Configuration: $configuration/config.toml; is all well: $bin/authalert check"
+    local guarded stacks=() service runs="/etc/cron.d/authalert, each minute"
+    mapfile -t guarded < <(bash "$source_tree/packaging/authalert-pam" --root "$destdir" list)
+    for service in "${guarded[@]}"; do stacks+=("/etc/pam.d/$service"); done
+    [[ $scheduler != systemd ]] || runs="${units[*]} (enabled, and started at each boot)"
+    [[ $no_cron == no ]] || runs="nothing: there is no cron, see above"
+    say "" "authalert is installed and guards: ${guarded[*]}. It took $(minutes "$SECONDS")." \
+        "  changed    ${stacks[*]}: one line each; as they were: $state/before" \
+        "  installed  ${#files[@]} files, listed in $manifest; configuration: $configuration/config.toml" \
+        "  runs       $runs" \
+        "  undo       ./install.sh --uninstall; --purge with it takes configuration and history too;" \
+        "             to take the lines out at once, should a login ever fail: $sbin/authalert-pam remove --all" \
+        "  all well?  $bin/authalert check" \
+        "Alerts are shown by \"$bin/authalert timeline\". To have them on a phone:" \
+        "    $bin/authalert receivers add ntfy"
 }
 
+# What could not be put back is named; where nothing is, that is said.
 put_back() {
-    local status=$? i
+    local status=$? i complaints=()
     trap - EXIT
     trap '' INT TERM HUP
     set +e
-    if ((${#undo[@]})); then warn "putting everything back"; fi
+    if ((${#undo[@]})); then warn "interrupted or failed: putting everything back"; fi
     for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
         eval "${undo[i]}" >/dev/null 2>"$scratch/complaint" && continue
         # The rest stays, or a stack would name a module that is not there.
         if [[ ${undo[i]} == take_line_out\ * ]]; then
-            warn "a line stays in a PAM stack, and so does everything it needs; mend this, then ./install.sh --uninstall:" \
-                "$(<"$scratch/complaint")"
+            complaints+=("a line stays in a PAM stack, and so does everything it needs; mend this, then ./install.sh --uninstall: $(<"$scratch/complaint")")
             break
         fi
-        warn "could not be put back: ${undo[i]}: $(<"$scratch/complaint")"
+        complaints+=("could not be put back: ${undo[i]}: $(<"$scratch/complaint")")
     done
     if [[ -z $destdir && -d /run/systemd/system ]] && ((${#undo[@]})); then systemctl daemon-reload; fi
+    if ((${#complaints[@]})); then
+        for i in "${complaints[@]}"; do warn "$i"; done
+    else
+        warn "all is as it was before; authalert $([[ -e $destdir$manifest ]] && echo "is installed as it was" || echo "is not installed")"
+    fi
     remove_scratch
     exit "$status"
 }
@@ -672,7 +731,11 @@ make_directory() {
         return
     fi
     make_directory "$(dirname -- "$1")" 0755
-    if [[ $1 == "$state" ]]; then to_undo rm -rf -- "$directory"; else to_undo rmdir -- "$directory"; fi
+    # What this run made goes, with the records of its own proof; what others put beside our files stays.
+    case $1 in
+    "$state" | "$state"/*) to_undo rm -rf -- "$directory" ;;
+    *) to_undo rmdir --ignore-fail-on-non-empty -- "$directory" ;;
+    esac
     install -d -m "$2" -- "$directory"
 }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Fuzz each target: fuzz/run.sh SECONDS [TARGET...]     (SECONDS in all, shared evenly)
 #                   fuzz/run.sh -n RUNS [TARGET...]     (so many executions of each)
-# Prints `ok - fuzz TARGET: …` or `not ok - …`. Needs cargo and a C++ compiler, for libFuzzer.
+# Prints `plan N`, `ok - fuzz TARGET: …` or `not ok - …`, and a sum. Needs cargo and a C++ compiler, for libFuzzer.
 set -eu
 cd "$(dirname "$0")"
 usage='usage: fuzz/run.sh SECONDS | -n RUNS [TARGET...]'
@@ -13,7 +13,8 @@ else
     shift
 fi
 targets=${*:-$(sed -n 's/^name = "\(.*\)"$/\1/p' Cargo.toml | grep -v authalert_fuzz)}
-scratch=$(mktemp -d -p "$([ -w /dev/shm ] && echo /dev/shm || echo /tmp)")
+[ -n "${TMPDIR-}" ] || { [ -w /dev/shm ] && TMPDIR=/dev/shm; }
+scratch=$(mktemp -d -p "${TMPDIR:-/tmp}")
 trap 'rm -rf "$scratch"' EXIT
 trap 'exit 130' INT TERM
 export TMPDIR="$scratch"
@@ -31,7 +32,8 @@ cargo build --release --locked --target "$host" >"$scratch/build" 2>&1 ||
 
 count=0
 for target in $targets; do count=$((count + 1)); done
-failed=0
+passed=0 failed=0
+echo "plan $count"
 mkdir -p artifacts
 for target in $targets; do
     # New inputs go to a directory that is not kept; the small corpus in the tree is the seed.
@@ -47,10 +49,12 @@ for target in $targets; do
     if "target/$host/release/$target" "$@" -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
         -artifact_prefix="artifacts/$target-" "$scratch/$target" "corpus/$target" >"$scratch/log" 2>&1; then
         echo "ok - fuzz $target: $(grep -a '^Done' "$scratch/log" || tail -n 1 "$scratch/log")"
+        passed=$((passed + 1))
     else
-        tail -n 40 "$scratch/log"
         echo "not ok - fuzz $target"
-        failed=1
+        tail -n 40 "$scratch/log" | sed 's/^/    /'
+        failed=$((failed + 1))
     fi
 done
-exit "$failed"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

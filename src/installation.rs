@@ -39,6 +39,28 @@ impl Line {
         let directories = module_directories();
         !directories.is_empty() && !directories.iter().any(|d| d.join(&self.module).exists())
     }
+
+    /// The rule above it at which a failure may end, or from which it may jump, so that the module does
+    /// not hear of it.
+    pub fn passed_over_by(&self) -> Option<&str> {
+        self.before.iter().find(|rule| may_pass_over(rule)).map(String::as_str)
+    }
+}
+
+/// Whether a failure may end above the lines that follow `rule`, or jump over them: at an include,
+/// whatever is in it; a failed `requisite`; an action of `die` or a jump for anything but success.
+fn may_pass_over(rule: &str) -> bool {
+    let mut words = rule.split_whitespace();
+    let kind = words.next().unwrap_or_default();
+    let control = words.collect::<Vec<_>>().join(" ");
+    let Some(actions) = control.strip_prefix('[') else {
+        return kind == "@include"
+            || ["requisite", "include", "substack"].iter().any(|word| control.starts_with(word));
+    };
+    actions.split(']').next().unwrap_or_default().split_whitespace().any(|pair| match pair.split_once('=') {
+        Some(("success" | "new_authtok_reqd", _)) | None => false,
+        Some((_, action)) => ["die", "done"].contains(&action) || action.bytes().all(|b| b.is_ascii_digit()),
+    })
 }
 
 /// Where libpam finds modules that are named without a path.

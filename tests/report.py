@@ -1,7 +1,8 @@
 """Tests whose names are sentences.
 
-Each prints one line, `ok - sentence` or `not ok - sentence`, the latter with what went wrong. `run` ends with the line
-`N passed, N failed` and gives the exit status. A test that takes longer than its time fails.
+The lines are those of report.sh: `plan N`, then for each test `ok - sentence`, `not ok - sentence` with what went wrong, or
+`left out - sentence: why`, and at the end `N passed, N failed`. `run` gives the exit status. A test that takes longer
+than its time fails.
 """
 
 import signal
@@ -54,9 +55,9 @@ def run(only=""):
     """Run the tests whose sentence contains `only`; gives the exit status."""
     passed = failed = 0
     signal.signal(signal.SIGALRM, _over)
-    for sentence, seconds, function in TESTS:
-        if only not in sentence:
-            continue
+    chosen = [test for test in TESTS if only in test[0]]
+    print("plan %d" % len(chosen), flush=True)
+    for sentence, seconds, function in chosen:
         signal.alarm(seconds)
         try:
             function()

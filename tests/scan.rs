@@ -15,7 +15,7 @@ use authalert::event::{Class, Event, Route};
 use authalert::journal::Journal;
 use authalert::scan::attempts::Open;
 use authalert::scan::intake::{Intake, Source};
-use authalert::scan::{ScanOptions, ScanReport, failures, run};
+use authalert::scan::{Error, ScanOptions, ScanReport, failures, run};
 use jiff::Timestamp;
 
 fn fixtures() -> PathBuf {
@@ -87,7 +87,7 @@ fn mutations_of_the_fuzz_corpus_are_read_the_same_by_lines_and_by_candidates() {
     let attempts = |log: &[u8], explain: bool| {
         let mut intake = Intake::new(true, explain, Open::default());
         let source = Source::stream(Path::new("-"), log, Timestamp::UNIX_EPOCH);
-        let mut after = |intake: &mut Intake| intake.explained(&mut std::io::sink());
+        let mut after = |intake: &mut Intake| intake.explained(&mut std::io::sink()).map_err(Error::Output);
         intake.read(source, &mut |_, _, _| {}, &mut after).unwrap();
         intake.attempts.finish();
         intake.attempts.take_settled().iter().map(|row| u64::from(row.count)).sum::<u64>()

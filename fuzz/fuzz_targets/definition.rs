@@ -26,7 +26,9 @@ fuzz_target!(|text: &str| {
         let name = parameter.name.get_ref().clone();
         let tried = ["https://192.0.2.1:8443/a", "+358401234567", "17", "true", "a", "..", "ü%2F{text}"];
         let example = parameter.example.as_deref();
-        let Some(value) = example.into_iter().chain(tried).find(|v| parameter.check(v).is_ok()) else { return };
+        let Some(value) = example.into_iter().chain(tried).find(|v| parameter.check(v).is_ok()) else {
+            return;
+        };
         if parameter.secret {
             secrets.insert(name, Secret::new(value));
         } else if let Ok(number) = value.parse::<i64>() {

@@ -13,8 +13,9 @@ use authalert::receiver::http::Reply;
 use libfuzzer_sys::fuzz_target;
 use ureq::http::{HeaderMap, HeaderValue};
 
-static BUILT_IN: LazyLock<Vec<Definition>> =
-    LazyLock::new(|| list(Path::new("/nonexistent")).into_iter().filter_map(|entry| entry.definition.ok()).collect());
+static BUILT_IN: LazyLock<Vec<Definition>> = LazyLock::new(|| {
+    list(Path::new("/nonexistent")).into_iter().filter_map(|entry| entry.definition.ok()).collect()
+});
 const LONGEST_WAIT: Duration = Duration::from_secs(25 * 3600);
 
 fuzz_target!(|data: &[u8]| {

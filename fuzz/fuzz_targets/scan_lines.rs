@@ -16,7 +16,9 @@ fn rows(log: &[u8], explain: bool) -> Vec<Row> {
     let mut intake = Intake::new(true, explain, Open::default());
     let source = Source::stream(Path::new("-"), log, Timestamp::UNIX_EPOCH);
     let mut out = io::sink();
-    let read = intake.read(source, &mut |_, _, _| {}, &mut |intake| intake.explained(&mut out));
+    let read = intake.read(source, &mut |_, _, _| {}, &mut |intake| {
+        intake.explained(&mut out).map_err(authalert::scan::Error::Output)
+    });
     assert!(read.is_ok());
     intake.attempts.finish();
     intake.attempts.take_settled()

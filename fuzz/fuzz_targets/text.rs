@@ -36,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
         };
         let (user, ruser) = (name(kind), name(ruser_kind));
         // A blank is in the shape of none of these.
-        let mut shaped = |shaped: &str| if bits & 16 == 0 { shaped.into() } else { format!("{} {SECRET}", next()) };
+        let mut shaped =
+            |shaped: &str| if bits & 16 == 0 { shaped.into() } else { format!("{} {SECRET}", next()) };
         let failure = Event {
             time: Timestamp::from_second(1_795_435_307 - (i64::from(bits) << (bits % 24))).unwrap(),
             host: if bits & 32 == 0 { String::new() } else { shaped("db1.example.com") },

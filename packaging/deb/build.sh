@@ -1,8 +1,8 @@
 #!/bin/bash
 #
 # Builds the Debian package: packaging/deb/build.sh [DIRECTORY] puts authalert_VERSION_ARCH.deb into
-# DIRECTORY (default: target). FROM=DIR takes built files from DIR instead of building them,
-# VERSION=X names another version than that of Cargo.toml.
+# DIRECTORY (default: target). AUTHALERT_BUILD=DIR takes built files from DIR instead of building
+# them, VERSION=X names another version than that of Cargo.toml.
 # Built on the oldest supported system (Debian 12) it loads on every newer one. Built on a newer one it
 # asks for that one's C library, and says so.
 
@@ -17,8 +17,8 @@ main() {
     -h | --help) sed -n '3,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
     -*) echo "packaging/deb/build.sh: no option '$1'; a directory may be given, see --help" >&2; exit 2 ;;
     esac
-    local built=${FROM:-$source_tree/target/release}
-    [[ -n ${FROM:-} ]] || (cd -- "$source_tree" && cargo build --release --locked --target-dir "$source_tree/target")
+    local built=${AUTHALERT_BUILD:-$source_tree/target/release}
+    [[ -n ${AUTHALERT_BUILD:-} ]] || (cd -- "$source_tree" && cargo build --release --locked --target-dir "$source_tree/target")
     tree=$(mktemp -d)
     trap 'rm -rf -- "$tree"' EXIT
     chmod 0755 -- "$tree"
@@ -26,6 +26,9 @@ main() {
     architecture=$(dpkg --print-architecture)
     multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
 
+    # shellcheck source=/dev/null
+    . "$source_tree/packaging/maintainer"
+    maintainer="$NAME <$EMAIL>"
     glibc=$("$source_tree/packaging/check-symbols.sh" --glibc "$built")
     "$source_tree/packaging/check-symbols.sh" "$built" || echo "build.sh: this package is not for older systems than this one" >&2
     fill "$built"
@@ -57,7 +60,7 @@ fill() {
     put 0644 "$source_tree/packaging/completions/authalert.fish" /usr/share/fish/vendor_completions.d/authalert.fish
     put 0644 "$here/copyright" /usr/share/doc/authalert/copyright
     put 0644 "$here/lintian-overrides" /usr/share/lintian/overrides/authalert
-    sed -e "s/@version@/$version/" -e "s/@date@/$(date -Rud "@$(last_change)")/" -- "$here/changelog" |
+    sed -e "s/@version@/$version/" -e "s|@maintainer@|$maintainer|" -e "s/@date@/$(date -Rud "@$(last_change)")/" -- "$here/changelog" |
         gzip -9n >"$tree/usr/share/doc/authalert/changelog.gz"
 }
 
@@ -65,7 +68,8 @@ describe() {
     mkdir -p -- "$tree/DEBIAN"
     local size
     size=$(du -ks --exclude=DEBIAN -- "$tree" | cut -f1)
-    sed -e "s/@version@/$version/" -e "s/@architecture@/$architecture/" -e "s/@size@/$size/" -e "s/@glibc@/$glibc/" -- "$here/control" >"$tree/DEBIAN/control"
+    sed -e "s/@version@/$version/" -e "s/@architecture@/$architecture/" -e "s/@size@/$size/" -e "s/@glibc@/$glibc/" \
+        -e "s|@maintainer@|$maintainer|" -e "s|@url@|$URL|" -- "$here/control" >"$tree/DEBIAN/control"
     (cd -- "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
     (cd -- "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
     chmod 0644 -- "$tree"/DEBIAN/*

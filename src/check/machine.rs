@@ -5,10 +5,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+
 use crate::config::Config;
 use crate::deliver::human;
 use crate::deliver::status;
-use crate::scan;
+use crate::scan::state::Service;
+use crate::scan::{self, ScanState};
 
 use super::Finding;
 
@@ -31,13 +34,55 @@ pub fn check(state: &Path, config: &Config) -> Vec<Finding> {
     findings.extend(label(state));
     findings.push(each_minute());
     findings.extend(stale(state));
-    match scan::sources(&config.scan) {
-        Ok(found) => findings.push(Finding::fine(format!("the scan reads {}", found.join(", ")))),
+    findings.extend(logs(state, config));
+    findings
+}
+
+/// Which logs the scan reads, since when they are silent, and where the module does not record what they tell.
+fn logs(state: &Path, config: &Config) -> Vec<Finding> {
+    let found = match ScanState::of(state, &config.scan) {
+        Ok(found) => found,
+        Err(e @ scan::Error::Checkpoint(..)) => return vec![Finding::error(e.to_string(), "")],
         Err(e) => {
-            findings.push(Finding::error(e.to_string(), "set [scan] files or journald in the configuration"))
+            return vec![Finding::error(e.to_string(), "set [scan] files or journald in the configuration")];
         }
+    };
+    let sources = found.sources.iter().map(|source| match source.newest {
+        Some(newest) => {
+            let ago = Timestamp::now().duration_since(newest).try_into().unwrap_or_default();
+            format!("{} (last written {} ago)", source.name, human(ago))
+        }
+        None => source.name.clone(),
+    });
+    let what = format!("the scan reads {}", sources.collect::<Vec<_>>().join(", "));
+    let mut findings = vec![Finding::fine(what)];
+    findings.extend(found.warnings.into_iter().map(|why| Finding::warning(why, "")));
+    for service in found.services {
+        findings.extend(module_finding(&service));
     }
     findings
+}
+
+/// Whether the module records in a service what the log tells of it.
+fn module_finding(service: &Service) -> Option<Finding> {
+    let name = &service.service;
+    if service.has_failed() {
+        return Some(Finding::error(
+            format!(
+                "the module is in the stack of {name} and recorded none of the last {} failures that the log tells \
+                 of it: they are recorded from the log",
+                service.silent
+            ),
+            format!("'authalert test --pam {name}', and look for 'pam_authalert' in the log"),
+        ));
+    }
+    let alone = service.dismissed + service.doubted;
+    (alone > 0).then(|| {
+        Finding::fine(format!(
+            "{name}: {alone} failure(s) that the log alone reported, ever, were not recorded: the module, which records \
+             there, heard none"
+        ))
+    })
 }
 
 /// How delivery stands.

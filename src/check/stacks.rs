@@ -48,7 +48,7 @@ fn line_findings(line: &Line, usable: bool) -> Vec<Finding> {
             "write 'optional'",
         ));
     }
-    if let (false, Some(before)) = (authfail, line.before.iter().find(|rule| may_pass_over(rule))) {
+    if let (false, Some(before)) = (authfail, line.passed_over_by()) {
         findings.push(Finding::error(
             format!("{place}: '{before}' stands above: a failure that ends there is not seen"),
             "make it the first auth line, above every include",
@@ -113,22 +113,6 @@ fn module(line: &Line, root: &Path) -> Option<(PathBuf, Metadata)> {
         .map(|place| root.join(place))
         .chain(multiarch)
         .find_map(|place| found(place.join(&line.module)))
-}
-
-/// Whether a failure may end above the lines that follow `rule`, or jump over them: at an include,
-/// whatever is in it; a failed `requisite`; an action of `die` or a jump for anything but success.
-fn may_pass_over(rule: &str) -> bool {
-    let mut words = rule.split_whitespace();
-    let kind = words.next().unwrap_or_default();
-    let control = words.collect::<Vec<_>>().join(" ");
-    let Some(actions) = control.strip_prefix('[') else {
-        return kind == "@include"
-            || ["requisite", "include", "substack"].iter().any(|word| control.starts_with(word));
-    };
-    actions.split(']').next().unwrap_or_default().split_whitespace().any(|pair| match pair.split_once('=') {
-        Some(("success" | "new_authtok_reqd", _)) | None => false,
-        Some((_, action)) => ["die", "done"].contains(&action) || action.bytes().all(|b| b.is_ascii_digit()),
-    })
 }
 
 fn sender(lines: &[Line], root: &Path) -> Vec<Finding> {

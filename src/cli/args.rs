@@ -127,9 +127,10 @@ pub struct Scan {
     #[arg(long)]
     pub from_start: bool,
 
-    /// Show what the current settings would have posted of the failures in FILE
-    #[arg(long, value_name = "FILE", exclusive = true)]
-    pub simulate: Option<PathBuf>,
+    /// Show what the current settings would have posted of the failures in FILE, or in this machine's logs
+    #[arg(long, value_name = "FILE", num_args = 0..=1,
+          conflicts_with_all = ["files", "dry_run", "json", "explain", "since", "from_start"])]
+    pub simulate: Option<Option<PathBuf>>,
 }
 
 /// `failures`.

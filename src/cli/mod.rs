@@ -85,7 +85,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         }
         Command::Deliver { now } => deliver::run(state, args.config.as_deref(), *now, out),
         Command::Scan(scan) => match &scan.simulate {
-            Some(file) => scan::simulation(file, &config()?, out),
+            Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),
             None => {
                 let options = ScanOptions {
                     files: scan.files.clone(),
@@ -101,7 +101,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         },
         Command::Failures(asked) => show_failures(asked, state, &config()?, out),
         Command::Test { pam, user } => match pam {
-            Some(service) => test::through_pam(state, &config()?, args.config.as_deref(), service, user, out),
+            Some(service) => test::through_pam(state, service, user, out),
             None => test::post(&config()?, out),
         },
         Command::Status { json } => status::run(state, &config(), *json, out),

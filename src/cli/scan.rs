@@ -13,10 +13,10 @@ use crate::deliver::Policy;
 use crate::deliver::simulate::{Sent, simulate};
 use crate::deliver::{Notice, is_ignored};
 use crate::detect::Rules;
-use crate::event::Class;
+use crate::event::{Class, Event};
 use crate::message::{Composer, Content, Dispatch, Style};
 use crate::neutral;
-use crate::scan::{self, ScanOptions};
+use crate::scan::{self, ScanOptions, ScanState};
 use crate::zone::local as local_zone;
 
 use super::{Error, deliver};
@@ -77,10 +77,16 @@ pub fn run(
     deliver::run(state, config_file, false, out).and(told.map_or(Ok(()), Err))
 }
 
-/// What the current settings would have posted of the failures in `file`: each alert as it would read, then how many
-/// there are a day and how long a failure waits.
-pub fn simulation(file: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
-    let failures = scan::failures(file).map_err(|e| Error::Told(e.to_string()))?;
+/// What the current settings would have posted of the failures in `file`, in the systemd journal, or where neither is
+/// named in this machine's logs: each alert as it would read, then how many there are a day and how long a failure waits.
+pub fn simulation(
+    file: Option<&Path>,
+    journald: bool,
+    state: &Path,
+    config: &Config,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let failures = to_simulate(file, journald, state, config).map_err(Error::Told)?;
     let told = failures
         .into_iter()
         .filter(|f| f.class == Class::Login || (f.class == Class::Failure && !is_ignored(f, &config.ignore)));
@@ -111,6 +117,41 @@ pub fn simulation(file: &Path, config: &Config, out: &mut dyn Write) -> Result<(
     }
     writeln!(out, "{result}")?;
     Ok(())
+}
+
+/// The failures of what was named, or why there are none to be had.
+fn to_simulate(
+    file: Option<&Path>,
+    journald: bool,
+    state: &Path,
+    config: &Config,
+) -> Result<Vec<Event>, String> {
+    let sources = || ScanState::of(state, &config.scan).map(|found| found.sources);
+    let Some(file) = file else {
+        if journald {
+            return scan::failures_of_journald().map_err(|e| e.to_string());
+        }
+        let mut failures = Vec::new();
+        // The first alone: others may tell the same.
+        if let Some(source) = sources().map_err(|e| e.to_string())?.first() {
+            let found = match &source.path {
+                Some(path) => scan::failures(path),
+                None => scan::failures_of_journald(),
+            };
+            failures = found.map_err(|e| e.to_string())?;
+        }
+        return Ok(failures);
+    };
+    scan::failures(file).map_err(|e| match (&e, sources()) {
+        (scan::Error::Read(_, why), Ok(others)) if why.kind() == ErrorKind::NotFound => {
+            let names = others.iter().map(|source| match &source.path {
+                Some(path) => format!("'--simulate {}'", path.display()),
+                None => "'--journald --simulate'".into(),
+            });
+            format!("{e}; what this machine logs is read with {}", names.collect::<Vec<_>>().join(" or "))
+        }
+        _ => e.to_string(),
+    })
 }
 
 /// A point in time as a person types it: RFC 3339, or so long ago (`90s`, `10m`, `6h`, `30d`).

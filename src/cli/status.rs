@@ -8,6 +8,7 @@ use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
 use crate::installation::{self, Line};
+use crate::scan::ScanState;
 use crate::zone::local as local_zone;
 
 use super::Error;
@@ -42,10 +43,16 @@ pub fn run(
             map.insert("receiver".into(), name.into());
             map.insert("schedule".into(), schedule.into());
             map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
+            if let Ok(scan) = ScanState::of(state, &config.scan) {
+                map.insert("scan".into(), serde_json::to_value(scan).unwrap_or_default());
+            }
         }
         writeln!(out, "{object}")?;
     } else {
         show(&status, &lines, &schedule, out)?;
+        for line in ScanState::lines(state, &config.scan) {
+            writeln!(out, "{line}")?;
+        }
     }
     Ok(())
 }

@@ -2,30 +2,22 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 
 use authalert_pam_client::authenticate;
 
-use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::credentials::Credentials;
-use crate::deliver::history::History;
-use crate::deliver::human;
-use crate::deliver::status::{self, Status};
-use crate::deliver::{Context, Request, deliver};
+use crate::event::{Class, Event};
 use crate::journal::Journal;
-use crate::message::{Composer, Content, Dispatch, Style, Summary};
+use crate::message::{Composer, Content, Dispatch, Style};
 use crate::receiver::Outcome;
 use crate::receiver::x::X;
 use crate::zone::local as local_zone;
 
 use super::Error;
-
-/// How long to wait for the worker after libpam's delay.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Post one text that is no alert, to see that the account can be reached.
 pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
@@ -59,150 +51,107 @@ pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
     }
 }
 
-/// Give a wrong password to `service`'s stack, and show what the module makes of it.
-pub fn through_pam(
-    state: &Path,
-    config: &Config,
-    config_file: Option<&Path>,
-    service: &str,
-    user: &str,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
+/// Give a wrong password to `service`'s stack, and show what the module recorded of it. It is announced in
+/// the journal first, so that it counts as a test: it is in no alert, and takes nobody's turn.
+pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write) -> Result<(), Error> {
     if !rustix::process::geteuid().is_root() {
         return Err(Error::Told("only root can try a stack; run this as root".into()));
     }
-    let before = counters(state, config)?;
-    let newest = History::timeline(state).newest()?.map_or(0, |entry| entry.id);
     // Nobody's password: 128 random bits.
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
         .map_err(|e| Error::Told(format!("no random numbers: {e}")))?;
     let password: String = random.iter().map(|b| format!("{b:02x}")).collect();
-    let remote = service == "sshd";
+    let journal = Journal::new(state);
     let started = Timestamp::now();
+    journal.announce_test(service, started).map_err(|e| {
+        Error::Told(format!("cannot write the journal in {}: {e}", journal.directory().display()))
+    })?;
+    let dropped = journal.dropped();
+    let remote = service == "sshd";
     let begun = Instant::now();
     let outcome =
         authenticate(service, user, &password, remote.then_some("127.0.0.1"), remote.then_some("ssh"))
             .map_err(|_| Error::Told("a service or user name cannot hold a zero byte".into()))?;
-    let took = begun.elapsed();
+    let took = begun.elapsed().as_millis();
     if outcome.success {
         return Err(Error::Told(format!(
             "the stack of '{service}' let {user} in with a random password: look at /etc/pam.d/{service}"
         )));
     }
-    writeln!(
-        out,
-        "'{service}' refused a random password for {user} after {} ms: {}",
-        took.as_millis(),
-        outcome.message
-    )?;
-    let recorded = |now: &Status| now.first.recorded.saturating_sub(before.first.recorded);
-    let after = counters(state, config)?;
-    if recorded(&after) == 0 && after.dropped == before.dropped {
-        return Err(Error::Told(format!(
+    writeln!(out, "'{service}' refused a random password for {user} after {took} ms: {}", outcome.message)?;
+    match own_record(&journal, service, started)? {
+        Some(record) => {
+            writeln!(out, "  recorded: {}; it is a test, and in no alert", described(&record))?;
+            Ok(())
+        }
+        None if journal.dropped() > dropped => {
+            writeln!(out, "  found no room in the journal, and was counted")?;
+            Ok(())
+        }
+        None => Err(Error::Told(format!(
             "the module did not record it; is 'auth  optional  pam_authalert.so' the first auth line of \
-             /etc/pam.d/{service}? 'authalert check' tells more"
-        )));
+             /etc/pam.d/{service}? 'authalert check' says more"
+        ))),
     }
-    let request = Request { at_once: true, ..Request::new(state, config_file, Context::Command) };
-    if !show_alert(&request, config, newest, begun, out)? {
-        let text = what_was_recorded(state, config, service, started)?;
-        writeln!(
-            out,
-            "  {}",
-            text.unwrap_or_else(|| "found no room in the journal, and was counted".into())
-        )?;
-    }
-    Ok(())
 }
 
-/// The record itself, as an alert of its own would tell it.
-fn what_was_recorded(
-    state: &Path,
-    config: &Config,
-    service: &str,
-    since: Timestamp,
-) -> Result<Option<String>, Error> {
+/// What the module recorded of this very process since `started`.
+fn own_record(journal: &Journal, service: &str, started: Timestamp) -> Result<Option<Event>, Error> {
     let mut newest = None;
-    Journal::new(state).read_since(since, &mut |failure| {
-        if failure.service == service {
-            newest = Some(failure);
+    journal.read_since(started, &mut |event| {
+        let is_attempt = matches!(event.class, Class::Failure | Class::Aborted);
+        if is_attempt && event.pid == std::process::id() && event.service == service {
+            newest = Some(event);
         }
     })?;
-    let Some(failure) = newest else { return Ok(None) };
-    let mut summary = Summary::default();
-    let mut accounts = Accounts::outside_login();
-    summary.add(&failure, accounts.standing(&failure.user), accounts.standing(&failure.ruser));
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let composer = Composer::new(&host, local_zone(), None, config.alerts.post_unknown_users);
-    let text = composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(0, Timestamp::now()));
-    // It has no number yet.
-    Ok(Some(text.rsplit_once(" ·").map_or(text.clone(), |(told, _)| told.into())))
+    Ok(newest)
 }
 
-/// Wait for the alert, and say whether its text was seen. One that has to wait for its turn is sent by
-/// the pass that `at_once` orders.
-fn show_alert(
-    at_once: &Request,
-    config: &Config,
-    newest: u64,
-    begun: Instant,
-    out: &mut dyn Write,
-) -> Result<bool, Error> {
-    let state = at_once.state.as_path();
-    let mut turn = None;
-    let deadline = Instant::now() + PATIENCE;
-    while Instant::now() < deadline {
-        if let Some(entry) = History::timeline(state).newest()?.filter(|entry| entry.id > newest) {
-            let wall = Timestamp::now().duration_since(entry.time);
-            let ago = Duration::try_from(wall).unwrap_or_default();
-            let after = begun.elapsed().saturating_sub(ago);
-            let early = turn.map(|wait| format!("before its turn, which comes in {}, ", human(wait)));
-            writeln!(
-                out,
-                "recorded, and {}sent to the {} {} ms after the attempt began:",
-                early.unwrap_or_default(),
-                receiver(&entry.receiver),
-                after.as_millis()
-            )?;
-            writeln!(out, "  {}", entry.text)?;
-            return Ok(true);
+fn described(record: &Event) -> String {
+    let from = if record.rhost.is_empty() { String::new() } else { format!(" from {}", record.rhost) };
+    let time = local_zone().to_datetime(record.time).strftime("%H:%M:%S").to_string();
+    format!("{}{from} ({}[{}]) {time}", record.user, record.service, record.pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Route;
+
+    fn failure(pid: u32, service: &str) -> Event {
+        Event {
+            time: Timestamp::now(),
+            host: String::new(),
+            route: Route::Pam,
+            class: Class::Failure,
+            count: 1,
+            service: service.into(),
+            pid,
+            ppid: 0,
+            user: "nobody".into(),
+            rhost: String::new(),
+            tty: String::new(),
+            ruser: String::new(),
+            uid: 0,
+            origin: None,
         }
-        let now = counters(state, config)?;
-        if now.first.pending == 0 {
-            writeln!(out, "recorded, and not sent: the configuration says to ignore it")?;
-            return Ok(false);
-        }
-        if now.first.last_error.is_some() {
-            break;
-        }
-        if let Some(seconds) = now.first.next_attempt_seconds.filter(|s| *s > PATIENCE.as_secs()) {
-            if turn.is_some() {
-                break;
-            }
-            turn = Some(Duration::from_secs(seconds));
-            deliver(at_once).map_err(|e| Error::Told(e.to_string()))?;
-            continue;
-        }
-        thread::sleep(Duration::from_millis(20));
     }
-    let now = counters(state, config)?;
-    let waits = match (&now.first.last_error, now.first.next_attempt_seconds) {
-        (Some(why), _) => format!("it waits: {why}"),
-        (None, Some(seconds)) => {
-            format!("the next alert is due in {}", human(Duration::from_secs(seconds)))
-        }
-        (None, None) => "cron or systemd delivers it".into(),
-    };
-    writeln!(out, "recorded; {} failure(s) pending, {waits}:", now.first.pending)?;
-    Ok(false)
-}
 
-fn receiver(name: &str) -> &str {
-    if name == "x" { "X account" } else { "timeline" }
-}
-
-fn counters(state: &Path, config: &Config) -> Result<Status, Error> {
-    status::take(state, config)
-        .map_err(|e| Error::Told(format!("cannot read the state in {}: {e}", state.display())))
+    #[test]
+    fn a_test_is_announced_before_it_and_found_by_its_own_process_and_service_alone() {
+        let state = tempfile::tempdir().unwrap();
+        let journal = Journal::new(state.path());
+        std::fs::create_dir(journal.directory()).unwrap();
+        let (me, started) = (std::process::id(), Timestamp::now());
+        journal.announce_test("su", started).unwrap();
+        journal.append(&[failure(me, "sudo"), failure(me + 1, "su")]).unwrap();
+        assert_eq!(own_record(&journal, "su", started).unwrap(), None);
+        journal.append(&[failure(me, "su")]).unwrap();
+        let found = own_record(&journal, "su", started).unwrap().unwrap();
+        assert!(described(&found).starts_with(&format!("nobody (su[{me}]) ")));
+        let mut all = Vec::new();
+        journal.read_since(Timestamp::UNIX_EPOCH, &mut |event| all.push(event)).unwrap();
+        assert_eq!((all[0].class, all[0].pid, all[0].service.as_str()), (Class::Test, me, "su"));
+    }
 }

@@ -20,6 +20,8 @@ pub mod trc;
 pub use secret::{Secret, Secrets};
 pub use stored::Stored;
 
+/// What a whole file may take.
+const SIZE_LIMIT: usize = 64 << 10;
 const VALUE_LIMIT: usize = 256;
 const KEYS: [&str; 4] = ["api_key", "api_secret", "access_token", "access_token_secret"];
 
@@ -135,15 +137,14 @@ impl Credentials {
 
     /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole.
     pub fn store(&self, path: &Path) -> Result<(), Error> {
-        let mut text = Zeroizing::new(String::with_capacity(4 * (VALUE_LIMIT * 2 + 64)));
+        // The tables of other receivers stay; of a file that cannot be used nothing can.
+        let others = Stored::load(path).unwrap_or_default();
+        let mut text = Zeroizing::new(String::with_capacity(SIZE_LIMIT));
         text.push_str("# Written by `authalert authorize`. Who can read this can post as the account.\n");
-        for (key, value) in KEYS.iter().zip(self.values()) {
-            text.push_str(&format!("{key} = \""));
-            // What TOML escapes of the printable characters.
-            for c in value.chars() {
-                text.extend(['"', '\\'].contains(&c).then_some('\\').into_iter().chain([c]));
-            }
-            text.push_str("\"\n");
+        KEYS.iter().zip(self.values()).for_each(|(key, value)| push_pair(&mut text, key, value));
+        for name in others.sections() {
+            text.push_str(&format!("\n[{name}]\n"));
+            others.of("", name).iter().for_each(|(key, value)| push_pair(&mut text, key, value.expose()));
         }
         storage::replace(path, text.as_bytes()).map_err(|e| Error::Write(path.into(), e))
     }
@@ -171,6 +172,15 @@ impl Credentials {
     fn values(&self) -> [&str; 4] {
         [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret].map(Secret::expose)
     }
+}
+
+/// `key = "value"`, with what TOML escapes escaped; no control character is in a value.
+fn push_pair(text: &mut String, key: &str, value: &str) {
+    text.push_str(&format!("{key} = \""));
+    for c in value.chars() {
+        text.extend(['"', '\\'].contains(&c).then_some('\\').into_iter().chain([c]));
+    }
+    text.push_str("\"\n");
 }
 
 /// Whether `value` can be a key, a token or a secret.
@@ -256,6 +266,15 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(Credentials::load(&path).unwrap(), Some(sample()));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn storing_the_account_keeps_the_secrets_of_other_receivers() {
+        let (_dir, path) = file("api_key = \"old\"\n[ntfy]\ntoken = \"tk \\\"1\\\" \u{e4}\"\n", 0o600);
+        sample().store(&path).unwrap();
+        let stored = Stored::load(&path).unwrap();
+        assert_eq!(Credentials::load(&path).unwrap(), Some(sample()));
+        assert_eq!(stored.of("ntfy", "ntfy")["token"].expose(), "tk \"1\" \u{e4}");
     }
 
     #[test]

@@ -19,9 +19,8 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{Error, KEYS, Secret, Secrets, open};
+use super::{Error, KEYS, SIZE_LIMIT, Secret, Secrets, open};
 
-const SIZE_LIMIT: u64 = 64 << 10;
 /// A webhook's address is a secret too, and the longest of them.
 const VALUE_LIMIT: usize = 4096;
 
@@ -37,10 +36,10 @@ impl Stored {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let Some(mut file) = open(path)? else { return Ok(Self::default()) };
         // Room for all of it: a buffer that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(SIZE_LIMIT as usize + 2));
-        let read = (&mut file).take(SIZE_LIMIT + 1).read_to_end(&mut bytes);
+        let mut bytes = Zeroizing::new(Vec::with_capacity(SIZE_LIMIT + 2));
+        let read = (&mut file).take(SIZE_LIMIT as u64 + 1).read_to_end(&mut bytes);
         let read = read.map_err(|e| Error::Read(path.into(), e))?;
-        if read as u64 > SIZE_LIMIT {
+        if read > SIZE_LIMIT {
             return Err(Error::TooLong(path.into()));
         }
         let content = |why: String| Error::Content(path.into(), why);

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use crate::accounts::{AccountKind, Accounts};
 use crate::config;
 use crate::event::{Class, Event};
-use crate::journal::aside::Aside;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};
+use crate::journal::spill::Spilled;
 use crate::journal::{Journal, append};
 
 use super::state::{Cursor, State};
@@ -99,15 +99,15 @@ fn forget_the_longest_gone(state: &mut State, segments: &[Segment]) {
     });
 }
 
-/// Settle what was put aside, for who looks without taking it over.
-pub fn take_aside(
+/// Settle what was spilled, for who looks without taking it over.
+pub fn take_spilled(
     state: &mut State,
-    asides: &[Aside],
+    spilled: &[Spilled],
     rules: &Rules<'_>,
     accounts: &mut Accounts,
     now: Moment,
 ) {
-    asides.iter().for_each(|aside| settle(state, &aside.failure, rules, accounts, now));
+    spilled.iter().for_each(|record| settle(state, &record.failure, rules, accounts, now));
 }
 
 /// The place of the cursor of `segment`; a new one where nothing of it was read.

@@ -20,6 +20,7 @@ mod announced;
 mod clock;
 mod compose;
 mod enrol;
+mod gate;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
@@ -47,15 +48,17 @@ mod walk;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::config::{self, Config, TIMELINE};
-use crate::journal::{Journal, aside};
+use crate::journal::{Journal, append, spill};
 use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
+use gate::Gate;
 pub use intake::is_ignored;
 use lock::Lock;
 pub use notice::{Level, Notice};
@@ -63,7 +66,8 @@ pub use pacing::{Due, Matter, Moment, Pacing, message_of};
 use place::Place;
 pub use policy::{Policy, human};
 use reader::Reader;
-use retention::{keep_within_bounds, prepare};
+use retention::keep_within_bounds;
+pub(crate) use retention::prepare;
 use route::Routes;
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
@@ -221,11 +225,12 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
     let served_here = |receiver: &&config::Receiver| {
         request.context == Context::Command || crate::receiver::serves_in_login(&receiver.kind)
     };
+    let gate = Arc::<Gate>::default();
     let readers: Vec<Reader<'_>> = routes
         .receivers
         .iter()
         .filter(served_here)
-        .map(|receiver| Reader::new(request, config, routes, receiver))
+        .map(|receiver| Reader::new(request, config, routes, receiver, gate.clone()))
         .collect();
     let Some((first, others)) = readers.split_first() else { return Report::default() };
     let receivers = thread::scope(|scope| {
@@ -233,7 +238,11 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
             .iter()
             .map(|reader| {
                 let thread = thread::Builder::new().stack_size(STACK);
-                (reader, thread.spawn_scoped(scope, || reader.serve()))
+                let served = || {
+                    reader.gate.wait();
+                    reader.serve()
+                };
+                (reader, thread.spawn_scoped(scope, served))
             })
             .collect();
         let of_the_first = first.serve();
@@ -254,11 +263,14 @@ fn failed(reader: &Reader<'_>) -> Served {
 /// Take what was spilled into the journal, before anybody reads it.
 fn take_over_spilled(request: &Request) -> io::Result<()> {
     let journal = Journal::new(&request.state);
-    if !aside::is_any(&journal)? {
-        return Ok(());
+    if !spill::is_any(&journal)? {
+        return append::settle_dropped(journal.directory());
     }
     match Lock::take(&Place::new(&request.state, TIMELINE), request.patience())? {
-        Some(_lock) => aside::take_over(&journal),
+        Some(_lock) => {
+            spill::take_over(&journal)?;
+            append::settle_dropped(journal.directory())
+        }
         None => Ok(()),
     }
 }

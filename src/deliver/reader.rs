@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use crate::neutral;
 use crate::receiver::Receiver;
 
 use super::clock::Reading;
+use super::gate::Gate;
 use super::intake::{self, Rules, Taken};
 use super::lock::Lock;
 use super::outage::{Kind, Outage};
@@ -37,6 +39,8 @@ pub struct Reader<'a> {
     pub alerts: Alerts,
     pub policy: Policy,
     pub place: Place,
+    /// Behind which the others wait for the first.
+    pub gate: Arc<Gate>,
 }
 
 impl<'a> Reader<'a> {
@@ -46,11 +50,12 @@ impl<'a> Reader<'a> {
         config: &'a Config,
         routes: &'a Routes,
         receiver: &'a config::Receiver,
+        gate: Arc<Gate>,
     ) -> Self {
         let alerts = config.alerts_of(receiver);
         let policy = Policy::from(&alerts);
         let place = Place::new(&request.state, &receiver.name);
-        Self { request, config, routes, receiver, alerts, policy, place }
+        Self { request, config, routes, receiver, alerts, policy, place, gate }
     }
 
     /// Serve it until nothing is due and nothing new came.
@@ -77,6 +82,7 @@ impl<'a> Reader<'a> {
             // Once: what the service did not take now it is not asked to take again a moment later.
             at_once = false;
         }
+        self.gate.open();
         all
     }
 
@@ -176,6 +182,7 @@ impl<'a> Pass<'a> {
             self.keep_unreadable(&taken)?;
         }
         let changed = self.send_what_is_due(None)?;
+        reader.gate.open();
         // An alert that was sent keeps its failures; those that wait are kept by the journal.
         journal.sync()?;
         let by_a_command = reader.request.context == Context::Command;

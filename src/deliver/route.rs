@@ -22,7 +22,7 @@ pub struct Routes {
     pub receivers: Vec<config::Receiver>,
     /// Of each, or why there are none.
     secrets: Result<Stored, String>,
-    /// Differs when somebody changed the configuration or the credentials.
+    /// Differs when somebody changed the configuration, the credentials or a definition of his own.
     pub fingerprint: String,
 }
 
@@ -30,11 +30,18 @@ impl Routes {
     /// What the configuration and the credentials make.
     pub fn of(config: &Config) -> Self {
         let path = config.credentials_path();
-        let fingerprint = format!("{} {}", stamp(&config.path), stamp(&path));
+        let mut fingerprint = format!("{} {}", stamp(&config.path), stamp(&path));
         let secrets = Stored::load(&path).map_err(|e| e.to_string());
         // Credentials that cannot be read are an account that cannot be used, and are said to be.
         let has_account = secrets.as_ref().map_or(true, Stored::has_account);
-        Self { receivers: config.receivers(has_account), secrets, fingerprint }
+        let mut receivers = config.receivers(has_account);
+        for receiver in &mut receivers {
+            receiver.tell = receiver.tell.take().or_else(|| receiver::default_tell(&receiver.kind));
+            if let Some(own) = receiver::definition::own_file(&receiver.kind) {
+                fingerprint.push_str(&format!(" {}", stamp(&own)));
+            }
+        }
+        Self { receivers, secrets, fingerprint }
     }
 
     /// The receiver that `config` describes. An error is what kind of outage it is, and what to do.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::accounts::Accounts;
 use crate::config::{self, Config};
-use crate::journal::{Journal, aside, segment};
+use crate::journal::{Journal, segment, spill};
 use crate::storage;
 
 use super::alert::Delivered;
@@ -130,7 +130,7 @@ fn try_one(
     receiver: &config::Receiver,
 ) -> io::Result<Option<(Counters, Totals)>> {
     let journal = Journal::new(directory);
-    let asides = aside::waiting(&journal)?;
+    let spilled = spill::waiting(&journal)?;
     let segments = segment::list(journal.directory())?;
     let mut state = saved(directory, routes, receiver)?;
     let policy = Policy::from(&config.alerts_of(receiver));
@@ -138,8 +138,8 @@ fn try_one(
     let now = state.clock.advance(&Reading::now());
     let mut accounts = Accounts::in_login();
     let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
-    intake::take_aside(&mut state, &asides, &rules, &mut accounts, now);
-    if taken.vanished || aside::waiting(&journal)? != asides {
+    intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);
+    if taken.vanished || spill::waiting(&journal)? != spilled {
         return Ok(None);
     }
     let totals = state.totals;

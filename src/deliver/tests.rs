@@ -92,7 +92,13 @@ impl World {
     /// A pass that finds the state as `change` makes it, `later` than the last one.
     fn pass(&self, later: Duration, change: impl FnOnce(&mut State, Moment)) -> Served {
         let routes = Routes::of(&self.config);
-        let reader = Reader::new(&self.request, &self.config, &routes, &routes.receivers[0]);
+        let reader = Reader::new(
+            &self.request,
+            &self.config,
+            &routes,
+            &routes.receivers[0],
+            std::sync::Arc::default(),
+        );
         let lock = Lock::take(&self.place(), Duration::ZERO).unwrap().unwrap();
         let (mut state, mut notices) = (self.state(), Vec::new());
         state.clock.advance(&clock::Reading::now());
@@ -227,7 +233,8 @@ fn a_pass_that_is_to_let_go_begins_nothing_more() {
 fn a_pass_that_was_overtaken_sends_nothing() {
     let world = World::new(Scripted::default());
     let routes = Routes::of(&world.config);
-    let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0]);
+    let reader =
+        Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], std::sync::Arc::default());
     let lock = Lock::take(&world.place(), Duration::ZERO).unwrap().unwrap();
     let mut state = world.state();
     state.pending.add(&failure(0, "root", ""), AccountKind::Root, AccountKind::Unknown);

@@ -5,16 +5,18 @@
 //! only whoever deletes the segment locks it alone. So a record never lands in a file that is going
 //! away, and never twice.
 //!
-//! How large a segment may become stands in its first line, written there by whoever sealed the one
-//! before. A record that finds no room adds one byte to the file `dropped`, whose size is the count.
+//! How large a segment may become is in its first line, written there by whoever sealed the one
+//! before. A record that finds no room is counted in the file `dropped` (see [`count_dropped`]).
 
 use std::ffi::CStr;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::{FileType, FlockOperation, Mode, OFlags, flock};
+use rustix::fs::{CWD, FileType, FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
 
 use super::record::{Encoded, limit_in};
@@ -78,7 +80,7 @@ pub trait Target: Sized {
     fn look(&self) -> Result<Look, i32>;
     /// Lock it together with other writers, without waiting; false where somebody holds it alone.
     fn lock(&self) -> bool;
-    /// Let go of that lock. Closing does not do, where another thread of the host forked meanwhile.
+    /// Let go of that lock.
     fn unlock(&self);
     /// Give it `mode`.
     fn set_mode(&self, mode: Mode);
@@ -118,6 +120,7 @@ pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Erro
         if !file.lock() {
             continue;
         }
+        let file = Locked(file);
         let look = file.look()?;
         if FileType::from_raw_mode(look.mode) != FileType::RegularFile {
             return Err(Errno::INVAL.raw_os_error().into());
@@ -129,15 +132,35 @@ pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Erro
             // New, and the caller's umask has taken bits away.
             file.set_mode(MODE);
         }
-        if look.size.saturating_add(line.len() as u64) > limit(&file) {
-            count_dropped::<F>(directory);
+        if look.size.saturating_add(line.len() as u64) > limit(&*file) {
+            count_dropped::<F>(directory, line);
             return Err(Error::Full);
         }
-        let written = file.write(line);
-        file.unlock();
-        return if written? == line.len() { Ok(()) } else { Err(Errno::NOSPC.raw_os_error().into()) };
+        return if file.write(line)? == line.len() {
+            Ok(())
+        } else {
+            Err(Errno::NOSPC.raw_os_error().into())
+        };
     }
     Err(Errno::NOENT.raw_os_error().into())
+}
+
+/// A file that is locked until this is dropped. Closing does not unlock it where another thread of the
+/// host forked meanwhile.
+struct Locked<F: Target>(F);
+
+impl<F: Target> std::ops::Deref for Locked<F> {
+    type Target = F;
+
+    fn deref(&self) -> &F {
+        &self.0
+    }
+}
+
+impl<F: Target> Drop for Locked<F> {
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
 }
 
 /// Whether a line of this length fits the current segment.
@@ -162,10 +185,30 @@ pub fn sync(directory: &Path) -> io::Result<()> {
 
 /// How many records were dropped since the journal was made; nothing where none was.
 pub fn dropped(directory: &Path) -> Option<u64> {
-    std::fs::symlink_metadata(directory.join(DROPPED)).ok().filter(|m| m.is_file()).map(|m| m.len())
+    let meta = std::fs::symlink_metadata(directory.join(DROPPED)).ok().filter(|m| m.is_file())?;
+    Some(meta.len() + meta.nlink().saturating_sub(1))
+}
+
+/// Count what was counted as further names as bytes, so that the names can be used again. Only under the delivery
+/// lock. A pass that is ended in the middle counts one too many.
+pub fn settle_dropped(directory: &Path) -> io::Result<()> {
+    let path = directory.join(DROPPED);
+    if !std::fs::symlink_metadata(&path).is_ok_and(|m| m.is_file() && m.nlink() > 1) {
+        return Ok(());
+    }
+    let mut file = File::options().append(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(&path)?;
+    for n in 0..MOST_NAMES {
+        let name = directory.join(format!("{DROPPED_NAME}{n:05}"));
+        if name.symlink_metadata().is_ok() {
+            file.write_all(b".")?;
+            std::fs::remove_file(&name)?;
+        }
+    }
+    Ok(())
 }
 
 /// `directory/name` in the caller's buffer, as the kernel wants it. Too long is an error.
+#[inline(never)]
 pub fn join<'a>(buffer: &'a mut [u8; 512], directory: &[u8], name: &[u8]) -> Result<&'a CStr, i32> {
     let parts = directory.iter().chain(b"/").chain(name).chain(b"\0");
     let mut places = buffer.iter_mut();
@@ -186,7 +229,9 @@ impl Target for OwnedFd {
 
     fn look(&self) -> Result<Look, i32> {
         let stat = rustix::fs::fstat(self).map_err(Errno::raw_os_error)?;
-        Ok(Look { mode: stat.st_mode, size: stat.st_size as u64, links: stat.st_nlink })
+        // The types of these differ between platforms.
+        #[allow(clippy::unnecessary_cast)]
+        Ok(Look { mode: stat.st_mode as u32, size: stat.st_size as u64, links: stat.st_nlink as u64 })
     }
 
     fn lock(&self) -> bool {
@@ -217,15 +262,66 @@ fn limit(file: &impl Target) -> u64 {
     limit_in(head.get(..read).unwrap_or_default()).unwrap_or(FIRST_LIMIT)
 }
 
+/// What a further name of the file `dropped` begins with; its number follows.
+const DROPPED_NAME: &str = "dropped-";
+/// File systems allow some 65,000 names of a file.
+const MOST_NAMES: u32 = 60_000;
+/// Names that are tried on the login path.
+const TRIES: u32 = 32;
+
+/// Count `line` as dropped: one byte more in the file `dropped`, for which a pass keeps room on the disk. A
+/// process that cannot write a byte, or cannot open a file, gives the file one more name: that needs neither room
+/// nor a descriptor. The count is its size and its further names.
+///
 /// Apart, so that its buffer is on the stack only where it is needed.
 #[cold]
 #[inline(never)]
-fn count_dropped<F: Target>(directory: &[u8]) {
-    let mut buffer = [0; 512];
+pub fn count_dropped<F: Target>(directory: &[u8], line: &Encoded) {
+    let (mut buffer, mut other) = ([0; 512], [0; 512]);
     let Ok(path) = join(&mut buffer, directory, DROPPED.as_bytes()) else { return };
-    if let Ok(file) = F::open(path, APPEND, MODE) {
-        let _ = file.write(b".");
+    if F::open(path, APPEND, MODE).and_then(|file| file.write(b".")) == Ok(1) {
+        return;
     }
+    let _ = rustix::fs::mknodat(CWD, path, FileType::RegularFile, MODE, 0);
+    let start = anywhere(line);
+    for n in 0..TRIES {
+        let n = start.wrapping_add(n) % MOST_NAMES;
+        let Ok(name) = numbered::<5>(&mut other, directory, DROPPED_NAME, n) else { return };
+        if rustix::fs::link(path, name) != Err(Errno::EXIST) {
+            return;
+        }
+    }
+}
+
+/// Where to begin among numbered names: the checksum differs from record to record.
+pub(super) fn anywhere(line: &Encoded) -> u32 {
+    line.as_bytes().iter().rev().take(12).fold(0, |n, b| n.wrapping_mul(31).wrapping_add(u32::from(*b)))
+}
+
+/// `directory/prefix` with a number of so many digits, in the caller's buffer.
+pub(super) fn numbered<'a, const DIGITS: usize>(
+    buffer: &'a mut [u8; 512],
+    directory: &[u8],
+    prefix: &str,
+    n: u32,
+) -> Result<&'a CStr, i32> {
+    let mut name = [0; 16];
+    let mut len = 0;
+    for (place, byte) in name.iter_mut().zip(prefix.bytes().chain(digits::<DIGITS>(n))) {
+        *place = byte;
+        len += 1;
+    }
+    join(buffer, directory, name.get(..len).unwrap_or_default())
+}
+
+/// The last digits of a number.
+pub fn digits<const DIGITS: usize>(mut n: u32) -> [u8; DIGITS] {
+    let mut digits = [b'0'; DIGITS];
+    for place in digits.iter_mut().rev() {
+        *place = b'0' + (n % 10) as u8;
+        n /= 10;
+    }
+    digits
 }
 
 #[cfg(test)]
@@ -297,6 +393,107 @@ mod tests {
             "who can come again drops nothing"
         );
         assert!(fs::metadata(journal.directory().join(CURRENT)).unwrap().len() <= 1000);
+    }
+
+    #[test]
+    fn what_can_neither_be_written_nor_counted_by_a_byte_is_counted_by_a_name() {
+        let (_state, journal) = journal();
+        let directory = journal.directory();
+        let count = |user: &[u8]| {
+            count_dropped::<Unwritable>(directory.as_os_str().as_encoded_bytes(), &encode(&record(user)));
+        };
+        for n in 0..200 {
+            count(n.to_string().as_bytes());
+        }
+        assert_eq!(dropped(directory), Some(200));
+        settle_dropped(directory).unwrap();
+        assert_eq!(
+            (dropped(directory), fs::metadata(directory.join(DROPPED)).unwrap().len()),
+            (Some(200), 200)
+        );
+        assert_eq!(fs::read_dir(directory).unwrap().count(), 1, "the names are free again");
+        count(b"root");
+        count_dropped::<OwnedFd>(directory.as_os_str().as_encoded_bytes(), &encode(&record(b"root")));
+        assert_eq!(dropped(directory), Some(202));
+    }
+
+    /// A process without a descriptor left.
+    struct Unwritable;
+
+    impl Target for Unwritable {
+        fn open(_: &CStr, _: OFlags, _: Mode) -> Result<Self, i32> {
+            Err(Errno::MFILE.raw_os_error())
+        }
+        fn look(&self) -> Result<Look, i32> {
+            Err(0)
+        }
+        fn lock(&self) -> bool {
+            false
+        }
+        fn unlock(&self) {}
+        fn set_mode(&self, _: Mode) {}
+        fn head(&self, _: &mut [u8; HEAD]) -> usize {
+            0
+        }
+        fn write(&self, _: &[u8]) -> Result<usize, i32> {
+            Err(0)
+        }
+    }
+
+    thread_local! {
+        /// How many files of [`Counted`] are locked.
+        static LOCKED: std::cell::Cell<i32> = const { std::cell::Cell::new(0) };
+    }
+
+    /// A file that is locked once for each time that it is unlocked.
+    struct Counted {
+        look: fn() -> Result<Look, i32>,
+        write: Result<usize, i32>,
+    }
+
+    impl Target for Counted {
+        fn open(path: &CStr, _: OFlags, _: Mode) -> Result<Self, i32> {
+            // What becomes of the attempt is in the name of the directory.
+            let full: fn() -> _ = || Ok(Look { mode: 0o100_600, size: u64::MAX, links: 1 });
+            let gone: fn() -> _ = || Ok(Look { mode: 0o100_600, size: 0, links: 0 });
+            let pipe: fn() -> _ = || Ok(Look { mode: 0o010_600, size: 0, links: 1 });
+            let error: fn() -> _ = || Err(5);
+            let good: fn() -> _ = || Ok(Look { mode: 0o100_600, size: 0, links: 1 });
+            let (look, write) = match path.to_bytes().get(1) {
+                Some(b'f') => (full, Ok(1)),
+                Some(b'g') => (gone, Ok(1)),
+                Some(b'p') => (pipe, Ok(1)),
+                Some(b'e') => (error, Ok(1)),
+                Some(b'w') => (good, Err(28)),
+                _ => (good, Ok(1)),
+            };
+            Ok(Self { look, write })
+        }
+        fn look(&self) -> Result<Look, i32> {
+            (self.look)()
+        }
+        fn lock(&self) -> bool {
+            LOCKED.set(LOCKED.get() + 1);
+            true
+        }
+        fn unlock(&self) {
+            LOCKED.set(LOCKED.get() - 1);
+        }
+        fn set_mode(&self, _: Mode) {}
+        fn head(&self, _: &mut [u8; HEAD]) -> usize {
+            0
+        }
+        fn write(&self, _: &[u8]) -> Result<usize, i32> {
+            self.write
+        }
+    }
+
+    #[test]
+    fn the_lock_is_given_back_however_an_append_ends() {
+        for way in ["/full", "/gone", "/pipe", "/error", "/write", "/short"] {
+            assert!(super::append_to::<Counted>(way.as_bytes(), &encode(&record(b"root"))).is_err(), "{way}");
+            assert_eq!(LOCKED.get(), 0, "{way}");
+        }
     }
 
     #[test]

@@ -9,30 +9,32 @@
 //! ```
 //!
 //! - Writers only append, one `write` a record, and wait for nothing ([`append`]).
-//! - What cannot be appended is put beside it, and appended by the next pass ([`aside`]).
+//! - What cannot be appended is spilled beside it, and appended by the next pass ([`spill`]).
+//! - Failures leave a mark, which a login after them finds ([`marks`]).
 //! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`]).
 //! - Whoever delivers seals, lists and deletes segments, under the delivery lock ([`segment`]).
 //! - Readers go on from where they were, by segment and offset ([`read`]). A record that lands in
 //!   a segment after it was sealed is found all the same.
 
 pub mod append;
-pub mod aside;
+pub mod marks;
 pub mod read;
 pub mod record;
 pub mod segment;
+pub mod spill;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::event::Event;
+use crate::event::{Class, Event, Route};
 
 /// Name of the directory below the state directory.
 pub const DIRECTORY: &str = "journal";
 /// Name of the segment to which everybody appends.
 pub const CURRENT: &str = "current.jsonl";
-/// One byte for each record that found no room; its size is the count.
+/// Counts the records that found no room (see [`append::count_dropped`]).
 pub const DROPPED: &str = "dropped";
 
 /// The journal below one state directory.
@@ -76,6 +78,32 @@ impl Journal {
         (failures.len(), if failures.is_empty() { Ok(()) } else { self.sync() })
     }
 
+    /// Announce that this process is about to fail at `service` on purpose: what the module records of it
+    /// within a minute is a test ([`Class::Test`]). On disk when it returns.
+    pub fn announce_test(&self, service: &str, time: Timestamp) -> io::Result<()> {
+        self.append(&[Event {
+            time,
+            host: String::new(),
+            route: Route::Pam,
+            class: Class::Test,
+            count: 1,
+            service: service.into(),
+            pid: std::process::id(),
+            ppid: 0,
+            user: String::new(),
+            rhost: String::new(),
+            tty: String::new(),
+            ruser: String::new(),
+            uid: 0,
+            origin: None,
+        }])
+    }
+
+    /// How many records found no room so far.
+    pub fn dropped(&self) -> u64 {
+        self.directory.join(DROPPED).metadata().map_or(0, |file| file.len())
+    }
+
     /// Wait until everything that was appended is on disk, not only in the page cache.
     pub fn sync(&self) -> io::Result<()> {
         append::sync(&self.directory)
@@ -86,7 +114,7 @@ impl Journal {
     /// Unreadable lines are passed over; the delivery pass counts them.
     pub fn read_since(&self, since: Timestamp, each: &mut dyn FnMut(Event)) -> io::Result<()> {
         // First: one that is taken over meanwhile is handed over twice, and none not at all.
-        aside::waiting(self)?.into_iter().map(|a| a.failure).filter(|f| f.time >= since).for_each(&mut *each);
+        spill::waiting(self)?.into_iter().map(|s| s.failure).filter(|f| f.time >= since).for_each(&mut *each);
         for segment in segment::list(&self.directory)? {
             read::read(&segment, 0, &mut |_, line| {
                 if let read::Line::Event(failure) = line {

@@ -5,13 +5,15 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock};
+use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, fstatvfs};
 
-use super::CURRENT;
 use super::record::{Decoded, Header, LONGEST, decode, encode_header};
+use super::{CURRENT, DROPPED, marks};
 
 /// About a thousand records.
 const RESERVE: u64 = 256 << 10;
+/// A byte a record.
+const COUNT_RESERVE: u64 = 1 << 20;
 const UNNAMED: &str = "0-inode-";
 
 /// One file of the journal.
@@ -124,7 +126,12 @@ pub fn seal(directory: &Path, limit: u64) -> io::Result<()> {
                 return Err(io::Error::other(format!("{} is not a regular file", current.display())));
             }
             // Not by renaming: a writer may make one at this moment, and append to it.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return publish(&fresh, &current),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if list(directory)?.is_empty() {
+                    let _ = marks::make_first(directory);
+                }
+                return publish(&fresh, &current);
+            }
             Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", current.display()))),
         };
         match fs::hard_link(&current, directory.join(sealed)) {
@@ -168,21 +175,30 @@ pub fn sweep(directory: &Path) {
     }
 }
 
-/// Have room on the disk for what comes next in a segment: a user who fills it up, with what everybody may
-/// write, would make what he does then unseen. Where the file system cannot do that, nothing is different.
+/// Have room on the disk for what comes next in a segment, and for the count of what finds none: a user who fills
+/// it up, with what everybody may write, would make what he does then unseen. A small disk has room for less.
+/// Where the file system cannot do that, nothing is different.
 ///
 /// Who watches the file hears of it: to be called where something new was read, or before it has its name.
 pub fn reserve(path: &Path) {
-    let open = || {
-        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-        let file = File::options().write(true).custom_flags(flags).open(path)?;
-        let meta = file.metadata()?;
-        let scarce = meta.is_file() && meta.blocks() * 512 < meta.len() + RESERVE / 2;
-        Ok::<_, io::Error>(scarce.then_some((file, meta.len())))
-    };
-    if let Ok(Some((file, size))) = open() {
-        let _ = fallocate(&file, FallocateFlags::KEEP_SIZE, size, RESERVE);
+    let _ = reserve_in(path, RESERVE, false);
+    if let Some(directory) = path.parent() {
+        let _ = reserve_in(&directory.join(DROPPED), COUNT_RESERVE, true);
     }
+}
+
+fn reserve_in(path: &Path, most: u64, create: bool) -> io::Result<()> {
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+    let mut options = File::options();
+    options.append(true).create(create).mode(0o600).custom_flags(flags);
+    let file = options.open(path)?;
+    let meta = file.metadata()?;
+    let disk = fstatvfs(&file)?;
+    let share = (disk.f_bavail * disk.f_frsize / 16).clamp(4096, most);
+    if meta.is_file() && meta.blocks() * 512 < meta.len() + share / 2 {
+        fallocate(&file, FallocateFlags::KEEP_SIZE, meta.len(), share)?;
+    }
+    Ok(())
 }
 
 /// A new segment under a name that nobody reads yet.
@@ -272,6 +288,35 @@ mod tests {
         assert_eq!((&before[0].id[..], &after[0].id), ("", &unnamed(before[0].inode)));
         assert_eq!(after[0].inode, before[0].inode);
         assert!(after[1].current && after[1].limit == 5000 && after[1].id > after[0].id);
+    }
+
+    #[test]
+    fn room_is_kept_for_records_and_for_the_count_of_what_finds_none() {
+        let directory = directory_with_one_record();
+        let current = directory.path().join(CURRENT);
+        reserve(&current);
+        let meta = |name: &str| fs::metadata(directory.path().join(name)).unwrap();
+        assert_eq!(meta(DROPPED).len(), 0);
+        // Where the file system cannot keep room there is nothing to see.
+        if meta(CURRENT).blocks() * 512 > 4096 {
+            assert!(meta(DROPPED).blocks() * 512 >= 4096);
+        }
+    }
+
+    #[test]
+    fn the_first_segment_comes_with_marks_that_mark_nothing_and_later_ones_leave_them() {
+        let directory = tempfile::tempdir().unwrap();
+        seal(directory.path(), FIRST_LIMIT).unwrap();
+        let marks = directory.path().join(marks::NAME);
+        assert_eq!(fs::metadata(&marks).unwrap().len(), marks::SIZE);
+        fs::write(&marks, "x").unwrap();
+        fs::remove_file(directory.path().join(CURRENT)).unwrap();
+        seal(directory.path(), FIRST_LIMIT).unwrap();
+        assert_eq!(fs::read(&marks).unwrap(), b"x");
+        // Where something was recorded already, new marks would lack it.
+        let directory = directory_with_one_record();
+        seal(directory.path(), FIRST_LIMIT).unwrap();
+        assert!(!directory.path().join(marks::NAME).exists());
     }
 
     #[test]

@@ -3,69 +3,17 @@
 //! They are written out rather than made by `pam_hooks!`, whose functions return `PAM_ABORT` for a
 //! panic or bad arguments, and collect the arguments on the heap.
 
-use std::ffi::{CStr, c_char, c_int};
-use std::slice;
+use std::ffi::{c_char, c_int};
 
+use authalert::event::Class;
 use pam::constants::PamResultCode;
 use pam::module::PamHandle;
 
-use crate::{attempt, guard};
+use crate::arguments::Arguments;
+use crate::attempt::{self, Hooks};
+use crate::{conversation, guard, login, record, verdict};
 
 const IGNORE: c_int = PamResultCode::PAM_IGNORE as c_int;
-/// More would be a mistake; what comes after them is not looked at.
-const MOST_ARGUMENTS: usize = 32;
-/// Longest path that is taken, with its zero byte.
-const LONGEST_PATH: usize = 256;
-
-/// What stands behind the module's name in the stack.
-#[derive(Clone, Copy, Default)]
-pub struct Arguments<'a> {
-    /// `config=FILE`
-    pub config: Option<&'a CStr>,
-    /// `state=DIR`
-    pub state: Option<&'a CStr>,
-    /// The line stands in the failure branch: record at once.
-    pub authfail: bool,
-    /// Say in syslog what is recorded.
-    pub debug: bool,
-}
-
-impl<'a> Arguments<'a> {
-    /// # Safety
-    ///
-    /// `argv` is null or points to `argc` pointers, each null or a C string that lives for 'a.
-    unsafe fn parse(argc: c_int, argv: *const *const c_char) -> Self {
-        let mut arguments = Self::default();
-        let count = usize::try_from(argc).unwrap_or(0).min(MOST_ARGUMENTS);
-        if argv.is_null() {
-            return arguments;
-        }
-        // SAFETY: the caller promises `argc` pointers; no more than that are looked at.
-        for &word in unsafe { slice::from_raw_parts(argv, count) } {
-            if word.is_null() {
-                continue;
-            }
-            // SAFETY: the caller promises a C string.
-            let word: &'a CStr = unsafe { CStr::from_ptr(word) };
-            match word.to_bytes() {
-                b"authfail" => arguments.authfail = true,
-                b"debug" => arguments.debug = true,
-                _ => {
-                    arguments.config = path(word, b"config=").or(arguments.config);
-                    arguments.state = path(word, b"state=").or(arguments.state);
-                }
-            }
-        }
-        arguments
-    }
-}
-
-/// The absolute path behind `prefix`. A relative one would depend on the caller's directory.
-fn path<'a>(word: &'a CStr, prefix: &[u8]) -> Option<&'a CStr> {
-    let bytes = word.to_bytes_with_nul().strip_prefix(prefix)?;
-    let path = CStr::from_bytes_with_nul(bytes).ok()?;
-    (bytes.first() == Some(&b'/') && bytes.len() <= LONGEST_PATH).then_some(path)
-}
 
 /// Our line in the auth stack was reached.
 ///
@@ -86,7 +34,33 @@ pub unsafe extern "C-unwind" fn pam_sm_authenticate(
     if let Some(pamh) = unsafe { pamh.as_mut() } {
         // SAFETY: as libpam promises, see above.
         let arguments = unsafe { Arguments::parse(argc, argv) };
-        guard::uncancelled(|| attempt::begin(pamh, arguments));
+        let hooks = Hooks { watch: conversation::watch, verdict: verdict::verdict };
+        guard::uncancelled(|| {
+            if attempt::begin(pamh, &arguments, hooks) {
+                record::failure(pamh, &arguments, Class::Failure);
+            }
+        });
+    }
+    IGNORE
+}
+
+/// Our line in the session stack was reached: somebody is in.
+///
+/// # Safety
+///
+/// As [`pam_sm_authenticate`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn pam_sm_open_session(
+    pamh: *mut PamHandle,
+    _flags: c_int,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    // SAFETY: the handle of the transaction, or null from a test.
+    if let Some(pamh) = unsafe { pamh.as_mut() } {
+        // SAFETY: as libpam promises, see above.
+        let arguments = unsafe { Arguments::parse(argc, argv) };
+        guard::uncancelled(|| login::session_opened(pamh, &arguments));
     }
     IGNORE
 }
@@ -101,4 +75,4 @@ macro_rules! ignore {
     )*};
 }
 
-ignore!(pam_sm_setcred pam_sm_acct_mgmt pam_sm_open_session pam_sm_close_session pam_sm_chauthtok);
+ignore!(pam_sm_setcred pam_sm_acct_mgmt pam_sm_close_session pam_sm_chauthtok);

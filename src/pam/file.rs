@@ -1,9 +1,9 @@
-//! A file on bare system calls, for one append: no check that could panic, no allocation.
+//! A file on bare system calls, for an append or a mark: no check that could panic, no allocation.
 
 use std::ffi::{CStr, c_int};
 use std::mem;
 
-use authalert::journal::append::{HEAD, Look, Target};
+use authalert::journal::append::{Error, HEAD, Look, Target};
 use rustix::fs::{Mode, OFlags};
 
 /// An open file; closed with it.
@@ -55,15 +55,54 @@ impl Target for File {
     }
 
     fn head(&self, place: &mut [u8; HEAD]) -> usize {
-        // SAFETY: as many bytes as there are in `place`.
-        let read = unsafe { libc::pread(self.0, place.as_mut_ptr().cast(), HEAD, 0) };
-        usize::try_from(read).unwrap_or(0)
+        self.beginning(place)
     }
 
     fn write(&self, bytes: &[u8]) -> Result<usize, i32> {
         // SAFETY: as many bytes as there are.
         let written = unsafe { libc::write(self.0, bytes.as_ptr().cast(), bytes.len()) };
         usize::try_from(written).map_err(|_| errno())
+    }
+}
+
+impl File {
+    /// The numbers at this place, where there are as many.
+    pub fn numbers<const COUNT: usize>(&self, at: u64) -> Option<[u32; COUNT]> {
+        let mut numbers = [0; COUNT];
+        let length = mem::size_of_val(&numbers);
+        // SAFETY: as many bytes as `numbers` has; any are numbers.
+        let read = unsafe { libc::pread(self.0, numbers.as_mut_ptr().cast(), length, at as libc::off_t) };
+        (usize::try_from(read) == Ok(length)).then_some(numbers)
+    }
+
+    /// Its beginning, as much as there is of it.
+    pub fn beginning(&self, place: &mut [u8]) -> usize {
+        // SAFETY: as many bytes as there are in `place`.
+        let read = unsafe { libc::pread(self.0, place.as_mut_ptr().cast(), place.len(), 0) };
+        usize::try_from(read).unwrap_or(0)
+    }
+
+    /// Write numbers at this place.
+    pub fn put(&self, at: u64, numbers: &[u32]) -> Result<(), Error> {
+        let length = mem::size_of_val(numbers);
+        // SAFETY: as many bytes as `numbers` has.
+        let written = unsafe { libc::pwrite(self.0, numbers.as_ptr().cast(), length, at as libc::off_t) };
+        match usize::try_from(written) {
+            Ok(written) if written == length => Ok(()),
+            Ok(_) => Err(libc::ENOSPC.into()),
+            Err(_) => Err(errno().into()),
+        }
+    }
+
+    /// Have `size` bytes of zeros, with room on the disk for them where the file system can do that.
+    pub fn allocate(&self, size: u64) -> Result<(), Error> {
+        // SAFETY: a descriptor that we opened.
+        let code = unsafe { libc::fallocate(self.0, 0, 0, size as libc::off_t) };
+        match if code == 0 { 0 } else { errno() } {
+            0 => Ok(()),
+            libc::EOPNOTSUPP => self.put(size.saturating_sub(4), &[0]),
+            why => Err(why.into()),
+        }
     }
 }
 

@@ -8,8 +8,12 @@ use std::ffi::CStr;
 use std::mem;
 use std::ptr;
 
-use authalert::journal::append::Error;
-use libc::{RLIM_INFINITY, c_int, rlimit, sigset_t};
+use authalert::journal::append::{Error, Target};
+use libc::{c_int, sigset_t};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::file::File;
 
 /// Another thread may put the limit back between our lifting it and the write.
 const MOST_RETRIES: usize = 8;
@@ -34,15 +38,16 @@ pub fn unlimited<T>(mut write: impl FnMut() -> Result<T, Error>) -> Result<T, Er
 }
 
 fn write_lifted<T>(write: &mut impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
-    let Some(limit) = file_size_limit() else { return write() };
+    let limit = getrlimit(Resource::Fsize);
+    if limit.current.is_none() {
+        return write();
+    }
     // Without CAP_SYS_RESOURCE only the soft limit can go up, to the hard one.
-    let highest = [RLIM_INFINITY, limit.rlim_max].map(|max| rlimit { rlim_cur: max, rlim_max: max });
-    // SAFETY: plain calls with structures on the stack.
-    let raised = highest.iter().any(|to| unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, to) == 0 });
+    let highest = [None, limit.maximum].map(|most| Rlimit { current: most, maximum: most });
+    let raised = highest.into_iter().any(|to| setrlimit(Resource::Fsize, to).is_ok());
     let result = write();
     if raised {
-        // SAFETY: as above.
-        unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &limit) };
+        let _ = setrlimit(Resource::Fsize, limit);
     }
     result
 }
@@ -75,40 +80,44 @@ pub fn ours_alone(directory: &CStr) -> bool {
     })
 }
 
-/// Whether a thread that needs memory, time and descriptors may run in here. Where the caller
-/// rationed any of them, an allocation that fails would abort the host: cron delivers instead.
-pub fn room_for_a_worker() -> bool {
-    let unlimited = |resource| soft_limit(resource) == RLIM_INFINITY;
-    unlimited(libc::RLIMIT_AS)
-        && unlimited(libc::RLIMIT_DATA)
-        && unlimited(libc::RLIMIT_CPU)
-        && unlimited(libc::RLIMIT_FSIZE)
-        && soft_limit(libc::RLIMIT_NOFILE) >= 64
-        && memory_left()
+/// Whether this process is root's own, not one that a user started set-user-id: who may stop, kill and limit it.
+pub fn is_roots_own() -> bool {
+    let (mut real, mut effective, mut saved) = (1, 1, 1);
+    // SAFETY: three places that outlive the call.
+    let known = unsafe { libc::getresuid(&mut real, &mut effective, &mut saved) } == 0;
+    known && (real, effective, saved) == (0, 0, 0)
 }
 
-/// Starting a thread allocates a little, and Rust aborts where that fails. What is given back here
-/// stays at the top of this thread's heap.
-fn memory_left() -> bool {
-    // SAFETY: a plain allocation, freed at once; free(NULL) is allowed.
-    unsafe {
-        let probe = libc::malloc(64 << 10);
-        libc::free(probe);
-        !probe.is_null()
-    }
+/// Whether anything is rationed in this process that a worker would take from its host.
+pub fn is_rationed() -> bool {
+    [Resource::As, Resource::Data, Resource::Cpu, Resource::Fsize]
+        .into_iter()
+        .any(|resource| getrlimit(resource).current.is_some())
+        || getrlimit(Resource::Nofile).current.is_some_and(|most| most < 64)
 }
 
-fn soft_limit(resource: libc::__rlimit_resource_t) -> libc::rlim_t {
-    let mut limit = rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` outlives the call.
-    if unsafe { libc::getrlimit(resource, &mut limit) } == 0 { limit.rlim_cur } else { 0 }
+/// Whether system calls are filtered in this process: one that the filter does not expect of the host, such as a
+/// worker's first socket, may end it. A container's filter, under which its first process runs too, is for whole
+/// systems and refuses with an error. Where nothing can be read it is taken for filtered.
+#[inline(never)]
+pub fn is_filtered() -> bool {
+    let own = filters(c"/proc/thread-self/status");
+    own.is_none_or(|own| own > filters(c"/proc/1/status").unwrap_or(0))
 }
 
-fn file_size_limit() -> Option<rlimit> {
-    let mut limit = rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `limit` outlives the call.
-    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit) } == 0;
-    (known && limit.rlim_cur != RLIM_INFINITY).then_some(limit)
+/// How many filters there are; before Linux 5.9 only whether there is any.
+fn filters(status: &CStr) -> Option<u32> {
+    let mut text = [0; 4096];
+    let file = File::open(status, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let length = file.beginning(&mut text);
+    let text = text.get(..length)?;
+    number_behind(text, b"\nSeccomp_filters:\t").or_else(|| number_behind(text, b"\nSeccomp:\t"))
+}
+
+fn number_behind(text: &[u8], field: &[u8]) -> Option<u32> {
+    let after = (0..text.len()).find_map(|at| text.get(at..)?.strip_prefix(field))?;
+    let digits = after.iter().take_while(|byte| byte.is_ascii_digit());
+    Some(digits.fold(0, |n: u32, byte| n.wrapping_mul(10).wrapping_add(u32::from(byte.wrapping_sub(b'0')))))
 }
 
 /// Block SIGXFSZ on this thread; gives the signal as a set, and the mask as it was.
@@ -163,14 +172,9 @@ mod tests {
     use super::*;
 
     /// What another thread does that puts the caller's limit back.
-    fn limit_file_size(soft: libc::rlim_t) {
-        // SAFETY: plain calls with a structure on the stack.
-        unsafe {
-            let mut limit = mem::zeroed::<rlimit>();
-            assert_eq!(libc::getrlimit(libc::RLIMIT_FSIZE, &mut limit), 0);
-            limit.rlim_cur = soft.min(limit.rlim_max);
-            assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &limit), 0);
-        }
+    fn limit_file_size(soft: Option<u64>) {
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        setrlimit(Resource::Fsize, Rlimit { current: soft, maximum }).unwrap();
     }
 
     /// One test: the limit is the process's, and another test that lifts it would be in between.
@@ -185,11 +189,11 @@ mod tests {
             let written = unlimited(|| {
                 tries += 1;
                 if tries <= times {
-                    limit_file_size(0);
+                    limit_file_size(Some(0));
                 }
                 file.write_all_at(b"a record", 0).map_err(|e| Error::Os(e.raw_os_error().unwrap()))
             });
-            limit_file_size(RLIM_INFINITY);
+            limit_file_size(None);
             match written {
                 Ok(()) => assert_eq!((Ok(tries), file.metadata().unwrap().len()), (expected, 8)),
                 Err(e) => {

@@ -1,14 +1,16 @@
 //! The module: what libpam loads into every login.
 //!
-//! - [`entry`]: the six functions. Each returns `PAM_IGNORE`, whatever happens.
+//! - [`entry`]: the six functions. Each returns `PAM_IGNORE`, whatever happens. [`arguments`]: the stack's line.
 //! - [`attempt`]: from one `pam_authenticate` to its verdict; the items that are borrowed meanwhile.
-//! - [`conversation`]: was anybody asked, and did anybody answer?
-//! - [`verdict`]: libpam tells how it ended; the failure is recorded, and then libpam's own delay kept.
+//!   [`waiting`]: attempts without a verdict.
+//! - [`conversation`]: was anybody asked, and did anybody answer ([`prompts`])?
+//! - [`verdict`]: libpam says how it ended; it is recorded, and then libpam's own delay kept.
 //! - [`record`]: from PAM's items to a line on disk; [`mod@file`]: the file; [`guard`]: past the caller's
 //!   limits and signals.
+//! - [`marks`]: what failed within a day; [`login`]: who is in after that, or opens a session.
 //! - [`worker`]: the detached thread; [`library`]: finding the heavy half, which only it loads;
 //!   [`fork`]: what a fork of the host must not cut.
-//! - [`libpam`]: the calls that pam-bindings does not have.
+//! - [`libpam`]: the calls that pam-bindings does not have; [`abi`]: libpam's structures; [`clock`]: the time.
 //!
 //! Nothing here prints, prompts, reads a password or the environment, or waits for anybody.
 //!
@@ -18,7 +20,10 @@
 //! `sender/`.
 #![warn(missing_docs)]
 
+mod abi;
+mod arguments;
 mod attempt;
+mod clock;
 mod conversation;
 mod entry;
 mod file;
@@ -26,6 +31,10 @@ mod fork;
 mod guard;
 mod libpam;
 mod library;
+mod login;
+mod marks;
+mod prompts;
 mod record;
 mod verdict;
+mod waiting;
 mod worker;

@@ -1,18 +1,17 @@
-//! The calls of libpam, and of its structures, that pam-bindings does not have.
+//! The calls of libpam that pam-bindings does not have.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 
 use pam::module::PamHandle;
 
+use crate::abi::Conv;
+
 /// Item: the conversation (security/_pam_types.h).
 const PAM_CONV: c_int = 5;
 /// Item: the application's function that waits after a failure.
 const PAM_FAIL_DELAY: c_int = 10;
 
-/// `pam_conv.conv`. "C-unwind": a thread of the host may be cancelled while it waits in there.
-pub type ConvFn =
-    unsafe extern "C-unwind" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int;
 /// What libpam calls at the end of `pam_authenticate`: status, delay in microseconds, and the
 /// `appdata_ptr` of the conversation (libpam/pam_delay.c).
 pub type DelayFn = unsafe extern "C-unwind" fn(c_int, c_uint, *mut c_void);
@@ -22,28 +21,6 @@ pub type CleanupFn = unsafe extern "C" fn(*mut PamHandle, *mut c_void, c_int);
 
 /// The name of our data; no other module's begins with it.
 const DATA: &CStr = c"pam_authalert:attempt";
-
-/// `struct pam_message`.
-#[repr(C)]
-pub struct Message {
-    pub style: c_int,
-    pub text: *const c_char,
-}
-
-/// `struct pam_response`. The answer is never read, only whether there is one.
-#[repr(C)]
-pub struct Response {
-    pub answer: *mut c_char,
-    pub retcode: c_int,
-}
-
-/// `struct pam_conv`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct Conv {
-    pub function: Option<ConvFn>,
-    pub appdata: *mut c_void,
-}
 
 #[link(name = "pam")]
 unsafe extern "C" {

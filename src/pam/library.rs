@@ -15,8 +15,19 @@ const PLACES: [&[u8]; 2] = [b"/usr/lib/authalert", b"/usr/local/lib/authalert"];
 /// host may meet a newer library, and then must not call it.
 const SYMBOL: &CStr = c"authalert_take_2";
 
-/// The address of the library's function; null where there is none. It is never unloaded.
-pub fn find() -> *mut c_void {
+/// Has a pass that is under way end at its next step, and give the delivery lock back.
+const LET_GO: &CStr = c"authalert_let_go";
+
+/// The addresses of the library's functions; null where there are none.
+pub struct Found {
+    /// Takes a job.
+    pub take: *mut c_void,
+    /// Lets go.
+    pub let_go: *mut c_void,
+}
+
+/// Load the library. It is never unloaded.
+pub fn find() -> Found {
     let own = own_path();
     let owner = own.and_then(|path| stat(path).ok()).map(|s| s.st_uid);
     let beside = own.and_then(|path| {
@@ -27,13 +38,13 @@ pub fn find() -> *mut c_void {
         let mut buffer = [0; 512];
         let Ok(path) = join(&mut buffer, directory, NAME.to_bytes()) else { continue };
         if path.to_bytes().starts_with(b"/") && trusted(path, owner) {
-            let symbol = open(path);
-            if !symbol.is_null() {
-                return symbol;
+            let found = open(path);
+            if !found.take.is_null() {
+                return found;
             }
         }
     }
-    ptr::null_mut()
+    Found { take: ptr::null_mut(), let_go: ptr::null_mut() }
 }
 
 fn own_path() -> Option<&'static CStr> {
@@ -55,10 +66,13 @@ fn trusted(path: &CStr, module_owner: Option<u32>) -> bool {
     })
 }
 
-fn open(path: &CStr) -> *mut c_void {
+fn open(path: &CStr) -> Found {
     // SAFETY: C strings; the library is linked `nodelete` and never closed.
     unsafe {
         let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
-        if library.is_null() { library } else { libc::dlsym(library, SYMBOL.as_ptr()) }
+        let symbol = |name: &CStr| {
+            if library.is_null() { ptr::null_mut() } else { libc::dlsym(library, name.as_ptr()) }
+        };
+        Found { take: symbol(SYMBOL), let_go: symbol(LET_GO) }
     }
 }

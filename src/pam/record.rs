@@ -4,62 +4,80 @@
 //! and no lock is taken; a login that may not write here is left alone.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::mem;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use authalert::event::{Class, Route};
 use authalert::journal::append::{self, Error};
-use authalert::journal::aside;
 use authalert::journal::record::{Encoded, Record, encode_into};
+use authalert::journal::spill;
 use pam::items::{Item, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
 
-use crate::conversation::Prompts;
-use crate::entry::Arguments;
+use crate::arguments::Arguments;
 use crate::file::File;
+use crate::marks::Key;
 use crate::worker::Job;
-use crate::{guard, libpam, worker};
+use crate::{clock, guard, libpam, marks, worker};
 
-/// Where the module records and reads when the stack names no other place.
-const STATE: &CStr = c"/var/lib/authalert";
-const CONFIG: &CStr = c"/etc/authalert/config.toml";
-
-/// Record how this attempt ended, and wake the worker.
-pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, prompts: &Prompts, status: c_int) {
-    let (state, config) = (arguments.state.unwrap_or(STATE), arguments.config.unwrap_or(CONFIG));
-    let mut line = Encoded::empty();
-    fill(&mut line, pamh, prompts.left_unanswered(status));
-    let written = guard::unlimited(|| write(state, &line));
-    if arguments.debug {
-        debug(&line);
+/// Record a failure or an aborted prompt, and wake the worker.
+pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) {
+    if !may_write(arguments.state()) {
+        return complain(arguments.state(), libc::EPERM);
     }
-    match written {
-        // Counted as dropped; who delivers tells.
-        Ok(()) | Err(Error::Full) => {}
-        // A screen locker runs PAM as the user: the log route covers it.
-        Err(Error::Os(_)) if !rustix::process::geteuid().is_root() => return,
-        Err(Error::Os(why)) => {
-            worker::complain(state, why);
-            // Others can write there: nothing is.
-            if why == libc::EPERM {
-                return;
-            }
-        }
+    // First: a mark too many costs a record, one that is missing hides who is in.
+    if class == Class::Failure {
+        marks::set(arguments.state(), &keys(pamh));
     }
-    if guard::room_for_a_worker() {
-        let unrecorded = if matches!(written, Err(Error::Os(_))) { line.as_bytes() } else { b"" };
+    // Also where it found no room: a pass has that to report.
+    let _ = event(pamh, arguments, class);
+    if worker::may_run() {
         let mut job = Job::EMPTY;
-        job.fill(state, config, unrecorded);
+        job.fill(arguments.state(), arguments.config());
         worker::wake(&job);
     }
 }
 
-fn fill(line: &mut Encoded, pamh: &mut PamHandle, unanswered: bool) {
-    // SAFETY: `now` outlives the call, which cannot fail for this clock.
-    let now = unsafe {
-        let mut now = std::mem::zeroed::<libc::timespec>();
-        libc::clock_gettime(libc::CLOCK_REALTIME, &mut now);
-        now
+/// Record a login. Says whether that is done.
+pub fn login(pamh: &mut PamHandle, arguments: &Arguments<'_>) -> bool {
+    if !may_write(arguments.state()) {
+        complain(arguments.state(), libc::EPERM);
+        return false;
+    }
+    event(pamh, arguments, Class::Login).is_ok()
+}
+
+/// What a failure marks, and a login looks for: where it came from, and the account.
+pub fn keys(pamh: &PamHandle) -> [Option<Key>; 2] {
+    let (rhost, user) = (item::<RHost<'_>>(pamh), item::<User<'_>>(pamh));
+    let uid = rustix::process::getuid().as_raw();
+    let source = if !rhost.is_empty() {
+        Some(Key::of(b'r', rhost))
+    } else if uid != 0 {
+        Some(Key::of(b'u', &uid.to_ne_bytes()))
+    } else {
+        // login and display managers are root's own: the terminal is the place.
+        let tty = item::<Tty<'_>>(pamh);
+        (!tty.is_empty()).then(|| Key::of(b't', tty))
     };
+    [source, (!user.is_empty()).then(|| Key::of(b'a', user))]
+}
+
+fn event(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) -> Result<(), Error> {
+    let mut line = Encoded::empty();
+    fill(&mut line, pamh, class);
+    let written = write(arguments.state(), &line);
+    if arguments.debug {
+        debug(&line);
+    }
+    if let Err(Error::Os(why)) = written {
+        complain(arguments.state(), why);
+    }
+    written
+}
+
+fn fill(line: &mut Encoded, pamh: &mut PamHandle, class: Class) {
     // A name comes from the attacker's own name server; sshd knows the address beside it.
     let named =
         item::<RHost<'_>>(pamh).iter().any(|b| !b.is_ascii_hexdigit() && !matches!(b, b'.' | b':' | b'%'));
@@ -67,10 +85,10 @@ fn fill(line: &mut Encoded, pamh: &mut PamHandle, unanswered: bool) {
     let connection = if named { libpam::variable(pamh, c"SSH_CONNECTION") } else { None };
     let address = first_word(connection.map_or(b"", CStr::to_bytes), &mut address);
     let record = Record {
-        time: (now.tv_sec, (now.tv_nsec / 1000) as u32),
+        time: clock::now(),
         host: b"",
         route: Route::Pam,
-        class: if unanswered { Class::Aborted } else { Class::Failure },
+        class,
         count: 1,
         service: item::<Service<'_>>(pamh),
         pid: rustix::process::getpid().as_raw_nonzero().get().unsigned_abs(),
@@ -86,25 +104,35 @@ fn fill(line: &mut Encoded, pamh: &mut PamHandle, unanswered: bool) {
     encode_into(line, &record);
 }
 
+/// Not where others can write.
+fn may_write(state: &CStr) -> bool {
+    let mut buffer = [0; 512];
+    let journal = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes());
+    guard::ours_alone(state) && journal.map_or(true, guard::ours_alone)
+}
+
 fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
     let mut buffer = [0; 512];
     let directory = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes())?;
-    if !guard::ours_alone(state) || !guard::ours_alone(directory) {
-        return Err(libc::EPERM.into());
-    }
-    if directory.count_bytes() == 0 {
-        Err(libc::EINVAL.into())
-    } else {
-        let directory = directory.to_bytes();
-        match append::append_to::<File>(directory, line) {
-            Err(Error::Os(why)) if !aside::put(directory, line) => Err(why.into()),
-            Err(Error::Os(_)) => Ok(()),
-            other => other,
+    let directory = directory.to_bytes();
+    match guard::unlimited(|| append::append_to::<File>(directory, line)) {
+        Err(Error::Os(why)) => {
+            // Once: what was counted is not to be counted again.
+            let spilled = guard::unlimited(|| {
+                let spilled = spill::put(directory, line);
+                if !spilled {
+                    append::count_dropped::<File>(directory, line);
+                }
+                Ok(spilled)
+            });
+            if spilled == Ok(true) { Ok(()) } else { Err(why.into()) }
         }
+        other => other,
     }
 }
 
-fn item<'a, T: Item<'a, Raw = c_char> + Deref<Target = &'a CStr>>(pamh: &'a PamHandle) -> &'a [u8] {
+/// One of the handle's items, as somebody wrote it; empty where there is none.
+pub fn item<'a, T: Item<'a, Raw = c_char> + Deref<Target = &'a CStr>>(pamh: &'a PamHandle) -> &'a [u8] {
     match pamh.get_item::<T>() {
         Ok(Some(value)) => value.to_bytes(),
         _ => b"",
@@ -132,5 +160,23 @@ fn debug(line: &Encoded) {
             length,
             text.as_ptr(),
         );
+    }
+}
+
+/// One line in syslog, once a process: the administrator must know that nothing can be recorded. A screen locker
+/// runs PAM as the user, and is quiet: the log route covers it.
+fn complain(state: &CStr, why: i32) {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !rustix::process::geteuid().is_root() || DONE.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let text = c"pam_authalert: a failed authentication could not be recorded in %s: %m; the login is not affected; see 'authalert check'";
+    // SAFETY: a constant format and a C string; `%m` reads errno, which is put back afterwards.
+    // openlog is the host's.
+    unsafe {
+        let errno = libc::__errno_location();
+        let before = mem::replace(&mut *errno, why);
+        libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_ERR, text.as_ptr(), state.as_ptr());
+        *errno = before;
     }
 }

@@ -7,15 +7,15 @@
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
 
-use crate::{attempt, guard, record};
+use authalert::event::Class;
 
-/// The status of a wrong password, and of everything that pam_deny ends.
-pub const AUTH_ERR: c_int = 7;
+use crate::{attempt, guard, login, record, worker};
+
 const SUCCESS: c_int = 0;
 const NEW_AUTHTOK_REQD: c_int = 12;
 const INCOMPLETE: c_int = 31;
 
-/// What stands in the item `PAM_FAIL_DELAY` during an attempt. "C-unwind": the host may cancel the
+/// What is in the item `PAM_FAIL_DELAY` during an attempt. "C-unwind": the host may cancel the
 /// thread while it waits in here.
 ///
 /// # Safety
@@ -26,13 +26,22 @@ pub unsafe extern "C-unwind" fn verdict(status: c_int, delay: c_uint, appdata: *
         // Not ours: the handle was moved to another thread. The delay is kept all the same.
         return sleep(status, delay);
     };
-    // A password that has to be changed, and a transaction that goes on later, are no failures.
-    let failed = !matches!(status, SUCCESS | NEW_AUTHTOK_REQD | INCOMPLETE);
-    if let (true, Some(arguments)) = (failed, ended.to_record) {
-        guard::uncancelled(|| {
-            // SAFETY: the handle of the `pam_authenticate` that called us.
-            record::failure(unsafe { &mut *ended.pamh }, &arguments, &ended.prompts, status);
-        });
+    // SAFETY: the handle of the `pam_authenticate` that called us.
+    let pamh = unsafe { &mut *ended.pamh };
+    match status {
+        // Also a password that was right and has to be changed.
+        SUCCESS | NEW_AUTHTOK_REQD => {
+            worker::let_go();
+            guard::uncancelled(|| login::authenticated(pamh, &ended.arguments, ended.prompts.spoken));
+        }
+        // It goes on later.
+        INCOMPLETE => {}
+        _ if ended.recorded => {}
+        _ => {
+            let left = ended.prompts.left_unanswered(status);
+            let class = if left { Class::Aborted } else { Class::Failure };
+            guard::uncancelled(|| record::failure(pamh, &ended.arguments, class));
+        }
     }
     match ended.delay {
         // SAFETY: the application's own function and argument, as libpam would have called it.
@@ -45,9 +54,10 @@ fn sleep(status: c_int, microseconds: c_uint) {
     if status == SUCCESS || microseconds == 0 {
         return;
     }
+    // Both fit: libpam's delays are seconds.
     let mut time = libc::timeval {
-        tv_sec: (microseconds / 1_000_000).into(),
-        tv_usec: (microseconds % 1_000_000).into(),
+        tv_sec: (microseconds / 1_000_000) as libc::time_t,
+        tv_usec: (microseconds % 1_000_000) as libc::suseconds_t,
     };
     // SAFETY: no descriptors; `time` outlives the call.
     unsafe { libc::select(0, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut time) };

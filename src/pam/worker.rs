@@ -21,14 +21,14 @@ use crate::{fork, guard, library};
 const STACK: usize = 1 << 20;
 /// A host without a failure delay ends the transaction now: it should not meet the loading of the
 /// library, for which the loader takes a lock.
-const NAP: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+const NAP: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 1000 };
 
 /// What the worker is to do, by value, as it goes to the sender library.
 #[repr(C)]
 pub struct Job {
     state: [u8; 256],
     config: [u8; 256],
-    /// A line that could not be written, or nothing.
+    /// Always empty: a line that could not be written is spilled, or counted as dropped.
     line: [u8; LONGEST],
     line_len: usize,
 }
@@ -37,16 +37,12 @@ impl Job {
     /// Nothing yet.
     pub const EMPTY: Self = Self { state: [0; 256], config: [0; 256], line: [0; LONGEST], line_len: 0 };
 
-    /// Deliver for this state directory and configuration file. Filled where it lies, once: a login's
+    /// Deliver for this state directory and configuration file. Filled in place, once: a login's
     /// stack may be small.
-    pub fn fill(&mut self, state: &CStr, config: &CStr, unrecorded: &[u8]) {
+    pub fn fill(&mut self, state: &CStr, config: &CStr) {
         // Both are shorter, and the last byte stays 0.
         self.state.iter_mut().zip(state.to_bytes()).for_each(|(place, byte)| *place = *byte);
         self.config.iter_mut().zip(config.to_bytes()).for_each(|(place, byte)| *place = *byte);
-        for (place, byte) in self.line.iter_mut().zip(unrecorded) {
-            *place = *byte;
-            self.line_len += 1;
-        }
     }
 }
 
@@ -57,6 +53,12 @@ pub type Take = unsafe extern "C" fn(job: *const Job, on_worker: bool) -> bool;
 /// Null until a worker has loaded the library.
 static TAKE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
+/// The library's function that has its worker let go; null where there is none.
+static LET_GO: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Since the last failure somebody got in: a worker that starts only now is to leave it to others.
+static IS_IN: AtomicBool = AtomicBool::new(false);
+
 /// The process in which a thread was started that has not begun to work yet; 0 for none.
 static STARTING: AtomicI32 = AtomicI32::new(0);
 
@@ -66,6 +68,7 @@ static STARTING: AtomicI32 = AtomicI32::new(0);
 /// that fails by the hundred while the loader is slow does not get a hundred threads. A failure of
 /// another state directory is left to the command, then.
 pub fn wake(job: &Job) {
+    IS_IN.store(false, Ordering::Release);
     if let Some(take) = loaded() {
         // SAFETY: a function of the library, with a job that outlives the call.
         if unsafe { take(job, false) } {
@@ -73,7 +76,7 @@ pub fn wake(job: &Job) {
         }
     }
     let pid = rustix::process::getpid().as_raw_pid();
-    if STARTING.swap(pid, Ordering::AcqRel) == pid && job.line_len == 0 {
+    if STARTING.swap(pid, Ordering::AcqRel) == pid {
         return;
     }
     // SAFETY: a plain allocation, and a copy of plain bytes into it; null is handled.
@@ -90,20 +93,20 @@ pub fn wake(job: &Job) {
     STARTING.store(0, Ordering::Release);
 }
 
-/// One line in syslog, once a process: the administrator must know that nothing can be recorded.
-pub fn complain(state: &CStr, why: i32) {
-    static DONE: AtomicBool = AtomicBool::new(false);
-    if DONE.swap(true, Ordering::Relaxed) {
-        return;
-    }
-    let text = c"pam_authalert: a failed authentication could not be recorded in %s: %m; the login is not affected; see 'authalert check'";
-    // SAFETY: a constant format and a C string; `%m` reads errno, which is put back afterwards.
-    // openlog is the host's.
-    unsafe {
-        let errno = libc::__errno_location();
-        let before = mem::replace(&mut *errno, why);
-        libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_ERR, text.as_ptr(), state.as_ptr());
-        *errno = before;
+/// Whether one may run in this process: it belongs to root, who rationed nothing in it. In su and sudo, which
+/// belong to the caller, nothing runs but the record; the path unit or cron delivers.
+pub fn may_run() -> bool {
+    guard::is_roots_own() && !guard::is_rationed()
+}
+
+/// The host's verdict is a success: what the worker does must not hold up anybody from here on, while the process
+/// lives on as the parent of somebody's session.
+pub fn let_go() {
+    IS_IN.store(true, Ordering::Release);
+    let function = LET_GO.load(Ordering::Acquire);
+    if !function.is_null() {
+        // SAFETY: what `library::find` gave for a function of that type.
+        unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn()>(function)() };
     }
 }
 
@@ -146,16 +149,23 @@ unsafe fn start(job: *mut Job) -> bool {
 extern "C-unwind" fn run(job: *mut c_void) -> *mut c_void {
     // SAFETY: sleeping, and the job that `start` handed over, freed once.
     unsafe {
-        libc::nanosleep(&NAP, ptr::null_mut());
-        if loaded().is_none() {
-            TAKE.store(fork::apart(library::find), Ordering::Release);
+        let mut nap = NAP;
+        libc::select(0, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut nap);
+        let filtered = loaded().is_none() && guard::is_filtered();
+        if loaded().is_none() && !filtered {
+            let found = fork::apart(library::find);
+            LET_GO.store(found.let_go, Ordering::Release);
+            TAKE.store(found.take, Ordering::Release);
         }
         // From here on it looks at the journal: who records later starts another, or hands his job over.
         STARTING.store(0, Ordering::Release);
         match loaded() {
+            Some(_) if IS_IN.load(Ordering::Acquire) => {}
             Some(take) => {
                 take(job.cast(), true);
             }
+            // The path unit or cron delivers.
+            None if filtered => {}
             None => fork::apart(missing),
         }
         libc::free(job);

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::Receiver;
 use super::definition::{self, Http};
 use super::timeline::Timeline;
 use super::x::X;
+use super::{Kind, Receiver};
 use crate::config;
 use crate::credentials::Secrets;
 
@@ -35,6 +35,11 @@ pub fn serves_in_login(kind: &str) -> bool {
     !matches!(kind, "mail" | "command")
 }
 
+/// What receivers of this kind are for unless the configuration says; none: as every receiver.
+pub fn default_tell(kind: &str) -> Option<Vec<Kind>> {
+    definition::find(kind)?.ok()?.default_tell().map(<[Kind]>::to_vec)
+}
+
 /// The receiver that `config` describes, with its own `secrets`; all its values are filled in, see
 /// [`config::Config::receivers`]. Connects to nothing. With `addresses` no name is looked up.
 pub fn build(
@@ -55,5 +60,27 @@ pub fn build(
                 )))
             }
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_costs_money_is_for_break_ins_unless_the_configuration_says() {
+        assert_eq!(default_tell("twilio"), Some(vec![Kind::BreakIn]));
+        assert!(["ntfy", "x", "timeline", "no-such"].into_iter().all(|kind| default_tell(kind).is_none()));
+        for entry in definition::list(std::path::Path::new("/nonexistent")) {
+            let definition = entry.definition.unwrap();
+            assert_eq!(definition.costs_money(), definition.default_tell().is_some(), "{}", entry.kind);
+        }
+    }
+
+    #[test]
+    fn a_kind_that_does_not_exist_is_an_error_that_says_where_they_are_listed() {
+        let config: config::Receiver = toml::from_str("kind = \"pigeon\"").unwrap();
+        let why = build(&config, &Secrets::new(), Vec::new()).map(drop).unwrap_err().to_string();
+        assert!(why.contains("\"pigeon\"") && why.contains("authalert receivers"), "{why}");
     }
 }

@@ -13,7 +13,8 @@ use super::header::decimal;
 /// Each line of interest holds one of these. No more than sixteen of them, or the search falls to
 /// a quarter of its speed; none that is frequent in ordinary lines.
 const WORDS: [&str; 16] = [
-    "uthentication ",
+    // `authentication failure`, `closed by authenticating user`
+    "uthentic",
     "ailed",
     "FAIL",
     "nvalid ",
@@ -22,21 +23,39 @@ const WORDS: [&str; 16] = [
     "Accepted ",
     " attempt",
     "message repeated",
-    "identify password",
+    // `could not identify password for`, `wrong password for`, `denied access (incorrect password)`
+    " password",
     "BAD SU ",
     "LOGIN ",
-    // `denied access`, `granted access`, `authenticated as`
-    "ed a",
-    // `auth failure: [`, `Exit before auth from`
-    "auth f",
+    // `auth failure: [`, `before auth from`
+    "auth ",
     "su: - ",
     "such user",
+    // `not allowed because`
+    "wed bec",
 ];
-/// Follows a refusal where a second module accepted; too common to be searched for everywhere.
-const SESSION: &[u8] = b"session opened for user ";
+/// Words of success, and of where a client was, matter where a refusal came before, and are too common to be searched
+/// for everywhere.
+const SUCCESS: [&str; 14] = [
+    "session opened for user ",
+    "COMMAND=",
+    "\"accept\":",
+    "(to ",
+    "uccessful",
+    "succeeded",
+    "granted access",
+    " ran command ",
+    "DIALUP AT ",
+    ": + ",
+    " on /dev/",
+    "Login: user=<",
+    "Connection closed by ",
+    "Received disconnect from ",
+];
 /// How far after a refusal it is looked for.
-const SESSION_REACH: usize = 32 << 10;
+const SUCCESS_REACH: usize = 32 << 10;
 
+const SSHD: &[u8] = b" sshd";
 /// Time, host and program are hardly longer.
 const LONGEST_HEAD: usize = 128;
 
@@ -53,14 +72,14 @@ pub struct Candidate {
     pub accepted: u32,
 }
 
-/// How far into what comes next the start of a session matters: a refusal may stand before it.
+/// How far into what comes next a word of success matters: a refusal may stand before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Reach(usize);
 
 impl Default for Reach {
     /// Nobody has looked at what stands before.
     fn default() -> Self {
-        Self(SESSION_REACH)
+        Self(SUCCESS_REACH)
     }
 }
 
@@ -68,9 +87,12 @@ impl Default for Reach {
 #[derive(Debug)]
 pub struct Search {
     words: Option<Searcher>,
-    session: Finder<'static>,
+    success: Option<Searcher>,
     sshd: Finder<'static>,
+    /// What stands before the address of a client.
+    places: [Finder<'static>; 3],
     count_lines: bool,
+    logins: bool,
 }
 
 impl Search {
@@ -78,12 +100,21 @@ impl Search {
     pub fn new(count_lines: bool) -> Self {
         let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
         builder.extend(WORDS);
+        let mut success = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
+        success.extend(SUCCESS);
         Self {
             words: builder.build(),
-            session: Finder::new(SESSION),
-            sshd: Finder::new(b"sshd"),
+            success: success.build(),
+            sshd: Finder::new(SSHD),
+            places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
+            logins: false,
         }
+    }
+
+    /// Logins are wanted too, whether or not a refusal came before.
+    pub fn with_logins(self, logins: bool) -> Self {
+        Self { logins, ..self }
     }
 
     /// Every line is a candidate.
@@ -96,11 +127,11 @@ impl Search {
     pub fn run(&self, block: &[u8], reach: &mut Reach, each: &mut dyn FnMut(Candidate)) -> u64 {
         let (mut at, mut lines) = (0, 0);
         let mut word = self.next_word(block, 0);
-        let (mut session_from, mut session_until) = (0, reach.0);
+        let (mut success_from, mut success_until) = (0, if self.logins { usize::MAX } else { reach.0 });
         loop {
             let found = word.unwrap_or(block.len());
-            let session = self.next_session(block, session_from.max(at), session_until.min(found));
-            let Some(hit) = session.or(word) else { break };
+            let success = self.next_success(block, success_from.max(at), success_until.min(found));
+            let Some(hit) = success.or(word) else { break };
             let start = memrchr(b'\n', &block[at..hit]).map_or(at, |i| at + i + 1);
             // A hole of NUL bytes that a crash or copytruncate left is no part of the line after it.
             let start = start + block[start..hit].iter().take_while(|b| **b == 0).count();
@@ -114,11 +145,10 @@ impl Search {
                 lines += 1;
             }
             at = (end + 1).min(block.len());
-            session_from = at;
+            success_from = at;
             if word.is_some_and(|w| w < at) {
-                // sshd says `Accepted` where others only begin a session.
-                if session.is_none() && self.sshd.find(line).is_none() {
-                    session_until = at + SESSION_REACH;
+                if success.is_none() && !self.is_complete(line, hit - start) {
+                    success_until = success_until.max(at + SUCCESS_REACH);
                 }
                 word = self.next_word(block, at);
             }
@@ -126,7 +156,7 @@ impl Search {
         if self.count_lines {
             lines += count(&block[at..]);
         }
-        reach.0 = session_until.saturating_sub(block.len());
+        reach.0 = if self.logins { SUCCESS_REACH } else { success_until.saturating_sub(block.len()) };
         lines
     }
 
@@ -141,14 +171,24 @@ impl Search {
         }
     }
 
-    fn next_session(&self, block: &[u8], mut from: usize, until: usize) -> Option<usize> {
+    /// Whether a line is sshd's, which says `Accepted` where others have words that are common, and gives an address.
+    fn is_complete(&self, line: &[u8], word: usize) -> bool {
+        let is_of_sshd = self.sshd.find(&line[..word]).is_some_and(|at| {
+            let after = &line[at + SSHD.len()..];
+            [&b"["[..], b":", b"-session[", b"-auth["].iter().any(|end| after.starts_with(end))
+        });
+        is_of_sshd && self.places.iter().any(|place| place.find(line).is_some())
+    }
+
+    fn next_success(&self, block: &[u8], mut from: usize, until: usize) -> Option<usize> {
+        let words = self.success.as_ref()?;
         while from < until {
-            let hit = from + self.session.find(&block[from..until])?;
+            let hit = words.find_in(block, (from..until).into())?;
             // cron opens sessions all day and authenticates nobody.
-            if !block[..hit].ends_with(b"cron:session): ") {
-                return Some(hit);
+            if !block[..hit.start()].ends_with(b"cron:session): ") {
+                return Some(hit.start());
             }
-            from = hit + SESSION.len();
+            from = hit.end();
         }
         None
     }
@@ -212,7 +252,7 @@ mod tests {
 
     #[test]
     fn sessions_matter_only_after_a_refusal() {
-        let filler = "x\n".repeat(SESSION_REACH);
+        let filler = "x\n".repeat(SUCCESS_REACH);
         let session = "n su: pam_unix(su:session): session opened for user root\n";
         let cron = "n CRON: pam_unix(cron:session): session opened for user root\n";
         let refusal = "n su: pam_unix(su:auth): authentication failure; \n";

@@ -31,7 +31,7 @@ fn last_stamp(log: &Log) -> io::Result<Option<i64>> {
     let Some(complete) = memchr::memrchr(b'\n', &end) else { return Ok(None) };
     let start = memchr::memrchr(b'\n', &end[..complete]).map_or(0, |at| at + 1);
     let line = header::parse(header::trim(&end[start..complete]));
-    Ok(line.and_then(|line| Calendar::new(super::zone(), log.written).resolve(&line.stamp, 0)))
+    Ok(line.and_then(|line| Calendar::new(crate::zone::local(), log.written).resolve(&line.stamp, 0)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! A line as JSON, as `journalctl -o json` writes it.
+//! A line as JSON, as `journalctl -o json` or docker's json-file writes it.
 
 use serde::Deserialize;
 
-use super::header::{Header, name_and_module, tagged};
-use super::stamp::Stamp;
+use super::header::{self, Header, behind_title, name_and_module, tagged};
+use super::stamp::{self, Stamp};
+use super::writer::Writer;
 
 /// The fields of a journal entry that matter here.
 #[derive(Debug, Default, Deserialize)]
@@ -22,8 +23,17 @@ pub struct Entry {
     pid: Text,
     #[serde(rename = "SYSLOG_PID", default)]
     syslog_pid: Text,
+    #[serde(rename = "_UID", default)]
+    uid: Text,
+    #[serde(rename = "_EXE", default)]
+    exe: Text,
     #[serde(rename = "MESSAGE", default)]
     message: Text,
+    /// What a container wrote, and when, as docker keeps it.
+    #[serde(default)]
+    log: String,
+    #[serde(default)]
+    time: String,
 }
 
 /// Text, or bytes where it was no clean UTF-8; of a field that came twice, the first.
@@ -63,7 +73,7 @@ impl Entry {
     /// Parse one line. `None`: it is no journal entry.
     pub fn parse(line: &[u8]) -> Option<Self> {
         let entry: Self = serde_json::from_slice(line).ok()?;
-        (!entry.message.bytes().is_empty()).then_some(entry)
+        (!entry.message.bytes().is_empty() || !entry.log.is_empty()).then_some(entry)
     }
 
     /// Where the entry stands in the systemd journal; empty where it was left out.
@@ -73,23 +83,46 @@ impl Entry {
 
     /// The same view of it as of a text line.
     pub fn header(&self) -> Header<'_> {
-        let stamp = self.realtime.number().map_or(Stamp::Missing, Stamp::Exact);
         let message = self.message.bytes();
-        let name = match self.identifier.bytes() {
-            b"" => self.comm.bytes(),
-            name => name,
-        };
-        let mut header = if name.is_empty() {
-            tagged(stamp, self.host.bytes(), message)
-        } else {
-            let (program, module) = name_and_module(name);
-            Header { stamp, host: self.host.bytes(), program, module, pid: 0, message, plain: false }
+        if message.is_empty() {
+            return self.of_container();
+        }
+        let stamp = self.realtime.number().map_or(Stamp::Missing, Stamp::Exact);
+        let (host, comm) = (self.host.bytes(), self.comm.bytes());
+        let mut header = match (self.identifier.bytes(), comm) {
+            (b"", b"") => tagged(stamp, host, message),
+            // A program that shows its work in its title: the journal takes no tag from that.
+            (b"", name) => {
+                let message = behind_title(message).unwrap_or(message);
+                named(stamp, host, name, message)
+            }
+            (name, _) => named(stamp, host, name, message),
         };
         // The journal's own word before the one the program gave.
         let pid = self.pid.number().or_else(|| self.syslog_pid.number());
         header.pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(header.pid);
+        if let Some(uid) = self.uid.number() {
+            header.forged = !Writer { uid, exe: self.exe.bytes(), comm }.may_tell_of(header.program);
+        }
         header
     }
+
+    /// A line of a container: with a head of its own, or none.
+    fn of_container(&self) -> Header<'_> {
+        let text = header::trim(self.log.as_bytes());
+        let stamp = stamp::parse(self.time.as_bytes()).map_or(Stamp::Missing, |(stamp, _)| stamp);
+        match header::parse(text) {
+            Some(header) if stamp != Stamp::Missing => Header { stamp, ..header },
+            Some(header) => header,
+            None => named(stamp, b"", b"", text),
+        }
+    }
+}
+
+/// The head of a line with this tag.
+fn named<'a>(stamp: Stamp, host: &'a [u8], name: &'a [u8], message: &'a [u8]) -> Header<'a> {
+    let (program, module) = name_and_module(name);
+    Header { stamp, host, program, module, pid: 0, message, plain: false, forged: false }
 }
 
 #[cfg(test)]
@@ -124,5 +157,47 @@ mod tests {
         for line in ["", "{", "[]", "{}", "{\"MESSAGE\":null}", "{\"MESSAGE\":{}}"] {
             assert!(Entry::parse(line.as_bytes()).is_none(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_program_that_rewrote_its_title_is_known_by_its_command() {
+        for (comm, message, pam) in [
+            ("postgres", "stgres 192.0.2.7(41522) authentication: ", "pam_unix(postgresql:auth): x"),
+            ("nginx", "ker process: ", "pam_unix(nginx:auth): x"),
+            ("postgres", "", "pam_unix(postgresql:auth): x"),
+        ] {
+            let line = format!(r#"{{"_COMM":"{comm}","_PID":"7","MESSAGE":"{message}{pam}"}}"#);
+            let entry = Entry::parse(line.as_bytes()).unwrap();
+            let header = entry.header();
+            assert_eq!((header.program, header.message), (comm.as_bytes(), pam.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_docker_kept_has_the_head_that_it_brought() {
+        let failed = "Failed password for root from 192.0.2.7 port 4000 ssh2";
+        for (log, pid) in
+            [(format!("{failed}\\r\\n"), 0), (format!("Nov  3 09:05:01 sshd[71]: {failed}\\n"), 71)]
+        {
+            let line = format!(r#"{{"log":"{log}","stream":"stderr","time":"2026-11-03T09:05:01.5Z"}}"#);
+            let entry = Entry::parse(line.as_bytes()).unwrap();
+            let header = entry.header();
+            assert_eq!((header.program, header.pid), (&b"sshd"[..], pid), "{line}");
+            assert_eq!(header.stamp, Stamp::Exact(1_793_696_701_500_000));
+            assert_eq!(String::from_utf8_lossy(header.message).trim(), failed);
+        }
+        let other = Entry::parse(br#"{"log":"GET / HTTP/1.1","stream":"stdout","time":"x"}"#).unwrap();
+        assert_eq!(other.header().program, b"");
+    }
+
+    #[test]
+    fn a_line_of_somebody_who_is_not_the_program_is_forged() {
+        let is_forged = |fields: &str| {
+            let line = format!(r#"{{"SYSLOG_IDENTIFIER":"sshd","_PID":"7","MESSAGE":"x"{fields}}}"#);
+            Entry::parse(line.as_bytes()).unwrap().header().forged
+        };
+        assert!(!is_forged("") && !is_forged(r#","_UID":"0","_EXE":"/usr/bin/logger""#));
+        assert!(is_forged(r#","_UID":"1000","_COMM":"logger","_EXE":"/usr/bin/logger""#));
+        assert!(is_forged(r#","_UID":"1000""#));
     }
 }

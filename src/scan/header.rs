@@ -4,6 +4,7 @@
 //! from the left, and nothing in the message is ever asked for it.
 
 use super::stamp::{self, Stamp, skip_blanks};
+use super::wrapped;
 
 /// A line, taken apart as far as the log daemon wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +23,24 @@ pub struct Header<'a> {
     pub message: &'a [u8],
     /// Whether that follows the program, a colon and a blank at once.
     pub plain: bool,
+    /// Whether the journal says that somebody wrote it who cannot have seen what it tells.
+    pub forged: bool,
 }
 
 /// Take a line apart. `None`: it has no form of a log line.
 pub fn parse(line: &[u8]) -> Option<Header<'_>> {
     let line = trim(line);
+    match plain(line) {
+        Some(header) if header.program.is_empty() => {
+            wrapped::parse(line).or_else(|| wrapped::behind(&header)).or(Some(header))
+        }
+        Some(header) => wrapped::of_container(&header).or(Some(header)),
+        None => wrapped::parse(line),
+    }
+}
+
+/// Take a line apart that begins with its head.
+pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
     let (numbered, rest) = priority(line);
     if let Some(header) = version_one(rest, numbered) {
         return Some(header);
@@ -79,7 +93,8 @@ pub fn trim(line: &[u8]) -> &[u8] {
 
 /// The tag, its pid and the message.
 pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
-    let mut header = Header { stamp, host, program: b"", module: b"", pid: 0, message: rest, plain: false };
+    let mut header =
+        Header { stamp, host, program: b"", module: b"", pid: 0, message: rest, plain: false, forged: false };
     let (word, after) = token(rest);
     // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
     let bare = word.strip_suffix(b":").unwrap_or(word);
@@ -112,7 +127,7 @@ pub fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
 /// The name of a user or a database may stand in the title, and PAM ends with one: where either holds such
 /// words too, all that is certain is that somebody failed. PostgreSQL's title has two names of 63 bytes and
 /// a host's.
-fn behind_title(rest: &[u8]) -> Option<&[u8]> {
+pub fn behind_title(rest: &[u8]) -> Option<&[u8]> {
     const LONGEST: usize = 512;
     let of_auth = |message: &[u8]| {
         let open = memchr::memchr(b'(', &message[..message.len().min(32)])?;
@@ -199,8 +214,8 @@ fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
     let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
     let (program, module) = name_and_module(app);
     let host = if host == b"-" { b"" } else { host };
-    let header =
-        Header { stamp, host, program, module, pid: decimal(procid).unwrap_or(0), message, plain: false };
+    let pid = decimal(procid).unwrap_or(0);
+    let header = Header { stamp, host, program, module, pid, message, plain: false, forged: false };
     // rsyslog leaves the tag in the message when it forwards some sources.
     if program == b"-" { Some(tagged(stamp, host, message)) } else { Some(header) }
 }

@@ -2,114 +2,45 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
 use super::attempts::{Attempts, Open, Place, Speaker};
 use super::candidates::Search;
+use super::coverage::Complaint;
 use super::entry::Entry;
+use super::hash::Fnv;
 use super::header::{self, Header};
-use super::position::{FirstLine, Fnv, identity};
-use super::reading::{self, Found, Progress, Sink};
+use super::identity::{FirstLine, JOURNALD};
+use super::reading::{self, Found, Halt, Progress, Sink};
 use super::rules::{self, Line};
-use super::source::{Log, Part};
 use super::stamp::{Calendar, Stamp};
-use super::years::Years;
+pub use super::text::Source;
+use super::text::Text;
 use crate::neutral;
 
 /// Of a line so much is shown by `--explain`.
 const SHOWN: usize = 400;
 
-const EMPTIED: &str = "it was emptied while it was read; what it has now is read in the next pass";
-
-/// Text to read, and what it is.
-pub struct Source<'a> {
-    path: PathBuf,
-    identity: Option<u64>,
-    written: Timestamp,
-    text: Text<'a>,
-    /// Also what follows the last line feed.
-    tail: bool,
-}
-
-enum Text<'a> {
-    /// With the first line, which shows that it still is the file that it was.
-    File {
-        file: &'a File,
-        from: u64,
-        to: u64,
-        first: Option<FirstLine>,
-    },
-    Stream {
-        stream: Box<dyn Read + 'a>,
-        from: u64,
-    },
-}
-
-impl<'a> Source<'a> {
-    /// A stream that is read to its end.
-    pub fn stream(path: &Path, stream: impl Read + 'a, written: Timestamp) -> Self {
-        Self {
-            path: path.to_owned(),
-            identity: None,
-            written,
-            text: Text::Stream { stream: Box::new(stream), from: 0 },
-            tail: true,
-        }
-    }
-
-    /// The whole of a log.
-    pub fn whole(log: &'a Log) -> io::Result<Self> {
-        Ok(Self { tail: true, ..Self::of(log, log.identity().unwrap_or(None), 0)? })
-    }
-
-    /// The part of a log that is new, up to its last complete line.
-    ///
-    /// `identity`: the one under which its lines are remembered.
-    pub fn part(part: &'a Part, identity: u64, from: u64) -> io::Result<Self> {
-        let mut source = Self::of(&part.log, Some(identity), from)?;
-        if let Text::File { to, first, .. } = &mut source.text {
-            // Emptied and written anew since it was looked at: that is for the next pass.
-            if first.as_ref().map(FirstLine::identity) != part.identity {
-                *to = from;
-            }
-        }
-        Ok(source)
-    }
-
-    fn of(log: &'a Log, identity: Option<u64>, from: u64) -> io::Result<Self> {
-        let text = match log.plain() {
-            Some((file, to)) => Text::File { file, from, to, first: log.first_line()? },
-            None => {
-                let mut stream = log.stream()?;
-                io::copy(&mut (&mut stream).take(from), &mut io::sink())?;
-                Text::Stream { stream, from }
-            }
-        };
-        Ok(Self { path: log.path.clone(), identity, written: log.written, text, tail: false })
-    }
-
-    /// Its name.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
 /// Takes in lines, and keeps count.
 pub struct Intake {
-    /// What they told of.
+    /// What they reported.
     pub attempts: Attempts,
     /// Lines looked at closely.
     pub lines: u64,
+    /// Lines of attempts that somebody wrote who cannot know of them.
+    pub forged: u64,
+    /// How many lines there are in a log whose last line is read first.
+    pub turned: Option<u64>,
     /// How far the source was read that was read last, or is being read.
     pub reached: u64,
     /// The last entry of the systemd journal that was read.
     pub cursor: String,
     /// An entry that was read before, and is passed over.
     pub seen: String,
+    /// What the module could not record.
+    pub(crate) complaints: Vec<Complaint>,
     count_lines: bool,
     explain: bool,
     explanations: Vec<u8>,
@@ -123,9 +54,12 @@ impl Intake {
         Self {
             attempts: Attempts::resume(open),
             lines: 0,
+            forged: 0,
+            turned: None,
             reached: 0,
             cursor: String::new(),
             seen: String::new(),
+            complaints: Vec::new(),
             count_lines,
             explain,
             explanations: Vec::new(),
@@ -150,66 +84,42 @@ impl Intake {
     /// everything up to `reached` has been taken.
     pub fn read(
         &mut self,
-        source: Source<'_>,
+        mut source: Source<'_>,
         watch: super::Watch<'_>,
-        after: &mut dyn FnMut(&mut Self) -> io::Result<()>,
-    ) -> io::Result<Progress> {
-        let mut calendar = Calendar::new(super::zone(), source.written);
-        let mut json = false;
-        let start;
-        let mut to = 0;
-        let mut text = source.text;
-        let mut first_line = source.identity;
-        match &mut text {
-            Text::File { file, from, to: end, .. } => {
-                (start, to) = (*from, *end);
-                calendar.set_years(Years::of(file, *from, *end)?);
-                let mut head = [0];
-                json = file.read_at(&mut head, start)? == 1 && head == *b"{";
-            }
-            Text::Stream { stream, from } if first_line.is_none() => {
-                // What a stream is shows in its first line, as with a file.
-                let mut head = vec![0; 64 << 10];
-                let n = fill(stream, &mut head)?;
-                head.truncate(n);
-                json = head.first() == Some(&b'{');
-                first_line = identity(head.as_slice())?;
-                start = *from;
-                let rest = std::mem::replace(stream, Box::new(io::empty()));
-                *stream = Box::new(io::Cursor::new(head).chain(rest));
-            }
-            Text::Stream { from, .. } => start = *from,
-        }
+        after: &mut dyn FnMut(&mut Self) -> Result<(), super::Error>,
+    ) -> Result<Progress, Halt> {
+        let opened = source.open()?;
+        let start = opened.start;
         self.reached = start;
         // JSON may spell a message in numbers, where no word is found.
-        let search = if self.explain || json { Search::every_line() } else { Search::new(self.count_lines) };
-        let id = first_line.unwrap_or_default();
-        self.paths.insert(id, source.path.clone());
+        let every_line = self.explain || opened.is_json;
+        let search = if every_line { Search::every_line() } else { Search::new(self.count_lines) };
+        let search = search.with_logins(self.attempts.keeps_logins());
+        self.paths.insert(opened.identity, source.path.clone());
         self.last_path.clone_from(&source.path);
-        let mut lines = 0;
-        if let (Text::File { file, from, .. }, true) = (&text, self.count_lines) {
-            lines = count_lines(file, *from)?;
-        }
-        let still = match &text {
-            Text::File { file, first: Some(first), .. } => Some((*file, first.clone())),
-            _ => None,
+        let (still, lines) = match &source.text {
+            Text::File { file, from, first, .. } => {
+                let lines = if self.count_lines { count_lines(file, *from)? } else { 0 };
+                (first.clone().map(|first| (*file, first)), lines)
+            }
+            Text::Stream { .. } => (None, 0),
         };
         let mut sink = Lines {
             intake: self,
             still,
             is_checked: false,
             is_other: false,
-            calendar,
-            source: id,
+            calendar: opened.calendar,
+            source: opened.identity,
             lines,
             last: Before::default(),
             watch,
             after,
             path: &source.path,
-            size: to,
+            size: opened.end,
             watched: 0,
         };
-        match text {
+        match source.text {
             Text::File { file, from, to, .. } => {
                 let progress = reading::file(file, from, to, &search, &mut sink)?;
                 if source.tail && progress.offset < to {
@@ -249,7 +159,7 @@ struct Lines<'a> {
     lines: u64,
     last: Before,
     watch: super::Watch<'a>,
-    after: &'a mut dyn FnMut(&mut Intake) -> io::Result<()>,
+    after: &'a mut dyn FnMut(&mut Intake) -> Result<(), super::Error>,
     path: &'a Path,
     size: u64,
     watched: u64,
@@ -261,42 +171,51 @@ impl Sink for Lines<'_> {
             return;
         }
         self.intake.lines += 1;
-        if found.accepted != 0 && !self.intake.explain && !self.intake.attempts.knows(found.accepted) {
+        let attempts = &self.intake.attempts;
+        let matters = found.accepted == 0 || attempts.keeps_logins() || attempts.knows(found.accepted);
+        if !matters && !self.intake.explain {
             return;
         }
         let place = Place {
             source: self.source,
             offset: found.offset,
-            line: if self.intake.count_lines { self.lines + found.lines_before + 1 } else { 0 },
+            line: if self.intake.count_lines {
+                let line = self.lines + found.lines_before + 1;
+                self.intake.turned.map_or(line, |lines| (lines + 1).saturating_sub(line))
+            } else {
+                0
+            },
         };
         let text = header::trim(found.text);
         let end = found.offset + found.text.len() as u64 + 1;
         if text.first() == Some(&b'{') {
             let Some(entry) = Entry::parse(text) else { return self.explain(place, "no log line", text) };
             let mut place = place;
+            let header = entry.header();
             if !entry.cursor().is_empty() {
                 let mut hash = Fnv::default();
                 hash.write(entry.cursor().as_bytes());
-                (place.source, place.offset) = (super::journald::IDENTITY, hash.finish());
+                (place.source, place.offset) = (JOURNALD, hash.finish());
                 self.intake.cursor.clear();
                 self.intake.cursor.push_str(entry.cursor());
                 if self.intake.seen == entry.cursor() {
-                    return self.explain(place, "read before", text);
+                    return self.explain(place, "read before", &as_line(&header));
                 }
                 self.intake.paths.entry(place.source).or_insert_with(|| self.path.to_owned());
             }
-            self.take(&entry.header(), place, end, text);
+            let shown = if self.intake.explain { as_line(&header) } else { Vec::new() };
+            self.take(&header, place, end, text, &shown);
         } else {
             match header::parse(text) {
-                Some(header) => self.take(&header, place, end, text),
+                Some(header) => self.take(&header, place, end, text, text),
                 None => self.explain(place, "no log line", text),
             }
         }
     }
 
-    fn progress(&mut self, progress: Progress) -> io::Result<()> {
+    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
         if self.is_emptied() {
-            return Err(io::Error::new(io::ErrorKind::StaleNetworkFileHandle, EMPTIED));
+            return Err(Halt::Emptied);
         }
         self.is_checked = false;
         if progress.offset - self.watched >= 16 << 20 {
@@ -304,7 +223,7 @@ impl Sink for Lines<'_> {
             (self.watch)(self.path, progress.offset, self.size);
         }
         self.intake.reached = progress.offset;
-        (self.after)(self.intake)
+        (self.after)(self.intake).map_err(Halt::Taker)
     }
 }
 
@@ -318,7 +237,8 @@ impl Lines<'_> {
         self.is_other
     }
 
-    fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8]) {
+    /// `shown`: the line as `--explain` shows it.
+    fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8], shown: &[u8]) {
         let line = rules::classify(header);
         let time = match header.stamp {
             Stamp::Missing if self.last.time.is_some() => self.last.time,
@@ -332,7 +252,7 @@ impl Lines<'_> {
                 self.last.time = Some(time);
                 self.last.text.clear();
                 self.last.text.extend_from_slice(text);
-                self.explain(place, evidence.class, text);
+                self.explain(place, evidence.class, shown);
             }
             Line::Again(times) => {
                 // sysklogd: the line before it, whole, from the same machine.
@@ -342,14 +262,29 @@ impl Lines<'_> {
                     if let Line::Evidence(mut evidence) = rules::classify(&first) {
                         evidence.weight = evidence.weight.saturating_mul(times);
                         self.tell(&first, &evidence, time, place);
-                        return self.explain(place, evidence.class, text);
+                        return self.explain(place, evidence.class, shown);
                     }
                 }
-                self.explain(place, "repeats a line that tells of no attempt", text);
+                self.explain(place, "repeats a line that tells of no attempt", shown);
             }
-            Line::Nothing(why) => self.explain(place, why, text),
-            Line::Other => self.explain(place, "-", text),
+            Line::Nothing(_) | Line::Other if self.complained(header, time) => {
+                self.explain(place, "pam_authalert-unrecorded", shown);
+            }
+            Line::Nothing(why) => self.explain(place, why, shown),
+            Line::Forged => {
+                self.intake.forged += 1;
+                self.explain(place, "forged", shown);
+            }
+            Line::Other => self.explain(place, "-", shown),
         }
+    }
+
+    /// Whether the module says there that it could not record.
+    fn complained(&mut self, header: &Header<'_>, time: i64) -> bool {
+        let complaint = Complaint::parse(header.program, header.pid, header.message, time);
+        let found = complaint.is_some();
+        self.intake.complaints.extend(complaint);
+        found
     }
 
     fn tell(&mut self, header: &Header<'_>, evidence: &rules::Evidence<'_>, time: i64, place: Place) {
@@ -371,6 +306,12 @@ impl Lines<'_> {
     }
 }
 
+/// An entry of the systemd journal as a line: what a person looks for in it.
+fn as_line(header: &Header<'_>) -> Vec<u8> {
+    let pid = if header.pid == 0 { String::new() } else { format!("[{}]", header.pid) };
+    [header.program, pid.as_bytes(), b": ", header.message].concat()
+}
+
 fn count_lines(file: &File, to: u64) -> io::Result<u64> {
     let mut buffer = vec![0; 256 << 10];
     let (mut at, mut lines) = (0, 0);
@@ -386,21 +327,9 @@ fn count_lines(file: &File, to: u64) -> io::Result<u64> {
     Ok(lines)
 }
 
-fn fill(stream: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match stream.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(filled)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::source::{Log, Part};
     use super::*;
 
     #[test]

@@ -7,22 +7,30 @@ use std::process::Stdio;
 use jiff::Timestamp;
 
 use super::Error;
-use super::intake::Source;
-use super::position::Cursor;
+use super::checkpoint::Cursor;
 use super::source::command;
+use super::text::Source;
 
-/// Stands for the systemd journal in origins.
-pub const IDENTITY: u64 = 0x6a6f_7572_6e61_6c64;
 /// Its name among the logs.
 pub const NAME: &str = "journald";
 /// Facilities auth and authpriv.
 const FACILITIES: [&str; 2] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10"];
-const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_PID,SYSLOG_PID,_HOSTNAME";
+const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME";
 
 /// Whether this machine keeps a systemd journal that can be read.
 pub fn is_there() -> bool {
     command("journalctl").is_ok()
         && ["/run/log/journal", "/var/log/journal"].iter().any(|path| Path::new(path).is_dir())
+}
+
+/// When its newest entry about authentications was written.
+pub fn newest() -> Option<Timestamp> {
+    let mut journalctl = command("journalctl").ok()?;
+    journalctl.args(["--output=short-unix", "--no-pager", "--quiet", "--lines=1"]).args(FACILITIES);
+    let output = journalctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    // "1793696701.123456 srv sshd[71]: …"
+    let seconds = output.stdout.split(|byte| !byte.is_ascii_digit()).next()?;
+    Timestamp::from_second(std::str::from_utf8(seconds).ok()?.parse().ok()?).ok()
 }
 
 /// Where in the systemd journal to begin.
@@ -75,8 +83,8 @@ pub fn read(
         _ => take(Source::stream(Path::new(NAME), &mut tail, now)),
     };
     if read.is_err() {
-        // It would wait for a reader for ever.
-        let _ = child.kill();
+        // It may be writing still: it ends when nobody reads any more.
+        tail.source = None;
     }
     let mut complaint = String::new();
     if let Some(mut stderr) = child.stderr.take() {

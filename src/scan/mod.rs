@@ -4,45 +4,60 @@
 //! time before installation. A pass reads what is new, finds the attempts, passes over those that
 //! the module has recorded, records the others, and remembers where it stopped.
 //!
-//! - [`source`], [`reading`]: logs and their blocks. [`candidates`]: the lines worth a look.
-//! - [`header`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
+//! - [`choice`]: which logs. [`source`]: files and their predecessors. [`text`], [`reading`]: their blocks.
+//! - [`candidates`]: the lines worth a look. [`intake`]: the way of a line through all that follows.
+//! - [`header`], [`wrapped`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
+//! - [`sample`]: what a log is, by its first lines. [`writer`]: whether who wrote a line may say so.
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
-//! - [`known`]: what is recorded already. [`late`]: what may be recorded yet.
-//! - [`pass`]: one pass over all logs. [`plan`]: which ones. [`position`]: where it stopped.
-//! - [`intake`]: the way of a line through all that.
+//! - [`origin`], [`dedup`]: what is recorded already. [`grace`]: what may be recorded yet.
+//!   [`coverage`]: where the module knows better.
+//! - [`pass`]: one pass over all logs. [`whole`]: a log by itself. [`report`]: what is printed.
+//! - [`checkpoint`]: where a pass stopped. [`identity`], [`hash`]: how a log is known again. [`lock`].
+//! - [`state`]: what there is to say of it all between two passes.
 
 pub mod attempts;
 pub mod candidates;
-pub mod clock;
+pub(crate) mod checkpoint;
+pub(crate) mod choice;
+pub(crate) mod clock;
+pub(crate) mod coverage;
+pub(crate) mod dedup;
 pub mod entry;
+pub(crate) mod grace;
+pub(crate) mod hash;
 pub mod header;
+pub(crate) mod identity;
 pub mod intake;
-pub mod journald;
-pub mod known;
-pub mod late;
-pub mod pass;
-pub mod plan;
-pub mod position;
+pub(crate) mod journald;
+pub(crate) mod lock;
+pub(crate) mod origin;
+pub(crate) mod pass;
 pub mod reading;
-pub mod report;
+pub(crate) mod report;
 pub mod rules;
-pub mod source;
+mod sample;
+pub(crate) mod source;
 pub mod stamp;
+pub(crate) mod state;
+pub(crate) mod text;
+pub(crate) mod whole;
+mod wrapped;
+mod writer;
 pub mod years;
 
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::config;
 use crate::event::{Class, Event, Route};
 use attempts::Row;
-use intake::{Intake, Source};
+use origin::ThisMachine;
 use report::Style;
+pub use state::{ScanState, last_pass};
+pub use whole::{failures, failures_of_journald};
 
 /// What a pass is to do.
 #[derive(Clone, Debug, Default)]
@@ -72,14 +87,36 @@ pub struct ScanReport {
     pub recorded: u64,
     /// Attempts that wait for the next pass.
     pub open: u64,
+    /// Attempts of which the module, which hears all there, said nothing: reported by a log alone.
+    pub doubted: u64,
     /// Lines looked at closely.
     pub lines: u64,
+    /// Lines of attempts that somebody wrote who cannot know of them (the systemd journal alone tells).
+    pub forged: u64,
     /// Sources read.
     pub sources: Vec<String>,
+    /// Logins recorded now.
+    pub logins: u64,
+    /// What a person at the keyboard should know.
+    pub notes: Vec<String>,
     /// What the administrator should know.
     pub warnings: Vec<String>,
     /// Logs that could not be read, and why; the others were.
     pub errors: Vec<String>,
+}
+
+impl ScanReport {
+    /// Count attempts of a row as recorded now.
+    fn count(&mut self, row: &Row) {
+        self.found += u64::from(row.count);
+        self.recorded += u64::from(row.count);
+    }
+
+    /// A row was counted as recorded, and is not.
+    fn take_back(&mut self, row: &Row) {
+        self.found -= u64::from(row.count);
+        self.recorded -= u64::from(row.count);
+    }
 }
 
 /// Why a pass could not be made.
@@ -87,14 +124,22 @@ pub struct ScanReport {
 pub enum Error {
     /// There is no log on this machine.
     NoSource,
+    /// None of the logs that the configuration names is there.
+    Missing(Vec<PathBuf>),
     /// A log cannot be read.
     Read(PathBuf, io::Error),
+    /// A log was emptied while it was read.
+    Emptied(PathBuf),
     /// The systemd journal cannot be read.
     Journald(String),
     /// The state directory cannot be read or written.
     State(PathBuf, io::Error),
+    /// What the last pass left cannot be used.
+    Checkpoint(PathBuf, String),
     /// Failures cannot be recorded.
     Record(io::Error),
+    /// No line of a log has a head that is understood; one of them.
+    NotUnderstood(PathBuf, String),
     /// The output cannot be written.
     Output(io::Error),
     /// Another scan is running.
@@ -113,10 +158,28 @@ impl fmt::Display for Error {
                 source::DEFAULT_FILES[0],
                 source::DEFAULT_FILES[1]
             ),
+            Self::Missing(paths) => {
+                let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+                let (are, it) = if names.len() > 1 { ("are", "them") } else { ("is", "it") };
+                write!(
+                    f,
+                    "{} {are} not there: [scan] files of the configuration names {it}, and no other log is read",
+                    names.join(" and ")
+                )
+            }
+            Self::Emptied(path) => {
+                write!(f, "{} was emptied while it was read; read it again", path.display())
+            }
             Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
             Self::Journald(why) => write!(f, "cannot read the systemd journal: {why}"),
             Self::State(path, why) => write!(f, "cannot use the state directory {}: {why}", path.display()),
+            Self::Checkpoint(path, why) => write!(f, "in the state directory {}: {why}", path.display()),
             Self::Record(why) => write!(f, "cannot record failures in the journal: {why}"),
+            Self::NotUnderstood(path, line) => write!(
+                f,
+                "could not read the log {}: no line of it begins as a log daemon writes it, such as: {line}",
+                path.display()
+            ),
             Self::Output(why) => write!(f, "cannot write the output: {why}"),
             Self::Busy => write!(f, "another scan is running; try again when it has ended"),
         }
@@ -139,7 +202,7 @@ pub fn run(
     // Rows are many and short.
     let mut out = BufWriter::new(out);
     let result = if options.dry_run && !options.files.is_empty() {
-        forensics(options, style, &mut out, watch)
+        whole::dry_run(options, style, &mut out, watch)
     } else {
         pass::run(options, config, state_dir, style, &mut out, watch)
     };
@@ -147,97 +210,13 @@ pub fn run(
     result.and_then(|report| flushed.map(|()| report))
 }
 
-/// Every failure that a log tells of, in the order of time: for simulations.
-pub fn failures(path: &Path) -> Result<Vec<Event>, Error> {
-    let mut rows = Vec::new();
-    let mut intake = Intake::new(false, false, attempts::Open::default());
-    read_whole(path, &mut intake, &mut |_, _, _| {}, &mut |intake: &mut Intake| {
-        rows.append(&mut intake.attempts.take_settled());
-        Ok(())
-    })?;
-    intake.attempts.finish();
-    rows.append(&mut intake.attempts.take_settled());
-    rows.sort_by_key(|row| row.time);
-    Ok(rows.iter().map(|row| failure(row, row.count, None)).collect())
-}
-
-/// Explicit files in a dry run are read as a whole, and everything is settled at their end.
-fn forensics(
-    options: &ScanOptions,
-    style: Style,
-    out: &mut dyn Write,
-    watch: Watch<'_>,
-) -> Result<ScanReport, Error> {
-    let mut report = ScanReport::default();
-    let since = options.since.map_or(i64::MIN, Timestamp::as_microsecond);
-    let mut table = report::Summary::default();
-    for path in &options.files {
-        let mut intake =
-            Intake::new(options.json || options.explain, options.explain, attempts::Open::default());
-        let mut found = 0;
-        let mut print = |intake: &mut Intake| {
-            intake.explained(out)?;
-            for row in intake.attempts.take_settled() {
-                if row.time >= since {
-                    found += u64::from(row.count);
-                    style.row(out, path, &row, row.count)?;
-                    table.add(&row);
-                }
-            }
-            // Whoever writes the log may be at it.
-            out.flush()
-        };
-        read_whole(path, &mut intake, watch, &mut print)?;
-        intake.attempts.finish();
-        print(&mut intake).map_err(Error::Output)?;
-        report.found += found;
-        report.lines += intake.lines;
-        report.sources.push(path.to_string_lossy().into_owned());
-    }
-    report.recorded = report.found;
-    if !options.json && !options.explain {
-        table.print(out).map_err(Error::Output)?;
-    }
-    Ok(report)
-}
-
-fn read_whole(
-    path: &Path,
-    intake: &mut Intake,
-    watch: Watch<'_>,
-    after: &mut dyn FnMut(&mut Intake) -> io::Result<()>,
-) -> Result<(), Error> {
-    let failed = |why| Error::Read(path.to_owned(), why);
-    if path == Path::new("-") {
-        let source = Source::stream(path, io::stdin().lock(), Timestamp::now());
-        return intake.read(source, watch, after).map(|_| ()).map_err(failed);
-    }
-    let log = source::Log::open(path).map_err(failed)?;
-    let source = Source::whole(&log).map_err(failed)?;
-    intake.read(source, watch, after).map(|_| ()).map_err(failed)
-}
-
-/// When the last pass saved its place, since the epoch, for `check`.
-pub fn last_pass(state: &Path) -> Option<Duration> {
-    let saved = position::load(state, true).ok()?.state.saved;
-    (saved > 0).then(|| Duration::from_micros(saved))
-}
-
-/// The names of the sources that a pass would read, for `check`.
-pub fn sources(config: &config::Scan) -> Result<Vec<String>, Error> {
-    let options = ScanOptions::default();
-    let plan = plan::Plan::of(&options, config, &position::State::default(), &mut ScanReport::default())?;
-    let files = plan.files.iter().map(|path| path.display().to_string());
-    Ok(files.chain(plan.journald.then(|| "the systemd journal".into())).collect())
-}
-
 /// What is recorded of `count` attempts in a row. Only what goes to the journal needs an origin.
-fn failure(row: &Row, count: u32, origin: Option<String>) -> Event {
+fn event(row: &Row, count: u32, class: Class, origin: Option<String>, here: &ThisMachine) -> Event {
     Event {
         time: Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH),
-        host: String::new(),
+        host: if here.is(&row.host) { String::new() } else { row.host.to_string() },
         route: Route::Log,
-        class: Class::Failure,
+        class,
         count,
         service: row.service.to_string(),
         pid: row.pid,
@@ -249,9 +228,4 @@ fn failure(row: &Row, count: u32, origin: Option<String>) -> Event {
         uid: 0,
         origin,
     }
-}
-
-/// The zone in which this machine writes its stamps.
-fn zone() -> TimeZone {
-    TimeZone::system()
 }

@@ -42,7 +42,20 @@ struct Json<'a> {
 }
 
 impl Style {
-    /// Print a row that stands for `count` attempts.
+    /// Print a row that is not recorded, as the module heard nothing of it.
+    pub fn doubt(&self, out: &mut dyn Write, file: &Path, row: &Row) -> io::Result<()> {
+        if self.explain {
+            self.row(out, file, row, row.count)?;
+            writeln!(
+                out,
+                "    not recorded: the module hears all of {}, and heard nothing of it",
+                row.service
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Print a row as `count` attempts.
     pub fn row(&self, out: &mut dyn Write, file: &Path, row: &Row, count: u32) -> io::Result<()> {
         let time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
         if self.json {
@@ -109,7 +122,7 @@ impl Summary {
         let mut rows: Vec<_> = self.rows.iter().collect();
         rows.sort_by_key(|(key, (count, ..))| (std::cmp::Reverse(*count), (*key).clone()));
         for (what, (count, first, last)) in rows.iter().take(SHOWN) {
-            let zone = super::zone();
+            let zone = crate::zone::local();
             let day =
                 |t: i64| zone.to_datetime(Timestamp::from_microsecond(t).unwrap_or(Timestamp::UNIX_EPOCH));
             let (first, last) = (day(*first).strftime("%F %T"), day(*last).strftime("%F %T"));
@@ -123,8 +136,30 @@ impl Summary {
     }
 }
 
+/// How many lines told of attempts and were written by somebody who cannot know of them.
+pub fn forged(out: &mut dyn Write, lines: u64) -> io::Result<()> {
+    match lines {
+        0 => Ok(()),
+        1 => writeln!(out, "1 line was forged, and counts for nothing"),
+        n => writeln!(out, "{n} lines were forged, and count for nothing"),
+    }
+}
+
 /// The last line of a pass.
 pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::Result<()> {
+    for note in &report.notes {
+        writeln!(out, "{note}")?;
+    }
+    if report.doubted > 0 {
+        writeln!(
+            out,
+            "{} not recorded: the module hears all in these services, and heard nothing of it",
+            report.doubted
+        )?;
+    }
+    if report.logins > 0 {
+        writeln!(out, "{} login(s) after failures", report.logins)?;
+    }
     let verb = if dry_run { "to record" } else { "recorded" };
     let seen = report.found - report.recorded;
     writeln!(
@@ -133,5 +168,6 @@ pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::R
         report.recorded,
         report.open,
         report.sources.join(", ")
-    )
+    )?;
+    forged(out, report.forged)
 }

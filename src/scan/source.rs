@@ -2,29 +2,29 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 
-use super::position::{FirstLine, Fnv, Known};
+use super::checkpoint::Known;
+use super::identity::FirstLine;
 
 /// The log of authentications, where a log daemon writes one.
-pub const DEFAULT_FILES: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
+pub(crate) const DEFAULT_FILES: [&str; 2] = ["/var/log/auth.log", "/var/log/secure"];
 /// Where the tools are looked for; the caller's PATH is not asked.
 const TOOLS: [&str; 2] = ["/usr/bin", "/bin"];
 /// Predecessors that are looked at.
 const PREDECESSORS: usize = 64;
 
 /// A log that is open for reading.
-pub struct Log {
+pub(crate) struct Log {
     /// Its name as it was found.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// When it was last written.
-    pub written: Timestamp,
-    inode: u64,
+    pub(crate) written: Timestamp,
     len: u64,
     file: File,
     packing: Packing,
@@ -40,7 +40,7 @@ enum Packing {
 
 impl Log {
     /// Open a file, plain or compressed.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
@@ -63,7 +63,6 @@ impl Log {
         Ok(Self {
             path: path.to_owned(),
             written: written.unwrap_or_else(Timestamp::now),
-            inode: metadata.ino(),
             len: if metadata.is_file() { metadata.len() } else { 0 },
             file,
             packing,
@@ -71,24 +70,19 @@ impl Log {
     }
 
     /// The plain file and its size when it was opened; `None`: it must be read as a stream.
-    pub fn plain(&self) -> Option<(&File, u64)> {
+    pub(crate) fn plain(&self) -> Option<(&File, u64)> {
         let regular = self.packing == Packing::None && self.file.metadata().is_ok_and(|m| m.is_file());
         regular.then_some((&self.file, self.len))
     }
 
     /// Of a compressed file: its size, and when it was written, in nanoseconds.
-    pub fn packed(&self) -> Option<(u64, i64)> {
+    pub(crate) fn packed(&self) -> Option<(u64, i64)> {
         let written = i64::try_from(self.written.as_nanosecond()).unwrap_or_default();
         (self.packing != Packing::None).then_some((self.len, written))
     }
 
-    /// Its inode.
-    pub fn inode(&self) -> u64 {
-        self.inode
-    }
-
     /// The uncompressed text from its start.
-    pub fn stream(&self) -> io::Result<Box<dyn Read>> {
+    pub(crate) fn stream(&self) -> io::Result<Box<dyn Read>> {
         let mut file = self.file.try_clone()?;
         if self.file.metadata()?.is_file() {
             file.seek(SeekFrom::Start(0))?;
@@ -101,12 +95,12 @@ impl Log {
     }
 
     /// Its first complete line.
-    pub fn first_line(&self) -> io::Result<Option<FirstLine>> {
+    pub(crate) fn first_line(&self) -> io::Result<Option<FirstLine>> {
         FirstLine::of(self.stream()?)
     }
 
     /// Of its first complete line.
-    pub fn identity(&self) -> io::Result<Option<u64>> {
+    pub(crate) fn identity(&self) -> io::Result<Option<u64>> {
         Ok(self.first_line()?.map(|line| line.identity()))
     }
 }
@@ -144,15 +138,15 @@ impl Read for Unpacked {
 impl Drop for Unpacked {
     fn drop(&mut self) {
         if !self.ended {
-            // It may be writing still; nothing of it is wanted.
-            let _ = self.child.kill();
+            // It may be writing still: it ends when nobody reads any more.
+            drop(self.child.stdout.take());
             let _ = self.child.wait();
         }
     }
 }
 
 /// A program of the system in an empty environment.
-pub fn command(tool: &str) -> io::Result<Command> {
+pub(crate) fn command(tool: &str) -> io::Result<Command> {
     let found = TOOLS.iter().map(|directory| Path::new(directory).join(tool)).find(|path| path.is_file());
     let Some(path) = found else {
         return Err(io::Error::new(io::ErrorKind::NotFound, format!("{tool} is not installed")));
@@ -163,7 +157,7 @@ pub fn command(tool: &str) -> io::Result<Command> {
 }
 
 /// Rotated predecessors of `path`, newest first: `.0`, `.1`, `.2.gz`, `-20261103`, `-20261103.xz`.
-pub fn predecessors(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn predecessors(path: &Path) -> Vec<PathBuf> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|n| n.to_str())) else {
         return Vec::new();
     };
@@ -207,43 +201,43 @@ fn age(name: &str, candidate: &str) -> Option<Age> {
 }
 
 /// A log and where to go on in it.
-pub struct Part {
+pub(crate) struct Part {
     /// The log.
-    pub log: Log,
+    pub(crate) log: Log,
     /// Of its first complete line.
-    pub identity: Option<u64>,
+    pub(crate) identity: Option<u64>,
     /// In bytes of the uncompressed file.
-    pub from: u64,
+    pub(crate) from: u64,
     /// It is shorter than what was read of it.
-    pub is_cut: bool,
+    pub(crate) is_cut: bool,
     /// Nothing of it was read before.
-    pub is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 /// What is to be read.
 #[derive(Default)]
-pub struct Unread {
+pub(crate) struct Unread {
     /// Oldest first; the file of today last.
-    pub parts: Vec<Part>,
+    pub(crate) parts: Vec<Part>,
     /// Of files that have more to read and are not to be found now.
-    pub missing: Vec<u64>,
+    pub(crate) missing: Vec<u64>,
     /// What could not be looked at.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Which parts of `path` and its predecessors have not been read.
 ///
 /// A file of which `known` holds the identity goes on where it stopped, whatever its name and
-/// inode are now: a daemon goes on writing to a renamed file until it is told of the rotation. A
+/// inode are now: a daemon goes on writing to a renamed file until it hears of the rotation. A
 /// predecessor that is not known came to be after the last pass, or it is none of ours: then it was
 /// last written before `passed`, the time of that pass.
 ///
-/// The same lines may stand in two files for a moment, while one is copied or compressed: whoever
-/// reads goes by how far each identity was read by then.
-pub fn unread(path: &Path, known: &[Known], passed: Timestamp) -> io::Result<Unread> {
+/// The same lines may be in two files for a moment, while one is copied or compressed: a
+/// reader goes by how far each identity was read by then.
+pub(crate) fn unread(path: &Path, known: &[Known], passed: Timestamp) -> io::Result<Unread> {
     let mut unread = Unread::default();
     let mut has_current = false;
-    let wanted = known.iter().filter(|k| k.wanted > 0).chain(known.last());
+    let wanted = known.iter().filter(|k| k.searches_left > 0).chain(known.last());
     let mut missing: Vec<u64> = wanted.filter_map(|k| k.identity).collect();
     match Log::open(path) {
         Ok(log) => {
@@ -295,7 +289,7 @@ pub fn unread(path: &Path, known: &[Known], passed: Timestamp) -> io::Result<Unr
 }
 
 /// Where a first pass begins: after the last complete line.
-pub fn end_of(path: &Path) -> io::Result<Known> {
+pub(crate) fn end_of(path: &Path) -> io::Result<Known> {
     let log = Log::open(path)?;
     let identity = log.identity()?;
     let mut offset = 0;
@@ -310,7 +304,7 @@ pub fn end_of(path: &Path) -> io::Result<Known> {
             end = start;
         }
     }
-    Ok(Known { identity, offset, inode: log.inode, ..Known::default() })
+    Ok(Known { identity, offset, ..Known::default() })
 }
 
 fn part(log: Log, known: &[Known]) -> io::Result<Part> {
@@ -320,19 +314,8 @@ fn part(log: Log, known: &[Known]) -> io::Result<Part> {
 }
 
 /// How far a file was read.
-pub fn offset_of(identity: Option<u64>, known: &[Known]) -> Option<u64> {
+pub(crate) fn offset_of(identity: Option<u64>, known: &[Known]) -> Option<u64> {
     known.iter().filter(|k| k.identity.is_some() && k.identity == identity).map(|k| k.offset).max()
-}
-
-/// The identity under which lines are remembered: that of the file, and anew where it was cut.
-pub fn identity_of(file: u64, generation: u32) -> u64 {
-    if generation == 0 {
-        return file;
-    }
-    let mut hash = Fnv::default();
-    hash.write(&file.to_le_bytes());
-    hash.write(&generation.to_le_bytes());
-    hash.finish()
 }
 
 #[cfg(test)]

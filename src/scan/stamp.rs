@@ -34,7 +34,10 @@ pub enum Stamp {
 /// Parse a stamp at the start of `text`; what follows it comes back, without the blank between.
 pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (stamp, rest) = match *text.first()? {
-        b'0'..=b'9' => iso(text).or_else(|| unix(text)).or_else(|| year_first(text))?,
+        b'0'..=b'9' => {
+            let (stamp, rest) = iso(text).or_else(|| unix(text)).or_else(|| year_first(text))?;
+            (stamp, past_zone_name(&stamp, rest))
+        }
         b'A'..=b'Z' | b'a'..=b'z' => named(text)?,
         b'[' => bracketed(text)?,
         _ => return None,
@@ -42,12 +45,15 @@ pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, skip_blanks(rest)))
 }
 
-/// `Nov  3 09:05:01`, with a year before or after the time, or a weekday before it all.
+/// `Nov  3 09:05:01`, with a year before or after the time, or a weekday before it all; and as `date` writes it, with
+/// the zone's name between time and year (`Tue Nov  3 09:05:01 CET 2026`) or the day first (`Tue, 03 Nov 2026 …`).
 fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
-    let text = match weekday(text) {
-        Some(rest) if rest.first().is_some_and(u8::is_ascii_digit) => return full(rest),
-        Some(rest) => rest,
-        None => text,
+    let (text, of_date) = match weekday(text) {
+        Some(rest) if rest.first().is_some_and(u8::is_ascii_digit) => {
+            return full(rest).or_else(|| day_first(rest));
+        }
+        Some(rest) => (rest, true),
+        None => (text, false),
     };
     let Some(month) = month(text) else { return foreign(text) };
     let rest = text.get(3..)?;
@@ -62,14 +68,81 @@ fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
         year = Some(y as i16);
         rest = skip_blanks(after);
     }
-    let (second, micro, mut rest) = clock(rest)?;
-    if year.is_none() && rest.len() > 5 && rest[0] == b' ' && rest[5] == b' ' {
-        if let Some((y @ 1970..=2199, after)) = number(&rest[1..], 4) {
-            year = Some(y as i16);
-            rest = after;
+    let (second, micro, rest) = if of_date { clock_of_date(rest)? } else { clock(rest)? };
+    let (year, rest) = match year {
+        Some(year) => (Some(year), rest),
+        None => year_after(rest, of_date),
+    };
+    wall(year, month, day, second, micro).map(|stamp| (stamp, past_zone_name(&stamp, rest)))
+}
+
+/// The year behind the time, with the zone's name between them where `date` wrote it.
+fn year_after(text: &[u8], of_date: bool) -> (Option<i16>, &[u8]) {
+    let past = text.strip_prefix(b" ").filter(|_| of_date).and_then(past_word_of_zone);
+    for rest in [Some(text), past].into_iter().flatten() {
+        if rest.len() > 5 && rest[0] == b' ' && rest[5] == b' ' {
+            if let Some((y @ 1970..=2199, after)) = number(&rest[1..], 4) {
+                return (Some(y as i16), after);
+            }
         }
     }
-    wall(year, month, day, second, micro).map(|stamp| (stamp, rest))
+    (None, text)
+}
+
+/// `03 Nov 2026 09:05:01 +0100`, `3 Nov 09:05:01 CET 2026`, behind a weekday.
+fn day_first(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (day, rest) = number(text, 2)?;
+    let rest = rest.strip_prefix(b" ")?;
+    let month = month(rest)?;
+    let rest = rest.get(3..)?.strip_prefix(b" ")?;
+    let (year, rest) = match number(rest, 4) {
+        Some((y @ 1970..=2199, after)) if after.first() == Some(&b' ') => {
+            (Some(y as i16), skip_blanks(after))
+        }
+        _ => (None, rest),
+    };
+    let (second, micro, rest) = clock_of_date(rest)?;
+    let (year, rest) = match year {
+        Some(year) => (Some(year), rest),
+        None => year_after(rest, true),
+    };
+    let stamp = wall(year, month, day, second, micro)?;
+    let offset = rest.strip_prefix(b" ").and_then(zone).filter(|_| year.is_some());
+    let Some((offset, after)) = offset else { return Some((stamp, past_zone_name(&stamp, rest))) };
+    let date = civil::Date::new(year?, month, i8::try_from(day).ok()?).ok()?;
+    Some((exact(date, second, micro, offset), after))
+}
+
+/// The time of `date` in English, with or without ` AM` or ` PM` behind it.
+fn clock_of_date(text: &[u8]) -> Option<(u32, u32, &[u8])> {
+    let (second, micro, rest) = clock(text)?;
+    const HALF: u32 = 12 * 3600;
+    if let Some(rest) = rest.strip_prefix(b" AM").or_else(|| rest.strip_prefix(b" am")) {
+        return Some((second % HALF, micro, rest));
+    }
+    match rest.strip_prefix(b" PM").or_else(|| rest.strip_prefix(b" pm")) {
+        Some(rest) => Some((second % HALF + HALF, micro, rest)),
+        None => Some((second, micro, rest)),
+    }
+}
+
+/// What follows a zone's name behind a time on the wall. Whose zone it is cannot be told for certain (`CST` is three of
+/// them): it is taken for that of whoever reads.
+fn past_zone_name<'a>(stamp: &Stamp, text: &'a [u8]) -> &'a [u8] {
+    let is_wall = matches!(stamp, Stamp::Wall { .. });
+    text.strip_prefix(b" ").filter(|_| is_wall).and_then(past_word_of_zone).unwrap_or(text)
+}
+
+/// What follows the name of a zone that logs are written in.
+fn past_word_of_zone(text: &[u8]) -> Option<&[u8]> {
+    const NAMES: [&[u8]; 38] = [
+        b"UTC", b"GMT", b"CET", b"CEST", b"WET", b"WEST", b"EET", b"EEST", b"BST", b"IST", b"MSK", b"MSD",
+        b"EST", b"EDT", b"CST", b"CDT", b"MST", b"MDT", b"PST", b"PDT", b"AKST", b"AKDT", b"HST", b"AST",
+        b"ADT", b"NST", b"JST", b"KST", b"HKT", b"SGT", b"PKT", b"AEST", b"AEDT", b"ACST", b"AWST", b"NZST",
+        b"NZDT", b"SAST",
+    ];
+    let end = memchr::memchr(b' ', &text[..text.len().min(6)])?;
+    NAMES.contains(&&text[..end]).then_some(&text[end..])
 }
 
 /// `Dez 31 23:59:59`, `Déc 31 …`, in any encoding: metalog writes the month in its locale. When it was is
@@ -120,9 +193,13 @@ fn iso(text: &[u8]) -> Option<(Stamp, &[u8])> {
         None => return Some((stamp, rest)),
     };
     let date = civil::Date::new(year as i16, month as i8, day as i8).ok()?;
-    let days = days_of(date);
-    let seconds = days * 86400 + i64::from(second) - i64::from(offset);
-    Some((Stamp::Exact(seconds * 1_000_000 + i64::from(micro)), rest))
+    Some((exact(date, second, micro, offset), rest))
+}
+
+/// A point in time, on a day at a place so many seconds east of Greenwich.
+fn exact(date: civil::Date, second: u32, micro: u32, offset: i32) -> Stamp {
+    let seconds = days_of(date) * 86400 + i64::from(second) - i64::from(offset);
+    Stamp::Exact(seconds * 1_000_000 + i64::from(micro))
 }
 
 /// `1762160701.123456`, journald's `short-unix`.
@@ -178,8 +255,10 @@ fn fraction(text: &[u8]) -> (u32, &[u8]) {
     (micro, &text[1 + digits..])
 }
 
-/// Seconds east of Greenwich: `Z`, ` UTC`, `+01:00`, `+0100`, `+01`.
+/// Seconds east of Greenwich: `Z`, ` UTC`, `+01:00`, `+0100`, `+01`, and ` +0100`.
 fn zone(text: &[u8]) -> Option<(i32, &[u8])> {
+    let apart = text.strip_prefix(b" ").filter(|rest| matches!(rest, [b'+' | b'-', b'0'..=b'9', ..]));
+    let text = apart.unwrap_or(text);
     if let Some(rest) = text.strip_prefix(b"Z") {
         return Some((0, rest));
     }
@@ -211,7 +290,8 @@ fn weekday(text: &[u8]) -> Option<&[u8]> {
     if ![&b"Mon"[..], b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"].contains(&name) {
         return None;
     }
-    text[3..].strip_prefix(b" ").map(skip_blanks)
+    let rest = text[3..].strip_prefix(b",").unwrap_or(&text[3..]);
+    rest.strip_prefix(b" ").map(skip_blanks)
 }
 
 fn month(text: &[u8]) -> Option<i8> {
@@ -369,6 +449,16 @@ mod tests {
             "Tue 2026-11-03 09:05:01 UTC host x: y",
             "1793696701 host x: y",
             "[2026-11-03 09:05:01] host x: y",
+            "2026-11-03 10:05:01 +0100 host x: y",
+            "2026-11-03 09:05:01 UTC host x: y",
+            "2026-11-03 09:05:01 CET host x: y",
+            "Tue Nov  3 09:05:01 CET 2026 host x: y",
+            "Tue Nov  3 09:05:01 AM UTC 2026 host x: y",
+            "Tue  3 Nov 09:05:01 GMT 2026 host x: y",
+            "Tue, 03 Nov 2026 10:05:01 +0100 host x: y",
+            "Tue 03 Nov 2026 09:05:01 AM CET host x: y",
+            "Nov  3 09:05:01 CET host x: y",
+            "Nov  3 2026 09:05:01 EST host x: y",
         ] {
             assert_eq!(at(text, "2026-11-04T00:00:00Z", "UTC"), "2026-11-03T09:05:01Z", "{text}");
         }

@@ -8,10 +8,10 @@
 # over 50,000 new failures 0.88 s and 8.9 MB read, over 5,000 0.10 to 0.24 s whether it was the first or the tenth, over
 # nothing new 0.03 s and 0.1 MB.
 #
-#     flood.sh [FAILURES]          measures target/release if it was built, else target/debug
+#     flood.sh [FAILURES]          measures target/release if it was built, else target/quick
 set -eu
 cd "$(dirname "$0")/../.."
-build=target/debug
+build=target/quick
 [ -x target/release/authalert ] && build=target/release
 [ -x $build/examples/append ] || { echo "build it first: cargo build --release && cargo build --release --example append" >&2; exit 2; }
-HARNESS_BUILD=$PWD/$build exec python3 tests/harness/flood.py "$@"
+AUTHALERT_BUILD=$PWD/$build exec python3 tests/harness/flood.py "$@"

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -45,26 +46,39 @@ def state_directory(name):
     return f"{WORK}/{name}"
 
 
-def logins():
-    os.makedirs(f"{WORK}/faillock")
-    state = state_directory("state")
+def logins(marked):
+    """A good login without a mark, or with one: then it is recorded. A failed one marks, each time."""
+    os.makedirs(f"{WORK}/faillock", exist_ok=True)
+    state = state_directory("marked" if marked else "state")
     with open(f"{WORK}/timeline.toml", "w") as file:
         file.write('receiver = "timeline"\n')
     directory, names = confdir(state, f"{WORK}/timeline.toml")
-    for outcome in "good", "failed":
+    if marked:
+        once(directory, "failed-pam_authalert")
+    else:
+        old_marks(state)
+    for outcome in ("good",) if marked else ("good", "failed"):
         times = {name: [] for name in names}
         for _ in range(ROUNDS):
             # Whoever follows pam_exec finds cold caches: a new order each round.
             for name in random.sample(names, len(names)):
                 times[name].append(once(directory, f"{outcome}-{name}"))
         median = {name: statistics.median(times[name]) for name in names}
-        print(f"\na {outcome} login, {ROUNDS} fresh processes each, median from pam_start to pam_end:")
+        after = " after failures" if marked else ""
+        print(f"\na {outcome} login{after}, {ROUNDS} fresh processes each, median from pam_start to pam_end:")
         for name in names:
             added = median[name] - median["nothing"]
             print(f"  {name:14} {median[name]:8.1f} us   adds {added:7.1f} us")
         peer = "pam_deny" if outcome == "good" else "pam_faillock"
         ratio = (median["pam_authalert"] - median["nothing"]) / (median[peer] - median["nothing"])
         print(f"  what pam_authalert adds / what {peer} adds = {ratio:.2f}")
+        print(f"  the login with pam_authalert / with {peer} = {median['pam_authalert'] / median[peer]:.2f}")
+
+
+def old_marks(state):
+    """The file as it is when nothing failed for a day."""
+    with open(os.open(f"{state}/journal/marks", os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+        file.write((struct.pack("=4sII", b"AAM1", 0, 0xFFFFFFFF)).ljust(8192 + 4 * 32768, b"\0"))
 
 
 def posts():
@@ -111,5 +125,6 @@ def stamp(text):
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-logins()
+logins(False)
+logins(True)
 posts()

@@ -62,7 +62,7 @@ start_guest() {
     nspawn=$!
     local end=$((SECONDS + 90))
     until leader=$(pgrep -P "$nspawn" 2>/dev/null | head -n 1) && [[ -n $leader ]] &&
-        in_guest 'systemctl is-system-running | grep -qE "running|degraded"'; do
+        in_guest 'case $(systemctl is-system-running) in running | degraded) ;; *) false ;; esac'; do
         if ((SECONDS > end)) || [[ ! -d /proc/$nspawn ]]; then
             say "not ok - the guest starts"
             tail -n 20 "$work/console"

@@ -18,7 +18,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(TOP, "tests", "standin"))
 import standin  # noqa: E402
 
-BUILD = os.environ.get("HARNESS_BUILD", os.path.join(TOP, "target", "debug"))
+BUILD = os.environ.get("AUTHALERT_BUILD", os.path.join(TOP, "target", "quick"))
 AUTHALERT = os.path.join(BUILD, "authalert")
 APPEND = os.path.join(BUILD, "examples", "append")
 MODULE = os.path.join(BUILD, "libpam_authalert.so")

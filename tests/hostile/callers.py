@@ -200,18 +200,18 @@ def report(results, what):
        *[f"{name}\n{details}" for name, details in list(bad.items())[:8]])
 
 
-def aside(scene):
-    """What may not be written is put aside, and is in the journal after the next pass, once."""
+def spilled(scene):
+    """What may not be written is spilled, and is in the journal after the next pass, once."""
     results = judge(scene, list(not_lifted()))
     report(results, "limits that nobody lifts")
     scene.fresh_state()
     scene.stack(True)
     for _ in range(3):
         call("su", limits=fsize(0), lifts=False)
-    waiting, before = len(scene.asides()), scene.status()
+    waiting, before = len(scene.spilled()), scene.status()
     scene.deliver("--now")
     after = scene.status()
-    ok(waiting == 3 and before["recorded"] == before["pending"] == 3 and not scene.asides()
+    ok(waiting == 3 and before["recorded"] == before["pending"] == 3 and not scene.spilled()
        and after["recorded"] == after["posted"] == 3,
        "a failure that may not be written is counted at once, and posted by the next pass", waiting, before, after)
 
@@ -388,7 +388,10 @@ def network(scene, sink):
     scene.fresh_state()
     scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "http://127.0.0.1:{server.port}"\ntimeout = "1s"\n')
     scene.stack(True, delay=2)
-    held = Call("su", env=hostile_environment(proxy.port))
+    # Root's own, that somebody's environment got into.
+    environment = hostile_environment(proxy.port)
+    del environment["LD_PRELOAD"]
+    held = Call("su", env=environment, user=0)
     for _ in range(100):
         if server.seen:
             break
@@ -398,20 +401,22 @@ def network(scene, sink):
        f"server {server.seen[:1]} proxy {proxy.seen[:1]}")
     held.end()
 
-    scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "http://127.0.0.1:{server.port}"\ntimeout = "20s"\n')
     scene.fresh_state()
     seen = len(server.seen)
     held = Call("su")
     for _ in range(100):
-        if len(server.seen) > seen:
+        if scene.records():
             break
         time.sleep(0.02)
     as_attacker(held.process.pid, signal.SIGSTOP)
+    tasks = len(os.listdir(f"/proc/{held.process.pid}/task"))
+    ok(tasks == 1 and len(server.seen) == seen and os.listdir(scene.state) == ["journal"],
+       "in a user's su nothing runs but the record", tasks, len(server.seen) - seen, os.listdir(scene.state))
     scene.write(scene.config, 'receiver = "timeline"\n')
     run = scene.deliver("--now", timeout=20)
     status = scene.status()
     ok(status["posted"] == 1 and status["pending"] == 0,
-       "a user who stops his su while it delivers keeps no alert back", run.stdout, run.stderr, status)
+       "a user who stops his su keeps no alert back", run.stdout, run.stderr, status)
     held.process.kill()
     held.end()
     tls(scene, proxy)
@@ -441,7 +446,8 @@ def tls(scene, proxy):
             scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "https://127.0.0.1:{port}"\ntimeout = "3s"\n{more}')
             environment = hostile_environment(proxy.port)
             environment["SSL_CERT_FILE"] = f"{directory}/ca.pem"
-            call("su", env=environment)
+            del environment["LD_PRELOAD"]
+            call("su", env=environment, user=0)
             time.sleep(0.5)
             error = scene.status()["last_error"] or ""
             good = "no trusted TLS connection" in error if expected else "trusted" not in error
@@ -489,26 +495,26 @@ def status_of(scene):
 
 
 def rationed(scene):
-    """Where the caller rationed anything that the worker needs, none starts: it would be ended half way."""
+    """In a process of a user's no worker starts, nor where root rationed anything that it would take from its host."""
     worked = []
-    for name, limit in (("nothing", None), ("RLIMIT_AS", (resource.RLIMIT_AS, 256 * MIB)),
-                        ("RLIMIT_DATA", (resource.RLIMIT_DATA, 256 * MIB)), ("RLIMIT_CPU", (resource.RLIMIT_CPU, 20)),
-                        ("RLIMIT_FSIZE", (resource.RLIMIT_FSIZE, 300)), ("RLIMIT_NOFILE", (resource.RLIMIT_NOFILE, 32))):
+    limits = (("RLIMIT_AS", 256 * MIB), ("RLIMIT_DATA", 256 * MIB), ("RLIMIT_CPU", 20), ("RLIMIT_FSIZE", 300), ("RLIMIT_NOFILE", 32))
+    for name, user, limit in (("nothing", 0, None), ("a user's own", ATTACKER, None),
+                              *((name, 0, (getattr(resource, name), most)) for name, most in limits)):
         scene.fresh_state()
         scene.stack(True)
-        call("su", limits=[(*limit, limit[1])] if limit else ())
+        call("su", limits=[(*limit, limit[1])] if limit else (), user=user)
         recorded = scene.status()["recorded"]
         worked.append((name, recorded, sorted(os.listdir(scene.state))))
     first, others = worked[0], worked[1:]
     ok("timeline.jsonl" in first[2] and all(recorded == 1 and files == ["journal"] for _, recorded, files in others),
-       "where the caller rationed memory, time, file size or descriptors no worker starts", *worked)
+       "no worker starts in a user's su, nor in root's with memory, time, file size or descriptors rationed", *worked)
 
 
 def zone(scene):
-    """The alert that a su of the attacker's sends tells the machine's time, not that of his TZ."""
+    """The alert that a su sends tells the machine's time, not that of its TZ."""
     scene.fresh_state()
     scene.stack(True)
-    call("su", env={"PATH": "/usr/bin:/bin", "TZ": "XYZ-13:37"})
+    call("su", env={"PATH": "/usr/bin:/bin", "TZ": "XYZ-13:37"}, user=0)
     with open(os.path.join(scene.state, "timeline.jsonl")) as file:
         text = json.loads(file.readline())["text"]
     when = scene.records()[0]["time"]
@@ -530,7 +536,7 @@ def main():
         "limits": lambda: report(judge(scene, list(limits()), ("su", "sudo") if FULL else ("su",)), "resource limits"),
         "rationed": lambda: rationed(scene),
         "programs": lambda: report(judge(scene, list(programs_names()), ("su",)), "names of the program"),
-        "aside": lambda: aside(scene),
+        "spilled": lambda: spilled(scene),
         "logged": lambda: logged(scene, heard),
         "crowd": lambda: crowd(scene, 1000 if FULL else 60),
         "starved": lambda: starved(scene),

@@ -240,7 +240,7 @@ def main():
                   ("a file that a group can write", lambda path: owned(path, 0, 0o660)))
         for path in (scene.state, journal, scene.journal, *(os.path.join(scene.state, name) for name in (
                 "state.json", "state.json.bak", "state.json.next", "state.json.new", "timeline.jsonl", "lock", "unreadable.log",
-                "journal/dropped", "journal/aside-000", "journal/0123-1.jsonl"))):
+                "journal/dropped", "journal/spill-000", "journal/marks", "journal/0123-1.jsonl"))):
             for what, lay in things:
                 if not (what == "a directory" and path in (scene.state, journal)):
                     survives(scene, path, what, lay)
@@ -290,7 +290,7 @@ def main():
             scene.fresh_state()
             os.chmod(library, writable)
             scene.stack(True)
-            call("su")
+            call("su", user=0)
             sent = os.path.exists(os.path.join(scene.state, "timeline.jsonl"))
             ok(sent == bool(expected), f"a sender library of mode {writable:o} is {'loaded' if expected else 'not loaded'}")
         scene.module = original

@@ -1,8 +1,10 @@
-#!/bin/sh
+#!/bin/bash
 # The module inside hosts with threads, forks, cancellation and items of their own; under valgrind where it is there.
 #   hosts.sh DIRECTORY HOST [--full]
 # No root needed. The receiver is the timeline; the state is made for the run and removed.
 set -u
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/../report.sh"
 directory=${1:?usage: hosts.sh DIRECTORY HOST [--full]}
 host=${2:?}
 full=${3-}
@@ -22,23 +24,23 @@ printf '%s\nauth optional pam_faildelay.so delay=300000\n%s\n%s\n' "$line" "$ask
 printf '%s\n%s\n' "$ask" "$rest" >"$scratch/conf/bare"
 # pam_unix makes an error of a conversation that will answer later; this one comes again.
 if ! cc -shared -fPIC -o "$scratch/door.so" "$(dirname "$0")/../module/door.c" -lpam; then
-    echo 'not ok - tests/module/door.c can be built'
-    exit 1
+    not_ok 'tests/module/door.c can be built'
+    finish
+    exit
 fi
 printf '%s\nauth [success=1 default=ignore] %s prompt\nauth requisite pam_deny.so\nauth required pam_permit.so\n%s\n' \
     "$line" "$scratch/door.so" "$rest" >"$scratch/conf/door"
 sed 's/ prompt$/ prompt delay=200000/' "$scratch/conf/door" >"$scratch/conf/late"
 
-failed=0
 records() { cat "$scratch"/state/journal/*.jsonl 2>/dev/null | grep -c '^{"time"'; }
 claim() { # CONDITION NAME DETAILS
-    if [ "$1" = 0 ]; then echo "ok - $2"; else echo "not ok - $2"; printf '%s\n' "$3" | tail -n 12 | sed 's/^/#   /'; failed=1; fi
+    if [ "$1" = 0 ]; then ok "$2"; else not_ok "$2" "$(printf '%s' "$3" | tail -n 12)"; fi
 }
 run() { # RECORDS NAME WRAPPER... -- ARGUMENTS...
     expected=$1 name=$2
     shift 2
     before=$(records)
-    said=$(timeout 240 "$@" 2>&1)
+    said=$(timeout --foreground --kill-after=10 240 "$@" 2>&1 </dev/null)
     code=$?
     found=$(($(records) - before))
     [ $code = 0 ] && { [ "$expected" = any ] || [ "$found" = "$expected" ]; }
@@ -79,6 +81,6 @@ if command -v valgrind >/dev/null 2>&1; then
     run 6 "valgrind: nested" $v "$host" nested "$c" ask
     run 8 "valgrind: reload" $v "$host" reload "$c" deny 8
 else
-    echo '# valgrind is not installed: its four runs are skipped'
+    left_out 'the hosts under valgrind' 'it is not installed'
 fi
-exit $failed
+finish

@@ -24,14 +24,16 @@ DELAY = 0.4  # what the stack asks for; libpam makes it 0.2 to 0.6 s
 SHORTEST = DELAY / 2
 
 LIBC = ctypes.CDLL(None, use_errno=True)
-failures = 0
+passes = failures = 0
 
 
 def ok(condition, name, *details):
     """One line for each claim; details only where it does not hold."""
-    global failures
+    global passes, failures
     print(f"{'ok' if condition else 'not ok'} - {name}", flush=True)
-    if not condition:
+    if condition:
+        passes += 1
+    else:
         failures += 1
         for detail in details:
             for line in str(detail).splitlines()[:12]:
@@ -40,13 +42,21 @@ def ok(condition, name, *details):
 
 
 def finish():
+    """The last line of a part that came to its end."""
+    print(f"{passes} passed, {failures} failed", flush=True)
     sys.exit(1 if failures else 0)
 
 
+def left_out(why):
+    """The whole part cannot be done here."""
+    print(f"left out - {os.path.basename(sys.argv[0])}: {why}")
+    finish()
+
+
 def build_directory():
-    """Where the three artifacts are: AUTHALERT_TARGET, else the debug build beside the tests."""
+    """Where the three artifacts are: AUTHALERT_BUILD, else the release build beside the tests."""
     here = os.path.dirname(os.path.abspath(__file__))
-    return os.environ.get("AUTHALERT_TARGET") or os.path.normpath(os.path.join(here, "../../target/debug"))
+    return os.path.abspath(os.environ.get("AUTHALERT_BUILD") or os.path.join(here, "../../target/release"))
 
 
 def parsed(line):
@@ -60,11 +70,9 @@ def parsed(line):
 class Scene:
     def __init__(self, config='receiver = "timeline"\n'):
         if os.geteuid() != 0:
-            print("# skipped: needs root for a mount namespace of its own")
-            sys.exit(0)
+            left_out("it needs root, for a mount namespace of its own")
         if LIBC.unshare(0x20000) != 0:  # CLONE_NEWNS
-            print("# skipped: a mount namespace of its own is refused here")
-            sys.exit(0)
+            left_out("a mount namespace of its own is refused here")
         subprocess.run(["mount", "--make-rprivate", "/"], check=True)
         for installed in ("/usr/lib/authalert", "/usr/local/lib/authalert"):  # what is tested is what was built
             if os.path.isdir(installed):
@@ -166,18 +174,18 @@ class Scene:
             self.write(os.path.join(self.pam, service), text)
 
     def records(self):
-        """All records of the current segment, and those that were put aside."""
+        """All records of the current segment, and those that were spilled."""
         try:
             with open(self.journal, "rb") as file:
                 lines = file.read().splitlines()
         except FileNotFoundError:
             lines = []
-        lines += [os.readlink(os.fsencode(path)) for path in self.asides()]
+        lines += [os.readlink(os.fsencode(path)) for path in self.spilled()]
         return [record for record in map(parsed, lines) if record and "segment" not in record]
 
-    def asides(self):
+    def spilled(self):
         directory = os.path.dirname(self.journal)
-        return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.startswith("aside-")]
+        return [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.startswith("spill-")]
 
     def status(self):
         return json.loads(self.status_run().stdout)
@@ -207,10 +215,10 @@ class Scene:
 # -- callers -----------------------------------------------------------------------------------------
 
 class Call:
-    """One su or sudo that the attacker starts, with whatever he prepared before."""
+    """One su or sudo that the attacker starts, or `user`, with whatever he prepared before."""
 
     def __init__(self, program="su", password=WRONG, env=None, limits=(), closed=(), ignored=(), blocked=(),
-                 umask=None, cwd=None, alarm=None, prepare=None, argv0=None, lifts=True):
+                 umask=None, cwd=None, alarm=None, prepare=None, argv0=None, lifts=True, user=ATTACKER):
         argv = {"su": ["su", "victim", "-c", "echo in"],
                 "sudo": ["sudo", "-S", "-k", "-p", "Password: ", "-u", "victim", "echo", "in"]}[program]
 
@@ -248,7 +256,7 @@ class Call:
             self.process = subprocess.Popen(
                 argv, executable=path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 env={"PATH": "/usr/bin:/bin:/usr/sbin"} if env is None else env,
-                start_new_session=True, **(dict(user=ATTACKER, group=ATTACKER, extra_groups=[]) if lifts else {}), cwd="/" if cwd != "gone" else None,
+                start_new_session=True, **(dict(user=user, group=user, extra_groups=[]) if lifts else {}), cwd="/" if cwd != "gone" else None,
                 preexec_fn=before_exec, restore_signals=False)
             self.process.stdin.write(password.encode() + b"\n")
             self.process.stdin.flush()

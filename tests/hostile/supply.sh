@@ -1,20 +1,22 @@
-#!/bin/sh
+#!/bin/bash
 # Supply chain: what is linked in comes from crates.io, is locked, and has a licence that deny.toml allows.
 #   supply.sh
 # Advisories are checked by cargo-deny or cargo-audit where one is installed and its database is there; no network is used.
 set -u
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "${BASH_SOURCE[0]}")/../report.sh"
 cd "$(dirname "$0")/../.." || exit 1
-failed=0
 metadata=$(mktemp)
-trap 'rm -f "$metadata"' EXIT
+trap 'rm -f "$metadata" "$metadata.lists"' EXIT
 if ! cargo metadata --format-version 1 --locked --offline >"$metadata" 2>/dev/null &&
     ! cargo metadata --format-version 1 --locked >"$metadata" 2>/dev/null; then
-    echo '# cargo metadata failed: the lock file is out of step, or crates are missing here'
-    echo 'not ok - Cargo.lock is in step with Cargo.toml'
-    exit 1
+    not_ok 'Cargo.lock is in step with Cargo.toml' 'cargo metadata failed: the lock file is out of step, or crates are missing here'
+    finish
+    exit
 fi
-echo 'ok - Cargo.lock is in step with Cargo.toml'
-python3 - "$metadata" <<'END' || failed=1
+ok 'Cargo.lock is in step with Cargo.toml'
+lists() {
+    python3 - "$metadata" <<'END'
 import json, re, sys
 with open(sys.argv[1]) as file:
     everything = json.load(file)["packages"]
@@ -62,19 +64,27 @@ good = [
           "every crate comes from crates.io, with a checksum, none from git"),
     claim([p["name"] for p in packages if p["name"] in banned], "no crate that takes certificates from the environment"),
 ]
-sys.exit(0 if all(good) else 1)
 END
+}
+lists >"$metadata.lists" || not_ok 'the lists of deny.toml can be compared'
+while IFS= read -r line; do
+    case $line in
+    'ok - '*) ok "${line#ok - }" ;;
+    'not ok - '*) not_ok "${line#not ok - }" ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+done <"$metadata.lists"
 if cargo deny --version >/dev/null 2>&1; then
-    if cargo deny --offline check licenses bans sources >/dev/null 2>&1; then echo 'ok - cargo deny: licences, bans, sources'
-    else echo 'not ok - cargo deny: licences, bans, sources'; failed=1; fi
+    if cargo deny --offline check licenses bans sources >/dev/null 2>&1; then ok 'cargo deny: licences, bans, sources'
+    else not_ok 'cargo deny: licences, bans, sources'; fi
 else
-    echo '# cargo-deny is not installed: the lines above check the same lists (cargo install cargo-deny)'
+    left_out 'cargo deny' 'it is not installed; the lines above check the same lists (cargo install cargo-deny)'
 fi
 database=${CARGO_HOME:-$HOME/.cargo}/advisory-db
 if cargo audit --version >/dev/null 2>&1 && [ -d "$database" ]; then
-    if cargo audit --no-fetch --db "$database" >/dev/null 2>&1; then echo 'ok - cargo audit: no known vulnerability'
-    else echo 'not ok - cargo audit: no known vulnerability'; failed=1; fi
+    if cargo audit --no-fetch --db "$database" >/dev/null 2>&1; then ok 'cargo audit: no known vulnerability'
+    else not_ok 'cargo audit: no known vulnerability'; fi
 else
-    echo '# advisories skipped: no cargo-audit or no copy of the advisory database here (cargo install cargo-audit; git clone rustsec/advisory-db)'
+    left_out 'cargo audit' 'no cargo-audit or no copy of the advisory database here (cargo install cargo-audit; git clone rustsec/advisory-db)'
 fi
-exit $failed
+finish

@@ -3,16 +3,15 @@
 #
 # authalert check: every mistake in an installation is made in a copy of this machine's own system, is found
 # in one line that says how to mend it, and, where alerts could be missed, ends with status 1. As root.
-# ARTIFACTS: the directory of the built files.
+# AUTHALERT_BUILD: the directory of the built files.
 
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/install}
-artifacts=${ARTIFACTS:-$source_tree/target/release}
+artifacts=$(realpath -- "${AUTHALERT_BUILD:-$source_tree/target/release}")
 # shellcheck source-path=SCRIPTDIR
 . "$here/scratch_system.sh"
 
-passed=0 failed=0
 
 # Have the place of the logs saved so many seconds ago, with its checksum.
 age() {
@@ -97,19 +96,16 @@ main() {
     mistake "alerts that do not get out" 1 'failure.s. wait since .* -> mend that, then' \
         'with_x; config "x.api_url = \"https://127.0.0.1:1\""; /aa-kill/password aa-kill-1 aakill wrong; authalert deliver --now; authalert deliver --now'
 
-    printf '%d passed, %d failed\n' "$passed" "$failed"
-    ((failed == 0 && passed > 0))
+    finish
 }
 
 mistake() { # SENTENCE STATUS LINE COMMAND
     local result
     result=$(in_a_copy_of_the_system one_mistake "${@:2}")
     if [[ $result == good ]]; then
-        passed=$((passed + 1))
-        echo "ok - check finds it: $1"
+        ok "check finds it: $1"
     else
-        failed=$((failed + 1))
-        printf 'not ok - check finds it: %s\n%s\n' "$1" "$result"
+        not_ok "check finds it: $1" "$result"
     fi
 }
 
@@ -123,7 +119,6 @@ a_right_installation() {
     [[ -e $work/root/usr/sbin/cron ]] || install -m 0755 /dev/null "$work/root/usr/sbin/cron"
     in_root /aa/install.sh --from /aa-built --services "sshd,$services" || echo "cannot install: $said"
     printf 'receiver = "timeline"\n' >"$work/root/etc/authalert/config.toml"
-    in_root authalert scan || echo "cannot scan: $said"
 }
 
 one_mistake() {

@@ -2,30 +2,27 @@
 #
 # install.sh with builds that are wrong in ways that only show on the way: each is refused, everything is
 # as before, and the right password gets in. As root, in an overlay of this machine's own system.
-# ARTIFACTS: the directory of the built files.
+# AUTHALERT_BUILD: the directory of the built files.
 
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/install}
-artifacts=${ARTIFACTS:-$source_tree/target/release}
+artifacts=$(realpath -- "${AUTHALERT_BUILD:-$source_tree/target/release}")
 # shellcheck source-path=SCRIPTDIR
 . "$here/scratch_system.sh"
 
 main() {
     begin
-    local wrong result passed=0 failed=0
+    local wrong result
     for wrong in crashes_when_used crashes_when_loaded lacks_a_symbol records_nothing proof_fails cannot_be_written; do
         result=$(in_a_copy_of_the_system one_failure "$wrong")
         if [[ $result == good ]]; then
-            passed=$((passed + 1))
-            echo "ok - a build that ${wrong//_/ } is refused, and everything is as before"
+            ok "a build that ${wrong//_/ } is refused, and everything is as before"
         else
-            failed=$((failed + 1))
-            echo "not ok - a build that ${wrong//_/ } is refused, and everything is as before: $result"
+            not_ok "a build that ${wrong//_/ } is refused, and everything is as before" "$result"
         fi
     done
-    printf '%d passed, %d failed\n' "$passed" "$failed"
-    ((failed == 0 && passed > 0))
+    finish
 }
 
 one_failure() {

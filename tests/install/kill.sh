@@ -7,12 +7,12 @@
 # overlay of this machine's own system, which stays as it is.
 #
 # kill.sh [EVERY [PHASE]...]: only each EVERY-th step (default 1, or KILL_EVERY), only these phases.
-# ARTIFACTS: the directory of the built files. JOBS: how many at once (default: one a processor).
+# AUTHALERT_BUILD: the directory of the built files. JOBS: how many at once (default: one a processor).
 
 set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 source_tree=${here%/tests/install}
-artifacts=${ARTIFACTS:-$source_tree/target/release}
+artifacts=$(realpath -- "${AUTHALERT_BUILD:-$source_tree/target/release}")
 declare -A meaning=(
     [install]="installing, killed" [upgrade]="upgrading, killed" [uninstall]="removing, killed"
     [install-stop]="installing, asked to end" [upgrade-stop]="upgrading, asked to end"
@@ -33,13 +33,12 @@ main() {
     ((${#phases[@]})) || phases=("${by_install[@]}" "${by_dpkg[@]}")
     begin
     export -f fresh_install fresh_package one_kill one_kill_of_dpkg prove_it is_as_before
-    passed=0 failed=0
     local bare=$layers
     if [[ " ${phases[*]} " =~ \ (upgrade|uninstall) ]]; then add_layer installed fresh_install; fi
     local installed=$layers
     layers=$bare
     if ! command -v dpkg-deb >/dev/null; then
-        echo "skipped: the package's scripts, no dpkg-deb"
+        left_out "the package's scripts" 'no dpkg-deb'
         by_dpkg=()
     elif [[ " ${phases[*]} " =~ \ (postinst|prerm|unpack|purge)\  ]]; then
         build_packages
@@ -54,13 +53,12 @@ main() {
         esac
         every_step "$phase"
     done
-    printf '%d passed, %d failed\n' "$passed" "$failed"
-    ((failed == 0 && passed > 0))
+    finish
 }
 
 build_packages() {
     local build=$source_tree/packaging/deb/build.sh
-    { FROM=$artifacts "$build" "$work/package" && FROM=$artifacts VERSION=99 "$build" "$work/newer"; } >/dev/null ||
+    { AUTHALERT_BUILD=$artifacts "$build" "$work/package" && AUTHALERT_BUILD=$artifacts VERSION=99 "$build" "$work/newer"; } >/dev/null ||
         give_up "the package does not build"
 }
 
@@ -84,10 +82,9 @@ every_step() {
     wait
     good=$(cat -- "$work"/results.* | grep -c '^good') bad=$(cat -- "$work"/results.* | grep -c '^FAILED')
     cat -- "$work"/results.* | grep -v '^good' | grep -v '^finished' >&2
-    steps=$(cat -- "$work"/results.* | sed -n 's/^finished //p' | sort -n | head -n 1)
-    ((bad == 0 && good > 0)) && printf 'ok - ' || printf 'not ok - '
-    printf '%s, at %d steps of about %d (%d seconds)\n' "${meaning[$phase]}" "$((good + bad))" "$((${steps:-1} - 1))" "$((SECONDS - begun))"
-    passed=$((passed + good)) failed=$((failed + bad))
+    steps=$(cat -- "$work"/results.* | sed -n 's/^finished //p' | sort -n | sed -n 1p)
+    steps="at $((good + bad)) steps of about $((${steps:-1} - 1)) ($((SECONDS - begun)) seconds)"
+    if ((bad == 0 && good > 0)); then ok "${meaning[$phase]}, $steps"; else not_ok "${meaning[$phase]}, $steps"; fi
 }
 
 some_steps() {

@@ -8,6 +8,8 @@
 # shellcheck disable=SC2034 # used by those who source this
 readonly services=aa-kill-1,aa-kill-2
 layers=/
+# shellcheck source-path=SCRIPTDIR/..
+. "$source_tree/tests/report.sh"
 
 give_up() {
     printf '%s: %s\n' "$0" "$*" >&2
@@ -17,7 +19,7 @@ give_up() {
 begin() {
     ((EUID == 0)) || give_up "needs root"
     [[ -f $artifacts/libpam_authalert.so ]] || give_up "no $artifacts/libpam_authalert.so; run cargo build --release first"
-    work=$(mktemp -d /var/tmp/authalert-scratch.XXXXXXXX)
+    work=$(mktemp -d "${TMPDIR:-/var/tmp}/authalert-scratch.XXXXXXXX")
     # In memory: layers of an overlay must not lie within one another, and nothing here need last.
     mount -t tmpfs tmpfs "$work" || give_up "cannot mount a tmpfs"
     trap 'cd /; umount --lazy -- "$work"; rmdir -- "$work"' EXIT
@@ -76,7 +78,8 @@ in_a_copy_of_the_system() {
     export work source_tree artifacts here services layers keep
     # shellcheck disable=SC2163 # the function that it names
     export -f "$1" in_root take_out_what_is_installed mount_root written_below before changed_in_etc files_of_ours run_killed stacks_let_in_and_keep_out
-    timeout 180 unshare --mount --pid --fork --kill-child bash -c 'mount_root || { echo "no copy"; exit 1; }; "$@"' - "$@" 2>&1
+    timeout --foreground --kill-after=10 180 unshare --mount --pid --fork --kill-child \
+        bash -c 'mount_root || { echo "no copy"; exit 1; }; "$@"' - "$@" 2>&1 </dev/null
 }
 
 # A disk of 200 MB, the overlay on it, and what a chroot needs.
@@ -170,9 +173,9 @@ stacks_let_in_and_keep_out() {
             echo "$service names a module that is not there or does not load"
             return 1
         fi
-        chroot "$work/root" timeout 20 /aa-kill/password "$service" aakill 'right password' ||
+        chroot "$work/root" timeout --foreground 20 /aa-kill/password "$service" aakill 'right password' ||
             { echo "$service refuses the right password (before: $(cat -- "$work/root/aa-kill/command"))"; return 1; }
-        ! chroot "$work/root" timeout 20 /aa-kill/password "$service" aakill 'wrong password' ||
+        ! chroot "$work/root" timeout --foreground 20 /aa-kill/password "$service" aakill 'wrong password' ||
             { echo "$service lets a wrong password in"; return 1; }
     done
 }

@@ -15,6 +15,6 @@ import report  # noqa: E402
 import stage  # noqa: E402
 
 stage.prepare()
-for part in ("results", "records", "items", "process", "command"):
+for part in ("results", "records", "logins", "items", "process", "command"):
     __import__(part)
 sys.exit(report.run(sys.argv[1] if len(sys.argv) > 1 else ""))

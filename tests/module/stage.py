@@ -10,6 +10,8 @@ import sys
 import tempfile
 import threading
 
+from report import LeftOut
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.path.abspath(os.environ.get("AUTHALERT_BUILD", os.path.join(TOP, "target", "release")))
@@ -22,6 +24,12 @@ ROOM = tempfile.mkdtemp(prefix="authalert-module-")
 HOST = os.path.join(ROOM, "host")
 DOOR = os.path.join(ROOM, "door.so")
 KEYS = 'api_key = "key-1"\napi_secret = "secret-2"\naccess_token = "6253282-token-3"\naccess_token_secret = "secret-4"\n'
+
+
+def roots_own():
+    """A worker runs only in processes of root's."""
+    if os.getuid() != 0:
+        raise LeftOut("no worker runs in a process that is not root's own")
 
 
 def prepare():

@@ -93,7 +93,7 @@ try() { # PORT FROM USER PASSWORD...
     case $from in *:*) to=2001:db8::1 ;; esac
     echo 0 >"$work/counter"
     COUNTER=$work/counter PASSWORDS=$* SSH_ASKPASS=$work/askpass SSH_ASKPASS_REQUIRE=force \
-        timeout 60 ssh -F none -o BindAddress="$from" -p "$port" -l "$user" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+        timeout --foreground 60 ssh -F none -o BindAddress="$from" -p "$port" -l "$user" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
         -o NumberOfPasswordPrompts=$# -o PubkeyAuthentication=no -o LogLevel=ERROR $to true >/dev/null 2>&1 || true
 }
 ssh_failures() { # PORT FROM USER COUNT
@@ -113,7 +113,7 @@ for port in 2201 2202 2203; do
     ssh_failures $port 198.51.100.9 $'ends in a blank ' 1
     # The OpenSSH client refuses such a name; this one tries its password six times.
     [ $port = 2202 ] || note sshd '(not UTF-8)' 198.51.100.9 6
-    [ $port = 2202 ] || DROPBEAR_PASSWORD=wrong timeout 20 dbclient -y -y -b 198.51.100.9 -p $port -l $'Ünï\xff\x01cödé' \
+    [ $port = 2202 ] || DROPBEAR_PASSWORD=wrong timeout --foreground 20 dbclient -y -y -b 198.51.100.9 -p $port -l $'Ünï\xff\x01cödé' \
         192.0.2.1 true >/dev/null 2>&1 </dev/null || true
     ssh_failures $port 192.0.2.7 alice 6
     # Wrong, wrong, right.
@@ -122,11 +122,12 @@ for port in 2201 2202 2203; do
     # Right at once.
     try $port 192.0.2.7 alice right
 done
-# Keys only: a name that does not exist is the only trace; a wrong key for one that does is none.
+# Keys only: the name is the only trace, whether it exists or not.
 note sshd nobody-here 192.0.2.7 1
-timeout 20 ssh -F none -o BindAddress=192.0.2.7 -p 2204 -l nobody-here -i "$work/keys/client" -o StrictHostKeyChecking=no \
+timeout --foreground 20 ssh -F none -o BindAddress=192.0.2.7 -p 2204 -l nobody-here -i "$work/keys/client" -o StrictHostKeyChecking=no \
     -o UserKnownHostsFile=/dev/null 192.0.2.1 true >/dev/null 2>&1 || true
-timeout 20 ssh -F none -o BindAddress=192.0.2.7 -p 2204 -l alice -i "$work/keys/client" -o StrictHostKeyChecking=no \
+note sshd alice 192.0.2.7 1
+timeout --foreground 20 ssh -F none -o BindAddress=192.0.2.7 -p 2204 -l alice -i "$work/keys/client" -o StrictHostKeyChecking=no \
     -o UserKnownHostsFile=/dev/null 192.0.2.1 true >/dev/null 2>&1 || true
 
 as_bob() { setsid runuser -u bob -- "$@"; }
@@ -183,7 +184,7 @@ while time.time() < end:
         break
 os.close(fd)
 EOF
-tty_run() { timeout 60 python3 "$work/answer.py" "$@" >>"$work/tty.out" 2>&1 || true; }
+tty_run() { timeout --foreground 60 python3 "$work/answer.py" "$@" >>"$work/tty.out" 2>&1 || true; }
 note login alice - 1
 note login nobody-here - 1
 tty_run login answers login:=alice Password:=wrong login:=nobody-here Password:=wrong

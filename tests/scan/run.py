@@ -18,10 +18,10 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--only", default="")
 parser.add_argument("--but")
 parser.add_argument("--inside", action="store_true")
-parser.add_argument("parts", nargs="+", choices=("storm", "large", "steps", "troubles", "disk", "live"))
+parser.add_argument("parts", nargs="+", choices=("storm", "large", "steps", "troubles", "disk", "live", "sources", "coverage"))
 options = parser.parse_args()
 
-if {"disk", "live"} & set(options.parts):
+if {"disk", "live", "sources", "coverage"} & set(options.parts):
     import machine
     machine.enter()
 

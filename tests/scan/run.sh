@@ -1,56 +1,64 @@
-#!/bin/sh
+#!/bin/bash
 # The log route: logs that are rotated and read at once by scans that are killed, disks that fill, and real programs under
-# real log daemons. Prints "ok - ..." and "not ok - ..." lines; ends with `N passed, N failed`.
+# real log daemons. Reports as tests/report.sh says.
 #
-#     run.sh [--large]     about three minutes; with --large about forty
+#     run.sh [--all] [--large]     about two minutes; with --all three; with --large about forty
 #
 # AUTHALERT_BUILD: where the artifacts are (default: target/release). What needs root, or programs that are not here, is
 # left out, and said so.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-rounds=1
-if [ "${1:-}" = --large ]; then
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+# shellcheck source-path=SCRIPTDIR/../..
+. tests/report.sh
+rounds=1 all=no
+case ${1:-} in
+--all) all=yes ;;
+--large)
     export STORM_SECONDS=300 STEPS_EVERY=1
-    rounds=5
-fi
+    all=yes rounds=5
+    ;;
+esac
 logs=$(mktemp -d) || exit 1
 trap 'rm -rf "$logs"' EXIT
+beside=()
+
+# A part that runs beside the others; what it reports goes the same way, its sum into a file.
+part_beside() { # NAME COMMAND...
+    (
+        passed=0 failed=0
+        part "$@"
+        echo "passed=\$((passed + $passed)) failed=\$((failed + $failed))" >"$logs/$1"
+    ) &
+    beside+=("$1")
+}
 
 # They have nothing in common, and mostly wait. One of them waits for two minutes alone.
 long='cannot be written for a while'
-python3 tests/scan/run.py storm large steps troubles >"$logs/alone" 2>&1 &
-running=$!
-if [ "$(id -u)" -ne 0 ]; then
-    echo 'left out - real programs and full disks: they need root'
+part_beside storm python3 tests/scan/run.py storm large steps troubles
+why=
+if ((EUID != 0)); then
+    why='they need root'
 elif ! unshare --mount --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
-    echo 'left out - real programs and full disks: this machine (a container?) allows no mounts'
-elif [ ! -r /etc/pam.d/common-auth ]; then
-    echo "left out - real programs and full disks: Debian's stacks only (/etc/pam.d/common-auth)"
-elif ! command -v rsyslogd >/dev/null || [ ! -x /lib/systemd/systemd-journald ]; then
-    echo 'left out - real programs and full disks: rsyslog and journald are needed'
-else
-    python3 tests/scan/run.py --only "$long" live >"$logs/long" 2>&1 &
-    running="$running $!"
-    python3 tests/scan/run.py disk >"$logs/disk" 2>&1
-    cat "$logs/disk"
-    round=0
-    while [ $((round += 1)) -le $rounds ]; do
-        python3 tests/scan/run.py --but "$long" live >"$logs/live-$round" 2>&1
-        cat "$logs/live-$round"
-    done
+    why='this machine (a container?) allows no mounts'
+elif [[ ! -r /etc/pam.d/common-auth ]]; then
+    why="Debian's stacks only (/etc/pam.d/common-auth)"
+elif ! command -v rsyslogd >/dev/null || [[ ! -x /lib/systemd/systemd-journald ]]; then
+    why='rsyslog and journald are needed'
 fi
-for process in $running; do wait "$process"; done
-for part in long alone; do
-    [ ! -e "$logs/$part" ] || cat "$logs/$part"
+if [[ -n $why ]]; then
+    echo 'plan 1'
+    left_out 'real programs and full disks' "$why"
+else
+    if [[ $all != no ]]; then
+        part_beside long python3 tests/scan/run.py --only "$long" live
+        part_beside sources python3 tests/scan/run.py sources
+        part_beside coverage python3 tests/scan/run.py coverage
+    fi
+    part disk python3 tests/scan/run.py disk
+    for ((round = 0; round < rounds; round++)); do part live python3 tests/scan/run.py --but "$long" live; done
+fi
+wait
+for name in "${beside[@]}"; do
+    if [[ -s $logs/$name ]]; then eval "$(<"$logs/$name")"; else not_ok "$name comes to its end"; fi
 done
-
-passed=$(cat "$logs"/* | grep -c '^ok - ') failed=$(cat "$logs"/* | grep -c '^not ok - ')
-for part in "$logs"/*; do
-    # One that ended early said no sum.
-    tail -n 1 "$part" | grep -qE '^[0-9]+ passed, [0-9]+ failed$' || {
-        echo "not ok - $(basename "$part") came to its end"
-        failed=$((failed + 1))
-    }
-done
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+finish

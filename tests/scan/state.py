@@ -116,10 +116,11 @@ def different(got, expected):
         dict(list(twice.items())[:5]))
 
 
-def module_record(state, pid, user="root", rhost="192.0.2.7", service="sshd", ago=15.0, ppid=1, ruser=""):
+def module_record(state, pid, user="root", rhost="192.0.2.7", service="sshd", ago=15.0, ppid=1, ruser="",
+                  record_class="failure"):
     """Append what the module records of a failure."""
     when = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=ago)
-    fields = {"time": when.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "route": "pam", "class": "failure", "service": service,
+    fields = {"time": when.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "route": "pam", "class": record_class, "service": service,
               "pid": pid, "ppid": ppid, "user": user, "rhost": rhost, "tty": "ssh", "ruser": ruser}
     text = json.dumps({key: value for key, value in fields.items() if value != ""}, separators=(",", ":"))[:-1].encode()
     with open(os.path.join(state.state, "journal", "current.jsonl"), "ab", buffering=0) as file:

@@ -145,6 +145,26 @@ def clocks_without_module():
         counted(state, expected, "%d seconds off" % off)
 
 
+@test("a login after failures is recorded, as a login and once, and a login of anybody else is not", seconds=60)
+def logins():
+    state = begun("auth.log", "syslog")
+    accepted = attempts(100, user="alice")[1].replace("Failed", "Accepted")
+    stranger = accepted.replace("[100]", "[101]").replace("192.0.2.7", "192.0.2.9").replace("alice", "bob")
+    for log in state.logs:
+        write(log, [*attempts(99, 3, user="alice", ago=40), accepted, stranger])
+    for _ in range(2):
+        state.passed()
+    equal([(r["class"], r["pid"], r["user"], r["rhost"]) for r in state.records() if r["class"] != "failure"],
+          [("login", 100, "alice", "192.0.2.7")])
+    equal(sum(r.get("count", 1) for r in state.records() if r["class"] == "failure"), 3)
+    # The module's record of the same login is enough.
+    module_record(state, 102, user="alice", record_class="login")
+    write(state.log, [accepted.replace("[100]", "[102]")])
+    state.passed()
+    equal(len([r for r in state.records() if r["class"] == "login" and r["route"] == "log"]), 1)
+    state.remove()
+
+
 @test("what the module did not record is told by the log, also by a process whose number was in use before", seconds=60)
 def reused():
     state = begun()

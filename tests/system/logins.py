@@ -64,8 +64,10 @@ def mixed():
     equal(su("wrong")[1], 1)
     equal(su("\x04")[1], 1)
     failures, aborted = 2 + 3 + 1 + 1 + 1, 1
-    expected = [("sshd", "failure", "alice")] * 5 + [("sshd", "failure", "nobody-here"), ("sshd", "failure", "root"),
-                                                     ("su", "failure", "alice"), ("su", "aborted", "alice")]
+    failed = ("sshd", "failure", "alice")
+    expected = [failed, failed, ("sshd", "login", "alice"), failed, failed, failed, ("sshd", "failure", "nobody-here"),
+                ("sshd", "failure", "root"),
+                ("su", "failure", "alice"), ("su", "aborted", "alice")]
     equal(kinds(here), expected)
     status = here.delivered()
     equal({key: status[key] for key in ("recorded", "posted", "pending", "ignored", "aborted", "dropped", "unreadable")},
@@ -84,7 +86,7 @@ def with_su():
     for answers, expected in (((ALICE,), 0), (("wrong",), 1), (("",), 1), (("\x04",), 1), (("\x03",), -2), ((ALICE,), 0)):
         equal(su(*answers)[1], expected, repr(answers))
     # At Ctrl-C su dies in the middle of its prompt: no attempt was made.
-    equal(kinds(here), [("su", "failure", "alice")] * 2 + [("su", "aborted", "alice")])
+    equal(kinds(here), [("su", "failure", "alice")] * 2 + [("su", "aborted", "alice"), ("su", "login", "alice")])
     record = here.records()[0]
     equal((record["ruser"], record["uid"], record["tty"][:5]), ("bob", USERS["bob"][0], "/dev/"))
     before = len(ACCOUNT.posts())
@@ -99,12 +101,13 @@ def with_sudo():
     for answers, expected in ((("1", "2", "3"), 1), (("1", "\x03"), 1), (("\x04",), 1), (("1", BOB), 0), ((BOB,), 0)):
         equal(sudo(*answers)[1], expected, repr(answers))
     one, none = ("sudo", "failure", "bob"), ("sudo", "aborted", "bob")
-    equal(kinds(here), [one, one, one, one, none, none, one])
+    login = ("sudo", "login", "bob")
+    equal(kinds(here), [one, one, one, one, none, none, one, login, login])
     status = here.delivered()
     equal((status["posted"], status["aborted"]), (5, 2))
 
 
-@test("login at a terminal: wrong, unknown, aborted and right; the right one is let in and leaves no record", seconds=120)
+@test("login at a terminal: wrong, unknown, aborted and right; the right one is let in, after failures", seconds=120)
 def with_login():
     here = place("login")
     for user, answer, after in (("alice", "wrong", "Login incorrect"), ("ghost", "guess", "Login incorrect"),
@@ -113,8 +116,9 @@ def with_login():
         terminal.expect("login: ").type(user).expect("Password: ").type(answer, enter=answer != "\x04")
         terminal.expect(after)
         terminal.hang_up()
-    equal(kinds(here), [("login", "failure", "alice"), ("login", "failure", "ghost"), ("login", "aborted", "alice")])
-    equal([r["tty"].startswith("/dev/pts/") for r in here.records()], [True] * 3)
+    equal(kinds(here), [("login", "failure", "alice"), ("login", "failure", "ghost"), ("login", "aborted", "alice"),
+                        ("login", "login", "alice")])
+    equal([r["tty"].startswith("/dev/pts/") for r in here.records()], [True] * 4)
     status = here.delivered()
     equal((status["posted"], status["aborted"]), (2, 1))
 

@@ -23,7 +23,8 @@ COMMAND = os.path.join(BUILD, "authalert")
 ROOM = None
 STACKS = "/etc/pam.d"
 SERVICES = ("sshd", "su", "sudo", "login")
-USERS = {"alice": (64101, "alices-pass word"), "bob": (64102, "bobs!password")}
+USERS = {"alice": (64101, "alices-pass word"), "bob": (64102, "bobs!password"), "carol": (64103, "carols"),
+         "dave": (64104, "daves"), "erin": (64105, "erins")}
 PLAIN = {}
 
 
@@ -142,11 +143,13 @@ def stacks():
             sys.exit("%s/%s is missing" % (STACKS, service))
 
 
-def stack_lines(line=None, delay=True):
-    """Put `line` on top of every service's stack; without `delay`, failures take no time but the program's own."""
+def stack_lines(line=None, delay=True, session=False):
+    """Put `line` on top of every service's stack, and below its sessions; without `delay`, failures take no time but the
+    program's own."""
     for service in SERVICES:
         with open(os.path.join(STACKS, service), "w") as file:
-            file.write(("auth %s\n" % line if line else "") + PLAIN[service])
+            file.write(("auth %s\n" % line if line else "") + PLAIN[service]
+                       + ("\nsession %s\n" % line if session else ""))
     with open(os.path.join(STACKS, "common-auth"), "w") as file:
         text = PLAIN["common-auth"]
         file.write(text if delay else re.sub(r"(?m)^(auth.*pam_unix\.so.*)$", r"\1 nodelay", text))
@@ -192,7 +195,10 @@ class Sshd:
             file.write("Port %d\nListenAddress 127.0.0.1\nHostKey %s\nPidFile none\nUsePAM yes\n"
                        "PasswordAuthentication yes\nKbdInteractiveAuthentication yes\nPermitRootLogin no\n"
                        "UseDNS no\nStrictModes no\nLoginGraceTime 30\nMaxAuthTries 6\nPrintMotd no\n"
-                       "MaxStartups 100\n" % (self.port, key))
+                       "MaxStartups 100\nAuthorizedKeysFile %s.pub\n" % (self.port, key, key))
+        # Readable by every user who looks for his keys there; all log in with sshd's own.
+        os.chmod(directory, 0o755)
+        self.key = key
         command = ["/usr/sbin/sshd", "-f", config]
         # From 9.8 on sshd shuts out an address that failed a few times: all of ours come from one.
         lenient = ["-o", "PerSourcePenalties=no"]
@@ -211,10 +217,12 @@ class Sshd:
         self.process.terminate()
         self.process.wait(10)
 
-    def client(self, user, method, prompts=3):
-        """The words of a client that logs in as `user`."""
+    def client(self, user, method, prompts=3, source="127.0.0.1"):
+        """The words of a client that logs in as `user`, from an address of loopback."""
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "GlobalKnownHostsFile=/dev/null",
-                   "LogLevel=ERROR", "PubkeyAuthentication=no", "PreferredAuthentications=" + method,
+                   "LogLevel=ERROR", "IdentityFile=" + self.key, "BindAddress=" + source,
+                   "PubkeyAuthentication=" + ("yes" if method == "publickey" else "no"),
+                   "PreferredAuthentications=" + method,
                    "NumberOfPasswordPrompts=%d" % prompts, "IdentityAgent=none", "ConnectTimeout=10"]
         words = ["ssh", "-F", "/dev/null", "-p", str(self.port)]
         for option in options:

@@ -108,8 +108,8 @@ def sudo(*answers, user="bob"):
     return once(["/usr/bin/sudo", "-k", "echo", "logged-in"], answers, user)
 
 
-def ssh(sshd, user, method, *answers):
-    return once(sshd.client(user, method, prompts=len(answers)), answers, None)
+def ssh(sshd, user, method, *answers, source="127.0.0.1"):
+    return once(sshd.client(user, method, max(1, len(answers)), source), answers, None)
 
 
 def once(words, answers, user):

@@ -5,6 +5,10 @@
 use std::ffi::{CStr, CString, NulError, c_char, c_int, c_void};
 use std::ptr;
 
+#[path = "../abi.rs"]
+mod abi;
+use abi::{Conv, Message, Response};
+
 const SUCCESS: c_int = 0;
 const CONV_ERR: c_int = 19;
 const PROMPT_ECHO_OFF: c_int = 1;
@@ -12,24 +16,6 @@ const PROMPT_ECHO_ON: c_int = 2;
 const MOST_MESSAGES: c_int = 32;
 const ITEM_TTY: c_int = 3;
 const ITEM_RHOST: c_int = 4;
-
-#[repr(C)]
-struct Message {
-    style: c_int,
-    text: *const c_char,
-}
-
-#[repr(C)]
-struct Response {
-    answer: *mut c_char,
-    retcode: c_int,
-}
-
-#[repr(C)]
-struct Conv {
-    function: extern "C" fn(c_int, *mut *const Message, *mut *mut Response, *mut c_void) -> c_int,
-    appdata: *mut c_void,
-}
 
 #[repr(C)]
 struct Handle {
@@ -80,7 +66,7 @@ pub fn authenticate(
         }
     }
     let _caller = rhost.is_none().then(OrdinaryCaller::become_one);
-    let conv = Conv { function: answer, appdata: password.as_ptr().cast_mut().cast() };
+    let conv = Conv { function: Some(answer), appdata: password.as_ptr().cast_mut().cast() };
     let mut pamh = ptr::null_mut();
     // SAFETY: C strings and a structure that outlive the transaction; libpam copies the items; the
     // handle is used between a successful pam_start and pam_end only.
@@ -125,7 +111,7 @@ impl Drop for OrdinaryCaller {
     }
 }
 
-extern "C" fn answer(
+extern "C-unwind" fn answer(
     count: c_int,
     messages: *mut *const Message,
     responses: *mut *mut Response,

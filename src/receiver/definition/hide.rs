@@ -20,9 +20,13 @@ impl Hide {
             // An address is quoted in pieces: what stands behind the host is the secret.
             all.extend(super::parameter::split_url(secret).map(|(_, path)| path.to_owned()));
             for form in all.clone() {
-                all.push(utf8_percent_encode(&form, NON_ALPHANUMERIC).to_string());
-                all.push(utf8_percent_encode(&form, &super::expand::PIECE).to_string());
-                all.push(byte_serialize(form.as_bytes()).collect());
+                let escaped = [
+                    utf8_percent_encode(&form, NON_ALPHANUMERIC).to_string(),
+                    utf8_percent_encode(&form, &super::expand::PIECE).to_string(),
+                    byte_serialize(form.as_bytes()).collect(),
+                ];
+                all.extend(escaped.iter().map(|form| lower_hex(form)));
+                all.extend(escaped);
                 all.push(serde_json::Value::from(form.as_str()).to_string().trim_matches('"').to_owned());
             }
             forms.extend(all.into_iter().filter(|form| form.len() >= SHORTEST).map(Zeroizing::new));
@@ -58,6 +62,17 @@ impl Hide {
     }
 }
 
+/// The same escapes with `a` to `f`, as some servers write them.
+fn lower_hex(escaped: &str) -> String {
+    let mut digits = 0;
+    let mut lower = |c: char| {
+        let is_digit = digits > 0;
+        digits = if c == '%' { 2 } else { digits - i32::from(is_digit) };
+        if is_digit { c.to_ascii_lowercase() } else { c }
+    };
+    escaped.chars().map(&mut lower).collect()
+}
+
 impl std::fmt::Debug for Hide {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Hide")
@@ -81,6 +96,7 @@ mod tests {
             "123:A%20b%2Fc",
             "123%3AA%20b%2Fc",
             "123%3AA+b%2Fc",
+            "123%3aA+b%2fc",
             "https://hooks.example/T0/B0?sig=x%2Fy",
             "/T0/B0?sig=x%2Fy",
             "quo\\\"te",

@@ -23,7 +23,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 pub use parameter::{Parameter, Type};
-pub use registry::{Entry, OWN, find, find_in, list};
+pub use registry::{Entry, OWN, find, find_in, list, own_file};
 pub use send::{Found, Http};
 
 use crate::config::AfterUnknown;

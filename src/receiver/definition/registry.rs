@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Definition, Mistake};
 
@@ -73,6 +73,12 @@ pub fn find_in(directory: &Path, kind: &str) -> Option<Result<Definition, Mistak
         }
         Err(e) => Some(Err(Mistake { file, line: None, why: e.to_string() })),
     }
+}
+
+/// Where the administrator's own definition of `kind` is, if there is one.
+pub fn own_file(kind: &str) -> Option<PathBuf> {
+    let path = Path::new(OWN).join(format!("{kind}.toml"));
+    (is_kind(kind) && path.exists()).then_some(path)
 }
 
 /// Every definition that there is, by name, with the administrator's own in `directory`.

@@ -8,6 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::process::{Key, Process, name};
+use super::success::LetIn;
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
 use crate::scan::rules::Family;
 
@@ -22,6 +23,8 @@ pub struct Open {
     connections: Vec<((u64, u32), Key)>,
     #[serde(default)]
     aborted: VecDeque<(u64, Family, CompactString, i64)>,
+    #[serde(default)]
+    let_in: LetIn,
 }
 
 impl Attempts {
@@ -58,6 +61,7 @@ impl Attempts {
                 .map(|(connection, key)| (*connection, *key))
                 .collect(),
             aborted: self.aborted.clone(),
+            let_in: self.let_in.clone(),
         }
     }
 
@@ -78,6 +82,7 @@ impl Attempts {
         attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.checks = open.checks.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
+        attempts.let_in = open.let_in;
         attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
         attempts
     }

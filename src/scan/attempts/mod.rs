@@ -4,6 +4,8 @@
 //! own words, each in order. So the n-th told by one is the n-th told by the other, and
 //! attempts = max(told by the program, told by PAM). Beside that:
 //!
+//! - Of a process that named somebody and told nothing else, that is one attempt: sshd refused keys.
+//! - Who got in owes only what the program itself refused, and what PAM refused long enough before.
 //! - sshd runs keyboard-interactive PAM in a child: its line has another pid than sshd's own. A
 //!   process of which only PAM spoke, and of which sshd then tells under another pid, is the same
 //!   attempt. So are pam_unix's line without a pid and su's own with one, and unix_chkpwd's.
@@ -13,11 +15,12 @@
 //! carried over. Everything is bounded.
 
 mod carried;
-mod forgiven;
 mod pairing;
 mod process;
 mod row;
+mod speaker;
 mod spelling;
+mod success;
 mod table;
 
 use std::collections::{HashMap, VecDeque};
@@ -27,39 +30,24 @@ use compact_str::CompactString;
 
 use super::rules::{Evidence, Family, Kind};
 pub use carried::Open;
-use process::{Key, Mix, Process, name};
+use process::{Key, Mix, Process, hash, name};
+use row::State;
 pub use row::{Place, Row};
-use row::{State, complete};
-use spelling::{address, text};
+use speaker::SECOND;
+pub use speaker::Speaker;
+use spelling::text;
+use success::LetIn;
 
-/// Seconds, in the unit of times here.
-const SECOND: i64 = 1_000_000;
 /// A process that was silent for so long is another one with the same number.
 const SILENCE: i64 = 600 * SECOND;
 /// A module that accepts does so at most this long after another refused.
 const SECOND_MODULE: i64 = 10 * SECOND;
-/// Where the same process asks again after a refusal: libpam's delay is at least one second.
-const BEFORE_RETRY: i64 = SECOND;
 /// Processes that are open at one time; over it the oldest is closed early.
 const PROCESSES: usize = 8192;
-/// Open rows of one process; over it the oldest is let go.
-const ROWS: usize = 64;
 /// Unanswered prompts that are remembered.
 const ABORTED: usize = 16;
 /// How many open processes are looked at for one that belongs to a line.
 const LOOK_BACK: usize = 256;
-/// A line's header as far as it says which process spoke.
-#[derive(Clone, Copy, Debug)]
-pub struct Speaker<'a> {
-    /// The machine.
-    pub host: &'a [u8],
-    /// The program.
-    pub program: &'a [u8],
-    /// Its family.
-    pub family: Family,
-    /// Its number, 0 where there is none.
-    pub pid: u32,
-}
 
 /// Everything that is open, and what has been settled since it was last taken.
 #[derive(Debug, Default)]
@@ -78,6 +66,10 @@ pub struct Attempts {
     /// Processes of sshd-auth by client address and port.
     connections: HashMap<(u64, u32), Key>,
     settled: Vec<Row>,
+    /// Processes that somebody got in by, and of which PAM may report more at their end.
+    let_in: LetIn,
+    /// Logins, where they are wanted.
+    logins: Option<Vec<Row>>,
     latest: i64,
     /// Prompts left unanswered, told without a pid.
     aborted: VecDeque<(u64, Family, CompactString, i64)>,
@@ -88,144 +80,124 @@ impl Attempts {
     pub fn tell(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
         self.latest = time;
         self.close_silent(&[time]);
+        if evidence.kind == Kind::Client {
+            return self.client(speaker, evidence);
+        }
         let key = self.process_of(speaker, evidence, time);
         match evidence.kind {
-            Kind::SshdAccepted => return self.accepted(key, speaker, evidence, time),
-            Kind::PamSuccess => {
-                return self.second_module(key, Some(evidence.module), evidence, SECOND_MODULE, time);
+            Kind::SshdAccepted | Kind::Success | Kind::PamSuccess | Kind::PamSession => {
+                self.keep_login(key, speaker, evidence, time, place);
+                self.got_in(key, speaker, evidence, time);
             }
-            Kind::PamSession => {
-                let within = match speaker.family {
-                    Family::Sshd => return,
-                    Family::Su => SECOND_MODULE,
-                    _ => BEFORE_RETRY,
-                };
-                return self.second_module(key, None, evidence, within, time);
+            Kind::SshdInvalidUser | Kind::SshdKey | Kind::SshdLeft | Kind::SshdEnd | Kind::UnknownUser => {
+                self.named(key, speaker, evidence, time, place);
             }
-            Kind::Polkit if self.polkit_told(key, evidence, time) => return,
-            Kind::Client => {
-                let process = self.processes.get_mut(&key);
-                if let Some(unknown) = process.and_then(|p| p.unknown.as_mut()) {
-                    unknown.hear(evidence, speaker.pid);
+            Kind::PamAborted => self.prompt_left(key, speaker, evidence, time),
+            Kind::PamMore => {
+                let weight = self.weight_of_more(key, speaker, evidence);
+                if weight > 0 {
+                    self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
                 }
-                return;
             }
-            Kind::PamAborted if speaker.pid == 0 && !evidence.user.is_empty() => {
-                self.aborted.push_back((key.host, speaker.family, text(evidence.user), time));
-                if self.aborted.len() > ABORTED {
-                    self.aborted.pop_front();
+            Kind::Program if speaker.family == Family::Su && self.was_aborted(key, evidence, time) => {}
+            _ => self.refused(key, speaker, evidence, time, place),
+        }
+    }
+
+    /// Somebody was refused.
+    fn refused(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
+        self.open(key, speaker, time);
+        let child = self.merge_child(key, speaker, evidence, time);
+        let checked = self.merge_checks(key, speaker, evidence, time);
+        let Some(process) = self.processes.get_mut(&key) else { return };
+        process.hear_of(evidence, time);
+        process.adopt(speaker, evidence);
+        let by_pam = matches!(evidence.kind, Kind::PamFailure | Kind::PamMore);
+        let before = if by_pam { process.by_pam() } else { process.by_program() };
+        process.count(speaker, evidence);
+        let to = if by_pam { process.by_pam() } else { process.by_program() };
+        let from = if to > before { before } else { to.saturating_sub(1) };
+        for old in process.rows.iter_mut().filter(|r| r.first < to && r.first + u64::from(r.count) > from) {
+            old.fill_missing(evidence, speaker.pid);
+            old.by_pam |= by_pam;
+            old.by_program |= !by_pam;
+        }
+        if to <= process.total {
+            return;
+        }
+        let mut fresh = Row::new(speaker, evidence, time, place, process.first);
+        fresh.first = process.total;
+        fresh.count = u32::try_from(to - process.total.max(from)).unwrap_or(u32::MAX);
+        (fresh.by_pam, fresh.by_program) = (by_pam, !by_pam);
+        fresh.module = text(evidence.module);
+        fresh.family = process.family;
+        let mut fresh = process.complete(fresh, child);
+        if checked >= fresh.count && checked > 0 {
+            fresh.state = State::Settled;
+        }
+        process.total = to;
+        let whom = name(&fresh.user);
+        let oldest = process.push(fresh).filter(|row| row.state == State::Waiting);
+        self.settled.extend(oldest);
+        if by_pam && process.pam_only() {
+            remember(&mut self.pam_only, key, whom);
+        } else if evidence.kind == Kind::CheckPassword {
+            remember(&mut self.checks, key, whom);
+        }
+    }
+
+    /// Somebody was named who is not let in: that is an attempt where nothing else is reported of the process.
+    fn named(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
+        self.open(key, speaker, time);
+        let is_end = evidence.kind == Kind::SshdEnd;
+        if is_end && self.child_was_refused(key, evidence, time) {
+            return;
+        }
+        let Some(process) = self.processes.get_mut(&key) else { return };
+        process.hear_of(evidence, time);
+        process.over |= is_end;
+        process.ended |= is_end && speaker.pid == 0;
+        if process.total > 0 || process.aborted || process.got_in {
+            return;
+        }
+        // dropbear says so once for each name.
+        let count = if evidence.kind == Kind::UnknownUser { evidence.weight } else { 1 };
+        match &mut process.unknown {
+            Some(row) if evidence.kind != Kind::UnknownUser => row.fill_missing(evidence, speaker.pid),
+            Some(row) if row.state == State::Waiting => row.count = row.count.saturating_add(count),
+            unknown => {
+                let mut row = Row { count, ..Row::new(speaker, evidence, time, place, process.first) };
+                // A certificate's id stands behind the address in such a line, and the client wrote it.
+                if evidence.kind == Kind::SshdKey && !process.rhost.is_empty() {
+                    row.rhost.clone_from(&process.rhost);
                 }
-                return;
+                *unknown = Some(Box::new(row));
             }
-            Kind::Program if speaker.family == Family::Su && self.was_aborted(key, evidence, time) => return,
-            _ => {}
+        }
+    }
+
+    /// Nobody answered the prompt.
+    fn prompt_left(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) {
+        if speaker.pid == 0 && !evidence.user.is_empty() {
+            self.aborted.push_back((key.host, speaker.family, text(evidence.user), time));
+            if self.aborted.len() > ABORTED {
+                self.aborted.pop_front();
+            }
+            return;
         }
         self.open(key, speaker, time);
-        let absorbed = self.absorb(key, speaker, evidence, time);
-        let checked = self.absorb_checks(key, speaker, evidence, time);
-        let Some(process) = self.processes.get_mut(&key) else { return };
-        process.last = process.last.max(time);
-        if evidence.port != 0 {
-            process.port = evidence.port;
+        if let Some(process) = self.processes.get_mut(&key) {
+            process.hear_of(evidence, time);
+            process.aborted = true;
         }
-        if process.rhost.is_empty() && !evidence.rhost.is_empty() && evidence.kind != Kind::SshdKey {
-            process.rhost = address(evidence.rhost);
-        }
-        let by_pam = matches!(evidence.kind, Kind::PamFailure | Kind::PamMore);
-        let before = if by_pam { process.told_by_pam() } else { process.told_by_program() };
-        let weight = u64::from(evidence.weight);
-        match evidence.kind {
-            Kind::SshdPassword | Kind::SshdKey => process.direct += weight,
-            Kind::SshdKeyboard => process.keyboard += weight,
-            Kind::SshdPamError => process.pam_error += weight,
-            Kind::Program
-                if process.aborted && process.told_by_pam() == 0 && speaker.family == Family::Su =>
-            {
-                process.ended = true;
-                return;
-            }
-            Kind::Program | Kind::CheckPassword | Kind::Polkit => {
-                process.program += weight;
-                // login goes on, and PAM counts at its end what was before.
-                let goes_on = speaker.family == Family::Login && evidence.has_place();
-                process.ended = speaker.pid == 0 && !goes_on;
-            }
-            Kind::ProgramToo => process.program_too += weight,
-            Kind::ProgramTotal => process.program = process.program.max(weight),
-            Kind::PamMore => process.more += weight,
-            Kind::PamFailure => process.told_by_module(&text(evidence.module), weight),
-            Kind::PamAborted => {
-                process.aborted = true;
-                return;
-            }
-            Kind::SshdInvalidUser | Kind::UnknownUser => {
-                if process.unknown.is_none() {
-                    let row = Row { count: 1, ..Row::new(speaker, evidence, time, place, process) };
-                    process.unknown = Some(Box::new(row));
-                }
-                return;
-            }
-            Kind::SshdAccepted | Kind::PamSuccess | Kind::PamSession | Kind::Client => return,
-        }
-        let after = if by_pam { process.told_by_pam() } else { process.told_by_program() };
-        let from = if after > before { before } else { after.saturating_sub(1) };
-        let to = after;
-        for old in process.rows.iter_mut().filter(|r| r.first < to && r.first + u64::from(r.count) > from) {
-            old.hear(evidence, speaker.pid);
-            old.told_by_pam |= by_pam;
-            old.told_by_program |= !by_pam;
-        }
-        if to > process.total {
-            let mut fresh = Row::new(speaker, evidence, time, place, process);
-            fresh.first = process.total;
-            fresh.count = u32::try_from(to - process.total.max(from)).unwrap_or(u32::MAX);
-            fresh.told_by_pam = by_pam;
-            fresh.told_by_program = !by_pam;
-            fresh.module = text(evidence.module);
-            // sudo's summary does not say whose password it asked for, PAM does.
-            let before = process.rows.last().filter(|row| !row.user.is_empty());
-            if let (Family::Sudo, Some(before)) = (speaker.family, before) {
-                fresh.user.clone_from(&before.user);
-            }
-            if let Some(unknown) = process.unknown.as_ref().filter(|_| process.total == 0) {
-                complete(&mut fresh, unknown);
-                fresh.state = unknown.state;
-            }
-            if let Some(child) = absorbed {
-                // The child's line was first, and may have been handed out already.
-                let program = fresh;
-                fresh = Row { first: program.first, count: program.count, told_by_program: true, ..child };
-                complete(&mut fresh, &program);
-                let count = u64::from(fresh.count);
-                process.told_by_module(&fresh.module, count);
-            }
-            if checked >= fresh.count && checked > 0 {
-                fresh.state = State::Settled;
-            }
-            process.total = to;
-            let whom = name(&fresh.user);
-            if process.rows.is_empty() {
-                // Most have no other, and thousands are open.
-                process.rows.reserve_exact(1);
-            }
-            process.rows.push(fresh);
-            if process.rows.len() > ROWS {
-                let oldest = process.rows.remove(0);
-                if oldest.state == State::Waiting {
-                    self.settled.push(oldest);
-                }
-            }
-            if by_pam && process.pam_only() {
-                self.pam_only.push_back((key, whom));
-                if self.pam_only.len() > LOOK_BACK {
-                    self.pam_only.pop_front();
-                }
-            } else if evidence.kind == Kind::CheckPassword {
-                self.checks.push_back((key, whom));
-                if self.checks.len() > LOOK_BACK {
-                    self.checks.pop_front();
-                }
-            }
+    }
+
+    /// Where the client of a process was: nothing else comes of it.
+    fn client(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>) {
+        let key = Key { host: hash(&[speaker.host]), pid: speaker.pid, who: 0 };
+        let Some(process) = self.processes.get_mut(&key).filter(|_| speaker.pid != 0) else { return };
+        for row in process.rows.iter_mut().chain(process.unknown.as_deref_mut()) {
+            row.fill_missing(evidence, speaker.pid);
         }
     }
 
@@ -247,8 +219,8 @@ impl Attempts {
     }
 
     /// Settle what is older than `age` at `now`, by our clock or by that of the log: whoever can
-    /// write a line with a time of his own must not hold up what others tell. A user who does not
-    /// exist may still be typing a password for `patience`.
+    /// write a line with a time of his own must not hold up what others tell. Somebody who was
+    /// named may still be typing a password for `patience`.
     pub fn settle(&mut self, now: i64, log_time: i64, age: i64, patience: i64) {
         self.close_silent(&[now, log_time]);
         let now = now.max(log_time);
@@ -262,7 +234,8 @@ impl Attempts {
             }
             let total = process.total;
             if let Some(row) = process.unknown.as_mut().filter(|_| total == 0) {
-                if row.state == State::Waiting && (now - row.time >= patience || row.time - now > SILENCE) {
+                let age = if process.over { age } else { patience };
+                if row.state == State::Waiting && (now - row.time >= age || row.time - now > SILENCE) {
                     row.state = State::Settled;
                     self.settled.push(Row::clone(row));
                 }
@@ -289,6 +262,14 @@ impl Attempts {
     /// The time of the latest line, for one that has none.
     pub fn latest(&self) -> i64 {
         self.latest
+    }
+}
+
+/// Remember a process, and whom it tried, for lines that may belong to it.
+fn remember(list: &mut VecDeque<(Key, u64)>, key: Key, whom: u64) {
+    list.push_back((key, whom));
+    if list.len() > LOOK_BACK {
+        list.pop_front();
     }
 }
 

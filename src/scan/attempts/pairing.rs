@@ -1,20 +1,22 @@
 //! One attempt, told by two processes: sshd's child and its parent, su without a pid and with one,
-//! unix_chkpwd and whoever asked it, polkit's helper and polkitd.
+//! unix_chkpwd and whoever asked it.
 
+use super::process::ROWS;
 use super::process::{Key, name};
 use super::row::{Row, State};
+use super::speaker::SECOND;
 use super::spelling::{agree, is_address, text};
-use super::{Attempts, ROWS, SECOND, SECOND_MODULE, SILENCE, Speaker};
+use super::{Attempts, SECOND_MODULE, SILENCE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind};
 
 /// From the line of sshd's child to that of its parent: libpam's delay, and a busy machine.
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
-/// From the first PAM line of sudo to its summary, and from polkit's helper to polkitd.
+/// From the first PAM line of sudo to its summary.
 const DIALOGUE: i64 = 300 * SECOND;
 
 impl Attempts {
     /// The attempt of another process that this line tells again, if there is one.
-    pub(super) fn absorb(
+    pub(super) fn merge_child(
         &mut self,
         key: Key,
         speaker: &Speaker<'_>,
@@ -29,14 +31,14 @@ impl Attempts {
             _ => return None,
         };
         let process = self.processes.get(&key)?;
-        let told = process.told_by_program();
+        let told = process.by_program();
         let next = match evidence.kind {
             Kind::SshdKeyboard => process.direct + process.pam_error.max(process.keyboard + 1),
             Kind::SshdPamError => process.direct + process.keyboard.max(process.pam_error + 1),
             _ => told + 1,
         };
         // What PAM told under this very pid is already the other half.
-        if next <= told || process.told_by_pam() >= next {
+        if next <= told || process.by_pam() >= next {
             return None;
         }
         let processes = &self.processes;
@@ -48,7 +50,7 @@ impl Attempts {
                 && processes.get(other).is_some_and(|other| {
                     other.key != key
                         && other.key.host == key.host
-                        && other.family == speaker.family
+                        && (other.family == speaker.family || other.family == Family::Module)
                         && (speaker.family == Family::Sshd || other.key.pid == 0)
                         && other.pam_only()
                         && other.rows.last().is_some_and(|row| {
@@ -72,7 +74,7 @@ impl Attempts {
     }
 
     /// Take the unix_chkpwd lines that belong to this attempt; how many had been handed out.
-    pub(super) fn absorb_checks(
+    pub(super) fn merge_checks(
         &mut self,
         key: Key,
         speaker: &Speaker<'_>,
@@ -108,8 +110,14 @@ impl Attempts {
 
     /// Whether nobody answered su's prompt: su calls that a failure, PAM does not.
     pub(super) fn was_aborted(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
-        if self.processes.get(&key).is_some_and(|p| p.told_by_pam() > 0) {
-            return false;
+        if let Some(process) = self.processes.get_mut(&key) {
+            if process.by_pam() > 0 {
+                return false;
+            }
+            if process.aborted {
+                process.ended = true;
+                return true;
+            }
         }
         let found = self.aborted.iter().rposition(|(host, family, user, at)| {
             *host == key.host
@@ -120,19 +128,36 @@ impl Attempts {
         found.and_then(|at| self.aborted.remove(at)).is_some()
     }
 
-    /// Whether polkit's helper has told the attempts of a dialogue that polkitd sums up.
-    pub(super) fn polkit_told(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
+    /// Whether sshd's child had PAM refuse the client of a connection that is over, before sshd itself said so:
+    /// then that is the attempt.
+    pub(super) fn child_was_refused(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
+        if self.processes.get(&key).is_none_or(|process| process.total > 0) {
+            return false;
+        }
         let processes = &self.processes;
-        let before = self.pam_only.len();
-        self.pam_only.retain(|(other, _)| {
-            !processes.get(other).is_some_and(|other| {
-                other.key.host == key.host
-                    && other.family == Family::Polkit
-                    && time - other.last <= DIALOGUE
-                    && other.rows.last().is_some_and(|row| agree(&row.ruser, evidence.ruser))
-            })
+        let whom = name(&text(evidence.user));
+        let found = self.pam_only.iter().rposition(|(other, tried)| {
+            (*tried == whom || *tried == 0)
+                && processes.get(other).is_some_and(|other| {
+                    other.key != key
+                        && other.key.host == key.host
+                        && matches!(other.family, Family::Sshd | Family::Module)
+                        && other.pam_only()
+                        && other.rows.last().is_some_and(|row| {
+                            row.state != State::Gone
+                                && (-SECOND..=CHILD_TO_PARENT).contains(&(time - row.time))
+                                && agree(&row.rhost, evidence.rhost)
+                        })
+                })
         });
-        self.pam_only.len() < before
+        let Some((other, _)) = found.and_then(|at| self.pam_only.remove(at)) else { return false };
+        if let Some(row) = self.processes.get_mut(&other).and_then(|other| other.rows.last_mut()) {
+            row.fill_missing(evidence, 0);
+        }
+        if let Some(process) = self.processes.get_mut(&key) {
+            process.unknown = None;
+        }
+        true
     }
 }
 
@@ -274,12 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn polkits_dialogue_is_told_once() {
+    fn polkits_helper_alone_tells_of_a_dialogue() {
         let helper = "09:00:00 polkit-agent-helper-1[8]: pam_unix(polkit-1:auth): authentication failure; logname= uid=1000 euid=0 tty= ruser=bob rhost=  user=alice";
-        let polkitd = "09:00:09 polkitd[7]: Operator of unix-session:1 FAILED to authenticate to gain authorization for action a for b [c] (owned by unix-user:bob)";
-        assert_eq!(count(&[helper, &helper.replace("[8]", "[9]"), polkitd]), 2);
-        assert_eq!(count(&[polkitd]), 1);
-        let other = |line: &str| line.replace("bob", "eve").replace("[8]", "[10]");
-        assert_eq!(count(&[helper, &other(helper), polkitd, &other(polkitd)]), 2, "two at a time");
+        let krb5 = helper.replace("pam_unix", "pam_krb5");
+        let success = "09:00:00 polkitd[7]: Operator of unix-session:1 successfully authenticated as unix-user:alice to gain TEMPORARY authorization for action a for b [c] (owned by unix-user:bob)";
+        assert_eq!(count(&[helper, &helper.replace("[8]", "[9]")]), 2);
+        assert_eq!(count(&[&krb5, success]), 0, "another module accepted");
+        assert_eq!(count(&[helper, &success.replace(":00 ", ":09 ")]), 1, "wrong, then right");
+        assert_eq!(count(&[helper, &success.replace("user:alice", "user:eve")]), 1, "somebody else");
     }
 }

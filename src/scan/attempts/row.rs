@@ -3,10 +3,9 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::process::Process;
+use super::speaker::{SECOND, Speaker};
 use super::spelling::{address, is_address, text};
-use super::{SECOND, Speaker};
-use crate::scan::rules::{Evidence, Family, Kind};
+use crate::scan::rules::{Evidence, Family};
 
 /// Where a line stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +48,8 @@ pub struct Row {
     pub(super) family: Family,
     /// Number of the first of these attempts in its process.
     pub(super) first: u64,
-    pub(super) told_by_program: bool,
-    pub(super) told_by_pam: bool,
+    pub(super) by_program: bool,
+    pub(super) by_pam: bool,
     pub(super) module: CompactString,
     pub(super) state: State,
 }
@@ -66,27 +65,22 @@ pub(super) enum State {
 }
 
 impl Row {
+    /// A row without attempts; `since`: when the process was first heard of.
     pub(super) fn new(
         speaker: &Speaker<'_>,
         evidence: &Evidence<'_>,
         time: i64,
         place: Place,
-        process: &Process,
+        since: i64,
     ) -> Self {
-        // A certificate's id stands behind the address in such a line, and the client wrote it.
-        let rhost = if evidence.kind == Kind::SshdKey && !process.rhost.is_empty() {
-            process.rhost.clone()
-        } else {
-            address(evidence.rhost)
-        };
         Self {
             time,
-            since: process.first,
+            since,
             host: text(speaker.host),
             service: text(evidence.service),
             pid: speaker.pid,
             user: text(evidence.user),
-            rhost,
+            rhost: address(evidence.rhost),
             ruser: text(evidence.ruser),
             tty: text(evidence.tty),
             class: CompactString::const_new(evidence.class),
@@ -94,15 +88,15 @@ impl Row {
             place,
             family: speaker.family,
             first: 0,
-            told_by_program: false,
-            told_by_pam: false,
+            by_program: false,
+            by_pam: false,
             module: CompactString::default(),
             state: State::Waiting,
         }
     }
 
     /// Fill in what is missing from another line about the same attempt.
-    pub(super) fn hear(&mut self, evidence: &Evidence<'_>, pid: u32) {
+    pub(super) fn fill_missing(&mut self, evidence: &Evidence<'_>, pid: u32) {
         for (old, new) in [
             (&mut self.user, evidence.user),
             (&mut self.ruser, evidence.ruser),
@@ -114,9 +108,9 @@ impl Row {
         }
         // UseDNS gives PAM a name where sshd's own lines keep the address.
         if !evidence.rhost.is_empty() && self.rhost.as_bytes() != evidence.rhost && !is_address(&self.rhost) {
-            let told = address(evidence.rhost);
-            if self.rhost.is_empty() || is_address(&told) {
-                self.rhost = told;
+            let rhost = address(evidence.rhost);
+            if self.rhost.is_empty() || is_address(&rhost) {
+                self.rhost = rhost;
             }
         }
         if self.pid == 0 {
@@ -124,45 +118,51 @@ impl Row {
         }
     }
 
-    /// Whether it was told by unix_chkpwd alone, whose pid is not that of whoever authenticates.
-    pub fn is_check_password(&self) -> bool {
-        self.family == Family::CheckPassword
-    }
-
-    /// Whether it is the word of polkitd, which runs no PAM itself.
-    pub fn is_polkitd(&self) -> bool {
-        self.class == "polkit-failed"
-    }
-}
-
-pub(super) fn forgive(row: &mut Row, time: i64, within: i64) -> bool {
-    let apart = time - row.time;
-    let whole_seconds = row.time % SECOND == 0 && time % SECOND == 0;
-    let soon = (0..within).contains(&apart) || (whole_seconds && apart == within);
-    let forgiven = row.state == State::Waiting && row.told_by_pam && !row.told_by_program && soon;
-    if forgiven {
-        row.state = State::Gone;
-    }
-    forgiven
-}
-
-/// Fill in what `old` lacks from another row about the same attempt.
-pub(super) fn complete(old: &mut Row, new: &Row) {
-    for (old, new) in [
-        (&mut old.user, &new.user),
-        (&mut old.ruser, &new.ruser),
-        (&mut old.tty, &new.tty),
-        (&mut old.rhost, &new.rhost),
-    ] {
-        if old.is_empty() {
-            old.clone_from(new);
+    /// Fill in what is missing from another row about the same attempt.
+    pub(super) fn fill_from(&mut self, other: &Row) {
+        for (old, new) in [
+            (&mut self.user, &other.user),
+            (&mut self.ruser, &other.ruser),
+            (&mut self.tty, &other.tty),
+            (&mut self.rhost, &other.rhost),
+        ] {
+            if old.is_empty() {
+                old.clone_from(new);
+            }
+        }
+        // UseDNS gives PAM a name where sshd's own lines keep the address.
+        if !is_address(&self.rhost) && is_address(&other.rhost) {
+            self.rhost.clone_from(&other.rhost);
+        }
+        if self.pid == 0 {
+            self.pid = other.pid;
         }
     }
-    // UseDNS gives PAM a name where sshd's own lines keep the address.
-    if !is_address(&old.rhost) && is_address(&new.rhost) {
-        old.rhost.clone_from(&new.rhost);
+
+    /// Take it back if PAM alone reported it, and it is not handed out: it was one module of several. `within`:
+    /// microseconds from the refusal to the success at `time`, if that matters.
+    pub(super) fn retract(&mut self, time: i64, within: Option<i64>) -> bool {
+        let apart = time - self.time;
+        let whole_seconds = self.time % SECOND == 0 && time % SECOND == 0;
+        let soon =
+            within.is_none_or(|within| (0..within).contains(&apart) || (whole_seconds && apart == within));
+        let retracted = self.state == State::Waiting && self.by_pam && !self.by_program && soon;
+        if retracted {
+            self.state = State::Gone;
+        }
+        retracted
     }
-    if old.pid == 0 {
-        old.pid = new.pid;
+
+    /// Whether PAM certainly was asked, so that a module in the stack had its say. What a program reports
+    /// of itself may come from before: a refused key, a name that does not exist, an option of its own.
+    pub fn went_through_pam(&self) -> bool {
+        const OF_SSHD: [&str; 3] =
+            ["sshd-failed-password", "sshd-failed-keyboard-interactive", "sshd-pam-error"];
+        self.by_pam || OF_SSHD.contains(&self.class.as_str())
+    }
+
+    /// Whether it was reported by unix_chkpwd alone, whose pid is not that of whoever authenticates.
+    pub fn is_check_password(&self) -> bool {
+        self.family == Family::CheckPassword
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::hash_map::Entry;
 
-use compact_str::CompactString;
-
 use super::process::{Key, Process, hash};
 use super::row::State;
+use super::speaker::SECOND;
 use super::spelling::{address, is_address};
-use super::{Attempts, PROCESSES, SECOND, SILENCE, Speaker};
+use super::{Attempts, PROCESSES, SILENCE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind};
 
 /// Connections of one client that begin at one time.
@@ -52,10 +51,12 @@ impl Attempts {
                 port != 0
                     && process.port != 0
                     && process.port != port
-                    && process.told_by_pam() <= process.told_by_program()
+                    && process.by_pam() <= process.by_program()
             };
             let another = (time - process.last).abs() > SILENCE
-                || process.family != speaker.family
+                || (process.family != speaker.family
+                    && process.family != Family::Module
+                    && speaker.family != Family::Module)
                 || (speaker.pid != 0 && other_client())
                 // The next connection of that client, where nothing more came of the one before. Of two at
                 // once nobody can tell which a password belongs to.
@@ -64,7 +65,7 @@ impl Attempts {
                     && process.unknown.is_some()
                     && process.total == 0
                     && time - process.last >= AT_ONCE)
-                || (process.ended && !matches!(evidence.kind, Kind::PamSuccess | Kind::PamSession))
+                || (process.ended && !may_follow_the_end(evidence.kind))
                 || (speaker.pid == 0
                     && matches!(speaker.family, Family::Su | Family::Sudo)
                     && matches!(evidence.kind, Kind::PamFailure | Kind::PamAborted)
@@ -101,28 +102,8 @@ impl Attempts {
         }
         self.opened += 1;
         self.order.push_back((key, self.opened));
-        let process = Process {
-            key,
-            number: self.opened,
-            family: speaker.family,
-            first: time,
-            last: time,
-            port: 0,
-            rhost: CompactString::default(),
-            direct: 0,
-            keyboard: 0,
-            pam_error: 0,
-            program: 0,
-            program_too: 0,
-            modules: Vec::new(),
-            more: 0,
-            total: 0,
-            unknown: None,
-            aborted: false,
-            ended: false,
-            rows: Vec::new(),
-        };
-        self.insert(process);
+        self.let_in.forget(key);
+        self.insert(Process::new(key, self.opened, speaker.family, time));
     }
 
     pub(super) fn insert(&mut self, process: Process) {
@@ -171,6 +152,11 @@ impl Attempts {
     }
 }
 
+/// What may come of a process after its program's last word.
+fn may_follow_the_end(kind: Kind) -> bool {
+    matches!(kind, Kind::PamSuccess | Kind::PamSession | Kind::Success | Kind::PamMore)
+}
+
 /// Whether sshd's client is certainly another one than before: one process serves one.
 fn differs(process: &Process, evidence: &Evidence<'_>) -> bool {
     let told = process.family == Family::Sshd && evidence.kind != Kind::SshdKey && !evidence.rhost.is_empty();
@@ -185,7 +171,7 @@ fn differs(process: &Process, evidence: &Evidence<'_>) -> bool {
 mod tests {
     use super::super::tests::{count, failed, pam, tell};
     use super::*;
-    use crate::scan::attempts::ROWS;
+    use crate::scan::attempts::process::ROWS;
 
     #[test]
     fn a_number_that_comes_again_later_is_another_process() {
@@ -203,7 +189,8 @@ mod tests {
         assert_eq!(count(&[&named, &failed("09:00:01", 7)]), 1, "UseDNS");
         // A certificate's id is the client's word: it makes no other client of it.
         let key = "09:00:01 sshd[7]: Failed publickey for invalid user x from 198.51.100.9 port 2 ssh2: RSA-CERT SHA256:a ID y from 192.0.2.7 port 1 ssh2: z (serial 1) CA RSA SHA256:b";
-        assert_eq!(count(&[invalid, key, &failed("09:00:02", 7)]), 2);
+        assert_eq!(count(&[invalid, key, &failed("09:00:02", 7)]), 1, "keys count where nothing else does");
+        assert_eq!(count(&[invalid, key]), 1);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Reading logs in large blocks, with memory that does not grow with the file or its lines.
 //!
-//! A regular file of some size is read by two threads, while the caller takes the candidates in
-//! order. Streams, and files with lines longer than a block, are read one block after another.
+//! One block after another: a second thread that reads ahead was tried, and was no faster than one core
+//! searches what memory gives.
 
 mod long;
-mod parallel;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,7 +13,6 @@ use memchr::{memchr, memrchr};
 
 use super::candidates::{Reach, Search};
 use long::LongLine;
-use parallel::parallel;
 
 /// Bytes that are searched at once: they stay in the processor's nearer cache.
 const BLOCK: usize = 128 << 10;
@@ -22,8 +20,6 @@ const BLOCK: usize = 128 << 10;
 const FIRST: usize = 16 << 10;
 /// Room for the beginning of a line, of which the rest is in the next block.
 const MARGIN: usize = 64 << 10;
-/// From this size on two threads pay.
-const PARALLEL: u64 = 8 << 20;
 
 /// A line that may tell something.
 #[derive(Clone, Copy, Debug)]
@@ -47,22 +43,35 @@ pub struct Progress {
     pub lines: u64,
 }
 
-/// Takes the candidates, in order, and is told after each block how far reading came.
+/// Takes the candidates, in order, and hears after each block how far reading came.
 pub trait Sink {
     /// A line that may tell something.
     fn line(&mut self, found: Found<'_>);
     /// Everything before this has been taken.
-    fn progress(&mut self, progress: Progress) -> io::Result<()>;
+    fn progress(&mut self, progress: Progress) -> Result<(), Halt>;
+}
+
+/// Why reading came to a halt.
+#[derive(Debug)]
+pub enum Halt {
+    /// The log cannot be read.
+    Read(io::Error),
+    /// It was emptied while it was read: what it has now is for the next pass.
+    Emptied,
+    /// Whoever takes what is read cannot go on.
+    Taker(super::Error),
+}
+
+impl From<io::Error> for Halt {
+    fn from(why: io::Error) -> Self {
+        Self::Read(why)
+    }
 }
 
 /// The whole lines of `file` in `from..to`.
-pub fn file(file: &File, from: u64, to: u64, search: &Search, sink: &mut dyn Sink) -> io::Result<Progress> {
-    let mut progress = Progress { offset: from, lines: 0 };
-    if to.saturating_sub(from) >= PARALLEL && parallel(file, &mut progress, to, search, sink)? {
-        return Ok(progress);
-    }
-    let rest = At { file, offset: progress.offset, end: to };
-    stream(rest, progress, false, search, sink)
+pub fn file(file: &File, from: u64, to: u64, search: &Search, sink: &mut dyn Sink) -> Result<Progress, Halt> {
+    let part = At { file, offset: from, end: to };
+    stream(part, Progress { offset: from, lines: 0 }, false, search, sink)
 }
 
 /// The whole lines of a stream, which begins at `progress`; `tail`: also what follows the last
@@ -73,7 +82,7 @@ pub fn stream(
     tail: bool,
     search: &Search,
     sink: &mut dyn Sink,
-) -> io::Result<Progress> {
+) -> Result<Progress, Halt> {
     let mut buffer = vec![0; FIRST];
     let mut filled = 0;
     let mut full = false;
@@ -86,7 +95,7 @@ pub fn stream(
         let n = match source.read(&mut buffer[filled..]) {
             Ok(n) => n,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e),
+            Err(e) => return Err(e.into()),
         };
         let fresh = filled;
         filled += n;
@@ -195,7 +204,7 @@ mod tests {
             ));
         }
 
-        fn progress(&mut self, progress: Progress) -> io::Result<()> {
+        fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
             self.progress = progress;
             Ok(())
         }

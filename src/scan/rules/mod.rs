@@ -5,11 +5,15 @@
 //! pose as another field.
 
 mod local;
+mod login;
+mod modules;
 mod pam;
 mod servers;
 mod sshd;
+mod su;
+mod sudo;
 
-use super::header::{Header, decimal};
+use super::header::{Header, behind_title, decimal};
 use super::stamp::skip_blanks;
 
 /// What a line was taken for.
@@ -19,14 +23,21 @@ pub enum Kind {
     SshdPassword,
     /// sshd: keyboard-interactive was refused.
     SshdKeyboard,
-    /// sshd: a key or another method without a password, for a user who does not exist.
+    /// sshd: a key, or another method without a password, was refused; an attempt when nothing else is told of
+    /// the process.
     SshdKey,
+    /// sshd: a user who is not let in, as [`Kind::SshdKey`].
+    SshdLeft,
+    /// The same, and the connection is over.
+    SshdEnd,
     /// sshd: `error: PAM: …`, told beside or instead of [`Kind::SshdKeyboard`].
     SshdPamError,
     /// sshd: a user who does not exist; an attempt when nothing else is told of the process.
     SshdInvalidUser,
     /// sshd: somebody got in.
     SshdAccepted,
+    /// Another program: somebody got in.
+    Success,
     /// A PAM module refused.
     PamFailure,
     /// A PAM module refused as often again as the line says.
@@ -43,14 +54,12 @@ pub enum Kind {
     ProgramToo,
     /// The program's count so far: `TOO MANY LOGIN TRIES (3)`.
     ProgramTotal,
-    /// dropbear: as [`Kind::SshdInvalidUser`].
+    /// dropbear: a user who does not exist.
     UnknownUser,
-    /// dropbear: where the client of this process was.
+    /// sshd, dropbear: where the client of this process was.
     Client,
     /// pam_unix's helper; its own process beside the one that authenticates.
     CheckPassword,
-    /// polkit's word on a dialogue, which may have had several attempts or none.
-    Polkit,
 }
 
 /// What one line tells.
@@ -79,6 +88,11 @@ pub struct Evidence<'a> {
 }
 
 impl<'a> Evidence<'a> {
+    /// Somebody got in, by the word of `service`.
+    fn success(service: &'a [u8]) -> Self {
+        Self { weight: 0, ..Self::new(Kind::Success, "login", service) }
+    }
+
     fn new(kind: Kind, class: &'static str, service: &'a [u8]) -> Self {
         let empty: &[u8] = b"";
         Self {
@@ -115,6 +129,8 @@ pub enum Line<'a> {
     Again(u32),
     /// It speaks of authentication and is no attempt; why.
     Nothing(&'static str),
+    /// It tells of an attempt, or of how one ended, and somebody wrote it who cannot know.
+    Forged,
     /// It speaks of something else.
     Other,
 }
@@ -127,7 +143,7 @@ pub enum Family {
     Sshd,
     /// su, runuser.
     Su,
-    /// sudo.
+    /// sudo, doas: whoever calls proves to be who they are.
     Sudo,
     /// login at a terminal.
     Login,
@@ -135,6 +151,8 @@ pub enum Family {
     Polkit,
     /// unix_chkpwd.
     CheckPassword,
+    /// A PAM module under its own tag, in the process of whichever program.
+    Module,
     /// Anything else that speaks through PAM.
     Other,
 }
@@ -144,11 +162,14 @@ pub fn family(program: &[u8]) -> Family {
     match program {
         b"sshd" | b"sshd-session" | b"sshd-auth" => Family::Sshd,
         b"su" | b"su-l" | b"runuser" => Family::Su,
-        b"sudo" | b"sudo-i" | b"sudo-rs" => Family::Sudo,
+        b"sudo" | b"sudo-i" | b"sudo-rs" | b"doas" => Family::Sudo,
         b"login" => Family::Login,
         b"polkit-agent-helper-1" | b"polkitd" => Family::Polkit,
         b"unix_chkpwd" => Family::CheckPassword,
         _ if program.starts_with(b"sshd-") => Family::Sshd,
+        _ if [&b"pam_"[..], b"PAM_", b"PAM-"].iter().any(|start| program.starts_with(start)) => {
+            Family::Module
+        }
         _ => Family::Other,
     }
 }
@@ -167,6 +188,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     if let Some(times) = repeated_before(message) {
         return Line::Again(times);
     }
+    let message = past_title(header, message);
     let (message, times) = match repeated(message) {
         Some((inner, times)) => (inner, times),
         None => (message, 1),
@@ -179,6 +201,9 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         };
     }
     if let Line::Evidence(evidence) = &mut line {
+        if header.forged {
+            return Line::Forged;
+        }
         evidence.weight = evidence.weight.saturating_mul(times);
     }
     line
@@ -243,6 +268,29 @@ fn past_clock<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
     skip().unwrap_or(message)
 }
 
+/// What PAM says behind the rest of a title, where a log daemon took its first word for the tag: `ker[71]: process:
+/// pam_unix(nginx:auth): …`, `stgres[71]: 192.0.2.7(4) authentication: pam_unix(postgresql:auth): …`. Nothing else may
+/// stand before it: what servers log may be a client's word.
+fn past_title<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
+    if !matches!(family(header.program), Family::Other) || message.starts_with(b"pam_") {
+        return message;
+    }
+    let title = |message: &'a [u8]| {
+        let at = find(&message[..message.len().min(LONGEST_TITLE)], b": pam_")?;
+        let words = message[..at].strip_prefix(b" ").unwrap_or(&message[..at]);
+        let is_title = [&b"process"[..], b"worker process"].contains(&words)
+            || words.strip_suffix(b" authentication").is_some_and(|client| {
+                let place = client.rsplit(|b| *b == b' ').next().unwrap_or_default();
+                place == b"[local]" || (place.ends_with(b")") && place.contains(&b'('))
+            });
+        is_title.then(|| behind_title(message))?
+    };
+    title(message).unwrap_or(message)
+}
+
+/// PostgreSQL's has two names of 63 bytes and a host's.
+const LONGEST_TITLE: usize = 512;
+
 /// Without the quotes around it.
 fn quoted(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"'").and_then(|t| t.strip_suffix(b"'")).unwrap_or(text)
@@ -294,7 +342,10 @@ mod tests {
     /// What a line is; and if it is evidence, the search for candidates must not pass over it.
     pub fn taken(line: &str) -> Line<'_> {
         let taken = classify(&header::parse(line.as_bytes()).unwrap());
-        if matches!(taken, Line::Evidence(Evidence { kind, .. }) if kind != Kind::PamSession) {
+        // Words of success are searched for behind a refusal alone.
+        let is_searched =
+            |kind| !matches!(kind, Kind::PamSession | Kind::Success | Kind::PamSuccess | Kind::Client);
+        if matches!(taken, Line::Evidence(Evidence { kind, .. }) if is_searched(kind)) {
             let mut found = 0;
             Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |_| found += 1);
             assert_eq!(found, 1, "no candidate: {line}");
@@ -343,6 +394,33 @@ mod tests {
             assert_eq!(told(tag, &format!("{clock} {failed}")), None, "{tag}: {clock}");
         }
         assert_eq!(told("su[7]", "kernel: [  970.699396] FAILED SU (to alice) bob on pts/0"), None);
+    }
+
+    #[test]
+    fn pam_is_heard_behind_a_title_whose_first_word_was_taken_for_the_tag() {
+        let pam = |service: &str| {
+            format!(
+                "pam_unix({service}:auth): authentication failure; logname= uid=33 euid=33 tty= ruser= rhost=192.0.2.7  user=bob"
+            )
+        };
+        let expected = Some(("pam-failure", 1, "bob".to_owned(), "192.0.2.7".to_owned()));
+        for (tag, before) in [
+            ("ker[71]", "process: "),
+            ("nginx[71]", "worker process: "),
+            ("stgres[71]", "192.0.2.7(41522) authentication: "),
+            ("ice[71]", "db client.example.org(41522) authentication: "),
+            ("stgres[71]", "db [local] authentication: "),
+        ] {
+            assert_eq!(told(tag, &format!("{before}{}", pam("x"))), expected, "{tag}: {before}");
+        }
+        for (tag, before) in [
+            ("httpd[71]", "GET /: "),
+            ("httpd[71]", "process x: "),
+            ("sshd[71]", "process: "),
+            ("httpd[71]", "authentication: "),
+        ] {
+            assert_eq!(told(tag, &format!("{before}{}", pam("sshd"))), None, "{tag}: {before}");
+        }
     }
 
     #[test]

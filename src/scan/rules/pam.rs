@@ -4,7 +4,7 @@
 
 use super::super::header::{Header, decimal, token};
 use super::super::stamp::skip_blanks;
-use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number, places};
+use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number, modules, places};
 
 /// Remote names may hold ` rhost=` many times; more splits than this are not tried.
 const SPLITS: usize = 64;
@@ -41,8 +41,11 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
     if let Some(user) = text.strip_prefix(b"session opened for user ") {
         evidence.kind = Kind::PamSession;
         evidence.class = "pam-session";
-        let (user, _) = token(user);
-        evidence.user = cut(user, b"(uid=").map_or(user, |(user, _)| user);
+        let bare = |name: &'a [u8]| cut(name, b"(uid=").map_or(name, |(name, _)| name);
+        let (user, by) = token(user);
+        evidence.user = bare(user);
+        evidence.ruser = by.strip_prefix(b"by ").map_or(b"", |by| bare(token(by).0));
+        evidence.weight = 0;
         return Line::Evidence(evidence);
     }
     if text.starts_with(b"conversation failed") || text.starts_with(b"auth could not identify password for [")
@@ -55,33 +58,8 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         }
         return Line::Evidence(evidence);
     }
-    // pam_winbind, pam_userdb and the pam_krb5s have words of their own.
-    if let Some(rest) = text.strip_prefix(b"user '").or_else(|| text.strip_prefix(b"user `")) {
-        if let Some((user, _)) = cut_last(rest, b"' denied access (incorrect password") {
-            evidence.user = user;
-            return Line::Evidence(evidence);
-        }
-        if let Some((user, _)) = cut_last(rest, b"' granted access") {
-            evidence.kind = Kind::PamSuccess;
-            evidence.class = "pam-success";
-            evidence.user = user;
-            return Line::Evidence(evidence);
-        }
-    }
-    if let Some((user, _)) = text.strip_prefix(b"user ").and_then(|rest| cut(rest, b" authenticated as ")) {
-        evidence.kind = Kind::PamSuccess;
-        evidence.class = "pam-success";
-        evidence.user = user;
+    if let Some(evidence) = modules::classify(evidence, text) {
         return Line::Evidence(evidence);
-    }
-    for (start, kind, class) in [
-        (&b"authentication fails for '"[..], Kind::PamFailure, "pam-failure"),
-        (b"authentication succeeds for '", Kind::PamSuccess, "pam-success"),
-    ] {
-        if let Some((user, _)) = text.strip_prefix(start).and_then(|rest| cut(rest, b"' (")) {
-            (evidence.kind, evidence.class, evidence.user) = (kind, class, user);
-            return Line::Evidence(evidence);
-        }
     }
     Line::Nothing("a PAM line that tells of no attempt")
 }
@@ -121,8 +99,8 @@ fn speaker<'a>(header: &Header<'a>, message: &'a [u8]) -> Option<(&'a [u8], &'a 
     if message.starts_with(b"authentication failure; logname=") {
         return Some((b"pam_unix", usual, message));
     }
-    // `PAM_unix[71]: authentication failure; (uid=0) -> root for ssh service`
-    if header.program.starts_with(b"PAM_") || header.program.starts_with(b"PAM-") {
+    // `PAM_unix[71]: authentication failure; (uid=0) -> root for ssh service`, `pam_duo[71]: Failed Duo login …`
+    if family(header.program) == Family::Module {
         return Some((header.program, usual, message));
     }
     None
@@ -165,6 +143,9 @@ fn with_fields<'a>(header: &Header<'a>, mut evidence: Evidence<'a>, text: &'a [u
         return Line::Evidence(evidence);
     };
     evidence.tty = cut(before, b" tty=").map_or(b"", |(_, tty)| tty);
+    if evidence.module.starts_with(b"pam_krb5") && memchr::memmem::find(rest, b" user=").is_none() {
+        return with_tried_logname(evidence, text);
+    }
     let by_sshd = evidence.tty == b"ssh" || evidence.service == b"sshd";
     if let Some(split) = split(rest, by_sshd) {
         evidence.ruser = split.ruser;
@@ -176,6 +157,21 @@ fn with_fields<'a>(header: &Header<'a>, mut evidence: Evidence<'a>, text: &'a [u
         if split.user.is_empty() && !split.rhost.is_empty() && !local {
             evidence.user = split.ruser;
         }
+    }
+    Line::Evidence(evidence)
+}
+
+/// The pam_krb5 of Debian names in `logname=` who was tried, and has no `user=`. That name, and `ruser=`, may be
+/// anything; the host stands last.
+fn with_tried_logname<'a>(mut evidence: Evidence<'a>, text: &'a [u8]) -> Line<'a> {
+    let fields = || {
+        let (rest, rhost) = cut_last(text, b" rhost=")?;
+        let (rest, ruser) = cut_last(rest, b" ruser=")?;
+        let (rest, _) = cut_last(rest, b" uid=")?;
+        Some((rest.strip_prefix(b"logname=")?, ruser, token(rhost).0))
+    };
+    if let Some(fields) = fields() {
+        (evidence.user, evidence.ruser, evidence.rhost) = fields;
     }
     Line::Evidence(evidence)
 }
@@ -300,6 +296,13 @@ mod tests {
             ),
             ("pam_userdb(sshd:auth): user `root' denied access (incorrect password)", Kind::PamFailure),
             ("pam_winbind(sshd:auth): user 'root' granted access", Kind::PamSuccess),
+            ("pam_pwdfile(sshd:auth): wrong password for user root", Kind::PamFailure),
+            ("pam_google_authenticator(sshd:auth): Invalid verification code for root", Kind::PamFailure),
+            ("pam_google_authenticator(sshd:auth): Accepted google_authenticator for root", Kind::PamSuccess),
+            (
+                "pam_krb5(sshd:auth): authentication failure; logname=root uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7",
+                Kind::PamFailure,
+            ),
         ] {
             let evidence = told("sshd[7]", message);
             assert_eq!((evidence.kind, &fields(&evidence)[..2]), (kind, &["sshd", "root"][..]), "{message}");
@@ -337,6 +340,52 @@ mod tests {
         let evidence =
             told("sshd[7]", &format!("pam_sss(sshd:auth): authentication failure; {SSH} user={many}"));
         assert_eq!(fields(&evidence)[2], "192.0.2.7");
+    }
+
+    #[test]
+    fn modules_under_a_tag_of_their_own_speak_too() {
+        for (tag, message, expected) in [
+            ("pam_duo[7]", "Failed Duo login for 'bob' from 192.0.2.7", ["pam_duo", "bob", "192.0.2.7"]),
+            (
+                "pam_duo[7]",
+                "Failed Duo login for 'bob' from 192.0.2.7: Denied",
+                ["pam_duo", "bob", "192.0.2.7"],
+            ),
+            ("pam_duo[7]", "Failed Duo login for 'bob'", ["pam_duo", "bob", ""]),
+            ("vpn(pam_google_authenticator)[7]", "Invalid verification code for bob", ["vpn", "bob", ""]),
+            ("vpn(pam_google_authenticator)[7]", "Invalid verification code", ["vpn", "", ""]),
+            ("PAM-tacplus[7]", "auth failed: 2", ["PAM-tacplus", "", ""]),
+            ("ftp[7]", "pam_pwdfile(vsftpd:auth): user not found in password database", ["vsftpd", "", ""]),
+        ] {
+            let evidence = told(tag, message);
+            assert_eq!((evidence.kind, evidence.weight), (Kind::PamFailure, 1), "{tag}: {message}");
+            assert_eq!(fields(&evidence)[..3], expected, "{tag}: {message}");
+        }
+        for message in [
+            "Skipped Duo login for 'bob' from 192.0.2.7: Allowed unenrolled user",
+            "Failsecure Duo login for 'bob'",
+            "Aborted Duo login for 'bob' from 192.0.2.7: x",
+            "Error in Duo login for 'bob' from 192.0.2.7: x",
+        ] {
+            let line = format!("Nov  3 09:05:01 srv pam_duo[7]: {message}");
+            assert!(!matches!(super::super::tests::taken(&line), Line::Evidence(_)), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_name_that_pam_krb5_has_in_logname_moves_no_host() {
+        for name in
+            ["bob", "", "x uid=0 euid=0 tty=y ruser=z rhost=198.51.100.9", " ruser= rhost=198.51.100.9 "]
+        {
+            for ruser in ["", name] {
+                let message = format!(
+                    "pam_krb5(ftp:auth): authentication failure; logname={name} uid=0 euid=0 tty=ftp ruser={ruser} rhost=192.0.2.7"
+                );
+                let evidence = told("vsftpd[7]", &message);
+                assert_eq!(evidence.rhost, b"192.0.2.7", "{message}");
+                assert!(evidence.user.starts_with(name.as_bytes()), "{message}");
+            }
+        }
     }
 
     #[test]

@@ -2,26 +2,34 @@
 
 use std::net::IpAddr;
 
-use super::{Evidence, Kind, Line, cut, cut_last, quoted};
+use super::modules::duo;
+use super::{Evidence, Kind, Line, cut, cut_last, leading_number, quoted};
 use crate::scan::header::{Header, decimal, token};
 use crate::scan::stamp::{self, skip_blanks};
 
 pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
     let program = header.program;
     match program {
-        b"dropbear" => dropbear(message),
+        b"dropbear" => dropbear(header, message),
         b"proftpd" => proftpd(message),
         b"vsftpd" => vsftpd(message),
         b"saslauthd" => saslauthd(message),
         b"xrdp-sesman" | b"xrdp-sesexec" => xrdp(message),
-        b"pvedaemon" | b"pveproxy" | b"pmgdaemon" => proxmox(program, message),
+        b"pvedaemon" | b"pveproxy" | b"pmgdaemon" | b"pmgproxy" => proxmox(program, message),
+        // Backup Server and Datacenter Manager.
+        _ if program.starts_with(b"proxmox-") => proxmox(program, message),
+        b"dovecot" => dovecot(message),
+        b"login_duo" => login_duo(message),
         _ => Line::Other,
     }
 }
 
 /// `Bad password attempt for 'root' from 192.0.2.7:5543`
-fn dropbear(message: &[u8]) -> Line<'_> {
+fn dropbear<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
     let message = past_own_stamp(message);
+    if let Some(evidence) = dropbear_let_in(message) {
+        return Line::Evidence(evidence);
+    }
     let word = memchr::memmem::find(&message[..message.len().min(24)], b" attempt");
     let bad = [&b"Bad "[..], b"bad ", b"Too-long "].iter().any(|start| message.starts_with(start));
     if let (Some(at), true) = (word, bad) {
@@ -45,15 +53,77 @@ fn dropbear(message: &[u8]) -> Line<'_> {
         (evidence.rhost, evidence.port) = endpoint(from);
         return Line::Evidence(evidence);
     }
-    // `Exit before auth from <192.0.2.7:5543>: (user 'x', 3 fails): …`; for a name that does not
-    // exist it is the only line with the address.
-    if let Some(rest) = message.strip_prefix(b"Exit before auth from <") {
-        let mut evidence = Evidence::new(Kind::Client, "dropbear-exit", b"dropbear");
-        evidence.weight = 0;
-        (evidence.rhost, evidence.port) = endpoint(cut(rest, b">").map_or(rest, |(from, _)| from));
-        return Line::Evidence(evidence);
+    dropbear_exit(header, message).map_or(Line::Other, Line::Evidence)
+}
+
+/// `Exit before auth from <192.0.2.7:5543>: (user 'x', 3 fails): …`, in older ones without the address. For a name
+/// that does not exist it names nobody, and is the only line with the address; where root or a shell is refused
+/// unread, it is all there is.
+fn dropbear_exit<'a>(header: &Header<'a>, message: &'a [u8]) -> Option<Evidence<'a>> {
+    let rest =
+        message.strip_prefix(b"Exit before auth").or_else(|| message.strip_prefix(b"exit before auth"))?;
+    let mut evidence = Evidence::new(Kind::Client, "dropbear-exit", b"dropbear");
+    evidence.weight = 0;
+    let rest = match rest.strip_prefix(b" from <").and_then(|rest| cut(rest, b">")) {
+        Some((from, rest)) => {
+            (evidence.rhost, evidence.port) = endpoint(from);
+            rest.strip_prefix(b":").unwrap_or(rest)
+        }
+        None => rest,
+    };
+    // A name of an account here, which holds no quote.
+    let counted = || {
+        let (user, rest) = cut(rest.strip_prefix(b" (user '")?, b"', ")?;
+        let (fails, rest) = leading_number(rest)?;
+        rest.starts_with(b" fails)").then_some((user, fails, rest))
+    };
+    let Some((user, fails, rest)) = counted().filter(|(_, fails, _)| *fails > 0) else {
+        return Some(evidence);
+    };
+    if evidence.rhost.is_empty() {
+        // `Max auth tries reached - user 'x' from 192.0.2.7:5543`
+        (evidence.rhost, evidence.port) =
+            cut_last(rest, b"' from ").map_or((&b""[..], 0), |(_, from)| endpoint(from));
     }
-    Line::Other
+    // Without a number it cannot be said whose count it is.
+    if header.pid != 0 {
+        (evidence.kind, evidence.weight, evidence.user) = (Kind::ProgramTotal, fails, user);
+    }
+    Some(evidence)
+}
+
+/// `Password auth succeeded for 'x' from 192.0.2.7:5543`, `Pubkey auth succeeded for 'x' with …`
+fn dropbear_let_in(message: &[u8]) -> Option<Evidence<'_>> {
+    let (method, rest) = cut(message, b" auth succeeded for '")?;
+    if ![&b"Password"[..], b"password", b"PAM password", b"Pubkey", b"pubkey"].contains(&method) {
+        return None;
+    }
+    let mut evidence = Evidence::success(b"dropbear");
+    let (user, rest) = cut(rest, b"'")?;
+    evidence.user = user;
+    (evidence.rhost, evidence.port) =
+        cut_last(rest, b" from ").map_or((&b""[..], 0), |(_, from)| endpoint(from));
+    Some(evidence)
+}
+
+/// `imap-login: Login: user=<bob>, method=PLAIN, rip=192.0.2.7, …`; the name is quoted where it holds such a bracket.
+fn dovecot(message: &[u8]) -> Line<'_> {
+    let Some((user, rest)) = cut(message, b"-login: Login: user=<")
+        .filter(|(kind, _)| kind.iter().all(|b| b.is_ascii_alphanumeric()))
+        .and_then(|(_, rest)| cut(rest, b">"))
+    else {
+        return Line::Other;
+    };
+    let rhost = cut(rest, b" rip=").map_or(&b""[..], |(_, rhost)| token(rhost).0);
+    let rhost = rhost.strip_suffix(b",").unwrap_or(rhost);
+    Line::Evidence(Evidence { user, rhost, ..Evidence::success(b"dovecot") })
+}
+
+/// Duo's second factor as a login shell: `Failed Duo login for 'bob' from 192.0.2.7`
+fn login_duo(message: &[u8]) -> Line<'_> {
+    let Some((user, rhost)) = duo(message, b"Failed") else { return Line::Other };
+    let evidence = Evidence::new(Kind::Program, "duo-failed", b"login_duo");
+    Line::Evidence(Evidence { user, rhost, ..evidence })
 }
 
 /// Without the `[71] Nov 03 09:05:01 ` that dropbear writes where it does not log to syslog.
@@ -88,6 +158,10 @@ fn proftpd(message: &[u8]) -> Line<'_> {
     let Some(rest) = rest.strip_prefix(b" - ").or_else(|| rest.strip_prefix(b": ")) else {
         return Line::Other;
     };
+    if let Some(user) = rest.strip_prefix(b"USER ").and_then(|rest| rest.strip_suffix(b": Login successful."))
+    {
+        return Line::Evidence(Evidence { user, rhost, ..Evidence::success(b"proftpd") });
+    }
     let mut evidence = Evidence::new(Kind::Program, "ftp-failed", b"proftpd");
     evidence.rhost = rhost;
     // Older ones say so in small letters, and with a full stop.
@@ -111,10 +185,13 @@ fn proftpd(message: &[u8]) -> Line<'_> {
 
 /// `[bob] FAIL LOGIN: Client "192.0.2.7"`, where vsftpd logs to syslog.
 fn vsftpd(message: &[u8]) -> Line<'_> {
-    let Some((user, rest)) =
-        message.strip_prefix(b"[").and_then(|rest| cut_last(rest, b"] FAIL LOGIN: Client \""))
-    else {
-        return Line::Other;
+    let named = |words: &[u8]| message.strip_prefix(b"[").and_then(|rest| cut_last(rest, words));
+    let Some((user, rest)) = named(b"] FAIL LOGIN: Client \"") else {
+        let Some((user, client)) = named(b"] OK LOGIN: Client \"") else { return Line::Other };
+        // Of a name that holds such words it is not sure.
+        let rhost = client.strip_suffix(b"\"").filter(|_| !user.contains(&b']'));
+        let success = |rhost| Evidence { user, rhost, ..Evidence::success(b"vsftpd") };
+        return rhost.map_or(Line::Other, |rhost| Line::Evidence(success(rhost)));
     };
     // More may follow where a list of names, and no password, kept the client out.
     let Some(rhost) = rest.strip_suffix(b"\"").filter(|rhost| !rhost.contains(&b'"')) else {
@@ -175,7 +252,9 @@ fn proxmox<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
     };
     let mut evidence = Evidence::new(Kind::Program, "proxmox-failed", program);
     let (rhost, rest) = token(rest);
-    evidence.rhost = rhost;
+    // The newer ones have a port, and the address in brackets.
+    let bare = std::str::from_utf8(rhost).is_ok_and(|rhost| rhost.parse::<IpAddr>().is_ok());
+    (evidence.rhost, evidence.port) = if bare { (rhost, 0) } else { endpoint(rhost) };
     if let Some(rest) = rest.strip_prefix(b"user=") {
         evidence.user = cut_last(rest, b" msg=").map_or(rest, |(user, _)| user);
     }
@@ -209,6 +288,62 @@ mod tests {
                 "dropbear-unknown-user",
                 1,
                 ["", "192.0.2.7", "", ""],
+            ),
+            (
+                "dropbear[7]",
+                "Exit before auth from <192.0.2.7:4000>: (user 'root', 2 fails): Exited normally",
+                "dropbear-exit",
+                2,
+                ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "dropbear[7]",
+                "Exit before auth (user 'root', 3 fails): Max auth tries reached - user 'root' from 192.0.2.7:1",
+                "dropbear-exit",
+                3,
+                ["root", "192.0.2.7", "", ""],
+            ),
+            (
+                "dropbear[7]",
+                "Exit before auth from <[2001:db8::7]:4000>: Exited normally",
+                "dropbear-exit",
+                0,
+                ["", "2001:db8::7", "", ""],
+            ),
+            (
+                "dropbear[7]",
+                "Exit before auth from <192.0.2.7:4000>: (user 'root', 0 fails): Exited normally",
+                "dropbear-exit",
+                0,
+                ["", "192.0.2.7", "", ""],
+            ),
+            (
+                "proxmox-backup-proxy[7]",
+                "authentication failure; rhost=[::ffff:192.0.2.7]:50694 user=root@pam msg=authentication failed",
+                "proxmox-failed",
+                1,
+                ["root@pam", "::ffff:192.0.2.7", "", ""],
+            ),
+            (
+                "proxmox-datacenter-privileged-api[7]",
+                "authentication failure; rhost=192.0.2.7:50694 user=x@pbs msg=y",
+                "proxmox-failed",
+                1,
+                ["x@pbs", "192.0.2.7", "", ""],
+            ),
+            (
+                "pveproxy[7]",
+                "authentication failure; rhost=2001:db8::7 user=root@pam msg=no such user",
+                "proxmox-failed",
+                1,
+                ["root@pam", "2001:db8::7", "", ""],
+            ),
+            (
+                "login_duo[7]",
+                "Failed Duo login for 'bob' from 192.0.2.7: Invalid passcode",
+                "duo-failed",
+                1,
+                ["bob", "192.0.2.7", "", ""],
             ),
             (
                 "dropbear[7]",
@@ -312,10 +447,7 @@ mod tests {
     fn what_is_no_attempt_counts_nothing() {
         let server = "ftp.example.org (c[192.0.2.7]) -";
         for (tag, message) in [
-            (
-                "dropbear[7]",
-                "Exit before auth (user 'root', 3 fails): Max auth tries reached - user 'root' from 192.0.2.7:1",
-            ),
+            ("dropbear[7]", "root login rejected"),
             ("proftpd[7]", &format!("{server} USER bob (Login failed): Password expired")),
             ("proftpd[7]", &format!("{server} USER bob (Login failed): Invalid shell: '/bin/false'")),
             ("proftpd[7]", &format!("{server} USER bob: Login successful.")),

@@ -1,5 +1,7 @@
 //! sshd's own lines: `auth_log` and `input_userauth_request` of OpenSSH.
 
+use std::net::IpAddr;
+
 use super::{Evidence, Kind, Line, cut, cut_last, rfind};
 use crate::scan::header::{decimal, token};
 
@@ -22,10 +24,16 @@ pub(super) fn classify(message: &[u8]) -> Line<'_> {
     if let Some(rest) = plain.strip_prefix(b"PAM: ") {
         return pam_error(rest);
     }
+    if let Some(evidence) = left(plain) {
+        return Line::Evidence(evidence);
+    }
+    if let Some(evidence) = client(plain) {
+        return Line::Evidence(evidence);
+    }
     for (start, why) in [
-        (&b"maximum authentication attempts exceeded"[..], "restates attempts already told"),
-        (b"Disconnecting", "restates attempts already told"),
-        (b"Too many authentication failures", "restates attempts already told"),
+        (&b"maximum authentication attempts exceeded"[..], "names nobody"),
+        (b"Disconnecting", "names nobody"),
+        (b"Too many authentication failures", "names nobody"),
         (b"Connection ", "the end of a connection"),
         (b"Disconnected from ", "the end of a connection"),
         (b"Received disconnect from ", "the end of a connection"),
@@ -33,7 +41,6 @@ pub(super) fn classify(message: &[u8]) -> Line<'_> {
         (b"Postponed ", "an exchange that goes on"),
         (b"Partial ", "an exchange that goes on"),
         (b"User ", "authorisation, not authentication"),
-        (b"ROOT LOGIN REFUSED", "authorisation, not authentication"),
         (b"Could not get shadow information", "no attempt by itself"),
     ] {
         if plain.starts_with(start) {
@@ -49,23 +56,96 @@ fn failed(text: &[u8]) -> Line<'_> {
     let Some(rest) = rest.strip_prefix(b"for ") else {
         return Line::Other;
     };
-    let (rest, invalid) =
-        match rest.strip_prefix(b"invalid user ").or_else(|| rest.strip_prefix(b"illegal user ")) {
-            Some(rest) => (rest, true),
-            None => (rest, false),
-        };
+    let rest =
+        rest.strip_prefix(b"invalid user ").or_else(|| rest.strip_prefix(b"illegal user ")).unwrap_or(rest);
     let (kind, class) = match method.split(|b| *b == b'/').next().unwrap_or_default() {
         b"none" => return Line::Nothing("the protocol's opening move"),
         b"password" => (Kind::SshdPassword, "sshd-failed-password"),
         b"keyboard-interactive" | b"challenge-response" | b"bsdauth" | b"skey" | b"pam" => {
             (Kind::SshdKeyboard, "sshd-failed-keyboard-interactive")
         }
-        _ if invalid => (Kind::SshdKey, "sshd-failed-key"),
-        _ => return Line::Nothing("a client tries several keys before a good one"),
+        // A client tries several keys before a good one: that none was good shows at the end.
+        _ => (Kind::SshdKey, "sshd-failed-key"),
     };
     let mut evidence = Evidence::new(kind, class, b"sshd");
     fill(&mut evidence, rest);
     Line::Evidence(evidence)
+}
+
+/// How a connection ended, or will, that named a user and was not let in. Where nothing else is told of the
+/// process, that is an attempt: keys were refused, or the account is not allowed in.
+///
+/// `Connection closed by authenticating user root 192.0.2.7 port 64535`, `maximum authentication attempts
+/// exceeded for root from 192.0.2.7 port 4000 ssh2`, `User root from 192.0.2.7 not allowed because …`.
+fn left(text: &[u8]) -> Option<Evidence<'_>> {
+    let mut evidence = Evidence::new(Kind::SshdLeft, "sshd-not-let-in", b"sshd");
+    for end in [
+        &b"Connection closed by "[..],
+        b"Connection reset by ",
+        b"Disconnected from ",
+        b"Disconnecting ",
+        b"Connection terminated by ",
+    ] {
+        let Some(rest) = text.strip_prefix(end) else { continue };
+        let rest =
+            rest.strip_prefix(b"authenticating user ").or_else(|| rest.strip_prefix(b"invalid user "))?;
+        evidence.kind = Kind::SshdEnd;
+        fill_bare(&mut evidence, rest);
+        return Some(evidence);
+    }
+    if let Some(rest) = text.strip_prefix(b"maximum authentication attempts exceeded for ") {
+        fill(&mut evidence, rest.strip_prefix(b"invalid user ").unwrap_or(rest));
+        return Some(evidence);
+    }
+    let many = text.strip_prefix(b"Disconnecting: ").unwrap_or(text);
+    if let Some(user) = many.strip_prefix(b"Too many authentication failures for ") {
+        evidence.user = user.strip_prefix(b"invalid user ").unwrap_or(user);
+        return Some(evidence);
+    }
+    if let Some(rest) = text.strip_prefix(b"ROOT LOGIN REFUSED FROM ") {
+        let (rhost, rest) = token(rest);
+        evidence.user = b"root";
+        evidence.rhost = rhost;
+        evidence.port = rest.strip_prefix(b"port ").and_then(decimal).unwrap_or(0);
+        return Some(evidence);
+    }
+    // The reason is sshd's, and may hold a list of names; the user's name, from the client, may hold the same words.
+    let (who, _) = cut_last(text.strip_prefix(b"User ")?, b" not allowed because ")?;
+    (evidence.user, evidence.rhost) = cut_last(who, b" from ").unwrap_or((who, b""));
+    Some(evidence)
+}
+
+/// Where a client was whose end names nobody: older ones tell the name and the address in two lines.
+/// `Connection closed by 192.0.2.7`, `Received disconnect from 192.0.2.7: 11: Bye`
+fn client(text: &[u8]) -> Option<Evidence<'_>> {
+    let rest = text
+        .strip_prefix(b"Connection closed by ")
+        .or_else(|| text.strip_prefix(b"Received disconnect from "))?;
+    let host = token(rest).0;
+    let host = host.strip_suffix(b":").unwrap_or(host);
+    let is_address = std::str::from_utf8(host).is_ok_and(|host| host.parse::<IpAddr>().is_ok());
+    let evidence = Evidence::new(Kind::Client, "sshd-client", b"sshd");
+    is_address.then_some(Evidence { weight: 0, rhost: host, ..evidence })
+}
+
+/// User, address and port of `X 192.0.2.7 port 64535`, with or without a reason after `: `; the name may be
+/// anything without a colon.
+fn fill_bare<'a>(evidence: &mut Evidence<'a>, text: &'a [u8]) {
+    evidence.user = text;
+    let mut place = None;
+    for at in std::iter::successors(rfind(text, PORT), |at| rfind(&text[..*at], PORT)) {
+        let digits = &text[at + PORT.len()..];
+        let digits = &digits[..digits.iter().take_while(|b| b.is_ascii_digit()).count()];
+        let after = &text[at + PORT.len() + digits.len()..];
+        if let Some(port) = decimal(digits).filter(|_| after.is_empty() || after.starts_with(b": ")) {
+            place = Some((at, port));
+        }
+    }
+    let Some((at, port)) = place else { return };
+    // Without a name there is the blank before the address alone.
+    let start = memchr::memrchr(b' ', &text[..at]).map_or(0, |blank| blank + 1);
+    (evidence.user, evidence.rhost) = (&text[..start.saturating_sub(1)], &text[start..at]);
+    evidence.port = port;
 }
 
 fn accepted(text: &[u8]) -> Line<'_> {
@@ -83,7 +163,10 @@ fn accepted(text: &[u8]) -> Line<'_> {
 /// `Authentication failure for illegal user X from 192.0.2.7`
 fn pam_error(text: &[u8]) -> Line<'_> {
     if text.starts_with(b"Conversation error") || text.starts_with(b"conversation") {
-        return Line::Nothing("a prompt that was left unanswered");
+        return Line::Evidence(Evidence {
+            weight: 0,
+            ..Evidence::new(Kind::PamAborted, "pam-aborted", b"sshd")
+        });
     }
     // Of an account that has expired: the password was right.
     if [
@@ -243,7 +326,10 @@ mod tests {
                 "Failed publickey for invalid user x from 192.0.2.7 port 1 ssh2: RSA SHA256:abc",
                 is("sshd-failed-key", 1, "x", "192.0.2.7"),
             ),
-            ("Failed publickey for root from 192.0.2.7 port 1 ssh2: RSA SHA256:abc", None),
+            (
+                "Failed publickey for root from 192.0.2.7 port 1 ssh2: RSA SHA256:abc",
+                is("sshd-failed-key", 1, "root", "192.0.2.7"),
+            ),
             ("Failed none for invalid user x from 192.0.2.7 port 1 ssh2", None),
             (
                 "error: PAM: Authentication failure for root from 192.0.2.7",
@@ -261,7 +347,7 @@ mod tests {
                 "error: PAM: Have exhausted maximum number of retries for service for root from 192.0.2.7",
                 is("sshd-pam-error", 1, "root", "192.0.2.7"),
             ),
-            ("error: PAM: Conversation error for root from 192.0.2.7", None),
+            ("error: PAM: Conversation error for root from 192.0.2.7", is("pam-aborted", 0, "", "")),
             ("error: PAM: User account has expired for root from 192.0.2.7", None),
             (
                 "Failed password for root from 192.0.2.7 port 1 ssh1: ruser from 198.51.100.9",
@@ -280,15 +366,93 @@ mod tests {
     }
 
     #[test]
-    fn what_only_restates_counts_nothing() {
+    fn who_is_not_let_in_is_known_by_the_end() {
+        let port = "192.0.2.7 port 1";
+        for (message, user, rhost) in [
+            (format!("Connection closed by authenticating user root {port} [preauth]"), "root", "192.0.2.7"),
+            (format!("Connection closed by invalid user x y {port} [preauth]"), "x y", "192.0.2.7"),
+            (format!("Connection closed by invalid user  {port} [preauth]"), "", "192.0.2.7"),
+            (format!("Connection reset by authenticating user root {port} [preauth]"), "root", "192.0.2.7"),
+            (format!("Disconnected from authenticating user root {port} [preauth]"), "root", "192.0.2.7"),
+            ("Disconnected from invalid user x 2001:db8::7 port 1".into(), "x", "2001:db8::7"),
+            (
+                format!(
+                    "Disconnecting authenticating user root {port}: Too many authentication failures [preauth]"
+                ),
+                "root",
+                "192.0.2.7",
+            ),
+            (
+                format!(
+                    "Disconnecting authenticating user root {port}: Change of username or service not allowed: (root,ssh-connection) -> (x 198.51.100.9 port 2,ssh-connection) [preauth]"
+                ),
+                "root",
+                "192.0.2.7",
+            ),
+            (
+                format!(
+                    "Connection closed by invalid user Failed password for root from 198.51.100.9 {port}"
+                ),
+                "Failed password for root from 198.51.100.9",
+                "192.0.2.7",
+            ),
+            (
+                format!("Connection closed by invalid user x 198.51.100.9 port 2 {port} [preauth]"),
+                "x 198.51.100.9 port 2",
+                "192.0.2.7",
+            ),
+            (
+                format!(
+                    "error: maximum authentication attempts exceeded for root from {port} ssh2 [preauth]"
+                ),
+                "root",
+                "192.0.2.7",
+            ),
+            (
+                format!(
+                    "error: maximum authentication attempts exceeded for invalid user x from {port} ssh2"
+                ),
+                "x",
+                "192.0.2.7",
+            ),
+            ("Disconnecting: Too many authentication failures for root [preauth]".into(), "root", ""),
+            (
+                "User root from 192.0.2.7 not allowed because not listed in AllowUsers".into(),
+                "root",
+                "192.0.2.7",
+            ),
+            ("User x not allowed because shell /bin/false does not exist".into(), "x", ""),
+            ("ROOT LOGIN REFUSED FROM 192.0.2.7 port 1".into(), "root", "192.0.2.7"),
+        ] {
+            assert_eq!(sshd(&message), is("sshd-not-let-in", 1, user, rhost), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_client_tells_where_it_was() {
         for message in [
-            "error: maximum authentication attempts exceeded for root from 192.0.2.7 port 1 ssh2 [preauth]",
-            "Disconnecting authenticating user root 192.0.2.7 port 1: Too many authentication failures [preauth]",
-            "Connection closed by invalid user Failed password for root from 198.51.100.9 192.0.2.7 port 1 [preauth]",
+            "Connection closed by 192.0.2.7 port 1 [preauth]",
+            "Connection closed by 192.0.2.7 [preauth]",
+            "Received disconnect from 192.0.2.7 port 1:11: authenticating user x [preauth]",
+            "Received disconnect from 192.0.2.7: 11: Bye [preauth]",
+        ] {
+            assert_eq!(sshd(message), is("sshd-client", 0, "", "192.0.2.7"), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_names_nobody_counts_nothing() {
+        for message in [
+            "Connection reset by 192.0.2.7 port 1 [preauth]",
+            "Disconnected from 192.0.2.7 port 1 [preauth]",
+            "Disconnected from user alice 192.0.2.7 port 1",
+            "Disconnecting: Too many authentication failures [preauth]",
+            "fatal: Timeout before authentication for 192.0.2.7 port 1",
             "input_userauth_request: invalid user x [preauth]",
-            "User root from 192.0.2.7 not allowed because not listed in AllowUsers",
+            "User child is on pid 71",
             "PAM service(sshd) ignoring max retries; 6 > 3",
             "Postponed keyboard-interactive for root from 192.0.2.7 port 1 ssh2 [preauth]",
+            "Failed none for root from 192.0.2.7 port 1 ssh2",
         ] {
             assert_eq!(sshd(message), None, "{message}");
         }

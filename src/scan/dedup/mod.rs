@@ -4,17 +4,20 @@
 //! Each log tells an attempt once. So within one log, lines and records are matched one to one:
 //! by process where the line has a pid, else by who, whom and when. What this log gave itself is
 //! left out, except what a pass gave that could not remember it: it may have seen fewer lines, and
-//! have told the same attempts by others.
+//! have reported the same attempts by others.
+
+mod load;
+mod sought;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
-use super::position::Fnv;
-use crate::event::{Event, Route};
-use crate::journal::{Journal, aside, read, segment};
+use super::origin::{Log, StreamId, name, parse};
+use crate::event::Class;
+pub(crate) use sought::base;
+use sought::{Sought, agree};
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -26,7 +29,7 @@ const SAME_MOMENT: i64 = 2 * SECOND;
 const NEAR: i64 = 5 * SECOND;
 /// From the line of sshd's child to that of its parent.
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
-/// A log daemon that still goes by another zone, or that was stuck, is no further off.
+/// A log daemon that still goes by another zone, or that was stuck, is not further off.
 const OTHER_CLOCK: i64 = 15 * 3600 * SECOND;
 /// Zones are apart by a multiple of this.
 const ZONES: i64 = 900 * SECOND;
@@ -35,10 +38,10 @@ const MEMORY: i64 = 3600 * SECOND;
 
 /// What the journal holds, as far as it may match.
 #[derive(Debug, Default)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     /// The only log that is read, if it is only one: what it remembers need not be kept here.
     only: Option<StreamId>,
-    orphans: HashMap<u32, Orphans>,
+    unsaved: HashMap<u32, UnsavedRecords>,
     /// What this pass recorded.
     ours: HashSet<u64>,
     records: Vec<Record>,
@@ -49,6 +52,8 @@ pub struct Recorded {
     /// Which records there are, by time.
     by_time: Vec<u32>,
     origins: HashSet<u64>,
+    /// Who failed, and from where.
+    failed: HashSet<u32>,
     used: HashMap<(u32, u64), Used>,
     since: Option<i64>,
     /// How far each segment was read, by its inode.
@@ -57,7 +62,7 @@ pub struct Recorded {
 
 /// Which records of a log are of passes that left no memory of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Orphans {
+pub(crate) enum UnsavedRecords {
     /// Those that name this save as the last before them.
     After(u64),
     /// All of them: the place is lost, and lines are read again.
@@ -66,7 +71,7 @@ pub enum Orphans {
 
 /// A record that was matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Used {
+pub(crate) struct Used {
     time: i64,
     key: u64,
     times: u32,
@@ -78,167 +83,55 @@ struct Record {
     time: i64,
     key: u64,
     count: u32,
-    /// Which log told of it, counted from 1; 0: the module did.
+    /// Which log reported it, counted from 1; 0: the module did.
     log: u32,
     service: u32,
     user: u32,
     rhost: u32,
     ruser: u32,
     has_pid: bool,
+    is_login: bool,
 }
 
-/// One log of one machine, in origins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Log {
-    stream: u32,
-    host: u32,
-    /// sshd said it of its child.
-    keyboard: bool,
-    /// When the place had been saved last.
-    saved: u64,
-}
-
-/// One log, through all its rotations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StreamId(u32);
-
-impl StreamId {
-    /// Of the log that the administrator calls `name`.
-    pub fn new(name: &str) -> Self {
-        Self(short(&[name.as_bytes()]))
-    }
-}
-
-/// Where a row's line stood, in a form that outlives a rename; then its log, its machine, and
-/// when the place had been saved last.
-pub fn origin(row: &Row, stream: StreamId, saved: u64) -> String {
-    let Row { place, host: name, .. } = row;
-    let keyboard = if is_keyboard(row) { "k" } else { "" };
-    format!("{:016x}:{}:{:08x}:{:08x}{keyboard}:{saved}", place.source, place.offset, stream.0, host(name))
-}
-
-/// Whether sshd tells of keyboard-interactive, for which PAM runs in a child.
-fn is_keyboard(row: &Row) -> bool {
-    matches!(row.class.as_str(), "sshd-failed-keyboard-interactive" | "sshd-pam-error")
+/// What the journal holds of the attempts in a row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Attempts that nobody has recorded.
+    pub(crate) left: u32,
+    /// Attempts that the module has recorded.
+    pub(crate) by_module: u32,
 }
 
 impl Recorded {
     /// For one log or for several.
-    pub fn new(only: Option<StreamId>) -> Self {
+    pub(crate) fn new(only: Option<StreamId>) -> Self {
         Self { only, ..Self::default() }
     }
 
     /// Begin with a log: go on with what earlier passes matched in it.
-    pub fn begin(&mut self, stream: StreamId, used: &[Used], orphans: Orphans) {
+    pub(crate) fn begin(&mut self, stream: StreamId, used: &[Used], unsaved: UnsavedRecords) {
         self.used.extend(used.iter().map(|used| ((stream.0, used.key), *used)));
-        self.orphans.insert(stream.0, orphans);
+        self.unsaved.insert(stream.0, unsaved);
     }
 
     /// Begin with a log again, of which nothing is remembered.
-    pub fn forget(&mut self, stream: StreamId) {
+    pub(crate) fn forget(&mut self, stream: StreamId) {
         self.used.retain(|(of, _), _| *of != stream.0);
-        self.orphans.insert(stream.0, Orphans::All);
+        self.unsaved.insert(stream.0, UnsavedRecords::All);
         self.since = None;
     }
 
     /// Records that were matched in a log, as far as they may still matter at `now`.
-    pub fn used(&self, stream: StreamId, now: i64) -> Vec<Used> {
+    pub(crate) fn used(&self, stream: StreamId, now: i64) -> Vec<Used> {
         let of_stream = self.used.iter().filter(|((s, _), _)| *s == stream.0).map(|(_, used)| *used);
         let mut used: Vec<_> = of_stream.filter(|used| now - used.time < MEMORY).collect();
         used.sort_unstable();
         used
     }
 
-    /// Give back the memory of what the journal holds: it is read again if need be.
-    pub fn let_go(&mut self) {
-        self.since = None;
-        self.records = Vec::new();
-        (self.logs, self.by_pid, self.by_time) = Default::default();
-        self.origins = HashSet::new();
-        self.read.clear();
-    }
-
-    /// Read the journal as far back as `rows` need, and what is new in it.
-    pub fn cover(&mut self, journal: &Journal, rows: &[Row]) -> io::Result<()> {
-        let Some(first) = rows.iter().map(|row| row.since.min(row.time)).min() else {
-            return Ok(());
-        };
-        let needed = first.saturating_sub(OTHER_CLOCK);
-        if self.since.is_none_or(|covered| needed < covered) {
-            self.let_go();
-            // A little more, as the next rows may be a little older.
-            self.since = Some(needed.saturating_sub(SAME_PROCESS));
-        }
-        // First, as one that is taken over meanwhile is found in its segment.
-        for aside in aside::waiting(journal)? {
-            self.take(&aside.failure);
-        }
-        for segment in segment::list(journal.directory())? {
-            let from = self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size);
-            let end = read::read(&segment, from.unwrap_or(0), &mut |_, line| {
-                if let read::Line::Event(failure) = line {
-                    self.take(&failure);
-                }
-            })?;
-            self.read.insert(segment.inode, end);
-        }
-        self.by_pid.sort_unstable();
-        // Nearly in order already, and of those of one moment the first stays the first.
-        self.by_time.sort_by_key(|index| self.records[*index as usize].time);
-        Ok(())
-    }
-
-    fn take(&mut self, failure: &Event) {
-        let time = failure.time.as_microsecond();
-        if self.since.is_some_and(|since| time < since) {
-            return;
-        }
-        let (key, log) = match failure.route {
-            Route::Pam => {
-                let time_and_pid = [&time.to_le_bytes()[..], &failure.pid.to_le_bytes()];
-                (hash(&time_and_pid), None)
-            }
-            Route::Log => {
-                let Some((place, log)) = failure.origin.as_deref().map(parse) else { return };
-                self.origins.insert(place);
-                // Of a form that is not ours: it cannot be said which log it was.
-                let Some(log) = log else { return };
-                if self.only == Some(StreamId(log.stream)) && !self.is_orphan(place, log) {
-                    return;
-                }
-                (place, Some(log))
-            }
-        };
-        let Ok(index) = u32::try_from(self.records.len()) else { return };
-        let log = log.map_or(0, |log| self.number_of(log));
-        self.records.push(Record {
-            time,
-            key,
-            count: failure.count,
-            log,
-            service: short(&[base(&failure.service).as_bytes()]),
-            user: name(&failure.user),
-            rhost: name(&failure.rhost),
-            ruser: name(&failure.ruser),
-            has_pid: failure.pid != 0,
-        });
-        self.by_time.push(index);
-        let mut pids = [failure.pid, failure.ppid];
-        if pids[0] == pids[1] {
-            pids[1] = 0;
-        }
-        for pid in pids.into_iter().filter(|pid| *pid > 1) {
-            self.by_pid.push((pid, index));
-        }
-    }
-
-    /// The number of a log, counted from 1. There are few, and it is nearly always the one before.
-    fn number_of(&mut self, log: Log) -> u32 {
-        let at = self.logs.iter().rposition(|known| *known == log).unwrap_or_else(|| {
-            self.logs.push(log);
-            self.logs.len() - 1
-        });
-        at as u32 + 1
+    /// Whether somebody of this name, or from there, failed in the hours before: else a login tells nothing.
+    pub(crate) fn has_failed(&self, row: &Row) -> bool {
+        [&row.user, &row.rhost].iter().any(|text| !text.is_empty() && self.failed.contains(&name(text)))
     }
 
     fn log_of(&self, record: &Record) -> Option<&Log> {
@@ -246,101 +139,108 @@ impl Recorded {
     }
 
     /// Whether this very line's attempts are recorded.
-    pub fn knows(&mut self, origin: &str, stream: StreamId) -> bool {
+    pub(crate) fn claim_origin(&mut self, origin: &str, stream: StreamId) -> bool {
         let key = parse(origin).0;
         let known = self.origins.contains(&key);
         if known {
-            // Then its record stands for nothing else.
+            // Then its record is that of nothing else.
             let used = self.used.entry((stream.0, key)).or_insert(Used { time: 0, key, times: 0 });
             used.times = u32::MAX;
         }
         known
     }
 
-    /// How many of the attempts in `row`, of which `stream` tells, nobody has recorded.
-    pub fn unrecorded(&mut self, row: &Row, stream: StreamId) -> u32 {
-        let sought = Sought::new(row, stream);
-        let mut left = row.count;
-        while left > 0 {
+    /// Which of the attempts, or logins, in `row`, of which `stream` tells, are recorded.
+    pub(crate) fn find(&mut self, row: &Row, class: Class, stream: StreamId) -> Found {
+        let sought = Sought::new(row, class, stream);
+        let mut found = Found { left: row.count, by_module: 0 };
+        while found.left > 0 {
             let Some(index) = self.nearest(row, &sought) else { break };
-            let Record { time, key, .. } = self.records[index];
+            let Record { time, key, log, .. } = self.records[index];
             self.used.entry((stream.0, key)).or_insert(Used { time, key, times: 0 }).times += 1;
-            left -= 1;
+            found.left -= 1;
+            found.by_module += u32::from(log == 0);
         }
-        left
+        found
     }
 
     /// Say that a line's attempts are recorded now.
-    pub fn add(&mut self, origin: &str) {
+    pub(crate) fn add(&mut self, origin: &str) {
         self.ours.insert(parse(origin).0);
     }
 
-    fn is_orphan(&self, key: u64, log: Log) -> bool {
+    fn is_unsaved(&self, key: u64, log: Log) -> bool {
         !self.ours.contains(&key)
-            && match self.orphans.get(&log.stream) {
-                Some(Orphans::All) => true,
-                Some(Orphans::After(saved)) => log.saved == *saved,
+            && match self.unsaved.get(&log.stream) {
+                Some(UnsavedRecords::All) => true,
+                Some(UnsavedRecords::After(saved)) => log.saved == *saved,
                 None => false,
             }
     }
 
     /// The free record that is nearest in time among those that may be of this attempt.
     fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let elsewhere = row.is_check_password() || row.is_polkitd();
-        if row.pid != 0 && !elsewhere {
-            let first = self.by_pid.partition_point(|(pid, _)| *pid < row.pid);
-            let of_pid = self.by_pid[first..].iter().take_while(|(pid, _)| *pid == row.pid);
-            let same = of_pid.map(|(_, index)| *index as usize);
-            let same: Vec<usize> = same
-                .filter(|i| self.is_free(*i, sought) && self.records[*i].service == sought.service)
-                .collect();
-            // A line may sum up what was long before; only clocks put it behind a record.
-            let soon = (sought.since - SAME_PROCESS)..=(row.time + NEAR);
-            let at_hand = same.iter().copied().filter(|i| soon.contains(&self.records[*i].time));
-            return self
-                .closest(row.time, at_hand)
-                .or_else(|| {
-                    // The same process for certain, by a clock that is wrong or was stuck.
-                    let certain = same.iter().copied().filter(|i| sought.is_exactly(&self.records[*i]));
-                    let apart = |i: &usize| (self.records[*i].time - row.time).abs() <= OTHER_CLOCK;
-                    self.closest(row.time, certain.filter(apart))
-                })
-                .or_else(|| {
-                    // Another log has the same lines without the pid.
-                    let nameless = |i: &usize| {
-                        let record = &self.records[*i];
-                        !record.has_pid && record.service == sought.service && sought.is_exactly(record)
-                    };
-                    let window = sought.since - SAME_MOMENT..=row.time + SAME_MOMENT;
-                    self.closest(row.time, self.within(window, sought).filter(nameless))
-                })
-                .or_else(|| {
-                    // One log has the lines of sshd, another those of the child that runs PAM.
-                    let relative = |i: &usize| {
-                        let record = &self.records[*i];
-                        let one_of_both =
-                            self.log_of(record).is_some_and(|log| log.keyboard != sought.log.keyboard);
-                        one_of_both && record.service == sought.service && sought.is_exactly(record)
-                    };
-                    let window = row.time - CHILD_TO_PARENT..=row.time + CHILD_TO_PARENT;
-                    self.closest(row.time, self.within(window, sought).filter(relative))
-                });
+        if row.pid != 0 && !row.is_check_password() {
+            self.of_process(row, sought)
+        } else {
+            self.of_names(row, sought)
         }
-        let (before, after) = if elsewhere { (NEAR, NEAR) } else { (SAME_MOMENT, SAME_MOMENT) };
+    }
+
+    fn of_process(&self, row: &Row, sought: &Sought) -> Option<usize> {
+        let first = self.by_pid.partition_point(|(pid, _)| *pid < row.pid);
+        let of_pid = self.by_pid[first..].iter().take_while(|(pid, _)| *pid == row.pid);
+        let same = of_pid.map(|(_, index)| *index as usize);
+        let same: Vec<usize> =
+            same.filter(|i| self.is_free(*i, sought) && self.records[*i].service == sought.service).collect();
+        // A line may sum up what was long before; only clocks put it behind a record.
+        let soon = (sought.since - SAME_PROCESS)..=(row.time + NEAR);
+        let at_hand = same.iter().copied().filter(|i| soon.contains(&self.records[*i].time));
+        self.closest(row.time, at_hand)
+            .or_else(|| {
+                // The same process for certain, by a clock that is wrong or was stuck.
+                let certain = same.iter().copied().filter(|i| sought.is_exactly(&self.records[*i]));
+                let apart = |i: &usize| (self.records[*i].time - row.time).abs() <= OTHER_CLOCK;
+                self.closest(row.time, certain.filter(apart))
+            })
+            .or_else(|| {
+                // Another log has the same lines without the pid.
+                let nameless = |i: &usize| {
+                    let record = &self.records[*i];
+                    !record.has_pid && record.service == sought.service && sought.is_exactly(record)
+                };
+                let window = sought.since - SAME_MOMENT..=row.time + SAME_MOMENT;
+                self.closest(row.time, self.within(window, sought).filter(nameless))
+            })
+            .or_else(|| {
+                // One log has the lines of sshd, another those of the child that runs PAM.
+                let relative = |i: &usize| {
+                    let record = &self.records[*i];
+                    let one_of_both =
+                        self.log_of(record).is_some_and(|log| log.keyboard != sought.log.keyboard);
+                    one_of_both && record.service == sought.service && sought.is_exactly(record)
+                };
+                let window = row.time - CHILD_TO_PARENT..=row.time + CHILD_TO_PARENT;
+                self.closest(row.time, self.within(window, sought).filter(relative))
+            })
+    }
+
+    fn of_names(&self, row: &Row, sought: &Sought) -> Option<usize> {
+        let near = if row.is_check_password() { NEAR } else { SAME_MOMENT };
         let fits = |i: &usize| {
             let record = &self.records[*i];
             (row.is_check_password() || record.service == sought.service)
                 && agree(record.user, sought.user)
-                && (agree(record.ruser, sought.ruser) || row.is_polkitd())
+                && agree(record.ruser, sought.ruser)
                 && agree(record.rhost, sought.rhost)
         };
-        let window = sought.since - before..=row.time + after;
+        let window = sought.since - near..=row.time + near;
         self.closest(row.time, self.within(window, sought).filter(fits)).or_else(|| {
             let steps = 1..=OTHER_CLOCK / ZONES;
             steps.flat_map(|n| [n * ZONES, -n * ZONES]).find_map(|off| {
                 let time = row.time + off;
                 let certain = |i: &usize| fits(i) && sought.is_exactly(&self.records[*i]);
-                self.closest(time, self.within(time - before..=time + after, sought).filter(certain))
+                self.closest(time, self.within(time - near..=time + near, sought).filter(certain))
             })
         })
     }
@@ -349,9 +249,12 @@ impl Recorded {
         let record = &self.records[index];
         let others = self.log_of(record).is_none_or(|log| {
             let ours = log.stream == sought.log.stream;
-            agree(log.host, sought.log.host) && (!ours || self.is_orphan(record.key, *log))
+            agree(log.host, sought.log.host) && (!ours || self.is_unsaved(record.key, *log))
         });
-        others && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
+        let same_kind = record.is_login == sought.is_login;
+        same_kind
+            && others
+            && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
     }
 
     fn within(&self, times: std::ops::RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {
@@ -367,90 +270,13 @@ impl Recorded {
     }
 }
 
-/// What a record must be to stand for a row.
-struct Sought {
-    log: Log,
-    since: i64,
-    service: u32,
-    user: u32,
-    rhost: u32,
-    ruser: u32,
-}
-
-impl Sought {
-    fn new(row: &Row, stream: StreamId) -> Self {
-        Self {
-            log: Log { stream: stream.0, host: host(&row.host), keyboard: is_keyboard(row), saved: 0 },
-            since: row.since.min(row.time),
-            service: short(&[base(&row.service).as_bytes()]),
-            user: name(&row.user),
-            rhost: name(&row.rhost),
-            ruser: name(&row.ruser),
-        }
-    }
-
-    /// Nothing speaks against it, and a name speaks for it.
-    fn is_exactly(&self, record: &Record) -> bool {
-        let pairs = [(record.user, self.user), (record.rhost, self.rhost), (record.ruser, self.ruser)];
-        pairs.iter().all(|(a, b)| agree(*a, *b)) && pairs.iter().any(|(a, b)| *a != 0 && a == b)
-    }
-}
-
-/// A program's tag may stand for its service: `su` logs what the service `su-l` refused.
-fn base(service: &str) -> &str {
-    service.split('-').next().unwrap_or_default()
-}
-
-fn agree(record: u32, row: u32) -> bool {
-    record == 0 || row == 0 || record == row
-}
-
-fn name(text: &str) -> u32 {
-    if text.is_empty() { 0 } else { short(&[text.as_bytes()]).max(1) }
-}
-
-/// A machine under its long and its short name. 0, any: a log daemon calls its machine localhost where
-/// `/etc/hosts` does, and the systemd journal does not.
-fn host(text: &str) -> u32 {
-    match text.split('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "localhost" => 0,
-        short => name(short),
-    }
-}
-
-/// The place in an origin, as a hash, and the log.
-fn parse(origin: &str) -> (u64, Option<Log>) {
-    let end = origin.match_indices(':').nth(1).map_or(origin.len(), |(at, _)| at);
-    let place = hash(&[&origin.as_bytes()[..end]]);
-    let mut words = origin.split(':').skip(2);
-    let mut log = || {
-        let stream = u32::from_str_radix(words.next()?, 16).ok()?;
-        let host = words.next()?;
-        let keyboard = host.ends_with('k');
-        let host = u32::from_str_radix(host.trim_end_matches('k'), 16).ok()?;
-        Some(Log { stream, host, keyboard, saved: words.next()?.parse().ok()? })
-    };
-    (place, log())
-}
-
-fn short(parts: &[&[u8]]) -> u32 {
-    let long = hash(parts);
-    (long ^ (long >> 32)) as u32
-}
-
-fn hash(parts: &[&[u8]]) -> u64 {
-    let mut hash = Fnv::default();
-    for part in parts {
-        hash.write(part);
-        hash.write(b"\0");
-    }
-    hash.finish()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::attempts::{Attempts, Place, Speaker};
+    use super::super::origin::{host, origin};
     use super::super::{header, rules};
+    use crate::event::{Event, Route};
+    use crate::journal::Journal;
     use jiff::Timestamp;
 
     use super::*;
@@ -495,12 +321,12 @@ mod tests {
         attempts.finish();
         let rows = attempts.take_settled();
         let mut recorded = Recorded::default();
-        recorded.cover(&journal, &rows).unwrap();
+        recorded.load_since(&journal, &rows).unwrap();
         let stream = StreamId::new("auth.log");
-        recorded.begin(stream, &[], Orphans::After(1));
-        let unknown = rows.iter().filter(|row| !recorded.knows(&origin(row, stream, 1), stream));
+        recorded.begin(stream, &[], UnsavedRecords::After(1));
+        let unknown = rows.iter().filter(|row| !recorded.claim_origin(&origin(row, stream, 1), stream));
         let unknown: Vec<&Row> = unknown.collect();
-        unknown.into_iter().map(|row| recorded.unrecorded(row, stream)).sum()
+        unknown.into_iter().map(|row| recorded.find(row, Class::Failure, stream).left).sum()
     }
 
     const FAILED: &str = "sshd[71]: Failed password for alice from 192.0.2.7 port 5 ssh2";
@@ -569,7 +395,8 @@ mod tests {
             1,
             "another machine"
         );
-        let localhost = other.replace(&host, &format!("{:08x}", super::host("localhost.localdomain")));
+        let localhost =
+            other.replace(&host, &format!("{:08x}", crate::scan::origin::host("localhost.localdomain")));
         assert_eq!(left(&[FAILED], &[logged(FAILED, &localhost, 1)]), 0, "this machine by no name");
         let child = PAM.replace("[71]", "[72]");
         assert_eq!(left(&[ERROR], &[logged(&child, &other, 1)]), 0, "the child's line is in another log");

@@ -2,10 +2,11 @@
 //!
 //! Where a process may write no byte (`ulimit -f 0` in a container that may not lift it) or open no
 //! file (`ulimit -n`), it still may make a link, in one step and without a descriptor. A link's text
-//! is free, and a record fits. So the record is put beside the journal; the next pass takes it over.
+//! is free, and a record fits. So the record is spilled beside the journal; the next pass takes it over.
+//! What finds no room there either is counted as dropped (see [`append::count_dropped`]).
 //!
 //! ```text
-//! aside-017 -> {"time":"2026-01-05T12:01:47.123456Z","route":"pam",…,"crc":"…"}
+//! spill-017 -> {"time":"2026-01-05T12:01:47.123456Z","route":"pam",…,"crc":"…"}
 //! ```
 
 use std::collections::HashSet;
@@ -15,18 +16,20 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::append::{self, Error, join};
+use super::append::{self, Error};
 use super::record::{Decoded, Encoded, LONGEST, decode};
 use super::{CURRENT, Journal, segment};
 use crate::event::Event;
 
-const PREFIX: &str = "aside-";
-/// So many at most: a user shall not fill the disk with them.
+const PREFIX: &str = "spill-";
+/// As version 0.1 names them: a program that runs on may have its module still.
+const PREFIX_OF_0_1: &str = "aside-";
+/// At most: a user shall not fill the disk with them.
 const MOST: u32 = 1000;
-/// So many names are tried, in the way of a login.
+/// Names that are tried on the login path.
 const TRIES: u32 = 32;
 
-/// Put `line` aside in the journal's `directory`. Allocates nothing and cannot panic.
+/// Spill `line` into the journal's `directory`. Allocates nothing and cannot panic.
 #[inline(never)]
 pub fn put(directory: &[u8], line: &Encoded) -> bool {
     let mut text = [0; LONGEST];
@@ -35,20 +38,10 @@ pub fn put(directory: &[u8], line: &Encoded) -> bool {
     let bytes = line.as_bytes().iter().filter(|b| **b != b'\n');
     text.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
     let Ok(text) = CStr::from_bytes_until_nul(&text) else { return false };
-    // Where to begin: the checksum differs from record to record.
-    let start = text
-        .to_bytes()
-        .iter()
-        .rev()
-        .take(12)
-        .fold(0u32, |n, b| n.wrapping_mul(31).wrapping_add(u32::from(*b)));
+    let start = append::anywhere(line);
     for n in 0..TRIES {
         let n = start.wrapping_add(n) % MOST;
-        let digit = |n: u32| b'0' + (n % 10) as u8;
-        let name = [PREFIX.as_bytes(), &[digit(n / 100), digit(n / 10), digit(n)]];
-        let mut whole = [0; PREFIX.len() + 3];
-        whole.iter_mut().zip(name.into_iter().flatten()).for_each(|(place, byte)| *place = *byte);
-        let Ok(path) = join(&mut path, directory, &whole) else { return false };
+        let Ok(path) = append::numbered::<3>(&mut path, directory, PREFIX, n) else { return false };
         match rustix::fs::symlink(text, path) {
             Ok(()) => return true,
             Err(rustix::io::Errno::EXIST) => {}
@@ -60,7 +53,7 @@ pub fn put(directory: &[u8], line: &Encoded) -> bool {
 
 /// A record that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Aside {
+pub struct Spilled {
     path: PathBuf,
     line: Vec<u8>,
     /// What it tells.
@@ -69,11 +62,11 @@ pub struct Aside {
 
 /// Those that wait, by name. One that was taken over already, by a pass that was cut before it could
 /// remove the link, is none.
-pub fn waiting(journal: &Journal) -> io::Result<Vec<Aside>> {
+pub fn waiting(journal: &Journal) -> io::Result<Vec<Spilled>> {
     let mut found = list(journal.directory())?;
     if !found.is_empty() {
         let known = known(&journal.directory().join(CURRENT), &found)?;
-        found.retain(|aside| !known.contains(&aside.line));
+        found.retain(|spilled| !known.contains(&spilled.line));
     }
     Ok(found)
 }
@@ -92,9 +85,9 @@ pub fn take_over(journal: &Journal) -> io::Result<()> {
     }
     let known = known(&journal.directory().join(CURRENT), &all)?;
     let mut over = Vec::new();
-    for aside in &all {
-        let appended = known.contains(&aside.line)
-            || match Encoded::copy_of(&[&aside.line[..], b"\n"].concat())
+    for spilled in &all {
+        let appended = known.contains(&spilled.line)
+            || match Encoded::copy_of(&[&spilled.line[..], b"\n"].concat())
                 .map(|line| append::append(journal.directory().as_os_str().as_encoded_bytes(), &line))
             {
                 // Where it finds no room it was counted as dropped.
@@ -102,14 +95,14 @@ pub fn take_over(journal: &Journal) -> io::Result<()> {
                 Some(Err(Error::Os(_))) | None => false,
             };
         if appended {
-            over.push(&aside.path);
+            over.push(&spilled.path);
         }
     }
     journal.sync()?;
     over.into_iter().try_for_each(fs::remove_file)
 }
 
-fn list(directory: &Path) -> io::Result<Vec<Aside>> {
+fn list(directory: &Path) -> io::Result<Vec<Spilled>> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -118,7 +111,8 @@ fn list(directory: &Path) -> io::Result<Vec<Aside>> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry?;
-        if !entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) {
+        let name = entry.file_name();
+        if ![PREFIX, PREFIX_OF_0_1].iter().any(|prefix| name.as_bytes().starts_with(prefix.as_bytes())) {
             continue;
         }
         let path = entry.path();
@@ -126,16 +120,16 @@ fn list(directory: &Path) -> io::Result<Vec<Aside>> {
         let Ok(text) = fs::read_link(&path) else { continue };
         let line = text.as_os_str().as_bytes().to_vec();
         if let (Some(Decoded::Event(failure)), false) = decode(&line) {
-            found.push(Aside { path, line, failure: *failure });
+            found.push(Spilled { path, line, failure: *failure });
         }
     }
     found.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
-/// The lines of `asides` that stand in the file already.
-fn known(file: &Path, asides: &[Aside]) -> io::Result<HashSet<Vec<u8>>> {
-    let wanted: HashSet<&[u8]> = asides.iter().map(|aside| &aside.line[..]).collect();
+/// The lines of `spilled` that are in the file already.
+fn known(file: &Path, spilled: &[Spilled]) -> io::Result<HashSet<Vec<u8>>> {
+    let wanted: HashSet<&[u8]> = spilled.iter().map(|spilled| &spilled.line[..]).collect();
     // Where a link, a pipe or a device is in its place nothing was appended.
     let file = match segment::open(file) {
         Ok(file) if file.metadata()?.is_file() => file,
@@ -165,7 +159,7 @@ mod tests {
         (state, journal)
     }
 
-    fn put_aside(journal: &Journal, user: &[u8]) -> bool {
+    fn put_record(journal: &Journal, user: &[u8]) -> bool {
         put(journal.directory().as_os_str().as_bytes(), &encode(&record(user)))
     }
 
@@ -176,18 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_aside_is_in_the_journal_once_wherever_the_pass_is_cut() {
+    fn what_was_spilled_is_in_the_journal_once_wherever_the_pass_is_cut() {
         let (_state, journal) = journal();
-        assert!(put_aside(&journal, b"root") && put_aside(&journal, &[0xff; 200]));
+        assert!(put_record(&journal, b"root") && put_record(&journal, &[0xff; 200]));
         assert_eq!(waiting(&journal).unwrap().len(), 2);
         let (count, before) = (users(&journal).len(), waiting(&journal).unwrap());
         assert_eq!(count, 2, "read like the rest");
         // Cut between appending and removing the link: the links come back.
         take_over(&journal).unwrap();
         assert!(list(journal.directory()).unwrap().is_empty());
-        for aside in &before {
-            let text = std::ffi::OsStr::from_bytes(&aside.line);
-            std::os::unix::fs::symlink(text, &aside.path).unwrap();
+        for spilled in &before {
+            let text = std::ffi::OsStr::from_bytes(&spilled.line);
+            std::os::unix::fs::symlink(text, &spilled.path).unwrap();
         }
         assert!(waiting(&journal).unwrap().is_empty());
         take_over(&journal).unwrap();
@@ -198,20 +192,20 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_is_passed_over_and_there_is_an_end_to_them() {
         let (_state, journal) = journal();
-        let put = (0..2 * TRIES).filter(|_| put_aside(&journal, b"root")).count();
+        let put = (0..2 * TRIES).filter(|_| put_record(&journal, b"root")).count();
         assert_eq!(put, TRIES as usize, "the same record begins at the same name");
         assert!(
-            (0..5 * MOST).filter(|n| put_aside(&journal, n.to_string().as_bytes())).count() <= MOST as usize
+            (0..5 * MOST).filter(|n| put_record(&journal, n.to_string().as_bytes())).count() <= MOST as usize
         );
         assert!(fs::read_dir(journal.directory()).unwrap().count() <= MOST as usize);
     }
 
     #[test]
-    fn a_link_that_is_no_record_stays_where_it_is() {
+    fn a_link_that_is_not_a_record_stays_where_it_is() {
         let (_state, journal) = journal();
-        std::os::unix::fs::symlink("/etc/passwd", journal.directory().join("aside-001")).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", journal.directory().join("spill-001")).unwrap();
         take_over(&journal).unwrap();
         assert!(waiting(&journal).unwrap().is_empty());
-        assert!(journal.directory().join("aside-001").is_symlink());
+        assert!(journal.directory().join("spill-001").is_symlink());
     }
 }

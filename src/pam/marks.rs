@@ -1,0 +1,196 @@
+//! Marking failures, and looking for marks at a login: a few reads and writes in a file of fixed size. How it is
+//! laid out, and why nobody can clear a mark, stands with [`authalert::journal::marks`].
+
+use std::ffi::CStr;
+
+use authalert::journal::append::{Error, Target, digits, join};
+use authalert::journal::marks::{LOGINS, MINUTES, NAME, NEW, SIZE, header, made};
+use authalert::journal::{CURRENT, DIRECTORY};
+use rustix::fs::{Mode, OFlags};
+
+use crate::file::File;
+use crate::{clock, guard};
+
+const FLAGS: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+/// Minutes that a mark is fresh.
+const DAY: u32 = 24 * 60;
+/// Seconds from an attempt to its session at most; sshd's LoginGraceTime is two minutes.
+const SESSION_AFTER: u32 = 150;
+
+/// What is marked.
+#[derive(Clone, Copy)]
+pub struct Key(u32);
+
+impl Key {
+    /// `kind` keeps an account apart from a machine of the same name. The hash is FNV-1a.
+    pub fn of(kind: u8, name: &[u8]) -> Self {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = name.iter().fold(step(0xcbf2_9ce4_8422_2325, &kind), step);
+        Self((hash ^ (hash >> 32)) as u32)
+    }
+
+    /// A login at `service`. Not of which account: sudo authenticates who asks, and opens the session of whom he becomes.
+    pub fn login(service: &[u8]) -> Self {
+        Self::of(b's', service)
+    }
+
+    fn place(self) -> u64 {
+        MINUTES.0 + 4 * u64::from(self.0 % MINUTES.1)
+    }
+}
+
+/// What the marks say of a login.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Marked {
+    /// Nothing failed here within a day.
+    No,
+    /// A failure may have been.
+    Yes,
+    /// There is no file that can be relied on.
+    Unknown,
+}
+
+/// Whether one of `keys` failed within a day.
+pub fn look(state: &CStr, keys: &[Option<Key>; 2]) -> Marked {
+    let file = match open(state, OFlags::RDONLY) {
+        Ok(file) => file,
+        // Not root's: it may not look, and may not record either.
+        Err(libc::EACCES) => return Marked::No,
+        // Nothing was ever recorded here.
+        Err(libc::ENOENT) if !has_journal(state) => return Marked::No,
+        Err(_) => return Marked::Unknown,
+    };
+    let minute = seconds() / 60;
+    let Some(since) = made_of(&file) else { return Marked::Unknown };
+    let recent = |then: u32| minute.saturating_sub(then) <= DAY;
+    let mut marked = recent(since);
+    for key in keys.iter().flatten() {
+        match file.numbers(key.place()) {
+            // A mark of the future is one from before the clock was set back.
+            Some([then]) => marked |= then != 0 && recent(then),
+            None => return Marked::Unknown,
+        }
+    }
+    if marked { Marked::Yes } else { Marked::No }
+}
+
+/// Mark a failure of `keys`. Without any: have a file that can be relied on from now on.
+pub fn set(state: &CStr, keys: &[Option<Key>; 2]) {
+    let marked = guard::unlimited(|| {
+        let minute = seconds() / 60;
+        match open(state, OFlags::RDWR) {
+            Ok(file) if made_of(&file).is_some() && is_whole(&file) => put_all(&file, keys, minute),
+            Err(libc::EACCES) => Ok(()),
+            // Missing, damaged, or something else in its place.
+            _ => create(state, keys, minute),
+        }
+    });
+    if marked.is_err() {
+        // What cannot be relied on goes, and then every login is recorded.
+        let mut buffer = [0; 512];
+        if let Ok(path) = path(&mut buffer, state, NAME.as_bytes()) {
+            let _ = rustix::fs::unlink(path);
+        }
+    }
+}
+
+/// Remember that this login is recorded, for the session that comes of it: on another handle of this process (sudo),
+/// or in its parent, where sshd authenticates in a child.
+pub fn note_login(state: &CStr, login: Key) {
+    let _ = guard::unlimited(|| {
+        let file = open(state, OFlags::RDWR)?;
+        let [own, parent] = pids();
+        // A user's shell is nobody whose session comes of it.
+        let parent = guard::is_roots_own().then_some(parent);
+        for pid in [Some(own), parent].into_iter().flatten() {
+            file.put(login_at(pid), &[pid, login.0, seconds()])?;
+        }
+        Ok(())
+    });
+}
+
+/// Whether the login of this process is recorded already.
+pub fn has_login(state: &CStr, login: Key) -> bool {
+    let Ok(file) = open(state, OFlags::RDONLY) else { return false };
+    let [pid, _] = pids();
+    file.numbers(login_at(pid)).is_some_and(|[process, hash, then]| {
+        (process, hash) == (pid, login.0) && seconds().wrapping_sub(then) <= SESSION_AFTER
+    })
+}
+
+/// A new file in the place of what is there. Each is made with the marks that it is made for, and marks everything
+/// for a day: whichever of several that are made at once stays, no mark is missed.
+fn create(state: &CStr, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Error> {
+    let (mut buffer, mut other) = ([0; 512], [0; 512]);
+    // SAFETY: a call without arguments that cannot fail.
+    let thread = unsafe { libc::pthread_self() } as usize;
+    let unique = digits::<10>(pids()[0]).into_iter().chain(digits::<10>((thread >> 6) as u32));
+    let mut name = [0; NEW.len() + 20];
+    name.iter_mut().zip(NEW.bytes().chain(unique)).for_each(|(place, byte)| *place = byte);
+    let new = path(&mut buffer, state, &name)?;
+    let marks = path(&mut other, state, NAME.as_bytes())?;
+    let made = File::open(new, FLAGS | OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC, MODE)
+        .map_err(Error::from)
+        .and_then(|file| {
+            file.set_mode(MODE);
+            file.allocate(SIZE)?;
+            file.put(0, &header(minute))?;
+            put_all(&file, keys, minute)
+        })
+        .and_then(|()| rustix::fs::rename(new, marks).map_err(|why| why.raw_os_error().into()));
+    if made.is_err() {
+        let _ = rustix::fs::unlink(new);
+    }
+    made
+}
+
+fn put_all(file: &File, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Error> {
+    for key in keys.iter().flatten() {
+        // Once a minute does: most who fail do it again at once.
+        if file.numbers(key.place()) != Some([minute]) {
+            file.put(key.place(), &[minute])?;
+        }
+    }
+    Ok(())
+}
+
+fn open(state: &CStr, access: OFlags) -> Result<File, i32> {
+    let mut buffer = [0; 512];
+    File::open(path(&mut buffer, state, NAME.as_bytes())?, FLAGS | access, Mode::empty())
+}
+
+fn has_journal(state: &CStr) -> bool {
+    let mut buffer = [0; 512];
+    path(&mut buffer, state, CURRENT.as_bytes()).is_ok_and(|path| rustix::fs::lstat(path).is_ok())
+}
+
+/// `state/journal/name`.
+fn path<'a>(buffer: &'a mut [u8; 512], state: &CStr, name: &[u8]) -> Result<&'a CStr, i32> {
+    let mut directory = [0; 512];
+    let directory = join(&mut directory, state.to_bytes(), DIRECTORY.as_bytes())?;
+    join(buffer, directory.to_bytes(), name)
+}
+
+fn made_of(file: &File) -> Option<u32> {
+    made(file.numbers(0)?)
+}
+
+/// Whether it is as long as it should be; a place behind the end would lengthen it.
+fn is_whole(file: &File) -> bool {
+    file.numbers::<1>(SIZE - 4).is_some()
+}
+
+fn login_at(pid: u32) -> u64 {
+    LOGINS.0 + 12 * u64::from(pid % LOGINS.1)
+}
+
+/// This process, and its parent.
+fn pids() -> [u32; 2] {
+    [rustix::process::getpid().as_raw_pid(), rustix::process::getppid().map_or(0, |p| p.as_raw_pid())]
+        .map(i32::unsigned_abs)
+}
+
+fn seconds() -> u32 {
+    clock::now().0 as u32
+}

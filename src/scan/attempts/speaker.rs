@@ -1,0 +1,34 @@
+//! Who wrote a line.
+
+use crate::scan::rules::Family;
+
+/// Seconds, in the unit of times here.
+pub(super) const SECOND: i64 = 1_000_000;
+
+/// A line's header as far as it says which process spoke.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaker<'a> {
+    /// The machine.
+    pub host: &'a [u8],
+    /// The program.
+    pub program: &'a [u8],
+    /// Its family.
+    pub family: Family,
+    /// Its number, 0 where there is none.
+    pub pid: u32,
+}
+
+impl Speaker<'_> {
+    /// Whether the program has words of its own for each attempt that it refuses: what PAM alone refused of
+    /// somebody who got in was one module of several.
+    pub(super) fn reports_each_refusal(&self) -> bool {
+        matches!(self.family, Family::Sshd | Family::Login) || self.program == b"dropbear"
+    }
+
+    /// Whether a process of it asks for one password in all.
+    pub(super) fn asks_once(&self) -> bool {
+        self.family == Family::Su
+            || matches!(self.program, b"doas" | b"sddm-helper" | b"lightdm" | b"cockpit-session")
+            || self.program.starts_with(b"gdm-")
+    }
+}

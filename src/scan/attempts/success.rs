@@ -1,0 +1,219 @@
+//! Refusals that were no failure: another module, or the program itself, let the user in.
+//!
+//! Of somebody who got in only those refusals count that the program itself reported, or, where it reports none
+//! before the end, those of PAM that came long enough before: libpam waits after a refusal, and somebody types.
+//! So a refusal and a success at one time are one good login.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::process::Key;
+use super::row::{Place, Row, State};
+use super::speaker::SECOND;
+use super::spelling::{agree, text};
+use super::{Attempts, SECOND_MODULE, Speaker};
+use crate::scan::rules::{Evidence, Family, Kind};
+
+/// Where the same process asks again after a refusal: libpam's delay is at least one second.
+const BEFORE_RETRY: i64 = SECOND;
+/// Processes that somebody got in by and that are remembered.
+const REMEMBERED: usize = 1024;
+
+/// Processes that somebody got in by after pam_unix refused: at the end of the session, hours later, it says how
+/// often that was, the good password among them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct LetIn(VecDeque<Key>);
+
+impl LetIn {
+    fn add(&mut self, key: Key) {
+        if !self.0.contains(&key) {
+            self.0.push_back(key);
+            if self.0.len() > REMEMBERED {
+                self.0.pop_front();
+            }
+        }
+    }
+
+    /// Another process has this key now.
+    pub(super) fn forget(&mut self, key: Key) {
+        if let Some(at) = self.0.iter().position(|known| *known == key) {
+            self.0.remove(at);
+        }
+    }
+}
+
+impl Attempts {
+    /// Somebody got in, or a module accepted.
+    pub(super) fn got_in(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) {
+        // Of sshd `Accepted` says it, and pam_unix itself refuses nobody whom it accepts.
+        if evidence.kind == Kind::PamSession && speaker.family == Family::Sshd {
+            return;
+        }
+        if !self.retract_own(key, speaker, evidence, time) {
+            self.retract_kin(key, speaker, evidence, time);
+        }
+    }
+
+    /// What `N more` at the end of a process adds. pam_unix forgets its refusals when it accepts, so after a login
+    /// the good password, which another module accepted, is among them.
+    pub(super) fn weight_of_more(&self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>) -> u32 {
+        let process = self.processes.get(&key);
+        match process.map_or_else(|| self.let_in.0.contains(&key), |process| process.got_in) {
+            false => evidence.weight,
+            true if speaker.reports_each_refusal() => 0,
+            true => evidence.weight.saturating_sub(1),
+        }
+    }
+
+    /// Take back what was refused in the very process.
+    fn retract_own(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) -> bool {
+        let by_module = evidence.kind == Kind::PamSuccess;
+        let Some(process) = self.processes.get_mut(&key) else { return false };
+        // A module that refused before accepts at a second try.
+        let again = by_module && process.modules.iter().any(|(name, _)| name.as_bytes() == evidence.module);
+        if process.ended || again {
+            return false;
+        }
+        let is_same = |row: &Row| match speaker.family {
+            // A session is that of another user than the one who asked.
+            Family::Sudo => {
+                speaker.pid != 0 || (agree(&row.ruser, evidence.ruser) && same_terminal(row, evidence))
+            }
+            _ => agree(&row.user, evidence.user),
+        };
+        process.got_in = true;
+        // Without a number the next connection of that client has the same key.
+        process.ended = speaker.family == Family::Sshd && speaker.pid == 0;
+        if process.modules.iter().any(|(name, _)| name == "pam_unix") {
+            self.let_in.add(key);
+        }
+        if let Some(row) = process.unknown.as_mut().filter(|row| !by_module && is_same(row)) {
+            if row.state == State::Waiting {
+                row.state = State::Gone;
+            }
+        }
+        if speaker.reports_each_refusal() && !by_module {
+            let rows = process.rows.iter_mut().filter(|row| is_same(row));
+            return rows.filter_map(|row| row.retract(time, None).then_some(())).count() > 0;
+        }
+        let within = if by_module || speaker.asks_once() { SECOND_MODULE } else { BEFORE_RETRY };
+        process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within)))
+    }
+
+    /// Take back what another process reported of this login: sshd's child, a program whose PAM lines have no
+    /// number, the helpers of polkit and dovecot.
+    fn retract_kin(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) {
+        let of_sshd = speaker.family == Family::Sshd;
+        if evidence.kind == Kind::PamSuccess
+            || (of_sshd && !evidence.module.starts_with(b"keyboard-interactive"))
+        {
+            return;
+        }
+        let within = if of_sshd || speaker.asks_once() || speaker.family == Family::Login {
+            SECOND_MODULE
+        } else {
+            BEFORE_RETRY
+        };
+        let service = text(evidence.service);
+        let has_helpers =
+            matches!(speaker.family, Family::Sshd | Family::Polkit) || evidence.service == b"dovecot";
+        let is_same = |row: &Row| match speaker.family {
+            Family::Sshd => agree(&row.user, evidence.user) && agree(&row.rhost, evidence.rhost),
+            Family::Sudo => {
+                is_equal(&row.ruser, evidence.ruser) && row.service == service && same_terminal(row, evidence)
+            }
+            Family::Other => {
+                is_equal(&row.user, evidence.user)
+                    && row.service == service
+                    && agree(&row.rhost, evidence.rhost)
+            }
+            _ => is_equal(&row.user, evidence.user) && same_terminal(row, evidence),
+        };
+        for (other, _) in self.pam_only.iter().rev() {
+            if *other == key || other.host != key.host || (other.pid != 0 && !has_helpers) {
+                continue;
+            }
+            let Some(process) = self.processes.get_mut(other) else { continue };
+            if process.family != speaker.family || !process.pam_only() {
+                continue;
+            }
+            if process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within))) {
+                process.got_in = true;
+                self.let_in.add(*other);
+                return;
+            }
+        }
+    }
+
+    /// Keep logins too, for [`Attempts::take_logins`].
+    pub fn keep_logins(&mut self) {
+        self.logins = Some(Vec::new());
+    }
+
+    /// Whether logins are kept.
+    pub fn keeps_logins(&self) -> bool {
+        self.logins.is_some()
+    }
+
+    /// Logins since the last call: each by the program's own word for it, or where it has none, by a session.
+    pub fn take_logins(&mut self) -> Vec<Row> {
+        self.logins.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn keep_login(
+        &mut self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+        place: Place,
+    ) {
+        let Some(logins) = &mut self.logins else { return };
+        let is_login = match evidence.kind {
+            Kind::SshdAccepted | Kind::Success => true,
+            Kind::PamSession => speaker.family == Family::Other && speaker.asks_once(),
+            _ => false,
+        };
+        if is_login {
+            let since = self.processes.get(&key).map_or(time, |process| process.first);
+            logins.push(Row { count: 1, ..Row::new(speaker, evidence, time, place, since) });
+        }
+    }
+}
+
+/// Whether both are given, and the same.
+fn is_equal(known: &str, name: &[u8]) -> bool {
+    !known.is_empty() && !name.is_empty() && agree(known, name)
+}
+
+fn same_terminal(row: &Row, evidence: &Evidence<'_>) -> bool {
+    let bare = |tty: &str| tty.strip_prefix("/dev/").unwrap_or(tty).to_owned();
+    let (known, tty) = (bare(&row.tty), bare(&text(evidence.tty)));
+    known.is_empty() || tty.is_empty() || known == tty
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{SSH, count, failed, pam};
+
+    #[test]
+    fn a_second_module_that_accepts_is_no_failure() {
+        let accepted = "09:00:01 sshd[7]: Accepted password for alice from 192.0.2.7 port 57 ssh2";
+        let sss = format!("09:00:01 sshd[7]: pam_sss(sshd:auth): authentication success; {SSH} user=alice");
+        let sss_failed =
+            format!("09:00:01 sshd[7]: pam_sss(sshd:auth): authentication failure; {SSH} user=alice");
+        let first = pam("09:00:00", "sshd[7]", "alice");
+        assert_eq!(count(&[&first, accepted]), 0);
+        assert_eq!(count(&[&first, &sss]), 0);
+        let other = first.replace("user=alice", "user=bob");
+        assert_eq!(count(&[&other, accepted]), 1, "one name refused, another let in");
+        assert_eq!(count(&[&first, &sss_failed]), 1, "both refuse: one attempt");
+        assert_eq!(count(&[&first, &failed("09:00:01", 7), accepted]), 1, "wrong, then right");
+        let unix = "pam_unix(sudo:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=bob";
+        let opened = "pam_unix(sudo:session): session opened for user root(uid=0) by bob(uid=1000)";
+        let sudo = |time: &str, text: &str| format!("{time} sudo[7]: {text}");
+        // The user of the session is root, and bob's refusal stays his.
+        assert_eq!(count(&[&sudo("09:00:00", unix), &sudo("09:00:03", opened)]), 1);
+    }
+}

@@ -1,0 +1,111 @@
+//! What the journal holds, as far back as it may match, in little memory.
+
+use std::io;
+
+use super::sought::base;
+use super::{OTHER_CLOCK, Record, Recorded, SAME_PROCESS};
+use crate::event::{Class, Event, Route};
+use crate::journal::{Journal, read, segment, spill};
+use crate::scan::attempts::Row;
+use crate::scan::hash::{hash, short};
+use crate::scan::origin::{Log, StreamId, name, parse};
+
+impl Recorded {
+    /// Give back the memory of what the journal holds: it is read again if need be.
+    pub(crate) fn unload(&mut self) {
+        self.since = None;
+        self.records = Vec::new();
+        (self.logs, self.by_pid, self.by_time) = Default::default();
+        (self.origins, self.failed) = Default::default();
+        self.read.clear();
+    }
+
+    /// Read the journal as far back as `rows` need, and what is new in it.
+    pub(crate) fn load_since(&mut self, journal: &Journal, rows: &[Row]) -> io::Result<()> {
+        let Some(first) = rows.iter().map(|row| row.since.min(row.time)).min() else {
+            return Ok(());
+        };
+        let needed = first.saturating_sub(OTHER_CLOCK);
+        if self.since.is_none_or(|since| needed < since) {
+            self.unload();
+            // A little more, as the next rows may be a little older.
+            self.since = Some(needed.saturating_sub(SAME_PROCESS));
+        }
+        // First, as one that is taken over meanwhile is found in its segment.
+        for spilled in spill::waiting(journal)? {
+            self.take(&spilled.failure);
+        }
+        for segment in segment::list(journal.directory())? {
+            let from = self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size);
+            let end = read::read(&segment, from.unwrap_or(0), &mut |_, line| {
+                if let read::Line::Event(failure) = line {
+                    self.take(&failure);
+                }
+            })?;
+            self.read.insert(segment.inode, end);
+        }
+        self.by_pid.sort_unstable();
+        // Nearly in order already, and of those of one moment the first stays the first.
+        self.by_time.sort_by_key(|index| self.records[*index as usize].time);
+        Ok(())
+    }
+
+    fn take(&mut self, failure: &Event) {
+        let time = failure.time.as_microsecond();
+        // Root's announcement of a test is not an attempt; the failure that follows it is.
+        if self.since.is_some_and(|since| time < since) || failure.class == Class::Test {
+            return;
+        }
+        if failure.class == Class::Failure {
+            let names = [&failure.user, &failure.rhost].map(|text| name(text));
+            self.failed.extend(names.into_iter().filter(|name| *name != 0));
+        }
+        let (key, log) = match failure.route {
+            Route::Pam => {
+                let time_and_pid = [&time.to_le_bytes()[..], &failure.pid.to_le_bytes()];
+                (hash(&time_and_pid), None)
+            }
+            Route::Log => {
+                let Some((place, log)) = failure.origin.as_deref().map(parse) else { return };
+                self.origins.insert(place);
+                // Of a form that is not ours: it cannot be said which log it was.
+                let Some(log) = log else { return };
+                if self.only == Some(StreamId(log.stream)) && !self.is_unsaved(place, log) {
+                    return;
+                }
+                (place, Some(log))
+            }
+        };
+        let Ok(index) = u32::try_from(self.records.len()) else { return };
+        let log = log.map_or(0, |log| self.number_of(log));
+        self.records.push(Record {
+            time,
+            key,
+            count: failure.count,
+            log,
+            service: short(&[base(&failure.service).as_bytes()]),
+            user: name(&failure.user),
+            rhost: name(&failure.rhost),
+            ruser: name(&failure.ruser),
+            has_pid: failure.pid != 0,
+            is_login: failure.class == Class::Login,
+        });
+        self.by_time.push(index);
+        let mut pids = [failure.pid, failure.ppid];
+        if pids[0] == pids[1] {
+            pids[1] = 0;
+        }
+        for pid in pids.into_iter().filter(|pid| *pid > 1) {
+            self.by_pid.push((pid, index));
+        }
+    }
+
+    /// The number of a log, counted from 1. There are few, and it is nearly always the one before.
+    fn number_of(&mut self, log: Log) -> u32 {
+        let at = self.logs.iter().rposition(|known| *known == log).unwrap_or_else(|| {
+            self.logs.push(log);
+            self.logs.len() - 1
+        });
+        at as u32 + 1
+    }
+}

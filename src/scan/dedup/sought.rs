@@ -1,0 +1,47 @@
+//! What a record must be to be that of a row.
+
+use super::Record;
+use crate::event::Class;
+use crate::scan::attempts::Row;
+use crate::scan::hash::short;
+use crate::scan::origin::{Log, StreamId, host, is_keyboard, name};
+
+/// What a record must be to be that of a row.
+pub(super) struct Sought {
+    pub(super) log: Log,
+    pub(super) since: i64,
+    pub(super) service: u32,
+    pub(super) user: u32,
+    pub(super) rhost: u32,
+    pub(super) ruser: u32,
+    pub(super) is_login: bool,
+}
+
+impl Sought {
+    pub(super) fn new(row: &Row, class: Class, stream: StreamId) -> Self {
+        Self {
+            log: Log { stream: stream.0, host: host(&row.host), keyboard: is_keyboard(row), saved: 0 },
+            since: row.since.min(row.time),
+            service: short(&[base(&row.service).as_bytes()]),
+            user: name(&row.user),
+            rhost: name(&row.rhost),
+            ruser: name(&row.ruser),
+            is_login: class == Class::Login,
+        }
+    }
+
+    /// Nothing speaks against it, and a name speaks for it.
+    pub(super) fn is_exactly(&self, record: &Record) -> bool {
+        let pairs = [(record.user, self.user), (record.rhost, self.rhost), (record.ruser, self.ruser)];
+        pairs.iter().all(|(a, b)| agree(*a, *b)) && pairs.iter().any(|(a, b)| *a != 0 && a == b)
+    }
+}
+
+/// A program's tag may be there for its service: `su` logs what the service `su-l` refused.
+pub(crate) fn base(service: &str) -> &str {
+    service.split('-').next().unwrap_or_default()
+}
+
+pub(super) fn agree(record: u32, row: u32) -> bool {
+    record == 0 || row == 0 || record == row
+}

@@ -1,0 +1,228 @@
+//! From rows to the journal: what nobody has recorded yet, when it is certain that nobody will.
+
+use std::io;
+
+use super::Pass;
+use super::log::Log;
+use crate::event::{Class, Event};
+use crate::scan::attempts::Row;
+use crate::scan::coverage::Judgement;
+use crate::scan::intake::Intake;
+use crate::scan::origin::origin;
+use crate::scan::{Error, event};
+
+/// Attempts that wait for the module at one time; over it nobody is waited for.
+const DEFERRED: usize = 10_000;
+
+/// Logins that are kept until the failures before them are recorded.
+const LOGINS: usize = 2000;
+/// Lines of two logs about one attempt are no further apart, in microseconds.
+const SAME_MOMENT: i64 = 2_000_000;
+
+/// What becomes of a row.
+enum Fate {
+    /// It is recorded, as far as it is not already.
+    Record,
+    /// The module may be about to record it.
+    Defer,
+    /// The module, which hears all there, said nothing of it.
+    Doubt,
+}
+
+impl Pass<'_> {
+    /// Record what has been settled and is not recorded, and what was deferred for long enough.
+    pub(super) fn record(&mut self, log: &mut Log, intake: &mut Intake) -> Result<(), Error> {
+        for complaint in intake.complaints.drain(..) {
+            self.checkpoint.coverage.complained(complaint);
+        }
+        let mut rows = std::mem::take(&mut log.stream.deferred);
+        rows.append(&mut intake.attempts.take_settled());
+        let wanted = log.from.unwrap_or(i64::MIN)..log.until.unwrap_or(i64::MAX);
+        rows.retain(|row| wanted.contains(&row.time));
+        let logins = intake.attempts.take_logins().into_iter().filter(|row| wanted.contains(&row.time));
+        log.stream.logins.extend(logins);
+        self.decide(log, intake, rows, Self::fate)?;
+        if log.stream.logins.len() >= LOGINS {
+            self.record_logins(log, i64::MAX)?;
+        }
+        let believed = self.believed(log);
+        self.decide(log, intake, believed, Self::fate_of_believed)
+    }
+
+    /// Decide about rows, and append to the journal those that are to be recorded.
+    fn decide(
+        &mut self,
+        log: &mut Log,
+        intake: &Intake,
+        rows: Vec<Row>,
+        fate: impl Fn(&mut Self, &Log, &mut Row) -> Fate,
+    ) -> Result<(), Error> {
+        self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
+        let saved = self.checkpoint.saved;
+        let rows: Vec<_> = rows.into_iter().map(|row| (origin(&row, log.id, saved), row)).collect();
+        // All of them first: a record that is claimed is that of no other line.
+        let known: Vec<bool> =
+            rows.iter().map(|(origin, _)| self.recorded.claim_origin(origin, log.id)).collect();
+        let mut fresh = Vec::new();
+        for ((origin, mut row), is_known) in rows.into_iter().zip(known) {
+            let count = row.count;
+            let fate = if is_known {
+                row.count = 0;
+                Fate::Record
+            } else {
+                fate(self, log, &mut row)
+            };
+            self.report.found += u64::from(count - row.count);
+            let path = intake.path(row.place.source);
+            match fate {
+                Fate::Defer => log.stream.deferred.push(row),
+                Fate::Doubt => {
+                    self.report.doubted += u64::from(row.count);
+                    self.style.doubt(self.out, path, &row).map_err(Error::Output)?;
+                    log.stream.doubted.push(row);
+                }
+                Fate::Record if row.count > 0 => {
+                    self.report.count(&row);
+                    self.style.row(self.out, path, &row, row.count).map_err(Error::Output)?;
+                    self.recorded.add(&origin);
+                    fresh.push((event(&row, row.count, Class::Failure, Some(origin), &self.here), row));
+                }
+                Fate::Record => {}
+            }
+        }
+        if self.options.dry_run { Ok(()) } else { self.append(log, fresh) }
+    }
+
+    /// What becomes of a row, in which those attempts are left that nobody has recorded.
+    fn fate(&mut self, log: &Log, row: &mut Row) -> Fate {
+        let found = self.recorded.find(row, Class::Failure, log.id);
+        row.count = found.left;
+        let is_heard = self.module.hears(row);
+        if is_heard && found.by_module > 0 {
+            self.checkpoint.coverage.recorded(row);
+        }
+        if row.count == 0 {
+            return Fate::Record;
+        }
+        let may_wait = log.stream.deferred.len() < DEFERRED && !self.options.dry_run && log.name != "-";
+        if may_wait && self.module.may_record(row, log.time) {
+            return Fate::Defer;
+        }
+        if !is_heard {
+            return Fate::Record;
+        }
+        if self.is_doubted(row) {
+            row.count = 0;
+            return Fate::Record;
+        }
+        match self.checkpoint.coverage.silent(row) {
+            Judgement::Record => Fate::Record,
+            Judgement::Doubt | Judgement::Dismiss => Fate::Doubt,
+        }
+    }
+
+    /// Record logins up to a time, when the failures before them are recorded: those of somebody who failed
+    /// before, or from where somebody did. All others are what a machine is for, and are in the log.
+    pub(super) fn record_logins(&mut self, log: &mut Log, until: i64) -> Result<(), Error> {
+        let (due, early) =
+            std::mem::take(&mut log.stream.logins).into_iter().partition(|row| row.time <= until);
+        log.stream.logins = early;
+        let due: Vec<Row> = due;
+        self.recorded.load_since(&self.journal, &due).map_err(Error::Record)?;
+        let mut events = Vec::new();
+        for row in due {
+            let origin = origin(&row, log.id, self.checkpoint.saved);
+            let is_known = !self.recorded.has_failed(&row)
+                || self.recorded.claim_origin(&origin, log.id)
+                || self.recorded.find(&row, Class::Login, log.id).left == 0;
+            if !is_known {
+                self.recorded.add(&origin);
+                events.push(event(&row, 1, Class::Login, Some(origin), &self.here));
+            }
+        }
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let (appended, result) = self.journal.append_as_fits(&events);
+        self.report.logins += appended as u64;
+        match result {
+            Err(why) if why.kind() == io::ErrorKind::StorageFull => {
+                self.report.errors.push(Error::Record(why).to_string());
+                Ok(())
+            }
+            result => result.map_err(Error::Record),
+        }
+    }
+
+    /// Whether another log reports the same, and it is in doubt there: one word for it is enough.
+    fn is_doubted(&self, row: &Row) -> bool {
+        let others = self.checkpoint.streams.values().flat_map(|stream| &stream.doubted);
+        others.into_iter().any(|other| {
+            other.service == row.service
+                && other.user == row.user
+                && other.host == row.host
+                && (other.time - row.time).abs() <= SAME_MOMENT
+        })
+    }
+
+    /// The same of a row that was in doubt, and is not any more.
+    fn fate_of_believed(&mut self, log: &Log, row: &mut Row) -> Fate {
+        row.count = self.recorded.find(row, Class::Failure, log.id).left;
+        Fate::Record
+    }
+
+    /// Those rows in doubt that are failures after all, by what came after them; what is none goes.
+    fn believed(&mut self, log: &mut Log) -> Vec<Row> {
+        let mut believed = Vec::new();
+        for row in std::mem::take(&mut log.stream.doubted) {
+            match self.checkpoint.coverage.again(&row, self.module.hears(&row)) {
+                Judgement::Record => believed.push(row),
+                Judgement::Doubt => log.stream.doubted.push(row),
+                Judgement::Dismiss => {}
+            }
+        }
+        believed
+    }
+
+    /// Settle all that is open or waits in a log, which is read no more.
+    pub(super) fn settle_all(&mut self, log: &mut Log) -> Result<(), Error> {
+        let mut intake = self.begin(log);
+        self.report.sources.pop();
+        intake.attempts.finish();
+        // Nobody is waited for.
+        log.time = i64::MAX;
+        self.record(log, &mut intake)?;
+        self.record_logins(log, i64::MAX)?;
+        if log.stream.deferred.is_empty() {
+            self.recorded.unload();
+            return Ok(());
+        }
+        // There was no room: the next pass tries again.
+        self.checkpoint.streams.insert(log.name.clone(), std::mem::take(&mut log.stream));
+        Ok(())
+    }
+
+    /// Append to the journal. What finds no room there waits for the next pass, as far as it is not too much.
+    fn append(&mut self, log: &mut Log, fresh: Vec<(Event, Row)>) -> Result<(), Error> {
+        let (events, rows): (Vec<Event>, Vec<Row>) = fresh.into_iter().unzip();
+        let (appended, why) = match (self.is_full, rows.is_empty()) {
+            (false, _) => self.journal.append_as_fits(&events),
+            (true, true) => return Ok(()),
+            (true, false) => (0, Err(io::ErrorKind::StorageFull.into())),
+        };
+        let Err(why) = why else { return Ok(()) };
+        let too_many = log.stream.deferred.len() + rows.len() - appended > DEFERRED;
+        if why.kind() != io::ErrorKind::StorageFull || too_many {
+            return Err(Error::Record(why));
+        }
+        if !self.is_full {
+            self.report.errors.push(Error::Record(why).to_string());
+            self.is_full = true;
+        }
+        for row in rows.into_iter().skip(appended) {
+            self.report.take_back(&row);
+            log.stream.deferred.push(row);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! Logs that are read as a whole, of which nothing is remembered: named ones in a dry run, and for simulations.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::attempts::{Open, Row};
+use super::intake::Intake;
+use super::origin::ThisMachine;
+use super::reading::Halt;
+use super::report::{self, Style};
+use super::sample::{self, Sample};
+use super::source::Log;
+use super::text::Source;
+use super::{Error, ScanOptions, ScanReport, Watch, event, journald};
+use crate::event::{Class, Event};
+
+/// Every failure that a log tells of, in the order of time: for simulations.
+pub fn failures(path: &Path) -> Result<Vec<Event>, Error> {
+    let mut unread = None;
+    let failures = collect(|intake, take| {
+        unread = read(path, intake, &mut |_, _, _| {}, take)?.unread;
+        Ok(())
+    })?;
+    match unread.filter(|_| failures.is_empty()) {
+        Some(line) => Err(Error::NotUnderstood(path.to_owned(), line)),
+        None => Ok(failures),
+    }
+}
+
+/// The same of the systemd journal.
+pub fn failures_of_journald() -> Result<Vec<Event>, Error> {
+    collect(|intake, take| {
+        let result = journald::read(&journald::From::Start, Timestamp::now(), |source| {
+            read_source(source, intake, &mut |_, _, _| {}, take)
+        });
+        result.map(|_| ())
+    })
+}
+
+type Take<'a> = &'a mut dyn FnMut(&mut Intake) -> Result<(), Error>;
+
+fn collect(read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>) -> Result<Vec<Event>, Error> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut intake = Intake::new(false, false, Open::default());
+    read(&mut intake, &mut |intake: &mut Intake| {
+        rows.append(&mut intake.attempts.take_settled());
+        Ok(())
+    })?;
+    intake.attempts.finish();
+    rows.append(&mut intake.attempts.take_settled());
+    rows.sort_by_key(|row| row.time);
+    let here = ThisMachine::default();
+    Ok(rows.iter().map(|row| event(row, row.count, Class::Failure, None, &here)).collect())
+}
+
+/// Named files in a dry run are read as a whole, and everything is settled at their end.
+pub(crate) fn dry_run(
+    options: &ScanOptions,
+    style: Style,
+    out: &mut dyn Write,
+    watch: Watch<'_>,
+) -> Result<ScanReport, Error> {
+    let mut report = ScanReport::default();
+    let since = options.since.map_or(i64::MIN, Timestamp::as_microsecond);
+    let mut table = report::Summary::default();
+    for path in &options.files {
+        let mut intake = Intake::new(options.json || options.explain, options.explain, Open::default());
+        let mut found = 0;
+        let mut print = |intake: &mut Intake| {
+            intake.explained(out)?;
+            for row in intake.attempts.take_settled() {
+                if row.time >= since {
+                    found += u64::from(row.count);
+                    style.row(out, path, &row, row.count)?;
+                    table.add(&row);
+                }
+            }
+            // Whoever writes the log may be at it.
+            out.flush()
+        };
+        let sample = read(path, &mut intake, watch, &mut |intake| print(intake).map_err(Error::Output))?;
+        intake.attempts.finish();
+        print(&mut intake).map_err(Error::Output)?;
+        if let Some(line) = sample.unread.filter(|_| found == 0) {
+            report.errors.push(Error::NotUnderstood(path.clone(), line).to_string());
+        }
+        report.found += found;
+        report.lines += intake.lines;
+        report.forged += intake.forged;
+        report.sources.push(path.to_string_lossy().into_owned());
+    }
+    report.recorded = report.found;
+    // Of logs that could not be read there is nothing to sum up.
+    let nothing_read = report.errors.len() == options.files.len();
+    if !options.json && !options.explain && !nothing_read {
+        table.print(out).map_err(Error::Output)?;
+        report::forged(out, report.forged).map_err(Error::Output)?;
+    }
+    Ok(report)
+}
+
+/// Read a log to its end, the oldest line first; what its first lines showed comes back.
+fn read(path: &Path, intake: &mut Intake, watch: Watch<'_>, after: Take<'_>) -> Result<Sample, Error> {
+    let failed = |why| Error::Read(path.to_owned(), why);
+    let mut read_stream = |intake: &mut Intake, stream: Box<dyn Read>, written: Timestamp| {
+        let sorted = sample::sorted(stream, written).map_err(failed)?;
+        intake.turned = sorted.turned;
+        let read = read_source(Source::stream(path, sorted.text, written), intake, watch, after);
+        intake.turned = None;
+        read.map(|()| sorted.sample)
+    };
+    if path == Path::new("-") {
+        return read_stream(intake, Box::new(io::stdin().lock()), Timestamp::now());
+    }
+    let log = Log::open(path).map_err(failed)?;
+    if let Some((file, _)) = log.plain() {
+        let sample = Sample::of_file(file, log.written).map_err(failed)?;
+        if !sample.is_newest_first {
+            let source = Source::whole(&log).map_err(failed)?;
+            return read_source(source, intake, watch, after).map(|()| sample);
+        }
+    }
+    read_stream(intake, log.stream().map_err(failed)?, log.written)
+}
+
+fn read_source(
+    source: Source<'_>,
+    intake: &mut Intake,
+    watch: Watch<'_>,
+    after: Take<'_>,
+) -> Result<(), Error> {
+    let path = source.path().to_owned();
+    intake.read(source, watch, after).map(|_| ()).map_err(|halt| match halt {
+        Halt::Read(why) => Error::Read(path, why),
+        Halt::Emptied => Error::Emptied(path),
+        Halt::Taker(error) => error,
+    })
+}

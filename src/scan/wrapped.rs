@@ -1,0 +1,255 @@
+//! Heads around heads: what relays, containers and tools put before the head of a line, and lines that have none.
+//!
+//! Only what a collector wrote is skipped. What follows must have a complete head of its own, or be a sentence that
+//! sshd alone begins so: `sshd -e` in a container has no tag.
+
+use super::header::{Header, decimal, plain, token};
+use super::stamp::{self, Stamp, skip_blanks};
+
+/// Heads in one another that are taken off.
+const DEPTH: u32 = 4;
+/// A file's name before a line is hardly longer.
+const LONGEST_NAME: usize = 255;
+
+/// How sshd begins what it says at its usual levels.
+const OF_SSHD: [&[u8]; 22] = [
+    b"Failed password for ",
+    b"Failed none for ",
+    b"Failed publickey for ",
+    b"Failed keyboard-interactive",
+    b"Failed hostbased for ",
+    b"Failed gssapi",
+    b"Accepted password for ",
+    b"Accepted publickey for ",
+    b"Accepted keyboard-interactive",
+    b"Accepted hostbased for ",
+    b"Accepted gssapi",
+    b"Invalid user ",
+    b"Connection closed by ",
+    b"Connection reset by ",
+    b"Connection from ",
+    b"Disconnected from ",
+    b"Disconnecting ",
+    b"Received disconnect from ",
+    b"error: PAM: ",
+    b"error: maximum authentication attempts exceeded for ",
+    b"ROOT LOGIN REFUSED FROM ",
+    b"Server listening on ",
+];
+
+/// Take a line apart that has no plain head.
+pub(super) fn parse(line: &[u8]) -> Option<Header<'_>> {
+    inside(line, Stamp::Missing, b"", DEPTH)
+}
+
+/// The line in the message of a relay that gives no tag.
+pub(super) fn behind<'a>(header: &Header<'a>) -> Option<Header<'a>> {
+    inside(header.message, header.stamp, header.host, DEPTH - 1)
+}
+
+/// What a container wrote whose id or runtime is the tag: `e8d820bf982c[2136]: Feb 19 11:37:15 sshd[58]: …`
+pub(super) fn of_container<'a>(header: &Header<'a>) -> Option<Header<'a>> {
+    let is_id = matches!(header.program.len(), 12 | 64) && header.program.iter().all(u8::is_ascii_hexdigit);
+    let is_runtime = matches!(header.program, b"docker" | b"dockerd" | b"podman" | b"conmon" | b"containerd");
+    (is_id || is_runtime)
+        .then(|| inside(skip_blanks(header.message), header.stamp, header.host, DEPTH - 1))?
+}
+
+/// The line in `text`, of a collector that wrote `stamp` and `host`.
+fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Option<Header<'a>> {
+    let depth = depth.checked_sub(1)?;
+    if OF_SSHD.iter().any(|words| text.starts_with(words)) {
+        return Some(Header { program: b"sshd", ..bare(stamp, host, text) });
+    }
+    let within = |header: Header<'a>| {
+        // The collector's clock has a zone more often than the one of what it collects.
+        let stamp = if stamp == Stamp::Missing { header.stamp } else { stamp };
+        let host = if header.host.is_empty() { host } else { header.host };
+        Header { stamp, host, ..header }
+    };
+    // At the outermost level that was tried before.
+    if depth + 1 < DEPTH {
+        if let Some(header) = plain(text).filter(|header| !header.program.is_empty()) {
+            return Some(within(header));
+        }
+    }
+    if let Some((pid, rest)) = of_dropbear(text) {
+        let (own, message) = stamp::parse(rest)?;
+        let stamp = if stamp == Stamp::Missing { own } else { stamp };
+        return Some(Header { program: b"dropbear", pid, ..bare(stamp, host, message) });
+    }
+    if let Some((own, rest)) = stamp::parse(text) {
+        let stamp = if stamp == Stamp::Missing { own } else { stamp };
+        let (word, after) = token(rest);
+        if matches!(word, b"stdout" | b"stderr") {
+            // A whole line or part of one, as Kubernetes has it.
+            let (kind, message) = token(after);
+            return matches!(kind, b"F" | b"P").then(|| inside(message, stamp, host, depth))?;
+        }
+        return inside(rest, stamp, host, depth)
+            .or_else(|| inside(after, stamp, word, depth).filter(|header| has_head(header, after)));
+    }
+    let rest = past_socklog(text).or_else(|| past_service(text)).or_else(|| past_file_name(text))?;
+    inside(rest, stamp, host, depth)
+}
+
+/// Whether a line behind a host has a head or is sshd's: what stands behind one word may be anybody's text.
+fn has_head(header: &Header<'_>, text: &[u8]) -> bool {
+    header.message.len() < text.len() || header.program == b"sshd"
+}
+
+fn bare<'a>(stamp: Stamp, host: &'a [u8], message: &'a [u8]) -> Header<'a> {
+    Header { stamp, host, program: b"", module: b"", pid: 0, message, plain: false, forged: false }
+}
+
+/// `[71] Nov 03 09:05:01 …`, as dropbear writes to its standard error.
+fn of_dropbear(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (word, rest) = token(text);
+    Some((decimal(word.strip_prefix(b"[")?.strip_suffix(b"]")?)?, rest))
+}
+
+/// socklog: `@4000000065982f3b00000000 auth.info: …`, `2026-11-03_09:05:01.12345 auth.info: …`, `auth.info: …`
+fn past_socklog(text: &[u8]) -> Option<&[u8]> {
+    let (word, after) = token(text);
+    let is_tai = word.len() == 25 && word[0] == b'@' && word[1..].iter().all(u8::is_ascii_hexdigit);
+    let is_time = word.len() >= 19 && word[10] == b'_' && word[..4].iter().all(u8::is_ascii_digit);
+    let rest = if is_tai || is_time { after } else { text };
+    let (facility, after) = token(rest);
+    let (facility, level) = split(facility.strip_suffix(b":")?, b'.')?;
+    let is_word =
+        |word: &[u8]| !word.is_empty() && word.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    (facility.starts_with(b"auth") || [&b"security"[..], b"daemon", b"user"].contains(&facility))
+        .then_some(after)
+        .filter(|_| is_word(facility) && is_word(level))
+}
+
+/// `sshd-1  | …` of compose, `[pod/ssh-0/sshd] …` of kubectl.
+fn past_service(text: &[u8]) -> Option<&[u8]> {
+    let (name, after) = token(text);
+    if let Some(rest) = after.strip_prefix(b"| ") {
+        return Some(rest);
+    }
+    (name.starts_with(b"[pod/") && name.ends_with(b"]")).then_some(after)
+}
+
+/// `/var/log/auth.log:`, `auth.log.1:12:` of grep and its like.
+fn past_file_name(text: &[u8]) -> Option<&[u8]> {
+    let (name, rest) = split(&text[..text.len()], b':').filter(|(name, _)| name.len() <= LONGEST_NAME)?;
+    let is_name = name.iter().any(|b| matches!(b, b'/' | b'.'))
+        || [&b"secure"[..], b"messages", b"syslog"].contains(&name);
+    if !is_name || name.contains(&b' ') {
+        return None;
+    }
+    match split(rest, b':') {
+        Some((number, rest)) if decimal(number).is_some() => Some(rest),
+        _ => Some(rest),
+    }
+}
+
+fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(at, text)?;
+    Some((&text[..end], &text[end + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::header;
+    use super::*;
+
+    fn shown(line: &str) -> Option<(String, String, u32, String)> {
+        let header = header::parse(line.as_bytes()).filter(|header| !header.program.is_empty())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Some((
+            text(header.host),
+            text(header.program),
+            header.pid,
+            text(header.message).trim_start().to_owned(),
+        ))
+    }
+
+    const FAILED: &str = "Failed password for root from 192.0.2.7 port 4000 ssh2";
+
+    #[test]
+    fn heads_around_a_head_are_taken_off() {
+        for (before, host, program, pid) in [
+            ("Nov  3 09:05:01 relay Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("Nov  3 09:05:01 relay 2026-11-03T09:05:01+01:00 srv sshd[71]: ", "srv", "sshd", 71),
+            ("2026-11-03T09:05:01Z relay Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("Nov 03 09:05:01 Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("Nov  3 09:05:01 relay Nov  3 09:05:01 sshd[71]: ", "relay", "sshd", 71),
+            ("<38>1 2026-11-03T09:05:01Z relay - - - - Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("Nov  3 09:05:01 srv e8d820bf982c[2136]: Nov  3 08:05:01 sshd[58]: ", "srv", "sshd", 58),
+            (
+                "Nov  3 09:05:01 srv docker/e8d820bf982c[2136]: Nov  3 08:05:01 box sshd[58]: ",
+                "box",
+                "sshd",
+                58,
+            ),
+            ("Nov  3 09:05:01 srv e8d820bf982c[2136]: ", "srv", "sshd", 0),
+            ("Nov  3 09:05:01 srv dockerd[2136]: sshd[58]: ", "srv", "sshd", 58),
+            ("@4000000065982f3b00000000 auth.info: Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
+            ("2026-11-03_09:05:01.12345 auth.info: Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
+            ("2026-11-03_09:05:01.12345 authpriv.notice: sshd[71]: ", "", "sshd", 71),
+            ("auth.info: Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("2026-11-03T09:05:01.123456789Z stderr F ", "", "sshd", 0),
+            ("2026-11-03T09:05:01.123456789+01:00 stdout F Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
+            ("2026-11-03T09:05:01.123456789Z ", "", "sshd", 0),
+            ("2026-11-03T09:05:01.123456789Z sshd[71]: ", "", "sshd", 71),
+            ("sshd-1  | ", "", "sshd", 0),
+            ("sshd-1  | 2026-11-03T09:05:01.123456789Z ", "", "sshd", 0),
+            ("[pod/ssh-0/sshd] ", "", "sshd", 0),
+            ("", "", "sshd", 0),
+            ("/var/log/auth.log:Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("/var/log/auth.log.1:1234:Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("auth.log:2026-11-03T09:05:01Z srv sshd[71]: ", "srv", "sshd", 71),
+            ("secure:Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("Nov  3 09:05:01 srv ", "srv", "sshd", 0),
+        ] {
+            let line = format!("{before}{FAILED}");
+            let expected = (host.to_owned(), program.to_owned(), pid, FAILED.to_owned());
+            assert_eq!(shown(&line), Some(expected), "{line}");
+        }
+        let (_, program, pid, message) =
+            shown("[71] Nov 03 09:05:01 Bad password attempt for 'root' from 192.0.2.7:1").unwrap();
+        assert_eq!((program.as_str(), pid), ("dropbear", 71));
+        assert!(message.starts_with("Bad password"));
+    }
+
+    #[test]
+    fn a_collectors_time_goes_before_that_of_the_line() {
+        let stamp = |line: &str| header::parse(line.as_bytes()).unwrap().stamp;
+        let outer = "2026-11-03T09:05:01Z relay ";
+        let line = format!("{outer}Nov  3 10:05:01 srv sshd[71]: {FAILED}");
+        assert_eq!(stamp(&line), Stamp::Exact(1_793_696_701_000_000));
+        assert!(matches!(
+            stamp(&format!("auth.log:Nov  3 10:05:01 srv sshd[71]: {FAILED}")),
+            Stamp::Wall { .. }
+        ));
+    }
+
+    #[test]
+    fn what_somebody_wrote_into_a_message_is_no_head() {
+        for line in [
+            format!("Nov  3 09:05:01 srv x[5]: Nov  3 09:05:01 srv sshd[71]: {FAILED}"),
+            format!("Nov  3 09:05:01 srv x[5]: {FAILED}"),
+            format!("Nov  3 09:05:01 srv app: sshd-1 | {FAILED}"),
+            format!("2026-11-03T09:05:01Z srv x[5]: stderr F {FAILED}"),
+            format!("Nov  3 09:05:01 srv deadbeef[5]: {FAILED}"),
+        ] {
+            assert_ne!(shown(&line).unwrap().1, "sshd", "{line}");
+        }
+        for line in [
+            "192.0.2.7 - - [05/Jan/2026:12:00:01 +0000] \"GET / HTTP/1.1\" 200 1",
+            "Fri Jan  5 12:00:01 2026 [pid 2] CONNECT: Client \"192.0.2.7\"",
+            "http://x.example/Failed password for root from 192.0.2.7 port 4000 ssh2",
+            "-- Boot 0123 --",
+            "x | y",
+            "[pod/x] y",
+            "auth.info: ",
+            "auth.log:",
+            "[71] x",
+        ] {
+            assert_eq!(shown(line), None, "{line}");
+        }
+    }
+}

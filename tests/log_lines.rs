@@ -1,0 +1,778 @@
+//! What log lines mean, program by program: small logs, and how many attempts they tell of.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test, functions included
+
+use std::fs;
+use std::path::Path;
+
+use authalert::config;
+use authalert::scan::attempts::Open;
+use authalert::scan::intake::{Intake, Source};
+use authalert::scan::{ScanOptions, run};
+
+/// `COUNT USER from RHOST (SERVICE)` of each row, in the order of the log.
+fn rows(log: &str) -> Vec<String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("auth.log");
+    fs::write(&path, log).unwrap();
+    let options = ScanOptions { files: vec![path], dry_run: true, json: true, ..ScanOptions::default() };
+    let mut out = Vec::new();
+    run(&options, &config::Scan::default(), Path::new("/nonexistent"), &mut out, &mut |_, _, _| {}).unwrap();
+    let mut rows: Vec<serde_json::Value> =
+        out.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    rows.sort_by_key(|row| row["line"].as_u64());
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap().to_owned();
+    rows.iter()
+        .map(|row| {
+            let [user, rhost, service] = ["user", "rhost", "service"].map(|key| text(row, key));
+            format!("{} {user} from {rhost} ({service})", row["count"])
+        })
+        .collect()
+}
+
+/// Each case: what it shows, its lines, its rows. Lines are `TIME TAG: MESSAGE`, of one day and machine.
+fn check(cases: &[(&str, &[&str], &[&str])]) {
+    for (what, lines, expected) in cases {
+        let log: String = lines.iter().map(|line| format!("Nov  3 {line}\n")).collect();
+        let dated = log.replace("Nov  3 ", "2026-11-03T");
+        let precise: String =
+            dated.lines().map(|line| line.replacen(' ', ".250000+01:00 ", 1) + "\n").collect();
+        for log in [log, precise] {
+            assert_eq!(rows(&log), *expected, "{what}:\n{log}");
+        }
+    }
+}
+
+const PAM: &str = "authentication failure; logname= uid=0 euid=0";
+
+#[test]
+fn sshd_that_ended_while_authenticating_and_told_nothing_else_is_one_attempt() {
+    let root = &["1 root from 192.0.2.7 (sshd)"][..];
+    let alice = &["1 alice from 192.0.2.7 (sshd)"][..];
+    check(&[
+        (
+            "reset",
+            &[
+                "10:00:02 web1 sshd[20]: Connection reset by authenticating user root 192.0.2.7 port 64 [preauth]",
+            ],
+            root,
+        ),
+        (
+            "disconnected",
+            &[
+                "10:00:02 web1 sshd-session[20]: Received disconnect from 192.0.2.7 port 64:11: Bye Bye [preauth]",
+                "10:00:02 web1 sshd-session[20]: Disconnected from authenticating user root 192.0.2.7 port 64 [preauth]",
+            ],
+            root,
+        ),
+        (
+            "without a number",
+            &[
+                "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+            ],
+            root,
+        ),
+        (
+            "two connections without a number",
+            &[
+                "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+                "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
+            ],
+            &["1 root from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "one number, used twice",
+            &[
+                "10:00:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+                "10:03:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
+            ],
+            &["1 root from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "several keys",
+            &[
+                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: ED25519 SHA256:b",
+                "10:00:02 web1 sshd[20]: error: maximum authentication attempts exceeded for alice from 192.0.2.7 port 64 ssh2 [preauth]",
+                "10:00:02 web1 sshd[20]: Disconnecting authenticating user alice 192.0.2.7 port 64: Too many authentication failures [preauth]",
+            ],
+            alice,
+        ),
+        (
+            "keys of nobody",
+            &[
+                "10:00:02 web1 sshd[20]: Invalid user x from 192.0.2.7 port 64",
+                "10:00:02 web1 sshd[20]: Failed publickey for invalid user x from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+                "10:00:02 web1 sshd[20]: Failed publickey for invalid user x from 192.0.2.7 port 64 ssh2: RSA SHA256:b",
+                "10:00:02 web1 sshd[20]: Connection closed by invalid user x 192.0.2.7 port 64 [preauth]",
+            ],
+            &["1 x from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "OpenSSH 10",
+            &[
+                "10:00:02 web1 sshd-auth[21]: Invalid user x from 192.0.2.7 port 64",
+                "10:00:02 web1 sshd-session[20]: Connection closed by invalid user x 192.0.2.7 port 64 [preauth]",
+            ],
+            &["1 x from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "the address comes at the end",
+            &[
+                "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]",
+                "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
+            ],
+            alice,
+        ),
+        (
+            "an account that is locked",
+            &[
+                "10:00:02 web1 sshd[20]: User alice not allowed because account is locked",
+                "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
+                "10:00:02 web1 sshd[20]: Received disconnect from 192.0.2.7: 11: Bye [preauth]",
+            ],
+            alice,
+        ),
+        (
+            "an old sshd",
+            &["10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]"],
+            &["1 alice from  (sshd)"],
+        ),
+        (
+            "not allowed, old",
+            &[
+                "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups",
+                "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
+                "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
+            ],
+            alice,
+        ),
+        (
+            "root refused",
+            &[
+                "10:00:02 web1 sshd[20]: ROOT LOGIN REFUSED FROM 192.0.2.7 port 64",
+                "10:00:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+            ],
+            root,
+        ),
+        (
+            "keys, then passwords",
+            &[
+                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+                "10:00:05 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+                "10:00:08 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+                "10:00:09 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
+            ],
+            &["1 alice from 192.0.2.7 (sshd)", "1 alice from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "not allowed, with a password",
+            &[
+                "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because not listed in AllowUsers",
+                "10:00:05 web1 sshd[20]: Failed password for invalid user alice from 192.0.2.7 port 64 ssh2",
+                "10:00:09 web1 sshd[20]: Connection closed by invalid user alice 192.0.2.7 port 64 [preauth]",
+            ],
+            alice,
+        ),
+        (
+            "left while the child asked",
+            &[
+                "10:00:00 web1 sshd[21]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
+                "10:00:01 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
+            ],
+            alice,
+        ),
+    ]);
+}
+
+#[test]
+fn sshd_that_let_somebody_in_or_names_nobody_is_none() {
+    check(&[
+        (
+            "a key before the good one",
+            &[
+                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+                "10:00:02 web1 sshd[20]: Accepted publickey for alice from 192.0.2.7 port 64 ssh2: ED25519 SHA256:b",
+                "10:30:02 web1 sshd[20]: Disconnected from user alice 192.0.2.7 port 64",
+            ],
+            &[],
+        ),
+        (
+            "a key before the good password",
+            &[
+                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+                "10:01:40 web1 sshd[20]: Accepted password for alice from 192.0.2.7 port 64 ssh2",
+            ],
+            &[],
+        ),
+        (
+            "nobody named",
+            &[
+                "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 port 64 [preauth]",
+                "10:00:03 web1 sshd[21]: Connection reset by 192.0.2.7 port 64 [preauth]",
+                "10:00:04 web1 sshd[22]: Disconnected from 192.0.2.7 port 64 [preauth]",
+                "10:00:05 web1 sshd[23]: Received disconnect from 192.0.2.7 port 64:11: Bye [preauth]",
+                "10:00:06 web1 sshd[24]: Connection closed by authenticating user",
+            ],
+            &[],
+        ),
+        (
+            "a prompt left",
+            &[
+                "10:00:02 web1 sshd[20]: error: PAM: Conversation error for alice from 192.0.2.7",
+                "10:00:02 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
+            ],
+            &[],
+        ),
+        (
+            "a login without a number excuses one connection",
+            &[
+                "10:00:01 web1 sshd: Accepted publickey for alice from 192.0.2.7 port 63 ssh2: ED25519 SHA256:b",
+                "10:00:02 web1 sshd: Failed password for alice from 192.0.2.7 port 64 ssh2",
+                "10:00:03 web1 sshd: Accepted password for alice from 192.0.2.7 port 64 ssh2",
+                "10:00:09 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
+            ],
+            &["1 alice from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "another's login is no excuse",
+            &[
+                "10:00:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+                "10:00:03 web1 sshd[21]: Accepted publickey for alice from 192.0.2.7 port 65 ssh2: ED25519 SHA256:b",
+            ],
+            &["1 root from 192.0.2.7 (sshd)"],
+        ),
+    ]);
+}
+
+#[test]
+fn who_got_in_owes_what_the_program_itself_refused() {
+    let unix = |service: &str, more: &str| format!("pam_unix({service}:auth): {PAM} {more}");
+    let su = unix("su", "tty=/dev/pts/3 ruser=alice rhost=  user=root");
+    let sudo = unix("sudo", "tty=/dev/pts/3 ruser=alice rhost=  user=alice");
+    let doas = unix("doas", "tty=pts/3 ruser=alice rhost=  user=alice");
+    let krb5 = "pam_krb5(su:auth): authentication failure; logname=root uid=7001 euid=0 tty=/dev/pts/3 ruser=alice rhost=";
+    let at = |time: &str, tag: &str, text: &str| format!("{time} web1 {tag}: {text}");
+    let run = "   alice : TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id";
+    let login = unix("login", "tty=/dev/tty1 ruser= rhost=  user=alice");
+    let cases: Vec<(&str, Vec<String>, u64)> = vec![
+        ("su", vec![at("03:21:16", "su[7]", &su), at("03:21:16", "su[7]", "(to root) alice on pts/3")], 0),
+        (
+            "su, slow",
+            vec![at("03:21:16", "su[7]", krb5), at("03:21:19", "su[7]", "(to root) alice on pts/3")],
+            0,
+        ),
+        (
+            "su, PAM without a number",
+            vec![at("03:21:16", "su", &su), at("03:21:16", "su[7]", "(to root) alice on pts/3")],
+            0,
+        ),
+        (
+            "su of shadow",
+            vec![at("03:21:16", "su[7]", &su), at("03:21:16", "su[7]", "Successful su for root by alice")],
+            0,
+        ),
+        ("su, busybox", vec![at("03:21:16", "su", &su), at("03:21:16", "su", "+ pts/3 alice:root")], 0),
+        (
+            "su, session alone",
+            vec![
+                at("03:21:16", "su", &su),
+                at(
+                    "03:21:16",
+                    "su",
+                    "pam_unix(su:session): session opened for user root(uid=0) by alice(uid=7001)",
+                ),
+            ],
+            0,
+        ),
+        (
+            "su wrong, then another su",
+            vec![
+                at("03:21:16", "su", &su),
+                at("03:21:18", "su[7]", "FAILED SU (to root) alice on pts/3"),
+                at("03:21:21", "su[8]", "(to root) alice on pts/3"),
+            ],
+            1,
+        ),
+        (
+            "su of another user",
+            vec![at("03:21:16", "su", &su), at("03:21:16", "su[8]", "(to bob) eve on pts/4")],
+            1,
+        ),
+        ("sudo with a number", vec![at("03:21:16", "sudo[7]", &sudo), at("03:21:16", "sudo[7]", run)], 0),
+        ("sudo, the next second", vec![at("03:21:16", "sudo", &sudo), at("03:21:17", "sudo", run)], 0),
+        ("sudo, wrong and then right", vec![at("03:21:16", "sudo", &sudo), at("03:21:20", "sudo", run)], 1),
+        (
+            "sudo, wrong, then right by the second module",
+            vec![
+                at("03:21:16", "sudo", &sudo),
+                at("03:21:20", "sudo", run),
+                at(
+                    "03:21:20",
+                    "sudo",
+                    "PAM 1 more authentication failure; logname= uid=7001 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+                ),
+            ],
+            1,
+        ),
+        (
+            "sudo, at another terminal",
+            vec![at("03:21:16", "sudo", &sudo), at("03:21:16", "sudo", &run.replace("pts/3", "pts/4"))],
+            1,
+        ),
+        (
+            "sudo, another user",
+            vec![at("03:21:16", "sudo", &sudo), at("03:21:16", "sudo", &run.replace("alice :", "bob :"))],
+            1,
+        ),
+        (
+            "sudo, not allowed",
+            vec![
+                at("03:21:16", "sudo", &sudo),
+                at("03:21:16", "sudo", &run.replace("TTY", "command not allowed ; TTY")),
+            ],
+            1,
+        ),
+        (
+            "sudo as JSON",
+            vec![
+                at("03:21:16", "sudo", &sudo),
+                at(
+                    "03:21:16",
+                    "sudo",
+                    r#"@cee:{"sudo":{"accept":{"uuid":"b","submituser":"alice","command":"/bin/id","ttyname":"/dev/pts/3"}}}"#,
+                ),
+            ],
+            0,
+        ),
+        (
+            "doas, slow",
+            vec![
+                at("03:21:42", "doas", &doas),
+                at("03:21:45", "doas", "alice ran command id as root from /"),
+            ],
+            0,
+        ),
+        (
+            "doas, wrong and then another",
+            vec![
+                at("03:21:42", "doas", &doas),
+                at("03:21:44", "doas", "failed auth for alice"),
+                at("03:21:47", "doas", "alice ran command id as root from /"),
+            ],
+            1,
+        ),
+        (
+            "login, slow",
+            vec![at("12:00:01", "login[9]", &login), at("12:00:08", "login[9]", "LOGIN ON tty1 BY alice")],
+            0,
+        ),
+        (
+            "login, wrong and then right",
+            vec![
+                at("12:00:01", "login[9]", &login),
+                at(
+                    "12:00:04",
+                    "login[9]",
+                    "FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure",
+                ),
+                at(
+                    "12:00:08",
+                    "login[9]",
+                    "pam_unix(login:session): session opened for user alice(uid=1000) by LOGIN(uid=0)",
+                ),
+            ],
+            1,
+        ),
+        (
+            "two of gdm",
+            vec![
+                at(
+                    "12:05:01",
+                    "gdm-password][200]",
+                    &unix("gdm-password", "tty=/dev/tty1 ruser= rhost=  user=alice"),
+                ),
+                at(
+                    "12:05:09",
+                    "gdm-password][201]",
+                    "pam_unix(gdm-password:session): session opened for user alice(uid=1000) by (uid=0)",
+                ),
+            ],
+            1,
+        ),
+        (
+            "vsftpd without a number",
+            vec![
+                at("12:05:01", "vsftpd", &unix("vsftpd", "tty=ftp ruser=alice rhost=192.0.2.7  user=alice")),
+                at(
+                    "12:05:01",
+                    "vsftpd",
+                    "pam_unix(vsftpd:session): session opened for user alice(uid=1000) by (uid=0)",
+                ),
+            ],
+            0,
+        ),
+        (
+            "vsftpd, somebody else",
+            vec![
+                at("12:05:01", "vsftpd", &unix("vsftpd", "tty=ftp ruser=alice rhost=192.0.2.7  user=alice")),
+                at(
+                    "12:05:01",
+                    "vsftpd",
+                    "pam_unix(vsftpd:session): session opened for user bob(uid=1000) by (uid=0)",
+                ),
+            ],
+            1,
+        ),
+        (
+            "dropbear",
+            vec![
+                at("12:05:01", "dropbear[7]", &unix("dropbear", "tty= ruser= rhost=192.0.2.7  user=alice")),
+                at("12:05:04", "dropbear[7]", "PAM password auth succeeded for 'alice' from 192.0.2.7:4000"),
+            ],
+            0,
+        ),
+        (
+            "dovecot, whose login is another process",
+            vec![
+                at(
+                    "12:05:01",
+                    "auth[7]",
+                    &unix("dovecot", "tty=dovecot ruser=alice rhost=192.0.2.7  user=alice"),
+                ),
+                at(
+                    "12:05:01",
+                    "dovecot",
+                    "imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1",
+                ),
+            ],
+            0,
+        ),
+        (
+            "dovecot, from elsewhere",
+            vec![
+                at(
+                    "12:05:01",
+                    "auth[7]",
+                    &unix("dovecot", "tty=dovecot ruser=alice rhost=192.0.2.7  user=alice"),
+                ),
+                at(
+                    "12:05:01",
+                    "dovecot",
+                    "imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1",
+                ),
+            ],
+            1,
+        ),
+        (
+            "cron is nobody's login",
+            vec![
+                at("12:05:01", "sudo", &sudo),
+                at(
+                    "12:05:01",
+                    "CRON[7]",
+                    "pam_unix(cron:session): session opened for user alice(uid=1000) by (uid=0)",
+                ),
+            ],
+            1,
+        ),
+    ];
+    for (what, lines, expected) in cases {
+        let log: String = lines.iter().map(|line| format!("Nov  3 {line}\n")).collect();
+        assert_eq!(rows(&log).len() as u64, expected, "{what}:\n{log}\n{:?}", rows(&log));
+    }
+}
+
+#[test]
+fn what_pam_adds_at_the_end_of_a_login_is_the_good_password() {
+    let ssh = "logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7";
+    let unix =
+        format!("10:00:01 web1 sshd[20]: pam_unix(sshd:auth): authentication failure; {ssh}  user=alice");
+    let failed = "10:00:03 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2";
+    let accepted = "10:00:07 web1 sshd[20]: Accepted password for alice from 192.0.2.7 port 64 ssh2";
+    let more = |time: &str, n: u32| {
+        format!("{time} web1 sshd[20]: PAM {n} more authentication failures; {ssh}  user=alice")
+    };
+    let alice = "1 alice from 192.0.2.7 (sshd)";
+    check(&[
+        ("hours later", &[&unix, failed, accepted, &more("15:30:00", 1)], &[alice]),
+        ("good at once", &[&unix, accepted, &more("15:30:00", 1)], &[]),
+        ("not let in", &[&unix, failed, &more("10:00:12", 2)], &[alice, "2 alice from 192.0.2.7 (sshd)"]),
+        (
+            "that number again",
+            &[&unix, failed, accepted, &unix.replace("10:00:01", "15:00:01"), &more("15:00:09", 1)],
+            &[alice, alice, alice],
+        ),
+        ("PAM alone", &[&unix, &more("10:00:09", 1)], &[alice, alice]),
+    ]);
+    let login = "logname=LOGIN uid=0 euid=0 tty=/dev/tty1 ruser= rhost=";
+    check(&[(
+        "login",
+        &[
+            &format!(
+                "10:00:01 web1 login[20]: pam_unix(login:auth): authentication failure; {login}  user=alice"
+            ),
+            "10:00:04 web1 login[20]: FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure",
+            "10:00:09 web1 login[20]: pam_unix(login:session): session opened for user alice(uid=1000) by LOGIN(uid=0)",
+            &format!("12:00:09 web1 login[20]: PAM 1 more authentication failure; {login}  user=alice"),
+        ],
+        &["1 alice from  (login)"],
+    )]);
+}
+
+#[test]
+fn polkits_helper_tells_and_polkitd_does_not() {
+    let daemon = "polkitd[700]: Operator of unix-session:2 FAILED to authenticate to gain authorization for action a for unix-process:1:2 [x] (owned by unix-user:alice)";
+    let helper = "polkit-agent-helper-1[16]: pam_unix(polkit-1:auth): authentication failure; logname= uid=1 euid=0 tty= ruser=root rhost=  user=root";
+    check(&[
+        ("dismissed", &[&format!("10:00:01 web1 {daemon}")], &[]),
+        (
+            "another's password, twice",
+            &[
+                &format!("10:00:01 web1 {helper}"),
+                &format!("10:00:09 web1 {}", helper.replace("[16]", "[17]")),
+                &format!("10:00:11 web1 {daemon}"),
+            ],
+            &["1 root from  (polkit-1)", "1 root from  (polkit-1)"],
+        ),
+        (
+            "without PAM",
+            &[
+                "10:00:01 web1 polkit-agent-helper-1[16]: authentication failure [uid=1000] trying to authenticate 'root'",
+                &format!("10:00:02 web1 {daemon}"),
+            ],
+            &["1 root from  (polkit-1)"],
+        ),
+    ]);
+}
+
+#[test]
+fn modules_and_servers_in_their_own_words() {
+    check(&[
+        (
+            "a code at sshd, whose parent has the address",
+            &[
+                "10:00:01 web1 sshd(pam_google_authenticator)[21]: Invalid verification code for alice",
+                "10:00:03 web1 sshd[20]: error: PAM: Authentication failure for alice from 192.0.2.7",
+            ],
+            &["1 alice from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "Duo at sshd",
+            &[
+                "10:00:01 web1 pam_duo[21]: Failed Duo login for 'alice' from 192.0.2.7",
+                "10:00:03 web1 sshd[20]: error: PAM: Authentication failure for alice from 192.0.2.7",
+            ],
+            &["1 alice from 192.0.2.7 (sshd)"],
+        ),
+        (
+            "Duo at su",
+            &[
+                "10:00:01 web1 pam_duo[21]: Failed Duo login for 'root'",
+                "10:00:03 web1 su[21]: FAILED SU (to root) alice on pts/0",
+            ],
+            &["1 root from  (su)"],
+        ),
+        ("Duo agreed", &["10:00:01 web1 pam_duo[21]: Successful Duo login for 'alice' from 192.0.2.7"], &[]),
+        (
+            "two modules, one password",
+            &[
+                "10:00:01 web1 vsftpd[21]: pam_pwdfile(vsftpd:auth): wrong password for user alice",
+                "10:00:01 web1 vsftpd[21]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+            ],
+            &["1 alice from 192.0.2.7 (vsftpd)"],
+        ),
+        (
+            "pwdfile, a name that is not there, then the system's own",
+            &[
+                "10:00:01 web1 vsftpd[21]: pam_pwdfile(vsftpd:auth): user not found in password database",
+                "10:00:01 web1 vsftpd[21]: pam_unix(vsftpd:session): session opened for user alice(uid=1000) by (uid=0)",
+            ],
+            &[],
+        ),
+        ("tacplus", &["10:00:01 web1 PAM-tacplus[21]: auth failed: 2"], &["1  from  (PAM-tacplus)"]),
+        (
+            "three users of one daemon",
+            &[
+                "10:00:01 web1 proxmox-backup-api[6]: authentication failure; rhost=[2001:db8::7]:50694 user=a@pbs msg=x",
+                "10:00:01 web1 proxmox-backup-api[6]: authentication failure; rhost=[::ffff:192.0.2.7]:5 user=b@pam msg=x",
+                "10:00:02 web1 proxmox-backup-api[6]: authentication failure; rhost=192.0.2.8:5 user=c@pam msg=x",
+            ],
+            &[
+                "1 a@pbs from 2001:db8::7 (proxmox-backup-api)",
+                "1 b@pam from 192.0.2.7 (proxmox-backup-api)",
+                "1 c@pam from 192.0.2.8 (proxmox-backup-api)",
+            ],
+        ),
+        (
+            "names that dropbear does not know",
+            &[
+                "10:00:01 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
+                "10:00:02 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
+                "10:00:03 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
+                "10:00:04 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: Exited normally",
+            ],
+            &["3  from 192.0.2.7 (dropbear)"],
+        ),
+        (
+            "the address comes at the end",
+            &[
+                "10:00:01 web1 dropbear[7]: Login attempt for nonexistent user",
+                "10:00:04 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: Exited normally",
+            ],
+            &["1  from 192.0.2.7 (dropbear)"],
+        ),
+        (
+            "an invalid shell",
+            &[
+                "10:00:02 web1 dropbear[7]: User 'www' has invalid shell, rejected",
+                "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'www', 2 fails): Exited normally",
+            ],
+            &["2 www from 192.0.2.7 (dropbear)"],
+        ),
+        (
+            "told before",
+            &[
+                "10:00:01 web1 dropbear[7]: Bad password attempt for 'root' from 192.0.2.7:4000",
+                "10:00:02 web1 dropbear[7]: Bad password attempt for 'root' from 192.0.2.7:4000",
+                "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'root', 2 fails): Exited normally",
+            ],
+            &["1 root from 192.0.2.7 (dropbear)", "1 root from 192.0.2.7 (dropbear)"],
+        ),
+        (
+            "nothing failed",
+            &[
+                "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'root', 0 fails): Exited normally",
+            ],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn the_order_of_lines_in_the_log_does_not_matter() {
+    let oldest_first = [
+        "2026-11-03T10:00:01Z web1 sshd[21]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
+        "2026-11-03T10:00:03Z web1 sshd[20]: error: PAM: Authentication failure for alice from 192.0.2.7",
+        "2026-11-03T10:00:03Z web1 sshd[20]: Failed keyboard-interactive/pam for alice from 192.0.2.7 port 4 ssh2",
+        "2026-11-03T10:00:05Z web1 su: pam_unix(su:auth): authentication failure; logname= uid=1 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=root",
+        "2026-11-03T10:00:05Z web1 su[30]: (to root) bob on pts/0",
+        "2026-11-03T10:00:07Z web1 unix_chkpwd[41]: password check failed for user (carol)",
+        "2026-11-03T10:00:07Z web1 login[40]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=tty1 ruser= rhost=  user=carol",
+    ];
+    let expected = vec!["1 alice from 192.0.2.7 (sshd)", "1 carol from  (login)"];
+    assert_eq!(rows(&oldest_first.join("\n")), expected);
+    let mut newest_first = oldest_first;
+    newest_first.reverse();
+    let mut back = rows(&newest_first.join("\n"));
+    back.reverse();
+    assert_eq!(back, expected);
+    let short = |line: &str| format!("Nov  3 {}", line.replace("2026-11-03T", "").replace('Z', ""));
+    let mut back = rows(&newest_first.map(short).join("\n"));
+    back.reverse();
+    assert_eq!(back, expected);
+}
+
+#[test]
+fn a_line_of_the_journal_that_its_writer_cannot_know_of_counts_for_nothing() {
+    let entry = |uid: u32, exe: &str, comm: &str, tag: &str, message: &str| {
+        format!(
+            r#"{{"__REALTIME_TIMESTAMP":"1795839972000000","_HOSTNAME":"web1","_PID":"7","_UID":"{uid}","_EXE":"{exe}","_COMM":"{comm}","SYSLOG_IDENTIFIER":"{tag}","MESSAGE":"{message}"}}"#
+        ) + "\n"
+    };
+    let failed = "Failed password for root from 192.0.2.7 port 4 ssh2";
+    let pam = "pam_unix(nginx:auth): authentication failure; logname= uid=33 euid=33 tty= ruser= rhost=192.0.2.8  user=bob";
+    let su = "FAILED SU (to root) alice on pts/0";
+    let log = entry(0, "/usr/sbin/sshd", "sshd", "sshd", failed)
+        + &entry(1000, "/usr/bin/logger", "logger", "sshd", failed)
+        + &entry(33, "/usr/sbin/nginx", "nginx", "nginx", pam)
+        + &entry(33, "/usr/bin/logger", "logger", "nginx", pam)
+        + &entry(1000, "/usr/nowhere/bin/su", "su", "su", su)
+        + &entry(1000, "/home/eve/su", "su", "su", su);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("journal.json");
+    fs::write(&path, &log).unwrap();
+    assert_eq!(
+        rows(&log),
+        ["1 root from 192.0.2.7 (sshd)", "1 bob from 192.0.2.8 (nginx)", "1 root from  (su)"]
+    );
+    let options = ScanOptions { files: vec![path], dry_run: true, explain: true, ..ScanOptions::default() };
+    let mut out = Vec::new();
+    let report =
+        run(&options, &config::Scan::default(), Path::new("/nonexistent"), &mut out, &mut |_, _, _| {})
+            .unwrap();
+    assert_eq!((report.found, report.forged), (3, 3));
+    assert_eq!(String::from_utf8(out).unwrap().matches("  forged ").count(), 3);
+}
+
+#[test]
+fn logins_are_kept_where_they_are_wanted_and_count_as_no_attempt() {
+    let log = "Nov  3 10:00:01 web1 sshd[20]: Accepted publickey for alice from 192.0.2.7 port 64 ssh2: ED25519 SHA256:b
+Nov  3 10:00:01 web1 sshd[20]: pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)
+Nov  3 10:00:02 web1 CRON[21]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
+Nov  3 10:00:03 web1 sudo:    alice : TTY=pts/3 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+Nov  3 10:00:03 web1 sudo: pam_unix(sudo:session): session opened for user root(uid=0) by alice(uid=1000)
+Nov  3 10:00:04 web1 su[22]: (to root) bob on pts/0
+Nov  3 10:00:05 web1 gdm-password][23]: pam_unix(gdm-password:session): session opened for user carol(uid=1001) by (uid=0)
+Nov  3 10:00:06 web1 login[24]: LOGIN ON tty1 BY dave
+Nov  3 10:00:07 web1 sshd[25]: Failed password for root from 192.0.2.8 port 65 ssh2
+";
+    let logins = |wanted: bool| {
+        let mut intake = Intake::new(true, false, Open::default());
+        if wanted {
+            intake.attempts.keep_logins();
+        }
+        let source = Source::stream(Path::new("-"), log.as_bytes(), jiff::Timestamp::UNIX_EPOCH);
+        intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
+        intake.attempts.finish();
+        assert_eq!(intake.attempts.take_settled().len(), 1);
+        let logins = intake.attempts.take_logins();
+        logins
+            .iter()
+            .map(|row| format!("{} {} {}", row.service, row.user, row.place.line))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        logins(true),
+        ["sshd alice 1", "sudo alice 4", "su root 6", "gdm-password carol 7", "login dave 8"]
+    );
+    assert!(logins(false).is_empty());
+}
+
+#[test]
+fn one_number_on_two_machines_is_two_processes() {
+    let line = |host: &str| {
+        format!("Nov  3 10:00:01 {host} sshd[20]: Failed password for root from 192.0.2.7 port 64 ssh2\n")
+    };
+    let pam = |host: &str| {
+        format!(
+            "Nov  3 10:00:01 {host} sshd[20]: pam_unix(sshd:auth): {PAM} tty=ssh ruser= rhost=192.0.2.7  user=root\n"
+        )
+    };
+    assert_eq!(rows(&(pam("a") + &pam("b") + &line("a") + &line("b"))).len(), 2);
+    assert_eq!(rows(&(pam("a") + &line("a"))).len(), 1);
+    assert_eq!(rows(&(pam("a") + &line("b"))).len(), 2);
+}
+
+#[test]
+fn a_log_that_is_not_understood_is_no_log_without_attempts() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("access.log");
+    let scan = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let options = ScanOptions { files: vec![path.clone()], dry_run: true, ..ScanOptions::default() };
+        let mut out = Vec::new();
+        let watch = &mut |_: &Path, _, _| {};
+        let report =
+            run(&options, &config::Scan::default(), Path::new("/nonexistent"), &mut out, watch).unwrap();
+        (report.errors, String::from_utf8(out).unwrap())
+    };
+    let (errors, out) = scan("192.0.2.7 - - [05/Jan/2026:12:00:01 +0000] \"GET / HTTP/1.1\" 200 1\nx\n");
+    assert!(
+        errors[0].contains("could not read the log") && errors[0].contains("GET / HTTP/1.1"),
+        "{errors:?}"
+    );
+    assert_eq!(out, "");
+    assert_eq!(scan(""), (vec![], "0 failed attempts\n".to_owned()));
+    assert_eq!(scan("x\nNov  3 10:00:01 web1 sshd[20]: hello\n").1, "0 failed attempts\n");
+}

@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # variables of run.sh
+# What the tests need of a machine. Sourced by run.sh.
+
+# Under sudo the Rust of the sources' owner is used, and what is fetched and built stays theirs: cargo would build all
+# anew for another home.
+find_rust() {
+    owner=$(stat -c %U .)
+    local owner_home bin version
+    owner_home=$(getent passwd "$owner" | cut -d: -f6)
+    PATH=$PATH:/usr/sbin:/sbin:${HOME:-/root}/.cargo/bin:$owner_home/.cargo/bin
+    [[ -n ${RUSTUP_HOME:-} || -d ${HOME:-/root}/.rustup || ! -d $owner_home/.rustup ]] || export RUSTUP_HOME=$owner_home/.rustup
+    [[ -n ${CARGO_HOME:-} || $EUID != 0 || -z $owner_home ]] || export CARGO_HOME=$owner_home/.cargo
+    export PATH
+    # One that is new enough, also where a distribution keeps it beside its own (Debian 12: cargo-web).
+    for bin in '' /usr/lib/rust-*/bin; do
+        version=$(PATH=$bin${bin:+:}$PATH cargo --version 2>/dev/null | awk '{ print $2 }')
+        if [[ -n $version ]] && printf '1.85\n%s\n' "$version" | sort -VC; then
+            [[ -z $bin ]] || PATH=$bin:$PATH
+            return 0
+        fi
+    done
+    return 1
+}
+
+give_back() {
+    local made
+    [[ $EUID == 0 && $owner != root ]] || return 0
+    for made in target fuzz/target "${CARGO_HOME:-}"; do
+        [[ -z $made || ! -d $made ]] || chown -R --from=root "$owner:" "$made"
+    done
+}
+
+# A command, and Debian's package that has it; for each ring the commands it cannot do without. What a ring can do
+# without (valgrind) is not installed for its sake: it says so where it leaves a test out.
+needs_of() { # RING
+    local for_cargo='cc:gcc pkg-config:pkg-config'
+    case $1 in
+    unit) echo "$for_cargo python3:python3 openssl:openssl" ;;
+    runner) echo 'script:bsdutils setsid:util-linux' ;;
+    module) echo "$for_cargo python3:python3" ;;
+    system) echo "$for_cargo python3:python3 openssl:openssl sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux" ;;
+    harness) echo "$for_cargo python3:python3 openssl:openssl strace:strace faketime:faketime" ;;
+    hostile) echo "$for_cargo python3:python3 openssl:openssl readelf:binutils sshd:openssh-server ssh:openssh-client sudo:sudo" ;;
+    scan) echo "$for_cargo python3:python3 openssl:openssl strace:strace xz:xz-utils zstd:zstd bzip2:bzip2 rsyslogd:rsyslog sshd:openssh-server ssh:openssh-client sudo:sudo" ;;
+    fuzz) echo "$for_cargo c++:g++" ;;
+    install) echo "$for_cargo openssl:openssl git:git python3:python3" ;;
+    fresh) echo "$for_cargo python3:python3 openssl:openssl git:git debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
+    esac
+}
+
+# The packages that RING lacks, on one line.
+lacks() { # RING
+    local need
+    for need in $(needs_of "$1"); do
+        command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
+    done | sort -u | paste -sd ' '
+    [[ -e /usr/include/security/pam_appl.h || $1 == runner ]] || echo libpam0g-dev
+}
+
+# On Debian and Ubuntu, as root, what the rings lack is installed; elsewhere they are left out.
+install_what_is_missing() { # RING...
+    local ring packages
+    packages=$(for ring; do lacks "$ring"; done | tr ' ' '\n' | sort -u | paste -sd ' ')
+    find_rust || packages+=" $(cargo_package)"
+    [[ $EUID == 0 && -n ${packages// /} ]] && command -v apt-get >/dev/null || return 0
+    # A machine that only tests needs no sshd of its own on the network.
+    local policy=/usr/sbin/policy-rc.d
+    [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; made_policy=$policy; }
+    # shellcheck disable=SC2016,SC2086 # for the shell that runs it; a list of words
+    run_step "installing: $packages" 1500 sh -c 'export DEBIAN_FRONTEND=noninteractive
+        apt-get -qq update; apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"' - $packages ||
+        tail -n 20 "$work/step"
+    remove_policy
+}
+
+made_policy=
+remove_policy() {
+    [[ -z $made_policy ]] || rm -f -- "$made_policy"
+    made_policy=
+}
+
+cargo_package() {
+    local package version
+    for package in cargo cargo-web; do
+        version=$(apt-cache show --no-all-versions "$package" 2>/dev/null | sed -n 's/^Version: *//p')
+        [[ -z $version ]] || ! printf '1.85\n%s\n' "$version" | sort -VC || { echo "$package"; return; }
+    done
+    echo cargo
+}
+
+# Why RING cannot run here; nothing if it can.
+why_not() { # RING
+    local missing
+    missing=$(lacks "$1" | paste -sd ' ')
+    case $1 in
+    system | fresh) [[ $EUID == 0 ]] || { echo 'it needs root'; return; } ;;
+    # These do without: they leave out the tests that need it.
+    unit) missing= ;;
+    hostile | scan) [[ $EUID == 0 ]] || missing=$(tr ' ' '\n' <<<"$missing" | grep -xE 'gcc|python3|libpam0g-dev' | paste -sd ' ') ;;
+    esac
+    [[ -z $missing ]] || { echo "missing packages (Debian's names): $missing"; return; }
+    case $1 in
+    system)
+        if ! unshare --mount --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
+            echo 'this machine (a container?) allows no mounts'
+        elif [[ ! -r /etc/pam.d/common-auth ]]; then
+            echo "it knows Debian's stacks only (/etc/pam.d/common-auth)"
+        fi
+        ;;
+    fresh)
+        timeout --foreground 60 systemd-nspawn --quiet --register=no --keep-unit --volatile=yes --machine="probe-$$" --directory=/ \
+            /usr/bin/true >/dev/null 2>"$work/nspawn" </dev/null ||
+            echo "this machine (a container?) starts no containers: $(tail -n 1 "$work/nspawn")"
+        ;;
+    esac
+}

@@ -1,0 +1,51 @@
+"""The session line: a record of each login, with a password and without, and nothing else is different."""
+
+import machine
+from account import Place
+from logins import ACCOUNT, SSHD
+from machine import USERS
+from report import equal, test
+from terminal import ssh, su, sudo
+
+METHODS = ("publickey", "password", "publickey", "keyboard-interactive")
+
+
+def login(n):
+    """The n-th of a hundred: five users from ten addresses by ssh, and now and then su and sudo."""
+    user = list(USERS)[n % len(USERS)]
+    if n % 20 == 18:
+        return "su", "alice", su(USERS["alice"][1])
+    if n % 20 == 19:
+        return "sudo", "bob", sudo(USERS["bob"][1])
+    method = METHODS[n // 5 % len(METHODS)]
+    answers = () if method == "publickey" else (USERS[user][1],)
+    return "sshd", user, ssh(SSHD, user, method, *answers, source="127.0.0.%d" % (11 + n % 10))
+
+
+def hundred(failures):
+    """Each of a hundred logins: what it showed and how it ended; before some of them a wrong password."""
+    seen = []
+    for n in range(100):
+        if failures and n in (7, 30, 31, 60):
+            equal(ssh(SSHD, "carol", METHODS[n % 2 * 2 + 1], "wrong", source="127.0.0.%d" % (11 + n % 10))[1], 255)
+        service, user, (terminal, status, _) = login(n)
+        seen.append((service, user, terminal.shown(), status))
+    return seen
+
+
+@test("a hundred logins by key and password of five users from ten addresses: a hundred records, and the sessions as ever",
+      seconds=240)
+def sessions():
+    machine.stack_lines(delay=False)
+    plain = hundred(failures=False)
+    equal({(status, "logged-in" in shown) for _, _, shown, status in plain}, {(0, True)})
+    here = Place(ACCOUNT, "sessions")
+    machine.stack_lines(here.line(), delay=False, session=True)
+    equal(hundred(failures=True), plain)
+    records = here.records()
+    equal([r["class"] for r in records if r["class"] != "login"], ["failure"] * 4)
+    logins = [r for r in records if r["class"] == "login"]
+    equal([(r["service"], r["user"]) for r in logins if r["service"] != "sudo"],
+          [(service, user) for service, user, _, _ in plain if service != "sudo"])
+    equal((len(logins), sum(r["service"] == "sudo" for r in logins)), (100, 5))
+    equal(sorted({r["rhost"] for r in logins if r["service"] == "sshd"}), ["127.0.0.%d" % n for n in range(11, 21)])
