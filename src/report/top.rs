@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use compact_str::CompactString;
 
@@ -37,18 +38,14 @@ impl<T: Default> Top<T> {
 
     /// Count `name`; gives what is kept of it, and whether it is new.
     pub(crate) fn add(&mut self, name: &str, count: u64) -> (&mut T, bool) {
-        let is_new = !self.rows.contains_key(name);
-        if is_new && self.rows.len() >= self.room {
+        if self.rows.len() >= self.room && !self.rows.contains_key(name) {
             self.give_way();
         }
-        let missed = self.error;
-        // A name that is known costs no new text.
-        let row = if is_new {
-            self.rows.entry(name.into()).or_insert_with(|| Row { count: 0, missed, kept: T::default() })
-        } else {
-            match self.rows.get_mut(name) {
-                Some(row) => row,
-                None => self.rows.entry(name.into()).or_default(),
+        // Most names are addresses, which the key holds without a heap.
+        let (row, is_new) = match self.rows.entry(name.into()) {
+            Entry::Occupied(known) => (known.into_mut(), false),
+            Entry::Vacant(new) => {
+                (new.insert(Row { count: 0, missed: self.error, kept: T::default() }), true)
             }
         };
         row.count = row.count.saturating_add(count);
@@ -67,7 +64,8 @@ impl<T: Default> Top<T> {
 
     /// The `most` names that were counted most often, the most frequent first.
     pub(crate) fn ranking(&self, most: usize) -> Vec<(&str, &Row<T>)> {
-        let mut rows: Vec<(&str, &Row<T>)> = self.rows.iter().map(|(name, row)| (name.as_str(), row)).collect();
+        let mut rows: Vec<(&str, &Row<T>)> =
+            self.rows.iter().map(|(name, row)| (name.as_str(), row)).collect();
         let order = |(name, row): &(&str, &Row<T>)| (Reverse(row.count), (*name).to_owned());
         if rows.len() > most && most > 0 {
             rows.select_nth_unstable_by(most - 1, |a, b| {
