@@ -56,6 +56,8 @@ pub struct Config {
     pub scan: Scan,
     /// The queue on disk.
     pub journal: Journal,
+    /// What `authalert report` shows.
+    pub report: Report,
     /// The file that was read; credentials are looked for beside it.
     #[serde(skip)]
     pub path: PathBuf,
@@ -193,6 +195,14 @@ impl Default for Journal {
     fn default() -> Self {
         Self { max_size: 64 << 20, keep: Duration::from_secs(30 * 86400) }
     }
+}
+
+/// `[report]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// Databases in MaxMind's format, which say where addresses are.
+    pub geo: Vec<PathBuf>,
 }
 
 /// Why there is no configuration. `Display` says file, line and what is accepted.

@@ -16,7 +16,7 @@
 //! `status`, how things stand.
 
 mod alert;
-mod announced;
+pub(crate) mod announced;
 mod clock;
 mod compose;
 mod enrol;
