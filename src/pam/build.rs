@@ -23,6 +23,14 @@ fn main() {
     if gnu_ld() {
         println!("cargo:rustc-cdylib-link-arg=-fuse-ld=bfd");
     }
+    let of_a_release = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
+    if [("CARGO_PKG_NAME", "pam_authalert"), ("PROFILE", "release"), ("CARGO_CFG_TARGET_ENV", "gnu")]
+        .iter()
+        .all(|(name, value)| of_a_release(name, value))
+    {
+        println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__dso_handle=_DYNAMIC");
+    }
     if let Ok(out) = env::var("OUT_DIR") {
         let script = Path::new(&out).join("libgcc_s.so");
         if fs::write(&script, "/* GNU ld script */\nGROUP ( -l:libgcc_eh.a -lgcc -lc )\n").is_ok() {
