@@ -8,6 +8,7 @@ use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
 use crate::installation::{self, Line};
+use crate::message::counted;
 use crate::scan::ScanState;
 use crate::zone::local as local_zone;
 
@@ -75,7 +76,7 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
         writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
     }
     if status.unreadable > 0 {
-        writeln!(out, "damaged   {} line(s) of the journal could not be read", status.unreadable)?;
+        writeln!(out, "damaged   {} of the journal could not be read", counted(status.unreadable, "line"))?;
     }
     if let Some(why) = &status.first.last_error {
         writeln!(out, "error     {why}")?;
@@ -105,7 +106,7 @@ fn show_receiver(receiver: &Named, out: &mut dyn Write) -> Result<(), Error> {
         line += &format!("; {} pending", counters.pending);
     }
     if counters.queued > 0 {
-        line += &format!("; {} message(s) wait", counters.queued);
+        line += &format!("; {} waiting", counted(counters.queued, "message"));
     }
     if counters.unclear > 0 {
         line += &format!("; of {} nobody knows whether they arrived", counters.unclear);

@@ -35,4 +35,5 @@ pub use style::{Style, Unit};
 pub use summary::{Sample, Summary};
 pub use tally::{Counted, Distinct, Tally};
 pub use text::{Composer, count_in};
+pub(crate) use time::counted;
 pub use weight::{LIMIT, weight};
