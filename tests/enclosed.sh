@@ -181,7 +181,7 @@ say() {
 }
 say_of() { # RING LINE
     clear_line
-    printf '%3d:%02d %-8s %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$1" "$2"
+    printf '%3d:%02d %-9s %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$1" "$2"
 }
 
 # At a terminal, below what is said: what runs, since when, and how many tests of it have ended.

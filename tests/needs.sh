@@ -43,6 +43,7 @@ needs_of() { # RING
     harness) echo "$for_cargo python3:python3 openssl:openssl strace:strace faketime:faketime" ;;
     hostile) echo "$for_cargo python3:python3 openssl:openssl readelf:binutils sshd:openssh-server ssh:openssh-client sudo:sudo" ;;
     scan) echo "$for_cargo python3:python3 openssl:openssl strace:strace xz:xz-utils zstd:zstd bzip2:bzip2 rsyslogd:rsyslog sshd:openssh-server ssh:openssh-client sudo:sudo" ;;
+    receivers) echo "$for_cargo python3:python3 openssl:openssl" ;;
     fuzz) echo "$for_cargo c++:g++" ;;
     install) echo "$for_cargo openssl:openssl git:git python3:python3" ;;
     fresh) echo "$for_cargo python3:python3 openssl:openssl git:git debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
@@ -55,6 +56,7 @@ lacks() { # RING
     for need in $(needs_of "$1"); do
         command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
     done | sort -u | paste -sd ' '
+    [[ $1 != receivers ]] || python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [[ -e /usr/include/security/pam_appl.h || $1 == runner ]] || echo libpam0g-dev
 }
 

@@ -3,16 +3,17 @@
 #
 #   tests/run.sh [--all] [RING]...
 #
-#   unit     unit tests and known answers (cargo test)
-#   runner   this script: that what is killed is red, and that nothing is left behind
-#   module   the built module driven by libpam; no root needed
-#   system   sshd, su, sudo and login, in a mount namespace; root
-#   harness  crashes at every step, and what is counted afterwards
-#   hostile  callers that mean it badly; root for most
-#   scan     the log route: rotations, kills, and real programs under rsyslog and journald; root for the last
-#   install  install.sh on a tree of each distribution; as root in copies of this machine's system too
-#   fuzz     each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer; only with --all, or by name
-#   fresh    fresh Debian machines, booted: from source, and from a package; root; only with --all, or by name
+#   unit       unit tests and known answers (cargo test)
+#   runner     this script: that what is killed is red, and that nothing is left behind
+#   module     the built module driven by libpam; no root needed
+#   system     sshd, su, sudo and login, in a mount namespace; root
+#   harness    crashes at every step, and what is counted afterwards
+#   hostile    callers that mean it badly; root for most
+#   scan       the log route: rotations, kills, and real programs under rsyslog and journald; root for the last
+#   install    install.sh on a tree of each distribution; as root in copies of this machine's system too
+#   fuzz       each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer; only with --all, or by name
+#   receivers  real servers, fetched: ntfy and Matrix's Synapse; only with --all, or by name
+#   fresh      fresh Debian machines, booted: from source, and from a package; root; only with --all, or by name
 #
 # Rings run beside each other. Each test prints a line as it ends, with the time since the start and the ring; the last
 # line is `N passed, N failed`; the exit status is 0 if nothing failed and every ring came to its end. What each ring said
@@ -31,18 +32,20 @@ export LC_ALL=C.UTF-8
 # Ring; seconds it takes by default and with --all, on two processors; seconds after which it hangs; command.
 # shellcheck disable=SC2016 # filled in by begin_ring
 readonly table='
-fresh    900  1500 3600 tests/fresh/run.sh $more
-harness  240   240 1200 tests/harness/run.sh
-install  150   600 2400 tests/install/run.sh $more
-scan     150   200 1200 tests/scan/run.sh $more
-hostile  140   170 1200 tests/hostile/run.sh $parts
-unit      60    60 1200 tests/unit.sh
-module    60    60  600 python3 tests/module/run.py
-fuzz     120   120 1500 fuzz/run.sh 40
-system    60    60  900 python3 tests/system/run.py
-runner    40    40  300 tests/runner/run.sh
+fresh      900  1500 3600 tests/fresh/run.sh $more
+harness    240   240 1200 tests/harness/run.sh
+install    150   600 2400 tests/install/run.sh $more
+scan       150   200 1200 tests/scan/run.sh $more
+hostile    140   170 1200 tests/hostile/run.sh $parts
+unit        60    60 1200 tests/unit.sh
+module      60    60  600 python3 tests/module/run.py
+fuzz       120   120 1500 fuzz/run.sh 40
+receivers   90    90 1500 tests/receivers/run.sh
+system      60    60  900 python3 tests/system/run.py
+runner      40    40  300 tests/runner/run.sh
 '
-readonly only_with_all='fuzz fresh'
+readonly only_with_all='fuzz receivers fresh'
+readonly quick_always='unit harness receivers' # what is not shipped, or goes through thousands of steps
 
 main() {
     local all=no rings=() word names
@@ -107,7 +110,7 @@ build_for() { # ALL RING...
         case $name in
         fuzz | runner) ;;
         fresh) release=yes ;;
-        *) builds=yes; [[ $all == no || $name == unit || $name == harness ]] || release=yes ;;
+        *) builds=yes; [[ $all == no || " $quick_always " == *" $name "* ]] || release=yes ;;
         esac
     done
     # shellcheck disable=SC2016 # the path is the script's
@@ -124,7 +127,7 @@ build_for() { # ALL RING...
 begin_ring() { # RING ALL
     local name=$1 about more='' parts='supply hosts callers files sshd' build=target/release which=2 command
     if [[ $2 == yes ]]; then more=--all parts='' which=3; fi
-    [[ $2 == yes && $name != unit && $name != harness || $name == fresh ]] || build=target/quick
+    [[ $2 == yes && " $quick_always " != *" $name "* || $name == fresh ]] || build=target/quick
     command=$(awk -v ring="$name" '$1 == ring { $1 = $2 = $3 = $4 = ""; print }' <<<"$table")
     command=${command//\$more/$more} command=${command//\$parts/$parts}
     minutes about "$(column "$name" $which)"
@@ -193,7 +196,7 @@ conclude() { # RING
 sum_up() { # ALL NAMED
     ((${#without[@]} == 0)) || say "left out: ${without[*]}"
     if [[ $1 == no ]]; then
-        say "left for --all: $( (($2)) || echo 'the rings fuzz and fresh; ')the release build and its files (elf); install.sh killed at each step; the slow tests of scan"
+        say "left for --all: $( (($2)) || echo 'the rings fuzz, receivers and fresh; ')the release build and its files (elf); install.sh killed at each step; the slow tests of scan"
     fi
     say "$total_good passed, $total_bad failed"
     exit $((total_bad > 0))

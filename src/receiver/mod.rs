@@ -20,7 +20,8 @@ mod transport;
 mod wait;
 pub mod x;
 
+pub use crate::config::Kind;
 pub use build::{Error, build, default_tell, serves_in_login};
-pub use message::{Kind, Message, Receiver};
+pub use message::{Message, Receiver};
 pub use outcome::Outcome;
 pub use transport::Before;

@@ -88,6 +88,8 @@ test_family() {
         check "$family: the line is the first rule of $stack" test "$(first_rule "$tree/etc/pam.d/$stack")" == "$line"
     done
     check "$family: su-l has the line once, itself or by including su" su_l_has_the_line_once
+    check "$family: every page of the manual" every_page_is_there
+    check "$family: a directory for receivers of one's own" test "$(stat -c '%F %a' -- "$tree/etc/authalert/receivers.d")" == 'directory 755'
     check "$family: the state is root's alone" test "$(stat -c %a -- "$tree/var/lib/authalert")" == 700
     if [[ $scheduler == systemd ]]; then
         check "$family: systemd units" exists /etc/systemd/system/authalert-scan.timer
@@ -109,6 +111,13 @@ test_family() {
 
 same_picture() {
     output=$(diff <(printf '%s\n' "$1") <(picture))
+}
+
+every_page_is_there() {
+    local page
+    for page in "$source_tree"/packaging/man/*; do
+        exists "/usr/local/share/man/man${page##*.}/${page##*/}" || return
+    done
 }
 
 su_l_has_the_line_once() {
@@ -272,6 +281,7 @@ test_packaging() {
     fi
     if have dpkg-deb; then
         check "the Debian package builds" quietly env AUTHALERT_BUILD="$artifacts" "$source_tree/packaging/deb/build.sh" "$scratch/deb"
+        check "every page of the manual is in it, and a directory for receivers of one's own" package_is_whole
         if built_on_an_old_system; then
             check "it asks for no newer symbols than Ubuntu 22.04 and Debian 12 have" quietly "$source_tree/packaging/check-symbols.sh" "$artifacts"
         else
@@ -289,6 +299,15 @@ test_packaging() {
             check "${unit##*/} is without warnings" warnless man -l --warnings -- "$unit"
         done
     fi
+}
+
+package_is_whole() {
+    local page
+    output=$(dpkg-deb --contents "$scratch"/deb/*.deb)
+    grep -qE '^drwxr-xr-x root/root .* \./etc/authalert/receivers\.d/$' <<<"$output" || return
+    for page in "$source_tree"/packaging/man/*; do
+        says "./usr/share/man/man${page##*.}/${page##*/}.gz" || return
+    done
 }
 
 built_on_an_old_system() { printf '%s\n2.36\n' "$(getconf GNU_LIBC_VERSION | grep -o '[0-9.]*$')" | sort -VC; }

@@ -1,17 +1,21 @@
-#!/bin/sh
+#!/bin/bash
 # The receivers against the programs themselves: an ntfy server and a Matrix homeserver, fetched on demand from Debian and
 # PyPI into a directory that is kept, started on loopback and ended with this script.
 #
-#   tests/receivers/run.sh [DIRECTORY]      default: /tmp/authalert-receivers
+#   tests/receivers/run.sh [DIRECTORY]      default: target/receivers
 #
-# What cannot be fetched is left out with a word. Prints `ok - …` or `not ok - …` for each.
+# What cannot be fetched is left out with a word. Prints what tests/report.sh says. AUTHALERT_BUILD names the folder of
+# the build, whose last part is the profile (default: target/quick).
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-directory=${1:-/tmp/authalert-receivers}
-mkdir -p "$directory/run" || exit 1
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+# shellcheck source-path=SCRIPTDIR/../..
+. tests/report.sh
+directory=${1:-target/receivers}
+mkdir -p "$directory" || exit 1
 directory=$(cd "$directory" && pwd)
-run=$(mktemp -d "$directory/run/XXXXXX") || exit 1
-started='' failed=0
+run=$(mktemp -d "${TMPDIR:-/tmp}/authalert-receivers-XXXXXX") || exit 1
+profile=$(basename "${AUTHALERT_BUILD:-target/quick}")
+started=''
 
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {
@@ -20,8 +24,6 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-
-leave_out() { echo "left out - $1: $2"; }
 
 port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
@@ -33,14 +35,12 @@ listening() { # PORT
     return 1
 }
 
-tried() { # WHAT TEST
-    if timeout 300 cargo test --quiet --test conformance -- --ignored --exact "real::$2" >"$run/log" 2>&1 &&
-        grep -q '^test result: ok. 1 passed' "$run/log"; then
-        echo "ok - $1"
+tried() { # SENTENCE TEST
+    if timeout 300 cargo test --locked --quiet --profile "${profile/debug/dev}" --workspace --test conformance -- --ignored --exact "real::$2" \
+        >"$run/log" 2>&1 && grep -q '^test result: ok. 1 passed' "$run/log"; then
+        ok "$1"
     else
-        tail -n 30 "$run/log"
-        echo "not ok - $1"
-        failed=1
+        not_ok "$1" "$(tail -n 30 "$run/log")"
     fi
 }
 
@@ -61,9 +61,9 @@ fetch_ntfy() {
 }
 
 try_ntfy() {
-    fetch_ntfy >"$run/fetch" 2>&1 || { leave_out ntfy "its package cannot be fetched"; return; }
+    fetch_ntfy >"$run/fetch" 2>&1 || { left_out ntfy "its package cannot be fetched"; return; }
     ntfy=$directory/ntfy/usr/bin/ntfy
-    "$ntfy" --help >/dev/null 2>&1 || { leave_out ntfy "its program does not run here"; return; }
+    "$ntfy" --help >/dev/null 2>&1 || { left_out ntfy "its program does not run here"; return; }
     at=$(port)
     cat >"$run/ntfy.yml" <<END
 base-url: "http://127.0.0.1:$at"
@@ -74,7 +74,7 @@ auth-default-access: "deny-all"
 END
     "$ntfy" serve -c "$run/ntfy.yml" >"$run/ntfy.log" 2>&1 &
     started="$started $!"
-    listening "$at" || { tail "$run/ntfy.log"; echo 'not ok - ntfy starts'; failed=1; return; }
+    listening "$at" || { not_ok 'ntfy starts' "$(tail "$run/ntfy.log")"; return; }
     NTFY_PASSWORD=x "$ntfy" user -c "$run/ntfy.yml" add admin1 >"$run/log" 2>&1
     "$ntfy" access -c "$run/ntfy.yml" admin1 'alerts-*' rw >>"$run/log" 2>&1
     token=$("$ntfy" token -c "$run/ntfy.yml" add admin1 2>&1 | sed -n 's/.*\(tk_[a-z0-9]*\).*/\1/p')
@@ -101,7 +101,7 @@ END
 }
 
 try_synapse() {
-    fetch_synapse >"$run/fetch" 2>&1 || { leave_out Synapse "it cannot be installed from PyPI"; return; }
+    fetch_synapse >"$run/fetch" 2>&1 || { left_out Synapse "it cannot be installed from PyPI"; return; }
     at=$(port)
     url=http://127.0.0.1:$at
     (cd "$run" && "$python" -m synapse.app.homeserver --server-name test.local --config-path hs.yaml \
@@ -109,7 +109,7 @@ try_synapse() {
     sed -i "s/port: 8008/port: $at/; s/^registration_shared_secret:.*/registration_shared_secret: shared/" "$run/hs.yaml"
     "$python" -m synapse.app.homeserver -c "$run/hs.yaml" >"$run/synapse.log" 2>&1 &
     started="$started $!"
-    listening "$at" || { tail "$run/synapse.log"; echo 'not ok - Synapse starts'; failed=1; return; }
+    listening "$at" || { not_ok 'Synapse starts' "$(tail "$run/synapse.log")"; return; }
     "$directory/synapse/bin/register_new_matrix_user" -c "$run/hs.yaml" -u bot -p pw --no-admin "$url" >>"$run/log" 2>&1
     login='{"type":"m.login.password","identifier":{"type":"m.id.user","user":"bot"},"password":"pw","device_id":"authalert"}'
     token=$(ask access_token POST "$url/_matrix/client/v3/login" none "$login")
@@ -119,7 +119,6 @@ try_synapse() {
         synapse_itself_has_a_repeated_message_once_and_its_refusals_are_understood
 }
 
-command -v python3 >/dev/null || { leave_out receivers 'python3 is missing'; exit 0; }
 try_ntfy
 try_synapse
-exit $failed
+finish

@@ -2,13 +2,15 @@
 """The folders of src/ import one another in one direction: prints every circle, and fails if there is one.
 
 A file at the top of src/ is a folder of its own. Test modules may look where they like: what stands
-behind `#[cfg(test)]` at a file's end is not read. --graph prints who imports whom.
+behind `#[cfg(test)]` at a file's end is not read, nor are the files of a `#[cfg(test)] mod NAME;`.
+--graph prints who imports whom.
 """
 import pathlib, re, sys
 
 SRC = pathlib.Path(__file__).resolve().parents[2] / "src"
 OUTSIDE = {"pam"}  # packages of their own; the compiler sees to those
 TEST = re.compile(r"^#\[cfg\(test\)\]\s*(?:pub(?:\([a-z]+\))? )?mod \w+ \{", re.M)
+TEST_FILE = re.compile(r"^#\[cfg\(test\)\]\s*(?:pub(?:\([a-z]+\))? )?mod (\w+);", re.M)
 NAME = re.compile(r"\bcrate::(?:\{([^}]*)\}|(\w+))")
 
 
@@ -16,11 +18,23 @@ def folder(path):
     return path.relative_to(SRC).parts[0].removesuffix(".rs")
 
 
+def of_tests(paths):
+    """The files, and the folders of files, that only a test build has."""
+    found = set()
+    for path in paths:
+        beside = path.parent if path.name in ("mod.rs", "lib.rs", "main.rs") else path.with_suffix("")
+        for name in TEST_FILE.findall(path.read_text()):
+            found |= {beside / f"{name}.rs", beside / name}
+    return found
+
+
 def imports():
     graph = {}
-    for path in sorted(SRC.rglob("*.rs")):
+    paths = sorted(SRC.rglob("*.rs"))
+    tests = of_tests(paths)
+    for path in paths:
         own = folder(path)
-        if own in OUTSIDE | {"lib", "main"}:
+        if own in OUTSIDE | {"lib", "main"} or tests & {path, *path.parents}:
             continue
         text = TEST.split(path.read_text())[0]
         text = re.sub(r"(?m)^\s*//.*$", "", text)

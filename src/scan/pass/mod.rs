@@ -3,7 +3,7 @@
 //! A log that cannot be read keeps back no other. On a long way the place is saved now and then, so
 //! that a pass that is killed has not been in vain.
 //!
-//! - [`log`]: a log while it is read. [`file`], [`systemd`]: how far it was read, and what is new.
+//! - [`log`]: a log while it is read. [`mod@file`], [`systemd`]: how far it was read, and what is new.
 //! - [`record`]: from rows to the journal.
 
 mod file;
