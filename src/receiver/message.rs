@@ -8,7 +8,6 @@ pub use crate::config::Kind;
 
 use super::Outcome;
 use super::transport::Before;
-use crate::config::Kind;
 use crate::message::Style;
 
 /// One message, final to the last byte: a retry sends the same.
