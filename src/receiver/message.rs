@@ -4,8 +4,6 @@ use std::fmt::Debug;
 
 use serde_json::Value;
 
-pub use crate::config::Kind;
-
 use super::Outcome;
 use super::transport::Before;
 use crate::message::Style;
