@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Outcome;
 use super::transport::Before;
+use crate::config::Kind;
 use crate::message::Style;
 
 /// One message, final to the last byte: a retry sends the same.
