@@ -10,6 +10,7 @@ use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
 use crate::installation::{self, Line};
+use crate::message::counted;
 use crate::report::prometheus::{self, Beside};
 use crate::scan::{ScanState, last_pass};
 use crate::storage;
@@ -119,7 +120,7 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
         writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
     }
     if status.unreadable > 0 {
-        writeln!(out, "damaged   {} line(s) of the journal could not be read", status.unreadable)?;
+        writeln!(out, "damaged   {} of the journal could not be read", counted(status.unreadable, "line"))?;
     }
     if let Some(why) = &status.first.last_error {
         writeln!(out, "error     {why}")?;
@@ -149,7 +150,7 @@ pub(super) fn show_receiver(receiver: &Named, out: &mut dyn Write) -> Result<(),
         line += &format!("; {} pending", counters.pending);
     }
     if counters.queued > 0 {
-        line += &format!("; {} message(s) wait", counters.queued);
+        line += &format!("; {} waiting", counted(counters.queued, "message"));
     }
     if counters.unclear > 0 {
         line += &format!("; of {} nobody knows whether they arrived", counters.unclear);

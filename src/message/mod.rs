@@ -37,4 +37,5 @@ pub(crate) use summary::UNKNOWN_ADDRESS;
 pub use summary::{Sample, Summary};
 pub use tally::{Counted, Distinct, Tally};
 pub use text::{Composer, count_in};
+pub(crate) use time::counted;
 pub use weight::{LIMIT, weight};
