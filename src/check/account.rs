@@ -41,6 +41,10 @@ pub fn check(config: &Config, ask_x: bool) -> Vec<Finding> {
         return vec![Finding::fine("alerts go to the timeline on this machine, as configured")];
     }
     let path = config.credentials_path();
+    if matches!(&config.receiver, Receivers::List(list) if !list.iter().any(|one| matches!(one.kind.as_str(), "x" | "x-dm")))
+    {
+        return Vec::new();
+    }
     let credentials = match Credentials::load(&path) {
         Ok(Some(credentials)) => credentials,
         Ok(None) if config.receiver == Receivers::Word(ReceiverWord::X) => {
@@ -49,7 +53,10 @@ pub fn check(config: &Config, ask_x: bool) -> Vec<Finding> {
         }
         Ok(None) => {
             let what = "no X account: alerts go to the timeline on this machine";
-            return vec![Finding::warning(what, "authalert authorize, to have them on the phone")];
+            return vec![Finding::warning(
+                what,
+                "authalert receivers add, to have them on the phone (authalert authorize for X)",
+            )];
         }
         Err(e) => return vec![Finding::error(e.to_string(), "then 'authalert deliver --now'")],
     };
