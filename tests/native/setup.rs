@@ -207,7 +207,10 @@ fn a_command_is_set_up_by_words_and_its_pass_is_one_of_its_own() {
     assert!(place.run(&["deliver"], "").status.success());
     fs::remove_file(&got).unwrap();
     let log = place.0.path().join("auth.log");
-    let now = String::from_utf8(Command::new("date").args(["-Is", "-d", "10 minutes ago"]).output().unwrap().stdout).unwrap();
+    let now = String::from_utf8(
+        Command::new("date").args(["-Is", "-d", "10 minutes ago"]).output().unwrap().stdout,
+    )
+    .unwrap();
     let line = format!("{} web1 su[7]: FAILED SU (to root) bob on pts/0\n", now.trim());
     fs::write(&log, line).unwrap();
     let output = place.run(&["scan", "--from-start", "--no-commands", log.to_str().unwrap()], "");
