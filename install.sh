@@ -585,7 +585,7 @@ finish() {
     remove_scratch
     [[ $dry_run == no ]] || return 0
     say "" "authalert is installed and watches: ${services[*]}." \
-        "To have the alerts on a phone: $bin/authalert authorize" \
+        "To have the alerts on a phone: $bin/authalert receivers add KIND ($bin/authalert receivers lists the kinds)" \
         "Configuration: $configuration/config.toml; is all well: $bin/authalert check"
 }
 
