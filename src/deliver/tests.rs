@@ -112,11 +112,13 @@ impl World {
         pass.served
     }
 
-    /// A pass that finds `failures` more, of this machine itself.
+    /// A pass that finds `failures` more, by a user of this machine who was not urgent before.
     fn pass_with(&self, later: Duration, failures: u32) -> Served {
         self.pass(later, |state, now| {
+            let uid = 1000 + u32::try_from(state.recorded()).unwrap();
             for n in 0..failures {
-                let event = crate::event::Event { service: "su".into(), ..failure(n.into(), "root", "") };
+                let event =
+                    crate::event::Event { service: "su".into(), uid, ..failure(n.into(), "root", "") };
                 state.pending.add(&event, AccountKind::Root, AccountKind::Unknown);
                 state.pacing.on_failure(now, &event, AccountKind::Root, &Policy::from(&self.config.alerts));
             }
