@@ -3,6 +3,7 @@
 //! - `stacks`: the module's lines in the PAM stacks, and the files they name.
 //! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
 //! - `machine`: who delivers, what the scan can read, the state directory.
+//! - `watch`: the same for a pass, which tells the administrator of it.
 //! - `account`: configuration, credentials, what X says of them, the clock. `definitions`: of receivers.
 
 mod account;
@@ -11,12 +12,15 @@ mod loader;
 mod machine;
 mod sshd;
 mod stacks;
+mod watch;
 
 use std::path::Path;
 
 use crate::config::{self, Config};
 use crate::installation;
 use crate::receiver::definition::OWN;
+
+pub use watch::look;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -43,6 +43,10 @@ pub enum Command {
         /// Try now: before its turn, and even while X is to be left alone
         #[arg(long)]
         now: bool,
+
+        /// First wait for three seconds, in which one run covers what comes; not where somebody is in after failures
+        #[arg(long)]
+        settle: bool,
     },
 
     /// Read the logs, record what the module did not, then deliver; cron and systemd run this

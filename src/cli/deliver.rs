@@ -3,13 +3,26 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::deliver::{Context, Report, Request, Served, deliver, human};
+use crate::check;
+use crate::config::Config;
+use crate::deliver::{Context, Report, Request, Served, deliver, human, settle};
 
 use super::Error;
 
-/// Send what is due, and say what was sent and what waits.
-pub fn run(state: &Path, config: Option<&Path>, now: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let request = Request { at_once: now, ..Request::new(state, config, Context::Command) };
+/// Send what is due, and say what was sent and what waits. `settling`: first let what is going on come to an end.
+pub fn run(
+    state: &Path,
+    config: Option<&Path>,
+    now: bool,
+    settling: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    if settling {
+        settle(state);
+    }
+    // What cannot be read is told by the pass itself.
+    let watch = Config::load(config).ok().map(|config| check::look(state, &config));
+    let request = Request { at_once: now, watch, ..Request::new(state, config, Context::Command) };
     let report = deliver(&request).map_err(|e| Error::Told(e.to_string()))?;
     show(&report, state, out)
 }

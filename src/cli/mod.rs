@@ -83,7 +83,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             authorize::run(&config()?, import_trc.as_deref(), input, out)
                 .map_err(|e| Error::Told(e.to_string()))
         }
-        Command::Deliver { now } => deliver::run(state, args.config.as_deref(), *now, out),
+        Command::Deliver { now, settle } => deliver::run(state, args.config.as_deref(), *now, *settle, out),
         Command::Scan(scan) => match &scan.simulate {
             Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),
             None => {

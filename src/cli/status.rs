@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
+use crate::detect;
 use crate::installation::{self, Line};
 use crate::scan::ScanState;
 use crate::zone::local as local_zone;
@@ -36,12 +37,14 @@ pub fn run(
         status.first.last_error.get_or_insert(why);
     }
     let schedule = Policy::from(&config.alerts).schedule();
+    let rules = detect::in_words(&config.logins);
     if json {
         let mut object = serde_json::to_value(&status).map_err(|e| Error::Told(e.to_string()))?;
         if let Some(map) = object.as_object_mut() {
             let name = status.receivers.first().map_or("none", |first| &first.name);
             map.insert("receiver".into(), name.into());
             map.insert("schedule".into(), schedule.into());
+            map.insert("rules".into(), rules.into());
             map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
             if let Ok(scan) = ScanState::of(state, &config.scan) {
                 map.insert("scan".into(), serde_json::to_value(scan).unwrap_or_default());
@@ -49,7 +52,9 @@ pub fn run(
         }
         writeln!(out, "{object}")?;
     } else {
-        show(&status, &lines, &schedule, out)?;
+        show(&status, &lines, out)?;
+        show_list("schedule", &schedule, out)?;
+        show_list("logins", &rules, out)?;
         for line in ScanState::lines(state, &config.scan) {
             writeln!(out, "{line}")?;
         }
@@ -57,7 +62,7 @@ pub fn run(
     Ok(())
 }
 
-fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Write) -> Result<(), Error> {
+fn show(status: &Status, lines: &[Line], out: &mut dyn Write) -> Result<(), Error> {
     let Counters { recorded, posted, pending, ignored, aborted, left_out, .. } = &status.first;
     let left_out = if *left_out > 0 { format!(" + {left_out} left out") } else { String::new() };
     writeln!(
@@ -69,7 +74,7 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
         writeln!(out, "tests     {}, announced by root and in no alert", status.tests)?;
     }
     if status.logins > 0 {
-        writeln!(out, "logins    {} recorded", status.logins)?;
+        writeln!(out, "recorded  {} login(s)", status.logins)?;
     }
     if status.dropped > 0 {
         writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
@@ -87,8 +92,12 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
             writeln!(out, "module    in {}", services.join(", "))?;
         }
     }
-    for (i, line) in schedule.iter().enumerate() {
-        writeln!(out, "{}{line}", if i == 0 { "schedule  " } else { "          " })?;
+    Ok(())
+}
+
+fn show_list(name: &str, lines: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    for (i, line) in lines.iter().enumerate() {
+        writeln!(out, "{:<9} {line}", if i == 0 { name } else { "" })?;
     }
     Ok(())
 }

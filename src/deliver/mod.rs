@@ -16,15 +16,19 @@
 //! `status`, how things stand.
 
 mod alert;
+mod announce;
 mod announced;
 mod clock;
 mod compose;
 mod enrol;
+mod findings;
+mod follow;
 mod gate;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
 mod intake;
+mod judge;
 mod lock;
 mod migrate;
 mod notice;
@@ -38,12 +42,14 @@ mod requests;
 mod retention;
 mod route;
 mod settle;
+mod settling;
 pub mod simulate;
 pub mod state;
 pub mod status;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod weekly;
 
 use std::fmt;
 use std::io;
@@ -58,17 +64,20 @@ use crate::journal::{Journal, append, spill};
 use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
+pub use findings::break_in;
 use gate::Gate;
+pub use health::Fault;
 pub use intake::is_ignored;
 use lock::Lock;
 pub use notice::{Level, Notice};
-pub use pacing::{Due, Matter, Moment, Pacing, message_of};
+pub use pacing::{Due, Matter, Moment, Pacing};
 use place::Place;
 pub use policy::{Policy, human};
 use reader::Reader;
 use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
 use route::Routes;
+pub use settling::settle;
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
 pub const LOCK: &str = "lock";
@@ -86,6 +95,17 @@ pub enum Context {
     Command,
 }
 
+/// How authalert itself does, as who starts a pass sees it.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// PAM services whose stacks have the module.
+    pub services: Vec<String>,
+    /// Logs are read too.
+    pub logs: bool,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+}
+
 /// What a pass is to do.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -97,6 +117,8 @@ pub struct Request {
     pub context: Context,
     /// Send now what is pending, whatever pacing and outages say: somebody at the keyboard wants to see it.
     pub at_once: bool,
+    /// What was seen of authalert itself; none where nobody looked.
+    pub watch: Option<Watch>,
     /// Set by another thread when the pass is to end at its next step, and let go of its locks.
     pub let_go: Option<&'static AtomicBool>,
 }
@@ -104,7 +126,14 @@ pub struct Request {
 impl Request {
     /// A pass over `state` that nobody stops.
     pub fn new(state: &Path, config: Option<&Path>, context: Context) -> Self {
-        Self { state: state.into(), config: config.map(Into::into), context, at_once: false, let_go: None }
+        Self {
+            state: state.into(),
+            config: config.map(Into::into),
+            context,
+            at_once: false,
+            watch: None,
+            let_go: None,
+        }
     }
 
     fn is_let_go(&self) -> bool {
@@ -226,11 +255,15 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
         request.context == Context::Command || crate::receiver::serves_in_login(&receiver.kind)
     };
     let gate = Arc::<Gate>::default();
+    let stuck = if request.watch.is_some() { health::stuck(&request.state, routes) } else { Vec::new() };
     let readers: Vec<Reader<'_>> = routes
         .receivers
         .iter()
         .filter(served_here)
-        .map(|receiver| Reader::new(request, config, routes, receiver, gate.clone()))
+        .map(|receiver| Reader {
+            stuck: stuck.clone(),
+            ..Reader::new(request, config, routes, receiver, gate.clone())
+        })
         .collect();
     let Some((first, others)) = readers.split_first() else { return Report::default() };
     let receivers = thread::scope(|scope| {
@@ -290,9 +323,13 @@ fn unusable(request: &Request, why: &config::Error) {
             let notice = Notice::error(format!("nothing is sent: {}", outage.why));
             loaded.state.outage = Some(outage);
             lock.token().check()?;
+            // First, as in a pass.
+            let sent = notice.send_at_once();
             loaded.state.save(&place, lock.token().epoch())?;
             drop(lock);
-            notice.send();
+            if !sent {
+                notice.send();
+            }
         }
         Ok::<(), io::Error>(())
     })();
