@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan, civil::Weekday};
 
 use crate::config::Kind;
-use crate::message::{self, BreakIn, Content};
+use crate::message::{self, Content};
 use crate::receiver::Receiver;
 use crate::zone;
 
@@ -80,18 +80,22 @@ impl Pass<'_> {
         self.has_room() && is_due && state.findings.has_others()
     }
 
-    /// Each in a message of its own as long as there is a token; the last one stands for the others.
+    /// Each in a message of its own as long as there is a token; the last one stands for the others of its kind.
     fn announce_break_ins(&mut self, receiver: &dyn Receiver) {
         let (policy, now) = (&self.reader.policy, self.now);
         self.state.pacing.break_in_sent(now, policy);
-        while let Some(found) = self.state.findings.next_break_in() {
+        while let Some(mut found) = self.state.findings.next_break_in() {
             let next = self.state.findings.is_next_proven();
             let follows = next.is_some_and(|proven| {
                 self.has_room() && self.state.pacing.follows(now, policy, Some(proven))
             });
-            let rest = if follows { 0 } else { self.state.findings.rest_of_break_ins() };
-            let content = BreakIn { more: found.content.more + rest, ..found.content };
-            self.enqueue(receiver, Kind::BreakIn, Content::BreakIn(&content));
+            if !follows {
+                found.content.more += self.state.findings.rest_of_break_ins(found.proven);
+            }
+            compose::enqueue_break_in(&mut self.state, receiver, &self.reader.alerts, &found);
+            if !follows && self.state.findings.is_next_proven().is_some() {
+                return self.state.pacing.logged_break_in_waits(now);
+            }
         }
     }
 

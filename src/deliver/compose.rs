@@ -8,6 +8,7 @@ use crate::receiver::{Kind, Message, Receiver};
 
 use super::Moment;
 use super::alert::Alert;
+use super::findings::Proven;
 use super::state::State;
 
 /// Put everything that is pending into an alert for this receiver.
@@ -30,6 +31,12 @@ pub fn enqueue(
     state.queue.push(alert);
 }
 
+/// Put a break-in into the queue.
+pub fn enqueue_break_in(state: &mut State, receiver: &dyn Receiver, alerts: &Alerts, found: &Proven) {
+    let alert = write(state, receiver, alerts, Kind::BreakIn, Content::BreakIn(&found.content));
+    state.queue.push(Alert { proven: found.proven, ..alert });
+}
+
 /// The next message, in this receiver's style.
 fn write(
     state: &mut State,
@@ -46,6 +53,7 @@ fn write(
     Alert {
         id,
         kind,
+        proven: false,
         title: composer.title(&style, content),
         text: words(&composer, &style, content, dispatch),
         facts: composer.facts(content, dispatch),

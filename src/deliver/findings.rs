@@ -108,19 +108,16 @@ impl Findings {
             return;
         }
         if self.break_ins.len() >= KEPT {
-            let other = self.break_ins.iter().rposition(|known| found.proven && !known.proven);
-            match other {
-                Some(at) => {
-                    let gone = self.break_ins.remove(at);
-                    self.break_ins.push(found);
-                    count(self.break_ins.first_mut().map(|f| &mut f.content.more), 1 + gone.content.more);
-                }
-                None => count(self.break_ins.last_mut().map(|last| &mut last.content.more), 1),
+            // The last is one that only a log tells of, if there is any.
+            let gives_way = found.proven && self.break_ins.last().is_some_and(|last| !last.proven);
+            let gone = if gives_way { self.break_ins.pop() } else { None };
+            let more = gone.as_ref().map_or(0, |gone| gone.content.more);
+            count(self.break_ins.last_mut().map(|last| &mut last.content.more), 1 + more);
+            if gone.is_none() {
+                return;
             }
-            return;
         }
         self.break_ins.push(found);
-        // What is proven first.
         self.break_ins.sort_by_key(|found| !found.proven);
     }
 
@@ -134,9 +131,12 @@ impl Findings {
         self.break_ins.first().map(|found| found.proven)
     }
 
-    /// How many break-ins wait; none is left.
-    pub fn rest_of_break_ins(&mut self) -> u64 {
-        self.break_ins.drain(..).map(|found| 1 + found.content.more).sum()
+    /// How many break-ins wait that are proven or not; none of these is left.
+    pub fn rest_of_break_ins(&mut self, proven: bool) -> u64 {
+        let (rest, others) = self.break_ins.drain(..).partition(|found| found.proven == proven);
+        self.break_ins = others;
+        let rest: Vec<Proven> = rest;
+        rest.iter().map(|found| 1 + found.content.more).sum()
     }
 
     /// Take what goes out next beside break-ins: one message for each kind.

@@ -113,9 +113,8 @@ impl Pass<'_> {
             self.failures_at(held).map(|at| (Which::Failures, at)),
         ];
         for (which, at) in candidates.into_iter().flatten() {
-            let break_in =
-                which == Which::Queued && self.state.queue.first().is_some_and(|a| a.kind == Kind::BreakIn);
-            let (allowed, purse) = self.state.requests.next(now, policy, break_in);
+            let proven = which == Which::Queued && self.state.queue.first().is_some_and(|alert| alert.proven);
+            let (allowed, purse) = self.state.requests.next(now, policy, proven);
             if at.max(allowed) <= now {
                 return Some((which, purse));
             }

@@ -234,6 +234,11 @@ impl Pacing {
         claim.is_some()
     }
 
+    /// Break-ins are left that only a log tells of.
+    pub fn logged_break_in_waits(&mut self, now: Moment) {
+        self.break_ins.logged.get_or_insert(now);
+    }
+
     /// How long the next alert waits after the last while failures keep coming; zero after quiet.
     pub fn interval(&self, policy: &Policy) -> Duration {
         Duration::from_millis(self.interval).min(policy.max_interval)
