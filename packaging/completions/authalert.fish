@@ -42,6 +42,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand authorize" -s h -l h
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l now -d 'Try now: before its turn, and even while X is to be left alone'
+complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l settle -d 'First wait for three seconds, in which one run covers what comes; not where somebody is in after failures'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l simulate -d 'Show what the current settings would have posted of the failures in FILE, or in this machine\'s logs' -r -F
