@@ -31,6 +31,7 @@ complete -c authalert -n "__fish_authalert_needs_command" -f -a "authorize" -d '
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "deliver" -d 'Send what is due; cron and systemd run this'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "scan" -d 'Read the logs, record what the module did not, then deliver; cron and systemd run this'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "failures" -d 'The single failures that are recorded, newest last'
+complete -c authalert -n "__fish_authalert_needs_command" -f -a "report" -d 'The history as pictures and figures: from the records, or from any logs'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "test" -d 'Send a test alert to the receiver'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "status" -d 'Counters, the last post, what is wrong, where the module is active'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "check" -d 'What is wrong with this installation, and how to mend it; fails where an alert could be missed'
@@ -64,14 +65,27 @@ complete -c authalert -n "__fish_authalert_using_subcommand failures" -l json -d
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l ecs -d 'With --json: by the names of the Elastic Common Schema, without names that may be passwords'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s f -l follow -d 'Wait for more'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s h -l help -d 'Print help'
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l since -d 'Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l until -d 'Not after' -r
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l html -d 'As a page for a browser, into FILE; `-` is standard output' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l geo -d 'A database in MaxMind\'s format, which says in which country and network an address is; may be repeated' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l journald -d 'Read the systemd journal'
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l json -d 'As one JSON object, see authalert-json(7)'
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l plain -d 'In words alone, without bars and columns: for a screen reader'
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l names -d 'Show names of no account anywhere: they may be passwords, and only a terminal is shown them unasked'
+complete -c authalert -n "__fish_authalert_using_subcommand report" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l pam -d 'Instead, fail a real authentication through this service\'s PAM stack, and show what comes of it' -r
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l user -d 'The account to fail for, with --pam' -r
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand test" -s h -l help -d 'Print help'
+complete -c authalert -n "__fish_authalert_using_subcommand status" -l output -d 'With --prometheus: into FILE, which is replaced whole' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand status" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand status" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand status" -l json -d 'As one JSON object'
+complete -c authalert -n "__fish_authalert_using_subcommand status" -l prometheus -d 'As metrics for Prometheus'
 complete -c authalert -n "__fish_authalert_using_subcommand status" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand check" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand check" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
