@@ -65,8 +65,10 @@ mod tests {
     use super::*;
 
     fn string(text: &str) -> Vec<u8> {
-        let mut bytes = vec![0x40 | text.len() as u8];
-        bytes.extend(text.bytes());
+        // From 29 bytes on the length has a byte of its own.
+        let long = text.len().checked_sub(29).map(|more| more as u8);
+        let mut bytes = vec![0x40 | if long.is_some() { 29 } else { text.len() as u8 }];
+        bytes.extend(long.into_iter().chain(text.bytes()));
         bytes
     }
 
