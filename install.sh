@@ -422,7 +422,7 @@ install_files() {
     file "$artifacts/libauthalert_sender.so" 0644 "$library/libauthalert_sender.so"
     file "$artifacts/authalert" 0755 "$bin/authalert"
     file "$source_tree/packaging/authalert-pam" 0755 "$sbin/authalert-pam"
-    for page in "$source_tree"/packaging/man/*.[158]; do
+    for page in "$source_tree"/packaging/man/*.[1578]; do
         file "$page" 0644 "$share/man/man${page##*.}/${page##*/}"
     done
     file "$source_tree/packaging/completions/authalert.bash" 0644 "$share/bash-completion/completions/authalert"
