@@ -562,7 +562,7 @@ schedule() {
     fi
 }
 
-readonly units=(authalert-deliver.path authalert-scan.timer)
+readonly units=(authalert-deliver.path authalert-commands.path authalert-scan.timer)
 
 start_units() {
     [[ -z $destdir ]] || return 0
@@ -587,7 +587,7 @@ stop_units() {
     for unit in "${units[@]}"; do
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
-    systemctl stop authalert-deliver.service authalert-scan.service 2>/dev/null || true
+    systemctl stop authalert-deliver.service authalert-commands.service authalert-scan.service 2>/dev/null || true
     # One that was stopped in the middle has failed, and would be remembered without its file.
     systemctl reset-failed 'authalert-*' 2>/dev/null || true
 }

@@ -139,7 +139,7 @@ _authalert() {
             return 0
             ;;
         authalert__subcmd__failures)
-            opts="-f -h --since --user --from --service --logins --json --ecs --follow --config --state --help"
+            opts="-f -h --since --user --from --service --logins --pending --json --ecs --follow --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -158,6 +158,10 @@ _authalert() {
                     return 0
                     ;;
                 --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pending)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -57,6 +57,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l user -d 'Only those for this account' -r
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l from -d 'Only those from this address, network or host name' -r
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l service -d 'Only those at this PAM service' -r
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l pending -d 'Only those that are in no delivered alert yet: of the first receiver, or of the one that is named' -r
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l state -d 'State directory [default: /var/lib/authalert]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l logins -d 'Recorded logins too'

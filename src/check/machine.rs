@@ -22,8 +22,11 @@ const SINCE_BOOT: Duration = Duration::from_secs(5 * 60);
 const ROOM: u64 = 1 << 20;
 
 const CRON: &str = "/etc/cron.d/authalert";
-const UNITS: [&str; 2] =
-    ["timers.target.wants/authalert-scan.timer", "multi-user.target.wants/authalert-deliver.path"];
+const UNITS: [&str; 3] = [
+    "timers.target.wants/authalert-scan.timer",
+    "multi-user.target.wants/authalert-deliver.path",
+    "multi-user.target.wants/authalert-commands.path",
+];
 const ENABLED: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
 const CRON_DAEMONS: [&str; 4] = ["/usr/sbin/cron", "/usr/sbin/crond", "/usr/bin/crond", "/usr/sbin/fcron"];
 
@@ -208,7 +211,7 @@ fn each_minute() -> Finding {
                     "systemd does not start {}: what the module's worker cannot finish waits",
                     unit.rsplit('/').next().unwrap_or_default()
                 ),
-                "systemctl enable --now authalert-scan.timer authalert-deliver.path",
+                "systemctl enable --now authalert-scan.timer authalert-deliver.path authalert-commands.path",
             ),
         };
     }

@@ -38,11 +38,22 @@ pub enum Command {
         import_trc: Option<PathBuf>,
     },
 
+    /// Where alerts go: what is set up and how it does, and every kind that there is
+    Receivers(ReceiversCommand),
+
     /// Send what is due; cron and systemd run this
     Deliver {
         /// Try now: before its turn, and even while X is to be left alone
         #[arg(long)]
         now: bool,
+
+        /// Only to receivers that start a program (command, and mail by sendmail); a unit of their own runs this
+        #[arg(long)]
+        commands: bool,
+
+        /// Not to those
+        #[arg(long, conflicts_with = "commands")]
+        no_commands: bool,
     },
 
     /// Read the logs, record what the module did not, then deliver; cron and systemd run this
@@ -51,8 +62,12 @@ pub enum Command {
     /// The single failures that are recorded, newest last
     Failures(Failures),
 
-    /// Send a test alert to the receiver
+    /// Send a test message to every receiver, or to the one called NAME
     Test {
+        /// The receiver
+        #[arg(value_name = "NAME", conflicts_with = "pam")]
+        name: Option<String>,
+
         /// Instead, fail a real authentication through this service's PAM stack, and show what comes of it
         #[arg(long, value_name = "SERVICE")]
         pam: Option<String>,
@@ -96,6 +111,53 @@ pub enum Command {
     },
 }
 
+/// `receivers`.
+#[derive(Debug, clap::Args)]
+pub struct ReceiversCommand {
+    /// Without a word: show them.
+    #[command(subcommand)]
+    pub what: Option<ReceiversWhat>,
+}
+
+/// What to do about receivers.
+#[derive(Debug, Subcommand)]
+pub enum ReceiversWhat {
+    /// Set one up: asks for what the kind needs, sends a test message, writes configuration and credentials
+    Add(AddReceiver),
+
+    /// Take one out, with its credentials; comments and everything else stay
+    Remove {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// `receivers add`.
+#[derive(Debug, clap::Args)]
+pub struct AddReceiver {
+    /// The kind: ntfy, telegram, mail, command … `authalert receivers` lists them
+    #[arg(value_name = "KIND")]
+    pub kind: String,
+
+    /// What to call it [default: as its kind]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+
+    /// A value that is not secret, so that it is not asked for; may be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+
+    /// Send no test message
+    #[arg(long)]
+    pub no_test: bool,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 /// `scan`.
 #[derive(Debug, clap::Args)]
 pub struct Scan {
@@ -122,6 +184,10 @@ pub struct Scan {
     /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
     #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
     pub since: Option<Timestamp>,
+
+    /// Deliver not to receivers that start a program, as deliver --no-commands
+    #[arg(long)]
+    pub no_commands: bool,
 
     /// On the first pass over a log, read what is in it already
     #[arg(long)]
@@ -155,6 +221,10 @@ pub struct Failures {
     /// Recorded logins too
     #[arg(long)]
     pub logins: bool,
+
+    /// Only those that are in no delivered alert yet: of the first receiver, or of the one that is named
+    #[arg(long, value_name = "RECEIVER", num_args = 0..=1, default_missing_value = "", conflicts_with = "follow")]
+    pub pending: Option<String>,
 
     /// One JSON object a line
     #[arg(long)]

@@ -4,20 +4,18 @@
 //! are not shown; otherwise they are read as lines.
 
 use std::fmt;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use zeroize::Zeroizing;
 
+use super::ask::{self, ask, ask_hidden};
 use crate::config::Config;
 use crate::credentials::{self, Credentials, trc};
 use crate::receiver::Outcome;
 use crate::receiver::http::{self, Client};
 use crate::receiver::x::oauth::{self, AppKey, RequestToken};
 use crate::receiver::x::{Access, Account, X};
-
-/// Longest line that is read as a key or a PIN.
-const LINE_LIMIT: usize = 512;
 
 /// Why the machine is not authorized. `Display` says what to do.
 #[derive(Debug)]
@@ -71,6 +69,16 @@ impl fmt::Display for Error {
 impl From<io::Error> for Error {
     fn from(e: io::Error) -> Self {
         if e.kind() == io::ErrorKind::UnexpectedEof { Self::Abandoned } else { Self::Io(e) }
+    }
+}
+
+impl From<ask::Error> for Error {
+    fn from(e: ask::Error) -> Self {
+        match e {
+            ask::Error::Io(e) => e.into(),
+            ask::Error::Ended => Self::Abandoned,
+            ask::Error::Input(why) => Self::Input(why),
+        }
     }
 }
 
@@ -163,7 +171,7 @@ fn pin_flow(
     Ok((credentials, access.screen_name))
 }
 
-fn value(line: String, what: &str) -> Result<String, Error> {
+fn value(line: Zeroizing<String>, what: &str) -> Result<Zeroizing<String>, Error> {
     if credentials::is_plausible(&line) {
         return Ok(line);
     }
@@ -179,81 +187,6 @@ fn pin(line: &str) -> Result<String, Error> {
     Err(Error::Input("a PIN is a number of about seven digits; run `authalert authorize` again".into()))
 }
 
-fn ask(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<String, Error> {
-    write!(out, "{prompt}")?;
-    out.flush()?;
-    line(input, out, None)
-}
-
-fn ask_hidden(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<String, Error> {
-    // Before the prompt, because people type ahead.
-    let hidden = Hidden::begin()?;
-    write!(out, "{prompt}")?;
-    out.flush()?;
-    let result = line(input, out, hidden.as_ref());
-    if hidden.is_some() {
-        writeln!(out)?;
-    }
-    result
-}
-
-/// One line. A hidden one is edited here, because the terminal does it no longer.
-fn line(input: &mut dyn BufRead, out: &mut dyn Write, hidden: Option<&Hidden>) -> Result<String, Error> {
-    let mut bytes = Vec::new();
-    let mut byte = [0];
-    loop {
-        match input.read(&mut byte) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(e.into()),
-            Ok(0) if bytes.is_empty() => return Err(Error::Abandoned),
-            Ok(0) => break,
-            Ok(_) => {}
-        }
-        match (byte[0], hidden) {
-            (b'\n', _) => break,
-            (b'\r', Some(_)) => break,
-            // Ctrl-C, Ctrl-D, Ctrl-\
-            (0x03 | 0x04 | 0x1c, Some(_)) => {
-                writeln!(out)?;
-                return Err(Error::Abandoned);
-            }
-            (0x08 | 0x7f, Some(_)) => drop(bytes.pop()),
-            // Ctrl-U
-            (0x15, Some(_)) => bytes.clear(),
-            (other, _) => bytes.push(other),
-        }
-        if bytes.len() > LINE_LIMIT {
-            return Err(Error::Input("that is too long for a key".into()));
-        }
-    }
-    let text = String::from_utf8(bytes).map_err(|_| Error::Input("that is not text".into()))?;
-    Ok(text.trim().to_owned())
-}
-
-/// While it lives, the terminal shows nothing and sends no signals: one would leave it silent.
-struct Hidden(Termios);
-
-impl Hidden {
-    /// None if standard input is no terminal.
-    fn begin() -> io::Result<Option<Self>> {
-        let stdin = io::stdin();
-        if !stdin.is_terminal() {
-            return Ok(None);
-        }
-        let before = termios::tcgetattr(&stdin)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        termios::tcsetattr(&stdin, OptionalActions::Drain, &silent)?;
-        Ok(Some(Self(before)))
-    }
-}
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
-    }
-}
-
 /// `~/…` from the caller's home; `HOME` is right here, where a person types, and only picks what to read.
 fn home(path: &Path) -> PathBuf {
     match (path.strip_prefix("~"), std::env::var_os("HOME")) {
@@ -266,25 +199,10 @@ fn home(path: &Path) -> PathBuf {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8], limit: usize) -> Result<String, String> {
-        let mut input = io::BufReader::with_capacity(limit, bytes);
-        line(&mut input, &mut Vec::new(), None).map_err(|e| e.to_string())
-    }
-
     #[test]
-    fn a_line_ends_at_its_newline_and_loses_its_blanks() {
-        let mut input = &b"  key1 \r\nsecret2\nlast"[..];
-        for expected in ["key1", "secret2", "last"] {
-            assert_eq!(line(&mut input, &mut Vec::new(), None).unwrap(), expected);
-        }
-        assert!(matches!(line(&mut input, &mut Vec::new(), None), Err(Error::Abandoned)));
-    }
-
-    #[test]
-    fn odd_input_is_an_error_and_not_shown() {
-        assert!(read(&[b'x'; 10_000], 7).unwrap_err().contains("too long"));
-        assert!(read(b"\xff\xfe\n", 1).unwrap_err().contains("not text"));
-        let error = value("hush hush".into(), "the API Key").unwrap_err().to_string();
+    fn a_value_that_cannot_be_one_is_named_and_not_shown() {
+        let line = Zeroizing::new("hush hush".to_owned());
+        let error = value(line, "the API Key").unwrap_err().to_string();
         assert!(error.contains("the API Key") && !error.contains("hush"), "{error}");
     }
 

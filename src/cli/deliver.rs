@@ -3,13 +3,19 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::deliver::{Context, Report, Request, Served, deliver, human};
+use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human};
 
 use super::Error;
 
 /// Send what is due, and say what was sent and what waits.
-pub fn run(state: &Path, config: Option<&Path>, now: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let request = Request { at_once: now, ..Request::new(state, config, Context::Command) };
+pub fn run(
+    state: &Path,
+    config: Option<&Path>,
+    now: bool,
+    serve: Serve,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let request = Request { at_once: now, serve, ..Request::new(state, config, Context::Command) };
     let report = deliver(&request).map_err(|e| Error::Told(e.to_string()))?;
     show(&report, state, out)
 }
@@ -24,7 +30,7 @@ pub fn show(report: &Report, state: &Path, out: &mut dyn Write) -> Result<(), Er
             }
         }
     }
-    if report.receivers.iter().all(|served| served.busy) {
+    if !report.receivers.is_empty() && report.receivers.iter().all(|served| served.busy) {
         writeln!(out, "another delivery pass is running; it sees to everything")?;
         return Ok(());
     }

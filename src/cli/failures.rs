@@ -12,6 +12,8 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::config::Config;
+use crate::deliver::unsent;
 use crate::event::{Class, Event, Route};
 use crate::journal::Journal;
 use crate::journal::read::{self, Line};
@@ -126,6 +128,31 @@ pub fn run(
         writeln!(out, "no failed login is recorded that fits")?;
     }
     Ok(out.flush()?)
+}
+
+/// Show those that a receiver has not been sent, of the first one where none is named.
+pub fn pending(
+    (state, config): (&Path, &Config),
+    receiver: &str,
+    options: &Options,
+    hide: &mut dyn FnMut(&str) -> bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let receiver = Some(receiver).filter(|name| !name.is_empty());
+    let mut events = Vec::new();
+    let found = unsent(state, config, receiver, &mut |event| {
+        if options.wants(&event) {
+            events.push(event);
+        }
+    });
+    match found.map_err(|e| Error::Told(format!("cannot read the journal in {}: {e}", state.display())))? {
+        Some(()) => events.sort_by_key(|event| event.time),
+        None => return Err(Error::Told("there is no receiver of that name; see 'authalert status'".into())),
+    }
+    if events.is_empty() && !options.json {
+        writeln!(out, "nothing is pending that fits")?;
+    }
+    events.iter().try_for_each(|event| show(event, options, hide, out))
 }
 
 /// Puts what comes nearly in order of time in order.

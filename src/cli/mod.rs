@@ -3,11 +3,13 @@
 //! Exit status: 0 done, 1 could not, 2 wrong usage.
 
 pub mod args;
+mod ask;
 pub mod authorize;
 mod check;
 mod deliver;
 mod ecs;
 pub mod failures;
+mod receivers;
 mod scan;
 mod status;
 mod test;
@@ -22,7 +24,7 @@ use args::{Args, Command};
 
 use crate::accounts::{AccountKind, Accounts};
 use crate::config::{self, Config};
-use crate::deliver::default_state;
+use crate::deliver::{Serve, default_state};
 use crate::scan::ScanOptions;
 
 /// Why a command could not do what it was told. `Display` is what the person reads.
@@ -83,7 +85,14 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             authorize::run(&config()?, import_trc.as_deref(), input, out)
                 .map_err(|e| Error::Told(e.to_string()))
         }
-        Command::Deliver { now } => deliver::run(state, args.config.as_deref(), *now, out),
+        Command::Deliver { now, commands, no_commands } => {
+            let serve = match (commands, no_commands) {
+                (true, _) => Serve::Commands,
+                (_, true) => Serve::WithoutCommands,
+                _ => Serve::All,
+            };
+            deliver::run(state, args.config.as_deref(), *now, serve, out)
+        }
         Command::Scan(scan) => match &scan.simulate {
             Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),
             None => {
@@ -96,13 +105,15 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
                     since: scan.since,
                     from_start: scan.from_start,
                 };
-                scan::run(&options, state, &config()?, args.config.as_deref(), out)
+                let serve = if scan.no_commands { Serve::WithoutCommands } else { Serve::All };
+                scan::run(&options, state, &config()?, args.config.as_deref(), serve, out)
             }
         },
         Command::Failures(asked) => show_failures(asked, state, &config()?, out),
-        Command::Test { pam, user } => match pam {
+        Command::Receivers(asked) => receivers::run(asked, state, &config()?, out),
+        Command::Test { name, pam, user } => match pam {
             Some(service) => test::through_pam(state, service, user, out),
-            None => test::post(&config()?, out),
+            None => test::post(&config()?, name.as_deref(), out),
         },
         Command::Status { json } => status::run(state, &config(), *json, out),
         Command::Check { offline, quiet } => check::run(state, &config(), *offline, *quiet, out),
@@ -129,7 +140,10 @@ fn show_failures(
     let mut accounts = Accounts::outside_login();
     let mut hide =
         |name: &str| !config.alerts.post_unknown_users && accounts.standing(name) == AccountKind::Unknown;
-    failures::run(state, &options, &mut hide, out)
+    match &asked.pending {
+        Some(receiver) => failures::pending((state, config), receiver, &options, &mut hide, out),
+        None => failures::run(state, &options, &mut hide, out),
+    }
 }
 
 #[cfg(test)]

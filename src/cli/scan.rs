@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::deliver::Policy;
+use crate::deliver::Serve;
 use crate::deliver::simulate::{Sent, simulate};
 use crate::deliver::{Notice, is_ignored};
 use crate::detect::Rules;
@@ -27,6 +28,7 @@ pub fn run(
     state: &Path,
     config: &Config,
     config_file: Option<&Path>,
+    serve: Serve,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let (mut shown, begun) = (Instant::now(), Instant::now());
@@ -50,7 +52,7 @@ pub fn run(
     let report = match result {
         Ok(report) => report,
         // Another scan sees to the logs; what is recorded is delivered all the same.
-        Err(scan::Error::Busy) => return deliver::run(state, config_file, false, out),
+        Err(scan::Error::Busy) => return deliver::run(state, config_file, false, serve, out),
         Err(e) => {
             let told = match e {
                 // Who reads us went away in the middle of a log.
@@ -61,7 +63,7 @@ pub fn run(
             };
             // A log that cannot be read must not keep back what the module recorded.
             if !options.dry_run {
-                let _ = deliver::run(state, config_file, false, out);
+                let _ = deliver::run(state, config_file, false, serve, out);
             }
             return Err(told);
         }
@@ -74,7 +76,7 @@ pub fn run(
         Notice::error(warning).send();
     }
     // A log that cannot be read must not keep back what the others told.
-    deliver::run(state, config_file, false, out).and(told.map_or(Ok(()), Err))
+    deliver::run(state, config_file, false, serve, out).and(told.map_or(Ok(()), Err))
 }
 
 /// What the current settings would have posted of the failures in `file`, in the systemd journal, or where neither is

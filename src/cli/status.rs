@@ -94,7 +94,7 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
 }
 
 /// One line a receiver, and one more where it cannot be reached.
-fn show_receiver(receiver: &Named, out: &mut dyn Write) -> Result<(), Error> {
+pub(super) fn show_receiver(receiver: &Named, out: &mut dyn Write) -> Result<(), Error> {
     let Named { name, counters, .. } = receiver;
     let mut line = format!("{name:<9} {} sent", counters.posts);
     if let Some(post) = &counters.last_post {

@@ -2,53 +2,87 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use authalert_pam_client::authenticate;
 
-use crate::config::Config;
-use crate::credentials::Credentials;
+use crate::config::{self, Config, TIMELINE};
+use crate::credentials::{Secrets, Stored};
 use crate::event::{Class, Event};
 use crate::journal::Journal;
-use crate::message::{Composer, Content, Dispatch, Style};
-use crate::receiver::Outcome;
-use crate::receiver::x::X;
+use crate::message::{Composer, Content, Dispatch};
+use crate::receiver::{Kind, Message, Outcome};
 use crate::zone::local as local_zone;
 
 use super::Error;
 
-/// Post one text that is no alert, to see that the account can be reached.
-pub fn post(config: &Config, out: &mut dyn Write) -> Result<(), Error> {
-    let path = config.credentials_path();
-    let credentials = match Credentials::load(&path) {
-        Ok(Some(credentials))
-            if config.receiver != crate::config::Receivers::Word(crate::config::ReceiverWord::Timeline) =>
-        {
-            credentials
+/// Send one message that is not an alert to every receiver, or to the one called `only`, to see that each can be reached.
+pub fn post(config: &Config, only: Option<&str>, out: &mut dyn Write) -> Result<(), Error> {
+    let stored = Stored::load(&config.credentials_path()).map_err(|e| Error::Told(e.to_string()))?;
+    let all = config.receivers(stored.has_account());
+    let chosen = |receiver: &&config::Receiver| match only {
+        Some(name) => receiver.name == name,
+        None => receiver.name != TIMELINE,
+    };
+    let receivers: Vec<_> = all.iter().filter(chosen).collect();
+    match (receivers.is_empty(), only) {
+        (true, Some(name)) => {
+            let names: Vec<_> = all.iter().map(|receiver| receiver.name.as_str()).collect();
+            let name = crate::neutral::name(name);
+            return Err(Error::Told(format!("no receiver is called {name}; there are {}", names.join(", "))));
         }
-        Ok(_) => {
+        (true, None) => {
             writeln!(
                 out,
                 "alerts go to the timeline on this machine, which needs no test; 'authalert test --pam sshd' tries \
-                 the whole way, 'authalert authorize' connects an X account"
+                 the whole way, 'authalert receivers add' sets up a way to the phone"
             )?;
-            return Ok(());
         }
-        Err(e) => return Err(Error::Told(e.to_string())),
-    };
-    let composer = Composer::of_this_machine(&config.alerts);
-    let text = composer.text(&Style::x(), Content::Test, Dispatch::new(0, Timestamp::now()));
-    let x = X::new(&config.x, credentials, Vec::new()).map_err(|e| Error::Told(e.to_string()))?;
-    let begun = Instant::now();
-    match x.post(&text) {
-        Outcome::Accepted { .. } => {
-            writeln!(out, "X accepted it after {} ms: {text}", begun.elapsed().as_millis())?;
-            Ok(())
-        }
-        answer => Err(Error::Told(answer.why().to_string())),
+        _ => {}
     }
+    let mut wrong = Vec::new();
+    for receiver in receivers {
+        let name = &receiver.name;
+        match send(config, receiver, &stored.of(&receiver.kind, name)) {
+            Ok((Outcome::Accepted { .. }, text, took)) => {
+                writeln!(out, "{name} accepted it after {} ms: {text}", took.as_millis())?;
+            }
+            Ok((outcome, ..)) => wrong.push(format!("{name}: {}", outcome.why())),
+            Err(e) => wrong.push(e.to_string()),
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Told(wrong.join("\nauthalert: "))) }
+}
+
+/// Send the test message to `receiver`: what became of it, its text, and how long that took.
+pub(super) fn send(
+    config: &Config,
+    receiver: &config::Receiver,
+    secrets: &Secrets,
+) -> Result<(Outcome, String, Duration), Error> {
+    let built = crate::receiver::build(receiver, secrets, Vec::new())
+        .map_err(|e| Error::Told(format!("{}: {e}", receiver.name)))?;
+    let composer = Composer::of_this_machine(&config.alerts);
+    let (style, dispatch) = (built.style(), Dispatch::new(0, Timestamp::now()));
+    let (title, text) =
+        (composer.title(&style, Content::Test), composer.text(&style, Content::Test, dispatch));
+    // Two tests are two messages, also for a service that knows repeats.
+    let key = format!("test-{}", Timestamp::now().as_millisecond());
+    let facts = composer.facts(Content::Test, dispatch);
+    let message = Message {
+        number: 0,
+        key: &key,
+        kind: Kind::Test,
+        title: &title,
+        text: &text,
+        facts: &facts,
+        html: None,
+    };
+    let begun = Instant::now();
+    let outcome = built.send(&message, Box::new(|| Ok(())));
+    Ok((outcome, text, begun.elapsed()))
 }
 
 /// Give a wrong password to `service`'s stack, and show what the module recorded of it. It is announced in

@@ -19,14 +19,14 @@ use serde::Deserialize;
 use crate::storage;
 
 mod effective;
+mod kind;
 mod receiver;
-mod tell;
 pub(crate) mod template;
 mod values;
 
 pub use effective::TIMELINE;
+pub use kind::Kind;
 pub use receiver::{AfterUnknown, Receiver, ReceiverWord, Receivers};
-pub use tell::Kind;
 pub use template::Template;
 pub use values::parse_duration;
 use values::{duration, names, networks, size};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::tell::Kind;
+use super::Kind;
 use super::values::optional_duration;
 
 /// The `receiver` of a configuration: a word as in version 0.1, or a list of tables.

@@ -8,17 +8,17 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags};
-use zeroize::Zeroizing;
-
 use crate::storage;
+use rustix::fs::{FileType, Mode, OFlags};
 
 mod secret;
 mod stored;
 pub mod trc;
+mod write;
 
 pub use secret::{Secret, Secrets};
 pub use stored::Stored;
+pub use write::store_section;
 
 /// What a whole file may take.
 const SIZE_LIMIT: usize = 64 << 10;
@@ -135,18 +135,10 @@ impl Credentials {
         Self::new(api_key?, api_secret?, access_token?, access_token_secret?)
     }
 
-    /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole.
+    /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole. What it holds of
+    /// other receivers stays.
     pub fn store(&self, path: &Path) -> Result<(), Error> {
-        // The tables of other receivers stay; of a file that cannot be used nothing can.
-        let others = Stored::load(path).unwrap_or_default();
-        let mut text = Zeroizing::new(String::with_capacity(SIZE_LIMIT));
-        text.push_str("# Written by `authalert authorize`. Who can read this can post as the account.\n");
-        KEYS.iter().zip(self.values()).for_each(|(key, value)| push_pair(&mut text, key, value));
-        for name in others.sections() {
-            text.push_str(&format!("\n[{name}]\n"));
-            others.of("", name).iter().for_each(|(key, value)| push_pair(&mut text, key, value.expose()));
-        }
-        storage::replace(path, text.as_bytes()).map_err(|e| Error::Write(path.into(), e))
+        write::store_account(path, self)
     }
 
     /// `text` with every value that a request carries in the clear replaced by `[hidden]`.
@@ -169,18 +161,14 @@ impl Credentials {
         out
     }
 
+    /// The values by their keys.
+    fn secrets(&self) -> Secrets {
+        KEYS.iter().zip(self.values()).map(|(key, value)| ((*key).to_owned(), Secret::new(value))).collect()
+    }
+
     fn values(&self) -> [&str; 4] {
         [&self.api_key, &self.api_secret, &self.access_token, &self.access_token_secret].map(Secret::expose)
     }
-}
-
-/// `key = "value"`, with what TOML escapes escaped; no control character is in a value.
-fn push_pair(text: &mut String, key: &str, value: &str) {
-    text.push_str(&format!("{key} = \""));
-    for c in value.chars() {
-        text.extend(['"', '\\'].contains(&c).then_some('\\').into_iter().chain([c]));
-    }
-    text.push_str("\"\n");
 }
 
 /// Whether `value` can be a key, a token or a secret.

@@ -64,7 +64,21 @@ impl Stored {
         self.sections.keys().map(String::as_str)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// The same with these secrets in the table `name`; without any, without it.
+    pub(super) fn with_section(mut self, name: &str, secrets: Secrets) -> Self {
+        self.sections.remove(name);
+        if !secrets.is_empty() {
+            self.sections.insert(name.to_owned(), secrets);
+        }
+        self
+    }
+
+    /// The same with these values of the account.
+    pub(super) fn with_account(self, account: Secrets) -> Self {
+        Self { account, ..self }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         // The parser's own message may quote the line, and the line may be a secret.
         let table = DeTable::parse(text).map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);

@@ -23,6 +23,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use super::Credentials;
 
 const SIZE_LIMIT: u64 = 256 << 10;
@@ -54,7 +56,8 @@ impl fmt::Display for Error {
 
 /// The credentials of the default profile of the file at `path`.
 pub fn import(path: &Path) -> Result<Credentials, Error> {
-    let mut text = String::new();
+    // Room for all of it: a text that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(SIZE_LIMIT as usize + 1));
     let file = File::open(path).map_err(|e| Error::Read(path.into(), e))?;
     file.take(SIZE_LIMIT).read_to_string(&mut text).map_err(|e| Error::Read(path.into(), e))?;
     parse(&text).map_err(|why| Error::Content(path.into(), why))
@@ -88,7 +91,7 @@ fn parse(text: &str) -> Result<Credentials, String> {
 /// One line: the keys that lead to it, and its value (empty for a map).
 struct Entry {
     path: Vec<String>,
-    value: String,
+    value: Zeroizing<String>,
     is_item: bool,
 }
 
@@ -108,7 +111,7 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
             // A list may stand at the indentation of its key.
             open.retain(|(at, _)| *at <= indent);
             let path = open.iter().map(|(_, key)| key.clone()).collect();
-            entries.push(Entry { path, value: scalar(item).ok_or_else(odd)?, is_item: true });
+            entries.push(Entry { path, value: Zeroizing::new(scalar(item).ok_or_else(odd)?), is_item: true });
             continue;
         }
         let (key, value) = match content.strip_suffix(':') {
@@ -123,7 +126,7 @@ fn entries(text: &str) -> Result<Vec<Entry>, String> {
         }
         open.push((indent, key));
         let path = open.iter().map(|(_, key)| key.clone()).collect();
-        entries.push(Entry { path, value, is_item: false });
+        entries.push(Entry { path, value: Zeroizing::new(value), is_item: false });
     }
     Ok(entries)
 }

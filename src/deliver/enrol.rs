@@ -23,11 +23,21 @@ pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration)
     if is_complete(state, routes)? {
         return Ok(true);
     }
-    let Some(_whole) = lock::take_whole(&state.join(LOCK), patience)? else { return Ok(false) };
+    // Of version 0.1: none of its passes shall come in between. One that stands still, as whoever started it may
+    // have it do, keeps nobody out for ever; it can save nothing once its state is a directory.
+    let (path, noted) = (state.join(LOCK), state.join(migrate::OLD_HOLDER));
+    let whole = lock::take_whole(&path, patience)?;
+    if whole.is_none() && !lock::stands_still(&path, &noted)? {
+        return Ok(false);
+    }
     let timeline = Place::new(state, config::TIMELINE);
     match DirBuilder::new().mode(0o700).create(timeline.directory()) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
         _ => {}
+    }
+    let Some(own) = Lock::take(&timeline, patience)? else { return Ok(false) };
+    if is_complete(state, routes)? {
+        return Ok(true);
     }
     if migrate::is_needed(state) {
         migrate::migrate(state, &routes.receivers)?;
@@ -42,6 +52,7 @@ pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration)
         lock::prepare(&place)?;
         let begun = if is_first { State::default() } else { beginning_now(state, config, receiver)? };
         let epoch = place.newest_lock()?.unwrap_or(0);
+        own.token().check()?;
         State { series: series(), ..begun }.save(&place, epoch)?;
     }
     migrate::retire(state)?;

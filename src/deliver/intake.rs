@@ -50,7 +50,7 @@ pub struct Rules<'a> {
 
 impl Rules<'_> {
     /// Whether this failure will be in an alert for the receiver.
-    fn includes(&self, failure: &Event, standing: AccountKind) -> bool {
+    pub(super) fn includes(&self, failure: &Event, standing: AccountKind) -> bool {
         Matter::of(failure, standing).pends(|kind| self.receiver.tells(kind))
     }
 }

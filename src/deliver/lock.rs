@@ -18,12 +18,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
+use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::clock::Reading;
 use super::place::Place;
 
 /// A holder says that it holds on for so long, beyond what it waits for.
 pub const LEASE: Duration = Duration::from_secs(120);
+/// Each of its calls had a time limit of at most five minutes.
+const LONGEST_OLD_PASS_MS: u64 = 600_000;
 const POLL: Duration = Duration::from_millis(10);
 /// A lease that is over is looked at again after this: the lock may have a new holder that is about to
 /// write its own.
@@ -189,6 +192,23 @@ pub fn take_whole(path: &Path, patience: Duration) -> io::Result<Option<File>> {
     }
 }
 
+/// Whether a process of version 0.1 holds the lock on the whole state directory for longer than any of its passes
+/// takes. It says nothing of that: so since when it was seen to is kept in the file `noted`.
+pub fn stands_still(path: &Path, noted: &Path) -> io::Result<bool> {
+    let file = options().create(true).truncate(false).open(path)?;
+    let held = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock))?;
+    let Some(holder) = held.and_then(|lock| lock.pid) else { return Ok(false) };
+    let now = Reading::now();
+    let who = format!("{} {} ", now.boot, holder.as_raw_nonzero());
+    let before = fs::read_to_string(noted).unwrap_or_default();
+    match before.strip_prefix(&who).and_then(|since| since.trim_end().parse::<u64>().ok()) {
+        Some(since) => Ok(now.since_boot_ms.saturating_sub(since) > LONGEST_OLD_PASS_MS),
+        None => {
+            crate::storage::replace(noted, format!("{who}{}\n", now.since_boot_ms).as_bytes()).map(|()| false)
+        }
+    }
+}
+
 fn options() -> fs::OpenOptions {
     let mut options = File::options();
     options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
@@ -318,6 +338,24 @@ mod tests {
         let second = Lock::take(&place, Duration::ZERO).unwrap().unwrap();
         assert!(first.token().check().is_err());
         assert_eq!(second.token().epoch(), 1);
+    }
+
+    #[test]
+    fn who_of_version_0_1_holds_its_lock_for_too_long_stands_still() {
+        let (_state, place) = place();
+        let (path, noted) = (place.lock_file(0), place.directory().join("noted"));
+        assert!(!stands_still(&path, &noted).unwrap(), "nobody holds it");
+        let child = holder(&place, 0, 0);
+        assert!(!stands_still(&path, &noted).unwrap() && !stands_still(&path, &noted).unwrap());
+        let now = Reading::now();
+        let since = |pid: u32| format!("{} {pid} {}\n", now.boot, now.since_boot_ms.saturating_sub(600_001));
+        fs::write(&noted, since(1)).unwrap();
+        assert!(!stands_still(&path, &noted).unwrap(), "another process did");
+        if now.since_boot_ms > 600_001 {
+            fs::write(&noted, since(child.id())).unwrap();
+            assert!(stands_still(&path, &noted).unwrap());
+        }
+        end(child);
     }
 
     #[test]

@@ -30,6 +30,8 @@ use super::{Moment, Pacing, lock};
 
 /// File name of 0.1's state; now of a directory.
 pub const OLD: &str = "state.json";
+/// Since when a process of 0.1 was seen to hold its lock.
+pub const OLD_HOLDER: &str = ".lock-0.1";
 const README: &str = "Version 0.1 of authalert had its state in a file of this name. It is a directory now, so that an old\n\
                       module that is still mapped in a running program sends nothing: that program has to be started anew.\n\
                       The state is in ../receivers.\n";
@@ -127,8 +129,14 @@ pub fn retire(state: &Path) -> io::Result<()> {
         }
         storage::sync_directory(&old)?;
     }
-    for left in [".state.json.0.2", ".state.json.0.1", "state.json.bak", "state.json.next", "state.json.new"]
-    {
+    for left in [
+        OLD_HOLDER,
+        ".state.json.0.2",
+        ".state.json.0.1",
+        "state.json.bak",
+        "state.json.next",
+        "state.json.new",
+    ] {
         match fs::remove_file(state.join(left)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}

@@ -43,6 +43,7 @@ pub mod state;
 pub mod status;
 #[cfg(test)]
 mod tests;
+mod unsent;
 mod walk;
 
 use std::fmt;
@@ -69,6 +70,7 @@ use reader::Reader;
 use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
 use route::Routes;
+pub use unsent::unsent;
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
 pub const LOCK: &str = "lock";
@@ -86,6 +88,29 @@ pub enum Context {
     Command,
 }
 
+/// Which receivers a pass serves. Those that start a program want another sandbox than those that only talk over the
+/// network; beside each other the two passes do not meet, as each receiver has its own lock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Serve {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that start no program.
+    WithoutCommands,
+    /// Those that start one, and nothing else is done.
+    Commands,
+}
+
+impl Serve {
+    fn includes(self, receiver: &config::Receiver) -> bool {
+        match self {
+            Self::All => true,
+            Self::WithoutCommands => !crate::receiver::starts_a_program(receiver),
+            Self::Commands => crate::receiver::starts_a_program(receiver),
+        }
+    }
+}
+
 /// What a pass is to do.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -97,6 +122,8 @@ pub struct Request {
     pub context: Context,
     /// Send now what is pending, whatever pacing and outages say: somebody at the keyboard wants to see it.
     pub at_once: bool,
+    /// Which receivers it serves.
+    pub serve: Serve,
     /// Set by another thread when the pass is to end at its next step, and let go of its locks.
     pub let_go: Option<&'static AtomicBool>,
 }
@@ -104,7 +131,8 @@ pub struct Request {
 impl Request {
     /// A pass over `state` that nobody stops.
     pub fn new(state: &Path, config: Option<&Path>, context: Context) -> Self {
-        Self { state: state.into(), config: config.map(Into::into), context, at_once: false, let_go: None }
+        let (state, config) = (state.into(), config.map(Into::into));
+        Self { state, config, context, at_once: false, serve: Serve::All, let_go: None }
     }
 
     fn is_let_go(&self) -> bool {
@@ -196,11 +224,14 @@ pub fn deliver(request: &Request) -> Result<Report, Error> {
 
 fn pass(request: &Request, config: &Config) -> io::Result<Report> {
     let by_a_command = request.context == Context::Command;
+    let routes = Routes::of(config);
+    if request.serve == Serve::Commands && !routes.receivers.iter().any(|r| request.serve.includes(r)) {
+        return Ok(Report::default());
+    }
     if by_a_command && prepare(&request.state)? {
         Notice::info(format!("made the missing directory {}", request.state.display())).send();
     }
     storage::trusted(&request.state, &[Journal::new(&request.state).directory()])?;
-    let routes = Routes::of(config);
     if !enrol::enrol(&request.state, config, &routes, request.patience())? {
         let busy = |receiver: &config::Receiver| Served {
             name: receiver.name.clone(),
@@ -212,7 +243,7 @@ fn pass(request: &Request, config: &Config) -> io::Result<Report> {
     storage::trusted(&request.state, &[&request.state.join(place::RECEIVERS)])?;
     take_over_spilled(request)?;
     let report = serve_all(request, config, &routes);
-    if by_a_command {
+    if by_a_command && request.serve != Serve::Commands {
         enrol::forget_removed(&request.state, &routes)?.iter().for_each(Notice::send);
         keep_within_bounds(request, config, &routes)?;
     }
@@ -223,7 +254,8 @@ fn pass(request: &Request, config: &Config) -> io::Result<Report> {
 /// start, and where there is no thread to be had.
 fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
     let served_here = |receiver: &&config::Receiver| {
-        request.context == Context::Command || crate::receiver::serves_in_login(&receiver.kind)
+        let by_a_command = request.context == Context::Command;
+        request.serve.includes(receiver) && (by_a_command || crate::receiver::serves_in_login(&receiver.kind))
     };
     let gate = Arc::<Gate>::default();
     let readers: Vec<Reader<'_>> = routes

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use super::command::Command;
 use super::definition::{self, Http};
+use super::mail::Mail;
 use super::timeline::Timeline;
-use super::x::X;
+use super::x::{Direct, X};
 use super::{Kind, Receiver};
 use crate::config;
 use crate::credentials::Secrets;
@@ -40,6 +42,11 @@ pub fn default_tell(kind: &str) -> Option<Vec<Kind>> {
     definition::find(kind)?.ok()?.default_tell().map(<[Kind]>::to_vec)
 }
 
+/// Whether this receiver starts a program, which wants another sandbox than what only talks over the network.
+pub fn starts_a_program(config: &config::Receiver) -> bool {
+    config.kind == "command" || (config.kind == "mail" && config.parameters.contains_key("sendmail"))
+}
+
 /// The receiver that `config` describes, with its own `secrets`; all its values are filled in, see
 /// [`config::Config::receivers`]. Connects to nothing. With `addresses` no name is looked up.
 pub fn build(
@@ -50,6 +57,9 @@ pub fn build(
     match config.kind.as_str() {
         config::TIMELINE => Ok(Box::new(Timeline)),
         "x" => Ok(Box::new(X::of(config, secrets, addresses)?)),
+        "x-dm" => Ok(Box::new(Direct::of(config, secrets, addresses)?)),
+        "mail" => Ok(Box::new(Mail::of(config, secrets)?)),
+        "command" => Ok(Box::new(Command::of(config)?)),
         other => match definition::find(other) {
             Some(Ok(found)) => Ok(Box::new(Http::new(found, config, secrets, addresses)?)),
             Some(Err(mistake)) => Err(Error::Config(mistake.to_string())),

@@ -9,7 +9,7 @@ It listens on 127.0.0.1 only and prints `port=N control=N`. DIR gets posts.jsonl
 time), messages.jsonl (what the other services have) and requests.jsonl (what was asked, what was wrong with it, what was
 answered).
 
-The services and what they accept are in services.py. Endpoints of X: POST /2/tweets, GET /2/users/me, POST /oauth/request_token, GET /oauth/authorize, POST /oauth/access_token.
+The services and what they accept are in services.py. Endpoints of X: POST /2/tweets, GET /2/users/me, POST /2/dm_conversations/with/6253282/messages, POST /oauth/request_token, GET /oauth/authorize, POST /oauth/access_token.
 
 A scenario is JSON, given by file or by POST /_control on the control port (plain HTTP; the keys given replace the
 ones in force). GET /_control shows the state.
@@ -64,6 +64,7 @@ KEYS = {"api_key": "standin-key-1", "api_secret": "standin-secret-2", "access_to
 SCREEN_NAME = "web1_alerts"
 REASONS = {200: "OK", 201: "Created", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
            404: "Not Found", 429: "Too Many Requests", 503: "Service Unavailable"}
+DIRECT = "/2/dm_conversations/with/6253282/messages"
 TWEET_KEYS = {"card_uri", "community_id", "direct_message_deep_link", "edit_options", "for_super_followers_only", "geo",
               "made_with_ai", "media", "nullcast", "paid_partnership", "poll", "quote_tweet_id", "reply",
               "reply_settings", "share_with_followers", "text"}
@@ -230,6 +231,7 @@ class Call:
             return answer
         try:
             handler = {("POST", "/2/tweets"): self.tweet, ("GET", "/2/users/me"): self.me,
+                       ("POST", DIRECT): self.direct,
                        ("POST", "/oauth/request_token"): self.request_token,
                        ("GET", "/oauth/authorize"): self.authorize,
                        ("POST", "/oauth/access_token"): self.access_token}.get((self.request.method, self.request.path))
@@ -294,6 +296,13 @@ class Call:
         self.signed()
         self.headers["x-access-level"] = self.world.scenario.get("access_level", "read-write")
         return (200, answers.JSON, json.dumps({"data": {"id": "6253282", "name": "web1", "username": SCREEN_NAME}}))
+
+    def direct(self):
+        self.signed()
+        body = json.loads(self.request.body.decode("utf-8"))
+        if set(body) != {"text"} or not 1 <= len(body["text"]) <= 10000:
+            return self.refuse("invalid-request", "body")
+        return (201, answers.JSON, json.dumps({"data": {"dm_conversation_id": "1-6253282", "dm_event_id": "4711"}}))
 
     def request_token(self):
         parameters = self.signed(token=False)

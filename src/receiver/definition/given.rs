@@ -11,7 +11,7 @@ use crate::neutral;
 use crate::receiver::build::Error;
 
 /// Every value by its parameter's name. Wiped when dropped; shown nowhere.
-pub(super) struct Given(BTreeMap<String, Value>);
+pub struct Given(BTreeMap<String, Value>);
 
 struct Value {
     text: Secret,

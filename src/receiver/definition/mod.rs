@@ -22,6 +22,7 @@ mod template;
 use std::fmt;
 use std::time::SystemTime;
 
+pub(super) use given::Given;
 pub use parameter::{Parameter, Type};
 pub use registry::{Entry, OWN, find, find_in, list, own_file};
 pub use send::{Found, Http};
@@ -151,4 +152,10 @@ impl Definition {
         let discover = self.file.discover.as_ref()?.get_ref();
         Some((&discover.parameter, &discover.before))
     }
+}
+
+/// What receivers are tried with before there is a message.
+#[cfg(test)]
+pub(super) fn example() -> crate::receiver::Message<'static> {
+    send::EXAMPLE
 }

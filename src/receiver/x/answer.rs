@@ -74,10 +74,34 @@ pub fn classify(reply: &Reply, now: SystemTime) -> Outcome {
     }
 }
 
+/// The meaning of `reply` to a direct message.
+pub fn classify_direct(reply: &Reply, now: SystemTime) -> Outcome {
+    if reply.status == 201 {
+        return Outcome::Accepted { id: id_at(&reply.body, "dm_event_id").unwrap_or_default() };
+    }
+    let problem = Problem::read(reply);
+    if reply.status == 403 && problem.has_code(&[150, 151, 349]) {
+        return Outcome::Stop {
+            why: problem.line(
+                "the person takes no messages from this account: write to it from the phone first, or allow messages \
+                 from everybody",
+            ),
+        };
+    }
+    if problem.has_code(&[354]) {
+        return Outcome::Refused { why: problem.line("the text is too long") };
+    }
+    classify(reply, now)
+}
+
 /// The id of the post in a body `{"data":{"id":"…"}}`.
 fn post_id(body: &[u8]) -> Option<String> {
+    id_at(body, "id")
+}
+
+fn id_at(body: &[u8], name: &str) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    let id = body.get("data")?.get("id")?.as_str()?;
+    let id = body.get("data")?.get(name)?.as_str()?;
     let sane = (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
     sane.then(|| id.to_owned())
 }

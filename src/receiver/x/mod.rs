@@ -1,9 +1,10 @@
 //! The X account: one post, and who the account is.
 //!
 //! [`answer`]: what each answer of X means. [`oauth`]: signatures and the PIN flow.
-//! [`limits`]: the clock and the rate limits that X reports.
+//! [`limits`]: the clock and the rate limits that X reports. `dm`: direct messages instead.
 
 pub mod answer;
+mod dm;
 pub mod limits;
 pub mod oauth;
 
@@ -19,6 +20,8 @@ use crate::config;
 use crate::credentials::{Credentials, Secrets};
 use crate::message::Style;
 use crate::neutral;
+
+pub(super) use dm::Direct;
 
 use super::{Message, Outcome, Receiver, build};
 

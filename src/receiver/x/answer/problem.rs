@@ -77,6 +77,11 @@ impl Problem {
         }
     }
 
+    /// Whether X gave one of these numbers.
+    pub fn has_code(&self, codes: &[u64]) -> bool {
+        self.codes.iter().any(|code| codes.contains(code))
+    }
+
     /// The first rule that fits.
     pub fn rule(&self) -> Option<&'static Rule> {
         RULES.iter().find(|rule| {

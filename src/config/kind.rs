@@ -1,4 +1,4 @@
-//! What messages tell: a receiver is configured by it, so it stands below the receivers.
+//! What messages tell, and receivers are told.
 
 /// What a message tells. `tell` of a receiver names these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

@@ -1,0 +1,165 @@
+//! Asking a person, or a pipe: a line for each question; secrets are not shown at a terminal, and wiped.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use zeroize::Zeroizing;
+
+/// Longest line that is read; a webhook's address has some hundred characters.
+const LINE_LIMIT: usize = 4096;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Error {
+    /// The terminal or the pipe.
+    Io(io::Error),
+    /// The input ended, or the person gave up.
+    Ended,
+    /// An answer that cannot be right.
+    Input(String),
+}
+
+impl From<io::Error> for Error {
+    fn from(e: io::Error) -> Self {
+        if e.kind() == io::ErrorKind::UnexpectedEof { Self::Ended } else { Self::Io(e) }
+    }
+}
+
+/// The answer to `prompt`, without the blanks around it.
+pub fn ask(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Zeroizing<String>, Error> {
+    write!(out, "{prompt}")?;
+    out.flush()?;
+    line(input, out, None)
+}
+
+/// The same, not shown where standard input is a terminal.
+pub fn ask_hidden(
+    prompt: &str,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<Zeroizing<String>, Error> {
+    // Before the prompt, because people type ahead.
+    let hidden = Hidden::begin()?;
+    write!(out, "{prompt}")?;
+    out.flush()?;
+    let result = line(input, out, hidden.as_ref());
+    if hidden.is_some() {
+        writeln!(out)?;
+    }
+    result
+}
+
+/// Whether the answer is yes; an empty one is `default`.
+pub fn ask_whether(
+    prompt: &str,
+    default: bool,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<bool, Error> {
+    let choice = if default { "[Y/n]" } else { "[y/N]" };
+    let answer = ask(&format!("{prompt} {choice} "), input, out)?;
+    Ok(match answer.to_ascii_lowercase().as_str() {
+        "" => default,
+        answer => matches!(answer, "y" | "yes"),
+    })
+}
+
+/// One line. A hidden one is edited here, because the terminal does it no longer.
+fn line(
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+    hidden: Option<&Hidden>,
+) -> Result<Zeroizing<String>, Error> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_LIMIT + 1));
+    let mut byte = Zeroizing::new([0]);
+    loop {
+        match input.read(byte.as_mut()) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e.into()),
+            Ok(0) if bytes.is_empty() => return Err(Error::Ended),
+            Ok(0) => break,
+            Ok(_) => {}
+        }
+        match (byte[0], hidden) {
+            (b'\n', _) => break,
+            (b'\r', Some(_)) => break,
+            // Ctrl-C, Ctrl-D, Ctrl-\
+            (0x03 | 0x04 | 0x1c, Some(_)) => {
+                writeln!(out)?;
+                return Err(Error::Ended);
+            }
+            (0x08 | 0x7f, Some(_)) => drop(bytes.pop()),
+            // Ctrl-U
+            (0x15, Some(_)) => bytes.clear(),
+            (other, _) => bytes.push(other),
+        }
+        if bytes.len() > LINE_LIMIT {
+            return Err(Error::Input("that is too long".into()));
+        }
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| Error::Input("that is not text".into()))?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
+}
+
+/// While it lives, the terminal shows nothing and sends no signals: one would leave it silent.
+struct Hidden(Termios);
+
+impl Hidden {
+    /// None if standard input is not a terminal.
+    fn begin() -> io::Result<Option<Self>> {
+        let stdin = io::stdin();
+        if !stdin.is_terminal() {
+            return Ok(None);
+        }
+        let before = termios::tcgetattr(&stdin)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        termios::tcsetattr(&stdin, OptionalActions::Drain, &silent)?;
+        Ok(Some(Self(before)))
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], limit: usize) -> Result<String, Error> {
+        let mut input = io::BufReader::with_capacity(limit, bytes);
+        line(&mut input, &mut Vec::new(), None).map(|line| line.to_string())
+    }
+
+    #[test]
+    fn a_line_ends_at_its_newline_and_loses_its_blanks() {
+        let mut input = &b"  key1 \r\nsecret2\nlast"[..];
+        for expected in ["key1", "secret2", "last"] {
+            assert_eq!(line(&mut input, &mut Vec::new(), None).unwrap().as_str(), expected);
+        }
+        assert!(matches!(line(&mut input, &mut Vec::new(), None), Err(Error::Ended)));
+    }
+
+    #[test]
+    fn odd_input_is_an_error_and_not_shown() {
+        let why = |bytes: &[u8], limit| match read(bytes, limit) {
+            Err(Error::Input(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert!(why(&[b'x'; 10_000], 7).contains("too long"));
+        assert!(why(b"\xff\xfe\n", 1).contains("not text"));
+    }
+
+    #[test]
+    fn yes_is_yes_and_nothing_is_the_default() {
+        for (text, default, expected) in
+            [("y\n", false, true), ("\n", true, true), ("\n", false, false), ("nope\n", true, false)]
+        {
+            let answer = ask_whether("?", default, &mut text.as_bytes(), &mut Vec::new()).unwrap();
+            assert_eq!(answer, expected, "{text:?}");
+        }
+    }
+}

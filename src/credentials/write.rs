@@ -1,0 +1,190 @@
+//! Changing one part of the credentials file: the account's four values at the top, or one receiver's table. All the
+//! rest, comments too, stays as it is, and the file is replaced in one step.
+//!
+//! The text is changed and not a parsed document, so that every copy of it can be wiped. What comes out is read back
+//! before it is written: it must hold exactly what was meant.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use zeroize::Zeroizing;
+
+use super::stored::Stored;
+use super::{Credentials, Error, KEYS, SIZE_LIMIT, Secret, Secrets};
+use crate::storage;
+
+const HEAD: &str = "# Written by authalert. Who can read this can send as you.\n";
+
+/// Put `secrets` into the table of the receiver `name`, in the place of what it holds; without any, take it out.
+pub fn store_section(path: &Path, name: &str, secrets: &Secrets) -> Result<(), Error> {
+    // A file that cannot be used as it is must be mended first: others may have read it.
+    let before = Stored::load(path)?;
+    let old = read(path)?;
+    let mut text = sized(&old);
+    text.push_str(if old.is_empty() { HEAD } else { "" });
+    for (_, lines) in sections(&old).filter(|(section, _)| *section != Some(name)) {
+        text.push_str(lines);
+    }
+    if !secrets.is_empty() {
+        let end = text.trim_end().len();
+        text.truncate(end);
+        text.push_str(if end == 0 { "" } else { "\n\n" });
+        text.push_str(&format!("[{name}]\n"));
+        secrets.iter().for_each(|(key, secret)| assign(&mut text, key, secret));
+    }
+    let meant = before.with_section(name, secrets.clone());
+    write(path, &text, &meant)
+}
+
+/// Put the account's values at the top.
+pub(super) fn store_account(path: &Path, account: &Credentials) -> Result<(), Error> {
+    let old = read(path)?;
+    let others = Stored::parse(&old);
+    // What has no table in it holds nobody else's secrets, and is replaced whatever it is.
+    if let (Err(why), true) = (&others, old.lines().any(|line| line.trim_start().starts_with('['))) {
+        return Err(Error::Content(path.into(), why.clone()));
+    }
+    let mut text = sized(&old);
+    text.push_str("# Written by `authalert authorize`. Who can read this can post as the account.\n");
+    for (key, value) in KEYS.iter().zip(account.values()) {
+        assign(&mut text, key, &Secret::new(value));
+    }
+    let mut first = true;
+    for (_, lines) in sections(&old).filter(|(section, _)| section.is_some()) {
+        text.push_str(if std::mem::take(&mut first) { "\n" } else { "" });
+        text.push_str(lines);
+    }
+    write(path, &text, &others.unwrap_or_default().with_account(account.secrets()))
+}
+
+/// Room for all that may come: a text that grows leaves copies behind.
+fn sized(old: &str) -> Zeroizing<String> {
+    Zeroizing::new(String::with_capacity(old.len() + SIZE_LIMIT))
+}
+
+/// The lines before the first table, and those of each table with its name and the comment above it.
+fn sections(text: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
+    let is_header = |line: &str| line.trim_start().starts_with('[');
+    let (mut starts, mut at, mut comment) = (vec![0], 0, None);
+    for line in text.split_inclusive('\n') {
+        if is_header(line) {
+            starts.push(comment.unwrap_or(at));
+        }
+        comment = if line.starts_with('#') { comment.or(Some(at)) } else { None };
+        at += line.len();
+    }
+    starts.push(text.len());
+    (1..starts.len()).map(move |i| {
+        let lines = &text[starts[i - 1]..starts[i]];
+        let name = lines.lines().find_map(|line| line.trim_start().strip_prefix('[')?.split(']').next());
+        (name.map(|name| name.trim().trim_matches(['"', '\''])), lines)
+    })
+}
+
+/// `key = "value"`, with what TOML escapes.
+fn assign(text: &mut Zeroizing<String>, key: &str, secret: &Secret) {
+    text.push_str(key);
+    text.push_str(" = \"");
+    for c in secret.expose().chars() {
+        if ['"', '\\'].contains(&c) {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text.push_str("\"\n");
+}
+
+/// The file's text, whoever may read it; empty where there is none, or a link, whose target is nobody's credentials.
+fn read(path: &Path) -> Result<Zeroizing<String>, Error> {
+    let failed = |e| Error::Read(path.into(), e);
+    if fs::symlink_metadata(path).map_or(true, |meta| !meta.is_file()) {
+        return Ok(Zeroizing::default());
+    }
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = fs::File::options().read(true).custom_flags(flags.bits() as i32).open(path).map_err(failed)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SIZE_LIMIT + 2));
+    if file.take(SIZE_LIMIT as u64 + 1).read_to_end(&mut bytes).map_err(failed)? > SIZE_LIMIT {
+        return Err(Error::TooLong(path.into()));
+    }
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+fn write(path: &Path, text: &str, meant: &Stored) -> Result<(), Error> {
+    if Stored::parse(text).as_ref() != Ok(meant) {
+        let why = "its form is unusual, and it is not changed; write the values into it yourself".into();
+        return Err(Error::Content(path.into(), why));
+    }
+    storage::replace(path, text.as_bytes()).map_err(|e| Error::Write(path.into(), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials.toml");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        (directory, path)
+    }
+
+    fn one(key: &str, value: &str) -> Secrets {
+        [(key.to_owned(), Secret::new(value))].into_iter().collect()
+    }
+
+    #[test]
+    fn a_table_is_written_replaced_and_taken_out_and_the_rest_stays_to_the_byte() {
+        let old = "# mine\napi_key = \"k1\"\napi_secret = \"s2\" # why\naccess_token = \"t3\"\naccess_token_secret = \"u4\"\n\n\
+                   # the pager\n[ntfy]\ntoken = \"tk_1\"\n[sms]\ntoken = \"a\\\"b\"\n";
+        let (_dir, path) = file(old);
+        store_section(&path, "chat", &one("token", "q\"\\é")).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text, format!("{old}\n[chat]\ntoken = \"q\\\"\\\\é\"\n"));
+        store_section(&path, "ntfy", &one("token", "tk_2")).unwrap();
+        let stored = Stored::load(&path).unwrap();
+        assert_eq!(stored.of("ntfy", "ntfy"), one("token", "tk_2"));
+        assert_eq!(stored.of("x", "x").len(), 4);
+        assert_eq!(stored.of("chat", "chat"), one("token", "q\"\\é"));
+        for name in ["ntfy", "chat", "absent"] {
+            store_section(&path, name, &Secrets::new()).unwrap();
+        }
+        assert_eq!(Stored::load(&path).unwrap().sections().collect::<Vec<_>>(), ["sms"]);
+        assert!(fs::read_to_string(&path).unwrap().contains("# why"));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn where_there_is_no_file_one_is_made_and_a_damaged_one_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials.toml");
+        store_section(&path, "ntfy", &one("token", "tk_1")).unwrap();
+        assert_eq!(Stored::load(&path).unwrap().of("ntfy", "ntfy"), one("token", "tk_1"));
+        for odd in ["[ntfy\n", "sms.token = \"x\"\nother = 1\n", "[ntfy]\ntoken = \"\"\"\n[x]\n\"\"\"\n"] {
+            fs::write(&path, odd).unwrap();
+            let why = store_section(&path, "ntfy", &one("token", "hush-1")).unwrap_err().to_string();
+            assert!(!why.contains("hush"), "{why}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), odd);
+        }
+    }
+
+    #[test]
+    fn a_new_account_keeps_the_tables_of_the_other_receivers() {
+        let (_dir, path) = file("# old\napi_key = \"k\"\n\n# pager\n[ntfy]\ntoken = \"tk_1\"\n");
+        let account = Credentials::new("key-aaa1", "secret-bbb2", "6253282-ccc3", "secret-ddd4").unwrap();
+        account.store(&path).unwrap();
+        let stored = Stored::load(&path).unwrap();
+        assert_eq!(stored.of("ntfy", "ntfy"), one("token", "tk_1"));
+        assert_eq!(Credentials::load(&path).unwrap(), Some(account.clone()));
+        fs::write(&path, "[ntfy\n").unwrap();
+        assert!(account.store(&path).is_err() && fs::read_to_string(&path).unwrap() == "[ntfy\n");
+    }
+}

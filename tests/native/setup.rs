@@ -1,0 +1,213 @@
+//! `authalert receivers add`, as a person types it and as a script does.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::json;
+
+use super::standin::Standin;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_authalert");
+
+/// A directory with a configuration, and the credentials beside it.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new(config: &str) -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        fs::write(place.config(), config).unwrap();
+        place
+    }
+
+    fn config(&self) -> PathBuf {
+        self.0.path().join("config.toml")
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path().join(name)).unwrap_or_default()
+    }
+
+    fn arguments(&self, words: &[&str]) -> Vec<String> {
+        let state = self.0.path().join("state");
+        let own = ["--config", self.config().to_str().unwrap(), "--state", state.to_str().unwrap()]
+            .map(str::to_owned);
+        own.into_iter().chain(words.iter().map(|word| (*word).to_owned())).collect()
+    }
+
+    /// With `input` from a pipe.
+    fn run(&self, words: &[&str], input: &str) -> Output {
+        let mut child = Command::new(PROGRAM)
+            .args(self.arguments(words))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Who is refused early does not read.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// At a terminal: what the screen showed.
+    fn type_in(&self, words: &[&str], script: &serde_json::Value) -> String {
+        let output = Command::new("timeout")
+            .args(["60", "python3"])
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standin/terminal.py"))
+            .arg(script.to_string())
+            .arg(PROGRAM)
+            .args(self.arguments(words))
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+#[test]
+fn one_command_at_a_terminal_brings_a_message_to_an_ntfy_server() {
+    let standin = Standin::plain();
+    let shipped = include_str!("../../etc/config.toml");
+    let place = Place::new(shipped);
+    let script = json!([
+        ["server [https://ntfy.sh]:", "not a server\n"],
+        ["server [https://ntfy.sh]:", format!("{}\n", standin.url())],
+        ["topic:", "alerts-1\n"],
+        ["token (not shown)", "tk_standinsecret1\n"],
+        ["come on the phone?", "y\n"],
+    ]);
+    let screen = place.type_in(&["receivers", "add", "ntfy"], &script);
+    assert!(screen.contains("accepted a test message") && screen.contains("echo=on"), "{screen}");
+    assert!(screen.contains("server must be https://HOST"), "{screen}");
+    assert!(!screen.contains("tk_standinsecret1") && !screen.contains("user:"), "{screen}");
+    let sent = standin.messages();
+    assert!(sent.len() == 1 && sent[0]["service"] == "ntfy", "{sent:?}");
+    let config = place.text("config.toml");
+    assert!(config.starts_with(shipped.trim_end()), "{config}");
+    let added =
+        format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{}\"\ntopic = \"alerts-1\"\n", standin.url());
+    assert!(config.ends_with(&added), "{config}");
+    assert!(place.text("credentials.toml").ends_with("[ntfy]\ntoken = \"tk_standinsecret1\"\n"));
+    let mode = fs::metadata(place.0.path().join("credentials.toml")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o600);
+    // And what was set up is what is served.
+    let again = place.run(&["test", "ntfy"], "");
+    assert!(again.status.success(), "{again:?}");
+    let listed = String::from_utf8(place.run(&["receivers"], "").stdout).unwrap();
+    assert!(
+        listed.contains("ntfy (ntfy): break-in, urgent, digest") && listed.contains("telegram"),
+        "{listed}"
+    );
+    let removed = place.run(&["receivers", "remove", "ntfy"], "");
+    assert!(removed.status.success() && !place.text("credentials.toml").contains("tk_"), "{removed:?}");
+    assert!(place.text("config.toml").contains(shipped.trim_end().lines().last().unwrap()));
+    assert!(!place.run(&["receivers", "remove", "ntfy"], "").status.success());
+}
+
+#[test]
+fn a_script_gives_values_as_arguments_and_secrets_as_lines() {
+    let standin = Standin::plain();
+    let place = Place::new("receiver = \"x\" # as before\n\n[alerts]\nburst = 3\n");
+    let server = format!("server={}", standin.url());
+    let words = [
+        "receivers",
+        "add",
+        "ntfy",
+        "--name",
+        "pager",
+        "--set",
+        &server,
+        "--set",
+        "topic=alerts-1",
+        "--set",
+        "tell=[\"break-in\"]",
+    ];
+    let output = place.run(&words, "tk_standinsecret1\n");
+    assert!(output.status.success(), "{output:?}");
+    let config = place.text("config.toml");
+    assert!(config.contains("# as before") && config.contains("[[receiver]]\nkind = \"x\"\n"), "{config}");
+    assert!(config.contains("name = \"pager\"") && config.contains("tell = [\"break-in\"]"), "{config}");
+    assert!(place.text("credentials.toml").contains("[pager]\ntoken = "));
+    let twice = place.run(&words, "tk_standinsecret1\n");
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("a receiver called pager already"), "{twice:?}");
+}
+
+#[test]
+fn a_mistake_is_one_line_and_nothing_is_written() {
+    let standin = Standin::plain();
+    let server = format!("server={}", standin.url());
+    let gone = "server=https://ntfy.invalid";
+    for (words, input, expected) in [
+        (vec!["pigeon"], "", "the kinds are"),
+        (vec!["ntfy"], "", "topic is missing (--set topic="),
+        (vec!["ntfy", "--set", "topic=a b"], "", "topic must look like"),
+        (vec!["ntfy", "--set", "topik=a"], "", "not one of its parameters"),
+        (vec!["ntfy", "--set", "token=tk_1"], "", "token is a secret"),
+        (vec!["ntfy", "--set", "topic=a", "--set", gone], "\n", "cannot resolve"),
+        (vec!["ntfy", "--set", "topic=a", "--set", "server=http://192.0.2.1"], "\n", "plain_http"),
+        (vec!["ntfy", "--set", "topic=a", "--set", &server, "--set", "burst=0"], "\n", "burst must be"),
+        (vec!["ntfy", "--set", "topic=alerts-1", "--set", &server], "tk_wrong\n", "secrets are not accepted"),
+        (vec!["ntfy", "--name", "../x", "--set", "topic=a"], "\n", "cannot be a receiver's name"),
+        (vec!["pushover"], "\n", "token is empty"),
+        (vec!["mail", "--set", "to=a@b.c"], "", "server is missing"),
+        (
+            vec!["mail", "--set", "to=a@b.c", "--set", "server=mail.invalid"],
+            "",
+            "cannot resolve mail.invalid",
+        ),
+        (vec!["command", "--set", "argv=mail root"], "", "whole path"),
+        (vec!["command", "--set", "argv=/nonexistent/program"], "", "cannot be started"),
+    ] {
+        let before = "[[receiver]]\nkind = \"telegram\"\nchat_id = 1\n";
+        let place = Place::new(before);
+        let output = place.run(&[&["receivers", "add"], &words[..]].concat(), input);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains(expected), "{words:?}: {said}");
+        assert!(said.lines().count() == 1 && said.contains("nothing was written"), "{words:?}: {said}");
+        assert!(!said.contains("tk_wrong"), "{said}");
+        assert_eq!(
+            (place.text("config.toml").as_str(), place.text("credentials.toml").as_str()),
+            (before, "")
+        );
+    }
+}
+
+#[test]
+fn the_number_of_a_chat_is_found_and_a_person_says_which() {
+    let standin = Standin::plain();
+    let place = Place::new("");
+    let script = json!([
+        ["server [https://api.telegram.org]:", format!("{}\n", standin.url())],
+        ["token (not shown):", "123456789:standin-secret-telegram\n"],
+        ["press Enter:", "\n"],
+        ["[Y/n]", "y\n"],
+        ["[Y/n]", "n\n"],
+    ]);
+    let screen = place.type_in(&["receivers", "add", "telegram"], &script);
+    assert!(screen.contains("Is it ") && screen.contains("@BotFather"), "{screen}");
+    assert!(!screen.contains("standin-secret"), "{screen}");
+    assert!(
+        place.text("config.toml").contains("chat_id = -100123"),
+        "{}\n{screen}",
+        place.text("config.toml")
+    );
+}
+
+#[test]
+fn a_command_is_set_up_by_words_and_its_pass_is_one_of_its_own() {
+    let place = Place::new("");
+    let got = place.0.path().join("got");
+    let tee = format!("argv=/usr/bin/tee -a {}", got.display());
+    let output = place.run(&["receivers", "add", "command", "--name", "sms", "--set", &tee], "");
+    assert!(output.status.success(), "{output:?}");
+    assert!(place.text("config.toml").contains("argv = [\"/usr/bin/tee\", \"-a\", "));
+    assert!(fs::read_to_string(&got).unwrap().contains("test"));
+    for (word, served) in [("--no-commands", false), ("--commands", true)] {
+        let output = place.run(&["deliver", word], "");
+        assert!(output.status.success(), "{output:?}");
+        let locks = fs::read_dir(place.0.path().join("state/receivers")).unwrap();
+        let has_locks = locks.filter(|f| f.as_ref().unwrap().file_name() == "sms.json").count() == 1;
+        assert!(has_locks, "{served}");
+    }
+}

@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""A mail server for the tests: smtp.py SCENARIO-JSON prints its port, and each accepted letter as a line of JSON.
+
+SCENARIO: tls "implicit", "starttls" or "none"; certificate (PEM file); login [user, password]; say {"VERB": "reply"} in
+the place of its own; hang VERB: it sends a byte a second for ever; flood VERB: a line without an end; drop VERB: it
+closes the connection instead of an answer. The verb of the text's end is ".", of the greeting "".
+"""
+
+import base64
+import json
+import re
+import socket
+import ssl
+import sys
+import threading
+import time
+
+scenario = json.loads(sys.argv[1])
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+
+
+def context():
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(scenario["certificate"])
+    return made
+
+
+class Session:
+    def __init__(self, connection):
+        self.tls = scenario.get("tls") == "implicit"
+        self.connection = context().wrap_socket(connection, server_side=True) if self.tls else connection
+        self.file = self.connection.makefile("rb")
+        self.who, self.sender, self.to = None, None, []
+
+    def answer(self, verb, reply):
+        if scenario.get("drop") == verb:
+            raise ConnectionError
+        if scenario.get("hang") == verb:
+            while True:
+                self.connection.sendall(b"2")
+                time.sleep(0.2)
+        if scenario.get("flood") == verb:
+            while True:
+                self.connection.sendall(b"x" * 65536)
+        reply = scenario.get("say", {}).get(verb, reply)
+        self.connection.sendall(reply.replace("\n", "\r\n").encode() + b"\r\n")
+        return reply
+
+    def line(self):
+        line = self.file.readline(4096)
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError
+        return line[:-2].decode()
+
+    def run(self):
+        self.answer("", "220 standin ESMTP")
+        while True:
+            line = self.line()
+            verb = line.split(" ")[0].upper()
+            if verb == "EHLO":
+                assert re.fullmatch(r"EHLO [-.A-Za-z0-9]+", line), line
+                lines = ["standin", "SIZE 1000000"]
+                lines += ["STARTTLS"] if scenario.get("tls") == "starttls" and not self.tls else []
+                offered = scenario.get("mechanisms", "PLAIN LOGIN")
+                lines += [f"AUTH {offered}"] if scenario.get("login") and (self.tls or scenario.get("tls") == "none") else []
+                self.answer(verb, "\n".join(f"250-{x}" for x in lines[:-1]) + f"\n250 {lines[-1]}")
+            elif verb == "STARTTLS":
+                if scenario.get("inject"):
+                    self.connection.sendall(b"220 go\r\n250 injected\r\n")
+                else:
+                    self.answer(verb, "220 go")
+                self.connection = context().wrap_socket(self.connection, server_side=True)
+                self.file, self.tls = self.connection.makefile("rb"), True
+            elif verb == "AUTH":
+                self.login(line)
+            elif verb == "MAIL":
+                if scenario.get("login") and not self.who:
+                    self.answer(verb, "530 log in first")
+                    continue
+                self.sender = re.fullmatch(r"MAIL FROM:<(.+)>", line).group(1)
+                self.answer(verb, "250 ok")
+            elif verb == "RCPT":
+                self.to.append(re.fullmatch(r"RCPT TO:<(.+)>", line).group(1))
+                self.answer(verb, "250 ok")
+            elif verb == "DATA":
+                if self.answer(verb, "354 go").startswith("354"):
+                    self.text()
+            elif verb == "QUIT":
+                self.answer(verb, "221 bye")
+                return
+            else:
+                self.answer(verb, "502 what?")
+
+    def login(self, line):
+        decode = lambda text: base64.b64decode(text).decode()
+        if line.startswith("AUTH PLAIN "):
+            given = decode(line[11:]).split("\0")[1:]
+        else:
+            given = []
+            for prompt in ("VXNlcm5hbWU6", "UGFzc3dvcmQ6"):
+                self.connection.sendall(f"334 {prompt}\r\n".encode())
+                given.append(decode(self.line()))
+        if given == scenario["login"]:
+            self.who = given[0]
+            self.answer("AUTH", "235 welcome")
+        else:
+            self.answer("AUTH", f"535 not you: {line}")
+
+    def text(self):
+        letter = []
+        while (line := self.line()) != ".":
+            assert "\r" not in line and "\n" not in line
+            letter.append(line[1:] if line.startswith(".") else line)
+        if scenario.get("drop") == "late":
+            record(self, letter)
+            raise ConnectionError
+        if self.answer(".", "250 queued").startswith("250"):
+            record(self, letter)
+
+
+def record(session, letter):
+    row = {"from": session.sender, "to": session.to, "tls": session.tls, "who": session.who, "letter": "\n".join(letter)}
+    print(json.dumps(row), flush=True)
+
+
+def serve(connection):
+    try:
+        Session(connection).run()
+    except (OSError, ConnectionError, ssl.SSLError):
+        pass
+    finally:
+        connection.close()
+
+
+threading.Timer(60, lambda: sys.exit(0)).start()
+while True:
+    connection, _ = listener.accept()
+    threading.Thread(target=serve, args=(connection,), daemon=True).start()
