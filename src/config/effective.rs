@@ -56,7 +56,7 @@ impl Config {
                 Err(Error::Value(self.path.clone(), "[[receiver]]", format!("{}: {why}", receiver.name)))
             };
             if let Some((key, why)) = self.alerts_of(receiver).wrong() {
-                return bad(format!("{key} {why}"));
+                return bad(format!("{} {why}", key.trim_start_matches("alerts.")));
             }
             if receiver.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://")) {
                 return bad("proxy must be http://HOST:PORT".into());
@@ -71,19 +71,19 @@ impl Config {
 }
 
 impl Alerts {
-    /// The first value that makes no sense, and what it must be.
+    /// The key of the first value that makes no sense, and what it must be.
     pub(super) fn wrong(&self) -> Option<(&'static str, &'static str)> {
         if self.group_interval.is_zero() {
-            return Some(("group_interval", "must be at least 1s"));
+            return Some(("alerts.group_interval", "must be at least 1s"));
         }
         if self.max_interval < self.group_interval {
-            return Some(("max_interval", "must be at least group_interval"));
+            return Some(("alerts.max_interval", "must be at least group_interval"));
         }
         if !(1..=10_000).contains(&self.max_per_day) {
-            return Some(("max_per_day", "must be from 1 to 10000"));
+            return Some(("alerts.max_per_day", "must be from 1 to 10000"));
         }
         if !(1..=1_000).contains(&self.burst) {
-            return Some(("burst", "must be from 1 to 1000"));
+            return Some(("alerts.burst", "must be from 1 to 1000"));
         }
         None
     }

@@ -260,7 +260,7 @@ impl Config {
             return bad("x.timeout", "must be from 1s to 5m");
         }
         if let Some((key, why)) = self.alerts.wrong() {
-            return Err(Error::Value(self.path.clone(), "alerts", format!("{key} {why}")));
+            return bad(key, why);
         }
         if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
             return bad("alerts.text", &why);
