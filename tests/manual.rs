@@ -57,11 +57,13 @@ fn command_page() -> String {
     let mut command = command();
     command.build();
     let man =
-        Man::new(command.clone()).section("1").source("authalert").manual("User Commands").date("2026-11-25");
+        Man::new(command.clone()).section("1").source("authalert").manual("User Commands").date("2026-11-28");
     let mut page = Vec::new();
     man.render_title(&mut page).unwrap();
     man.render_name_section(&mut page).unwrap();
     let mut page = String::from_utf8(page).unwrap();
+    // A path that is broken by a hyphen is another path.
+    page.insert_str(page.find(".SH NAME").unwrap(), ".nh\n");
     page.push_str(".SH SYNOPSIS\n\\fBauthalert\\fR [\\fB\\-\\-config\\fR \\fIFILE\\fR] [\\fB\\-\\-state\\fR \\fIDIR\\fR] \\fICOMMAND\\fR\n");
     page.push_str(&rendered(&man, Man::render_description_section));
     page.push_str(&rendered(&man, Man::render_options_section));
@@ -120,7 +122,8 @@ fn subcommand(command: &Command) -> String {
     page
 }
 
-/// A page for people from the file that they edit: comments are the text, `#key = value` the keys.
+/// A page for people from the file that they edit: comments are the text, `#key = value` the keys. Of several keys
+/// under one comment the later ones stand with the first.
 fn configuration_page(shipped: &str) -> String {
     let mut page = String::from(CONFIGURATION_HEAD);
     let mut comment: Vec<&str> = Vec::new();
@@ -133,7 +136,7 @@ fn configuration_page(shipped: &str) -> String {
             page.push_str(&paragraphs(&comment[1..]));
             comment.clear();
             said = true;
-        } else if let Some(table) = line.strip_prefix('[') {
+        } else if let Some(table) = line.strip_prefix('[').or_else(|| line.strip_prefix("#[")) {
             page.push_str(&format!(".SH [{}\n{}", roff(table), paragraphs(&comment)));
             comment.clear();
             headed = true;
@@ -170,7 +173,138 @@ fn completion(shell: Shell) -> String {
     String::from_utf8(text).unwrap()
 }
 
-const TAIL: &str = r#".SH EXIT STATUS
+const TAIL: &str = r#".SH THE FIELDS OF STATUS
+.TP
+\fBrecorded\fR
+failed authentications in the journal since the first receiver began, and where they went. It is the sum of the next five at
+every moment:
+.B posted
+(in an alert that was delivered),
+.B pending
+(in none yet),
+.B ignored
+(the configuration says so),
+.B aborted
+(a prompt was left without an answer),
+.B left out
+(of a kind that this receiver is not sent). Which ones are pending: "authalert failures \-\-pending".
+.TP
+a line for each receiver
+how many messages were sent, when the last one, what waits, when the next attempt is; below it, why nothing is sent. "Of N
+nobody knows whether they arrived": the connection broke before the answer came.
+.TP
+\fBtests\fR
+failures that root announced by "authalert test \-\-pam". They are in no alert, and delay none.
+.TP
+\fBlogins\fR
+logins that were recorded, see
+.BR pam_authalert (8).
+.TP
+\fBdropped\fR
+failures that found no room, on the disk or under max_size. They are reported as a number.
+.TP
+\fBdamaged\fR
+lines of the journal that cannot be read; they are kept in unreadable.log.
+.TP
+\fBerror\fR
+what is wrong first of all.
+.TP
+\fBmodule\fR
+the PAM services whose stack names the module.
+.TP
+\fBschedule\fR
+what the settings of [alerts] come to.
+.TP
+\fBscan\fR
+the logs that are read, and when each was last written; what only a log tells where the module records as well.
+.SH THE WORDING OF ALERTS
+.PP
+.RS
+.nf
+web1: wrong password for alice from 192.0.2.7 (sshd[32239]) 12:01:47 \(pca17
+BREAK\-IN? web1: alice logged in from 203.0.113.9 (sshd[4711]) 12:03:09
+  after 37 failed logins from there since 11:20. \(pca18
+.fi
+.RE
+.PP
+An alert begins with the machine, and ends in its number,
+.B \(pca17
+(in an SMS
+.BR \-a17 ):
+the same number is the same alert, however often it comes. "2 machines:" stands where it is about several.
+.TP
+.B BREAK\-IN?
+a login after many failures from the same source. It may be a person who mistyped; look at once.
+.TP
+.B new source under attack
+an account that is being attacked logged in from a network that it never came from. Worth a look, not a break\-in.
+.TP
+.B failed login
+one that asked for no password, or of which it is not known whether the password was wrong. sshd gives PAM a junk password for
+users that do not exist.
+.TP
+\fBunknown users\fR, \fB(unknown)\fR
+a name of no account of this machine, which may be a password typed in the wrong field. It is not sent unless
+.B post_unknown_users
+says so.
+.TP
+.B password helper
+unix_chkpwd, which checks passwords for programs that may not read them.
+.TP
+.B (a16 may not have come)
+nobody knows whether alert 16 arrived, and it is not sent again.
+.TP
+.B ~
+a name was cut here.
+.TP
+\fB[.]\fR, as in evil[.]com
+brackets keep a name from becoming a link, a mention or a command.
+.TP
+\fBall quiet\fR, \fBauthalert needs you\fR, \fBwell again\fR
+authalert speaks of itself.
+.SH EXAMPLES
+.TP
+authalert receivers add ntfy
+Have alerts on a phone.
+.TP
+authalert check \-\-quiet
+Only what is wrong; status 1 where an alert could be missed. For a monitoring system.
+.TP
+authalert failures \-\-since 1d \-\-user alice
+Each failed login of alice in the last 24 hours.
+.TP
+authalert failures \-\-pending
+The failures behind "5 pending".
+.TP
+authalert timeline \-\-follow
+The alerts of this machine, and new ones as they come.
+.TP
+authalert scan \-\-simulate
+The alerts that the current settings would have made of this machine's logs. Nothing is recorded or sent.
+.TP
+authalert scan \-\-dry\-run \-\-explain /var/log/auth.log
+Each line of a log that is about a login, and what it is taken for.
+.TP
+journalctl \-o json \-\-since yesterday | authalert scan \-\-dry\-run \-
+The same for any log on standard input.
+.TP
+authalert test \-\-pam sshd
+A real wrong password through the stack of sshd: what was recorded of it. It is announced as a test, and in no alert.
+.TP
+authalert deliver \-\-now
+What is pending goes out at once, or it is said why it cannot.
+.SH NOTES ON SCAN
+The first pass over a log begins at its end, unless
+.B \-\-from\-start
+is given; after a first pass it reads what that pass skipped. A log whose newest line comes first (journalctl \-r) is turned
+round. Where no line of a named file is understood, the scan says so, shows one, and ends with status 1. Lines behind the heads of
+relays, containers (docker, Kubernetes, compose), socklog, grep's file names, and of sshd \-e, are read too.
+.PP
+Where the module is seen to record the failures of a service, a line of a log of which it knows nothing is not recorded,
+but counted. After five in a row, or when the module says that it cannot record, the log is believed again, and
+"authalert check" says so. In the systemd journal a line that a program without root's rights wrote counts for nothing, and is
+counted as forged; in a text log anybody may have written anything, and that cannot be seen.
+.SH EXIT STATUS
 0 done, 1 could not, 2 wrong usage.
 .SH FILES
 .TP
@@ -179,17 +313,37 @@ the configuration, see
 .BR authalert.toml (5)
 .TP
 .I /etc/authalert/credentials.toml
-the keys of the X account; root's, mode 0600, refused otherwise
+the secrets of all receivers; root's, mode 0600, refused otherwise
 .TP
-.I /var/lib/authalert
-queue, history and timeline
+.I /etc/authalert/receivers.d
+definitions of services of your own, see
+.BR authalert\-receivers (5)
+.TP
+.I /var/lib/authalert/journal
+what was recorded, one JSON object a line; kept for 30 days
+.TP
+.I /var/lib/authalert/timeline.jsonl
+the alerts
+.TP
+.I /var/lib/authalert/receivers/NAME.json
+the state of a receiver (.next, .bak: its copies); NAME.sent.jsonl what it accepted, NAME.rejected.jsonl texts that it refused
+.TP
+.I /var/lib/authalert/unreadable.log
+damaged lines of the journal
+.TP
+.I /var/lib/authalert/guarded
+the services whose stack was given the module, one a line
+.PP
+All of it is text, and root's alone.
 .SH SEE ALSO
 .BR authalert.toml (5),
+.BR authalert\-receivers (5),
 .BR pam_authalert (8),
-.BR authalert-pam (8)
+.BR authalert\-pam (8)
 "#;
 
-const CONFIGURATION_HEAD: &str = r#".TH AUTHALERT.TOML 5 2026-11-25 authalert "File Formats"
+const CONFIGURATION_HEAD: &str = r#".TH AUTHALERT.TOML 5 2026-11-28 authalert "File Formats"
+.nh
 .SH NAME
 authalert.toml \- configuration of authalert
 .SH SYNOPSIS
@@ -197,7 +351,28 @@ authalert.toml \- configuration of authalert
 .SH DESCRIPTION
 "#;
 
-const CONFIGURATION_TAIL: &str = r#".SH SEE ALSO
+const CONFIGURATION_TAIL: &str = r#".SH EXAMPLES
+Everything to a phone by ntfy, break\-ins by SMS as well, and no alert about the office:
+.PP
+.RS
+.nf
+[[receiver]]
+kind = "ntfy"
+topic = "alerts\-7Hq2mZ4x"
+
+[[receiver]]
+kind = "twilio"
+account_sid = "AC0123456789abcdef0123456789abcdef"
+user = "AC0123456789abcdef0123456789abcdef"
+from = "+15005550006"
+to = "+491701234567"
+
+[ignore]
+networks = ["192.0.2.0/24"]
+.fi
+.RE
+.SH SEE ALSO
 .BR authalert (1),
+.BR authalert\-receivers (5),
 .BR pam_authalert (8)
 "#;

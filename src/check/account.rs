@@ -4,6 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use ipnet::IpNet;
+
 use crate::config::{self, Config, Receivers};
 use crate::credentials::Stored;
 use crate::deliver::{Policy, human};
@@ -20,7 +22,12 @@ const SKEW: Duration = Duration::from_secs(60);
 pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
     let config = match config {
         Ok(config) => config,
-        Err(e) => return vec![Finding::error(format!("{e}: nothing is sent"), "mend the configuration")],
+        Err(e) => {
+            return vec![Finding::error(
+                format!("{e}: nothing is sent"),
+                "correct the configuration, see authalert.toml(5)",
+            )];
+        }
     };
     let policy = Policy::from(&config.alerts);
     let mut findings = vec![match config.path.exists() {
@@ -32,6 +39,7 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
     let credentials = config.credentials_path();
     let apart = credentials.parent().filter(|directory| Some(*directory) != config.path.parent());
     findings.extend(apart.and_then(others_may_write));
+    findings.extend(config.ignore.networks.iter().filter(|net| is_most_of_all(net)).map(too_broad));
     findings.extend(policy.contradictions().into_iter().map(|why| Finding::warning(why, "change [alerts]")));
     for receiver in config.receivers(false) {
         let own = Policy::from(&config.alerts_of(&receiver));
@@ -41,6 +49,21 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
     }
     findings.extend(policy.schedule().into_iter().map(Finding::fine));
     findings
+}
+
+/// No administrator's own network is as large.
+fn is_most_of_all(network: &IpNet) -> bool {
+    match network {
+        IpNet::V4(v4) => v4.prefix_len() < 8,
+        IpNet::V6(v6) => v6.prefix_len() < 7,
+    }
+}
+
+fn too_broad(network: &IpNet) -> Finding {
+    Finding::warning(
+        format!("[ignore] networks has {network}: no alert reports a failure from there"),
+        "name your own networks alone",
+    )
 }
 
 /// Each receiver and, with `ask`, what X says of its account.
@@ -130,19 +153,33 @@ mod tests {
         let account = Account { screen_name: Some("alerts".into()), access, date: Some(date) };
         account_findings(&account)
             .into_iter()
-            .map(|f| (f.level, format!("{} -> {}", f.what, f.mend)))
+            .map(|f| (f.level, format!("{} -> {}", f.what, f.fix)))
             .collect()
     }
 
     #[test]
-    fn an_app_that_may_only_read_is_told_with_what_to_change() {
+    fn an_app_that_may_only_read_is_reported_with_what_to_change() {
         let found = found(Access::ReadOnly, 0);
         assert_eq!(found[0].0, Level::Error);
         assert!(found[0].1.contains("only read @alerts -> give the app 'Read and write'"), "{found:?}");
     }
 
     #[test]
-    fn a_clock_that_is_off_either_way_is_told_and_one_that_is_nearly_right_is_not() {
+    fn a_network_that_is_most_of_the_internet_is_warned_of_and_ones_own_is_not() {
+        let warnings = |networks: &str| {
+            let text = format!("[ignore]\nnetworks = [{networks}]\n");
+            let found = configuration(&Config::parse(&text, Path::new("/nonexistent/config.toml")));
+            let warnings = found.into_iter().filter(|f| f.level == Level::Warning).map(|f| f.what);
+            warnings.collect::<Vec<_>>()
+        };
+        assert!(warnings("\"10.0.0.0/8\", \"fc00::/7\", \"192.0.2.7\", \"2001:db8::/32\"").is_empty());
+        let found = warnings("\"0.0.0.0/0\", \"128.0.0.0/1\", \"::/0\", \"2000::/3\"");
+        assert_eq!(found.len(), 4, "{found:?}");
+        assert!(found[0].contains("has 0.0.0.0/0"), "{found:?}");
+    }
+
+    #[test]
+    fn a_clock_that_is_off_either_way_is_reported_and_one_that_is_nearly_right_is_not() {
         for (clock, level) in
             [(600, Level::Error), (-600, Level::Error), (50, Level::Fine), (-50, Level::Fine)]
         {

@@ -9,7 +9,12 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::deliver::human;
+<<<<<<< HEAD
 use crate::deliver::status::{self, Named};
+=======
+use crate::deliver::status;
+use crate::message::counted;
+>>>>>>> main
 use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
 
@@ -39,6 +44,21 @@ pub fn check(state: &Path, config: &Config) -> Vec<Finding> {
     findings.extend(stale(state));
     findings.extend(logs(state, config));
     findings
+}
+
+/// Who is not root sees neither journal nor credentials, and they are not missing for that.
+pub fn may_not_look(state: &Path) -> Option<Finding> {
+    use rustix::fs::Access;
+    let closed = rustix::fs::access(state, Access::READ_OK | Access::EXEC_OK);
+    (closed == Err(rustix::io::Errno::ACCESS)).then(|| {
+        Finding::error(
+            format!(
+                "{} is root's alone: state, logs, receivers and credentials were not looked at",
+                state.display()
+            ),
+            "run this as root: sudo authalert check",
+        )
+    })
 }
 
 /// Which logs the scan reads, since when they are silent, and where the module does not record what they tell.
@@ -72,8 +92,8 @@ fn module_finding(service: &Service) -> Option<Finding> {
     if service.has_failed() {
         return Some(Finding::error(
             format!(
-                "the module is in the stack of {name} and recorded none of the last {} failures that the log tells \
-                 of it: they are recorded from the log",
+                "the module is in the stack of {name} and recorded none of the last {} failures that the log has of \
+                 it: they are recorded from the log",
                 service.silent
             ),
             format!("'authalert test --pam {name}', and look for 'pam_authalert' in the log"),
@@ -81,9 +101,9 @@ fn module_finding(service: &Service) -> Option<Finding> {
     }
     let alone = service.dismissed + service.doubted;
     (alone > 0).then(|| {
+        let failures = counted(alone, "failure");
         Finding::fine(format!(
-            "{name}: {alone} failure(s) that the log alone reported, ever, were not recorded: the module, which records \
-             there, heard none"
+            "{name}: {failures} in the log, ever, that the module, which records there, did not see: not recorded"
         ))
     })
 }
@@ -101,20 +121,25 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
         let next = counters.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
         let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
         findings.push(Finding::error(
+<<<<<<< HEAD
             format!("{name}: {} failure(s) wait{since}: {why}{next}", counters.pending),
             "mend that, then 'authalert deliver --now'",
+=======
+            format!("{} pending{since}: {why}{next}", counted(status.first.pending, "failure")),
+            "put that right, then 'authalert deliver --now'",
+>>>>>>> main
         ));
         whys.push(why);
     }
     if status.dropped > 0 {
         findings.push(Finding::warning(
-            format!("{} failure(s) found no room in the journal, ever", status.dropped),
+            format!("{} found no room in the journal, ever", counted(status.dropped, "failure")),
             "raise [journal] max_size, and see that something delivers each minute",
         ));
     }
     if status.unreadable > 0 {
         findings.push(Finding::warning(
-            format!("{} line(s) of the journal could not be read, ever", status.unreadable),
+            format!("{} of the journal could not be read, ever", counted(status.unreadable, "line")),
             format!("look at {}/unreadable.log and at the disk", state.display()),
         ));
     }
@@ -158,7 +183,7 @@ fn directory(state: &Path) -> Vec<Finding> {
     if let Err(why) = writable {
         findings.push(Finding::error(
             format!("{shown} cannot be written: {why}: nothing is recorded"),
-            "mend that, or run this as root",
+            "put that right, or run this as root",
         ));
     }
     if findings.is_empty() {
@@ -202,7 +227,7 @@ fn wrong_label(label: &str) -> bool {
     label.split(':').nth(2) != Some("var_auth_t")
 }
 
-fn each_minute() -> Finding {
+pub(super) fn each_minute() -> Finding {
     if Path::new("/run/systemd/system").is_dir() {
         let enabled =
             |unit: &&str| ENABLED.iter().any(|place| Path::new(place).join(unit).symlink_metadata().is_ok());
@@ -247,12 +272,12 @@ fn stale(state: &Path) -> Option<Finding> {
         }
         None => "the logs were never read".into(),
     };
-    let mend = if Path::new("/run/systemd/system").is_dir() {
+    let fix = if Path::new("/run/systemd/system").is_dir() {
         "see 'systemctl status authalert-scan.timer authalert-scan.service'"
     } else {
         "see that cron runs, and what 'authalert scan' says"
     };
-    Some(Finding::error(what, mend))
+    Some(Finding::error(what, fix))
 }
 
 #[cfg(test)]

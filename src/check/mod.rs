@@ -1,4 +1,4 @@
-//! What is wrong with this installation, and how to mend it: one line a finding.
+//! What is wrong with this installation, and how to put it right: one line a finding.
 //!
 //! - `stacks`: the module's lines in the PAM stacks, and the files they name.
 //! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
@@ -37,20 +37,20 @@ pub struct Finding {
     /// What was found.
     pub what: String,
     /// What to do; empty where nothing has to be done.
-    pub mend: String,
+    pub fix: String,
 }
 
 impl Finding {
     fn fine(what: impl Into<String>) -> Self {
-        Self { level: Level::Fine, what: what.into(), mend: String::new() }
+        Self { level: Level::Fine, what: what.into(), fix: String::new() }
     }
 
-    fn warning(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Warning, what: what.into(), mend: mend.into() }
+    fn warning(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warning, what: what.into(), fix: fix.into() }
     }
 
-    fn error(what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Error, what: what.into(), mend: mend.into() }
+    fn error(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Error, what: what.into(), fix: fix.into() }
     }
 }
 
@@ -59,7 +59,13 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     let defaults = Config::default();
     let mut findings = account::configuration(config);
     let config = config.as_ref().unwrap_or(&defaults);
-    findings.extend(stacks::check(&installation::lines(), Path::new("/")));
+    let lines = installation::lines();
+    findings.extend(stacks::check(&lines, Path::new("/")));
+    if let Some(closed) = machine::may_not_look(state) {
+        findings.extend([machine::each_minute(), closed]);
+        return findings;
+    }
+    findings.extend(stacks::lost(&lines, state));
     findings.extend(machine::check(state, config));
     findings.extend(account::check(config, ask_x));
     findings.extend(definitions::check(Path::new(OWN)));

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn an_sshd_whose_stack_does_not_name_the_module_is_told() {
+    fn an_sshd_whose_stack_does_not_name_the_module_is_reported() {
         let own = ("etc/pam.d/su", LINE.1);
         let bare = ("etc/pam.d/sshd", "@include common-auth\n");
         assert!(said(&[own, bare]).unwrap().contains("does not name"));

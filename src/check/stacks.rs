@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::installation::Line;
+use crate::neutral;
 
 use super::{Finding, loader, sshd};
 
@@ -12,6 +13,8 @@ use super::{Finding, loader, sshd};
 const PLACES: [&str; 6] =
     ["lib/security", "lib64/security", "usr/lib/security", "usr/lib64/security", "lib", "usr/lib"];
 const SENDER: &str = "libauthalert_sender.so";
+/// Kept by authalert-pam(8), in the state directory.
+const GUARDED: &str = "guarded";
 const SENDER_PLACES: [&str; 2] = ["usr/lib/authalert", "usr/local/lib/authalert"];
 
 /// Look at `lines`, with the files below `root`.
@@ -29,6 +32,20 @@ pub fn check(lines: &[Line], root: &Path) -> Vec<Finding> {
     findings.extend(sender(lines, root));
     findings.extend(sshd::check(lines, root));
     findings
+}
+
+/// The services that `authalert-pam` guards and whose stack does not name the module any more.
+pub fn lost(lines: &[Line], state: &Path) -> Vec<Finding> {
+    let guarded = fs::read_to_string(state.join(GUARDED)).unwrap_or_default();
+    let gone = guarded.lines().filter(|service| lines.iter().all(|line| line.service != **service));
+    gone.map(|service| {
+        let service = neutral::name(service);
+        Finding::error(
+            format!("the module is gone from the stack of {service}, which was guarded"),
+            format!("authalert-pam add {service}; or, to give it up, authalert-pam remove {service}"),
+        )
+    })
+    .collect()
 }
 
 fn line_findings(line: &Line, usable: bool) -> Vec<Finding> {
@@ -71,7 +88,7 @@ fn line_findings(line: &Line, usable: bool) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with the files that the lines name, each told once.
+/// What is wrong with the files that the lines name, each reported once.
 fn modules(lines: &[Line], root: &Path) -> Vec<Finding> {
     let mut names: Vec<&str> = lines.iter().map(|line| line.module.as_str()).collect();
     names.sort_unstable();
@@ -187,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_in_a_line_is_told() {
+    fn every_mistake_in_a_line_is_reported() {
         only("auth required pam_unix.so\n", true, Level::Error, "in no PAM stack");
         only("auth required pam_authalert.so\n", true, Level::Error, "'required'");
         only("auth sufficient pam_authalert.so\n", true, Level::Error, "'sufficient'");
@@ -205,6 +222,21 @@ mod tests {
         }
         only("auth optional pam_authalert.so state=rel\n", true, Level::Warning, "state=rel");
         only("auth optional pam_authalert.so\n", false, Level::Error, "is not there");
+    }
+
+    #[test]
+    fn a_line_that_was_taken_out_by_hand_is_missed() {
+        let root = tempfile::tempdir().unwrap();
+        let stacks = root.path().join("etc/pam.d");
+        fs::create_dir_all(&stacks).unwrap();
+        fs::write(stacks.join("sshd"), "auth optional pam_authalert.so\n").unwrap();
+        fs::write(stacks.join("su"), "auth required pam_unix.so\n").unwrap();
+        let lines = lines_in(&[&stacks]);
+        assert!(lost(&lines, root.path()).is_empty());
+        fs::write(root.path().join(GUARDED), "sshd\nsu\n").unwrap();
+        let found = lost(&lines, root.path());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].what.contains("stack of su") && found[0].fix.contains("add su"), "{found:?}");
     }
 
     #[test]

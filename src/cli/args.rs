@@ -2,25 +2,25 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueHint};
 use jiff::Timestamp;
 
 /// A notification on the phone for every wrong password on this machine.
 ///
-/// The module pam_authalert.so records failed authentications where they happen; this command sends
-/// them to the receiver, an X account or the timeline kept on this machine, reads the logs for what
-/// the module cannot see, and shows how things stand.
+/// The module pam_authalert.so records failed authentications where they happen. This command reads
+/// the logs for what the module cannot see, sends alerts to the receivers (a phone, a chat, mail, and
+/// always the timeline kept on this machine), and shows what was recorded and sent.
 #[derive(Debug, Parser)]
 #[command(name = "authalert", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "Exit status: 0 done, 1 could not, 2 wrong usage.\n\
     See authalert(1), pam_authalert(8), authalert.toml(5).")]
 pub struct Args {
     /// Configuration file [default: /etc/authalert/config.toml]
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
 
     /// State directory [default: /var/lib/authalert]
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
     pub state: Option<PathBuf>,
 
     /// What to do.
@@ -43,7 +43,7 @@ pub enum Command {
 
     /// Send what is due; cron and systemd run this
     Deliver {
-        /// Try now: before its turn, and even while X is to be left alone
+        /// At once, whatever intervals and outages say; it says why something cannot go out
         #[arg(long)]
         now: bool,
 
@@ -62,6 +62,9 @@ pub enum Command {
     /// The single failures that are recorded, newest last
     Failures(Failures),
 
+    /// The history as pictures and figures: from the records, or from any logs
+    Report(Report),
+
     /// Send a test message to every receiver, or to the one called NAME
     Test {
         /// The receiver
@@ -69,22 +72,30 @@ pub enum Command {
         name: Option<String>,
 
         /// Instead, fail a real authentication through this service's PAM stack, and show what comes of it
-        #[arg(long, value_name = "SERVICE")]
+        #[arg(long, value_name = "SERVICE", value_hint = ValueHint::Other)]
         pam: Option<String>,
 
         /// The account to fail for, with --pam
-        #[arg(long, value_name = "NAME", default_value = "nobody", requires = "pam")]
+        #[arg(long, value_name = "NAME", default_value = "nobody", requires = "pam", value_hint = ValueHint::Username)]
         user: String,
     },
 
-    /// Counters, the last post, what is wrong, where the module is active
+    /// What was recorded and sent, what waits and why, where the module is active
     Status {
         /// As one JSON object
         #[arg(long)]
         json: bool,
+
+        /// As metrics for Prometheus
+        #[arg(long, conflicts_with = "json")]
+        prometheus: bool,
+
+        /// With --prometheus: into FILE, which is replaced whole
+        #[arg(long, value_name = "FILE", requires = "prometheus")]
+        output: Option<PathBuf>,
     },
 
-    /// What is wrong with this installation, and how to mend it; fails where an alert could be missed
+    /// What is wrong with this installation, and how to put it right; fails where an alert could be missed
     Check {
         /// Do not ask X what it thinks of the credentials
         #[arg(long)]
@@ -106,7 +117,7 @@ pub enum Command {
         json: bool,
 
         /// Only the last N
-        #[arg(short = 'n', long, value_name = "N")]
+        #[arg(short = 'n', long, value_name = "N", value_hint = ValueHint::Other)]
         lines: Option<usize>,
     },
 }
@@ -177,12 +188,12 @@ pub struct Scan {
     #[arg(long, requires = "dry_run")]
     pub json: bool,
 
-    /// Show each line with what it was taken for
+    /// Show each line, and what it is taken for
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
 
     /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
     /// Deliver not to receivers that start a program, as deliver --no-commands
@@ -203,19 +214,19 @@ pub struct Scan {
 #[derive(Debug, clap::Args)]
 pub struct Failures {
     /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
     /// Only those for this account
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Username)]
     pub user: Option<String>,
 
     /// Only those from this address, network or host name
-    #[arg(long, value_name = "NET", value_parser = super::failures::From::parse)]
+    #[arg(long, value_name = "NET", value_parser = super::failures::From::parse, value_hint = ValueHint::Hostname)]
     pub from: Option<super::failures::From>,
 
     /// Only those at this PAM service
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", value_hint = ValueHint::Other)]
     pub service: Option<String>,
 
     /// Recorded logins too
@@ -223,7 +234,8 @@ pub struct Failures {
     pub logins: bool,
 
     /// Only those that are in no delivered alert yet: of the first receiver, or of the one that is named
-    #[arg(long, value_name = "RECEIVER", num_args = 0..=1, default_missing_value = "", conflicts_with = "follow")]
+    #[arg(long, value_name = "RECEIVER", num_args = 0..=1, default_missing_value = "", conflicts_with = "follow",
+          value_hint = ValueHint::Other)]
     pub pending: Option<String>,
 
     /// One JSON object a line
@@ -237,4 +249,44 @@ pub struct Failures {
     /// Wait for more
     #[arg(short, long)]
     pub follow: bool,
+}
+
+/// `report`.
+#[derive(Debug, clap::Args)]
+pub struct Report {
+    /// Logs to read instead of the records, rotated and compressed ones too; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Read the systemd journal
+    #[arg(long)]
+    pub journald: bool,
+
+    /// Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    pub since: Option<Timestamp>,
+
+    /// Not after
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    pub until: Option<Timestamp>,
+
+    /// As a page for a browser, into FILE; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// As one JSON object, see authalert-json(7)
+    #[arg(long)]
+    pub json: bool,
+
+    /// In words alone, without bars and columns: for a screen reader
+    #[arg(long, conflicts_with = "json")]
+    pub plain: bool,
+
+    /// A database in MaxMind's format, which says in which country and network an address is; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub geo: Vec<PathBuf>,
+
+    /// Show names of no account anywhere: they may be passwords, and only a terminal is shown them unasked
+    #[arg(long)]
+    pub names: bool,
 }

@@ -23,8 +23,8 @@ pub fn run(
             Level::Warning => "warning",
             Level::Error => "error",
         };
-        let mend = if finding.mend.is_empty() { String::new() } else { format!(" -> {}", finding.mend) };
-        writeln!(out, "{word:8}{}{mend}", finding.what)?;
+        let fix = if finding.fix.is_empty() { String::new() } else { format!(" -> {}", finding.fix) };
+        writeln!(out, "{word:8}{}{fix}", finding.what)?;
     }
     match findings.iter().filter(|f| f.level == Level::Error).count() {
         0 => Ok(()),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Alerts, Config, Error, Receiver, ReceiverWord, Receivers, X};
+use super::{Alerts, Config, Error, Receiver, ReceiverWord, Receivers, X, line};
 
 /// The name of the receiver that is always there.
 pub const TIMELINE: &str = "timeline";
@@ -49,21 +49,27 @@ impl Config {
     }
 
     /// The values of each `[[receiver]]`, judged like those of `[alerts]` and `[x]`.
-    pub(super) fn validate_receivers(&self) -> Result<(), Error> {
+    /// `text`: where they come from, for the number of a line.
+    pub(super) fn validate_receivers(&self, text: &str) -> Result<(), Error> {
         let Receivers::List(list) = &self.receiver else { return Ok(()) };
-        for receiver in list {
-            let bad = |why: String| {
-                Err(Error::Value(self.path.clone(), "[[receiver]]", format!("{}: {why}", receiver.name)))
+        for (index, receiver) in list.iter().enumerate() {
+            let bad = |key: &str, why: &str| {
+                let line = line::of(text, &format!("receiver.{index}.{key}"));
+                Err(Error::Value(self.path.clone(), line, format!("receiver {}: {key} {why}", receiver.name)))
             };
             if let Some((key, why)) = self.alerts_of(receiver).wrong() {
+<<<<<<< HEAD
                 return bad(format!("{} {why}", key.trim_start_matches("alerts.")));
+=======
+                return bad(key, why);
+>>>>>>> main
             }
             if receiver.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://")) {
-                return bad("proxy must be http://HOST:PORT".into());
+                return bad("proxy", "must be http://HOST:PORT");
             }
             let seconds = Duration::from_secs(1)..=Duration::from_secs(300);
             if receiver.timeout.is_some_and(|timeout| !seconds.contains(&timeout)) {
-                return bad("timeout must be from 1s to 5m".into());
+                return bad("timeout", "must be from 1s to 5m");
             }
         }
         Ok(())
@@ -153,10 +159,10 @@ mod tests {
     #[test]
     fn a_value_that_makes_no_sense_names_the_receiver() {
         for (text, words) in [
-            ("burst = 0", "pager: burst must be"),
-            ("group_interval = \"7h\"", "pager: max_interval must be"),
-            ("proxy = \"socks://x\"", "pager: proxy must be"),
-            ("timeout = \"6m\"", "pager: timeout must be"),
+            ("burst = 0", "line 4: receiver pager: burst must be"),
+            ("group_interval = \"7h\"", "line 1: receiver pager: max_interval must be"),
+            ("proxy = \"socks://x\"", "line 4: receiver pager: proxy must be"),
+            ("timeout = \"6m\"", "line 4: receiver pager: timeout must be"),
         ] {
             let error =
                 parse(&format!("[[receiver]]\nkind = \"ntfy\"\nname = \"pager\"\n{text}\n")).unwrap_err();

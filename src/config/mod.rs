@@ -20,6 +20,7 @@ use crate::storage;
 
 mod effective;
 mod kind;
+mod line;
 mod receiver;
 pub(crate) mod template;
 mod values;
@@ -56,6 +57,8 @@ pub struct Config {
     pub scan: Scan,
     /// The queue on disk.
     pub journal: Journal,
+    /// What `authalert report` shows.
+    pub report: Report,
     /// The file that was read; credentials are looked for beside it.
     #[serde(skip)]
     pub path: PathBuf,
@@ -195,6 +198,14 @@ impl Default for Journal {
     }
 }
 
+/// `[report]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// Databases in MaxMind's format, which say where addresses are.
+    pub geo: Vec<PathBuf>,
+}
+
 /// Why there is no configuration. `Display` says file, line and what is accepted.
 #[derive(Debug)]
 pub enum Error {
@@ -202,8 +213,8 @@ pub enum Error {
     Read(PathBuf, io::Error),
     /// It is not TOML, or a key or value in it is unknown.
     Parse(PathBuf, String),
-    /// A value that parses and makes no sense.
-    Value(PathBuf, &'static str, String),
+    /// A value that parses and makes no sense: its line, where the file has one for it, and what must be.
+    Value(PathBuf, Option<usize>, String),
 }
 
 impl std::error::Error for Error {}
@@ -213,7 +224,8 @@ impl fmt::Display for Error {
         match self {
             Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
             Self::Parse(path, why) => write!(f, "{}: {why}", path.display()),
-            Self::Value(path, key, why) => write!(f, "{}: {key}: {why}", path.display()),
+            Self::Value(path, Some(line), why) => write!(f, "{}: line {line}: {why}", path.display()),
+            Self::Value(path, None, why) => write!(f, "{}: {why}", path.display()),
         }
     }
 }
@@ -236,7 +248,7 @@ impl Config {
         let mut config: Self =
             toml::from_str(text).map_err(|e| Error::Parse(file.into(), place(text, &e)))?;
         config.path = file.into();
-        config.validate()?;
+        config.validate(text)?;
         Ok(config)
     }
 
@@ -248,8 +260,11 @@ impl Config {
         }
     }
 
-    fn validate(&self) -> Result<(), Error> {
-        let bad = |key, why: &str| Err(Error::Value(self.path.clone(), key, why.into()));
+    /// `text`: where the values come from, for the number of a line.
+    fn validate(&self, text: &str) -> Result<(), Error> {
+        let bad = |key: &str, why: &str| {
+            Err(Error::Value(self.path.clone(), line::of(text, key), format!("{key} {why}")))
+        };
         if let Err(why) = self.x.check_url() {
             return bad("x.api_url", why);
         }
@@ -260,7 +275,11 @@ impl Config {
             return bad("x.timeout", "must be from 1s to 5m");
         }
         if let Some((key, why)) = self.alerts.wrong() {
+<<<<<<< HEAD
             return bad(key, why);
+=======
+            return bad(&format!("alerts.{key}"), why);
+>>>>>>> main
         }
         if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
             return bad("alerts.text", &why);
@@ -268,7 +287,7 @@ impl Config {
         if self.journal.max_size < 64 << 10 {
             return bad("journal.max_size", "must be at least 64K");
         }
-        self.validate_receivers()
+        self.validate_receivers(text)
     }
 }
 
@@ -304,11 +323,13 @@ fn is_loopback(authority: &str) -> bool {
 
 /// The parser's message on one line, with the line number it names.
 fn place(text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().map(|s| text[..s.start.min(text.len())].matches('\n').count() + 1);
     let message = error.message().replace('\n', "; ");
-    match line {
-        Some(line) => format!("line {line}: {message}"),
-        None => message,
+    let Some(number) = error.span().map(|span| line::number(text, span.start)) else { return message };
+    match line::bare_word(text, number) {
+        Some(word) => {
+            format!("line {number}: `{word}` is not a value: true, false, a number, or text in \"quotes\"")
+        }
+        None => format!("line {number}: {message}"),
     }
 }
 
@@ -343,8 +364,13 @@ mod tests {
             ("receiver = \"pigeon\"", ["line 1", "timeline"]),
             ("[journal]\n\nmax_size = \"64Q\"", ["line 3", "64M"]),
             ("[ignore]\nnetworks = [\"192.0.2.0/99\"]", ["line 2", "192.0.2.0/24"]),
-            ("[x]\napi_url = \"https://api.x.com/2\"", ["x.api_url", "without a path"]),
-            ("[x]\napi_url = \"http://192.0.2.1\"", ["x.api_url", "loopback"]),
+            ("[x]\napi_url = \"https://api.x.com/2\"", ["line 2: x.api_url", "without a path"]),
+            ("[x]\napi_url = \"http://192.0.2.1\"", ["line 2: x.api_url", "loopback"]),
+            ("[alerts]\n\nburst = 0", ["line 3: alerts.burst", "from 1 to 1000"]),
+            ("[alerts]\ntext = \"{uesr}\"", ["line 2: alerts.text", "{uesr}"]),
+            ("[deliver]\nin_process = no", ["line 2: `no`", "true, false"]),
+            ("receiver = timeline # here", ["line 1: `timeline`", "in \"quotes\""]),
+            ("[deliver]\nin_process = \"no\"", ["line 2", "boolean"]),
         ] {
             let error = parse(text).unwrap_err();
             assert!(words.iter().all(|w| error.contains(w)), "{text:?}: {error}");

@@ -60,7 +60,7 @@ pub(super) fn number(n: u64) -> String {
 }
 
 /// `1 source`, `139 sources`.
-pub(super) fn counted(n: u64, word: &str) -> String {
+pub(crate) fn counted(n: u64, word: &str) -> String {
     format!("{} {word}{}", number(n), if n == 1 { "" } else { "s" })
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::ScanReport;
 use super::attempts::Row;
+use crate::message::counted;
 
 /// Lines of a summary's table.
 const SHOWN: usize = 10;
@@ -42,13 +43,13 @@ struct Json<'a> {
 }
 
 impl Style {
-    /// Print a row that is not recorded, as the module heard nothing of it.
+    /// Print a row that is not recorded, as the module saw no such attempt.
     pub fn doubt(&self, out: &mut dyn Write, file: &Path, row: &Row) -> io::Result<()> {
         if self.explain {
             self.row(out, file, row, row.count)?;
             writeln!(
                 out,
-                "    not recorded: the module hears all of {}, and heard nothing of it",
+                "    not recorded: the module records in {}, and saw no such attempt",
                 row.service
             )?;
         }
@@ -153,12 +154,12 @@ pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::R
     if report.doubted > 0 {
         writeln!(
             out,
-            "{} not recorded: the module hears all in these services, and heard nothing of it",
+            "{} not recorded: the module records in these services, and saw no such attempt",
             report.doubted
         )?;
     }
     if report.logins > 0 {
-        writeln!(out, "{} login(s) after failures", report.logins)?;
+        writeln!(out, "{} after failures", counted(report.logins, "login"))?;
     }
     let verb = if dry_run { "to record" } else { "recorded" };
     let seen = report.found - report.recorded;
