@@ -9,12 +9,8 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::deliver::human;
-<<<<<<< HEAD
 use crate::deliver::status::{self, Named};
-=======
-use crate::deliver::status;
 use crate::message::counted;
->>>>>>> main
 use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
 
@@ -121,13 +117,8 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
         let next = counters.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
         let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
         findings.push(Finding::error(
-<<<<<<< HEAD
-            format!("{name}: {} failure(s) wait{since}: {why}{next}", counters.pending),
-            "mend that, then 'authalert deliver --now'",
-=======
-            format!("{} pending{since}: {why}{next}", counted(status.first.pending, "failure")),
+            format!("{name}: {} pending{since}: {why}{next}", counted(counters.pending, "failure")),
             "put that right, then 'authalert deliver --now'",
->>>>>>> main
         ));
         whys.push(why);
     }

@@ -58,11 +58,7 @@ impl Config {
                 Err(Error::Value(self.path.clone(), line, format!("receiver {}: {key} {why}", receiver.name)))
             };
             if let Some((key, why)) = self.alerts_of(receiver).wrong() {
-<<<<<<< HEAD
-                return bad(format!("{} {why}", key.trim_start_matches("alerts.")));
-=======
                 return bad(key, why);
->>>>>>> main
             }
             if receiver.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://")) {
                 return bad("proxy", "must be http://HOST:PORT");
@@ -77,19 +73,19 @@ impl Config {
 }
 
 impl Alerts {
-    /// The key of the first value that makes no sense, and what it must be.
+    /// The first value that makes no sense, and what it must be.
     pub(super) fn wrong(&self) -> Option<(&'static str, &'static str)> {
         if self.group_interval.is_zero() {
-            return Some(("alerts.group_interval", "must be at least 1s"));
+            return Some(("group_interval", "must be at least 1s"));
         }
         if self.max_interval < self.group_interval {
-            return Some(("alerts.max_interval", "must be at least group_interval"));
+            return Some(("max_interval", "must be at least group_interval"));
         }
         if !(1..=10_000).contains(&self.max_per_day) {
-            return Some(("alerts.max_per_day", "must be from 1 to 10000"));
+            return Some(("max_per_day", "must be from 1 to 10000"));
         }
         if !(1..=1_000).contains(&self.burst) {
-            return Some(("alerts.burst", "must be from 1 to 1000"));
+            return Some(("burst", "must be from 1 to 1000"));
         }
         None
     }

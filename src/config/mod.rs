@@ -275,11 +275,7 @@ impl Config {
             return bad("x.timeout", "must be from 1s to 5m");
         }
         if let Some((key, why)) = self.alerts.wrong() {
-<<<<<<< HEAD
-            return bad(key, why);
-=======
             return bad(&format!("alerts.{key}"), why);
->>>>>>> main
         }
         if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
             return bad("alerts.text", &why);

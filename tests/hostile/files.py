@@ -101,11 +101,7 @@ def main():
             call("su", umask=umask)
             scene.deliver("--now")
             modes = {os.path.relpath(path, scene.state): oct(mode(path)) for path in tree(scene)}
-<<<<<<< HEAD
-            ok({"journal/current.jsonl", "receivers/timeline.json", "timeline.jsonl"} <= set(modes)
-=======
             ok({"journal/current.jsonl", STATE, "timeline.jsonl"} <= set(modes)
->>>>>>> main
                and all(m == "0o600" for name, m in modes.items() if name != "lock") and int(modes["lock"], 8) & 0o177 == 0,
                f"with umask {umask:03o} every file is root's alone", modes)
 
@@ -141,11 +137,7 @@ def main():
             call("su", umask=0)
             scene.deliver("--now")
             modes = {os.path.relpath(path, scene.state): oct(mode(path)) for path in tree(scene)}
-<<<<<<< HEAD
-            ok({"journal/current.jsonl", "receivers/timeline.json", "timeline.jsonl"} <= set(modes)
-=======
             ok({"journal/current.jsonl", STATE, "timeline.jsonl"} <= set(modes)
->>>>>>> main
                and all(int(m, 8) & 0o077 == 0 for m in modes.values()),
                "where new files inherit an access list every file is root's alone all the same", modes)
         except OSError as why:

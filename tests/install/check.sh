@@ -93,7 +93,7 @@ main() {
     mistake "credentials that all can read" 1 'credentials.toml.* -> ' 'with_x; chmod 644 /etc/authalert/credentials.toml'
     mistake "credentials of somebody" 1 'credentials.toml.* -> ' 'with_x; chown nobody /etc/authalert/credentials.toml'
     mistake "credentials with a key missing" 1 'credentials.toml.* -> ' 'with_x; sed -i 1d /etc/authalert/credentials.toml'
-    mistake "alerts that do not get out" 1 'failure.s. wait since .* -> mend that, then' \
+    mistake "alerts that do not get out" 1 'failures? pending since .* -> put that right, then' \
         'with_x; config "x.api_url = \"https://127.0.0.1:1\""; authalert deliver; /aa-kill/password aa-kill-1 aakill wrong; authalert deliver --now; authalert deliver --now'
 
     finish
