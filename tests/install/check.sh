@@ -2,7 +2,7 @@
 # shellcheck disable=SC2016 # what stands in single quotes is for the copy
 #
 # authalert check: every mistake in an installation is made in a copy of this machine's own system, is found
-# in one line that says how to mend it, and, where alerts could be missed, ends with status 1. As root.
+# in one line that says what to do, and, where alerts could be missed, ends with status 1. As root.
 # AUTHALERT_BUILD: the directory of the built files.
 
 set -uo pipefail
@@ -84,8 +84,8 @@ main() {
     mistake "no log to read" 1 'no (auth\.log|log).* -> set \[scan\]' 'rm -f /var/log/auth.log /var/log/secure /var/log/messages; rm -rf /var/log/journal; chmod 0 /usr/bin/journalctl; mv /usr/bin/journalctl /usr/bin/journalctl.gone'
 
     # What the administrator says.
-    mistake "an unknown key" 1 'config.toml:?.* (line )?2.* -> mend the configuration' 'config "" "group_intervall = 1"'
-    mistake "a value that is none" 1 'config.toml.* -> mend the configuration' 'config "alerts.group_interval = \"soon\""'
+    mistake "an unknown key" 1 'config.toml:?.* (line )?2.* -> correct the configuration' 'config "" "group_intervall = 1"'
+    mistake "a value that is none" 1 'config.toml.* -> correct the configuration' 'config "alerts.group_interval = \"soon\""'
     mistake "values that contradict each other" 0 'warning .* -> change \[alerts\]' 'config "alerts.burst = 1"'
     mistake "a configuration that others can write" 1 'config.toml: it can be written by others than root' 'chmod 666 /etc/authalert/config.toml'
     mistake "its directory can be written by others" 1 '/etc/authalert: others than root .* -> chown' 'chmod 777 /etc/authalert'
