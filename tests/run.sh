@@ -37,7 +37,7 @@ harness    240   240 1200 tests/harness/run.sh
 install    150   600 2400 tests/install/run.sh $more
 scan       150   200 1200 tests/scan/run.sh $more
 hostile    140   170 1200 tests/hostile/run.sh $parts
-unit        60    60 1200 tests/unit.sh
+unit        60    60 1200 tests/unit.sh $more
 module      60    60  600 python3 tests/module/run.py
 fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh

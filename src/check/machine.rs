@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::deliver::human;
-use crate::deliver::status;
+use crate::deliver::status::{self, Named};
 use crate::message::counted;
 use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
@@ -104,21 +104,23 @@ fn module_finding(service: &Service) -> Option<Finding> {
     })
 }
 
-/// How delivery stands.
-pub fn delivery(state: &Path, config: &Config) -> Vec<Finding> {
+/// How delivery stands with each receiver, where the reason is not one that was `said`.
+pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> Vec<Finding> {
     let status = match status::take(state, config) {
         Ok(status) => status,
         Err(e) => return vec![Finding::error(format!("cannot read the state: {e}"), "run this as root")],
     };
-    let mut findings = Vec::new();
-    if let Some(why) = status.first.last_error {
-        let since = status.first.error_since.map(|t| format!(" since {t}")).unwrap_or_default();
-        let next = status.first.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
+    let (mut findings, mut whys) = (Vec::new(), Vec::new());
+    for Named { name, counters, .. } in status.receivers {
+        let Some(why) = counters.last_error.filter(|why| !said(why) && !whys.contains(why)) else { continue };
+        let since = counters.error_since.map(|t| format!(" since {t}")).unwrap_or_default();
+        let next = counters.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
         let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
         findings.push(Finding::error(
-            format!("{} pending{since}: {why}{next}", counted(status.first.pending, "failure")),
+            format!("{name}: {} pending{since}: {why}{next}", counted(counters.pending, "failure")),
             "put that right, then 'authalert deliver --now'",
         ));
+        whys.push(why);
     }
     if status.dropped > 0 {
         findings.push(Finding::warning(

@@ -81,6 +81,11 @@ impl Entry {
         &self.cursor
     }
 
+    /// Whether the journal does not say which program wrote it: that had ended before the journal looked.
+    pub fn is_of_the_departed(&self) -> bool {
+        self.exe.bytes().is_empty()
+    }
+
     /// The same view of it as of a text line.
     pub fn header(&self) -> Header<'_> {
         let message = self.message.bytes();

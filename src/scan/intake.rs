@@ -191,7 +191,13 @@ impl Sink for Lines<'_> {
         if text.first() == Some(&b'{') {
             let Some(entry) = Entry::parse(text) else { return self.explain(place, "no log line", text) };
             let mut place = place;
-            let header = entry.header();
+            let mut header = entry.header();
+            // sudo counts what was wrong in its last words: they are believed for what it was believed before.
+            if let (true, true, Stamp::Exact(time)) =
+                (header.forged, entry.is_of_the_departed(), header.stamp)
+            {
+                header.forged = !self.intake.attempts.is_open(&header, time);
+            }
             if !entry.cursor().is_empty() {
                 let mut hash = Fnv::default();
                 hash.write(entry.cursor().as_bytes());
@@ -331,6 +337,37 @@ fn count_lines(file: &File, to: u64) -> io::Result<u64> {
 mod tests {
     use super::super::source::{Log, Part};
     use super::*;
+
+    #[test]
+    fn the_last_words_of_a_program_that_ended_before_the_journal_looked_are_its_own() {
+        let entry = |second: u32, pid: u32, exe: &str, message: &str| {
+            format!(
+                r#"{{"__CURSOR":"c{second}-{pid}","__REALTIME_TIMESTAMP":"179369670{second}000000","_HOSTNAME":"srv","SYSLOG_IDENTIFIER":"sudo","_PID":"{pid}","_UID":"1000","_COMM":"sudo"{exe},"MESSAGE":"{message}"}}"#
+            ) + "\n"
+        };
+        let sudo = r#","_EXE":"/usr/bin/sudo""#;
+        let failure = "pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty=/dev/pts/4 ruser=bob rhost=  user=bob";
+        let sum =
+            "     bob : 3 incorrect password attempts ; TTY=pts/4 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id";
+        let count = |entries: &[String]| {
+            let mut intake = Intake::new(false, false, Open::default());
+            let text = entries.concat();
+            let source = Source::stream(Path::new("journald"), text.as_bytes(), jiff::Timestamp::now());
+            intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
+            intake.attempts.finish();
+            (intake.attempts.take_settled().iter().map(|row| row.count).sum::<u32>(), intake.forged)
+        };
+        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, sudo, sum)]), (3, 0));
+        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, "", sum)]), (3, 0));
+        let other = r#","_EXE":"/usr/bin/logger""#;
+        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, other, sum)]), (1, 1));
+        assert_eq!(
+            count(&[entry(0, 7, sudo, failure), entry(4, 8, "", sum)]),
+            (1, 1),
+            "a process of its own"
+        );
+        assert_eq!(count(&[entry(0, 7, "", failure), entry(4, 7, "", sum)]), (0, 2));
+    }
 
     #[test]
     fn a_file_that_is_emptied_while_it_is_read_gives_no_lines_of_another() {

@@ -2,7 +2,7 @@
 # shellcheck disable=SC2016 # what stands in single quotes is for the copy
 #
 # authalert check: every mistake in an installation is made in a copy of this machine's own system, is found
-# in one line that says how to mend it, and, where alerts could be missed, ends with status 1. As root.
+# in one line that says what to do, and, where alerts could be missed, ends with status 1. As root.
 # AUTHALERT_BUILD: the directory of the built files.
 
 set -uo pipefail
@@ -84,8 +84,8 @@ main() {
     mistake "no log to read" 1 'no (auth\.log|log).* -> set \[scan\]' 'rm -f /var/log/auth.log /var/log/secure /var/log/messages; rm -rf /var/log/journal; chmod 0 /usr/bin/journalctl; mv /usr/bin/journalctl /usr/bin/journalctl.gone'
 
     # What the administrator says.
-    mistake "an unknown key" 1 'config.toml:?.* (line )?2.* -> mend the configuration' 'config "" "group_intervall = 1"'
-    mistake "a value that is none" 1 'config.toml.* -> mend the configuration' 'config "alerts.group_interval = \"soon\""'
+    mistake "an unknown key" 1 'config.toml:?.* (line )?2.* -> correct the configuration' 'config "" "group_intervall = 1"'
+    mistake "a value that is none" 1 'config.toml.* -> correct the configuration' 'config "alerts.group_interval = \"soon\""'
     mistake "values that contradict each other" 0 'warning .* -> change \[alerts\]' 'config "alerts.burst = 1"'
     mistake "a configuration that others can write" 1 'config.toml: it can be written by others than root' 'chmod 666 /etc/authalert/config.toml'
     mistake "its directory can be written by others" 1 '/etc/authalert: others than root .* -> chown' 'chmod 777 /etc/authalert'
@@ -93,8 +93,8 @@ main() {
     mistake "credentials that all can read" 1 'credentials.toml.* -> ' 'with_x; chmod 644 /etc/authalert/credentials.toml'
     mistake "credentials of somebody" 1 'credentials.toml.* -> ' 'with_x; chown nobody /etc/authalert/credentials.toml'
     mistake "credentials with a key missing" 1 'credentials.toml.* -> ' 'with_x; sed -i 1d /etc/authalert/credentials.toml'
-    mistake "alerts that do not get out" 1 'failure.s. wait since .* -> mend that, then' \
-        'with_x; config "x.api_url = \"https://127.0.0.1:1\""; /aa-kill/password aa-kill-1 aakill wrong; authalert deliver --now; authalert deliver --now'
+    mistake "alerts that do not get out" 1 'failures? pending since .* -> put that right, then' \
+        'with_x; config "x.api_url = \"https://127.0.0.1:1\""; authalert deliver; /aa-kill/password aa-kill-1 aakill wrong; authalert deliver --now; authalert deliver --now'
 
     finish
 }

@@ -36,7 +36,7 @@ listening() { # PORT
 }
 
 tried() { # SENTENCE TEST
-    if timeout 300 cargo test --locked --quiet --profile "${profile/debug/dev}" --workspace --test conformance -- --ignored --exact "real::$2" \
+    if timeout --foreground 300 cargo test --locked --quiet --profile "${profile/debug/dev}" --workspace --test conformance -- --ignored --exact "real::$2" \
         >"$run/log" 2>&1 && grep -q '^test result: ok. 1 passed' "$run/log"; then
         ok "$1"
     else
@@ -56,7 +56,7 @@ fetch_ntfy() {
     echo "deb [signed-by=$keys] http://deb.debian.org/debian trixie main" >"$apt/sources.list"
     set -- -qq -o Dir::Etc::SourceList="$apt/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State="$apt/state" \
         -o Dir::State::Lists="$apt/lists" -o Dir::State::status="$apt/state/status" -o Dir::Cache="$apt/cache"
-    timeout 300 apt-get "$@" update && (cd "$apt" && timeout 300 apt-get "$@" download ntfy) &&
+    timeout --foreground 300 apt-get "$@" update && (cd "$apt" && timeout --foreground 300 apt-get "$@" download ntfy) &&
         dpkg -x "$apt"/ntfy_*.deb "$directory/ntfy"
 }
 
@@ -86,7 +86,7 @@ END
 fetch_synapse() {
     python=$directory/synapse/bin/python
     [ ! -f "$directory/synapse/complete" ] || return 0
-    timeout 120 python3 -m venv "$directory/synapse" && timeout 600 "$python" -m pip -q install matrix-synapse &&
+    timeout --foreground 120 python3 -m venv "$directory/synapse" && timeout --foreground 600 "$python" -m pip -q install matrix-synapse &&
         : >"$directory/synapse/complete"
 }
 

@@ -7,7 +7,8 @@ use super::row::State;
 use super::speaker::SECOND;
 use super::spelling::{address, is_address};
 use super::{Attempts, PROCESSES, SILENCE, Speaker};
-use crate::scan::rules::{Evidence, Family, Kind};
+use crate::scan::header::Header;
+use crate::scan::rules::{Evidence, Family, Kind, family};
 
 /// Connections of one client that begin at one time.
 const AT_ONCE: i64 = 2 * SECOND;
@@ -82,6 +83,13 @@ impl Attempts {
             self.connections.insert((hash(&[speaker.host, evidence.rhost]), port), key);
         }
         key
+    }
+
+    /// Whether the process that wrote a line is one of that program, and spoke of an attempt a while ago.
+    pub(in crate::scan) fn is_open(&self, header: &Header<'_>, time: i64) -> bool {
+        let key = Key { host: hash(&[header.host]), pid: header.pid, who: 0 };
+        let is_it = |p: &Process| p.family == family(header.program) && (time - p.last).abs() <= SILENCE;
+        header.pid != 0 && self.processes.get(&key).is_some_and(is_it)
     }
 
     pub(super) fn open(&mut self, key: Key, speaker: &Speaker<'_>, time: i64) {
