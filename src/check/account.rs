@@ -74,7 +74,7 @@ pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
             Receivers::Word(_) => Finding::fine("alerts go to the timeline on this machine, as configured"),
             _ => Finding::warning(
                 "no receiver but this machine itself: alerts go to the timeline",
-                "authalert authorize, or [[receiver]] in the configuration, to have them on the phone",
+                "'authalert receivers add ntfy' has them sent to a phone; 'authalert receivers' lists every way",
             ),
         }];
     }

@@ -12,7 +12,7 @@ use crate::message::counted;
 use crate::scan::ScanState;
 use crate::zone::local as local_zone;
 
-use super::Error;
+use super::{Error, cannot};
 
 /// Show the counters. Works with a configuration that cannot be used, and says so.
 pub fn run(
@@ -27,9 +27,9 @@ pub fn run(
         Err(e) => (&defaults, Some(e.to_string())),
     };
     let mut status = status::take(state, config).map_err(|e| {
-        Error::Told(format!("cannot read the state in {}: {e}; run this as root", state.display()))
+        cannot(format_args!("read the state in {}", state.display()), &e)
     })?;
-    let lines = installation::lines();
+    let lines: Vec<Line> = installation::lines().into_iter().filter(Line::is_auth).collect();
     if let Some(why) = cannot_record(state).or(wrong) {
         status.first.last_error = Some(why);
     }

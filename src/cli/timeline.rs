@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::deliver::history::{Entry, History};
 use crate::zone::local as local_zone;
 
-use super::Error;
+use super::{Error, cannot};
 
 /// Show the last `lines` of them, or all; with `follow`, wait for more until the reader goes.
 pub fn run(
@@ -20,7 +20,7 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let timeline = History::timeline(state);
-    let cannot = |e: io::Error| Error::Told(format!("cannot read {}: {e}", timeline.path().display()));
+    let cannot = |e: io::Error| cannot(format_args!("read {}", timeline.path().display()), &e);
     let mut last = VecDeque::new();
     let mut end = timeline
         .read(0, &mut |entry| {
