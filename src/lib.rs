@@ -10,6 +10,7 @@
 //! - [`detect`]: what a login means after the failures before it.
 //! - [`message`]: the text of an alert. [`accounts`]: who exists here.
 //! - [`receiver`]: X, and the timeline kept on this machine.
+//! - [`report`]: the history as pictures and figures.
 //! - [`cli`]: what can be typed. [`check`]: what is wrong. [`installation`]: where the module stands.
 //! - [`config`], [`credentials`]: what the administrator says. [`storage`]: crash-safe files.
 #![deny(unsafe_code)]
@@ -27,6 +28,7 @@ pub mod journal;
 pub mod message;
 pub mod neutral;
 pub mod receiver;
+pub mod report;
 pub mod scan;
 pub mod storage;
 pub(crate) mod zone;

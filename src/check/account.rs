@@ -22,7 +22,12 @@ const SKEW: Duration = Duration::from_secs(60);
 pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
     let config = match config {
         Ok(config) => config,
-        Err(e) => return vec![Finding::error(format!("{e}: nothing is sent"), "correct the configuration, see authalert.toml(5)")],
+        Err(e) => {
+            return vec![Finding::error(
+                format!("{e}: nothing is sent"),
+                "correct the configuration, see authalert.toml(5)",
+            )];
+        }
     };
     let policy = Policy::from(&config.alerts);
     let mut findings = vec![match config.path.exists() {

@@ -62,6 +62,9 @@ pub enum Command {
     /// The single failures that are recorded, newest last
     Failures(Failures),
 
+    /// The history as pictures and figures: from the records, or from any logs
+    Report(Report),
+
     /// Send a test message to every receiver, or to the one called NAME
     Test {
         /// The receiver
@@ -82,6 +85,14 @@ pub enum Command {
         /// As one JSON object
         #[arg(long)]
         json: bool,
+
+        /// As metrics for Prometheus
+        #[arg(long, conflicts_with = "json")]
+        prometheus: bool,
+
+        /// With --prometheus: into FILE, which is replaced whole
+        #[arg(long, value_name = "FILE", requires = "prometheus")]
+        output: Option<PathBuf>,
     },
 
     /// What is wrong with this installation, and how to put it right; fails where an alert could be missed
@@ -238,4 +249,44 @@ pub struct Failures {
     /// Wait for more
     #[arg(short, long)]
     pub follow: bool,
+}
+
+/// `report`.
+#[derive(Debug, clap::Args)]
+pub struct Report {
+    /// Logs to read instead of the records, rotated and compressed ones too; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// Read the systemd journal
+    #[arg(long)]
+    pub journald: bool,
+
+    /// Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    pub since: Option<Timestamp>,
+
+    /// Not after
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    pub until: Option<Timestamp>,
+
+    /// As a page for a browser, into FILE; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// As one JSON object, see authalert-json(7)
+    #[arg(long)]
+    pub json: bool,
+
+    /// In words alone, without bars and columns: for a screen reader
+    #[arg(long, conflicts_with = "json")]
+    pub plain: bool,
+
+    /// A database in MaxMind's format, which says in which country and network an address is; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub geo: Vec<PathBuf>,
+
+    /// Show names of no account anywhere: they may be passwords, and only a terminal is shown them unasked
+    #[arg(long)]
+    pub names: bool,
 }

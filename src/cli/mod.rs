@@ -10,6 +10,7 @@ mod deliver;
 mod ecs;
 pub mod failures;
 mod receivers;
+mod report;
 mod scan;
 mod status;
 mod test;
@@ -121,7 +122,15 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             Some(service) => test::through_pam(state, service, user, out),
             None => test::post(&config()?, name.as_deref(), out),
         },
-        Command::Status { json } => status::run(state, &config(), *json, out),
+        Command::Report(asked) => report::run(asked, state, &config()?, out),
+        Command::Status { json, prometheus, output } => {
+            let form = match (prometheus, json) {
+                (true, _) => status::Form::Prometheus(output.as_deref()),
+                (false, true) => status::Form::Json,
+                (false, false) => status::Form::Text,
+            };
+            status::run(state, &config(), form, out)
+        }
         Command::Check { offline, quiet } => check::run(state, &config(), *offline, *quiet, out),
         Command::Timeline { follow, json, lines } => timeline::run(state, *follow, *json, *lines, out),
     }

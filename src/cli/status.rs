@@ -4,21 +4,36 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
 use crate::installation::{self, Line};
 use crate::message::counted;
-use crate::scan::ScanState;
+use crate::report::prometheus::{self, Beside};
+use crate::scan::{ScanState, last_pass};
+use crate::storage;
 use crate::zone::local as local_zone;
 
 use super::{Error, cannot};
+
+/// How the counters are shown.
+#[derive(Clone, Copy, Debug)]
+pub enum Form<'a> {
+    /// For a person.
+    Text,
+    /// One JSON object.
+    Json,
+    /// As metrics, to the standard output or into a file.
+    Prometheus(Option<&'a Path>),
+}
 
 /// Show the counters. Works with a configuration that cannot be used, and says so.
 pub fn run(
     state: &Path,
     config: &Result<Config, config::Error>,
-    json: bool,
+    form: Form<'_>,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let defaults = Config::default();
@@ -36,26 +51,55 @@ pub fn run(
     if let Some(why) = missing(&lines) {
         status.first.last_error.get_or_insert(why);
     }
-    let schedule = Policy::from(&config.alerts).schedule();
-    if json {
-        let mut object = serde_json::to_value(&status).map_err(|e| Error::Told(e.to_string()))?;
-        if let Some(map) = object.as_object_mut() {
-            let name = status.receivers.first().map_or("none", |first| &first.name);
-            map.insert("receiver".into(), name.into());
-            map.insert("schedule".into(), schedule.into());
-            map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
-            if let Ok(scan) = ScanState::of(state, &config.scan) {
-                map.insert("scan".into(), serde_json::to_value(scan).unwrap_or_default());
+    match form {
+        Form::Prometheus(file) => metrics(state, &status, lines.len(), file, out),
+        Form::Json => as_json(state, config, &status, &lines, out),
+        Form::Text => {
+            show(&status, &lines, &Policy::from(&config.alerts).schedule(), out)?;
+            for line in ScanState::lines(state, &config.scan) {
+                writeln!(out, "{line}")?;
             }
-        }
-        writeln!(out, "{object}")?;
-    } else {
-        show(&status, &lines, &schedule, out)?;
-        for line in ScanState::lines(state, &config.scan) {
-            writeln!(out, "{line}")?;
+            Ok(())
         }
     }
-    Ok(())
+}
+
+fn as_json(
+    state: &Path,
+    config: &Config,
+    status: &Status,
+    lines: &[Line],
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let mut object = serde_json::to_value(status).map_err(|e| Error::Told(e.to_string()))?;
+    if let Some(map) = object.as_object_mut() {
+        let name = status.receivers.first().map_or("none", |first| &first.name);
+        map.insert("receiver".into(), name.into());
+        map.insert("schedule".into(), Policy::from(&config.alerts).schedule().into());
+        map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
+        if let Ok(scan) = ScanState::of(state, &config.scan) {
+            map.insert("scan".into(), serde_json::to_value(scan).unwrap_or_default());
+        }
+    }
+    Ok(writeln!(out, "{object}")?)
+}
+
+fn metrics(
+    state: &Path,
+    status: &Status,
+    services: usize,
+    file: Option<&Path>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let last_scan =
+        last_pass(state).and_then(|since_1970| Timestamp::UNIX_EPOCH.checked_add(since_1970).ok());
+    let has_problem = status.first.last_error.is_some();
+    let page = prometheus::page(status, &Beside { last_scan, services, has_problem });
+    match file {
+        None => Ok(out.write_all(page.as_bytes())?),
+        Some(file) => storage::publish(file, page.as_bytes())
+            .map_err(|why| Error::Told(format!("cannot write {}: {why}", file.display()))),
+    }
 }
 
 fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Write) -> Result<(), Error> {

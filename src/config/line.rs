@@ -14,7 +14,8 @@ pub(super) fn of(text: &str, key: &str) -> Option<usize> {
         let Some((name, mut value)) = table.iter().find(|(name, _)| name.get_ref() == step) else { break };
         start = Some(name.span().start);
         if let DeValue::Array(items) = value.get_ref() {
-            let item = steps.peek().and_then(|index| index.parse().ok()).and_then(|index: usize| items.get(index));
+            let item =
+                steps.peek().and_then(|index| index.parse().ok()).and_then(|index: usize| items.get(index));
             let Some(item) = item else { break };
             start = Some(item.span().start);
             value = item;

@@ -57,6 +57,8 @@ pub struct Config {
     pub scan: Scan,
     /// The queue on disk.
     pub journal: Journal,
+    /// What `authalert report` shows.
+    pub report: Report,
     /// The file that was read; credentials are looked for beside it.
     #[serde(skip)]
     pub path: PathBuf,
@@ -196,6 +198,14 @@ impl Default for Journal {
     }
 }
 
+/// `[report]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// Databases in MaxMind's format, which say where addresses are.
+    pub geo: Vec<PathBuf>,
+}
+
 /// Why there is no configuration. `Display` says file, line and what is accepted.
 #[derive(Debug)]
 pub enum Error {
@@ -252,8 +262,9 @@ impl Config {
 
     /// `text`: where the values come from, for the number of a line.
     fn validate(&self, text: &str) -> Result<(), Error> {
-        let bad =
-            |key: &str, why: &str| Err(Error::Value(self.path.clone(), line::of(text, key), format!("{key} {why}")));
+        let bad = |key: &str, why: &str| {
+            Err(Error::Value(self.path.clone(), line::of(text, key), format!("{key} {why}")))
+        };
         if let Err(why) = self.x.check_url() {
             return bad("x.api_url", why);
         }
@@ -311,7 +322,9 @@ fn place(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().replace('\n', "; ");
     let Some(number) = error.span().map(|span| line::number(text, span.start)) else { return message };
     match line::bare_word(text, number) {
-        Some(word) => format!("line {number}: `{word}` is not a value: true, false, a number, or text in \"quotes\""),
+        Some(word) => {
+            format!("line {number}: `{word}` is not a value: true, false, a number, or text in \"quotes\"")
+        }
         None => format!("line {number}: {message}"),
     }
 }

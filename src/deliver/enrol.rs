@@ -56,6 +56,7 @@ pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration)
         State { series: series(), ..begun }.save(&place, epoch)?;
     }
     migrate::retire(state)?;
+    let _ = std::fs::remove_file(state.join(super::UNUSABLE));
     Ok(true)
 }
 

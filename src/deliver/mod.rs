@@ -16,7 +16,7 @@
 //! `status`, how things stand.
 
 mod alert;
-mod announced;
+pub(crate) mod announced;
 mod clock;
 mod compose;
 mod enrol;
@@ -307,10 +307,24 @@ fn take_over_spilled(request: &Request) -> io::Result<()> {
     }
 }
 
-/// Say once that the configuration cannot be used: the timeline's state remembers that it was said.
+/// Why the configuration cannot be used, as it was said before there was any state.
+const UNUSABLE: &str = "unusable";
+
+/// Say once that the configuration cannot be used: the timeline's state remembers that it was said, or a file of its
+/// own before the first pass.
 fn unusable(request: &Request, why: &config::Error) {
     let place = Place::new(&request.state, TIMELINE);
     let said = (|| {
+        storage::trusted(&request.state, &[])?;
+        if place.states()?.is_empty() {
+            let notice = Notice::error(format!("nothing is sent: {why}"));
+            let file = request.state.join(UNUSABLE);
+            if !std::fs::read(&file).is_ok_and(|said| said == notice.text.as_bytes()) {
+                storage::replace(&file, notice.text.as_bytes())?;
+                notice.send();
+            }
+            return Ok(());
+        }
         let Some(lock) = Lock::take(&place, Duration::ZERO)? else { return Ok(()) };
         let Some(mut loaded) = state::State::load(&place, true)? else { return Ok(()) };
         let now = loaded.state.clock.advance(&clock::Reading::now());

@@ -31,7 +31,9 @@ mod wording;
 
 pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use harmless::harmless;
+pub(crate) use reveal::Reveal;
 pub use style::{Style, Unit};
+pub(crate) use summary::UNKNOWN_ADDRESS;
 pub use summary::{Sample, Summary};
 pub use tally::{Counted, Distinct, Tally};
 pub use text::{Composer, count_in};

@@ -12,9 +12,9 @@ use crate::accounts::AccountKind;
 
 /// What may be said of names.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reveal {
+pub(crate) struct Reveal {
     /// Whether names of no account here are shown; they may be passwords.
-    pub(super) unknown: bool,
+    pub(crate) unknown: bool,
 }
 
 impl Reveal {
@@ -29,7 +29,7 @@ impl Reveal {
     }
 
     /// A service as a person knows it; none where it has not the shape of one.
-    pub(super) fn service(self, service: &str) -> Option<&str> {
+    pub(crate) fn service(self, service: &str) -> Option<&str> {
         let shown = is_service(service) || self.unknown && !service.is_empty();
         shown.then(|| if service == HELPER { "password helper" } else { known_as(service) })
     }
@@ -44,7 +44,7 @@ impl Reveal {
     }
 
     /// A remote host: an address or a name.
-    pub(super) fn remote(self, rhost: &str) -> Option<&str> {
+    pub(crate) fn remote(self, rhost: &str) -> Option<&str> {
         let shaped = rhost.parse::<IpAddr>().is_ok() || rhost == UNKNOWN_ADDRESS || is_host(rhost);
         (shaped || self.unknown && !rhost.is_empty()).then_some(rhost)
     }

@@ -5,6 +5,8 @@
 //! - GNU ld, where there is one: it drops the unwinding tables of functions that are gone, and with
 //!   them the panic machinery that the module never reaches. lld keeps both, and then a login loads
 //!   eight times as much.
+//! - The module of a release without the start files of C: they ask for four functions, three of which no library
+//!   has, and each login would look for them everywhere.
 //! - The unwinder, where anything needs it, is linked in: loading libgcc_s costs more than all the
 //!   rest. The linker is shown a `libgcc_s.so` that names the static archive.
 
@@ -22,6 +24,13 @@ fn main() {
     }
     if gnu_ld() {
         println!("cargo:rustc-cdylib-link-arg=-fuse-ld=bfd");
+    }
+    let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
+    if is("CARGO_PKG_NAME", "pam_authalert") && is("PROFILE", "release") && is("CARGO_CFG_TARGET_ENV", "gnu")
+    {
+        println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
+        // What pthread_atfork(3) names the library by; nothing is ever looked up with it, as nothing is unloaded.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__dso_handle=_DYNAMIC");
     }
     if let Ok(out) = env::var("OUT_DIR") {
         let script = Path::new(&out).join("libgcc_s.so");

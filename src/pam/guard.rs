@@ -18,13 +18,16 @@ use crate::file::File;
 /// Another thread may put the limit back between our lifting it and the write.
 const MOST_RETRIES: usize = 8;
 
-/// Run `write` so that neither RLIMIT_FSIZE nor its signal can stop it or the host.
+/// Run `write` so that neither RLIMIT_FSIZE nor its signal can stop it or the host. It gives an error where the kernel
+/// refused anything in it.
 ///
 /// The signal is blocked whatever the limit is: the limit belongs to the process, and another
 /// thread that records may be about to put the caller's back.
 pub fn unlimited<T>(mut write: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
     let blocked = block_sigxfsz();
     let mut result = write_lifted(&mut write);
+    // The kernel sends the signal with a refusal only.
+    let refused = result.is_err();
     for _ in 0..MOST_RETRIES {
         match &result {
             Err(Error::Os(libc::EFBIG)) => result = write_lifted(&mut write),
@@ -32,7 +35,7 @@ pub fn unlimited<T>(mut write: impl FnMut() -> Result<T, Error>) -> Result<T, Er
         }
     }
     if let Some((set, before)) = blocked {
-        unblock(&set, &before);
+        unblock(&set, &before, refused);
     }
     result
 }
@@ -132,12 +135,12 @@ fn block_sigxfsz() -> Option<(sigset_t, sigset_t)> {
     }
 }
 
-/// Take a SIGXFSZ that our write caused off the queue, then restore the mask. Where the host had
+/// Take a SIGXFSZ that a write of ours caused off the queue, then restore the mask. Where the host had
 /// it blocked already, one that was pending may be its own: it stays.
-fn unblock(set: &sigset_t, before: &sigset_t) {
+fn unblock(set: &sigset_t, before: &sigset_t, refused: bool) {
     // SAFETY: both sets were initialised above.
     unsafe {
-        if libc::sigismember(before, libc::SIGXFSZ) == 0 {
+        if refused && libc::sigismember(before, libc::SIGXFSZ) == 0 {
             let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             libc::sigtimedwait(set, ptr::null_mut(), &now);
         }

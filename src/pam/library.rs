@@ -13,7 +13,7 @@ const NAME: &CStr = c"libauthalert_sender.so";
 const PLACES: [&[u8]; 2] = [b"/usr/lib/authalert", b"/usr/local/lib/authalert"];
 /// The number is that of the calling convention: after an upgrade, an old module in a long-lived
 /// host may meet a newer library, and then must not call it.
-const SYMBOL: &CStr = c"authalert_take_2";
+const SYMBOL: &CStr = c"authalert_take_3";
 
 /// Has a pass that is under way end at its next step, and give the delivery lock back.
 const LET_GO: &CStr = c"authalert_let_go";
@@ -39,7 +39,8 @@ pub fn find() -> Found {
         let Ok(path) = join(&mut buffer, directory, NAME.to_bytes()) else { continue };
         if path.to_bytes().starts_with(b"/") && trusted(path, owner) {
             let found = open(path);
-            if !found.take.is_null() {
+            // One without the other is of another version.
+            if !found.take.is_null() && !found.let_go.is_null() {
                 return found;
             }
         }

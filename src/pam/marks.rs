@@ -2,6 +2,7 @@
 //! laid out, and why nobody can clear a mark, stands with [`authalert::journal::marks`].
 
 use std::ffi::CStr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use authalert::journal::append::{Error, Target, digits, join};
 use authalert::journal::marks::{LOGINS, MINUTES, NAME, NEW, SIZE, header, made};
@@ -66,9 +67,12 @@ pub fn look(state: &CStr, keys: &[Option<Key>; 2]) -> Marked {
     let recent = |then: u32| minute.saturating_sub(then) <= DAY;
     let mut marked = recent(since);
     for key in keys.iter().flatten() {
+        if marked {
+            break;
+        }
         match file.numbers(key.place()) {
             // A mark of the future is one from before the clock was set back.
-            Some([then]) => marked |= then != 0 && recent(then),
+            Some([then]) => marked = then != 0 && recent(then),
             None => return Marked::Unknown,
         }
     }
@@ -95,28 +99,43 @@ pub fn set(state: &CStr, keys: &[Option<Key>; 2]) {
     }
 }
 
+/// The last login that is recorded of this process: process, hash of the service, second.
+static LAST: [AtomicU32; 3] = [const { AtomicU32::new(0) }; 3];
+
+/// The process that loaded the module. Not 0 at first: with zeros alone the loader would have to map their page apart.
+static LOADED_BY: AtomicU32 = AtomicU32::new(u32::MAX);
+
+/// Called by the loader.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static WHEN_LOADED: extern "C" fn() = when_loaded;
+
+extern "C" fn when_loaded() {
+    LOADED_BY.store(own_pid(), Ordering::Relaxed);
+}
+
 /// Remember that this login is recorded, for the session that comes of it: on another handle of this process (sudo),
-/// or in its parent, where sshd authenticates in a child.
+/// or in its parent, where sshd authenticates in a child. Only for the parent it is written down.
 pub fn note_login(state: &CStr, login: Key) {
-    let _ = guard::unlimited(|| {
-        let file = open(state, OFlags::RDWR)?;
-        let [own, parent] = pids();
-        // A user's shell is nobody whose session comes of it.
-        let parent = guard::is_roots_own().then_some(parent);
-        for pid in [Some(own), parent].into_iter().flatten() {
-            file.put(login_at(pid), &[pid, login.0, seconds()])?;
-        }
-        Ok(())
-    });
+    let (own, now) = (own_pid(), seconds());
+    LAST.iter().zip([own, login.0, now]).for_each(|(place, number)| place.store(number, Ordering::Relaxed));
+    // A user's shell is nobody whose session comes of it.
+    if own == LOADED_BY.load(Ordering::Relaxed) || !guard::is_roots_own() {
+        return;
+    }
+    let parent = rustix::process::getppid().map_or(0, |parent| parent.as_raw_pid().unsigned_abs());
+    let _ = guard::unlimited(|| open(state, OFlags::RDWR)?.put(login_at(parent), &[parent, login.0, now]));
 }
 
 /// Whether the login of this process is recorded already.
 pub fn has_login(state: &CStr, login: Key) -> bool {
-    let Ok(file) = open(state, OFlags::RDONLY) else { return false };
-    let [pid, _] = pids();
-    file.numbers(login_at(pid)).is_some_and(|[process, hash, then]| {
+    let pid = own_pid();
+    let is_this = |[process, hash, then]: [u32; 3]| {
         (process, hash) == (pid, login.0) && seconds().wrapping_sub(then) <= SESSION_AFTER
-    })
+    };
+    let [process, hash, then] = &LAST;
+    is_this([process, hash, then].map(|number| number.load(Ordering::Relaxed)))
+        || open(state, OFlags::RDONLY).is_ok_and(|file| file.numbers(login_at(pid)).is_some_and(is_this))
 }
 
 /// A new file in the place of what is there. Each is made with the marks that it is made for, and marks everything
@@ -125,7 +144,7 @@ fn create(state: &CStr, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Erro
     let (mut buffer, mut other) = ([0; 512], [0; 512]);
     // SAFETY: a call without arguments that cannot fail.
     let thread = unsafe { libc::pthread_self() } as usize;
-    let unique = digits::<10>(pids()[0]).into_iter().chain(digits::<10>((thread >> 6) as u32));
+    let unique = digits::<10>(own_pid()).into_iter().chain(digits::<10>((thread >> 6) as u32));
     let mut name = [0; NEW.len() + 20];
     name.iter_mut().zip(NEW.bytes().chain(unique)).for_each(|(place, byte)| *place = byte);
     let new = path(&mut buffer, state, &name)?;
@@ -155,6 +174,11 @@ fn put_all(file: &File, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Erro
     Ok(())
 }
 
+/// Whether it is as long as it should be; a place behind the end would lengthen it.
+fn is_whole(file: &File) -> bool {
+    file.numbers::<1>(SIZE - 4).is_some()
+}
+
 fn open(state: &CStr, access: OFlags) -> Result<File, i32> {
     let mut buffer = [0; 512];
     File::open(path(&mut buffer, state, NAME.as_bytes())?, FLAGS | access, Mode::empty())
@@ -176,19 +200,12 @@ fn made_of(file: &File) -> Option<u32> {
     made(file.numbers(0)?)
 }
 
-/// Whether it is as long as it should be; a place behind the end would lengthen it.
-fn is_whole(file: &File) -> bool {
-    file.numbers::<1>(SIZE - 4).is_some()
-}
-
 fn login_at(pid: u32) -> u64 {
     LOGINS.0 + 12 * u64::from(pid % LOGINS.1)
 }
 
-/// This process, and its parent.
-fn pids() -> [u32; 2] {
-    [rustix::process::getpid().as_raw_pid(), rustix::process::getppid().map_or(0, |p| p.as_raw_pid())]
-        .map(i32::unsigned_abs)
+fn own_pid() -> u32 {
+    rustix::process::getpid().as_raw_pid().unsigned_abs()
 }
 
 fn seconds() -> u32 {

@@ -118,14 +118,14 @@ fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
     match guard::unlimited(|| append::append_to::<File>(directory, line)) {
         Err(Error::Os(why)) => {
             // Once: what was counted is not to be counted again.
-            let spilled = guard::unlimited(|| {
-                let spilled = spill::put(directory, line);
-                if !spilled {
-                    append::count_dropped::<File>(directory, line);
+            guard::unlimited(|| {
+                if spill::put(directory, line) {
+                    return Ok(());
                 }
-                Ok(spilled)
-            });
-            if spilled == Ok(true) { Ok(()) } else { Err(why.into()) }
+                append::count_dropped::<File>(directory, line);
+                Err(Error::Full)
+            })
+            .map_err(|_| why.into())
         }
         other => other,
     }

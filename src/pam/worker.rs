@@ -13,8 +13,6 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
-use authalert::journal::record::LONGEST;
-
 use crate::{fork, guard, library};
 
 /// TLS, JSON and the file formats need about a tenth of this; it is only reserved.
@@ -28,14 +26,11 @@ const NAP: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 1000 };
 pub struct Job {
     state: [u8; 256],
     config: [u8; 256],
-    /// Always empty: a line that could not be written is spilled, or counted as dropped.
-    line: [u8; LONGEST],
-    line_len: usize,
 }
 
 impl Job {
     /// Nothing yet.
-    pub const EMPTY: Self = Self { state: [0; 256], config: [0; 256], line: [0; LONGEST], line_len: 0 };
+    pub const EMPTY: Self = Self { state: [0; 256], config: [0; 256] };
 
     /// Deliver for this state directory and configuration file. Filled in place, once: a login's
     /// stack may be small.
@@ -81,7 +76,7 @@ pub fn wake(job: &Job) {
     }
     // SAFETY: a plain allocation, and a copy of plain bytes into it; null is handled.
     unsafe {
-        let copy = libc::malloc(mem::size_of::<Job>()).cast::<Job>();
+        let copy = libc::calloc(1, mem::size_of::<Job>()).cast::<Job>();
         if !copy.is_null() {
             ptr::copy_nonoverlapping(job, copy, 1);
             if start(copy) {

@@ -11,7 +11,7 @@
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`origin`], [`dedup`]: what is recorded already. [`grace`]: what may be recorded yet.
 //!   [`coverage`]: where the module knows better.
-//! - [`pass`]: one pass over all logs. [`whole`]: a log by itself. [`report`]: what is printed.
+//! - [`pass`]: one pass over all logs. [`whole`], [`each`]: a log by itself. [`report`]: what is printed.
 //! - [`checkpoint`]: where a pass stopped. [`identity`], [`hash`]: how a log is known again. [`lock`].
 //! - [`state`]: what there is to say of it all between two passes.
 
@@ -22,6 +22,7 @@ pub(crate) mod choice;
 pub(crate) mod clock;
 pub(crate) mod coverage;
 pub(crate) mod dedup;
+mod each;
 pub mod entry;
 pub(crate) mod grace;
 pub(crate) mod hash;
@@ -54,6 +55,7 @@ use jiff::Timestamp;
 use crate::config;
 use crate::event::{Class, Event, Route};
 use attempts::Row;
+pub use each::{each, each_of_journald};
 use origin::ThisMachine;
 use report::Style;
 pub use state::{ScanState, last_pass};

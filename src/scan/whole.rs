@@ -39,7 +39,7 @@ pub fn failures_of_journald() -> Result<Vec<Event>, Error> {
     })
 }
 
-type Take<'a> = &'a mut dyn FnMut(&mut Intake) -> Result<(), Error>;
+pub(super) type Take<'a> = &'a mut dyn FnMut(&mut Intake) -> Result<(), Error>;
 
 fn collect(read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>) -> Result<Vec<Event>, Error> {
     let mut rows: Vec<Row> = Vec::new();
@@ -102,7 +102,12 @@ pub(crate) fn dry_run(
 }
 
 /// Read a log to its end, the oldest line first; what its first lines showed comes back.
-fn read(path: &Path, intake: &mut Intake, watch: Watch<'_>, after: Take<'_>) -> Result<Sample, Error> {
+pub(super) fn read(
+    path: &Path,
+    intake: &mut Intake,
+    watch: Watch<'_>,
+    after: Take<'_>,
+) -> Result<Sample, Error> {
     let failed = |why| Error::Read(path.to_owned(), why);
     let mut read_stream = |intake: &mut Intake, stream: Box<dyn Read>, written: Timestamp| {
         let sorted = sample::sorted(stream, written).map_err(failed)?;
@@ -125,7 +130,7 @@ fn read(path: &Path, intake: &mut Intake, watch: Watch<'_>, after: Take<'_>) -> 
     read_stream(intake, log.stream().map_err(failed)?, log.written)
 }
 
-fn read_source(
+pub(super) fn read_source(
     source: Source<'_>,
     intake: &mut Intake,
     watch: Watch<'_>,

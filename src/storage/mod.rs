@@ -11,5 +11,5 @@ mod room;
 
 pub use json::*;
 pub use owner::{is_ours, others_can_write, remedy, trusted};
-pub use replace::{open, probe, read, replace, sync_directory};
+pub use replace::{open, probe, publish, read, replace, sync_directory};
 pub use room::lacking;

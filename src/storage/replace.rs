@@ -31,7 +31,15 @@ pub(super) fn replace_one_of_two(file: &Path, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// The same with what `write` writes.
+/// Replace `file` by `bytes`, for everybody to read: whoever reads it sees the old or the new one whole.
+pub fn publish(file: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(file, |out| {
+        out.write_all(bytes)?;
+        Ok(fchmod(&*out, Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH)?)
+    })
+}
+
+/// Replace `file` by what `write` writes.
 pub(super) fn replace_by(file: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let fresh = beside(file, ".new");
     let _ = fs::remove_file(&fresh);

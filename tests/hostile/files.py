@@ -10,6 +10,8 @@ import sys
 from scene import *
 
 ROOT_FILE = "keep me as I am\n"
+# The receiver's, below the state directory.
+STATE, LOCK = "receivers/timeline.json", "receivers/timeline.lock"
 
 
 def mode(path):
@@ -33,6 +35,7 @@ def survives(scene, path, what, lay):
     """Whatever lies at `path`: the login is as ever and nothing hangs or crashes; a pass goes on, or names the path. Once that
     is away, what was recorded is told once."""
     scene.fresh_state()
+    os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
     kept = path + ".kept" if os.path.lexists(path) else None
     if kept:
         os.rename(path, kept)
@@ -98,7 +101,7 @@ def main():
             call("su", umask=umask)
             scene.deliver("--now")
             modes = {os.path.relpath(path, scene.state): oct(mode(path)) for path in tree(scene)}
-            ok({"journal/current.jsonl", "state.json", "timeline.jsonl"} <= set(modes)
+            ok({"journal/current.jsonl", STATE, "timeline.jsonl"} <= set(modes)
                and all(m == "0o600" for name, m in modes.items() if name != "lock") and int(modes["lock"], 8) & 0o177 == 0,
                f"with umask {umask:03o} every file is root's alone", modes)
 
@@ -134,7 +137,7 @@ def main():
             call("su", umask=0)
             scene.deliver("--now")
             modes = {os.path.relpath(path, scene.state): oct(mode(path)) for path in tree(scene)}
-            ok({"journal/current.jsonl", "state.json", "timeline.jsonl"} <= set(modes)
+            ok({"journal/current.jsonl", STATE, "timeline.jsonl"} <= set(modes)
                and all(int(m, 8) & 0o077 == 0 for m in modes.values()),
                "where new files inherit an access list every file is root's alone all the same", modes)
         except OSError as why:
@@ -190,8 +193,9 @@ def main():
                 same = file.read() == ROOT_FILE
             ok(same and not os.path.exists(victim + "-not-there") and run[0] == 1 and SHORTEST <= run[2] < 3,
                f"{name} in the journal's place is not followed, waited for or written to", run)
-        for name in ("state.json", "state.json.bak", "state.json.next", "timeline.jsonl", "lock", "unreadable.log"):
+        for name in (STATE, STATE + ".bak", STATE + ".next", LOCK, "state.json", "timeline.jsonl", "lock", "unreadable.log"):
             scene.fresh_state()
+            os.mkdir(os.path.join(scene.state, os.path.dirname(STATE)), 0o700)
             scene.write(victim, ROOT_FILE)
             os.utime(victim, (1, 1))
             os.symlink(victim, os.path.join(scene.state, name))
@@ -202,8 +206,9 @@ def main():
             scene.deliver("--now", timeout=20)
             with open(victim) as file:
                 ok(file.read() == ROOT_FILE and os.stat(victim).st_mtime == 1, f"a link named {name} is not followed")
-        for name in ("state.json", "timeline.jsonl", "state.json.bak"):
+        for name in (STATE, STATE + ".bak", LOCK, "state.json", "timeline.jsonl"):
             scene.fresh_state()
+            os.mkdir(os.path.join(scene.state, os.path.dirname(STATE)), 0o700)
             os.mkfifo(os.path.join(scene.state, name))
             try:
                 scene.deliver("--now", timeout=10)
@@ -239,7 +244,7 @@ def main():
                   ("a file of another user", lambda path: owned(path, ATTACKER, 0o600)),
                   ("a file that a group can write", lambda path: owned(path, 0, 0o660)))
         for path in (scene.state, journal, scene.journal, *(os.path.join(scene.state, name) for name in (
-                "state.json", "state.json.bak", "state.json.next", "state.json.new", "timeline.jsonl", "lock", "unreadable.log",
+                STATE, STATE + ".bak", STATE + ".next", STATE + ".new", LOCK, "timeline.jsonl", "lock", "unreadable.log",
                 "journal/dropped", "journal/spill-000", "journal/marks", "journal/0123-1.jsonl"))):
             for what, lay in things:
                 if not (what == "a directory" and path in (scene.state, journal)):

@@ -86,10 +86,25 @@ def full_disk(scene):
                f"a full disk, marks {'made before' if with_marks else 'missing'}: the login after a failure is recorded",
                failed, run, scene.records())
             os.remove(os.path.join(disk, "ballast"))
-        dropped(scene, disk)
+        dropped(scene, disk, "a full disk")
     finally:
         scene.state, scene.journal = state, journal
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def full_memory(scene):
+    """A small tmpfs keeps hardly any room; where there is none the count takes none."""
+    disk = os.path.join(scene.root, "memory")
+    os.mkdir(disk)
+    state, scene.state = scene.state, os.path.join(disk, "state")
+    journal, scene.journal = scene.journal, os.path.join(disk, "state", "journal", "current.jsonl")
+    try:
+        for size in ("256k", "1m"):
+            subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", disk], check=True)
+            dropped(scene, disk, f"a full tmpfs of {size}")
+            subprocess.run(["umount", "-l", disk], check=True)
+    finally:
+        scene.state, scene.journal = state, journal
 
 
 def fill(disk):
@@ -103,7 +118,7 @@ def fill(disk):
                 pass
 
 
-def dropped(scene, disk):
+def dropped(scene, disk, where):
     """More failures than the disk has room for: each is recorded or counted."""
     host = os.environ.get("AUTHALERT_HOST")
     if not host:
@@ -120,7 +135,7 @@ def dropped(scene, disk):
     scene.deliver("--now")
     status = scene.status()
     ok(status["recorded"] + status["dropped"] == failures and status["dropped"] > 0,
-       f"a full disk and {failures} failures: {status['recorded']} recorded, {status['dropped']} counted as dropped", status)
+       f"{where} and {failures} failures: {status['recorded']} recorded, {status['dropped']} counted as dropped", status)
     scene.write(scene.config, 'receiver = "timeline"\n')
     scene.stack(True)
 
@@ -182,6 +197,7 @@ def main():
         limits(scene)
         spilled(scene)
         full_disk(scene)
+        full_memory(scene)
         crowd(scene, 2000 if FULL else 400)
     finally:
         scene.close()

@@ -57,7 +57,7 @@ main() {
     mistake "the module is somebody's" 1 'pam_authalert.so: others than root .* -> chown root:root' 'chown nobody "$module"'
     mistake "the sender is gone" 0 'libauthalert_sender.so is not installed.* -> install it again' 'rm "$sender"'
     mistake "the sender is of another version" 0 'of another version than the module.* -> install both again' \
-        'sed -i s/authalert_take_2/authalert_take_9/g "$sender"'
+        'sed -i s/authalert_take_[0-9]/authalert_take_9/g "$sender"'
     mistake "the sender can be written by others" 1 'libauthalert_sender.so: others than root .* -> chown' 'chmod 646 "$sender"'
 
     # The state.

@@ -23,6 +23,11 @@ def holds(text, *words):
             raise AssertionError("%r is not in:\n%s" % (word, text))
 
 
+def without_timeline(out):
+    """What was delivered to another receiver than the timeline, which takes everything at once."""
+    return [line for line in out.splitlines() if not line.startswith("timeline: ")]
+
+
 @test("wrong words on the command line are told with the right ones, on stderr, and end in 2")
 def usage():
     stage = with_failures()
@@ -56,9 +61,9 @@ WRONG_FILES = [
     ("[alerts]\ngroup_interval = \"soon\"\n", ["line 2", "soon", "10m"]),
     ("[alerts]\ngroup_interval = -1\n", ["line 2", "-1", "10m"]),
     ("[alerts]\n\nmax_per_day = \"many\"\n", ["line 3", "many"]),
-    ("[alerts]\nmax_per_day = 0\n", ["alerts.max_per_day", "1 to 10000"]),
-    ("[alerts]\nburst = 100000\n", ["alerts.burst", "1 to 1000"]),
-    ("[alerts]\nmax_interval = \"1s\"\n", ["alerts.max_interval", "group_interval"]),
+    ("[alerts]\nmax_per_day = 0\n", ["alerts: max_per_day", "1 to 10000"]),
+    ("[alerts]\nburst = 100000\n", ["alerts: burst", "1 to 1000"]),
+    ("[alerts]\nmax_interval = \"1s\"\n", ["alerts: max_interval", "group_interval"]),
     ("[alerts]\ntext = \"{nonsense}\"\n", ["alerts.text", "nonsense", "{count}"]),
     ("[alerts]\npost_unknown_users = \"yes\"\n", ["line 2", "boolean"]),
     ("[x]\napi_url = \"https://api.x.com/2/tweets\"\n", ["x.api_url", "without a path"]),
@@ -129,14 +134,14 @@ def credentials():
         (KEYS.replace("key-1", "<your key>"), 0o600, ["api_key"]),
         (KEYS + "colour = \"red\"\n", 0o600, ["the keys are", "access_token_secret"]),
         (KEYS.replace("\"", ""), 0o600, ["line 1"]),
-        ("#" * 20000, 0o600, ["longer than"]),
+        ("#" * 70000, 0o600, ["longer than"]),
     ]
     for text, mode, words in cases:
         path = os.path.join(stage.path, "credentials.toml")
         if text is not None:
             path = stage.credentials(text, mode)
         code, out, err = stage.command("deliver")
-        equal((code, out), (1, ""), repr(text))
+        equal((code, without_timeline(out)), (1, []), repr(text))
         holds(err, *words)
         _, shown, _ = stage.command("status")
         holds(shown, "2 pending", *words)
@@ -193,7 +198,7 @@ def unreachable():
     stage.credentials()
     stage.configure("receiver = \"x\"\n[x]\napi_url = \"http://127.0.0.1:9\"\ntimeout = \"2s\"\n")
     code, out, err = stage.command("deliver", "--now")
-    equal((code, out), (1, ""))
+    equal((code, without_timeline(out)), (1, []))
     equal(len(err.splitlines()), 1, err)
     holds(err, "127.0.0.1", "next attempt in")
     status = stage.status()

@@ -26,13 +26,19 @@ def tool(name):
         raise LeftOut("%s is not installed" % name)
 
 
+def worker_waits(told):
+    """The worker is there when it is first looked at, waiting for the receiver; the timeline may have a thread yet."""
+    tasks = [line["tasks"] for line in told if "tasks" in line]
+    assert tasks[0] in (2, 3), told
+
+
 @test("a child that is forked while the worker is busy records too, and leaves at once by _exit")
 def forked():
     roots_own()
     silence = Silence()
     stage = stage_with(silence.config())
     told = stage.host("ours", "start", "auth", "sleep=300", "tasks", "fork-auth", "auth", "fork-auth", "end")
-    equal([line["tasks"] for line in told if "tasks" in line], [2], "the worker is there, waiting for the receiver")
+    worker_waits(told)
     for line in told:
         if line.get("do") == "fork-auth":
             equal(line["code"], AUTH_ERR)
@@ -49,7 +55,7 @@ def own_worker():
     silence = Silence()
     stage = stage_with(silence.config())
     told = stage.host("ours", "start", "auth", "sleep=300", "tasks", "fork-tasks", "end")
-    equal([line["tasks"] for line in told if "tasks" in line], [2], "the worker is there, waiting for the receiver")
+    worker_waits(told)
     equal([line["child-tasks"] > 1 for line in told if "child-tasks" in line], [True], told)
     equal(len(stage.records()), 6)
     silence.close()
@@ -91,7 +97,7 @@ def unloaded():
     told = stage.host("ours", "start", "auth", "sleep=200", "end", "mapped", "tasks", "sleep=2500", "tasks",
                       "start", "auth", "end", "sleep=100")
     equal([line["module"] for line in told if "module" in line], [1])
-    equal([line["tasks"] for line in told if "tasks" in line][0], 2)
+    worker_waits(told)
     equal(len(stage.records()), 2)
     silence.close()
 

@@ -1,5 +1,7 @@
 """What is typed at sshd, su, sudo and login is what is recorded, posted and told; nothing else changes."""
 
+import fcntl
+import os
 import time
 
 import machine
@@ -50,6 +52,46 @@ def in_time():
             assert word in posts[0]["text"], posts[0]
     equal(here.delivered()["posted"], 2)
     equal(ACCOUNT.refused(), [])
+
+
+def is_free(lock):
+    """Whether nobody holds a receiver's lock."""
+    with open(lock, "r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+@test("who gets in after wrong passwords: the worker finishes what it has begun, begins nothing more, and keeps no lock",
+      seconds=90)
+def lets_go():
+    here = place("lets-go", timeout="20s")
+    answered_after = 9
+    ACCOUNT.behave(default={"post": True, "late": answered_after})
+    try:
+        before = len(ACCOUNT.posts())
+        words = SSHD.client("alice", "password")
+        terminal = Terminal(words[:-1] + ["echo logged-in; sleep 60"])
+        for answer in ("wrong", "still wrong", ALICE):
+            terminal.expect(r"(?i)password: ?$").type(answer)
+            typed = time.time()
+        lock = os.path.join(here.state, "receivers", "x.lock")
+        assert not is_free(lock), "the first post is under way"
+        terminal.expect("logged-in")
+        in_after = time.time() - typed
+        assert in_after < 3, "the right password took %.1f s" % in_after
+        assert not is_free(lock), "and was not waited for"
+        within(answered_after, lambda: is_free(lock), "the first post is answered, and the lock free")
+        # The second failure was due all the while.
+        time.sleep(2)
+        assert is_free(lock) and terminal.process.poll() is None
+        equal(len(ACCOUNT.posts()) - before, 1)
+        terminal.hang_up()
+    finally:
+        ACCOUNT.behave()
+    equal(here.delivered()["posted"], 2)
 
 
 @test("a mixed evening: what is recorded, posted and told in the posts' texts agrees with what was typed", seconds=150)

@@ -24,7 +24,7 @@ use queue::Job;
 ///
 /// `job` points to a [`Job`] for the time of the call.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn authalert_take_2(job: *const Job, on_worker: bool) -> bool {
+pub unsafe extern "C" fn authalert_take_3(job: *const Job, on_worker: bool) -> bool {
     // SAFETY: the caller promises a job.
     let job = unsafe { &*job };
     let taken = catch_unwind(AssertUnwindSafe(|| {

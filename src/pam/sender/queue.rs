@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use authalert::journal::record::LONGEST;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// Jobs that may wait; the journal has all failures anyway.
@@ -21,8 +20,6 @@ const BACKLOG: usize = 64;
 pub struct Job {
     state: [u8; 256],
     config: [u8; 256],
-    line: [u8; LONGEST],
-    line_len: usize,
 }
 
 /// A copy of a job on its way to the worker.
@@ -62,8 +59,6 @@ pub struct Task {
     pub state: PathBuf,
     /// Configuration file.
     pub config: PathBuf,
-    /// A line that could not be written.
-    pub unrecorded: Option<Vec<u8>>,
 }
 
 impl From<&Job> for Task {
@@ -72,8 +67,7 @@ impl From<&Job> for Task {
             let path = CStr::from_bytes_until_nul(bytes).unwrap_or_default();
             Path::new(OsStr::from_bytes(path.to_bytes())).into()
         };
-        let line = job.line.get(..job.line_len).filter(|line| !line.is_empty());
-        Self { state: path(&job.state), config: path(&job.config), unrecorded: line.map(<[u8]>::to_vec) }
+        Self { state: path(&job.state), config: path(&job.config) }
     }
 }
 

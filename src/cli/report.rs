@@ -1,0 +1,84 @@
+//! `authalert report`: the history as pictures and figures.
+
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::neutral;
+use crate::report::terminal::{self, Look};
+use crate::report::{self, Report, Request};
+use crate::storage;
+use crate::zone;
+
+use super::{Error, args};
+
+/// Columns where there is no terminal.
+const COLUMNS: usize = 80;
+
+/// Make a report and write it as it was asked for.
+pub fn run(asked: &args::Report, state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
+    // Names of no account may be passwords. Who sits at the terminal sees them, as with `failures`; what goes into a
+    // file or a pipe may leave the machine.
+    let at_terminal = !asked.json && asked.html.is_none() && stdout().is_terminal();
+    let request = Request {
+        files: asked.files.clone(),
+        journald: asked.journald,
+        since: asked.since,
+        until: asked.until,
+        geo: if asked.geo.is_empty() { config.report.geo.clone() } else { asked.geo.clone() },
+        names_hidden: !(at_terminal || asked.names || config.alerts.post_unknown_users),
+    };
+    let progress = stderr().is_terminal();
+    let (begun, mut shown) = (Instant::now(), Instant::now());
+    let mut watch = |file: &Path, read: u64, size: u64| {
+        if progress
+            && shown.elapsed() > Duration::from_millis(500)
+            && begun.elapsed() > Duration::from_secs(1)
+        {
+            let percent =
+                (read * 100).checked_div(size).map_or(format!("{read} bytes"), |n| format!("{n} %"));
+            let _ =
+                write!(stderr(), "\r{}: {percent} ", neutral::text(file.as_os_str().as_encoded_bytes(), 200));
+            shown = Instant::now();
+        }
+    };
+    let made = report::make(&request, state, config, &mut watch);
+    if progress && begun.elapsed() > Duration::from_secs(1) {
+        let _ = write!(stderr(), "\r\x1b[K");
+    }
+    let (report, errors) = made.map_err(|why| Error::Told(why.to_string()))?;
+    write(&report, asked, out)?;
+    // What could be read is shown; that something could not be is an error all the same.
+    errors.into_iter().next().map_or(Ok(()), |why| Err(Error::Told(why.to_string())))
+}
+
+fn write(report: &Report, asked: &args::Report, out: &mut dyn Write) -> Result<(), Error> {
+    let zone = zone::local();
+    if let Some(file) = &asked.html {
+        let machine = neutral::name(rustix::system::uname().nodename().to_bytes());
+        write_page(file, &report::page(report, &machine, &zone, false), out)?;
+    }
+    if asked.json {
+        serde_json::to_writer(&mut *out, report).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else if asked.plain {
+        report::write_plain(report, &zone, out)?;
+    } else if asked.html.is_none() {
+        let terminal = stdout().is_terminal();
+        let size = rustix::termios::tcgetwinsize(stdout()).ok().filter(|_| terminal);
+        let width = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+        let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        terminal::write(report, &zone, Look { width: width.unwrap_or(COLUMNS), colour }, out)?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Into `file`, which is its owner's alone, or with `-` to the standard output.
+fn write_page(file: &PathBuf, page: &str, out: &mut dyn Write) -> Result<(), Error> {
+    if file == Path::new("-") {
+        return Ok(out.write_all(page.as_bytes())?);
+    }
+    storage::replace(file, page.as_bytes())
+        .map_err(|why| Error::Told(format!("cannot write {}: {why}", file.display())))
+}

@@ -1,0 +1,341 @@
+//! A report as one page: no script, nothing fetched, light and dark, on paper too.
+//!
+//! By maud: what is put into a page is escaped where its type says that it is text, when the program is compiled; a
+//! template engine does the same at run time, and a misspelt field shows then. What stands unescaped is [`STYLE`] and what
+//! plotters drew of numbers, dates and our own words.
+
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::days;
+use super::numbers::{Counted, Report};
+use super::picture::{self, Picture};
+use super::plain;
+use super::words::{self, LONG_WEEKDAYS, number};
+
+const ROWS: usize = 25;
+/// A bar a day for a year.
+const STEPS: usize = 370;
+/// Nothing may be loaded, and nothing run, whatever should get into the page.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+const STYLE: &str = include_str!("page.css");
+
+/// The page. `open`: the tables behind the pictures are shown, as a mail program may show no picture.
+pub(crate) fn page(report: &Report, machine: &str, zone: &TimeZone, open: bool) -> String {
+    let title = format!("Failed logins on {machine}");
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="referrer" content="no-referrer";
+                meta name="color-scheme" content="light dark";
+                link rel="icon" href="data:,";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    (head(report, &title, zone))
+                    (findings(report, zone))
+                    (over_time(report, open))
+                    (week(report, open))
+                    (sources(report, zone))
+                    (networks(report))
+                    (counted("Countries", &report.by_country, report.by_country.len() as u64, zone))
+                    (accounts(report, open))
+                    (counted("Services", &report.by_service, report.by_service.len() as u64, zone))
+                    @if report.by_host.len() > 1 {
+                        (counted("Machines", &report.by_host, report.by_host.len() as u64, zone))
+                    }
+                    (campaigns(report, zone))
+                    (receivers(report))
+                    (foot(report))
+                }
+            }
+        }
+    };
+    page.into_string()
+}
+
+fn head(report: &Report, title: &str, zone: &TimeZone) -> Markup {
+    let figures = [
+        (report.failures, "failed logins"),
+        (report.sources.distinct, "sources"),
+        (report.logins, "logins"),
+        (report.logins_after_failures, "logins after failures"),
+    ];
+    html! {
+        header {
+            h1 { bdi { (title) } }
+            p { (words::period(report, zone)) "; read: " bdi { (report.read.join(", ")) } }
+            ul.figures {
+                @for (n, what) in figures {
+                    li.alarm[n > 0 && what == "logins after failures"] { b { (number(n)) } " " (what) }
+                }
+            }
+        }
+    }
+}
+
+fn findings(report: &Report, zone: &TimeZone) -> Markup {
+    html! {
+        section {
+            h2 { "Logins after failures" }
+            @if report.findings.is_empty() {
+                p { "None: nobody got in after so many failures that you should look." }
+            } @else {
+                ul.findings {
+                    @for found in report.findings.iter().rev().take(ROWS) {
+                        li { time { (words::minute(found.time, zone)) } " " bdi { (plain::finding(found)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn over_time(report: &Report, open: bool) -> Markup {
+    let (unit, steps) = days::steps(&report.by_day, STEPS);
+    let rows = steps.iter().filter(|step| step.failures > 0);
+    html! {
+        section {
+            h2 { "Over time" }
+            (drawn("time", &format!("Failed logins by {}", unit.name()), picture::over_time(&steps)))
+            (behind(open, &[unit.name(), "failed logins"], html! {
+                @for step in rows { tr { td { (step.label) } td.n { (number(step.failures)) } } }
+            }))
+        }
+    }
+}
+
+fn week(report: &Report, open: bool) -> Markup {
+    html! {
+        section {
+            h2 { "By weekday and hour" }
+            (drawn("week", "Failed logins by weekday and hour, the darker the more", picture::week(&report.by_weekday)))
+            (behind(open, &["hour", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], html! {
+                @for hour in 0..24 {
+                    tr {
+                        td { (format!("{hour:02}")) }
+                        @for (day, _) in report.by_weekday.iter().zip(LONG_WEEKDAYS) { td.n { (number(day[hour])) } }
+                    }
+                }
+            }))
+        }
+    }
+}
+
+fn sources(report: &Report, zone: &TimeZone) -> Markup {
+    counted("Sources", &report.by_source, report.sources.distinct, zone)
+}
+
+/// A list of names with their counts.
+fn counted(title: &str, rows: &[Counted], all: u64, zone: &TimeZone) -> Markup {
+    let placed = rows.iter().any(|row| !words::place(row).is_empty());
+    let timed = rows.iter().any(|row| row.first.is_some());
+    let time = |time: Option<_>| time.map(|time| words::minute(time, zone)).unwrap_or_default();
+    html! {
+        @if !rows.is_empty() {
+            section {
+                h2 { (title) (of(rows.len().min(ROWS), all)) }
+                div.scroll { table {
+                    thead { tr {
+                        th { "name" } th.n { "failed logins" }
+                        @if timed { th { "first" } th { "last" } }
+                        @if placed { th { "where" } }
+                    } }
+                    tbody {
+                        @for row in rows.iter().take(ROWS) {
+                            tr {
+                                td.name { bdi { (row.name.as_deref().unwrap_or(words::HIDDEN)) } }
+                                td.n { (words::at_least(row.failures, row.may_be_more)) }
+                                @if timed { td { (time(row.first)) } td { (time(row.last)) } }
+                                @if placed { td { bdi { (words::place(row)) } } }
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn networks(report: &Report) -> Markup {
+    html! {
+        @if report.by_network.iter().any(|row| row.addresses > 2) {
+            section {
+                h2 { "Networks with several addresses" (of(report.by_network.len().min(ROWS), report.by_network.len() as u64)) }
+                div.scroll { table {
+                    thead { tr { th { "network" } th.n { "failed logins" } th.n { "addresses" } th { "where" } } }
+                    tbody {
+                        @for row in report.by_network.iter().take(ROWS) {
+                            tr {
+                                td.name { (row.network) }
+                                td.n { (words::at_least(row.failures, row.may_be_more)) }
+                                td.n { (row.addresses) }
+                                td { bdi { (row.country) " " (row.operator) } }
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn accounts(report: &Report, open: bool) -> Markup {
+    let kinds: Vec<(&str, u64)> =
+        report.by_kind.iter().map(|row| (words::kind(row.kind), row.failures)).collect();
+    html! {
+        section {
+            h2 { "Names that were tried" (of(report.by_account.len().min(ROWS), report.accounts.distinct)) }
+            @if report.names_hidden {
+                p {
+                    "Names of no account on this machine are hidden: one of them may be a password that was typed in the "
+                    "wrong field. " code { "post_unknown_users" } " in the configuration shows them."
+                }
+            }
+            (drawn("kinds", "Failed logins by what the name is on this machine", picture::kinds(&kinds)))
+            (behind(open, &["the name is", "failed logins"], html! {
+                @for (kind, failures) in &kinds { tr { td { (kind) } td.n { (number(*failures)) } } }
+            }))
+            @if !report.by_account.is_empty() {
+                div.scroll { table {
+                    thead { tr { th { "name" } th.n { "failed logins" } th { "on this machine" } } }
+                    tbody {
+                        @for row in report.by_account.iter().take(ROWS) {
+                            tr {
+                                td.name { bdi { (row.name.as_deref().unwrap_or(words::ALL_HIDDEN)) } }
+                                td.n { (words::at_least(row.failures, row.may_be_more)) }
+                                td { (words::kind(row.kind)) }
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn campaigns(report: &Report, zone: &TimeZone) -> Markup {
+    html! {
+        @if !report.campaigns.is_empty() {
+            section {
+                h2 { "Longest campaigns" }
+                p { "Failures from one address or network without a pause of a day." }
+                div.scroll { table {
+                    thead { tr { th { "source" } th { "lasted" } th.n { "failed logins" } th { "since" } th { "against" } } }
+                    tbody {
+                        @for row in &report.campaigns {
+                            tr {
+                                td.name { bdi { (row.source.as_deref().unwrap_or(words::HIDDEN)) } }
+                                td { (words::duration(row.last.duration_since(row.first).as_secs())) }
+                                td.n { (number(row.failures)) }
+                                td { (words::minute(row.first, zone)) }
+                                td.name { bdi { (plain::against(row)) } }
+                            }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn receivers(report: &Report) -> Markup {
+    html! {
+        @if !report.receivers.is_empty() {
+            section {
+                h2 { "What was sent" }
+                div.scroll { table {
+                    thead { tr { th { "receiver" } th.n { "messages" } th.n { "failed logins in them" } } }
+                    tbody {
+                        @for row in &report.receivers {
+                            tr { td.name { (row.name) } td.n { (number(row.messages)) } td.n { (number(row.failures)) } }
+                        }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn foot(report: &Report) -> Markup {
+    html! {
+        footer {
+            p { (plain::beside(report)) }
+            @for note in &report.notes { p { bdi { (note) } } }
+            p { "Made by authalert." }
+        }
+    }
+}
+
+/// `, 25 of 1,234`
+fn of(shown: usize, all: u64) -> Markup {
+    html! { @if all > shown as u64 { small { " " (shown) " of " (number(all)) } } }
+}
+
+/// A picture with its title.
+fn drawn(id: &str, title: &str, picture: Option<Picture>) -> Markup {
+    let id = format!("{id}-title");
+    html! {
+        @if let Some(picture) = picture {
+            figure {
+                svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby=(id)
+                    viewBox=(format!("0 0 {} {}", picture.width, picture.height)) {
+                    title id=(id) { (title) }
+                    (PreEscaped(picture.inner))
+                }
+            }
+        }
+    }
+}
+
+/// The table behind a picture.
+fn behind(open: bool, head: &[&str], rows: Markup) -> Markup {
+    html! {
+        details open[open] {
+            summary { "As a table" }
+            div.scroll { table {
+                thead { tr { @for (i, name) in head.iter().enumerate() { th.n[i > 0] { (name) } } } }
+                tbody { (rows) }
+            } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::hostile;
+    use super::*;
+
+    #[test]
+    fn what_attackers_wrote_is_text_also_where_it_is_shown() {
+        let shown = page(&hostile(false), "srv<i>", &TimeZone::UTC, false);
+        for markup in ["<script", "<img", "<svg onload", "<b>alert", "</title><b>", "srv<i>"] {
+            assert!(!shown.contains(markup), "{markup}");
+        }
+        assert!(shown.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && shown.contains("hunter2"));
+        assert!(!page(&hostile(true), "srv", &TimeZone::UTC, true).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_page_has_its_pictures_with_titles_and_tables_and_fetches_nothing() {
+        let shown = page(&hostile(true), "srv", &TimeZone::UTC, false);
+        assert_eq!(shown.matches("<svg").count(), 3);
+        assert_eq!(shown.matches("role=\"img\"").count(), 3);
+        assert_eq!(shown.matches("<details>").count(), 3);
+        let fetched = ["src=", "url(", "@import", "http:", "https:", "<script"];
+        let shown = shown.replace("http://www.w3.org/2000/svg", "");
+        assert!(fetched.iter().all(|word| !shown.contains(word)));
+    }
+
+    #[test]
+    fn an_empty_history_gives_a_page_too() {
+        let shown = page(&Report::default(), "srv", &TimeZone::UTC, false);
+        assert!(shown.contains("nothing is recorded") && !shown.contains("<svg"));
+    }
+}

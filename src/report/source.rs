@@ -1,0 +1,223 @@
+//! Where the events of a report come from: this machine's own journal, or any logs.
+
+use std::cmp::Reverse;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::collect::Collector;
+use super::geo::Geo;
+use super::numbers::Report;
+use super::sent;
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::deliver::announced::Announced;
+use crate::detect::Rules;
+use crate::event::{Class, Event};
+use crate::journal::{self, Journal};
+use crate::neutral;
+use crate::scan::{self, Watch};
+use crate::zone;
+
+/// What a report is to cover.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// Logs; none: the journal, or else what this machine logs.
+    pub(crate) files: Vec<PathBuf>,
+    /// The systemd journal.
+    pub(crate) journald: bool,
+    /// Not before.
+    pub(crate) since: Option<Timestamp>,
+    /// Not after.
+    pub(crate) until: Option<Timestamp>,
+    /// Databases that say where addresses are.
+    pub(crate) geo: Vec<PathBuf>,
+    /// Leave out names of no account: they may be passwords.
+    pub(crate) names_hidden: bool,
+}
+
+/// Why there is no report.
+#[derive(Debug)]
+pub enum Error {
+    /// A log, or all of them.
+    Scan(scan::Error),
+    /// The journal of this machine.
+    Journal(PathBuf, io::Error),
+    /// A database.
+    Geo(String),
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scan(why) => why.fmt(f),
+            Self::Journal(path, why) => {
+                write!(f, "cannot read {}: {why}; run this as root, or name logs", path.display())
+            }
+            Self::Geo(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Make a report. Where some logs could be read and others not, the report says which; the errors come beside it.
+pub(crate) fn make(
+    request: &Request,
+    state: &Path,
+    config: &Config,
+    watch: Watch<'_>,
+) -> Result<(Report, Vec<scan::Error>), Error> {
+    if request.files.is_empty() && !request.journald && is_there(&Journal::new(state))? {
+        return of_journal(request, state, config).map(|report| (report, Vec::new()));
+    }
+    let logs = logs(request, state, config)?;
+    let (mut read, mut forged, mut errors) = (Vec::new(), 0, Vec::new());
+    let mut report = collected(request, |intake| {
+        for log in logs {
+            let result = match &log {
+                Some(path) => scan::each(path, watch, &mut |event| intake.take(event)),
+                None => scan::each_of_journald(request.since, watch, &mut |event| intake.take(event)),
+            };
+            match result {
+                Ok(lines) => {
+                    forged += lines;
+                    read.push(log.map_or("the systemd journal".into(), |path| path.display().to_string()));
+                }
+                Err(why) => errors.push(why),
+            }
+        }
+        Ok(())
+    })?;
+    if read.is_empty() {
+        return Err(Error::Scan(errors.into_iter().next().unwrap_or(scan::Error::NoSource)));
+    }
+    report.read = read.iter().map(|name| neutral::text(name, 200)).collect();
+    if forged > 0 {
+        report.notes.push(format!("{forged} forged lines count for nothing."));
+    }
+    let left_out = errors.iter().map(|why| format!("Not in it: {}", neutral::text(why.to_string(), 300)));
+    report.notes.extend(left_out);
+    Ok((report, errors))
+}
+
+/// Make a report of the records that this machine keeps.
+pub(crate) fn of_journal(request: &Request, state: &Path, config: &Config) -> Result<Report, Error> {
+    let journal = Journal::new(state);
+    let mut report = collected(request, |intake| {
+        journal
+            .read_since(intake.since, &mut |event| intake.take(event))
+            .map_err(|why| Error::Journal(journal.directory().into(), why))
+    })?;
+    report.read = vec![format!(
+        "the records in {}",
+        neutral::text(journal.directory().to_string_lossy().as_bytes(), 200)
+    )];
+    let since = request.since.unwrap_or(Timestamp::MIN);
+    report.receivers = sent::of(state, config, since, request.until.unwrap_or(Timestamp::MAX));
+    Ok(report)
+}
+
+/// A report of what `read` reads.
+fn collected(
+    request: &Request,
+    read: impl FnOnce(&mut Intake<'_, '_>) -> Result<(), Error>,
+) -> Result<Report, Error> {
+    let mut accounts = Accounts::outside_login();
+    let geo = Geo::open(&request.geo).map_err(Error::Geo)?;
+    let mut collector = Collector::new(zone::local(), geo, Rules::default(), &mut accounts);
+    let mut intake = Intake {
+        since: request.since.unwrap_or(Timestamp::MIN),
+        until: request.until.unwrap_or(Timestamp::MAX),
+        announced: Announced::default(),
+        collector: &mut collector,
+    };
+    read(&mut intake)?;
+    let mut report = collector.finish(request.names_hidden);
+    report.since = request.since.or(report.since);
+    report.until = request.until.or(report.until);
+    Ok(report)
+}
+
+/// Counts what falls into the time of the report, tests apart.
+struct Intake<'a, 'b> {
+    since: Timestamp,
+    until: Timestamp,
+    announced: Announced,
+    collector: &'a mut Collector<'b>,
+}
+
+impl Intake<'_, '_> {
+    fn take(&mut self, event: Event) {
+        if event.time < self.since || event.time > self.until {
+            return;
+        }
+        match event.class {
+            Class::Test => self.announced.note(&event),
+            Class::Failure if self.announced.covers(&event) => self.collector.add_test(event.count),
+            _ => self.collector.add(event),
+        }
+    }
+}
+
+/// Whether this machine keeps records, and we may read them. Where it keeps none, its logs are read.
+fn is_there(journal: &Journal) -> Result<bool, Error> {
+    match journal::segment::list(journal.directory()) {
+        Ok(segments) => Ok(!segments.is_empty()),
+        // Who is not root reads the logs that may be read.
+        Err(why) if why.kind() == io::ErrorKind::PermissionDenied => Ok(false),
+        Err(why) => Err(Error::Journal(journal.directory().into(), why)),
+    }
+}
+
+/// The logs to read, the oldest of a rotation first; none: the systemd journal.
+fn logs(request: &Request, state: &Path, config: &Config) -> Result<Vec<Option<PathBuf>>, Error> {
+    let mut files = request.files.clone();
+    files.sort_by_cached_key(|path| rotation(path));
+    let mut logs: Vec<Option<PathBuf>> = files.into_iter().map(Some).collect();
+    if request.journald {
+        logs.push(None);
+    }
+    if logs.is_empty() {
+        let known = scan::ScanState::of(state, &config.scan).map_err(Error::Scan)?;
+        // The first alone: others may tell the same.
+        logs.extend(known.sources.into_iter().take(1).map(|source| source.path));
+    }
+    Ok(logs)
+}
+
+/// A key by which the parts of a rotated log come in order: `auth.log.2.gz`, `auth.log.1`, `auth.log`, and likewise
+/// `secure-20260101`, `secure`.
+fn rotation(path: &Path) -> (String, u8, Reverse<u64>, u64) {
+    let name = path.to_string_lossy();
+    let packed = [".gz", ".xz", ".zst", ".bz2"].iter().find_map(|end| name.strip_suffix(end));
+    let name = packed.unwrap_or(&name);
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number: Option<u64> = name[stem.len()..].parse().ok();
+    match (number, stem.strip_suffix('.'), stem.strip_suffix('-')) {
+        (Some(number), Some(base), _) => (base.into(), 0, Reverse(number), 0),
+        (Some(date), _, Some(base)) => (base.into(), 0, Reverse(0), date),
+        _ => (name.into(), 1, Reverse(0), 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_rotated_log_come_in_the_order_in_which_they_were_written() {
+        let mut names: Vec<PathBuf> =
+            ["a/auth.log", "a/auth.log.1", "a/auth.log.10.gz", "a/auth.log.2.gz"].map(Into::into).into();
+        names.sort_by_cached_key(|path| rotation(path));
+        let shown: Vec<&str> = names.iter().filter_map(|path| path.to_str()).collect();
+        assert_eq!(shown, ["a/auth.log.10.gz", "a/auth.log.2.gz", "a/auth.log.1", "a/auth.log"]);
+        let mut names: Vec<PathBuf> =
+            ["secure", "secure-20260301.xz", "secure-20260208"].map(Into::into).into();
+        names.sort_by_cached_key(|path| rotation(path));
+        let shown: Vec<&str> = names.iter().filter_map(|path| path.to_str()).collect();
+        assert_eq!(shown, ["secure-20260208", "secure-20260301.xz", "secure"]);
+    }
+}
