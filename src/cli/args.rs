@@ -263,11 +263,11 @@ pub struct Report {
     pub journald: bool,
 
     /// Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
     /// Not after
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub until: Option<Timestamp>,
 
     /// As a page for a browser, into FILE; `-` is standard output
