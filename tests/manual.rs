@@ -168,7 +168,7 @@ fn paragraphs(lines: &[&str]) -> String {
 }
 
 fn roff(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('…', "...");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 

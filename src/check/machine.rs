@@ -82,7 +82,7 @@ fn logs(state: &Path, config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether the module records in a service what the log tells of it.
+/// Whether the module records in a service what the log has of it.
 fn module_finding(service: &Service) -> Option<Finding> {
     let name = &service.service;
     if service.has_failed() {

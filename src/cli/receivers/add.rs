@@ -368,7 +368,7 @@ fn checked(
     Ok((text, receiver, secrets))
 }
 
-/// As it stands in the configuration.
+/// As the configuration has it.
 fn written(parameter: &Parameter, value: &str) -> String {
     match parameter.form {
         Type::Integer | Type::Boolean => value.to_owned(),

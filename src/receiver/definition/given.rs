@@ -53,7 +53,7 @@ impl Given {
             let text = match (secrets.get(name), table.get(name)) {
                 (Some(_), Some(_)) => {
                     return Err(Error::Config(format!(
-                        "{name} stands in the configuration and in the credentials; take one out"
+                        "{name} is both in the configuration and in the credentials; take one out"
                     )));
                 }
                 (Some(secret), None) => {

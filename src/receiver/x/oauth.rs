@@ -109,7 +109,7 @@ pub enum Error {
     App(String),
     /// Too many tries.
     Limited,
-    /// X is in trouble.
+    /// X has an outage.
     Trouble(u16),
     /// Anything else.
     Unexpected(String),
@@ -139,7 +139,7 @@ impl fmt::Display for Error {
             ),
             Self::App(said) => write!(f, "the app may not use the API ({said}); see the developer console"),
             Self::Limited => f.write_str("too many tries; wait 15 minutes and run this again"),
-            Self::Trouble(status) => write!(f, "X is in trouble (it answered {status}); run this again later"),
+            Self::Trouble(status) => write!(f, "X has an outage (it answered {status}); run this again later"),
             Self::Unexpected(what) => write!(f, "{what}; check x.api_url and x.proxy in the configuration"),
         }
     }
