@@ -46,7 +46,7 @@ impl Line {
     }
 
     /// The rule above it at which a failure may end, or from which it may jump, so that the module does
-    /// not hear of it.
+    /// not see it.
     pub fn passed_over_by(&self) -> Option<&str> {
         self.before.iter().find(|rule| may_pass_over(rule)).map(String::as_str)
     }

@@ -37,7 +37,9 @@ pub fn check(lines: &[Line], root: &Path) -> Vec<Finding> {
 /// The services that `authalert-pam` guards and whose stack does not name the module any more.
 pub fn lost(lines: &[Line], state: &Path) -> Vec<Finding> {
     let guarded = fs::read_to_string(state.join(GUARDED)).unwrap_or_default();
-    let gone = guarded.lines().filter(|service| !lines.iter().any(|line| line.is_auth() && line.service == **service));
+    let gone = guarded
+        .lines()
+        .filter(|service| !lines.iter().any(|line| line.is_auth() && line.service == **service));
     gone.map(|service| {
         let service = neutral::name(service);
         Finding::error(

@@ -41,9 +41,8 @@ pub fn run(
         Ok(config) => (config, None),
         Err(e) => (&defaults, Some(e.to_string())),
     };
-    let mut status = status::take(state, config).map_err(|e| {
-        cannot(format_args!("read the state in {}", state.display()), &e)
-    })?;
+    let mut status = status::take(state, config)
+        .map_err(|e| cannot(format_args!("read the state in {}", state.display()), &e))?;
     let lines: Vec<Line> = installation::lines().into_iter().filter(Line::is_auth).collect();
     if let Some(why) = cannot_record(state).or(wrong) {
         status.first.last_error = Some(why);

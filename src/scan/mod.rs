@@ -175,7 +175,8 @@ impl fmt::Display for Error {
             Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
             Self::Journald(why) => write!(f, "cannot read the systemd journal: {why}"),
             Self::State(path, why) => {
-                let fix = if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" };
+                let fix =
+                    if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" };
                 write!(f, "cannot use the state directory {}: {why}{fix}", path.display())
             }
             Self::Checkpoint(path, why) => write!(f, "in the state directory {}: {why}", path.display()),

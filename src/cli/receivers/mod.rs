@@ -41,7 +41,8 @@ fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error>
     let counters = take(state, config).map(|status| status.receivers).unwrap_or_default();
     writeln!(out, "set up:")?;
     for receiver in config.receivers(has_account) {
-        let kinds: Vec<_> = ALL.iter().filter(|kind| receiver.tells(**kind)).map(|kind| word(*kind)).collect();
+        let kinds: Vec<_> =
+            ALL.iter().filter(|kind| receiver.tells(**kind)).map(|kind| word(*kind)).collect();
         let is_sent = match receiver.name.as_str() {
             TIMELINE => "everything, on this machine (authalert timeline)".into(),
             _ => kinds.join(", "),
