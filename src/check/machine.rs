@@ -13,6 +13,7 @@ use crate::deliver::status;
 use crate::message::counted;
 use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
+use crate::zone::local;
 
 use super::Finding;
 
@@ -112,7 +113,9 @@ pub fn delivery(state: &Path, config: &Config) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     if let Some(why) = status.first.last_error {
-        let since = status.first.error_since.map(|t| format!(" since {t}")).unwrap_or_default();
+        let since =
+            status.first.error_since.map(|t| local().to_datetime(t).strftime(" since %Y-%m-%d %H:%M:%S"));
+        let since = since.map(|since| since.to_string()).unwrap_or_default();
         let next = status.first.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
         let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
         findings.push(Finding::error(
