@@ -70,9 +70,6 @@ fn command_page() -> String {
     page.push_str(".SH COMMANDS\n");
     for sub in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
         page.push_str(&subcommand("", sub));
-        for inner in sub.get_subcommands().filter(|c| c.get_name() != "help") {
-            page.push_str(&subcommand(&format!("{} ", sub.get_name()), inner));
-        }
     }
     page.push_str(TAIL);
     page
@@ -92,11 +89,11 @@ fn without_preamble(text: &str) -> String {
         .collect()
 }
 
-/// `before`: the words that it comes after.
-fn subcommand(before: &str, command: &Command) -> String {
+/// One command with its options, then those below it.
+fn subcommand(above: &str, command: &Command) -> String {
+    let name = format!("{above}{}", command.get_name());
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let own = command.get_arguments().filter(|a| !a.is_global_set() && a.get_id() != "help");
-    let name = format!("{before}{}", command.get_name());
     let mut page = format!(".SS {}\n{}.\n", roff(&name), roff(about.trim_end_matches('.')));
     for argument in own {
         let names: Vec<String> = [
@@ -123,6 +120,9 @@ fn subcommand(before: &str, command: &Command) -> String {
         let names = names.join(", ");
         let head = format!("{names}{value}");
         page.push_str(&format!(".TP\n{}\n{}{}\n", head.trim_start(), roff(&help), roff(&default)));
+    }
+    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+        page.push_str(&subcommand(&format!("{name} "), sub));
     }
     page
 }

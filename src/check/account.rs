@@ -66,7 +66,7 @@ fn too_broad(network: &IpNet) -> Finding {
     )
 }
 
-/// Each receiver and, with `ask`, what X says of its account.
+/// Whether there is a receiver beside the timeline, and of X's the account: with `ask`, what X says of it.
 pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
     let path = config.credentials_path();
     let stored = match Stored::load(&path) {
@@ -83,7 +83,7 @@ pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
             ),
         }];
     }
-    let on_the_phone = receivers.iter().filter(|receiver| receiver.name != config::TIMELINE);
+    let on_the_phone = receivers.iter().filter(|receiver| receiver.kind == "x");
     on_the_phone.flat_map(|receiver| check_one(receiver, &stored, ask)).collect()
 }
 
