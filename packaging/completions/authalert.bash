@@ -171,7 +171,7 @@ _authalert() {
             return 0
             ;;
         authalert__subcmd__deliver)
-            opts="-h --now --commands --no-commands --config --state --help"
+            opts="-h --now --commands --no-commands --settle --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

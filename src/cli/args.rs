@@ -54,6 +54,10 @@ pub enum Command {
         /// Not to those
         #[arg(long, conflicts_with = "commands")]
         no_commands: bool,
+
+        /// First wait for three seconds, in which one run covers what comes; not where somebody is in after failures
+        #[arg(long)]
+        settle: bool,
     },
 
     /// Read the logs, record what the module did not, then deliver; cron and systemd run this

@@ -92,13 +92,13 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             authorize::run(&config()?, import_trc.as_deref(), input, out)
                 .map_err(|e| Error::Told(e.to_string()))
         }
-        Command::Deliver { now, commands, no_commands } => {
+        Command::Deliver { now, commands, no_commands, settle } => {
             let serve = match (commands, no_commands) {
                 (true, _) => Serve::Commands,
                 (_, true) => Serve::WithoutCommands,
                 _ => Serve::All,
             };
-            deliver::run(state, args.config.as_deref(), *now, serve, out)
+            deliver::run(state, args.config.as_deref(), *now, serve, *settle, out)
         }
         Command::Scan(scan) => match &scan.simulate {
             Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),

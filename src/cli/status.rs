@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
+use crate::detect;
 use crate::installation::{self, Line};
 use crate::message::counted;
 use crate::report::prometheus::{self, Beside};
@@ -54,7 +55,9 @@ pub fn run(
         Form::Prometheus(file) => metrics(state, &status, lines.len(), file, out),
         Form::Json => as_json(state, config, &status, &lines, out),
         Form::Text => {
-            show(&status, &lines, &Policy::from(&config.alerts).schedule(), out)?;
+            show(&status, &lines, out)?;
+            show_list("schedule", &Policy::from(&config.alerts).schedule(), out)?;
+            show_list("logins", &detect::in_words(&config.logins), out)?;
             for line in ScanState::lines(state, &config.scan) {
                 writeln!(out, "{line}")?;
             }
@@ -75,6 +78,7 @@ fn as_json(
         let name = status.receivers.first().map_or("none", |first| &first.name);
         map.insert("receiver".into(), name.into());
         map.insert("schedule".into(), Policy::from(&config.alerts).schedule().into());
+        map.insert("rules".into(), detect::in_words(&config.logins).into());
         map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
         if let Ok(scan) = ScanState::of(state, &config.scan) {
             map.insert("scan".into(), serde_json::to_value(scan).unwrap_or_default());
@@ -101,7 +105,7 @@ fn metrics(
     }
 }
 
-fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Write) -> Result<(), Error> {
+fn show(status: &Status, lines: &[Line], out: &mut dyn Write) -> Result<(), Error> {
     let Counters { recorded, posted, pending, ignored, aborted, left_out, .. } = &status.first;
     let left_out = if *left_out > 0 { format!(" + {left_out} left out") } else { String::new() };
     writeln!(
@@ -113,7 +117,7 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
         writeln!(out, "tests     {}, announced by root and in no alert", status.tests)?;
     }
     if status.logins > 0 {
-        writeln!(out, "logins    {} recorded", status.logins)?;
+        writeln!(out, "recorded  {} login(s)", status.logins)?;
     }
     if status.dropped > 0 {
         writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
@@ -131,8 +135,12 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
             writeln!(out, "module    in {}", services.join(", "))?;
         }
     }
-    for (i, line) in schedule.iter().enumerate() {
-        writeln!(out, "{}{line}", if i == 0 { "schedule  " } else { "          " })?;
+    Ok(())
+}
+
+fn show_list(name: &str, lines: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    for (i, line) in lines.iter().enumerate() {
+        writeln!(out, "{:<9} {line}", if i == 0 { name } else { "" })?;
     }
     Ok(())
 }
