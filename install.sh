@@ -256,7 +256,7 @@ directories_must_be_roots() {
         [[ -d $directory ]] || continue
         read -r owner mode < <(stat -Lc '%u %a' -- "$directory")
         ((owner == 0 && (8#$mode & 8#022) == 0)) ||
-            fail "$directory can be changed by others than root, and root will run authalert from there; mend it or say --prefix /usr"
+            fail "$directory can be changed by others than root, and root will run authalert from there; correct that or say --prefix /usr"
     done
 }
 
@@ -656,7 +656,7 @@ put_back() {
         eval "${undo[i]}" >/dev/null 2>"$scratch/complaint" && continue
         # The rest stays, or a stack would name a module that is not there.
         if [[ ${undo[i]} == take_line_out\ * ]]; then
-            complaints+=("a line stays in a PAM stack, and so does everything it needs; mend this, then ./install.sh --uninstall: $(<"$scratch/complaint")")
+            complaints+=("a line stays in a PAM stack, and so does everything it needs; put that right, then ./install.sh --uninstall: $(<"$scratch/complaint")")
             break
         fi
         complaints+=("could not be put back: ${undo[i]}: $(<"$scratch/complaint")")

@@ -28,7 +28,7 @@ use crate::config::{self, Config};
 use crate::deliver::{Serve, default_state};
 use crate::scan::ScanOptions;
 
-/// Why a command could not do what it was told. `Display` is what the person reads.
+/// Why a command could not do what was asked. `Display` is what the person reads.
 #[derive(Debug)]
 pub enum Error {
     /// In words.
@@ -61,6 +61,12 @@ impl From<config::Error> for Error {
     fn from(e: config::Error) -> Self {
         Self::Told(e.to_string())
     }
+}
+
+/// `what` could not be read or written; where that is for want of rights, with what to do.
+pub(crate) fn cannot(what: impl fmt::Display, why: &io::Error) -> Error {
+    let fix = if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" };
+    Error::Told(format!("cannot {what}: {why}{fix}"))
 }
 
 /// Do what the arguments say.

@@ -17,7 +17,7 @@ use crate::scan::{ScanState, last_pass};
 use crate::storage;
 use crate::zone::local as local_zone;
 
-use super::Error;
+use super::{Error, cannot};
 
 /// How the counters are shown.
 #[derive(Clone, Copy, Debug)]
@@ -42,10 +42,9 @@ pub fn run(
         Ok(config) => (config, None),
         Err(e) => (&defaults, Some(e.to_string())),
     };
-    let mut status = status::take(state, config).map_err(|e| {
-        Error::Told(format!("cannot read the state in {}: {e}; run this as root", state.display()))
-    })?;
-    let lines = installation::lines();
+    let mut status = status::take(state, config)
+        .map_err(|e| cannot(format_args!("read the state in {}", state.display()), &e))?;
+    let lines: Vec<Line> = installation::lines().into_iter().filter(Line::is_auth).collect();
     if let Some(why) = cannot_record(state).or(wrong) {
         status.first.last_error = Some(why);
     }
