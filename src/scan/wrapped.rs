@@ -12,7 +12,7 @@ const DEPTH: u32 = 4;
 const LONGEST_NAME: usize = 255;
 
 /// How sshd begins what it says at its usual levels.
-const OF_SSHD: [&[u8]; 22] = [
+const OF_SSHD: [&[u8]; 24] = [
     b"Failed password for ",
     b"Failed none for ",
     b"Failed publickey for ",
@@ -34,6 +34,8 @@ const OF_SSHD: [&[u8]; 22] = [
     b"error: PAM: ",
     b"error: maximum authentication attempts exceeded for ",
     b"ROOT LOGIN REFUSED FROM ",
+    b"Access denied for user ",
+    b"fatal: Access denied for user ",
     b"Server listening on ",
 ];
 
@@ -132,11 +134,12 @@ fn past_service(text: &[u8]) -> Option<&[u8]> {
     (name.starts_with(b"[pod/") && name.ends_with(b"]")).then_some(after)
 }
 
-/// `/var/log/auth.log:`, `auth.log.1:12:` of grep and its like.
+/// `/var/log/auth.log:`, `auth.log.1:12:`, `12:` of grep and its like.
 fn past_file_name(text: &[u8]) -> Option<&[u8]> {
     let (name, rest) = split(&text[..text.len()], b':').filter(|(name, _)| name.len() <= LONGEST_NAME)?;
     let is_name = name.iter().any(|b| matches!(b, b'/' | b'.'))
-        || [&b"secure"[..], b"messages", b"syslog"].contains(&name);
+        || [&b"secure"[..], b"messages", b"syslog"].contains(&name)
+        || decimal(name).is_some();
     if !is_name || name.contains(&b' ') {
         return None;
     }
@@ -195,6 +198,7 @@ mod tests {
             ("2026-11-03T09:05:01.123456789+01:00 stdout F Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
             ("2026-11-03T09:05:01.123456789Z ", "", "sshd", 0),
             ("2026-11-03T09:05:01.123456789Z sshd[71]: ", "", "sshd", 71),
+            ("12:Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
             ("sshd-1  | ", "", "sshd", 0),
             ("sshd-1  | 2026-11-03T09:05:01.123456789Z ", "", "sshd", 0),
             ("[pod/ssh-0/sshd] ", "", "sshd", 0),
