@@ -154,7 +154,8 @@ fn with_fields<'a>(header: &Header<'a>, mut evidence: Evidence<'a>, text: &'a [u
         // pam_unix does not name who does not exist; a server that asked on behalf of a remote
         // client gives the name that was tried as ruser.
         let local = matches!(family(header.program), Family::Su | Family::Sudo | Family::Polkit);
-        if split.user.is_empty() && !split.rhost.is_empty() && !local {
+        let of_server = !split.rhost.is_empty() || evidence.tty == header.program;
+        if split.user.is_empty() && of_server && !local {
             evidence.user = split.ruser;
         }
     }
@@ -278,6 +279,11 @@ mod tests {
             "(pam_unix) authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=eve rhost=192.0.2.7 ",
         );
         assert_eq!(fields(&evidence), ["pure-ftpd", "eve", "192.0.2.7", "eve", "pure-ftpd"]);
+        let evidence = told(
+            "pure-ftpd[7]",
+            "pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=eve rhost=",
+        );
+        assert_eq!(fields(&evidence), ["pure-ftpd", "eve", "", "eve", "pure-ftpd"]);
         let evidence = told(
             "su",
             "pam_unix(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=bob rhost=",
