@@ -882,6 +882,10 @@ fn a_log_that_is_not_understood_is_no_log_without_attempts() {
         "{errors:?}"
     );
     assert_eq!(out, "");
+    let (errors, _) = scan(
+        "Tue 2026-11-03 10:00:01.123456 CET [s=a1b2;i=1]\n    MESSAGE=Failed password for root from 192.0.2.7 port 4 ssh2\n",
+    );
+    assert!(errors[0].contains("could not read the log"), "{errors:?}");
     assert_eq!(scan(""), (vec![], "0 failed attempts\n".to_owned()));
     assert_eq!(scan("x\nNov  3 10:00:01 web1 sshd[20]: hello\n").1, "0 failed attempts\n");
 }

@@ -254,7 +254,7 @@ fn priority(line: &[u8]) -> (bool, &[u8]) {
 }
 
 /// `<auth.info>` or `<4.6>` of BSD, or busybox's `auth.info`, between host and tag.
-fn is_facility(word: &[u8]) -> bool {
+pub(super) fn is_facility(word: &[u8]) -> bool {
     if let [b'<', facility @ .., b'.', severity, b'>'] = word {
         if decimal(facility).is_some_and(|n| n < 24) && (b'0'..=b'7').contains(severity) {
             return true;

@@ -3,7 +3,7 @@
 //! Only what a collector wrote is skipped. What follows must have a complete head of its own, or be a sentence that
 //! sshd alone begins so: `sshd -e` in a container has no tag.
 
-use super::header::{Header, decimal, plain, token};
+use super::header::{Header, decimal, is_facility, plain, token};
 use super::stamp::{self, Stamp, skip_blanks};
 
 /// Heads in one another that are taken off.
@@ -49,11 +49,12 @@ pub(super) fn behind<'a>(header: &Header<'a>) -> Option<Header<'a>> {
     inside(header.message, header.stamp, header.host, DEPTH - 1)
 }
 
-/// What a container wrote whose id or runtime is the tag: `e8d820bf982c[2136]: Feb 19 11:37:15 sshd[58]: …`
+/// What a container wrote whose id or runtime is the tag: `e8d820bf982c[2136]: Feb 19 11:37:15 sshd[58]: …`; or what
+/// stands behind a facility in its place: `auth.info: sshd[58]: …`
 pub(super) fn of_container<'a>(header: &Header<'a>) -> Option<Header<'a>> {
     let is_id = matches!(header.program.len(), 12 | 64) && header.program.iter().all(u8::is_ascii_hexdigit);
     let is_runtime = matches!(header.program, b"docker" | b"dockerd" | b"podman" | b"conmon" | b"containerd");
-    (is_id || is_runtime)
+    (is_id || is_runtime || is_facility(header.program))
         .then(|| inside(skip_blanks(header.message), header.stamp, header.host, DEPTH - 1))?
 }
 
@@ -194,6 +195,7 @@ mod tests {
             ("2026-11-03_09:05:01.12345 auth.info: Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
             ("2026-11-03_09:05:01.12345 authpriv.notice: sshd[71]: ", "", "sshd", 71),
             ("auth.info: Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("2026-11-03 09:05:01.123456789  auth.info: sshd[71]: ", "", "sshd", 71),
             ("2026-11-03T09:05:01.123456789Z stderr F ", "", "sshd", 0),
             ("2026-11-03T09:05:01.123456789+01:00 stdout F Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
             ("2026-11-03T09:05:01.123456789Z ", "", "sshd", 0),
