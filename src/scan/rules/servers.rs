@@ -64,6 +64,10 @@ fn dropbear<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
 fn dropbear_exit<'a>(header: &Header<'a>, message: &'a [u8]) -> Option<Evidence<'a>> {
     let rest =
         message.strip_prefix(b"Exit before auth").or_else(|| message.strip_prefix(b"exit before auth"))?;
+    // What else it says names neither a user nor an address, and the search for candidates passes it over.
+    if !rest.starts_with(b" ") {
+        return None;
+    }
     let mut evidence = Evidence::new(Kind::Client, "dropbear-exit", b"dropbear");
     evidence.weight = 0;
     let rest = match rest.strip_prefix(b" from <").and_then(|rest| cut(rest, b">")) {
