@@ -54,7 +54,7 @@ pub fn run(
     } else {
         show(&status, &lines, out)?;
         show_list("schedule", &schedule, out)?;
-        show_list("logins", &rules, out)?;
+        show_list("rules", &rules, out)?;
         for line in ScanState::lines(state, &config.scan) {
             writeln!(out, "{line}")?;
         }
@@ -74,7 +74,7 @@ fn show(status: &Status, lines: &[Line], out: &mut dyn Write) -> Result<(), Erro
         writeln!(out, "tests     {}, announced by root and in no alert", status.tests)?;
     }
     if status.logins > 0 {
-        writeln!(out, "recorded  {} login(s)", status.logins)?;
+        writeln!(out, "logins    {} recorded", status.logins)?;
     }
     if status.dropped > 0 {
         writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
