@@ -57,7 +57,7 @@ pub fn run(
         Form::Text => {
             show(&status, &lines, out)?;
             show_list("schedule", &Policy::from(&config.alerts).schedule(), out)?;
-            show_list("logins", &detect::in_words(&config.logins), out)?;
+            show_list("rules", &detect::in_words(&config.logins), out)?;
             for line in ScanState::lines(state, &config.scan) {
                 writeln!(out, "{line}")?;
             }
@@ -117,7 +117,7 @@ fn show(status: &Status, lines: &[Line], out: &mut dyn Write) -> Result<(), Erro
         writeln!(out, "tests     {}, announced by root and in no alert", status.tests)?;
     }
     if status.logins > 0 {
-        writeln!(out, "recorded  {} login(s)", status.logins)?;
+        writeln!(out, "logins    {} recorded", status.logins)?;
     }
     if status.dropped > 0 {
         writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
