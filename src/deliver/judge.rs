@@ -28,9 +28,9 @@ use super::state::Cursor;
 const FILE: &str = "detector.json";
 /// Of the form in which it is stored; another one is not read.
 const VERSION: u32 = 1;
-/// So many bytes of the journal may be between what is kept and what is taken in: some thousands of records, read
-/// again within some ten milliseconds.
-pub const BEHIND: u64 = 4 << 20;
+/// So many bytes of the journal may be between what is kept and what is taken in: a few thousand records. They are read
+/// again before the next login is judged, and nobody should have to wait for that.
+pub const BEHIND: u64 = 512 << 10;
 
 /// A detector, and how far the journal was read for it.
 #[derive(Debug, Default, Serialize, Deserialize)]
