@@ -69,7 +69,7 @@ fn command_page() -> String {
     page.push_str(&rendered(&man, Man::render_options_section));
     page.push_str(".SH COMMANDS\n");
     for sub in command.get_subcommands().filter(|c| c.get_name() != "help" && !c.is_hide_set()) {
-        page.push_str(&subcommand(sub));
+        page.push_str(&subcommand("", sub));
     }
     page.push_str(TAIL);
     page
@@ -89,10 +89,12 @@ fn without_preamble(text: &str) -> String {
         .collect()
 }
 
-fn subcommand(command: &Command) -> String {
+/// One command with its options, then those below it.
+fn subcommand(above: &str, command: &Command) -> String {
+    let name = format!("{above}{}", command.get_name());
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let own = command.get_arguments().filter(|a| !a.is_global_set() && a.get_id() != "help");
-    let mut page = format!(".SS {}\n{}.\n", roff(command.get_name()), roff(about.trim_end_matches('.')));
+    let mut page = format!(".SS {}\n{}.\n", roff(&name), roff(about.trim_end_matches('.')));
     for argument in own {
         let names: Vec<String> = [
             argument.get_short().map(|s| format!("\\fB\\-{s}\\fR")),
@@ -118,6 +120,9 @@ fn subcommand(command: &Command) -> String {
         let names = names.join(", ");
         let head = format!("{names}{value}");
         page.push_str(&format!(".TP\n{}\n{}{}\n", head.trim_start(), roff(&help), roff(&default)));
+    }
+    for sub in command.get_subcommands().filter(|c| c.get_name() != "help") {
+        page.push_str(&subcommand(&format!("{name} "), sub));
     }
     page
 }

@@ -66,7 +66,7 @@ fn too_broad(network: &IpNet) -> Finding {
     )
 }
 
-/// Each receiver and, with `ask`, what X says of its account.
+/// Whether there is a receiver beside the timeline, and of X's the account: with `ask`, what X says of it.
 pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
     let path = config.credentials_path();
     let stored = match Stored::load(&path) {
@@ -79,11 +79,11 @@ pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
             Receivers::Word(_) => Finding::fine("alerts go to the timeline on this machine, as configured"),
             _ => Finding::warning(
                 "no receiver but this machine itself: alerts go to the timeline",
-                "authalert authorize, or [[receiver]] in the configuration, to have them on the phone",
+                "authalert receivers add, to have them on the phone (authalert authorize for X)",
             ),
         }];
     }
-    let on_the_phone = receivers.iter().filter(|receiver| receiver.name != config::TIMELINE);
+    let on_the_phone = receivers.iter().filter(|receiver| receiver.kind == "x");
     on_the_phone.flat_map(|receiver| check_one(receiver, &stored, ask)).collect()
 }
 

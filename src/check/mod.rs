@@ -3,12 +3,14 @@
 //! - `stacks`: the module's lines in the PAM stacks, and the files they name.
 //! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
 //! - `machine`: who delivers, what the scan can read, the state directory.
-//! - `account`: configuration, credentials, what X says of them, the clock. `definitions`: of receivers.
+//! - `account`: configuration, credentials, what X says of them, the clock. `receivers`: each that is set up.
+//! - `definitions`: the administrator's own.
 
 mod account;
 mod definitions;
 mod loader;
 mod machine;
+mod receivers;
 mod sshd;
 mod stacks;
 
@@ -68,6 +70,7 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     findings.extend(stacks::lost(&lines, state));
     findings.extend(machine::check(state, config));
     findings.extend(account::check(config, ask_x));
+    findings.extend(receivers::check(config));
     findings.extend(definitions::check(Path::new(OWN)));
     // What cannot be used is why nothing is sent: one line for it is enough.
     let said = |why: &str| findings.iter().any(|finding: &Finding| finding.what.contains(why));

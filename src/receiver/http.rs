@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use ureq::http::Uri;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::{Agent, Proxy, Timeout};
+use zeroize::Zeroizing;
 
 use super::body;
 pub use super::error::Error;
@@ -157,8 +158,9 @@ impl Client {
         let start = Start::after(before);
         let connector = transport::connector(self.server.clone(), deadline, start.clone());
         let agent = Agent::with_parts(self.settings(left), connector, Addresses(addresses));
-        let mut built =
-            ureq::http::Request::builder().method(request.method.as_str()).uri(self.url(request.path));
+        // Some services want their token in it.
+        let url = Zeroizing::new(self.url(request.path));
+        let mut built = ureq::http::Request::builder().method(request.method.as_str()).uri(url.as_str());
         for (name, value) in request.headers {
             built = built.header(*name, *value);
         }

@@ -6,7 +6,7 @@ use form_urlencoded::Serializer;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use toml::Spanned;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::given::Given;
 use super::model::{Discover, File, Node, Priority};
@@ -195,8 +195,10 @@ fn authorization(file: &File, scope: &Scope<'_>) -> Option<Zeroizing<String>> {
 fn body(file: &File, scope: &Scope<'_>) -> Option<(&'static str, Zeroizing<Vec<u8>>)> {
     let request = &file.request;
     if let Some(node) = &request.json {
-        let value = json(node, scope).unwrap_or_default();
-        return Some(("application/json", Zeroizing::new(value.to_string().into_bytes())));
+        let mut value = json(node, scope).unwrap_or_default();
+        let bytes = Zeroizing::new(value.to_string().into_bytes());
+        wipe(&mut value);
+        return Some(("application/json", bytes));
     }
     if let Some(form) = &request.form {
         let mut out = Serializer::new(String::new());
@@ -209,6 +211,16 @@ fn body(file: &File, scope: &Scope<'_>) -> Option<(&'static str, Zeroizing<Vec<u
     }
     let text = scope.plain(request.plain.as_ref()?.get_ref())?;
     Some(("text/plain; charset=utf-8", Zeroizing::new(text.as_bytes().to_vec())))
+}
+
+/// Overwrite every text in a value: some are secrets.
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        _ => {}
+    }
 }
 
 /// The JSON value of `node`; none where it stands on a parameter that was not given.

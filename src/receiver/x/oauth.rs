@@ -40,16 +40,16 @@ pub struct AppKey<'a> {
 
 /// What the first step gives: good for one PIN.
 pub struct RequestToken {
-    token: String,
-    secret: String,
+    token: Zeroizing<String>,
+    secret: Zeroizing<String>,
 }
 
 /// What the last step gives.
 pub struct AccessToken {
     /// For [`Credentials`].
-    pub token: String,
+    pub token: Zeroizing<String>,
     /// For [`Credentials`].
-    pub secret: String,
+    pub secret: Zeroizing<String>,
     /// The account's name after the `@`, if X says.
     pub screen_name: Option<String>,
 }
@@ -154,13 +154,13 @@ impl From<Failure> for Error {
 type Signer<'a> = Builder<'a, oauth1_request::signature_method::HmacSha1, &'a str, &'a str>;
 
 /// POST with an empty body; the text of a 200.
-fn call(client: &Client, path: &str, builder: &Signer<'_>) -> Result<Vec<u8>, Error> {
-    let authorization = builder.authorize(Method::Post.as_str(), client.url(path), &());
+fn call(client: &Client, path: &str, builder: &Signer<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let authorization = Zeroizing::new(builder.authorize(Method::Post.as_str(), client.url(path), &()));
     let headers = [("authorization", authorization.as_str())];
     let request = Request { method: Method::Post, path, headers: &headers, body: b"" };
     let reply = client.call(&request, None)?;
     if reply.status == 200 && reply.complete {
-        return Ok(reply.body);
+        return Ok(Zeroizing::new(reply.body));
     }
     Err(refusal(&reply, SystemTime::now()))
 }
@@ -205,9 +205,10 @@ fn said(reply: &Reply) -> String {
     neutral::text(text.split_whitespace().collect::<Vec<_>>().join(" "), WORDS_LIMIT)
 }
 
-fn token_of(body: &[u8]) -> Result<(String, String), Error> {
+fn token_of(body: &[u8]) -> Result<(Zeroizing<String>, Zeroizing<String>), Error> {
     let get = |name| {
         field(body, name)
+            .map(Zeroizing::new)
             .filter(|value| credentials::is_plausible(value))
             .ok_or_else(|| Error::Unexpected("X's answer holds no token".into()))
     };
@@ -394,7 +395,7 @@ mod tests {
             assert!(!error.contains("hidden"), "{error}");
         }
         let body = b"oauth_token=6253282-ab%2Bc&oauth_token_secret=x&user_id=6253282&screen_name=xapi\n";
-        assert_eq!(token_of(body).unwrap(), ("6253282-ab+c".into(), "x".into()));
+        assert_eq!(token_of(body).unwrap(), ("6253282-ab+c".to_owned().into(), "x".to_owned().into()));
         assert_eq!(field(body, "screen_name").as_deref(), Some("xapi"));
     }
 }

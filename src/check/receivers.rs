@@ -1,0 +1,111 @@
+//! The receivers that are set up: whether each can be used as it is written.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use crate::config::{self, Config, TIMELINE};
+use crate::credentials::Stored;
+use crate::receiver::{build, starts_a_program};
+
+use super::Finding;
+
+/// Each receiver but X's, which is looked at with its account, and what the credentials hold for nobody.
+pub fn check(config: &Config) -> Vec<Finding> {
+    let path = config.credentials_path();
+    let stored = match Stored::load(&path) {
+        Ok(stored) => stored,
+        Err(e) => return vec![Finding::error(e.to_string(), "then 'authalert deliver --now'")],
+    };
+    let receivers = config.receivers(stored.has_account());
+    let mut findings = Vec::new();
+    for receiver in receivers.iter().filter(|receiver| !matches!(receiver.kind.as_str(), "x" | TIMELINE)) {
+        let shown = format!("{} ({})", receiver.name, crate::neutral::name(&receiver.kind));
+        let secrets = stored.of(&receiver.kind, &receiver.name);
+        match build(receiver, &secrets, Vec::new()) {
+            Ok(_) => findings.push(Finding::fine(format!("the receiver {shown} can be used"))),
+            Err(e) => findings.push(Finding::error(
+                format!("the receiver {shown} gets nothing: {e}"),
+                format!(
+                    "mend it in the configuration or the credentials, then 'authalert test {}'",
+                    receiver.name
+                ),
+            )),
+        }
+        findings.extend(program(receiver).as_deref().and_then(program_finding));
+    }
+    let is_known = |section: &&str| receivers.iter().any(|receiver| receiver.name == **section);
+    findings.extend(stored.sections().filter(|section| !is_known(section)).map(|section| {
+        let section = crate::neutral::name(section);
+        Finding::warning(
+            format!("{} holds secrets in [{section}], and no receiver is called so", path.display()),
+            "give the receiver that name, or take the table out",
+        )
+    }));
+    findings
+}
+
+/// The program that a receiver starts.
+fn program(receiver: &config::Receiver) -> Option<String> {
+    let value = receiver.parameters.get("sendmail").or_else(|| receiver.parameters.get("argv")?.get(0));
+    value.filter(|_| starts_a_program(receiver)).and_then(toml::Value::as_str).map(str::to_owned)
+}
+
+fn program_finding(program: &str) -> Option<Finding> {
+    let path = Path::new(program);
+    let Ok(meta) = fs::metadata(path) else {
+        return Some(Finding::error(format!("{program} is not there"), "install it, or correct the path"));
+    };
+    if !meta.is_file() || meta.permissions().mode() & 0o111 == 0 {
+        return Some(Finding::error(format!("{program} cannot be run"), format!("chmod +x {program}")));
+    }
+    // It runs as root.
+    (meta.uid() != 0 || meta.mode() & 0o022 != 0).then(|| {
+        Finding::error(
+            format!("{program}: others than root may write to it, and it is run by root"),
+            format!("chown root:root {program}; chmod go-w {program}"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::*;
+
+    #[test]
+    fn each_receiver_has_its_finding_and_the_others_are_unharmed() {
+        let directory = tempfile::tempdir().unwrap();
+        let script = directory.path().join("send");
+        fs::write(&script, "#!/bin/sh\n").unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o666)).unwrap();
+        let text = format!(
+            "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n[[receiver]]\nkind = \"pushover\"\n\
+             [[receiver]]\nkind = \"command\"\nargv = [\"{}\"]\n[[receiver]]\nkind = \"pigeon\"\n",
+            script.display()
+        );
+        let file = directory.path().join("config.toml");
+        fs::write(directory.path().join("credentials.toml"), "[phone]\ntoken = \"hush\"\n").unwrap();
+        fs::set_permissions(directory.path().join("credentials.toml"), fs::Permissions::from_mode(0o600))
+            .unwrap();
+        let found = || -> Vec<(Level, String)> {
+            let config = Config::parse(&text, &file).unwrap();
+            check(&config).into_iter().map(|f| (f.level, f.what)).collect()
+        };
+        let shown = found();
+        for (level, words) in [
+            (Level::Fine, "ntfy (ntfy) can be used"),
+            (Level::Error, "pushover (pushover) gets nothing: token is missing"),
+            (Level::Fine, "command (command) can be used"),
+            (Level::Error, "cannot be run"),
+            (Level::Error, "pigeon (pigeon) gets nothing"),
+            (Level::Warning, "secrets in [phone]"),
+        ] {
+            assert!(shown.iter().any(|(l, what)| *l == level && what.contains(words)), "{words}: {shown:?}");
+        }
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(found().iter().any(|(_, what)| what.contains("may write to it, and it is run by root")));
+        fs::remove_file(&script).unwrap();
+        assert!(found().iter().any(|(_, what)| what.contains("is not there")));
+    }
+}

@@ -1,0 +1,110 @@
+#!/bin/sh
+# Mail and command receivers with the programs themselves, fetched from Debian and PyPI without being installed:
+# msmtp as sendmail, gammu-smsd-inject with spool files, smstools' sendsms, apprise.
+#
+#   tests/receivers/commands.sh [DIRECTORY]      default: /tmp/authalert-commands; the command: target/debug/authalert
+#
+# What cannot be fetched is left out with a word. Prints `ok - …` or `not ok - …` for each.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+here=$PWD
+program=${AUTHALERT:-$here/target/debug/authalert}
+mkdir -p "${1:-/tmp/authalert-commands}" && cd "${1:-/tmp/authalert-commands}" || exit 1
+directory=$PWD
+run=$(mktemp -d "$directory/run.XXXXXX") || exit 1
+chmod 755 "$run"
+server='' failed=0
+# shellcheck disable=SC2317 # called by the trap
+cleanup() {
+    [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; }
+    rm -rf "$run"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+fetch() { # PACKAGE…
+    mkdir -p debs root
+    for package; do
+        ls "debs/$package"_* >/dev/null 2>&1 && continue
+        (cd debs && timeout 120 apt-get download "$package" >/dev/null 2>&1) && dpkg -x "debs/$package"_*.deb root || return
+    done
+}
+
+wrapped() { # NAME PROGRAM [ARGUMENT…]: what finds its libraries here
+    name=$1
+    shift
+    printf '#!/bin/sh\nexport LD_LIBRARY_PATH=%s\nexec %s "$@"\n' "$directory/root/usr/lib:$directory/root/usr/lib/x86_64-linux-gnu" "$*" >"$run/$name"
+    chmod 755 "$run/$name"
+}
+
+tried() { # WHAT PATTERN PLACE… with the configuration in $run/config.toml
+    what=$1 pattern=$2
+    shift 2
+    if timeout 60 "$program" --config "$run/config.toml" --state "$run/state" test >"$run/log" 2>&1 && sleep 1 && grep -rqas "$pattern" "$@"; then
+        echo "ok - $what"
+    else
+        failed=1
+        echo "not ok - $what: $(tr '\n' ' ' <"$run/log")"
+    fi
+}
+
+if fetch msmtp libgsasl18 libntlm0 libgssglue1; then
+    python3 "$here/tests/standin/smtp.py" '{"tls":"none"}' >"$run/letters" &
+    server=$!
+    sleep 1
+    printf 'account default\nhost 127.0.0.1\nport %s\n' "$(head -1 "$run/letters")" >"$run/msmtprc"
+    wrapped sendmail "$directory/root/usr/bin/msmtp -C $run/msmtprc"
+    printf '[[receiver]]\nkind = "mail"\nto = "admin@example.org"\nfrom = "a@example.org"\nsendmail = "%s/sendmail"\n' "$run" >"$run/config.toml"
+    tried "mail by msmtp in the place of sendmail" '"to": \["admin@example.org"\].*Auto-Submitted: auto-generated' "$run/letters"
+else
+    echo "left out - msmtp cannot be fetched"
+fi
+
+if fetch gammu-smsd libgammu8 libgsmsd8 libdbi1 libodbc2 libmariadb3 libbluetooth3 libltdl7; then
+    mkdir -p "$run/inbox" "$run/outbox"
+    printf '[gammu]\nmodel = dummy\nconnection = none\ndevice = %s\n[smsd]\nservice = files\noutboxpath = %s/outbox/\ninboxpath = %s/inbox/\n' "$run" "$run" "$run" >"$run/smsdrc"
+    wrapped inject "$directory/root/usr/bin/gammu-smsd-inject"
+    printf '[[receiver]]\nkind = "command"\nunit = "gsm7"\nlimit = 459\nargv = ["%s/inject", "-c", "%s/smsdrc", "TEXT", "+358401234567", "-len", "459"]\n' "$run" "$run" >"$run/config.toml"
+    tried "an SMS in the outbox of gammu-smsd" 't.\?e.\?s.\?t' "$run/outbox"
+else
+    echo "left out - gammu-smsd cannot be fetched"
+fi
+
+if fetch smstools; then
+    mkdir -p "$run/spool"
+    sed "s,/var/spool/sms/outgoing,$run/spool,g" root/usr/share/doc/smstools/examples/scripts/sendsms >"$run/sendsms"
+    chmod 755 "$run/sendsms"
+    printf '[[receiver]]\nkind = "command"\nunit = "gsm7"\nlimit = 459\nargv = ["%s/sendsms", "358401234567"]\n' "$run" >"$run/config.toml"
+    tried "an SMS in the spool of smstools" '^To: 358401234567' "$run/spool"
+    grep -rqs 'test' "$run/spool" || { failed=1 && echo "not ok - the spool of smstools holds the text"; }
+else
+    echo "left out - smstools cannot be fetched"
+fi
+
+if [ -x venv/bin/apprise ] || { python3 -m venv venv && timeout 300 venv/bin/pip -q install apprise; } >/dev/null 2>&1; then
+    python3 - "$run" <<'PYTHON' &
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        open(sys.argv[1] + "/notified", "ab").write(self.rfile.read(int(self.headers["content-length"])))
+        self.send_response(200); self.end_headers()
+    def log_message(self, *_): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+open(sys.argv[1] + "/port", "w").write(str(server.server_port))
+server.timeout = 60
+server.handle_request()
+PYTHON
+    sleep 1
+    printf '[[receiver]]\nkind = "command"\nargv = ["%s/venv/bin/apprise", "json://127.0.0.1:%s/"]\n' "$directory" "$(cat "$run/port")" >"$run/config.toml"
+    tried "a notification by apprise" '"message": *"[^"]*test' "$run/notified"
+    printf '[[receiver]]\nkind = "command"\nargv = ["%s/venv/bin/apprise", "json://127.0.0.1:9/"]\n' "$directory" >"$run/config.toml"
+    if timeout 60 "$program" --config "$run/config.toml" --state "$run/state" test >"$run/log" 2>&1 || ! grep -q 'exit status 1' "$run/log"; then
+        failed=1
+        echo "not ok - an apprise that reaches nobody: $(cat "$run/log")"
+    else
+        echo "ok - an apprise that reaches nobody ends with exit status 1, which is tried again"
+    fi
+else
+    echo "left out - apprise cannot be fetched"
+fi
+exit $failed
