@@ -188,7 +188,7 @@ def hanging():
         code, out, err = here.command("deliver", "--now")
         # The timeline is another receiver.
         equal((code, [line for line in out.splitlines() if not line.startswith("timeline: ")]), (1, []))
-        shown_by_status(here, "error  ", err.split("authalert: ")[1].split(";")[0][:30])
+        shown_by_status(here, "error  ", err.split("authalert: x: ")[1].split(";")[0][:30])
         one_line("alerts are not delivered", "127.0.0.1")
     finally:
         ACCOUNT.behave()
