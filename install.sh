@@ -256,7 +256,7 @@ directories_must_be_roots() {
         [[ -d $directory ]] || continue
         read -r owner mode < <(stat -Lc '%u %a' -- "$directory")
         ((owner == 0 && (8#$mode & 8#022) == 0)) ||
-            fail "$directory can be changed by others than root, and root will run authalert from there; mend it or say --prefix /usr"
+            fail "$directory can be changed by others than root, and root will run authalert from there; correct that or say --prefix /usr"
     done
 }
 
@@ -422,7 +422,7 @@ install_files() {
     file "$artifacts/libauthalert_sender.so" 0644 "$library/libauthalert_sender.so"
     file "$artifacts/authalert" 0755 "$bin/authalert"
     file "$source_tree/packaging/authalert-pam" 0755 "$sbin/authalert-pam"
-    for page in "$source_tree"/packaging/man/*.[158]; do
+    for page in "$source_tree"/packaging/man/*.[1578]; do
         file "$page" 0644 "$share/man/man${page##*.}/${page##*/}"
     done
     file "$source_tree/packaging/completions/authalert.bash" 0644 "$share/bash-completion/completions/authalert"
@@ -656,7 +656,7 @@ put_back() {
         eval "${undo[i]}" >/dev/null 2>"$scratch/complaint" && continue
         # The rest stays, or a stack would name a module that is not there.
         if [[ ${undo[i]} == take_line_out\ * ]]; then
-            complaints+=("a line stays in a PAM stack, and so does everything it needs; mend this, then ./install.sh --uninstall: $(<"$scratch/complaint")")
+            complaints+=("a line stays in a PAM stack, and so does everything it needs; put that right, then ./install.sh --uninstall: $(<"$scratch/complaint")")
             break
         fi
         complaints+=("could not be put back: ${undo[i]}: $(<"$scratch/complaint")")

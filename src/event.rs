@@ -1,4 +1,4 @@
-//! What happened: one failed authentication, or several that one log line told of; or a login.
+//! What happened: one failed authentication, or several of one log line; or a login.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Where the module stands in this machine's PAM stacks.
+//! Which of this machine's PAM stacks name the module.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,13 +23,18 @@ pub struct Line {
     pub control: String,
     /// The module as it is written there.
     pub module: String,
-    /// What stands behind it.
+    /// What follows it.
     pub arguments: Vec<String>,
     /// Other `auth` lines that stand before it in the same file, includes too.
     pub before: Vec<String>,
 }
 
 impl Line {
+    /// It sees how authentications end; a line of the kind `session` sees logins alone.
+    pub fn is_auth(&self) -> bool {
+        self.kind.trim_start_matches('-') == "auth"
+    }
+
     /// Whether the file that it names is not there. A name without a path is looked for where this
     /// machine's other modules are; where those are not found, nothing is said.
     pub fn is_missing(&self) -> bool {
@@ -41,7 +46,7 @@ impl Line {
     }
 
     /// The rule above it at which a failure may end, or from which it may jump, so that the module does
-    /// not hear of it.
+    /// not see it.
     pub fn passed_over_by(&self) -> Option<&str> {
         self.before.iter().find(|rule| may_pass_over(rule)).map(String::as_str)
     }

@@ -740,6 +740,115 @@ Nov  3 10:00:07 web1 sshd[25]: Failed password for root from 192.0.2.8 port 65 s
 }
 
 #[test]
+fn a_right_password_of_an_account_that_is_not_let_in_is_no_failure() {
+    let bob = &["1 bob from 192.0.2.7 (sshd)"][..];
+    let access =
+        "10:00:01 srv sshd[51]: pam_access(sshd:account): access denied for user `bob' from `192.0.2.7'";
+    let failed = "10:00:01 srv sshd[51]: Failed password for bob from 192.0.2.7 port 40 ssh2";
+    let denied =
+        "10:00:01 srv sshd[51]: fatal: Access denied for user bob by PAM account configuration [preauth]";
+    let child = "10:00:01 srv sshd[52]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=bob";
+    let expired = "10:00:01 srv sshd[51]: error: PAM: User account has expired for bob from 192.0.2.7";
+    let keyboard =
+        "10:00:01 srv sshd[51]: Failed keyboard-interactive/pam for bob from 192.0.2.7 port 40 ssh2";
+    let end =
+        "10:00:03 srv sshd[51]: Connection closed by authenticating user bob 192.0.2.7 port 40 [preauth]";
+    check(&[
+        ("a local account", &[access, failed, denied], &[]),
+        (
+            "of a directory, which pam_unix does not know",
+            &[
+                "10:00:01 srv sshd[51]: pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 user=bob",
+                "10:00:01 srv sshd[51]: pam_sss(sshd:account): Access denied for user bob: 6 (Permission denied)",
+                failed,
+                denied,
+                "10:00:01 srv sshd[51]: PAM 1 more authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=bob",
+            ],
+            &[],
+        ),
+        (
+            "by key",
+            &[
+                "10:00:01 srv sshd[51]: Failed publickey for bob from 192.0.2.7 port 40 ssh2: RSA SHA256:a",
+                denied,
+            ],
+            &[],
+        ),
+        (
+            "wrong, then right",
+            &["09:59:57 srv sshd[51]: Failed password for bob from 192.0.2.7 port 40 ssh2", failed, denied],
+            bob,
+        ),
+        (
+            "without numbers",
+            &[
+                "10:00:01 srv sshd: Failed password for bob from 192.0.2.7 port 40 ssh2",
+                "10:00:01 srv sshd: Failed password for eve from 192.0.2.8 port 40 ssh2",
+                "10:00:01 srv sshd: Access denied for user bob by PAM account configuration [preauth]",
+            ],
+            &["1 eve from 192.0.2.8 (sshd)"],
+        ),
+        ("keyboard-interactive", &[expired, keyboard, end], &[]),
+        ("keyboard-interactive of a directory", &[child, expired, keyboard, end], &[]),
+        (
+            "keyboard-interactive, wrong and right",
+            &[
+                "09:59:53 srv sshd[49]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=bob",
+                "09:59:55 srv sshd[51]: error: PAM: Authentication failure for bob from 192.0.2.7",
+                "09:59:55 srv sshd[51]: Failed keyboard-interactive/pam for bob from 192.0.2.7 port 40 ssh2",
+                expired,
+                keyboard,
+                end,
+            ],
+            bob,
+        ),
+    ]);
+}
+
+#[test]
+fn servers_with_passwords_of_their_own_tell_each_attempt() {
+    check(&[
+        (
+            "pure-ftpd, beside PAM that was given a name for the client",
+            &[
+                "10:00:01 web1 pure-ftpd[31]: (?@192.0.2.7) [INFO] New connection from 192.0.2.7",
+                "10:00:02 web1 pure-ftpd[31]: pam_unix(pure-ftpd:auth): check pass; user unknown",
+                "10:00:02 web1 pure-ftpd[31]: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=x rhost=web1",
+                "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [WARNING] Authentication failed for user [x]",
+                "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [INFO] Logout.",
+            ],
+            &["1 x from 192.0.2.7 (pure-ftpd)"],
+        ),
+        (
+            "pure-ftpd alone, and a login",
+            &[
+                "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [WARNING] Authentication failed for user [x]",
+                "10:00:18 web1 pure-ftpd[32]: (?@192.0.2.8) [INFO] bob is now logged in",
+            ],
+            &["1 x from 192.0.2.7 (pure-ftpd)"],
+        ),
+        (
+            "Webmin, beside PAM under the interpreter's name",
+            &[
+                "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
+                "10:00:03 web1 webmin[61]: Invalid login as root from 192.0.2.7 ",
+                "10:00:20 web1 webmin[62]: Successful login as root from 192.0.2.7",
+                "10:00:30 web1 webmin[63]: Invalid login as bob from 192.0.2.8",
+            ],
+            &["1 root from 192.0.2.7 (webmin)", "1 bob from 192.0.2.8 (webmin)"],
+        ),
+        (
+            "what PAM adds at the end is of the service that it named before",
+            &[
+                "10:00:01 pc sddm-helper[20]: pam_unix(sddm:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+                "10:00:09 pc sddm-helper[20]: PAM 1 more authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+            ],
+            &["1 bob from  (sddm)", "1 bob from  (sddm)"],
+        ),
+    ]);
+}
+
+#[test]
 fn one_number_on_two_machines_is_two_processes() {
     let line = |host: &str| {
         format!("Nov  3 10:00:01 {host} sshd[20]: Failed password for root from 192.0.2.7 port 64 ssh2\n")
@@ -773,6 +882,10 @@ fn a_log_that_is_not_understood_is_no_log_without_attempts() {
         "{errors:?}"
     );
     assert_eq!(out, "");
+    let (errors, _) = scan(
+        "Tue 2026-11-03 10:00:01.123456 CET [s=a1b2;i=1]\n    MESSAGE=Failed password for root from 192.0.2.7 port 4 ssh2\n",
+    );
+    assert!(errors[0].contains("could not read the log"), "{errors:?}");
     assert_eq!(scan(""), (vec![], "0 failed attempts\n".to_owned()));
     assert_eq!(scan("x\nNov  3 10:00:01 web1 sshd[20]: hello\n").1, "0 failed attempts\n");
 }

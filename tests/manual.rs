@@ -168,7 +168,7 @@ fn paragraphs(lines: &[&str]) -> String {
 }
 
 fn roff(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let text = text.replace('\\', "\\e").replace('-', "\\-").replace('…', "...");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
@@ -283,6 +283,12 @@ The failures behind "5 pending".
 .TP
 authalert timeline \-\-follow
 The alerts of this machine, and new ones as they come.
+.TP
+authalert report \-\-since 30d \-\-html report.html
+The last month as a page for a browser, to be mailed or printed.
+.TP
+authalert report /var/log/auth.log*
+The same of any logs, rotated and compressed ones too, at the terminal.
 .TP
 authalert scan \-\-simulate
 The alerts that the current settings would have made of this machine's logs. Nothing is recorded or sent.

@@ -481,7 +481,7 @@ impl Read for Person<'_> {
             let line = match self.lines.pop_front() {
                 Some(line) => line,
                 None if screen.ends_with("PIN: ") => {
-                    let url = screen.split_whitespace().find(|w| w.contains("/oauth/authorize")).unwrap();
+                    let url = screen.split_whitespace().rfind(|w| w.contains("/oauth/authorize")).unwrap();
                     let pin = self.standin.pin(url);
                     let other = |c: char| char::from(b'0' + (c as u8 - b'0' + 1) % 10);
                     if self.right { pin } else { pin.chars().map(other).collect() }
@@ -537,6 +537,19 @@ fn the_right_pin_gives_credentials_that_post() {
     assert!(!shown.contains(credentials.access_token_secret.expose()), "{shown}");
     let answer = X::new(&standin.config(), credentials, Vec::new()).unwrap().post("authorized");
     assert_eq!(kind(&answer), "accepted", "{answer:?}");
+}
+
+#[test]
+fn a_pin_that_cannot_be_right_is_asked_for_again_and_the_keys_are_not() {
+    let standin = Standin::plain();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("credentials.toml");
+    for wrong in ["none", "1234567"] {
+        let (shown, result) = authorize(&standin, &file, &["standin-key-1", "standin-secret-2", wrong], true);
+        result.unwrap();
+        assert!(shown.matches("API Key: ").count() == 1 && shown.matches("PIN: ").count() == 2, "{shown}");
+        assert!(shown.contains("cannot be used") && shown.contains("@web1_alerts"), "{shown}");
+    }
 }
 
 #[test]
@@ -604,7 +617,8 @@ fn a_secret_is_not_shown_at_a_terminal_and_the_terminal_is_left_as_it_was() {
         ("oops\u{15}standin-secret-23\u{7f}\r", "a PIN is a number"),
         ("standin-se\u{3}", "given up"),
     ] {
-        let script = json!([["API Key: ", "standin-key-1\r"], ["not shown): ", typed], ["PIN: ", "none\r"]]);
+        let none = ["PIN: ", "none\r"];
+        let script = json!([["API Key: ", "standin-key-1\r"], ["not shown): ", typed], none, none, none]);
         let mut python = std::process::Command::new("python3");
         python.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standin/terminal.py"));
         python.arg(script.to_string()).arg(std::env::current_exe().unwrap());

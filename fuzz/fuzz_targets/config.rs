@@ -42,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
     let mut pacing = Pacing::default();
     for step in 0..5 {
         let now = Moment(step * 600_000);
-        pacing.noticed(now, &failure, AccountKind::Root, &policy);
+        pacing.on_failure(now, &failure, AccountKind::Root, &policy);
         let _ = pacing.due(now, &policy);
         pacing.sent(now, &policy);
     }

@@ -46,8 +46,8 @@ complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not _
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "add" -d 'Set one up: asks for what the kind needs, sends a test message, writes configuration and credentials'
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "remove" -d 'Take one out, with its credentials; comments and everything else stay'
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: as its kind]' -r
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l set -d 'A value that is not secret, so that it is not asked for; may be given several times' -r
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: as its kind]' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l set -d 'A value that is not secret, so that it is not asked for; may be given several times' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l no-test -d 'Send no test message'
@@ -60,6 +60,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l state -d
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l now -d 'At once, whatever intervals and outages say; it says why something cannot go out'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l commands -d 'Only to receivers that start a program (command, and mail by sendmail); a unit of their own runs this'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l no-commands -d 'Not to those'
+complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l settle -d 'First wait for three seconds, in which one run covers what comes; not where somebody is in after failures'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l simulate -d 'Show what the current settings would have posted of the failures in FILE, or in this machine\'s logs' -r -F
@@ -69,7 +70,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand scan" -l journald -d
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l dry-run -d 'Show what would be recorded, and record nothing; of a FILE, all of it'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l json -d 'One JSON object a line'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l explain -d 'Show each line, and what it is taken for'
-complete -c authalert -n "__fish_authalert_using_subcommand scan" -l no-commands -d 'Deliver not to receivers that start a program, as deliver --no-commands'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l no-commands -d 'Deliver to no receiver that starts a program, as deliver --no-commands'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l from-start -d 'On the first pass over a log, read what is in it already'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
@@ -84,8 +85,8 @@ complete -c authalert -n "__fish_authalert_using_subcommand failures" -l json -d
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l ecs -d 'With --json: by the names of the Elastic Common Schema, without names that may be passwords'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s f -l follow -d 'Wait for more'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s h -l help -d 'Print help'
-complete -c authalert -n "__fish_authalert_using_subcommand report" -l since -d 'Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r
-complete -c authalert -n "__fish_authalert_using_subcommand report" -l until -d 'Not after' -r
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l since -d 'Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l until -d 'Not after' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l html -d 'As a page for a browser, into FILE; `-` is standard output' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l geo -d 'A database in MaxMind\'s format, which says in which country and network an address is; may be repeated' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F

@@ -79,7 +79,7 @@ pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
             Receivers::Word(_) => Finding::fine("alerts go to the timeline on this machine, as configured"),
             _ => Finding::warning(
                 "no receiver but this machine itself: alerts go to the timeline",
-                "authalert receivers add, to have them on the phone (authalert authorize for X)",
+                "'authalert receivers add ntfy' has them sent to a phone; 'authalert receivers' lists every way",
             ),
         }];
     }

@@ -13,6 +13,7 @@ use crate::deliver::status::{self, Named};
 use crate::message::counted;
 use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
+use crate::zone::local;
 
 use super::Finding;
 
@@ -82,7 +83,7 @@ fn logs(state: &Path, config: &Config) -> Vec<Finding> {
     findings
 }
 
-/// Whether the module records in a service what the log tells of it.
+/// Whether the module records in a service what the log has of it.
 fn module_finding(service: &Service) -> Option<Finding> {
     let name = &service.service;
     if service.has_failed() {
@@ -113,7 +114,8 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
     let (mut findings, mut whys) = (Vec::new(), Vec::new());
     for Named { name, counters, .. } in status.receivers {
         let Some(why) = counters.last_error.filter(|why| !said(why) && !whys.contains(why)) else { continue };
-        let since = counters.error_since.map(|t| format!(" since {t}")).unwrap_or_default();
+        let since = counters.error_since.map(|t| local().to_datetime(t).strftime(" since %Y-%m-%d %H:%M:%S"));
+        let since = since.map(|since| since.to_string()).unwrap_or_default();
         let next = counters.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
         let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
         findings.push(Finding::error(

@@ -5,6 +5,7 @@
 //! - `machine`: who delivers, what the scan can read, the state directory.
 //! - `account`: configuration, credentials, what X says of them, the clock. `receivers`: each that is set up.
 //! - `definitions`: the administrator's own.
+//! - `watch`: the same for a pass, which tells the administrator of it.
 
 mod account;
 mod definitions;
@@ -13,12 +14,15 @@ mod machine;
 mod receivers;
 mod sshd;
 mod stacks;
+mod watch;
 
 use std::path::Path;
 
 use crate::config::{self, Config};
 use crate::installation;
 use crate::receiver::definition::OWN;
+
+pub use watch::look;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -39,7 +39,7 @@ fn is_named(lines: &[Line], stack: &Path) -> bool {
                 || matches!(words[..], ["auth" | "-auth", "include" | "substack", file, ..] if file == name)
         })
     };
-    lines.iter().any(|line| line.service == "sshd" || included(&line.service))
+    lines.iter().any(|line| line.is_auth() && (line.service == "sshd" || included(&line.service)))
 }
 
 /// What sshd_config(5) says: the first value counts, includes are read in their place.

@@ -19,9 +19,9 @@ const SENDER_PLACES: [&str; 2] = ["usr/lib/authalert", "usr/local/lib/authalert"
 
 /// Look at `lines`, with the files below `root`.
 pub fn check(lines: &[Line], root: &Path) -> Vec<Finding> {
-    if lines.is_empty() {
+    if !lines.iter().any(Line::is_auth) {
         return vec![Finding::error(
-            "the module stands in no PAM stack: failures are found in the logs only",
+            "the module is in no PAM stack: failures are found in the logs only",
             "authalert-pam add sshd, or 'auth  optional  pam_authalert.so' as the first auth line of /etc/pam.d/sshd",
         )];
     }
@@ -37,7 +37,9 @@ pub fn check(lines: &[Line], root: &Path) -> Vec<Finding> {
 /// The services that `authalert-pam` guards and whose stack does not name the module any more.
 pub fn lost(lines: &[Line], state: &Path) -> Vec<Finding> {
     let guarded = fs::read_to_string(state.join(GUARDED)).unwrap_or_default();
-    let gone = guarded.lines().filter(|service| lines.iter().all(|line| line.service != **service));
+    let gone = guarded
+        .lines()
+        .filter(|service| !lines.iter().any(|line| line.is_auth() && line.service == **service));
     gone.map(|service| {
         let service = neutral::name(service);
         Finding::error(
@@ -52,9 +54,10 @@ fn line_findings(line: &Line, usable: bool) -> Vec<Finding> {
     let place = format!("{}:{}", line.file.display(), line.number);
     let mut findings = Vec::new();
     let authfail = line.arguments.iter().any(|a| a == "authfail");
-    if line.kind.trim_start_matches('-') != "auth" {
+    let is_session = line.kind.trim_start_matches('-') == "session";
+    if !line.is_auth() && !is_session {
         findings.push(Finding::error(
-            format!("{place}: the module stands in '{}', where it does nothing", line.kind),
+            format!("{place}: the module is in '{}', where it does nothing", line.kind),
             "make it an auth line",
         ));
     }
@@ -65,9 +68,9 @@ fn line_findings(line: &Line, usable: bool) -> Vec<Finding> {
             "write 'optional'",
         ));
     }
-    if let (false, Some(before)) = (authfail, line.passed_over_by()) {
+    if let (true, false, Some(before)) = (line.is_auth(), authfail, line.passed_over_by()) {
         findings.push(Finding::error(
-            format!("{place}: '{before}' stands above: a failure that ends there is not seen"),
+            format!("{place}: '{before}' comes first: a failure that ends there is not seen"),
             "make it the first auth line, above every include",
         ));
     }
@@ -83,7 +86,8 @@ fn line_findings(line: &Line, usable: bool) -> Vec<Finding> {
         }
     }
     if findings.is_empty() && usable {
-        findings.push(Finding::fine(format!("{place}: the module is active in {}", line.service)));
+        let what = if is_session { "logins are recorded in" } else { "the module is active in" };
+        findings.push(Finding::fine(format!("{place}: {what} {}", line.service)));
     }
     findings
 }
@@ -208,7 +212,9 @@ mod tests {
         only("auth required pam_unix.so\n", true, Level::Error, "in no PAM stack");
         only("auth required pam_authalert.so\n", true, Level::Error, "'required'");
         only("auth sufficient pam_authalert.so\n", true, Level::Error, "'sufficient'");
-        only("account optional pam_authalert.so\n", true, Level::Error, "'account'");
+        only("session optional pam_authalert.so\n", true, Level::Error, "in no PAM stack");
+        let account = "auth optional pam_authalert.so\naccount optional pam_authalert.so\n";
+        only(account, true, Level::Error, "'account'");
         for above in [
             "@include common-auth",
             "auth substack password-auth",
@@ -218,7 +224,7 @@ mod tests {
             "auth [default=1 ignore=ignore success=ok] pam_usertype.so",
         ] {
             let stack = format!("{above}\nauth optional pam_authalert.so\n");
-            only(&stack, true, Level::Error, "stands above");
+            only(&stack, true, Level::Error, "comes first");
         }
         only("auth optional pam_authalert.so state=rel\n", true, Level::Warning, "state=rel");
         only("auth optional pam_authalert.so\n", false, Level::Error, "is not there");
@@ -245,6 +251,7 @@ mod tests {
             "auth optional pam_authalert.so\n@include common-auth\n",
             "auth required pam_env.so\nauth [success=1 default=bad] pam_x.so\nauth optional pam_authalert.so\n",
             "auth [success=2 default=ignore] pam_unix.so\nauth [default=ignore] pam_authalert.so authfail\n",
+            "auth optional pam_authalert.so\n@include common-auth\nsession optional pam_authalert.so\n",
         ] {
             assert!(findings(stack, true).iter().all(|(level, _)| *level == Level::Fine), "{stack}");
         }

@@ -54,6 +54,10 @@ pub enum Command {
         /// Not to those
         #[arg(long, conflicts_with = "commands")]
         no_commands: bool,
+
+        /// First wait for three seconds, in which one run covers what comes; not where somebody is in after failures
+        #[arg(long)]
+        settle: bool,
     },
 
     /// Read the logs, record what the module did not, then deliver; cron and systemd run this
@@ -68,7 +72,7 @@ pub enum Command {
     /// Send a test message to every receiver, or to the one called NAME
     Test {
         /// The receiver
-        #[arg(value_name = "NAME", conflicts_with = "pam")]
+        #[arg(value_name = "NAME", conflicts_with = "pam", value_hint = ValueHint::Other)]
         name: Option<String>,
 
         /// Instead, fail a real authentication through this service's PAM stack, and show what comes of it
@@ -125,7 +129,7 @@ pub enum Command {
 /// `receivers`.
 #[derive(Debug, clap::Args)]
 pub struct ReceiversCommand {
-    /// Without a word: show them.
+    /// Without one: show them.
     #[command(subcommand)]
     pub what: Option<ReceiversWhat>,
 }
@@ -139,7 +143,7 @@ pub enum ReceiversWhat {
     /// Take one out, with its credentials; comments and everything else stay
     Remove {
         /// Its name
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
         name: String,
     },
 }
@@ -148,15 +152,15 @@ pub enum ReceiversWhat {
 #[derive(Debug, clap::Args)]
 pub struct AddReceiver {
     /// The kind: ntfy, telegram, mail, command … `authalert receivers` lists them
-    #[arg(value_name = "KIND")]
+    #[arg(value_name = "KIND", value_hint = ValueHint::Other)]
     pub kind: String,
 
     /// What to call it [default: as its kind]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     pub name: Option<String>,
 
     /// A value that is not secret, so that it is not asked for; may be given several times
-    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment, value_hint = ValueHint::Other)]
     pub set: Vec<(String, String)>,
 
     /// Send no test message
@@ -196,7 +200,7 @@ pub struct Scan {
     #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
-    /// Deliver not to receivers that start a program, as deliver --no-commands
+    /// Deliver to no receiver that starts a program, as deliver --no-commands
     #[arg(long)]
     pub no_commands: bool,
 
@@ -263,11 +267,11 @@ pub struct Report {
     pub journald: bool,
 
     /// Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
     /// Not after
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since)]
+    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub until: Option<Timestamp>,
 
     /// As a page for a browser, into FILE; `-` is standard output

@@ -14,8 +14,11 @@ use crate::config::Config;
 use crate::credentials::{self, Credentials, trc};
 use crate::receiver::Outcome;
 use crate::receiver::http::{self, Client};
-use crate::receiver::x::oauth::{self, AppKey, RequestToken};
+use crate::receiver::x::oauth::{self, AccessToken, AppKey, RequestToken};
 use crate::receiver::x::{Access, Account, X};
+
+/// So many PINs are asked for with the same keys.
+const PINS: usize = 3;
 
 /// Why the machine is not authorized. `Display` says what to do.
 #[derive(Debug)]
@@ -159,16 +162,41 @@ fn pin_flow(
     let key = value(ask("API Key: ", input, out)?, "the API Key")?;
     let secret = value(ask_hidden("API Key Secret (not shown): ", input, out)?, "the API Key Secret")?;
     let app = AppKey { key: &key, secret: &secret };
-    let token = RequestToken::ask(&client, app)?;
-    writeln!(
-        out,
-        "\nOpen this address in a browser, log in as the account that posts the alerts, and allow the app:\n\n  {}\n",
-        token.authorize_url(&client)
-    )?;
-    let pin = pin(&ask("PIN: ", input, out)?)?;
-    let access = token.exchange(&client, app, &pin)?;
+    let access = access(&client, app, input, out)?;
     let credentials = Credentials::new(&key, &secret, &access.token, &access.secret).map_err(Error::Input)?;
     Ok((credentials, access.screen_name))
+}
+
+/// By a PIN. One that cannot be right, or that X refuses, costs another address, and not the keys again.
+fn access(
+    client: &Client,
+    app: AppKey<'_>,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<AccessToken, Error> {
+    let mut wrong = None;
+    for _ in 0..PINS {
+        if wrong.is_some() {
+            writeln!(out, "That PIN cannot be used. Once more:")?;
+        }
+        let token = RequestToken::ask(client, app)?;
+        writeln!(
+            out,
+            "\nOpen this address in a browser, log in as the account that posts the alerts, and allow the app:\n\n  {}\n",
+            token.authorize_url(client)
+        )?;
+        let line = match ask("PIN: ", input, out) {
+            Err(ask::Error::Ended) if wrong.is_some() => break,
+            line => line?,
+        };
+        match pin(&line).and_then(|pin| Ok(token.exchange(client, app, &pin)?)) {
+            Err(why @ (Error::Input(_) | Error::Flow(oauth::Error::Pin | oauth::Error::Expired))) => {
+                wrong = Some(why);
+            }
+            done => return done,
+        }
+    }
+    Err(wrong.unwrap_or(Error::Abandoned))
 }
 
 fn value(line: Zeroizing<String>, what: &str) -> Result<Zeroizing<String>, Error> {

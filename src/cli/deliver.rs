@@ -3,19 +3,27 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human};
+use crate::check;
+use crate::config::Config;
+use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, settle};
 
 use super::Error;
 
-/// Send what is due, and say what was sent and what waits.
+/// Send what is due, and say what was sent and what waits. `settling`: first let what is going on come to an end.
 pub fn run(
     state: &Path,
     config: Option<&Path>,
     now: bool,
     serve: Serve,
+    settling: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let request = Request { at_once: now, serve, ..Request::new(state, config, Context::Command) };
+    if settling {
+        settle(state);
+    }
+    // What cannot be read is told by the pass itself.
+    let watch = Config::load(config).ok().map(|config| check::look(state, &config));
+    let request = Request { at_once: now, serve, watch, ..Request::new(state, config, Context::Command) };
     let report = deliver(&request).map_err(|e| Error::Told(e.to_string()))?;
     show(&report, state, out)
 }

@@ -20,7 +20,7 @@ use crate::journal::read::{self, Line};
 use crate::journal::segment;
 use crate::zone::local as local_zone;
 
-use super::{Error, ecs};
+use super::{Error, cannot, ecs};
 
 /// Records of the log route are written up to minutes after those of the module: so many are held
 /// back, so that what is shown is in order of time.
@@ -113,7 +113,7 @@ pub fn run(
             }
         };
         tail.read_on(&journal, &mut each)
-            .map_err(|e| Error::Told(format!("cannot read {}: {e}", journal.directory().display())))?;
+            .map_err(|e| cannot(format_args!("read {}", journal.directory().display()), &e))?;
         written?;
         for event in window.rest() {
             show(&event, options, hide, out)?;
@@ -145,7 +145,7 @@ pub fn pending(
             events.push(event);
         }
     });
-    match found.map_err(|e| Error::Told(format!("cannot read the journal in {}: {e}", state.display())))? {
+    match found.map_err(|e| cannot(format_args!("read the journal in {}", state.display()), &e))? {
         Some(()) => events.sort_by_key(|event| event.time),
         None => return Err(Error::Told("there is no receiver of that name; see 'authalert status'".into())),
     }

@@ -28,7 +28,7 @@ use crate::config::{self, Config};
 use crate::deliver::{Serve, default_state};
 use crate::scan::ScanOptions;
 
-/// Why a command could not do what it was told. `Display` is what the person reads.
+/// Why a command could not do what was asked. `Display` is what the person reads.
 #[derive(Debug)]
 pub enum Error {
     /// In words.
@@ -63,6 +63,12 @@ impl From<config::Error> for Error {
     }
 }
 
+/// `what` could not be read or written; where that is for want of rights, with what to do.
+pub(crate) fn cannot(what: impl fmt::Display, why: &io::Error) -> Error {
+    let fix = if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" };
+    Error::Told(format!("cannot {what}: {why}{fix}"))
+}
+
 /// Do what the arguments say.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     match dispatch(args, out) {
@@ -86,13 +92,13 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             authorize::run(&config()?, import_trc.as_deref(), input, out)
                 .map_err(|e| Error::Told(e.to_string()))
         }
-        Command::Deliver { now, commands, no_commands } => {
+        Command::Deliver { now, commands, no_commands, settle } => {
             let serve = match (commands, no_commands) {
                 (true, _) => Serve::Commands,
                 (_, true) => Serve::WithoutCommands,
                 _ => Serve::All,
             };
-            deliver::run(state, args.config.as_deref(), *now, serve, out)
+            deliver::run(state, args.config.as_deref(), *now, serve, *settle, out)
         }
         Command::Scan(scan) => match &scan.simulate {
             Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),

@@ -12,8 +12,7 @@ use crate::config::Config;
 use crate::deliver::Policy;
 use crate::deliver::Serve;
 use crate::deliver::simulate::{Sent, simulate};
-use crate::deliver::{Notice, is_ignored};
-use crate::detect::Rules;
+use crate::deliver::{Notice, break_in, is_ignored};
 use crate::event::{Class, Event};
 use crate::message::{Composer, Content, Dispatch, Style};
 use crate::neutral;
@@ -52,7 +51,7 @@ pub fn run(
     let report = match result {
         Ok(report) => report,
         // Another scan sees to the logs; what is recorded is delivered all the same.
-        Err(scan::Error::Busy) => return deliver::run(state, config_file, false, serve, out),
+        Err(scan::Error::Busy) => return deliver::run(state, config_file, false, serve, false, out),
         Err(e) => {
             let told = match e {
                 // Who reads us went away in the middle of a log.
@@ -63,7 +62,7 @@ pub fn run(
             };
             // A log that cannot be read must not keep back what the module recorded.
             if !options.dry_run {
-                let _ = deliver::run(state, config_file, false, serve, out);
+                let _ = deliver::run(state, config_file, false, serve, false, out);
             }
             return Err(told);
         }
@@ -76,7 +75,7 @@ pub fn run(
         Notice::error(warning).send();
     }
     // A log that cannot be read must not keep back what the others told.
-    deliver::run(state, config_file, false, serve, out).and(told.map_or(Ok(()), Err))
+    deliver::run(state, config_file, false, serve, false, out).and(told.map_or(Ok(()), Err))
 }
 
 /// What the current settings would have posted of the failures in `file`, in the systemd journal, or where neither is
@@ -95,24 +94,28 @@ pub fn simulation(
     let mut accounts = Accounts::outside_login();
     let policy = Policy::from(&config.alerts);
     let (composer, zone, mut id) = (Composer::of_this_machine(&config.alerts), local_zone(), 0);
-    let mut shown = Ok(());
-    let show = |time: Timestamp, sent: Sent| {
+    let (mut shown, mut names) = (Ok(()), Accounts::outside_login());
+    let mut say = |time: Timestamp, content: Content<'_>| {
         id += 1;
-        let text = match sent {
-            Sent::Failures(summary) => {
-                composer.text(&Style::x(), Content::Failures(&summary), Dispatch::new(id, time))
-            }
-            Sent::BreakIns(findings) => {
-                findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            }
-        };
+        let text = composer.text(&Style::x(), content, Dispatch::new(id, time));
         let time = zone.to_datetime(time);
         if shown.is_ok() {
             shown = writeln!(out, "{}  {text}", time.strftime("%Y-%m-%d %H:%M:%S"));
         }
     };
+    let show = |time: Timestamp, sent: Sent| match sent {
+        Sent::Failures(summary) => say(time, Content::Failures(&summary)),
+        Sent::BreakIns(findings) => {
+            for found in &findings {
+                let (user, ruser) = (names.standing(&found.login.user), names.standing(&found.login.ruser));
+                if let Some(content) = break_in(found, user, ruser) {
+                    say(time, Content::BreakIn(&content));
+                }
+            }
+        }
+    };
     let result =
-        simulate(told.map(|f| (f.time, f)), &policy, &Rules::default(), |name| accounts.standing(name), show);
+        simulate(told.map(|f| (f.time, f)), &policy, &config.logins, |name| accounts.standing(name), show);
     shown?;
     for line in policy.schedule() {
         writeln!(out, "{line}")?;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
+use crate::detect;
 use crate::installation::{self, Line};
 use crate::message::counted;
 use crate::report::prometheus::{self, Beside};
@@ -16,7 +17,7 @@ use crate::scan::{ScanState, last_pass};
 use crate::storage;
 use crate::zone::local as local_zone;
 
-use super::Error;
+use super::{Error, cannot};
 
 /// How the counters are shown.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +42,9 @@ pub fn run(
         Ok(config) => (config, None),
         Err(e) => (&defaults, Some(e.to_string())),
     };
-    let mut status = status::take(state, config).map_err(|e| {
-        Error::Told(format!("cannot read the state in {}: {e}; run this as root", state.display()))
-    })?;
-    let lines = installation::lines();
+    let mut status = status::take(state, config)
+        .map_err(|e| cannot(format_args!("read the state in {}", state.display()), &e))?;
+    let lines: Vec<Line> = installation::lines().into_iter().filter(Line::is_auth).collect();
     if let Some(why) = cannot_record(state).or(wrong) {
         status.first.last_error = Some(why);
     }
@@ -55,7 +55,9 @@ pub fn run(
         Form::Prometheus(file) => metrics(state, &status, lines.len(), file, out),
         Form::Json => as_json(state, config, &status, &lines, out),
         Form::Text => {
-            show(&status, &lines, &Policy::from(&config.alerts).schedule(), out)?;
+            show(&status, &lines, out)?;
+            show_list("schedule", &Policy::from(&config.alerts).schedule(), out)?;
+            show_list("rules", &detect::in_words(&config.logins), out)?;
             for line in ScanState::lines(state, &config.scan) {
                 writeln!(out, "{line}")?;
             }
@@ -76,6 +78,7 @@ fn as_json(
         let name = status.receivers.first().map_or("none", |first| &first.name);
         map.insert("receiver".into(), name.into());
         map.insert("schedule".into(), Policy::from(&config.alerts).schedule().into());
+        map.insert("rules".into(), detect::in_words(&config.logins).into());
         map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
         if let Ok(scan) = ScanState::of(state, &config.scan) {
             map.insert("scan".into(), serde_json::to_value(scan).unwrap_or_default());
@@ -102,7 +105,7 @@ fn metrics(
     }
 }
 
-fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Write) -> Result<(), Error> {
+fn show(status: &Status, lines: &[Line], out: &mut dyn Write) -> Result<(), Error> {
     let Counters { recorded, posted, pending, ignored, aborted, left_out, .. } = &status.first;
     let left_out = if *left_out > 0 { format!(" + {left_out} left out") } else { String::new() };
     writeln!(
@@ -132,8 +135,12 @@ fn show(status: &Status, lines: &[Line], schedule: &[String], out: &mut dyn Writ
             writeln!(out, "module    in {}", services.join(", "))?;
         }
     }
-    for (i, line) in schedule.iter().enumerate() {
-        writeln!(out, "{}{line}", if i == 0 { "schedule  " } else { "          " })?;
+    Ok(())
+}
+
+fn show_list(name: &str, lines: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    for (i, line) in lines.iter().enumerate() {
+        writeln!(out, "{:<9} {line}", if i == 0 { name } else { "" })?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! What messages tell, and receivers are told.
+//! What a message is about, and what a receiver is sent.
 
-/// What a message tells. `tell` of a receiver names these.
+/// What a message is about. `tell` of a receiver names these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

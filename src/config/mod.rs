@@ -30,7 +30,7 @@ pub use kind::Kind;
 pub use receiver::{AfterUnknown, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub use values::parse_duration;
-use values::{duration, names, networks, size};
+use values::{duration, heartbeat, names, networks, size};
 
 /// Read when `--config` or `config=` names no other.
 pub const DEFAULT_PATH: &str = "/etc/authalert/config.toml";
@@ -51,6 +51,11 @@ pub struct Config {
     pub alerts: Alerts,
     /// Failures that are counted and not posted.
     pub ignore: Ignore,
+    /// What a login means.
+    pub logins: Logins,
+    /// After so long without a message one line says that the watch stands; none: never.
+    #[serde(deserialize_with = "heartbeat")]
+    pub heartbeat: Heartbeat,
     /// Who delivers.
     pub deliver: Deliver,
     /// The log route.
@@ -154,6 +159,33 @@ pub struct Ignore {
     /// PAM services, exactly; kept in the same way.
     #[serde(deserialize_with = "names")]
     pub services: Vec<String>,
+}
+
+/// `[logins]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logins {
+    /// So many failures of a source within a day before a login from there make it a break-in.
+    pub break_in_after: u32,
+    /// Addresses and CIDR blocks from which logins are expected: these are no new sources.
+    #[serde(deserialize_with = "networks")]
+    pub expected: Vec<IpNet>,
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        Self { break_in_after: 5, expected: Vec::new() }
+    }
+}
+
+/// `heartbeat`: how long without a message, or none for `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat(pub Option<Duration>);
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self(Some(Duration::from_secs(7 * 86_400)))
+    }
 }
 
 /// `[deliver]`
@@ -280,6 +312,9 @@ impl Config {
         if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
             return bad("alerts.text", &why);
         }
+        if !(2..=1_000).contains(&self.logins.break_in_after) {
+            return bad("logins.break_in_after", "must be from 2 to 1000");
+        }
         if self.journal.max_size < 64 << 10 {
             return bad("journal.max_size", "must be at least 64K");
         }
@@ -367,6 +402,10 @@ mod tests {
             ("[deliver]\nin_process = no", ["line 2: `no`", "true, false"]),
             ("receiver = timeline # here", ["line 1: `timeline`", "in \"quotes\""]),
             ("[deliver]\nin_process = \"no\"", ["line 2", "boolean"]),
+            ("heartbeat = \"10m\"", ["line 1", "\"7d\""]),
+            ("heartbeat = \"on\"", ["line 1", "\"off\""]),
+            ("[logins]\nbreak_in_after = 1", ["logins.break_in_after", "2 to 1000"]),
+            ("[logins]\nexpected = [\"office\"]", ["line 2", "192.0.2.0/24"]),
         ] {
             let error = parse(text).unwrap_err();
             assert!(words.iter().all(|w| error.contains(w)), "{text:?}: {error}");
@@ -380,6 +419,15 @@ mod tests {
                 .unwrap();
         let shown: Vec<String> = config.ignore.networks.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["192.0.2.7/32", "2001:db8::/32", "198.51.100.0/24"]);
+    }
+
+    #[test]
+    fn a_heartbeat_comes_after_a_week_unless_it_is_said_otherwise() {
+        for (text, days) in [("", Some(7)), ("heartbeat = \"30d\"", Some(30)), ("heartbeat = \"off\"", None)]
+        {
+            let wanted = days.map(|days| Duration::from_secs(days * 86_400));
+            assert_eq!(parse(text).unwrap().heartbeat.0, wanted, "{text}");
+        }
     }
 
     #[test]

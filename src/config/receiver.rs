@@ -80,7 +80,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Whether it is told of `kind`.
+    /// Whether messages of `kind` are sent to it.
     pub fn tells(&self, kind: Kind) -> bool {
         const BY_DEFAULT: [Kind; 5] =
             [Kind::BreakIn, Kind::Urgent, Kind::Digest, Kind::Heartbeat, Kind::Health];

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::Heartbeat;
 use crate::neutral;
 
 const DURATION_UNITS: [(char, u64); 4] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86400)];
@@ -25,6 +26,18 @@ pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
     duration(deserializer).map(Some)
+}
+
+/// `off`, or a duration; it is no alarm clock, so of an hour or more.
+pub(super) fn heartbeat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Heartbeat, D::Error> {
+    const AT_LEAST: Duration = Duration::from_secs(3600);
+    let text = String::deserialize(deserializer)?;
+    if text == "off" {
+        return Ok(Heartbeat(None));
+    }
+    let after = parse_duration(&text).filter(|after| *after >= AT_LEAST);
+    let why = || de::Error::custom("expected \"off\", or a duration of an hour or more, such as \"7d\"");
+    after.map(|after| Heartbeat(Some(after))).ok_or_else(why)
 }
 
 /// A number with an optional unit behind it.

@@ -82,7 +82,7 @@ impl Stored {
         // The parser's own message may quote the line, and the line may be a secret.
         let table = DeTable::parse(text).map_err(|e: toml::de::Error| {
             let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line} is not of the form KEY = \"VALUE\", or its key stands here twice")
+            format!("line {line} is not of the form KEY = \"VALUE\", or its key is here twice")
         })?;
         let mut stored = Self::default();
         for (key, value) in table.into_inner() {

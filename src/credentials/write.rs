@@ -20,7 +20,7 @@ const HEAD: &str = "# Written by authalert. Who can read this can send as you.\n
 
 /// Put `secrets` into the table of the receiver `name`, in the place of what it holds; without any, take it out.
 pub fn store_section(path: &Path, name: &str, secrets: &Secrets) -> Result<(), Error> {
-    // A file that cannot be used as it is must be mended first: others may have read it.
+    // A file that cannot be used as it is must be put right first: others may have read it.
     let before = Stored::load(path)?;
     let old = read(path)?;
     let mut text = sized(&old);

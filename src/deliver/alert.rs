@@ -26,6 +26,9 @@ pub struct Alert {
     /// What it tells.
     #[serde(default = "digest")]
     pub kind: Kind,
+    /// It tells of a break-in that the module saw: there is a reserve for these, which nothing else takes from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub proven: bool,
     /// One short line.
     #[serde(default)]
     pub title: String,
@@ -110,7 +113,7 @@ impl Queue {
     /// Put `alert` behind those that are as urgent. Where too many wait, the least urgent and newest gives way;
     /// says whether nothing had to.
     pub fn push(&mut self, alert: Alert) -> bool {
-        let at = self.0.partition_point(|other| rank(other.kind) <= rank(alert.kind));
+        let at = self.0.partition_point(|other| rank(other) <= rank(&alert));
         self.0.insert(at, alert);
         let fits = self.0.len() <= QUEUED;
         self.0.truncate(QUEUED);
@@ -133,16 +136,17 @@ impl Queue {
     }
 }
 
-/// In which order kinds go out: a break-in before anything else.
-pub fn rank(kind: Kind) -> u8 {
-    match kind {
-        Kind::BreakIn => 0,
-        Kind::Health => 1,
-        Kind::NewSource => 2,
-        Kind::Login => 3,
-        Kind::Urgent | Kind::Digest | Kind::Test => 4,
-        Kind::Heartbeat => 5,
-        Kind::Summary => 6,
+/// In which order messages go out: a break-in before anything else, one that is proven before others.
+fn rank(alert: &Alert) -> u8 {
+    match alert.kind {
+        Kind::BreakIn if alert.proven => 0,
+        Kind::BreakIn => 1,
+        Kind::Urgent | Kind::Health => 2,
+        Kind::NewSource => 3,
+        Kind::Login => 4,
+        Kind::Digest | Kind::Test => 5,
+        Kind::Heartbeat => 6,
+        Kind::Summary => 7,
     }
 }
 
@@ -158,6 +162,7 @@ pub(super) mod tests {
         Alert {
             id,
             kind,
+            proven: false,
             title: String::new(),
             text: format!("alert {id}"),
             facts: Value::Null,

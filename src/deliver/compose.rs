@@ -3,32 +3,62 @@
 use jiff::Timestamp;
 
 use crate::config::Alerts;
-use crate::message::{Composer, Content, Dispatch};
+use crate::message::{Composer, Content, Dispatch, Summary};
 use crate::receiver::{Kind, Message, Receiver};
 
 use super::Moment;
 use super::alert::Alert;
+use super::findings::Proven;
 use super::state::State;
 
 /// Put everything that is pending into an alert for this receiver.
 pub fn compose(state: &mut State, receiver: &dyn Receiver, alerts: &Alerts) {
-    let (now, id) = (Timestamp::now(), state.last_id + 1);
-    let style = receiver.style();
-    let composer = Composer::of_this_machine(alerts);
-    let (covers, plain) = (std::mem::take(&mut state.pending), state.plain_next);
-    let (content, dispatch) = (Content::Failures(&covers), Dispatch::new(id, now));
-    let write = if plain { Composer::plain } else { Composer::text };
-    let text = write(&composer, &style, content, dispatch);
-    let (title, facts) = (composer.title(&style, content), composer.facts(content, dispatch));
+    let covers = std::mem::take(&mut state.pending);
+    let content = Content::Failures(&covers);
+    let alert = write(state, receiver, alerts, Kind::Digest, content);
+    state.alert = Some(Alert { covers, ..alert });
+}
+
+/// Put what covers no failure into the queue.
+pub fn enqueue(
+    state: &mut State,
+    receiver: &dyn Receiver,
+    alerts: &Alerts,
+    kind: Kind,
+    content: Content<'_>,
+) {
+    let alert = write(state, receiver, alerts, kind, content);
+    state.queue.push(alert);
+}
+
+/// Put a break-in into the queue.
+pub fn enqueue_break_in(state: &mut State, receiver: &dyn Receiver, alerts: &Alerts, found: &Proven) {
+    let alert = write(state, receiver, alerts, Kind::BreakIn, Content::BreakIn(&found.content));
+    state.queue.push(Alert { proven: found.proven, ..alert });
+}
+
+/// The next message, in this receiver's style.
+fn write(
+    state: &mut State,
+    receiver: &dyn Receiver,
+    alerts: &Alerts,
+    kind: Kind,
+    content: Content<'_>,
+) -> Alert {
+    let (now, id, style) = (Timestamp::now(), state.last_id + 1, receiver.style());
+    let (composer, dispatch) = (Composer::of_this_machine(alerts), Dispatch::new(id, now));
+    let plain = kind == Kind::Digest && state.plain_next;
+    let words = if plain { Composer::plain } else { Composer::text };
     state.last_id = id;
-    state.alert = Some(Alert {
+    Alert {
         id,
-        kind: Kind::Digest,
-        title,
-        text,
-        facts,
+        kind,
+        proven: false,
+        title: composer.title(&style, content),
+        text: words(&composer, &style, content, dispatch),
+        facts: composer.facts(content, dispatch),
         plain,
-        covers,
+        covers: Summary::default(),
         maybe_sent: false,
         unknown: 0,
         not_before: Moment(0),
@@ -36,7 +66,7 @@ pub fn compose(state: &mut State, receiver: &dyn Receiver, alerts: &Alerts) {
         cursors: state.cursors.clone(),
         totals: state.totals,
         dropped_seen: state.dropped_seen,
-    });
+    }
 }
 
 /// Take back an alert that surely was not sent: what it covers is pending again, and its number is free.
@@ -59,6 +89,7 @@ pub fn message<'a>(alert: &'a Alert, key: &'a str) -> Message<'a> {
         title: &alert.title,
         text: &alert.text,
         facts: &alert.facts,
+        // The page of a weekly report goes here.
         html: None,
     }
 }

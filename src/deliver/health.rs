@@ -3,11 +3,15 @@
 //! Who looks gives what he sees at each look. What comes and goes, as while a package is upgraded, is waited for
 //! before it is said, and before it is said to be well; what keeps coming and going is said once a day.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::pacing::Moment;
+use super::place::Place;
+use super::route::Routes;
+use super::state::State;
 use crate::neutral;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -22,6 +26,8 @@ const REMEMBERED: usize = 64;
 pub enum Fault {
     /// The module is gone from the stack of this service, which it guarded.
     ModuleGone(String),
+    /// The module is in the stack of this service, and records nothing of what the log tells of it.
+    ModuleSilent(String),
     /// The scan has no log to read.
     NoLog,
     /// The clock is off.
@@ -48,6 +54,10 @@ impl Fault {
                     neutral::name(service)
                 )
             }
+            Self::ModuleSilent(service) => format!(
+                "the module records nothing at {}, of which the log tells; run: authalert check",
+                neutral::name(service)
+            ),
             Self::NoLog => "the scan has no log to read; run: authalert check".into(),
             Self::ClockOff => "the clock of this machine is off; run: timedatectl".into(),
             Self::Stuck(receiver) => {
@@ -60,6 +70,16 @@ impl Fault {
     pub fn is_for(&self, receiver: &str) -> bool {
         !matches!(self, Self::Stuck(stuck) if stuck == receiver)
     }
+}
+
+/// The receivers of which nothing takes what is sent to them.
+pub fn stuck(state: &Path, routes: &Routes) -> Vec<Fault> {
+    let is_stuck = |name: &str| {
+        let loaded = State::load(&Place::new(state, name), true).ok().flatten();
+        loaded.is_some_and(|loaded| loaded.state.outage.is_some())
+    };
+    let names = routes.receivers.iter().map(|receiver| receiver.name.as_str());
+    names.filter(|name| is_stuck(name)).map(|name| Fault::Stuck(name.into())).collect()
 }
 
 /// A fault that is to be reported, or that is over.
@@ -117,6 +137,11 @@ impl Health {
             course.open || lately || now.since(course.there) < PASSING
         });
         changes
+    }
+
+    /// Whether there is nothing to remember.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// What is wrong now, and was reported.

@@ -5,26 +5,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::pacing::{Due, Moment};
-use crate::config::parse_duration;
-
-/// After so long without a message, where the configuration says nothing.
-pub const DEFAULT: Duration = Duration::from_secs(7 * 86_400);
-/// It is no alarm clock.
-const AT_LEAST: Duration = Duration::from_secs(3600);
-
-/// The value of `heartbeat`: how long without a message, or none for `off`.
-///
-/// # Errors
-/// Says what is accepted.
-pub fn parse(text: &str) -> Result<Option<Duration>, String> {
-    match text {
-        "off" => Ok(None),
-        text => parse_duration(text)
-            .filter(|after| *after >= AT_LEAST)
-            .map(Some)
-            .ok_or_else(|| "expected \"off\", or a duration of an hour or more, such as \"7d\"".into()),
-    }
-}
 
 /// When the last message went out, and what came since; part of a receiver's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,10 +15,12 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// A pass begins: the first one begins the watch.
-    pub fn begin(&mut self, now: Moment) {
+    /// A pass begins: the first one begins the watch. Says whether it did.
+    pub fn begin(&mut self, now: Moment) -> bool {
+        let before = self.quiet_since;
         // One in the future is of a damaged state.
-        self.quiet_since = Some(self.quiet_since.map_or(now, |since| since.min(now)));
+        self.quiet_since = Some(before.map_or(now, |since| since.min(now)));
+        self.quiet_since != before
     }
 
     /// So many failures were taken in, whether this receiver is told of them or not.
@@ -69,6 +51,7 @@ mod tests {
     use super::*;
 
     const DAY: u64 = 86_400_000;
+    const DEFAULT: Duration = Duration::from_secs(7 * 86_400);
 
     #[test]
     fn after_seven_days_of_silence_there_is_one_line_and_then_one_a_week() {
@@ -101,14 +84,5 @@ mod tests {
         heartbeat.on_failures(1);
         heartbeat.begin(Moment(DAY));
         assert!(heartbeat.is_due(Moment(8 * DAY), Some(DEFAULT), Due::Nothing));
-    }
-
-    #[test]
-    fn it_is_written_as_a_duration_or_off() {
-        assert_eq!(parse("7d"), Ok(Some(DEFAULT)));
-        assert_eq!(parse("off"), Ok(None));
-        for text in ["", "on", "0", "10m", "-1d", "7 days"] {
-            assert!(parse(text).unwrap_err().contains("\"7d\""), "{text}");
-        }
     }
 }

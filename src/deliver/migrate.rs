@@ -181,6 +181,7 @@ fn continued(old: Old) -> State {
         pending: old.pending,
         alert: old.alert.map(|alert| Alert {
             id: alert.id,
+            proven: false,
             kind: Kind::Digest,
             title: String::new(),
             text: alert.text,

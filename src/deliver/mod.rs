@@ -16,15 +16,19 @@
 //! `status`, how things stand.
 
 mod alert;
+mod announce;
 pub(crate) mod announced;
 mod clock;
 mod compose;
 mod enrol;
+mod findings;
+mod follow;
 mod gate;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
 mod intake;
+mod judge;
 mod lock;
 mod migrate;
 mod notice;
@@ -38,6 +42,7 @@ mod requests;
 mod retention;
 mod route;
 mod settle;
+mod settling;
 pub mod simulate;
 pub mod state;
 pub mod status;
@@ -45,6 +50,7 @@ pub mod status;
 mod tests;
 mod unsent;
 mod walk;
+mod weekly;
 
 use std::fmt;
 use std::io;
@@ -59,17 +65,20 @@ use crate::journal::{Journal, append, spill};
 use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
+pub use findings::break_in;
 use gate::Gate;
+pub use health::Fault;
 pub use intake::is_ignored;
 use lock::Lock;
 pub use notice::{Level, Notice};
-pub use pacing::{Due, Matter, Moment, Pacing, message_of};
+pub use pacing::{Due, Matter, Moment, Pacing};
 use place::Place;
 pub use policy::{Policy, human};
 use reader::Reader;
 use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
 use route::Routes;
+pub use settling::settle;
 pub use unsent::unsent;
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
@@ -111,6 +120,17 @@ impl Serve {
     }
 }
 
+/// How authalert itself does, as who starts a pass sees it.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    /// PAM services whose stacks have the module.
+    pub services: Vec<String>,
+    /// Logs are read too.
+    pub logs: bool,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
+}
+
 /// What a pass is to do.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -124,6 +144,8 @@ pub struct Request {
     pub at_once: bool,
     /// Which receivers it serves.
     pub serve: Serve,
+    /// What was seen of authalert itself; none where nobody looked.
+    pub watch: Option<Watch>,
     /// Set by another thread when the pass is to end at its next step, and let go of its locks.
     pub let_go: Option<&'static AtomicBool>,
 }
@@ -132,7 +154,7 @@ impl Request {
     /// A pass over `state` that nobody stops.
     pub fn new(state: &Path, config: Option<&Path>, context: Context) -> Self {
         let (state, config) = (state.into(), config.map(Into::into));
-        Self { state, config, context, at_once: false, serve: Serve::All, let_go: None }
+        Self { state, config, context, at_once: false, serve: Serve::All, watch: None, let_go: None }
     }
 
     fn is_let_go(&self) -> bool {
@@ -258,11 +280,15 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
         request.serve.includes(receiver) && (by_a_command || crate::receiver::serves_in_login(&receiver.kind))
     };
     let gate = Arc::<Gate>::default();
+    let stuck = if request.watch.is_some() { health::stuck(&request.state, routes) } else { Vec::new() };
     let readers: Vec<Reader<'_>> = routes
         .receivers
         .iter()
         .filter(served_here)
-        .map(|receiver| Reader::new(request, config, routes, receiver, gate.clone()))
+        .map(|receiver| Reader {
+            stuck: stuck.clone(),
+            ..Reader::new(request, config, routes, receiver, gate.clone())
+        })
         .collect();
     let Some((first, others)) = readers.split_first() else { return Report::default() };
     let receivers = thread::scope(|scope| {
@@ -336,9 +362,13 @@ fn unusable(request: &Request, why: &config::Error) {
             let notice = Notice::error(format!("nothing is sent: {}", outage.why));
             loaded.state.outage = Some(outage);
             lock.token().check()?;
+            // First, as in a pass.
+            let sent = notice.send_at_once();
             loaded.state.save(&place, lock.token().epoch())?;
             drop(lock);
-            notice.send();
+            if !sent {
+                notice.send();
+            }
         }
         Ok::<(), io::Error>(())
     })();

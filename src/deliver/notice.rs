@@ -1,7 +1,7 @@
 //! What the administrator must know, in syslog (facility authpriv): once per state, not once per
 //! try. A logger is made for each message, so that nothing of it outlives a fork or a login.
 
-use syslog::{Facility, Formatter3164};
+use syslog::{Facility, Formatter3164, LoggerBackend};
 
 use crate::neutral;
 
@@ -36,18 +36,33 @@ impl Notice {
 
     /// Send it. Without a syslog daemon it is lost: `status` shows the same.
     pub fn send(&self) {
+        self.write(false);
+    }
+
+    /// The same, unless it had to be waited for. Says whether it is sent, or lost.
+    pub fn send_at_once(&self) -> bool {
+        self.write(true)
+    }
+
+    fn write(&self, at_once: bool) -> bool {
         let formatter = Formatter3164 {
             facility: Facility::LOG_AUTHPRIV,
             hostname: None,
             process: "authalert".into(),
             pid: std::process::id(),
         };
-        if let Ok(mut logger) = syslog::unix(formatter) {
-            let _ = match self.level {
-                // Not "info": the systemd units keep that off the log, because of the manager's own lines.
-                Level::Info => logger.notice(&self.text),
-                Level::Error => logger.err(&self.text),
-            };
+        let Ok(mut logger) = syslog::unix(formatter) else { return true };
+        if at_once {
+            let LoggerBackend::Unix(socket) = &logger.backend else { return false };
+            if socket.set_nonblocking(true).is_err() {
+                return false;
+            }
         }
+        let sent = match self.level {
+            // Not "info": the systemd units keep that off the log, because of the manager's own lines.
+            Level::Info => logger.notice(&self.text),
+            Level::Error => logger.err(&self.text),
+        };
+        !at_once || sent.is_ok()
     }
 }

@@ -16,13 +16,15 @@ use crate::receiver::Receiver;
 
 use super::clock::Reading;
 use super::gate::Gate;
+use super::health::Change;
 use super::intake::{self, Rules, Taken};
+use super::judge::{self, Grounds, Judge};
 use super::lock::Lock;
 use super::outage::{Kind, Outage};
 use super::place::Place;
 use super::route::Routes;
-use super::state::{Loaded, State};
-use super::{Context, Moment, Notice, Policy, Request, Served, quarantine};
+use super::state::{Cursor, Loaded, State};
+use super::{Context, Fault, Moment, Notice, Policy, Request, Served, findings, quarantine};
 
 /// In a login the state is not written for so few bytes: the next pass reads them again.
 const WORTH_SAVING: u64 = 64 << 10;
@@ -39,6 +41,8 @@ pub struct Reader<'a> {
     pub alerts: Alerts,
     pub policy: Policy,
     pub place: Place,
+    /// Receivers, perhaps others, that nothing gets through to.
+    pub stuck: Vec<Fault>,
     /// Behind which the others wait for the first.
     pub gate: Arc<Gate>,
 }
@@ -55,7 +59,7 @@ impl<'a> Reader<'a> {
         let alerts = config.alerts_of(receiver);
         let policy = Policy::from(&alerts);
         let place = Place::new(&request.state, &receiver.name);
-        Self { request, config, routes, receiver, alerts, policy, place, gate }
+        Self { request, config, routes, receiver, alerts, policy, place, stuck: Vec::new(), gate }
     }
 
     /// Serve it until nothing is due and nothing new came.
@@ -65,7 +69,7 @@ impl<'a> Reader<'a> {
         for _ in 0..ROUNDS {
             let mut notices = Vec::new();
             let done = self.locked_pass(at_once, &mut notices);
-            // Only now: syslog may block, and nobody should wait for it with the lock held.
+            // What syslog did not take at once: it may block, and nobody should wait for it with the lock held.
             notices.iter().for_each(Notice::send);
             let (served, seen) = match done {
                 Ok(done) => done,
@@ -149,6 +153,8 @@ pub struct Pass<'a> {
     pub at_once: bool,
     pub served: Served,
     pub notices: &'a mut Vec<Notice>,
+    /// What became wrong or well, and is in no message yet.
+    pub changes: Vec<Change>,
     /// Files of the journal that were read and perhaps are not on disk yet.
     fresh: Vec<PathBuf>,
 }
@@ -162,7 +168,17 @@ impl<'a> Pass<'a> {
         notices: &'a mut Vec<Notice>,
     ) -> Self {
         let served = Served { name: reader.receiver.name.clone(), ..Served::default() };
-        Self { reader, lock, state, now: Moment(0), at_once, served, notices, fresh: Vec::new() }
+        Self {
+            reader,
+            lock,
+            state,
+            now: Moment(0),
+            at_once,
+            served,
+            notices,
+            changes: Vec::new(),
+            fresh: Vec::new(),
+        }
     }
 
     fn run(mut self) -> io::Result<(Served, Vec<(u64, u64)>)> {
@@ -176,21 +192,30 @@ impl<'a> Pass<'a> {
             Context::Login => Accounts::in_login(),
             Context::Command => Accounts::outside_login(),
         };
-        let taken = intake::take_in(&mut self.state, &journal, &rules, &mut accounts, self.now)?;
-        self.fresh.clone_from(&taken.files);
+        let changed = self.look_after_itself();
+        let segments = segment::list(journal.directory())?;
+        let (before, totals) = (self.state.cursors.clone(), self.state.totals);
+        let taken = intake::take_from(&mut self.state, &segments, &journal, &rules, &mut accounts, self.now)?;
+        let grounds = Grounds { segments: &segments, rules: &reader.config.logins, ignore: rules.ignore };
+        let judge = self.judge(&before, totals.logins, taken.read.bytes, grounds, &mut accounts)?;
+        self.fresh.clone_from(&taken.read.files);
         if self.is_the_timeline() {
             self.keep_unreadable(&taken)?;
         }
-        let changed = self.send_what_is_due(None)?;
+        let changed = self.send_what_is_due(None)? | changed;
         reader.gate.open();
         // An alert that was sent keeps its failures; those that wait are kept by the journal.
         journal.sync()?;
         let by_a_command = reader.request.context == Context::Command;
-        let worth_saving = taken.bytes > if by_a_command { 0 } else { WORTH_SAVING };
-        if cleared || changed || worth_saving || !taken.unreadable.is_empty() {
+        let worth_saving = taken.read.bytes > if by_a_command { 0 } else { WORTH_SAVING };
+        let has_logins = self.state.totals.logins > totals.logins;
+        if cleared || changed || worth_saving || has_logins || !taken.unreadable.is_empty() {
             self.save()?;
+            if let Some(judge) = judge {
+                judge.save(&reader.request.state)?;
+            }
         }
-        if by_a_command && self.is_the_timeline() && taken.bytes > 0 {
+        if by_a_command && self.is_the_timeline() && taken.read.bytes > 0 {
             segment::reserve(&journal.directory().join(CURRENT));
         }
         let outage = self.state.outage.as_ref();
@@ -199,7 +224,44 @@ impl<'a> Pass<'a> {
         self.served.next = self.served.next.or(until);
         self.served.pending = self.state.unsettled();
         self.served.outage = outage.map(|o| o.why.clone());
-        Ok((self.served, taken.seen))
+        Ok((self.served, taken.read.seen))
+    }
+
+    /// Judge the logins that were just taken in, from `before` on. Gives the judge where it is to be kept: behind the
+    /// state, which is saved first.
+    fn judge(
+        &mut self,
+        before: &[Cursor],
+        logins: u64,
+        bytes: u64,
+        grounds: Grounds<'_>,
+        accounts: &mut Accounts,
+    ) -> io::Result<Option<Judge>> {
+        self.state.unjudged = if self.is_the_timeline() { self.state.unjudged + bytes } else { 0 };
+        let is_far_behind = self.state.unjudged >= judge::BEHIND;
+        if self.state.totals.logins == logins && !is_far_behind {
+            return Ok(None);
+        }
+        let Reader { receiver, policy, request, .. } = self.reader;
+        let mut judge = Judge::before(&request.state, before, grounds);
+        judge.read_to(before, grounds, accounts, &mut |_, _| {})?;
+        let (until, now, state) = (self.state.cursors.clone(), self.now, &mut self.state);
+        judge.read_to(&until, grounds, accounts, &mut |finding, accounts| {
+            let Some(kind) = findings::told_as(finding.verdict, receiver) else { return };
+            let login = &finding.login;
+            state.findings.add(
+                &finding,
+                kind,
+                accounts.standing(&login.user),
+                accounts.standing(&login.ruser),
+            );
+            state.pacing.on_finding(now, &finding, kind, policy);
+        })?;
+        if !is_far_behind {
+            return Ok(None);
+        }
+        state.unjudged = 0;
+        Ok(Some(judge))
     }
 
     /// Look at the clock.
@@ -212,7 +274,13 @@ impl<'a> Pass<'a> {
     pub fn save(&mut self) -> io::Result<()> {
         self.sync_what_was_read()?;
         self.lock.token().check()?;
+        self.send_notices();
         self.state.save(&self.reader.place, self.lock.token().epoch())
+    }
+
+    /// Before the state says that it was said: a process that ends in between says it twice rather than never.
+    fn send_notices(&mut self) {
+        self.notices.retain(|notice| !notice.send_at_once());
     }
 
     /// See [`Pass::save`].

@@ -13,7 +13,7 @@ use super::lock::Lock;
 use super::place::Place;
 use super::route::Routes;
 use super::state::State;
-use super::{Request, intake};
+use super::{Request, follow};
 
 /// A slow writer that had a segment open when it was sealed has finished by then.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -111,11 +111,11 @@ fn tidy(
     let mut deleted = false;
     for segment in &plan.delete {
         let read_to = |state: &State| {
-            state.cursors.iter().find(|c| intake::belongs(c, segment)).map_or(0, |c| c.offset)
+            state.cursors.iter().find(|c| follow::belongs(c, segment)).map_or(0, |c| c.offset)
         };
         let read_to = states.iter().map(|state| read_to(state)).min().unwrap_or(0);
         if segment::delete(segment, read_to)? {
-            states.iter_mut().for_each(|state| state.cursors.retain(|c| !intake::belongs(c, segment)));
+            states.iter_mut().for_each(|state| state.cursors.retain(|c| !follow::belongs(c, segment)));
             deleted = true;
         }
     }
@@ -263,6 +263,6 @@ mod tests {
         assert!(world.segments()[0].size > before);
         world.pass();
         assert_eq!(world.segments().len(), 1);
-        assert!(!world.read.cursors.iter().any(|c| intake::belongs(c, &sealed)), "it is forgotten");
+        assert!(!world.read.cursors.iter().any(|c| follow::belongs(c, &sealed)), "it is forgotten");
     }
 }

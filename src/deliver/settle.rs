@@ -107,10 +107,9 @@ impl Pass<'_> {
         self.state.last_post = Some(Delivered { id: alert.id, time, failures });
         if which == Which::Failures {
             self.state.plain_next = false;
-            if !self.state.pending.is_empty() {
-                self.state.pacing.mark_pending(self.now);
-            }
         }
+        self.mark_pending();
+        self.state.heartbeat.on_sent(self.now);
         self.served.sent.push((alert.id, alert.text));
         Ok(())
     }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::pacing::{Due, Moment, Pacing};
 use super::policy::{Policy, human};
 use crate::accounts::AccountKind;
+use crate::config::Kind;
 use crate::detect::{Detector, Finding, Rules, Verdict};
 use crate::event::{Class, Event};
 use crate::message::Summary;
@@ -149,7 +150,7 @@ impl<F: FnMut(Timestamp, Sent)> Run<'_, F> {
     }
 
     fn on_break_in(&mut self, now: Moment, finding: Finding) {
-        self.pacing.on_finding(now, &finding, self.policy);
+        self.pacing.on_finding(now, &finding, Kind::BreakIn, self.policy);
         self.break_ins.get_or_insert_with(|| (now, Vec::new())).1.push(finding);
         self.result.break_ins += 1;
     }

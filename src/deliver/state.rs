@@ -22,6 +22,9 @@ use crate::storage;
 use super::alert::{Alert, Delivered, Queue};
 use super::announced::Announced;
 use super::clock::Clock;
+use super::findings::Findings;
+use super::health::Health;
+use super::heartbeat::Heartbeat;
 use super::history::{Entry, History};
 use super::outage::Outage;
 use super::place::Place;
@@ -54,6 +57,19 @@ pub struct State {
     /// Messages that tell of something else than failures.
     #[serde(skip_serializing_if = "Queue::is_empty")]
     pub queue: Queue,
+    /// What logins mean that no message tells yet.
+    #[serde(skip_serializing_if = "Findings::is_empty")]
+    pub findings: Findings,
+    /// Of the timeline: bytes of the journal that were read since what is known of logins was kept.
+    pub unjudged: u64,
+    /// Since when nothing was said.
+    pub heartbeat: Heartbeat,
+    /// What is wrong with authalert itself.
+    #[serde(skip_serializing_if = "Health::is_empty")]
+    pub health: Health,
+    /// When the next weekly summary is due.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary_due: Option<Timestamp>,
     /// Sequence of messages; the number of the newest.
     pub last_id: u64,
     /// The receiver refused a text: the next one says numbers only.
@@ -89,6 +105,11 @@ impl Default for State {
             pending: Summary::default(),
             alert: None,
             queue: Queue::default(),
+            findings: Findings::default(),
+            unjudged: 0,
+            heartbeat: Heartbeat::default(),
+            health: Health::default(),
+            summary_due: None,
             last_id: 0,
             plain_next: false,
             refusals: 0,

@@ -139,7 +139,7 @@ fn try_one(
     let mut accounts = Accounts::in_login();
     let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
     intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);
-    if taken.vanished || spill::waiting(&journal)? != spilled {
+    if taken.read.vanished || spill::waiting(&journal)? != spilled {
         return Ok(None);
     }
     let totals = state.totals;

@@ -13,6 +13,7 @@ use super::route::Routes;
 use super::state::State;
 use super::*;
 use crate::accounts::AccountKind;
+use crate::detect::{After, Failures, Finding, Verdict};
 use crate::message::summary::tests::failure;
 use crate::message::{LIMIT, Style, Unit};
 use crate::receiver::{Before, Kind, Message, Outcome, Receiver};
@@ -107,16 +108,19 @@ impl World {
         change(&mut state, now);
         let mut pass = Pass::new(&reader, lock, state, self.request.at_once, &mut notices);
         pass.tick();
+        pass.look_after_itself();
         pass.send_what_is_due(Some(Box::new(self.receiver.clone()))).unwrap();
         pass.save().unwrap();
         pass.served
     }
 
-    /// A pass that finds `failures` more, of this machine itself.
+    /// A pass that finds `failures` more, by a user of this machine who was not urgent before.
     fn pass_with(&self, later: Duration, failures: u32) -> Served {
         self.pass(later, |state, now| {
+            let uid = 1000 + u32::try_from(state.recorded()).unwrap();
             for n in 0..failures {
-                let event = crate::event::Event { service: "su".into(), ..failure(n.into(), "root", "") };
+                let event =
+                    crate::event::Event { service: "su".into(), uid, ..failure(n.into(), "root", "") };
                 state.pending.add(&event, AccountKind::Root, AccountKind::Unknown);
                 state.pacing.on_failure(now, &event, AccountKind::Root, &Policy::from(&self.config.alerts));
             }
@@ -207,7 +211,7 @@ fn a_break_in_goes_first_past_an_outage_and_from_its_reserve() {
         }
         state.last_id += 1;
         let id = state.last_id;
-        assert!(state.queue.push(alert(id, Kind::BreakIn)));
+        assert!(state.queue.push(Alert { proven: true, ..alert(id, Kind::BreakIn) }));
         state.last_id += 1;
         assert!(state.queue.push(alert(id + 1, Kind::Login)));
     });
@@ -256,6 +260,133 @@ fn a_refused_text_is_kept_apart_and_its_failures_are_told_in_numbers() {
     assert_ne!(world.sent()[0].1, world.sent()[1].1);
     assert!(world.place().rejected().exists());
     assert_eq!(world.state().totals.posted, 3);
+}
+
+fn finding(account: &str, proven: bool, verdict: Verdict) -> Finding {
+    let login =
+        crate::event::Event { class: crate::event::Class::Login, ..failure(9, account, "203.0.113.9") };
+    Finding { verdict, login, failures: Failures { count: 8, sources: 4, ..Failures::default() }, proven }
+}
+
+const BREAK_IN: Verdict = Verdict::BreakIn { after: After::Source };
+
+impl World {
+    /// A pass that finds these logins, `later` than the last one.
+    fn pass_with_logins(&self, later: Duration, findings: &[Finding]) -> Served {
+        let policy = Policy::from(&self.config.alerts);
+        let routes = Routes::of(&self.config);
+        self.pass(later, |state, now| {
+            for finding in findings {
+                let kind = findings::told_as(finding.verdict, &routes.receivers[0]).unwrap();
+                state.findings.add(finding, kind, AccountKind::Existing, AccountKind::Unknown);
+                state.pacing.on_finding(now, finding, kind, &policy);
+            }
+        })
+    }
+
+    fn texts(&self) -> Vec<String> {
+        self.sent().into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+#[test]
+fn break_ins_of_several_accounts_are_each_told_at_once_and_more_than_there_is_room_for_are_counted() {
+    let world = World::new(Scripted::default());
+    let accounts: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
+    let findings: Vec<Finding> = accounts.iter().map(|name| finding(name, true, BREAK_IN)).collect();
+    world.pass_with_logins(Duration::ZERO, &findings);
+    let texts = world.texts();
+    assert!(texts.len() > 2 && texts.iter().all(|text| text.starts_with("BREAK-IN?")), "{texts:?}");
+    let more: usize = texts
+        .iter()
+        .filter_map(|text| text.split_once(", and ")?.1.split(' ').next()?.parse::<usize>().ok())
+        .sum();
+    assert_eq!(texts.len() + more, 40, "{texts:?}");
+    assert!(world.state().findings.is_empty());
+}
+
+#[test]
+fn what_only_a_log_tells_of_does_not_keep_a_proven_break_in_waiting() {
+    let world = World::new(Scripted::default());
+    for round in 0..50 {
+        let forged: Vec<Finding> =
+            (0..20).map(|n| finding(&format!("forged{round}x{n}"), false, BREAK_IN)).collect();
+        world.pass_with_logins(MINUTE, &forged);
+    }
+    let before = world.sent().len();
+    world.pass_with_logins(SECOND, &[finding("alice", true, BREAK_IN)]);
+    let texts = world.texts();
+    assert!(texts.len() > before && texts.last().unwrap().contains("alice"), "{texts:?}");
+}
+
+#[test]
+fn in_an_outage_break_ins_are_tried_and_everything_else_is_folded_until_it_is_over() {
+    let mut world = World::new(Scripted::default());
+    let text = "[[receiver]]\nkind = \"other\"\ntell = [\"break-in\", \"new-source\", \"login\"]\n";
+    world.config = Config::parse(text, Path::new("/nonexistent/config.toml")).unwrap();
+    let limited = || Outcome::Limited { until: None, why: "not now".into() };
+    world.answer(&[limited()]);
+    let new_source = Verdict::NewSource { network_known: false };
+    world.pass_with_logins(Duration::ZERO, &[finding("bob", true, new_source)]);
+    assert_eq!(world.sent().len(), 1);
+    for n in 0..100 {
+        let logins = [finding(&format!("user{n}"), true, new_source), finding("bob", true, Verdict::Login)];
+        world.pass_with_logins(SECOND, &logins);
+    }
+    assert_eq!((world.sent().len(), world.state().queue.len()), (1, 1), "it is left alone");
+    world.pass_with_logins(SECOND, &[finding("alice", true, BREAK_IN)]);
+    // Then what waited, as the service takes something again.
+    assert!(world.texts()[1].starts_with("BREAK-IN?"), "{:?}", world.texts());
+    for _ in 0..4 {
+        world.pass_with_logins(10 * MINUTE, &[]);
+    }
+    let texts = world.texts();
+    assert!(texts.iter().any(|text| text.contains(", and 99 more like it")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("100 logins")), "{texts:?}");
+    assert!(world.state().findings.is_empty() && world.state().queue.is_empty());
+}
+
+#[test]
+fn after_a_quiet_week_one_line_says_so_and_what_is_wrong_is_said_once() {
+    let mut world = World::new(Scripted::default());
+    let day = 24 * 60 * MINUTE;
+    let gone = Fault::ModuleGone("sshd".into());
+    world.request.watch = Some(Watch { services: vec!["su".into()], logs: true, faults: vec![gone] });
+    for _ in 0..3 {
+        world.pass(10 * MINUTE, |_, _| {});
+    }
+    world.request.watch =
+        Some(Watch { services: vec!["sshd".into(), "su".into()], logs: true, faults: Vec::new() });
+    for _ in 0..20 {
+        world.pass(day, |_, _| {});
+    }
+    let texts = world.texts();
+    assert!(texts[0].contains("the module is gone from the stack of sshd"), "{texts:?}");
+    assert!(texts[1].contains("well again"), "{texts:?}");
+    assert!(texts[2].contains("all quiet: authalert watches sshd, su and the logs"), "{texts:?}");
+    assert_eq!(texts.len(), 4, "a heartbeat a week: {texts:?}");
+    world.config =
+        Config::parse("heartbeat = \"off\"\n[[receiver]]\nkind = \"other\"\n", Path::new("/x")).unwrap();
+    world.pass(30 * day, |_, _| {});
+    assert_eq!(world.sent().len(), 4);
+}
+
+#[test]
+fn a_week_in_numbers_goes_out_when_it_is_due_to_who_asked_for_it() {
+    let mut world = World::new(Scripted::default());
+    let text = "[[receiver]]\nkind = \"other\"\ntell = [\"summary\"]\n";
+    world.config = Config::parse(text, Path::new("/nonexistent/config.toml")).unwrap();
+    let now = jiff::Timestamp::now();
+    let recent = |n: i64| crate::event::Event { time: now - SECOND, ..failure(n, "root", "192.0.2.7") };
+    let old = crate::event::Event { time: now - 8 * 24 * 60 * MINUTE, ..failure(0, "root", "192.0.2.7") };
+    crate::journal::Journal::new(&world.request.state).append(&[old, recent(1), recent(2)]).unwrap();
+    world.pass(Duration::ZERO, |_, _| {});
+    assert_eq!(world.sent().len(), 0, "not before Monday");
+    world.pass(SECOND, |state, _| state.summary_due = Some(now - SECOND));
+    world.pass(SECOND, |_, _| {});
+    let texts = world.texts();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("2 failed logins") && texts[0].contains("Tried: root"), "{texts:?}");
 }
 
 #[test]

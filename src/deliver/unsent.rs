@@ -14,8 +14,9 @@ use crate::journal::{Journal, segment, spill};
 
 use super::Policy;
 use super::announced::Announced;
+use super::follow::belongs;
 use super::history::History;
-use super::intake::{Rules, belongs, is_ignored};
+use super::intake::{Rules, is_ignored};
 use super::place::Place;
 use super::route::Routes;
 use super::state::Cursor;

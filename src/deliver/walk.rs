@@ -65,6 +65,15 @@ impl Pass<'_> {
         compose::take_back(&mut self.state);
         while !self.reader.request.is_let_go() {
             self.tick();
+            self.mark_pending();
+            if self.has_to_announce(self.held_until()) {
+                changed = true;
+                if built.is_none() {
+                    built = self.build();
+                }
+                let Some(receiver) = built.as_deref() else { break };
+                self.announce(self.held_until(), receiver);
+            }
             let Some((which, purse)) = self.due() else { break };
             changed = true;
             if built.is_none() {
@@ -96,7 +105,7 @@ impl Pass<'_> {
     fn due(&mut self) -> Option<(Which, Purse)> {
         let (policy, now) = (&self.reader.policy, self.now);
         let held = self.held_until();
-        let mut next: Option<Moment> = None;
+        let mut next: Option<Moment> = self.next_announcement(held);
         let mut wait = |at: Moment| next = Some(next.map_or(at, |other| other.min(at)));
         let mut refused = None;
         let candidates = [
@@ -104,9 +113,8 @@ impl Pass<'_> {
             self.failures_at(held).map(|at| (Which::Failures, at)),
         ];
         for (which, at) in candidates.into_iter().flatten() {
-            let break_in =
-                which == Which::Queued && self.state.queue.first().is_some_and(|a| a.kind == Kind::BreakIn);
-            let (allowed, purse) = self.state.requests.next(now, policy, break_in);
+            let proven = which == Which::Queued && self.state.queue.first().is_some_and(|alert| alert.proven);
+            let (allowed, purse) = self.state.requests.next(now, policy, proven);
             if at.max(allowed) <= now {
                 return Some((which, purse));
             }

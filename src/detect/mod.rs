@@ -30,11 +30,11 @@ mod tests;
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::AccountKind;
+pub use crate::config::Logins as Rules;
 use crate::event::{Class, Event, Route};
 
 use doubles::Doubles;
@@ -50,19 +50,29 @@ pub const TOLD_APART: usize = table::PARTS;
 /// From so many sources an account fails that is under attack.
 pub const MANY: usize = 3;
 
-/// What the administrator says about logins: `[logins]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
-    /// So many failures within a day before a login make it a break-in.
-    pub break_in_after: u32,
-    /// Networks from which logins are expected: these are no new sources.
-    pub expected: Vec<IpNet>,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { break_in_after: 5, expected: Vec::new() }
+/// The rules, for people: one line a rule.
+pub fn in_words(rules: &Rules) -> Vec<String> {
+    let after = rules.break_in_after;
+    let mut words = vec![
+        format!(
+            "a break-in: a login from a source (an address, or who asks su, sudo or doas) that failed {after} times \
+             or more within a day"
+        ),
+        format!(
+            "none: where the account came from that address before, and others were tried from there less than {after} \
+             times; or from its network (/16, of IPv6 /48), and the account failed less than {} times",
+            2 * after
+        ),
+        format!(
+            "a new source under attack: the account failed {after} times or more within a day from {MANY} sources or \
+             more, and is in from a network that it never came from"
+        ),
+    ];
+    if !rules.expected.is_empty() {
+        let networks: Vec<String> = rules.expected.iter().map(ToString::to_string).collect();
+        words.push(format!("no new source: {}", networks.join(", ")));
     }
+    words
 }
 
 /// What is remembered of failures and logins; part of the state that a pass leaves.

@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! 0     magic, minute of its making, that minute inverted
-//! 16    512 logins that were recorded: process, hash of the service, second
+//! 16    512 logins that were recorded in a child: its parent, hash of the service, second
 //! 8192  32768 minutes
 //! ```
 //!

@@ -61,7 +61,7 @@ impl Journal {
         self.append_as_fits(failures).1
     }
 
-    /// The same; also tells how many were appended. One that finds no room is not counted as dropped:
+    /// The same; also says how many were appended. One that finds no room is not counted as dropped:
     /// whoever appends here can come again.
     pub fn append_as_fits(&self, failures: &[Event]) -> (usize, io::Result<()>) {
         for (appended, failure) in failures.iter().enumerate() {

@@ -179,7 +179,7 @@ pub fn sweep(directory: &Path) {
 /// it up, with what everybody may write, would make what he does then unseen. A small disk has room for less.
 /// Where the file system cannot do that, nothing is different.
 ///
-/// Who watches the file hears of it: to be called where something new was read, or before it has its name.
+/// Who watches the file learns of it: to be called where something new was read, or before it has its name.
 pub fn reserve(path: &Path) {
     let _ = reserve_in(path, RESERVE, false);
     if let Some(directory) = path.parent() {

@@ -56,7 +56,7 @@ pub fn put(directory: &[u8], line: &Encoded) -> bool {
 pub struct Spilled {
     path: PathBuf,
     line: Vec<u8>,
-    /// What it tells.
+    /// What it holds.
     pub failure: Event,
 }
 

@@ -1,4 +1,4 @@
-//! What a message tells, as plain data: filled in by who noticed it, put into words by
+//! What a message says, as plain data: filled in by who found it, put into words by
 //! [`Composer`](super::Composer).
 
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::summary::{Sample, Summary};
 
-/// What one message tells.
+/// What one message says.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
     /// Failures, all that are pending. The template of the administrator is for these.
@@ -135,7 +135,7 @@ pub struct Weekly {
     pub failures: Summary,
     /// Logins that were recorded.
     pub logins: u64,
-    /// Break-ins that were told.
+    /// Break-ins that were reported.
     pub break_ins: u64,
     /// Alerts that were sent.
     pub alerts: u64,

@@ -95,7 +95,7 @@ const MORE_WISHES: [fn(&mut Detail); 13] = [
 ];
 
 impl Digest<'_> {
-    /// What there is to tell, as much as fits in `room`. Not cut: for a small room it may be longer, and
+    /// What there is to report, as much as fits in `room`. Not cut: for a small room it may be longer, and
     /// begins with the count.
     pub(super) fn wording(&self, room: usize) -> String {
         let fits = |text: &String| self.style.measure_safe(text) <= room;
@@ -365,7 +365,7 @@ impl Digest<'_> {
         }
     }
 
-    /// What is missing from the counts, told as numbers.
+    /// What is missing from the counts, reported as numbers.
     fn lost(&self) -> Vec<String> {
         let (dropped, unreadable) = (self.summary.dropped(), self.summary.unreadable());
         let mut lost = Vec::new();

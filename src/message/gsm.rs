@@ -50,7 +50,7 @@ pub(super) fn has(c: char) -> bool {
     is_plain(c) || ALPHABET.contains(c) || EXTENSION.contains(c)
 }
 
-/// Most of a text, told without a search.
+/// Most of a text, found without a search.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | ',' | ':')
 }

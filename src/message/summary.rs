@@ -1,4 +1,4 @@
-//! Everything an alert can tell of the failures it covers, in bounded memory.
+//! Everything an alert can say of the failures it covers, in bounded memory.
 //!
 //! The delivery state holds one of these for the failures that are pending, as JSON of less than 64 KiB
 //! whatever the flood (under 1 KiB for a handful of failures). How many failures there were is
@@ -136,7 +136,7 @@ impl Summary {
         self.services.add(known_as(&failure.service), count);
     }
 
-    /// Cover everything that `other` covers too: the next alert tells what a refused one would have told.
+    /// Cover everything that `other` covers too: the next alert reports what a refused one would have reported.
     pub fn merge(&mut self, other: Self) {
         self.failures = self.failures.saturating_add(other.failures);
         self.records = self.records.saturating_add(other.records);
@@ -163,12 +163,12 @@ impl Summary {
         self.add_unreadable(other.unreadable);
     }
 
-    /// Tell also of `n` failures that could not be recorded.
+    /// Report also `n` failures that could not be recorded.
     pub fn add_dropped(&mut self, n: u64) {
         self.dropped = self.dropped.saturating_add(n);
     }
 
-    /// Tell also of `n` records that could not be read.
+    /// Report also `n` records that could not be read.
     pub fn add_unreadable(&mut self, n: u64) {
         self.unreadable = self.unreadable.saturating_add(n);
     }
@@ -178,7 +178,7 @@ impl Summary {
         self.failures
     }
 
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     pub fn is_empty(&self) -> bool {
         self.failures == 0 && self.dropped == 0 && self.unreadable == 0
     }

@@ -3,7 +3,7 @@
 //! Whatever was tried, and whatever the template says:
 //! - it is within the limit of the style in its unit, holds nothing that a service would act on, and every
 //!   character in it is visible;
-//! - a text about failures tells the exact number that it covers, and every text bears its number, so that
+//! - a text about failures says the exact number that it covers, and every text bears its number, so that
 //!   two messages never have the same text (X refuses a repeated one) and a person sees a repeat.
 //!
 //! Built-in texts begin with the short name of the machine and end in `·a` and the number of the message:
@@ -307,11 +307,11 @@ mod tests {
             composer(None).text(&Style::x(), Content::Failures(&summary(&three)), Dispatch::new(19, now())),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd[32239]) 12:01:47 to 12:01:55 ·a19"
         );
-        let told_at_once = Event { count: 3, pid: 0, ..failure(0, "root", "192.0.2.7") };
+        let logged_at_once = Event { count: 3, pid: 0, ..failure(0, "root", "192.0.2.7") };
         assert_eq!(
             composer(None).text(
                 &Style::x(),
-                Content::Failures(&summary(&[(told_at_once, AccountKind::Root)])),
+                Content::Failures(&summary(&[(logged_at_once, AccountKind::Root)])),
                 Dispatch::new(19, now())
             ),
             "web1: 3 failed logins for root from 192.0.2.7 (sshd) 12:01:47 ·a19"

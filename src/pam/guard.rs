@@ -9,7 +9,7 @@ use std::mem;
 use std::ptr;
 
 use authalert::journal::append::{Error, Target};
-use libc::{c_int, sigset_t};
+use libc::{c_int, c_ulong, sigset_t};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -125,14 +125,22 @@ fn number_behind(text: &[u8], field: &[u8]) -> Option<u32> {
 
 /// Block SIGXFSZ on this thread; gives the signal as a set, and the mask as it was.
 fn block_sigxfsz() -> Option<(sigset_t, sigset_t)> {
-    // SAFETY: the sets are initialised by sigemptyset and by pthread_sigmask before they are read.
+    // SAFETY: plain words, for which zero is a value; a set has a bit for every signal.
     unsafe {
-        let mut set = mem::zeroed();
-        let mut before = mem::zeroed();
-        libc::sigemptyset(&mut set);
-        libc::sigaddset(&mut set, libc::SIGXFSZ);
+        let (mut set, mut before): (sigset_t, sigset_t) = (mem::zeroed(), mem::zeroed());
+        let (word, bit) = place_of_sigxfsz(&raw mut set);
+        *word.cast_mut() = bit;
         (libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before) == 0).then_some((set, before))
     }
+}
+
+/// Where SIGXFSZ is in a set: an array of words, with a bit for each signal from the first on. By hand: each function of
+/// the C library that is named here is looked up at each login.
+fn place_of_sigxfsz(set: *const sigset_t) -> (*const c_ulong, c_ulong) {
+    const AT: u32 = libc::SIGXFSZ as u32 - 1;
+    // SAFETY: a set has more words than that.
+    let word = unsafe { set.cast::<c_ulong>().add((AT / c_ulong::BITS) as usize) };
+    (word, 1 << (AT % c_ulong::BITS))
 }
 
 /// Take a SIGXFSZ that a write of ours caused off the queue, then restore the mask. Where the host had
@@ -140,7 +148,8 @@ fn block_sigxfsz() -> Option<(sigset_t, sigset_t)> {
 fn unblock(set: &sigset_t, before: &sigset_t, refused: bool) {
     // SAFETY: both sets were initialised above.
     unsafe {
-        if refused && libc::sigismember(before, libc::SIGXFSZ) == 0 {
+        let (word, bit) = place_of_sigxfsz(before);
+        if refused && *word & bit == 0 {
             let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             libc::sigtimedwait(set, ptr::null_mut(), &now);
         }
@@ -154,9 +163,8 @@ fn unblock(set: &sigset_t, before: &sigset_t, refused: bool) {
 pub fn block_all_signals() -> Option<sigset_t> {
     // SAFETY: as in `block_sigxfsz`.
     unsafe {
-        let mut all = mem::zeroed();
-        let mut before = mem::zeroed();
-        libc::sigfillset(&mut all);
+        let (mut all, mut before): (sigset_t, sigset_t) = (mem::zeroed(), mem::zeroed());
+        ptr::write_bytes(&mut all, 0xff, 1);
         let code: c_int = libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
         (code == 0).then_some(before)
     }

@@ -5,7 +5,7 @@
 //! sshd authenticates keyboard-interactive in a forked child, and a child must not touch what its
 //! parent's threads hold.
 //!
-//! The failure is on disk before the worker hears of it. What the worker does not finish, because
+//! The failure is on disk before the worker is woken. What the worker does not finish, because
 //! the process ends, the next one does, or cron.
 
 use std::ffi::{CStr, c_int, c_void};

@@ -11,7 +11,7 @@ pub const LIMIT: usize = 16 << 10;
 /// As much of `body` as there is, and whether that is all.
 ///
 /// We ask for no coding. What comes coded all the same is decoded, as far as it is bounded: a "duplicate"
-/// that cannot be read would tell an alert twice. Of a coding that is not known nothing is read.
+/// that cannot be read would send an alert twice. Of a coding that is not known nothing is read.
 pub fn read(body: &mut dyn Read, coding: Option<&HeaderValue>) -> (Vec<u8>, bool) {
     let coding = coding.map_or("identity", |c| c.to_str().unwrap_or("?").trim());
     match coding.to_ascii_lowercase().as_str() {

@@ -12,7 +12,7 @@ use super::{Kind, Receiver};
 use crate::config;
 use crate::credentials::Secrets;
 
-/// Why there is no receiver. Both say in one line what to mend.
+/// Why there is no receiver. Both say in one line what to put right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// Something in the configuration or in a definition.

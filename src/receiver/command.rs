@@ -120,7 +120,7 @@ pub(super) fn outcome(program: &str, timeout: Duration, ended: Ended) -> Outcome
             match status {
                 65 => Outcome::Refused { why },
                 64 | 66..=68 | 72 | 77 | 78 | 126 | 127 => {
-                    Outcome::Stop { why: format!("{why}; mend what it says") }
+                    Outcome::Stop { why: format!("{why}; put right what it says") }
                 }
                 _ => Outcome::NotSent { why },
             }

@@ -17,7 +17,7 @@ pub struct Message<'a> {
     /// The same in every attempt at this message, and in no other message of any machine: what a
     /// service can know a repeat by. ASCII letters, digits and `-`, at most 64.
     pub key: &'a str,
-    /// What it tells.
+    /// What it is about.
     pub kind: Kind,
     /// One short line: the machine, and what it is about. Written in the same style as the text.
     pub title: &'a str,

@@ -1,4 +1,4 @@
-//! What stands around a connection: a deadline that nothing outlives, and the knowledge whether
+//! What surrounds a connection: a deadline for everything, and the knowledge whether
 //! anything of the request has left this machine.
 //!
 //! The deadline is kept at the socket itself, below TLS and a proxy's handshake, because a peer

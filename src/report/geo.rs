@@ -59,3 +59,61 @@ impl Geo {
 fn unusable(file: &Path, why: &maxminddb::MaxMindDbError) -> String {
     format!("cannot use the database {}: {why}", file.display())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn string(text: &str) -> Vec<u8> {
+        // From 29 bytes on the length has a byte of its own.
+        let long = text.len().checked_sub(29).map(|more| more as u8);
+        let mut bytes = vec![0x40 | if long.is_some() { 29 } else { text.len() as u8 }];
+        bytes.extend(long.into_iter().chain(text.bytes()));
+        bytes
+    }
+
+    fn map(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = vec![0xe0 | entries.len() as u8];
+        entries.iter().for_each(|(name, value)| bytes.extend([string(name), value.clone()].concat()));
+        bytes
+    }
+
+    /// The smallest database: addresses below 128.0.0.0 have a record, the others have none.
+    fn database() -> Vec<u8> {
+        let short = |n: u8| vec![0xa1, n];
+        let mut bytes = vec![0, 0, 1 + 16, 0, 0, 1];
+        bytes.extend([0; 16]);
+        bytes.extend(map(&[
+            ("country", map(&[("iso_code", string("N\x1b"))])),
+            ("autonomous_system_number", vec![0xc2, 0xfb, 0xf4]),
+            ("autonomous_system_organization", string("Example <b>")),
+        ]));
+        bytes.extend(b"\xab\xcd\xefMaxMind.com");
+        bytes.extend(map(&[
+            ("binary_format_major_version", short(2)),
+            ("binary_format_minor_version", short(0)),
+            ("build_epoch", vec![0x01, 0x02, 1]),
+            ("database_type", string("Test")),
+            ("description", map(&[])),
+            ("ip_version", short(4)),
+            ("languages", vec![0x00, 0x04]),
+            ("node_count", vec![0xc1, 1]),
+            ("record_size", short(24)),
+        ]));
+        bytes
+    }
+
+    #[test]
+    fn a_database_says_where_an_address_is_and_a_broken_one_is_named() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), database()).unwrap();
+        let geo = Geo::open(&[file.path().into()]).unwrap();
+        let place = geo.find("1.2.3.4".parse().unwrap());
+        assert_eq!(place.operator, "AS64500 Example <b>");
+        assert!(!place.country.contains('\x1b') && !place.country.is_empty(), "{place:?}");
+        assert_eq!(geo.find("198.51.100.1".parse().unwrap()), Place::default());
+        assert_eq!(geo.find("2001:db8::1".parse().unwrap()), Place::default());
+        std::fs::write(file.path(), "no database").unwrap();
+        assert!(Geo::open(&[file.path().into()]).unwrap_err().contains("cannot use the database"));
+    }
+}

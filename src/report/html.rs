@@ -103,7 +103,7 @@ fn over_time(report: &Report, open: bool) -> Markup {
     html! {
         section {
             h2 { "Over time" }
-            (drawn("time", &format!("Failed logins by {}", unit.name()), picture::over_time(&steps)))
+            (drawn(&format!("Failed logins by {}", unit.name()), picture::over_time(&steps)))
             (behind(open, &[unit.name(), "failed logins"], html! {
                 @for step in rows { tr { td { (step.label) } td.n { (number(step.failures)) } } }
             }))
@@ -115,7 +115,7 @@ fn week(report: &Report, open: bool) -> Markup {
     html! {
         section {
             h2 { "By weekday and hour" }
-            (drawn("week", "Failed logins by weekday and hour, the darker the more", picture::week(&report.by_weekday)))
+            (drawn("Failed logins by weekday and hour, the darker the more", picture::week(&report.by_weekday)))
             (behind(open, &["hour", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], html! {
                 @for hour in 0..24 {
                     tr {
@@ -150,10 +150,10 @@ fn counted(title: &str, rows: &[Counted], all: u64, zone: &TimeZone) -> Markup {
                     tbody {
                         @for row in rows.iter().take(ROWS) {
                             tr {
-                                td.name { bdi { (row.name.as_deref().unwrap_or(words::HIDDEN)) } }
+                                td.name { bdi { (words::name(row.name.as_deref(), words::HIDDEN)) } }
                                 td.n { (words::at_least(row.failures, row.may_be_more)) }
-                                @if timed { td { (time(row.first)) } td { (time(row.last)) } }
-                                @if placed { td { bdi { (words::place(row)) } } }
+                                @if timed { td.fixed { (time(row.first)) } td.fixed { (time(row.last)) } }
+                                @if placed { td { (words::place(row)) } }
                             }
                         }
                     }
@@ -164,19 +164,20 @@ fn counted(title: &str, rows: &[Counted], all: u64, zone: &TimeZone) -> Markup {
 }
 
 fn networks(report: &Report) -> Markup {
+    let placed = report.by_network.iter().any(|row| !row.country.is_empty() || !row.operator.is_empty());
     html! {
         @if report.by_network.iter().any(|row| row.addresses > 2) {
             section {
                 h2 { "Networks with several addresses" (of(report.by_network.len().min(ROWS), report.by_network.len() as u64)) }
                 div.scroll { table {
-                    thead { tr { th { "network" } th.n { "failed logins" } th.n { "addresses" } th { "where" } } }
+                    thead { tr { th { "network" } th.n { "failed logins" } th.n { "addresses" } @if placed { th { "where" } } } }
                     tbody {
                         @for row in report.by_network.iter().take(ROWS) {
                             tr {
                                 td.name { (row.network) }
                                 td.n { (words::at_least(row.failures, row.may_be_more)) }
                                 td.n { (row.addresses) }
-                                td { bdi { (row.country) " " (row.operator) } }
+                                @if placed { td { (row.country) " " (row.operator) } }
                             }
                         }
                     }
@@ -198,7 +199,7 @@ fn accounts(report: &Report, open: bool) -> Markup {
                     "wrong field. " code { "post_unknown_users" } " in the configuration shows them."
                 }
             }
-            (drawn("kinds", "Failed logins by what the name is on this machine", picture::kinds(&kinds)))
+            (drawn("Failed logins by what the name is on this machine", picture::kinds(&kinds)))
             (behind(open, &["the name is", "failed logins"], html! {
                 @for (kind, failures) in &kinds { tr { td { (kind) } td.n { (number(*failures)) } } }
             }))
@@ -208,9 +209,9 @@ fn accounts(report: &Report, open: bool) -> Markup {
                     tbody {
                         @for row in report.by_account.iter().take(ROWS) {
                             tr {
-                                td.name { bdi { (row.name.as_deref().unwrap_or(words::ALL_HIDDEN)) } }
+                                td.name { bdi { (words::name(row.name.as_deref(), words::ALL_HIDDEN)) } }
                                 td.n { (words::at_least(row.failures, row.may_be_more)) }
-                                td { (words::kind(row.kind)) }
+                                td.fixed { (words::kind(row.kind)) }
                             }
                         }
                     }
@@ -232,9 +233,9 @@ fn campaigns(report: &Report, zone: &TimeZone) -> Markup {
                         @for row in &report.campaigns {
                             tr {
                                 td.name { bdi { (row.source.as_deref().unwrap_or(words::HIDDEN)) } }
-                                td { (words::duration(row.last.duration_since(row.first).as_secs())) }
+                                td.fixed { (words::duration(row.last.duration_since(row.first).as_secs())) }
                                 td.n { (number(row.failures)) }
-                                td { (words::minute(row.first, zone)) }
+                                td.fixed { (words::minute(row.first, zone)) }
                                 td.name { bdi { (plain::against(row)) } }
                             }
                         }
@@ -279,14 +280,13 @@ fn of(shown: usize, all: u64) -> Markup {
 }
 
 /// A picture with its title.
-fn drawn(id: &str, title: &str, picture: Option<Picture>) -> Markup {
-    let id = format!("{id}-title");
+fn drawn(title: &str, picture: Option<Picture>) -> Markup {
     html! {
         @if let Some(picture) = picture {
             figure {
-                svg xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby=(id)
+                svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label=(title)
                     viewBox=(format!("0 0 {} {}", picture.width, picture.height)) {
-                    title id=(id) { (title) }
+                    title { (title) }
                     (PreEscaped(picture.inner))
                 }
             }

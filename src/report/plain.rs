@@ -46,7 +46,7 @@ pub(crate) fn write(report: &Report, zone: &TimeZone, out: &mut dyn Write) -> io
         writeln!(out, "\nNames that were tried, {} of them:", number(report.accounts.distinct))?;
     }
     for row in report.by_account.iter().take(ROWS) {
-        let name = row.name.as_deref().unwrap_or(words::ALL_HIDDEN);
+        let name = words::name(row.name.as_deref(), words::ALL_HIDDEN);
         let failures = words::at_least(row.failures, row.may_be_more);
         writeln!(out, "{name}: {failures}, {}.", words::kind(row.kind))?;
     }
@@ -95,7 +95,7 @@ fn list(title: &str, rows: &[Counted], all: u64, out: &mut dyn Write) -> io::Res
         let place = words::place(row);
         let place = if place.is_empty() { place } else { format!(", {place}") };
         let failures = words::at_least(row.failures, row.may_be_more);
-        writeln!(out, "{}: {failures}{place}.", row.name.as_deref().unwrap_or(words::HIDDEN))?;
+        writeln!(out, "{}: {failures}{place}.", words::name(row.name.as_deref(), words::HIDDEN))?;
     }
     Ok(())
 }
@@ -147,10 +147,9 @@ pub(super) fn campaign(row: &Lasting, zone: &TimeZone) -> String {
 }
 
 pub(super) fn against(row: &Lasting) -> String {
-    let names: Vec<&str> =
-        row.accounts.iter().map(|name| if name.is_empty() { "no name" } else { name.as_str() }).collect();
+    let names: Vec<&str> = row.accounts.iter().map(|name| words::name(Some(name), words::HIDDEN)).collect();
     match (names.as_slice(), row.more_accounts) {
-        ([], _) => "names of no account".into(),
+        ([], _) => "names that are not shown".into(),
         (names, true) => format!("{} and others", names.join(", ")),
         (names, false) => names.join(", "),
     }

@@ -52,7 +52,7 @@ pub(crate) fn write(report: &Report, zone: &TimeZone, look: Look, out: &mut dyn 
     text.chart(&format!("By {}", unit.name()), steps.iter().map(|s| bar(&s.label, s.failures)).collect(), 0);
     text.heat(report);
     let sources = report.by_source.iter().map(|row| Bar {
-        label: row.name.clone().unwrap_or_else(|| words::HIDDEN.into()),
+        label: words::name(row.name.as_deref(), words::HIDDEN).into(),
         value: row.failures,
         shown: words::at_least(row.failures, row.may_be_more),
         beside: words::place(row),
@@ -71,15 +71,14 @@ pub(crate) fn write(report: &Report, zone: &TimeZone, look: Look, out: &mut dyn 
         report.by_network.len() as u64,
     );
     let counted = |rows: &[super::numbers::Counted]| -> Vec<Bar> {
-        let hidden = || words::HIDDEN.to_owned();
-        rows.iter()
-            .take(ROWS)
-            .map(|row| bar(&row.name.clone().unwrap_or_else(hidden), row.failures))
-            .collect()
+        let named = |row: &super::numbers::Counted| {
+            bar(words::name(row.name.as_deref(), words::HIDDEN), row.failures)
+        };
+        rows.iter().take(ROWS).map(named).collect()
     };
     text.chart("Countries", counted(&report.by_country), report.by_country.len() as u64);
     let accounts = report.by_account.iter().map(|row| Bar {
-        label: row.name.clone().unwrap_or_else(|| words::ALL_HIDDEN.into()),
+        label: words::name(row.name.as_deref(), words::ALL_HIDDEN).into(),
         value: row.failures,
         shown: words::at_least(row.failures, row.may_be_more),
         beside: words::kind(row.kind).into(),

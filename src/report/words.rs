@@ -15,6 +15,15 @@ pub(super) const HIDDEN: &str = "(hidden: it may be a password)";
 /// What is written for all of them together.
 pub(super) const ALL_HIDDEN: &str = "(names of no account, hidden)";
 
+/// A name as it is shown; `hidden` stands for one that may be a password.
+pub(super) fn name<'a>(name: Option<&'a str>, hidden: &'a str) -> &'a str {
+    match name {
+        Some("") => "(no name)",
+        Some(name) => name,
+        None => hidden,
+    }
+}
+
 /// `1,234,567`
 pub(super) fn number(n: u64) -> String {
     let digits = n.to_string();

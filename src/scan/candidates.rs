@@ -19,7 +19,8 @@ const WORDS: [&str; 16] = [
     "FAIL",
     "nvalid ",
     "Illegal user",
-    "PAM: ",
+    // `error: PAM: `, `by PAM account configuration`
+    " PAM",
     "Accepted ",
     " attempt",
     "message repeated",

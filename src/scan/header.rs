@@ -49,7 +49,9 @@ pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
         return unstamped(rest);
     };
     let mut host: &[u8] = b"";
-    if !is_tag(token(rest).0) {
+    if let Some((bracketed, after)) = host_in_brackets(rest) {
+        (host, rest) = (bracketed, after);
+    } else if !is_tag(token(rest).0) {
         (host, rest) = token(rest);
         if is_facility(host) {
             host = b"";
@@ -252,7 +254,7 @@ fn priority(line: &[u8]) -> (bool, &[u8]) {
 }
 
 /// `<auth.info>` or `<4.6>` of BSD, or busybox's `auth.info`, between host and tag.
-fn is_facility(word: &[u8]) -> bool {
+pub(super) fn is_facility(word: &[u8]) -> bool {
     if let [b'<', facility @ .., b'.', severity, b'>'] = word {
         if decimal(facility).is_some_and(|n| n < 24) && (b'0'..=b'7').contains(severity) {
             return true;
@@ -280,6 +282,13 @@ fn is_facility(word: &[u8]) -> bool {
         }
         None => false,
     }
+}
+
+/// `[web1.example.org] sshd[71]: …`, and what follows the host. metalog's tag in brackets has no dot, and no tag behind it.
+fn host_in_brackets(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (word, after) = token(text);
+    let name = word.strip_prefix(b"[")?.strip_suffix(b"]")?;
+    (name.contains(&b'.') && token(after).0.ends_with(b"]:")).then_some((name, after))
 }
 
 /// Whether a word is a tag and not a host: `sshd[71]:`, `su:`.
@@ -325,6 +334,7 @@ mod tests {
                 "authority=local",
                 71,
             ),
+            ("Nov  3 09:05:01 [web1.example.org] sshd[71]: hello", "web1.example.org", "sshd", "", 71),
             ("Nov  3 09:05:01 srv auth.info sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 <auth.info> srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 <4.6> srv sshd[71]: hello", "srv", "sshd", "", 71),

@@ -271,7 +271,7 @@ impl Lines<'_> {
                         return self.explain(place, evidence.class, shown);
                     }
                 }
-                self.explain(place, "repeats a line that tells of no attempt", shown);
+                self.explain(place, "repeats a line about no attempt", shown);
             }
             Line::Nothing(_) | Line::Other if self.complained(header, time) => {
                 self.explain(place, "pam_authalert-unrecorded", shown);

@@ -174,7 +174,11 @@ impl fmt::Display for Error {
             }
             Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
             Self::Journald(why) => write!(f, "cannot read the systemd journal: {why}"),
-            Self::State(path, why) => write!(f, "cannot use the state directory {}: {why}", path.display()),
+            Self::State(path, why) => {
+                let fix =
+                    if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" };
+                write!(f, "cannot use the state directory {}: {why}{fix}", path.display())
+            }
             Self::Checkpoint(path, why) => write!(f, "in the state directory {}: {why}", path.display()),
             Self::Record(why) => write!(f, "cannot record failures in the journal: {why}"),
             Self::NotUnderstood(path, line) => write!(

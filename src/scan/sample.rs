@@ -73,9 +73,10 @@ impl Sample {
     }
 }
 
-/// Whether a head says who spoke. Lines of PAM behind a title name no program.
+/// Whether a head says who spoke, and something follows: `journalctl -o verbose` has a time and a cursor in brackets
+/// before the fields of each entry. Lines of PAM behind a title name no program.
 fn is_understood(header: &Header<'_>) -> bool {
-    !header.program.is_empty() || header.message.starts_with(b"pam_")
+    !header.message.is_empty() && (!header.program.is_empty() || header.message.starts_with(b"pam_"))
 }
 
 /// A log that is read as a whole, the oldest line first.

@@ -35,11 +35,13 @@ pub enum Stamp {
 pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (stamp, rest) = match *text.first()? {
         b'0'..=b'9' => {
-            let (stamp, rest) = iso(text).or_else(|| unix(text)).or_else(|| year_first(text))?;
+            let (stamp, rest) =
+                iso(text).or_else(|| unix(text)).or_else(|| year_first(text)).or_else(|| eastern(text))?;
             (stamp, past_zone_name(&stamp, rest))
         }
         b'A'..=b'Z' | b'a'..=b'z' => named(text)?,
         b'[' => bracketed(text)?,
+        0x80.. => foreign(text)?,
         _ => return None,
     };
     Some((stamp, skip_blanks(rest)))
@@ -155,6 +157,15 @@ fn foreign(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (1..=31, rest) = number(skip_blanks(&text[end..]), 2)? else { return None };
     let (_, _, rest) = clock(rest.strip_prefix(b" ")?)?;
     rest.starts_with(b" ").then_some((Stamp::Missing, rest))
+}
+
+/// `11月 03 09:05:01`, `11월 03 09:05:01`, of `journalctl` in Chinese, Japanese and Korean.
+fn eastern(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (month, rest) = number(text, 2)?;
+    let rest = ["月 ", "월 "].iter().find_map(|word| rest.strip_prefix(word.as_bytes()))?;
+    let (day, rest) = number(skip_blanks(rest), 2)?;
+    let (second, micro, rest) = clock(rest.strip_prefix(b" ")?)?;
+    Some((wall(None, i8::try_from(month).ok()?, day, second, micro)?, rest))
 }
 
 /// `2026 Nov  3 09:05:01`, as syslog-ng's `$FULLDATE`.
@@ -492,11 +503,25 @@ mod tests {
 
     #[test]
     fn a_month_in_another_language_is_a_time_that_is_not_known() {
-        for text in ["Dez 31 23:59:59 x", "D\u{e9}c  3 23:59:59 x", "De  31 23:59:59 x", "avr. 3 23:59:59 x"]
-        {
+        for text in [
+            "Dez 31 23:59:59 x",
+            "D\u{e9}c  3 23:59:59 x",
+            "De  31 23:59:59 x",
+            "avr. 3 23:59:59 x",
+            "дек 31 23:59:59 x",
+            "říj  3 23:59:59 x",
+        ] {
             assert_eq!(parse(text.as_bytes()), Some((Stamp::Missing, &b"x"[..])), "{text:?}");
         }
         assert_eq!(parse(b"D\xe9c 31 23:59:59 x"), Some((Stamp::Missing, &b"x"[..])));
+    }
+
+    #[test]
+    fn a_month_in_figures_is_known() {
+        for text in ["11月 03 09:05:01 x", "11월 3 09:05:01 x"] {
+            assert_eq!(parse(text.as_bytes()), parse(b"Nov  3 09:05:01 x"), "{text:?}");
+        }
+        assert_eq!(parse("13月 03 09:05:01 x".as_bytes()), None);
     }
 
     #[test]

@@ -114,9 +114,9 @@ impl ScanState {
             let Service { service: name, dismissed, doubted, .. } = service;
             (dismissed + doubted > 0 || service.has_failed()).then(|| {
                 let alone = if service.has_failed() {
-                    "the module records nothing of what the log tells: it is recorded from the log".into()
+                    "the module records nothing of what the log has: it is recorded from the log".into()
                 } else {
-                    format!("{dismissed} reported by a log alone and not recorded, {doubted} of which more may be known")
+                    format!("{dismissed} in a log alone and not recorded, {doubted} more not decided yet")
                 };
                 format!("          {name}: {alone}")
             })

@@ -3,7 +3,7 @@
 //! Only what a collector wrote is skipped. What follows must have a complete head of its own, or be a sentence that
 //! sshd alone begins so: `sshd -e` in a container has no tag.
 
-use super::header::{Header, decimal, plain, token};
+use super::header::{Header, decimal, is_facility, plain, token};
 use super::stamp::{self, Stamp, skip_blanks};
 
 /// Heads in one another that are taken off.
@@ -12,7 +12,7 @@ const DEPTH: u32 = 4;
 const LONGEST_NAME: usize = 255;
 
 /// How sshd begins what it says at its usual levels.
-const OF_SSHD: [&[u8]; 22] = [
+const OF_SSHD: [&[u8]; 24] = [
     b"Failed password for ",
     b"Failed none for ",
     b"Failed publickey for ",
@@ -34,6 +34,8 @@ const OF_SSHD: [&[u8]; 22] = [
     b"error: PAM: ",
     b"error: maximum authentication attempts exceeded for ",
     b"ROOT LOGIN REFUSED FROM ",
+    b"Access denied for user ",
+    b"fatal: Access denied for user ",
     b"Server listening on ",
 ];
 
@@ -47,11 +49,12 @@ pub(super) fn behind<'a>(header: &Header<'a>) -> Option<Header<'a>> {
     inside(header.message, header.stamp, header.host, DEPTH - 1)
 }
 
-/// What a container wrote whose id or runtime is the tag: `e8d820bf982c[2136]: Feb 19 11:37:15 sshd[58]: …`
+/// What a container wrote whose id or runtime is the tag: `e8d820bf982c[2136]: Feb 19 11:37:15 sshd[58]: …`; or what
+/// stands behind a facility in its place: `auth.info: sshd[58]: …`
 pub(super) fn of_container<'a>(header: &Header<'a>) -> Option<Header<'a>> {
     let is_id = matches!(header.program.len(), 12 | 64) && header.program.iter().all(u8::is_ascii_hexdigit);
     let is_runtime = matches!(header.program, b"docker" | b"dockerd" | b"podman" | b"conmon" | b"containerd");
-    (is_id || is_runtime)
+    (is_id || is_runtime || is_facility(header.program))
         .then(|| inside(skip_blanks(header.message), header.stamp, header.host, DEPTH - 1))?
 }
 
@@ -132,11 +135,12 @@ fn past_service(text: &[u8]) -> Option<&[u8]> {
     (name.starts_with(b"[pod/") && name.ends_with(b"]")).then_some(after)
 }
 
-/// `/var/log/auth.log:`, `auth.log.1:12:` of grep and its like.
+/// `/var/log/auth.log:`, `auth.log.1:12:`, `12:` of grep and its like.
 fn past_file_name(text: &[u8]) -> Option<&[u8]> {
     let (name, rest) = split(&text[..text.len()], b':').filter(|(name, _)| name.len() <= LONGEST_NAME)?;
     let is_name = name.iter().any(|b| matches!(b, b'/' | b'.'))
-        || [&b"secure"[..], b"messages", b"syslog"].contains(&name);
+        || [&b"secure"[..], b"messages", b"syslog"].contains(&name)
+        || decimal(name).is_some();
     if !is_name || name.contains(&b' ') {
         return None;
     }
@@ -191,10 +195,12 @@ mod tests {
             ("2026-11-03_09:05:01.12345 auth.info: Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
             ("2026-11-03_09:05:01.12345 authpriv.notice: sshd[71]: ", "", "sshd", 71),
             ("auth.info: Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
+            ("2026-11-03 09:05:01.123456789  auth.info: sshd[71]: ", "", "sshd", 71),
             ("2026-11-03T09:05:01.123456789Z stderr F ", "", "sshd", 0),
             ("2026-11-03T09:05:01.123456789+01:00 stdout F Nov  3 09:05:01 sshd[71]: ", "", "sshd", 71),
             ("2026-11-03T09:05:01.123456789Z ", "", "sshd", 0),
             ("2026-11-03T09:05:01.123456789Z sshd[71]: ", "", "sshd", 71),
+            ("12:Nov  3 09:05:01 srv sshd[71]: ", "srv", "sshd", 71),
             ("sshd-1  | ", "", "sshd", 0),
             ("sshd-1  | 2026-11-03T09:05:01.123456789Z ", "", "sshd", 0),
             ("[pod/ssh-0/sshd] ", "", "sshd", 0),

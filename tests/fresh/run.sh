@@ -181,7 +181,7 @@ from_package() {
     alert_comes_for frank "after the upgrade"
     after_a_reboot
 
-    check "pam-auth-update takes the profile" in_guest 'pam-auth-update --enable authalert && grep -A1 "the \"Primary\" block" /etc/pam.d/common-auth | grep -q "default=ignore.*pam_authalert.so"'
+    check "pam-auth-update takes the profile" in_guest 'pam-auth-update --enable authalert && grep -q "default=ignore.*pam_authalert.so authfail" /etc/pam.d/common-auth'
     check "with it the right password still gets in" ssh_lets_in alice "$right"
     check "apt-get purge takes the profile and the line out first" in_guest_within 120 'apt-get purge -y authalert'
     nothing_left

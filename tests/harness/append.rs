@@ -1,11 +1,12 @@
 //! A writer of the harness: records failures with the library, as the module and the scan do, and keeps
 //! a tally beside them that can be read at any moment.
 //!
-//!     append STATE TALLY RECORDS FIRST [PAUSE_MICROSECONDS]
+//!     append STATE TALLY RECORDS FIRST [PAUSE_MICROSECONDS [SOURCE]]
 //!
 //! TALLY holds two numbers of eight bytes (native order): attempts begun, attempts recorded. A record that
 //! was refused because the journal is full counts as dropped and adds to a third one. Record number i is
-//! aborted, ignored (user `ignored`), of the log route with a count of 3, local, or plain, by i modulo 10.
+//! aborted, ignored (user `ignored`), of the log route with a count of 3, local, or plain, by i modulo 10. With SOURCE
+//! all of them are wrong passwords of root from there, each in a process of its own, but for the last one, which is right.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -34,17 +35,27 @@ fn main() {
         let (user, rhost) = (format!("user{}", i % 89), format!("198.51.{}.{}", i / 250 % 4, i % 250));
         let log = i % 10 == 7;
         let local = i % 20 == 11;
+        let source = numbers.get(3).map(|source| source.as_bytes());
+        let (log, local, count) = if source.is_some() { (false, false, 1) } else { (log, local, count) };
         let record = Record {
             time: now(),
             host: b"",
             route: if log { Route::Log } else { Route::Pam },
-            class: if i % 10 == 3 { Class::Aborted } else { Class::Failure },
+            class: match source {
+                Some(_) if i + 1 == first + records => Class::Login,
+                None if i % 10 == 3 => Class::Aborted,
+                _ => Class::Failure,
+            },
             count,
             service: if local { b"su" } else { b"sshd" },
-            pid: std::process::id(),
+            pid: source.map_or(std::process::id(), |_| 1_000_000 + 2 * u32::try_from(i).unwrap()),
             ppid: 1,
-            user: if i % 10 == 5 { b"ignored" } else { user.as_bytes() },
-            rhost: if local { b"" } else { rhost.as_bytes() },
+            user: match source {
+                Some(_) => b"root",
+                None if i % 10 == 5 => b"ignored",
+                None => user.as_bytes(),
+            },
+            rhost: source.unwrap_or(if local { b"" } else { rhost.as_bytes() }),
             address: b"",
             tty: b"ssh",
             ruser: b"",

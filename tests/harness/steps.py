@@ -25,10 +25,10 @@ class State:
     """A state directory before a pass, how X behaves in it, and what has to come out. `undecided`: from the moment at which
     it is noted that the alert is going out until it has gone out, nobody can know whether X had it."""
 
-    def __init__(self, name, base, make, answers=(), undecided=False, **settings):
+    def __init__(self, name, base, make, answers=(), undecided=False, break_ins=0, **settings):
         self.name, self.answers, self.undecided = name, answers, undecided
         self.directory = os.path.join(base, name)
-        self.settings = settings
+        self.settings, self.break_ins = settings, break_ins
         world = World(X(os.path.join(base, name + "-x")), self.directory, **settings)
         make(world)
         self.texts = world.x.posts()
@@ -101,6 +101,29 @@ def put_aside(world):
         os.symlink(line.rstrip(b"\n"), os.path.join(journal, "aside-%03d" % i).encode())
 
 
+def break_in(world):
+    """After failures of others, an alert of which nobody knows whether it arrived, and as many again."""
+    ambiguous(world)
+    world.append(9, 200, source="203.0.113.9")
+
+
+def break_in_unheard(world):
+    """X took nothing of it yet."""
+    world.append(12)
+    world.append(9, 200, source="203.0.113.9")
+    world.x.answer({"close": "request"}, {"close": "request"})
+    world.deliver()
+
+
+def two_break_ins(world):
+    """One that was told, and another of the same account when the first had been seen."""
+    world.append(9, 200, source="203.0.113.9")
+    world.x.answer()
+    world.deliver()
+    assert world.x.break_ins() == 1, world.x.posts()
+    world.append(9, 300, source="198.18.0.9")
+
+
 def states(base):
     return [
         State("first-alert", base, first_alert),
@@ -111,6 +134,9 @@ def states(base):
         State("called-a-duplicate", base, first_alert, answers=[{"name": "duplicate"}], undecided=True),
         State("accepted-and-cut-off", base, first_alert, answers=[{"post": True, "close": "answer"}]),
         State("put-aside", base, put_aside),
+        State("break-in", base, break_in, break_ins=1),
+        State("break-in-unheard", base, break_in_unheard, break_ins=1),
+        State("break-in-after-another", base, two_break_ins, break_ins=2),
         State("rotation", base, rotation, max_size="64K"),
         State("retention", base, retention, max_size="64K", keep="1h"),
     ]
@@ -164,7 +190,11 @@ def one(state, point, error, base, x):
         return "counted wrong: %s, not %s" % (status, state.journal)
     if x.told() != state.journal["posted"]:
         return "told %d of %d: %s" % (x.told(), state.journal["posted"], x.posts())
+    if x.break_ins() != state.break_ins:
+        return "told of %d break-ins, not %d: %s" % (x.break_ins(), state.break_ins, x.posts())
     for told in (world.timeline(), world.sent()):
+        if sum(entry["kind"] == "break-in" for entry in told) != state.break_ins:
+            return "a history has not all break-ins: %s" % told
         ids = [entry["id"] for entry in told]
         if len(set(ids)) != len(ids) or sum(entry["failures"] for entry in told) != state.journal["posted"]:
             return "a history has an alert twice or not: %s" % told

@@ -89,7 +89,11 @@ class X:
             return [json.loads(line)["text"] for line in file]
 
     def told(self):
-        return sum(count_in(text) for text in self.posts())
+        """Failures that were told of; a break-in covers none of its own."""
+        return sum(count_in(text) for text in self.posts() if not text.startswith("BREAK-IN?"))
+
+    def break_ins(self):
+        return sum(text.startswith("BREAK-IN?") for text in self.posts())
 
 
 class World:
@@ -148,8 +152,9 @@ keep = "%(keep)s"
             raise RuntimeError("status: " + run.stderr)
         return json.loads(run.stdout)
 
-    def append(self, records, first=0, pause=0, tally="tally", wait=True):
-        run = subprocess.Popen([APPEND, self.state, os.path.join(self.base, tally), str(records), str(first), str(pause)],
+    def append(self, records, first=0, pause=0, tally="tally", wait=True, source=None):
+        run = subprocess.Popen([APPEND, self.state, os.path.join(self.base, tally), str(records), str(first), str(pause),
+                                *([source] if source else [])],
                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if wait:
             error = run.communicate(timeout=300)[1]
@@ -198,7 +203,7 @@ keep = "%(keep)s"
                         record = json.loads(line[line.rfind(b'{"time":"'):])
                     except ValueError:
                         continue
-                if "segment" in record:
+                if "segment" in record or record["class"] == "login":
                     continue
                 kind = ("aborted" if record["class"] == "aborted"
                         else "ignored" if record.get("user") == "ignored" else "posted")

@@ -33,13 +33,15 @@ main() {
 
     # The line.
     mistake "no line at all" 1 'in no PAM stack.* -> authalert-pam add sshd' 'authalert-pam remove --all'
-    mistake "a line below an include" 1 "aa-kill-1:2: '@include common-auth' stands above.* -> make it the first" \
+    mistake "a line below an include" 1 "aa-kill-1:2: '@include common-auth' comes first.* -> make it the first" \
         'stack "@include common-auth" "auth optional pam_authalert.so"'
-    mistake "a line below requisite" 1 "'auth requisite pam_nologin.so' stands above.* -> make it the first" \
+    mistake "a line below requisite" 1 "'auth requisite pam_nologin.so' comes first.* -> make it the first" \
         'stack "auth requisite pam_nologin.so" "auth optional pam_authalert.so"'
     mistake "required for optional" 1 "aa-kill-1:1: the control is 'required'.* -> write 'optional'" 'stack "auth required pam_authalert.so"'
     mistake "sufficient for optional" 1 "the control is 'sufficient'.* -> write 'optional'" 'stack "auth sufficient pam_authalert.so"'
-    mistake "a line of another kind" 1 "stands in 'session'.* -> make it an auth line" 'stack "session optional pam_authalert.so"'
+    mistake "a line of another kind" 1 "is in 'account'.* -> make it an auth line" \
+        'stack "auth optional pam_authalert.so" "account optional pam_authalert.so"'
+    mistake "a line for logins" 0 '' 'stack "auth optional pam_authalert.so" "session optional pam_authalert.so"'
     mistake "an argument that is none" 0 "'authfial' is not an argument.* -> use" 'stack "auth optional pam_authalert.so authfial"'
     mistake "sshd is not watched" 0 'the stack of sshd does not name the module.* -> authalert-pam add sshd' 'authalert-pam remove sshd'
     mistake "UsePAM no" 0 'says UsePAM no.* -> set UsePAM yes' 'printf "UsePAM no\n" >/etc/ssh/sshd_config'

@@ -1,5 +1,5 @@
 """Records as the journal has them: the fields in its order, each line with its checksum."""
-import json, zlib
+import ipaddress, json, zlib
 
 # What an attacker would have a feed believe: another field, another address, another record.
 FORGED = [
@@ -18,4 +18,4 @@ def line(time, rhost="", user="root", cls="failure", address="", host="", pid=47
 
 
 def address(i):
-    return f"2001:db8:{i % 9999:x}::{i % 77:x}" if i % 3 == 0 else f"192.0.{i // 250 % 250}.{i % 250}"
+    return str(ipaddress.ip_address(f"2001:db8:{i % 9999:x}::{i % 77:x}")) if i % 3 == 0 else f"192.0.{i // 250 % 250}.{i % 250}"

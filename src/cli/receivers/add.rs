@@ -62,7 +62,7 @@ impl From<ask::Error> for Error {
     }
 }
 
-fn told(why: impl std::fmt::Display) -> Error {
+fn nothing_written(why: impl std::fmt::Display) -> Error {
     Error::Told(format!("{why}; nothing was written"))
 }
 
@@ -76,28 +76,31 @@ pub fn add(
 ) -> Result<(), Error> {
     let service = match service::find(&asked.kind) {
         Some(Ok(service)) => service,
-        Some(Err(mistake)) => return Err(told(mistake)),
+        Some(Err(mistake)) => return Err(nothing_written(mistake)),
         None => {
             let kinds: Vec<_> = service::list().into_keys().collect();
-            return Err(told(format!("there is no kind of that name; the kinds are {}", kinds.join(", "))));
+            return Err(nothing_written(format!(
+                "there is no kind of that name; the kinds are {}",
+                kinds.join(", ")
+            )));
         }
     };
     let path = config.credentials_path();
     // Better before anything is asked.
-    credentials::probe(&path).map_err(told)?;
-    credentials::probe(&config.path).map_err(told)?;
+    credentials::probe(&path).map_err(nothing_written)?;
+    credentials::probe(&config.path).map_err(nothing_written)?;
     let mut talk = Talk { input, out, is_pipe };
-    let mut stored = Stored::load(&path).map_err(told)?;
+    let mut stored = Stored::load(&path).map_err(nothing_written)?;
     if matches!(service.kind.as_str(), "x" | "x-dm") && !stored.has_account() {
         authorize::run(config, None, talk.input, talk.out).map_err(|e| Error::Told(e.to_string()))?;
-        stored = Stored::load(&path).map_err(told)?;
+        stored = Stored::load(&path).map_err(nothing_written)?;
         if config.receivers(stored.has_account()).iter().any(|receiver| receiver.kind == service.kind) {
             return Ok(());
         }
     }
     let name = asked.name.clone().unwrap_or_else(|| service.kind.clone());
     if config.receivers(stored.has_account()).iter().any(|receiver| receiver.name == name) {
-        return Err(told(format!(
+        return Err(nothing_written(format!(
             "there is a receiver called {name} already; give this one another name with --name, or run: authalert \
              receivers remove {name}"
         )));
@@ -118,19 +121,20 @@ fn gather(service: &Service, name: String, asked: &AddReceiver, talk: &mut Talk<
     for (key, value) in &asked.set {
         let written = match parameter(key) {
             Some(p) if p.secret => {
-                return Err(told(format!(
+                return Err(nothing_written(format!(
                     "{key} is a secret: everybody can see the arguments of a command; it is asked for, or read as a line \
                      from standard input"
                 )));
             }
-            Some(p) if p.name.get_ref() == "argv" => arguments(value).map_err(told)?,
-            Some(p) => {
-                p.check(value).map(|()| written(p, value)).map_err(|why| told(format!("{key} {why}")))?
-            }
+            Some(p) if p.name.get_ref() == "argv" => arguments(value).map_err(nothing_written)?,
+            Some(p) => p
+                .check(value)
+                .map(|()| written(p, value))
+                .map_err(|why| nothing_written(format!("{key} {why}")))?,
             None if COMMON.contains(&key.as_str()) => literal(value),
             None => {
                 let names: Vec<_> = service.parameters.iter().map(|p| p.name.get_ref().as_str()).collect();
-                return Err(told(format!(
+                return Err(nothing_written(format!(
                     "{key} is not one of its parameters; they are {}",
                     names.join(", ")
                 )));
@@ -191,7 +195,7 @@ fn question(parameter: &Parameter, given: &mut Given, talk: &mut Talk<'_>) -> Re
     let default = parameter.default_text();
     if talk.is_pipe && !parameter.secret {
         return match parameter.is_required() {
-            true => Err(told(format!("{key} is missing (--set {key}=…): {}", parameter.find))),
+            true => Err(nothing_written(format!("{key} is missing (--set {key}=…): {}", parameter.find))),
             false => Ok(()),
         };
     }
@@ -231,11 +235,11 @@ fn question(parameter: &Parameter, given: &mut Given, talk: &mut Talk<'_>) -> Re
                 given.lines.push((key.clone(), written));
                 return Ok(());
             }
-            Err(why) if talk.is_pipe => return Err(told(format!("{key} {why}"))),
+            Err(why) if talk.is_pipe => return Err(nothing_written(format!("{key} {why}"))),
             Err(why) => writeln!(talk.out, "{key} {why}")?,
         }
     }
-    Err(told(format!("{key} was not given")))
+    Err(nothing_written(format!("{key} was not given")))
 }
 
 /// Ask the service for the value of the one parameter that no person knows by heart.
@@ -252,10 +256,10 @@ fn discover(
             ask("When that is done, press Enter: ", talk.input, talk.out)?;
         }
         let Some(Ok(definition)) = definition::find(&given.kind) else { break };
-        let receiver = given.receiver().map_err(told)?;
+        let receiver = given.receiver().map_err(nothing_written)?;
         let found = match Http::discover(definition, &receiver, &given.secrets) {
             Ok(found) => found,
-            Err(why) if talk.is_pipe => return Err(told(why)),
+            Err(why) if talk.is_pipe => return Err(nothing_written(why)),
             Err(why) => {
                 writeln!(talk.out, "{why}")?;
                 continue;
@@ -268,7 +272,10 @@ fn discover(
             let prompt = format!("Is it {} ({})?", found.value, found.label);
             if talk.is_pipe || ask_whether(&prompt, true, talk.input, talk.out)? {
                 if talk.is_pipe && fitting.len() > 1 {
-                    return Err(told(format!("there are several; say which: --set {key}={}", found.value)));
+                    return Err(nothing_written(format!(
+                        "there are several; say which: --set {key}={}",
+                        found.value
+                    )));
                 }
                 given.lines.push((key.clone(), written(parameter, &found.value)));
                 return Ok(());
@@ -279,7 +286,7 @@ fn discover(
             break;
         }
     }
-    Err(told(format!("{key} was not found; it can be given with --set {key}=…")))
+    Err(nothing_written(format!("{key} was not found; it can be given with --set {key}=…")))
 }
 
 /// Check all of it together, send a test, write, and say what is left to do.
@@ -299,7 +306,7 @@ fn conclude(
                 let in_the_clear = why.to_string().contains("plain_http") && !receiver.plain_http;
                 let question = "The alerts would go in the clear. Is that server in a network of your own?";
                 if talk.is_pipe || !in_the_clear || !ask_whether(question, false, talk.input, talk.out)? {
-                    return Err(told(why));
+                    return Err(nothing_written(why));
                 }
                 given.lines.push(("plain_http".into(), "true".into()));
             }
@@ -318,14 +325,15 @@ fn conclude(
                 writeln!(talk.out, "\nThe test message was not taken: {}", other.why())?;
                 let question = "Write it all the same?";
                 if talk.is_pipe || !ask_whether(question, false, talk.input, talk.out)? {
-                    return Err(told(format!("{}: {}", receiver.name, other.why())));
+                    return Err(nothing_written(format!("{}: {}", receiver.name, other.why())));
                 }
                 is_unclear = true;
             }
         }
     }
     if !given.secrets.is_empty() {
-        credentials::store_section(&config.credentials_path(), &given.name, &given.secrets).map_err(told)?;
+        credentials::store_section(&config.credentials_path(), &given.name, &given.secrets)
+            .map_err(nothing_written)?;
     }
     edit::write(&config.path, &text)
         .map_err(|e| Error::Told(format!("cannot write {}: {e}; run this as root", config.path.display())))?;
@@ -355,20 +363,22 @@ fn checked(
     let before = match fs::read_to_string(&config.path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(e) => return Err(told(format!("cannot read {}: {e}", config.path.display()))),
+        Err(e) => return Err(nothing_written(format!("cannot read {}: {e}", config.path.display()))),
     };
-    let text = edit::added(&before, stored.has_account(), &given.lines).map_err(told)?;
-    let after = Config::parse(&text, Path::new(&config.path)).map_err(told)?;
+    let text = edit::added(&before, stored.has_account(), &given.lines).map_err(nothing_written)?;
+    let after = Config::parse(&text, Path::new(&config.path)).map_err(nothing_written)?;
     let all = after.receivers(stored.has_account());
     let Some(receiver) = all.into_iter().find(|receiver| receiver.name == given.name) else {
-        return Err(told("the configuration cannot be changed; write the receiver into it yourself"));
+        return Err(nothing_written(
+            "the configuration cannot be changed; write the receiver into it yourself",
+        ));
     };
     let mut secrets = stored.of(&receiver.kind, &given.name);
     secrets.extend(given.secrets.clone());
     Ok((text, receiver, secrets))
 }
 
-/// As it stands in the configuration.
+/// As the configuration has it.
 fn written(parameter: &Parameter, value: &str) -> String {
     match parameter.form {
         Type::Integer | Type::Boolean => value.to_owned(),

@@ -34,20 +34,21 @@ pub fn run(
     }
 }
 
-/// The receivers that are set up, each with what it is told, then every kind.
+/// The receivers that are set up, each with what it is sent, then every kind.
 fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
     let stored = Stored::load(&config.credentials_path());
     let has_account = stored.as_ref().map_or(true, Stored::has_account);
-    let standing = take(state, config).map(|status| status.receivers).unwrap_or_default();
+    let counters = take(state, config).map(|status| status.receivers).unwrap_or_default();
     writeln!(out, "set up:")?;
     for receiver in config.receivers(has_account) {
-        let told: Vec<_> = ALL.iter().filter(|kind| receiver.tells(**kind)).map(|kind| word(*kind)).collect();
-        let told = match receiver.name.as_str() {
+        let kinds: Vec<_> =
+            ALL.iter().filter(|kind| receiver.tells(**kind)).map(|kind| word(*kind)).collect();
+        let is_sent = match receiver.name.as_str() {
             TIMELINE => "everything, on this machine (authalert timeline)".into(),
-            _ => told.join(", "),
+            _ => kinds.join(", "),
         };
-        writeln!(out, "  {} ({}): {told}", receiver.name, receiver.kind)?;
-        if let Some(named) = standing.iter().find(|named| named.name == receiver.name) {
+        writeln!(out, "  {} ({}): {is_sent}", receiver.name, receiver.kind)?;
+        if let Some(named) = counters.iter().find(|named| named.name == receiver.name) {
             let mut lines = Vec::new();
             status::show_receiver(named, &mut lines)?;
             for line in String::from_utf8_lossy(&lines).lines() {

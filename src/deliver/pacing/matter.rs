@@ -1,7 +1,6 @@
 //! Of what kind a failure is, for the pace of alerts.
 
 use crate::accounts::AccountKind;
-use crate::detect::Verdict;
 use crate::event::Event;
 use crate::receiver::Kind;
 
@@ -29,15 +28,5 @@ impl Matter {
     /// Whether a receiver that `tells` of these kinds of message has it pending. Otherwise it is left out there.
     pub fn pends(self, tells: impl Fn(Kind) -> bool) -> bool {
         tells(Kind::Digest) || (self != Self::Other && tells(Kind::Urgent))
-    }
-}
-
-/// What kind of message tells of a login with this verdict.
-pub fn message_of(verdict: Verdict) -> Kind {
-    match verdict {
-        Verdict::BreakIn { .. } => Kind::BreakIn,
-        Verdict::UnderAttack => Kind::Urgent,
-        Verdict::NewSource { .. } => Kind::NewSource,
-        Verdict::Login => Kind::Login,
     }
 }

@@ -27,11 +27,12 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use crate::accounts::AccountKind;
-use crate::detect::{Finding, Verdict};
+use crate::config::Kind;
+use crate::detect::Finding;
 use crate::event::{Event, Route};
 
 use bucket::{Bucket, Claim};
-pub use matter::{Matter, message_of};
+pub use matter::Matter;
 pub use moment::Moment;
 use recent::Recent;
 
@@ -119,14 +120,14 @@ impl Pacing {
         }
     }
 
-    /// A login was judged that the receiver is to be told of.
-    pub fn on_finding(&mut self, now: Moment, finding: &Finding, policy: &Policy) {
+    /// A login was judged that the receiver is to be told of, as this `kind` of message.
+    pub fn on_finding(&mut self, now: Moment, finding: &Finding, kind: Kind, policy: &Policy) {
         self.bucket.settle(now, policy);
         let login = &finding.login;
         let of = if finding.proven { "" } else { "log " };
         let account = format!("{of}{} {}", login.host, login.user);
-        match finding.verdict {
-            Verdict::BreakIn { .. } => {
+        match kind {
+            Kind::BreakIn => {
                 let lately = self.broken_into.last(&account);
                 let again = lately.is_some_and(|last| now.since(last) < DAY);
                 // Of one account a break-in is not reported more often than this.
@@ -141,11 +142,11 @@ impl Pacing {
                     self.broken_into.is_first_in(DAY, &account, now);
                 }
             }
-            Verdict::UnderAttack | Verdict::NewSource { .. } => {
+            Kind::Urgent | Kind::NewSource => {
                 self.mark_pending(now);
                 self.urgent |= self.askers.is_its_turn(policy.group_interval, &format!("in {account}"), now);
             }
-            Verdict::Login => self.mark_pending(now),
+            _ => self.mark_pending(now),
         }
     }
 
@@ -219,6 +220,23 @@ impl Pacing {
         self.bucket.take(claim, now, policy);
         self.break_ins = BreakIns::default();
         self.flush &= self.pending.is_some();
+    }
+
+    /// Whether a message more may go out with one that was just paid for; it is paid for then. `break_in`: it tells of
+    /// one, that the module saw or not.
+    pub fn follows(&mut self, now: Moment, policy: &Policy, break_in: Option<bool>) -> bool {
+        let own = break_in.map(|proven| if proven { Claim::BreakIn } else { Claim::BreakInLogged });
+        let claim =
+            std::iter::once(Claim::Common).chain(own).find(|claim| self.bucket.has(*claim, now, policy));
+        if let Some(claim) = claim {
+            self.bucket.take(claim, now, policy);
+        }
+        claim.is_some()
+    }
+
+    /// Break-ins are left that only a log tells of.
+    pub fn logged_break_in_waits(&mut self, now: Moment) {
+        self.break_ins.logged.get_or_insert(now);
     }
 
     /// How long the next alert waits after the last while failures keep coming; zero after quiet.

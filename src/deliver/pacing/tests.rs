@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Alerts;
+use crate::detect::Verdict;
 use crate::message::summary::tests::failure;
 
 const MINUTE: u64 = 60_000;
@@ -224,7 +225,7 @@ fn a_spray_over_all_accounts_leaves_what_is_kept_for_the_machine_itself_and_for_
         told_at_once(&mut pacing, i * 1000, &event, AccountKind::Existing);
     }
     assert!(told_at_once(&mut pacing, 500_000, &su(1000), AccountKind::Root));
-    pacing.on_finding(Moment(500_001), &break_in("alice", true), &policy());
+    pacing.on_finding(Moment(500_001), &break_in("alice", true), Kind::BreakIn, &policy());
     assert_eq!(pacing.break_in_due(Moment(500_001), &policy()), Due::Now);
 }
 
@@ -236,7 +237,7 @@ fn rows_of_the_log_take_nothing_that_is_kept_and_do_not_make_a_proven_failure_th
         told_at_once(&mut pacing, u64::from(i), &su, AccountKind::Root);
         let alice = Event { route: Route::Log, ..failure(0, &format!("alice{}", i % 50), "192.0.2.7") };
         told_at_once(&mut pacing, u64::from(i), &alice, AccountKind::Existing);
-        pacing.on_finding(Moment(i.into()), &break_in(&format!("user{i}"), false), &policy());
+        pacing.on_finding(Moment(i.into()), &break_in(&format!("user{i}"), false), Kind::BreakIn, &policy());
         if pacing.break_in_due(Moment(i.into()), &policy()) == Due::Now {
             pacing.break_in_sent(Moment(i.into()), &policy());
         }
@@ -245,7 +246,7 @@ fn rows_of_the_log_take_nothing_that_is_kept_and_do_not_make_a_proven_failure_th
     assert!(told_at_once(&mut pacing, 5001, &alice, AccountKind::Existing));
     assert!(told_at_once(&mut pacing, 5001, &su(1000), AccountKind::Root));
     for user in ["alice", "bob", "carol", "dave"] {
-        pacing.on_finding(Moment(5002), &break_in(user, true), &policy());
+        pacing.on_finding(Moment(5002), &break_in(user, true), Kind::BreakIn, &policy());
         assert_eq!(pacing.break_in_due(Moment(5002), &policy()), Due::Now, "{user}");
         pacing.break_in_sent(Moment(5002), &policy());
     }
@@ -257,9 +258,9 @@ fn who_breaks_in_to_his_own_account_over_and_over_hides_no_other_break_in() {
     let (mut reports, minutes) = (0, 3 * 1440);
     for minute in 0..minutes {
         let now = Moment(minute * MINUTE);
-        pacing.on_finding(now, &break_in("mallory", true), &policy());
+        pacing.on_finding(now, &break_in("mallory", true), Kind::BreakIn, &policy());
         if minute % 300 == 299 {
-            pacing.on_finding(now, &break_in(&format!("alice{minute}"), true), &policy());
+            pacing.on_finding(now, &break_in(&format!("alice{minute}"), true), Kind::BreakIn, &policy());
             assert_eq!(pacing.break_in_due(now, &policy()), Due::Now, "{minute}");
         }
         if pacing.break_in_due(now, &policy()) == Due::Now {
@@ -270,7 +271,7 @@ fn who_breaks_in_to_his_own_account_over_and_over_hides_no_other_break_in() {
     assert!(reports <= 3 * policy().most_in_a_day(), "{reports}");
     // None is kept for ever: the last ones of his wait for the bucket at most.
     let now = Moment(minutes * MINUTE);
-    pacing.on_finding(now, &break_in("mallory", true), &policy());
+    pacing.on_finding(now, &break_in("mallory", true), Kind::BreakIn, &policy());
     let Due::At(at) = pacing.break_in_due(now, &policy()) else { panic!() };
     assert!(at <= now.plus(policy().refill() * 4));
 }

@@ -44,7 +44,7 @@ fn pass(task: &Task) -> Option<Duration> {
             errors.for_each(complain);
             report.next()
         }
-        // The pass itself told of it, and it stands in the state.
+        // The pass itself reported it, and it is in the state.
         Err(Error::Config(_)) => None,
         Err(Error::State(_, why)) => {
             complain(&why);

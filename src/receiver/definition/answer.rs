@@ -100,7 +100,7 @@ impl Read<'_> {
             429 => self.limited(self.line("too many requests; it will be tried again when the limit resets")),
             401 => Outcome::Stop { why: self.line("the secrets are not accepted; give new ones") },
             402 => Outcome::Pause { why: self.line("it wants money; look at the account") },
-            // What stands before the service refused, so the service has nothing, and may answer itself later.
+            // What is before the service refused, so the service has nothing, and may answer itself later.
             _ if self.is_page() => self.limited(self.line(
                 "a web page came instead of the service's answer; check the address, it will be tried again",
             )),

@@ -55,7 +55,7 @@ pub(super) fn check(file: &File) -> Result<(), Mistake> {
     priority(file)?;
     let uses = request(file)?;
     if !uses.contains(&Placeholder::Text) && !uses.contains(&Placeholder::Facts) {
-        return wrong(&file.request.method, "{text} stands nowhere in the request's body or query");
+        return wrong(&file.request.method, "{text} is nowhere in the request's body or query");
     }
     if let Some(knows) = file.knows_repeats.as_ref().filter(|knows| *knows.get_ref()) {
         if !uses.contains(&Placeholder::Key) {
@@ -155,7 +155,7 @@ fn request(file: &File) -> Result<Vec<Placeholder>, Mistake> {
     let head: Vec<_> = heads.chain(basic).chain([(request.url.span(), request.url.get_ref())]).collect();
     for (span, template) in &head {
         if let Some(p) = template.placeholders().find(|p| is_words(p)) {
-            let why = format!("{{{}}} can stand in the body and in the query only", p.name());
+            let why = format!("{{{}}} may be in the body and in the query only", p.name());
             return Err((Some(span.clone()), why));
         }
     }
@@ -213,7 +213,7 @@ fn known(file: &File, placeholder: &Placeholder, template: &Template) -> Result<
             Err("{priority} needs [priority] with break-in, urgent and normal".into())
         }
         Placeholder::Facts if template.single().is_none() => {
-            Err("{facts} is an object and stands alone: member = \"{facts}\"".into())
+            Err("{facts} is an object and must be alone: member = \"{facts}\"".into())
         }
         _ => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! From a definition and a message to the request: every value escaped by the place that it stands in.
+//! From a definition and a message to the request: every value escaped by its place.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -223,7 +223,7 @@ fn wipe(value: &mut Value) {
     }
 }
 
-/// The JSON value of `node`; none where it stands on a parameter that was not given.
+/// The JSON value of `node`; none where it is a parameter that was not given.
 fn json(node: &Spanned<Node>, scope: &Scope<'_>) -> Option<Value> {
     Some(match node.get_ref() {
         Node::Object(members) => {

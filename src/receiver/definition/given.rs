@@ -53,7 +53,7 @@ impl Given {
             let text = match (secrets.get(name), table.get(name)) {
                 (Some(_), Some(_)) => {
                     return Err(Error::Config(format!(
-                        "{name} stands in the configuration and in the credentials; take one out"
+                        "{name} is both in the configuration and in the credentials; take one out"
                     )));
                 }
                 (Some(secret), None) => {
@@ -94,7 +94,7 @@ impl Given {
         })
     }
 
-    /// Every value that must not be seen: what is declared secret, and what stands in the credentials.
+    /// Every value that must not be seen: what is declared secret, and what is in the credentials.
     pub fn hidden(&self, parameters: &[Parameter], secrets: &Secrets) -> Vec<Secret> {
         let is_hidden = |name: &str| {
             secrets.contains_key(name) || parameters.iter().any(|p| p.secret && p.name.get_ref() == name)

@@ -17,7 +17,7 @@ impl Hide {
         let mut forms = Vec::new();
         for secret in secrets.iter().map(Secret::expose).filter(|s| s.len() >= SHORTEST) {
             let mut all = vec![secret.to_owned()];
-            // An address is quoted in pieces: what stands behind the host is the secret.
+            // An address is quoted in pieces: what follows the host is the secret.
             all.extend(super::parameter::split_url(secret).map(|(_, path)| path.to_owned()));
             for form in all.clone() {
                 let escaped = [

@@ -1,4 +1,4 @@
-//! Where a value stands in a JSON answer: `messages[*].status`, `data.messages[0].message-id`.
+//! Where a value is in a JSON answer: `messages[*].status`, `data.messages[0].message-id`.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;

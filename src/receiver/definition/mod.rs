@@ -125,7 +125,7 @@ impl Definition {
         self.file.knows_repeats.as_ref().is_some_and(|knows| *knows.get_ref())
     }
 
-    /// What it is told unless the administrator says; none: as every receiver.
+    /// What it is sent unless the administrator says; none: as every receiver.
     pub fn default_tell(&self) -> Option<&[Kind]> {
         self.file.default_tell.as_deref()
     }

@@ -27,7 +27,7 @@ pub struct File {
     pub costs_money: bool,
     /// The service knows a repeated message by `{key}` and does not show it twice.
     pub knows_repeats: Option<Spanned<bool>>,
-    /// What it is told unless `tell` says otherwise.
+    /// What it is sent unless `tell` says otherwise.
     pub default_tell: Option<Vec<Kind>>,
     /// What the person at the phone does, step by step.
     pub phone: Vec<String>,

@@ -18,7 +18,7 @@ pub enum Placeholder {
     Number,
     /// What the service can know a repeat by.
     Key,
-    /// What the message tells: `break-in`, `digest` …
+    /// What the message is about: `break-in`, `digest` …
     Kind,
     /// The value that `[priority]` gives to the message.
     Priority,

@@ -1,4 +1,4 @@
-//! The connection to a mail server: a deadline that nothing outlives, TLS where it is wanted, and lines that are bounded.
+//! The connection to a mail server: a deadline for everything, TLS where it is wanted, and lines that are bounded.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -49,7 +49,7 @@ pub fn classify(reply: &Reply, now: SystemTime) -> Outcome {
         },
         408 | 425 | 500.. => Outcome::Ambiguous {
             until: limits::retry_after(&reply.headers, now),
-            why: problem.line("X is in trouble; it will be tried again"),
+            why: problem.line("X has an outage; it will be tried again"),
         },
         // A page is not X's API but something before it.
         _ if problem.html => Outcome::ambiguous(

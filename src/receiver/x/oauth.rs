@@ -109,8 +109,8 @@ pub enum Error {
     App(String),
     /// Too many tries.
     Limited,
-    /// X is in trouble.
-    Trouble(u16),
+    /// X has an outage.
+    Outage(u16),
     /// Anything else.
     Unexpected(String),
 }
@@ -139,7 +139,7 @@ impl fmt::Display for Error {
             ),
             Self::App(said) => write!(f, "the app may not use the API ({said}); see the developer console"),
             Self::Limited => f.write_str("too many tries; wait 15 minutes and run this again"),
-            Self::Trouble(status) => write!(f, "X is in trouble (it answered {status}); run this again later"),
+            Self::Outage(status) => write!(f, "X has an outage (it answered {status}); run this again later"),
             Self::Unexpected(what) => write!(f, "{what}; check x.api_url and x.proxy in the configuration"),
         }
     }
@@ -172,7 +172,7 @@ fn refusal(reply: &Reply, now: SystemTime) -> Error {
     let code = |n: u32| has(&[&format!("\"code\":{n}"), &format!("\"code\": {n}"), &format!("code=\"{n}\"")]);
     match reply.status {
         429 => return Error::Limited,
-        500.. => return Error::Trouble(reply.status),
+        500.. => return Error::Outage(reply.status),
         _ => {}
     }
     if has(&["invalid oauth_verifier", "oauth_verifier parameter"]) {

@@ -92,6 +92,7 @@ impl Attempts {
             Kind::SshdInvalidUser | Kind::SshdKey | Kind::SshdLeft | Kind::SshdEnd | Kind::UnknownUser => {
                 self.named(key, speaker, evidence, time, place);
             }
+            Kind::SshdDenied => self.account_denied(key, speaker, evidence, time),
             Kind::PamAborted => self.prompt_left(key, speaker, evidence, time),
             Kind::PamMore => {
                 let weight = self.weight_of_more(key, speaker, evidence);
@@ -107,6 +108,9 @@ impl Attempts {
     /// Somebody was refused.
     fn refused(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
         self.open(key, speaker, time);
+        if self.was_right(key, evidence, time) {
+            return;
+        }
         let child = self.merge_child(key, speaker, evidence, time);
         let checked = self.merge_checks(key, speaker, evidence, time);
         let Some(process) = self.processes.get_mut(&key) else { return };
@@ -129,6 +133,10 @@ impl Attempts {
         fresh.first = process.total;
         fresh.count = u32::try_from(to - process.total.max(from)).unwrap_or(u32::MAX);
         (fresh.by_pam, fresh.by_program) = (by_pam, !by_pam);
+        // `N more` names no service.
+        if let Some(before) = process.rows.last().filter(|_| evidence.kind == Kind::PamMore) {
+            fresh.service.clone_from(&before.service);
+        }
         fresh.module = text(evidence.module);
         fresh.family = process.family;
         let mut fresh = process.complete(fresh, child);

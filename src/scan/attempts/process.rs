@@ -53,6 +53,9 @@ pub(super) struct Process {
     /// Somebody got in.
     #[serde(default)]
     pub got_in: bool,
+    /// When sshd said that the password it is about to tell of as refused was right.
+    #[serde(default)]
+    pub right: Option<i64>,
     /// The connection is over.
     #[serde(default)]
     pub over: bool,
@@ -82,6 +85,7 @@ impl Process {
             unknown: None,
             aborted: false,
             got_in: false,
+            right: None,
             over: false,
             ended: false,
             rows: Vec::new(),

@@ -8,11 +8,11 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::process::Key;
+use super::process::{Key, Process};
 use super::row::{Place, Row, State};
 use super::speaker::SECOND;
 use super::spelling::{agree, text};
-use super::{Attempts, SECOND_MODULE, Speaker};
+use super::{Attempts, LOOK_BACK, SECOND_MODULE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind};
 
 /// Where the same process asks again after a refusal: libpam's delay is at least one second.
@@ -53,6 +53,56 @@ impl Attempts {
         if !self.retract_own(key, speaker, evidence, time) {
             self.retract_kin(key, speaker, evidence, time);
         }
+    }
+
+    /// The password or key was right, and PAM's account stack kept its owner out: sshd says so after it told of a
+    /// refusal that was none, or with keyboard-interactive before.
+    pub(super) fn account_denied(
+        &mut self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+    ) {
+        if evidence.module.is_empty() {
+            let key = if speaker.pid == 0 { self.last_refused(key, evidence, time) } else { Some(key) };
+            let Some(process) = key.and_then(|key| self.processes.get_mut(&key)) else { return };
+            process.got_in = true;
+            let told = process.rows.last_mut().or(process.unknown.as_deref_mut());
+            if let Some(row) = told.filter(|row| row.state == State::Waiting) {
+                row.count = row.count.saturating_sub(1);
+                if row.count == 0 {
+                    row.state = State::Gone;
+                }
+            }
+            return;
+        }
+        self.open(key, speaker, time);
+        let Some(process) = self.processes.get_mut(&key) else { return };
+        process.hear_of(evidence, time);
+        process.right = Some(time);
+        if !self.retract_own(key, speaker, evidence, time) {
+            self.retract_kin(key, speaker, evidence, time);
+        }
+    }
+
+    /// The process without a number of which sshd has just told a refusal of this user.
+    fn last_refused(&self, key: Key, evidence: &Evidence<'_>, time: i64) -> Option<Key> {
+        let is_it = |process: &Process| {
+            let told = process.rows.last().or(process.unknown.as_deref());
+            (process.key.host, process.key.pid, process.family) == (key.host, 0, Family::Sshd)
+                && (0..=SECOND).contains(&(time - process.last))
+                && told.is_some_and(|row| is_equal(&row.user, evidence.user))
+        };
+        let mut known = self.order.iter().rev().take(LOOK_BACK);
+        known.find(|(key, _)| self.processes.get(key).is_some_and(is_it)).map(|(key, _)| *key)
+    }
+
+    /// Whether this tells of a refusal of which sshd has said that the password was right.
+    pub(super) fn was_right(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
+        let Some(process) = self.processes.get_mut(&key) else { return false };
+        evidence.kind == Kind::SshdKeyboard
+            && process.right.take().is_some_and(|since| (0..=SECOND).contains(&(time - since)))
     }
 
     /// What `N more` at the end of a process adds. pam_unix forgets its refusals when it accepts, so after a login

@@ -34,6 +34,8 @@ pub enum Kind {
     SshdPamError,
     /// sshd: a user who does not exist; an attempt when nothing else is told of the process.
     SshdInvalidUser,
+    /// sshd: the password or key was right, and its owner is not let in.
+    SshdDenied,
     /// sshd: somebody got in.
     SshdAccepted,
     /// Another program: somebody got in.

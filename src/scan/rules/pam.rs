@@ -4,10 +4,10 @@
 
 use super::super::header::{Header, decimal, token};
 use super::super::stamp::skip_blanks;
-use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number, modules, places};
+use super::{Evidence, Family, Kind, Line, cut, cut_last, family, leading_number, modules, places, rfind};
 
 /// Remote names may hold ` rhost=` many times; more splits than this are not tried.
-const SPLITS: usize = 64;
+const SPLITS: usize = 1024;
 
 pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
     let Some((module, service, text)) = speaker(header, message) else {
@@ -146,15 +146,15 @@ fn with_fields<'a>(header: &Header<'a>, mut evidence: Evidence<'a>, text: &'a [u
     if evidence.module.starts_with(b"pam_krb5") && memchr::memmem::find(rest, b" user=").is_none() {
         return with_tried_logname(evidence, text);
     }
-    let by_sshd = evidence.tty == b"ssh" || evidence.service == b"sshd";
-    if let Some(split) = split(rest, by_sshd) {
+    if let Some(split) = split(&evidence, rest) {
         evidence.ruser = split.ruser;
         evidence.rhost = split.rhost;
         evidence.user = split.user;
         // pam_unix does not name who does not exist; a server that asked on behalf of a remote
         // client gives the name that was tried as ruser.
         let local = matches!(family(header.program), Family::Su | Family::Sudo | Family::Polkit);
-        if split.user.is_empty() && !split.rhost.is_empty() && !local {
+        let of_server = !split.rhost.is_empty() || evidence.tty == header.program;
+        if split.user.is_empty() && of_server && !local {
             evidence.user = split.ruser;
         }
     }
@@ -184,27 +184,27 @@ struct Split<'a> {
     named: bool,
 }
 
-/// Split `RUSER rhost=RHOST  user=USER`, where RUSER and USER may be anything at all.
+/// Split `RUSER rhost=RHOST  user=USER`, where RUSER and USER may be anything at all, ` rhost=` included.
 ///
-/// sshd leaves RUSER empty, so there the first ` rhost=` is the true one. Servers that fill it give
-/// the name that was tried, so there the true split is the one in which both names agree; without
-/// a user (pam_unix keeps silent about names that do not exist) it is the last.
-fn split(text: &[u8], ruser_is_empty: bool) -> Option<Split<'_>> {
-    let mut first = None;
-    let mut last = None;
-    for at in places(text, b" rhost=").take(SPLITS) {
-        let Some(split) = split_at(text, at) else { continue };
-        if ruser_is_empty || (split.named && split.ruser == split.user && !split.user.is_empty()) {
-            return Some(split);
-        }
-        first = first.or(Some(split));
-        last = Some(split);
+/// sshd and most others leave RUSER empty, or name a local user: the first is the true one. Servers that fill it give
+/// the name that was tried, as USER is: there it is the one in which both agree. pam_unix names an account that exists
+/// here, which holds no such words, and else nobody: of its lines the last is the true one.
+fn split<'a>(evidence: &Evidence<'_>, text: &'a [u8]) -> Option<Split<'a>> {
+    let mut found = places(text, b" rhost=").take(SPLITS).filter_map(|at| split_at(text, at));
+    if evidence.tty == b"ssh" || evidence.service == b"sshd" {
+        return found.next();
     }
-    // A name that pam_unix prints is one that exists here, and holds no blank.
-    match (first, last) {
-        (Some(first), Some(last)) if first.ruser.is_empty() || last.named => Some(first),
-        (_, last) => last,
+    let names_the_tried = [&b"ftp"[..], b"dovecot", b"pure-ftpd"].contains(&evidence.tty)
+        || evidence.tty.starts_with(b"/dev/ftpd");
+    let last = rfind(text, b" rhost=").and_then(|at| split_at(text, at));
+    if evidence.module.starts_with(b"pam_unix") && last.is_some_and(|last| !last.named || !names_the_tried) {
+        return last;
     }
+    if names_the_tried {
+        let agree = |split: &Split<'_>| split.named && split.ruser == split.user && !split.user.is_empty();
+        return found.find(agree).or(last);
+    }
+    found.next()
 }
 
 fn split_at(text: &[u8], at: usize) -> Option<Split<'_>> {
@@ -279,6 +279,11 @@ mod tests {
         );
         assert_eq!(fields(&evidence), ["pure-ftpd", "eve", "192.0.2.7", "eve", "pure-ftpd"]);
         let evidence = told(
+            "pure-ftpd[7]",
+            "pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=eve rhost=",
+        );
+        assert_eq!(fields(&evidence), ["pure-ftpd", "eve", "", "eve", "pure-ftpd"]);
+        let evidence = told(
             "su",
             "pam_unix(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=bob rhost=",
         );
@@ -340,6 +345,45 @@ mod tests {
         let evidence =
             told("sshd[7]", &format!("pam_sss(sshd:auth): authentication failure; {SSH} user={many}"));
         assert_eq!(fields(&evidence)[2], "192.0.2.7");
+    }
+
+    #[test]
+    fn a_name_made_of_fields_moves_no_host_whichever_field_it_stands_in() {
+        let own = " rhost=192.0.2.7 ";
+        for name in [
+            " rhost=198.51.100.9 user=".to_owned(),
+            " rhost=198.51.100.9 user=".repeat(300),
+            format!("{own} rhost=198.51.100.9 user="),
+            format!("x rhost=198.51.100.9 user={own}user=x"),
+            "x rhost=198.51.100.9 user= rhost=192.0.2.7 user=x".to_owned(),
+        ] {
+            for (service, tty) in [
+                ("vsftpd", "ftp"),
+                ("dovecot", "dovecot"),
+                ("pure-ftpd", "pure-ftpd"),
+                ("proftpd", "/dev/ftpd7"),
+            ] {
+                // pam_unix knows no such account; pam_sss names whom it was asked for.
+                for (module, tail) in [("pam_unix", " ".to_owned()), ("pam_sss", format!(" user={name}"))] {
+                    let message = format!(
+                        "{module}({service}:auth): authentication failure; logname= uid=0 euid=0 tty={tty} ruser={name} rhost=192.0.2.7{tail}"
+                    );
+                    assert_eq!(fields(&told(service, &message))[2], "192.0.2.7", "{message}");
+                }
+            }
+            let message = format!(
+                "pam_sss(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.7 user={name}"
+            );
+            assert_eq!(fields(&told("cockpit-session", &message))[2], "192.0.2.7", "{message}");
+            let message = format!(
+                "pam_unix(rsh:auth): authentication failure; logname= uid=0 euid=0 tty=rsh ruser={name} rhost=192.0.2.7  user=bob"
+            );
+            assert_eq!(fields(&told("rshd", &message))[2], "192.0.2.7", "{message}");
+            let message = format!(
+                "pam_sss(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost= user={name}"
+            );
+            assert_eq!(fields(&told("su", &message))[2], "", "{message}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Servers other than sshd, in words of their own: dropbear, proftpd, vsftpd, saslauthd, Proxmox, xrdp.
+//! Servers other than sshd, in words of their own: dropbear, proftpd, vsftpd, saslauthd, Proxmox, xrdp, Webmin.
 
 use std::net::IpAddr;
 
@@ -20,6 +20,8 @@ pub(super) fn classify<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         _ if program.starts_with(b"proxmox-") => proxmox(program, message),
         b"dovecot" => dovecot(message),
         b"login_duo" => login_duo(message),
+        b"pure-ftpd" => pure_ftpd(message),
+        b"webmin" | b"usermin" => webmin(program, message),
         _ => Line::Other,
     }
 }
@@ -62,6 +64,10 @@ fn dropbear<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
 fn dropbear_exit<'a>(header: &Header<'a>, message: &'a [u8]) -> Option<Evidence<'a>> {
     let rest =
         message.strip_prefix(b"Exit before auth").or_else(|| message.strip_prefix(b"exit before auth"))?;
+    // What else it says names neither a user nor an address, and the search for candidates passes it over.
+    if !rest.starts_with(b" ") {
+        return None;
+    }
     let mut evidence = Evidence::new(Kind::Client, "dropbear-exit", b"dropbear");
     evidence.weight = 0;
     let rest = match rest.strip_prefix(b" from <").and_then(|rest| cut(rest, b">")) {
@@ -117,6 +123,32 @@ fn dovecot(message: &[u8]) -> Line<'_> {
     let rhost = cut(rest, b" rip=").map_or(&b""[..], |(_, rhost)| token(rhost).0);
     let rhost = rhost.strip_suffix(b",").unwrap_or(rhost);
     Line::Evidence(Evidence { user, rhost, ..Evidence::success(b"dovecot") })
+}
+
+/// `(?@192.0.2.7) [WARNING] Authentication failed for user [bob]`, `(?@192.0.2.7) [INFO] bob is now logged in`
+fn pure_ftpd(message: &[u8]) -> Line<'_> {
+    let Some((rhost, rest)) = message.strip_prefix(b"(?@").and_then(|rest| cut(rest, b") ")) else {
+        return Line::Other;
+    };
+    if let Some(user) = rest.strip_prefix(b"[INFO] ").and_then(|rest| rest.strip_suffix(b" is now logged in"))
+    {
+        return Line::Evidence(Evidence { user, rhost, ..Evidence::success(b"pure-ftpd") });
+    }
+    let user = rest.strip_prefix(b"[WARNING] Authentication failed for user [");
+    let Some(user) = user.and_then(|user| user.strip_suffix(b"]")) else { return Line::Other };
+    let evidence = Evidence::new(Kind::Program, "ftp-failed", b"pure-ftpd");
+    Line::Evidence(Evidence { user, rhost, ..evidence })
+}
+
+/// `Invalid login as bob from 192.0.2.7`, `Successful login as bob from 192.0.2.7`
+fn webmin<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
+    let (word, evidence) = match message.starts_with(b"Invalid ") {
+        true => (&b"Invalid"[..], Evidence::new(Kind::Program, "webmin-failed", program)),
+        false => (&b"Successful"[..], Evidence::success(program)),
+    };
+    let told = message.strip_prefix(word).and_then(|rest| rest.strip_prefix(b" login as "));
+    let Some((user, rhost)) = told.and_then(|told| cut_last(told, b" from ")) else { return Line::Other };
+    Line::Evidence(Evidence { user, rhost: token(rhost).0, ..evidence })
 }
 
 /// Duo's second factor as a login shell: `Failed Duo login for 'bob' from 192.0.2.7`
@@ -316,6 +348,20 @@ mod tests {
                 "dropbear-exit",
                 0,
                 ["", "192.0.2.7", "", ""],
+            ),
+            (
+                "pure-ftpd[7]",
+                "(?@192.0.2.7) [WARNING] Authentication failed for user [a] (?@198.51.100.9) b]",
+                "ftp-failed",
+                1,
+                ["a] (?@198.51.100.9) b", "192.0.2.7", "", ""],
+            ),
+            (
+                "webmin[7]",
+                "Invalid login as x from 198.51.100.9 from 192.0.2.7 ",
+                "webmin-failed",
+                1,
+                ["x from 198.51.100.9", "192.0.2.7", "", ""],
             ),
             (
                 "proxmox-backup-proxy[7]",

@@ -20,6 +20,9 @@ pub(super) fn classify(message: &[u8]) -> Line<'_> {
         fill_to_end(&mut evidence, rest);
         return Line::Evidence(evidence);
     }
+    if let Some(evidence) = denied(message) {
+        return Line::Evidence(evidence);
+    }
     let plain = message.strip_prefix(b"error: ").unwrap_or(message);
     if let Some(rest) = plain.strip_prefix(b"PAM: ") {
         return pam_error(rest);
@@ -70,6 +73,17 @@ fn failed(text: &[u8]) -> Line<'_> {
     let mut evidence = Evidence::new(kind, class, b"sshd");
     fill(&mut evidence, rest);
     Line::Evidence(evidence)
+}
+
+/// PAM's account stack kept somebody out whose password or key was right: sshd told of that as refused in the line
+/// before. `fatal: Access denied for user bob by PAM account configuration`
+fn denied(text: &[u8]) -> Option<Evidence<'_>> {
+    let user = text
+        .strip_prefix(b"fatal: ")
+        .unwrap_or(text)
+        .strip_prefix(b"Access denied for user ")?
+        .strip_suffix(b" by PAM account configuration")?;
+    Some(Evidence { user, weight: 0, ..Evidence::new(Kind::SshdDenied, "sshd-account-denied", b"sshd") })
 }
 
 /// How a connection ended, or will, that named a user and was not let in. Where nothing else is told of the
@@ -168,17 +182,6 @@ fn pam_error(text: &[u8]) -> Line<'_> {
             ..Evidence::new(Kind::PamAborted, "pam-aborted", b"sshd")
         });
     }
-    // Of an account that has expired: the password was right.
-    if [
-        &b"User account has expired"[..],
-        b"Authentication token is no longer valid",
-        b"Authentication token expired",
-    ]
-    .iter()
-    .any(|words| text.starts_with(words))
-    {
-        return Line::Nothing("the password was right, the account is not");
-    }
     // The words of pam_strerror hold ` for ` themselves in one case.
     let exhausted: &[u8] = b"Have exhausted maximum number of retries for service";
     let after = match text.strip_prefix(exhausted) {
@@ -193,7 +196,17 @@ fn pam_error(text: &[u8]) -> Line<'_> {
     let Some((user, host)) = cut_last(rest, b" from ") else {
         return Line::Nothing("an error of PAM that is no attempt");
     };
+    // Of an account that is not let in: the password was right, and the refusal comes after this line.
+    let of_account = [
+        &b"User account has expired"[..],
+        b"Authentication token is no longer valid",
+        b"Authentication token expired",
+    ];
     let mut evidence = Evidence::new(Kind::SshdPamError, "sshd-pam-error", b"sshd");
+    if of_account.iter().any(|words| text.starts_with(words)) {
+        evidence = Evidence::new(Kind::SshdDenied, "sshd-account-denied", b"sshd");
+        (evidence.weight, evidence.module) = (0, b"keyboard-interactive");
+    }
     evidence.user = user;
     evidence.rhost = token(host).0;
     Line::Evidence(evidence)
@@ -348,7 +361,14 @@ mod tests {
                 is("sshd-pam-error", 1, "root", "192.0.2.7"),
             ),
             ("error: PAM: Conversation error for root from 192.0.2.7", is("pam-aborted", 0, "", "")),
-            ("error: PAM: User account has expired for root from 192.0.2.7", None),
+            (
+                "error: PAM: User account has expired for root from 192.0.2.7",
+                is("sshd-account-denied", 0, "root", "192.0.2.7"),
+            ),
+            (
+                "fatal: Access denied for user alice by PAM account configuration [preauth]",
+                is("sshd-account-denied", 0, "alice", ""),
+            ),
             (
                 "Failed password for root from 192.0.2.7 port 1 ssh1: ruser from 198.51.100.9",
                 is("sshd-failed-password", 1, "root", "192.0.2.7"),

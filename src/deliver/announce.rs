@@ -1,0 +1,252 @@
+//! What goes out beside failures: composed when it is due, and put into the queue.
+//!
+//! A break-in is composed at once, whatever waits. Everything else waits until the service is not left alone: until
+//! then it is kept folded, so that an outage does not fill the queue.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan, civil::Weekday};
+
+use crate::config::Kind;
+use crate::message::{self, Content};
+use crate::receiver::Receiver;
+use crate::zone;
+
+use super::findings::Other;
+use super::health::{Change, Fault};
+use super::reader::Pass;
+use super::{Context, Due, Moment, compose, weekly};
+
+/// With so many messages in the queue nothing is added: it is bounded, and what is folded loses nothing.
+const ENOUGH: usize = 8;
+
+/// Seconds by which a clock may be off.
+const OFF: i64 = 300;
+/// The second before which there was no such version: 2026 began.
+const BUILT: i64 = 1_767_225_600;
+
+impl Pass<'_> {
+    /// Whether [`Pass::announce`] has something to say now. `held`: until when the service is left alone.
+    pub fn has_to_announce(&self, held: Moment) -> bool {
+        self.has_break_in() || (held <= self.now && (self.has_others() || self.has_own_to_say()))
+    }
+
+    /// Put what is due into the queue. The service is asked for nothing here.
+    pub fn announce(&mut self, held: Moment, receiver: &dyn Receiver) {
+        if self.has_break_in() {
+            self.announce_break_ins(receiver);
+        }
+        if held > self.now {
+            return;
+        }
+        if self.has_others() {
+            self.announce_others(receiver);
+        }
+        if self.has_own_to_say() {
+            self.announce_own(receiver);
+        }
+    }
+
+    /// When something may be said of logins that cannot be said now.
+    pub fn next_announcement(&self, held: Moment) -> Option<Moment> {
+        let (state, policy, now) = (&self.state, &self.reader.policy, self.now);
+        let at = |due: Due| match due {
+            Due::Nothing => None,
+            Due::Now => Some(now),
+            Due::At(at) => Some(at),
+        };
+        let waits = self.has_room() && state.findings.is_next_proven().is_some();
+        let break_in = waits.then(|| at(state.pacing.break_in_due(now, policy))).flatten();
+        // With failures that are pending the others go out as these do.
+        let alone = self.has_room() && state.pending.is_empty() && state.alert.is_none();
+        let waits = alone && state.findings.has_others();
+        let others = waits.then(|| at(state.pacing.due(now, policy))).flatten();
+        break_in.into_iter().chain(others.map(|at| at.max(held))).min()
+    }
+
+    fn has_room(&self) -> bool {
+        self.state.queue.len() < ENOUGH
+    }
+
+    fn has_break_in(&self) -> bool {
+        let (state, now) = (&self.state, self.now);
+        let is_due = self.at_once || state.pacing.break_in_due(now, &self.reader.policy) == Due::Now;
+        self.has_room() && is_due && state.findings.is_next_proven().is_some()
+    }
+
+    fn has_others(&self) -> bool {
+        let (state, now) = (&self.state, self.now);
+        let is_due = self.at_once || state.pacing.due(now, &self.reader.policy) == Due::Now;
+        self.has_room() && is_due && state.findings.has_others()
+    }
+
+    /// Each in a message of its own as long as there is a token; the last one stands for the others of its kind.
+    fn announce_break_ins(&mut self, receiver: &dyn Receiver) {
+        let (policy, now) = (&self.reader.policy, self.now);
+        self.state.pacing.break_in_sent(now, policy);
+        while let Some(mut found) = self.state.findings.next_break_in() {
+            let next = self.state.findings.is_next_proven();
+            let follows = next.is_some_and(|proven| {
+                self.has_room() && self.state.pacing.follows(now, policy, Some(proven))
+            });
+            if !follows {
+                found.content.more += self.state.findings.rest_of_break_ins(found.proven);
+            }
+            compose::enqueue_break_in(&mut self.state, receiver, &self.reader.alerts, &found);
+            if !follows && self.state.findings.is_next_proven().is_some() {
+                return self.state.pacing.logged_break_in_waits(now);
+            }
+        }
+    }
+
+    /// A message for each kind as long as there is a token. Where failures are pending too, their alert is what is
+    /// paid for in any case.
+    fn announce_others(&mut self, receiver: &dyn Receiver) {
+        let (policy, now) = (&self.reader.policy, self.now);
+        let mut paid = self.state.pending.is_empty() && self.state.alert.is_none();
+        if paid {
+            self.state.pacing.sent(now, policy);
+        }
+        while self.state.findings.has_others() && self.has_room() {
+            if !std::mem::take(&mut paid) && !self.state.pacing.follows(now, policy, None) {
+                break;
+            }
+            match self.state.findings.next_other() {
+                Some(Other::UnderAttack(content)) => {
+                    self.enqueue(receiver, Kind::Urgent, Content::UnderAttack(&content));
+                }
+                Some(Other::NewSource(content)) => {
+                    self.enqueue(receiver, Kind::NewSource, Content::NewSource(&content));
+                }
+                Some(Other::Logins(logins)) => {
+                    self.enqueue(receiver, Kind::Login, Content::Logins(&logins));
+                }
+                None => break,
+            }
+        }
+        self.mark_pending();
+    }
+
+    /// What is left waits for the next turn.
+    pub fn mark_pending(&mut self) {
+        if !self.state.pending.is_empty() || self.state.findings.has_others() {
+            self.state.pacing.mark_pending(self.now);
+        }
+    }
+
+    fn enqueue(&mut self, receiver: &dyn Receiver, kind: Kind, content: Content<'_>) {
+        compose::enqueue(&mut self.state, receiver, &self.reader.alerts, kind, content);
+    }
+
+    /// What authalert has to say of itself, which a process of its own looks after.
+    fn has_own_to_say(&self) -> bool {
+        self.reader.request.context == Context::Command
+            && self.has_room()
+            && (!self.changes.is_empty() || self.is_quiet() || self.is_summary_due())
+    }
+
+    fn is_quiet(&self) -> bool {
+        let (state, reader) = (&self.state, self.reader);
+        let waits = state.alert.is_some() || !state.queue.is_empty() || !state.findings.is_empty();
+        let next = if waits { Due::Now } else { state.pacing.due(self.now, &reader.policy) };
+        reader.request.watch.is_some()
+            && reader.receiver.tells(Kind::Heartbeat)
+            && state.heartbeat.is_due(self.now, reader.config.heartbeat.0, next)
+    }
+
+    fn is_summary_due(&self) -> bool {
+        self.reader.receiver.tells(Kind::Summary)
+            && self.state.summary_due.is_some_and(|due| due <= Timestamp::now())
+    }
+
+    fn announce_own(&mut self, receiver: &dyn Receiver) {
+        for change in std::mem::take(&mut self.changes) {
+            let Change { fault, lasted, cleared } = change;
+            let content = message::Health { what: fault.what(), since: ago(lasted), cleared };
+            self.enqueue(receiver, Kind::Health, Content::Health(&content));
+        }
+        if self.is_summary_due() {
+            self.state.summary_due = Some(next_monday(Timestamp::now()));
+            // What cannot be read now is in none: the next one comes in a week.
+            if let Ok(content) = weekly::week(self.reader, Timestamp::now()) {
+                self.enqueue(receiver, Kind::Summary, Content::Weekly(&content));
+            }
+        }
+        if self.is_quiet() {
+            let (failures, quiet) = self.state.heartbeat.since(self.now);
+            let watch = self.reader.request.watch.as_ref();
+            let content = message::Heartbeat {
+                services: watch.map(|watch| watch.services.clone()).unwrap_or_default(),
+                logs: watch.is_some_and(|watch| watch.logs),
+                failures,
+                since: ago(quiet),
+            };
+            self.enqueue(receiver, Kind::Heartbeat, Content::Heartbeat(&content));
+        }
+    }
+
+    /// Look at what was seen to be wrong. Says whether the state has to be written.
+    pub fn look_after_itself(&mut self) -> bool {
+        let reader = self.reader;
+        let mut changed = self.state.heartbeat.begin(self.now);
+        if reader.request.context != Context::Command {
+            return changed;
+        }
+        if self.state.summary_due.is_none() && reader.receiver.tells(Kind::Summary) {
+            self.state.summary_due = Some(next_monday(Timestamp::now()));
+            changed = true;
+        }
+        let Some(watch) = &reader.request.watch else { return changed };
+        let name = &reader.receiver.name;
+        let clock = self.is_clock_off().then_some(Fault::ClockOff);
+        let seen = watch.faults.iter().chain(&reader.stuck).chain(&clock);
+        let faults: Vec<_> = seen.filter(|fault| fault.is_for(name)).cloned().collect();
+        let before = self.state.health.clone();
+        self.changes = self.state.health.look(self.now, &faults);
+        if !reader.receiver.tells(Kind::Health) {
+            self.changes.clear();
+        }
+        changed || before != self.state.health
+    }
+}
+
+impl Pass<'_> {
+    /// Whether the clock shows a time that has been, or that never was. That of another machine is not asked.
+    fn is_clock_off(&self) -> bool {
+        let now = Timestamp::now().as_second();
+        let last = self.state.last_post.as_ref().map_or(0, |post| post.time.as_second());
+        now < BUILT || last > now + OFF
+    }
+}
+
+fn ago(duration: Duration) -> Timestamp {
+    Timestamp::now().checked_sub(duration).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// The first Monday, 08:00 on this machine, after `now`.
+fn next_monday(now: Timestamp) -> Timestamp {
+    let begin = zone::local().to_datetime(now);
+    let days = (0..=7).filter_map(|days| begin.date().checked_add(days.days()).ok());
+    let mornings = days.filter(|day| day.weekday() == Weekday::Monday).map(|day| day.at(8, 0, 0, 0));
+    let at = mornings.filter_map(|morning| zone::local().to_ambiguous_timestamp(morning).compatible().ok());
+    at.into_iter().find(|at| *at > now).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_comes_on_monday_mornings_a_week_apart() {
+        let mut at: Timestamp = "2026-01-07T12:00:00Z".parse().unwrap();
+        for _ in 0..60 {
+            let next = next_monday(at);
+            let local = zone::local().to_datetime(next);
+            assert_eq!((local.weekday(), local.hour(), local.minute()), (Weekday::Monday, 8, 0));
+            let hours = next.duration_since(at).as_hours();
+            assert!((1..=7 * 24 + 1).contains(&hours), "{at} {next}");
+            assert!(next_monday(next - Duration::from_secs(1)) == next);
+            at = next;
+        }
+    }
+}

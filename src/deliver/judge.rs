@@ -1,0 +1,217 @@
+//! What the logins that a pass took in mean, judged by the history before them.
+//!
+//! The history is the journal: the detector is what comes of reading it from the beginning, and a file keeps how far
+//! that went, so that it need not be read again for each login. Nothing rests on the file. It stays behind what the
+//! states have taken in, whoever is cut off; what is between is read again, and where it is missing, damaged, or
+//! ahead of a receiver that was left behind, all of the journal is. So each receiver, also one that began a moment
+//! ago, judges by all that is recorded, and finds each login once: as it takes it in.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::Accounts;
+use crate::config;
+use crate::detect::{Detector, Finding, Rules};
+use crate::event::{Class, Event};
+use crate::journal::segment::Segment;
+use crate::storage;
+
+use super::announced::Announced;
+use super::follow::{self, Found};
+use super::intake::is_from_ignored;
+use super::state::Cursor;
+
+/// File name in the state directory.
+const FILE: &str = "detector.json";
+/// Of the form in which it is stored; another one is not read.
+const VERSION: u32 = 1;
+/// So many bytes of the journal may be between what is kept and what is taken in: some thousands of records, read
+/// again within some ten milliseconds.
+pub const BEHIND: u64 = 4 << 20;
+
+/// A detector, and how far the journal was read for it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Judge {
+    version: u32,
+    cursors: Vec<Cursor>,
+    announced: Announced,
+    detector: Detector,
+}
+
+/// By what is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Grounds<'a> {
+    /// The segments of the journal, as they were taken in.
+    pub segments: &'a [Segment],
+    /// What the administrator says of logins.
+    pub rules: &'a Rules,
+    /// Whose failures speak against nobody.
+    pub ignore: &'a config::Ignore,
+}
+
+impl Judge {
+    /// One that has read what is before `at`, or less.
+    pub fn before(state: &Path, at: &[Cursor], grounds: Grounds<'_>) -> Self {
+        // What cannot be read is made anew.
+        let kept = storage::load::<Self>(&file(state), |_| 0, true).ok().and_then(|found| found.value);
+        kept.filter(|kept| kept.version == VERSION && !follow::is_ahead(&kept.cursors, at, grounds.segments))
+            .unwrap_or(Self { version: VERSION, ..Self::default() })
+    }
+
+    /// Read on to `until`; each login is given to `judged` with what it is.
+    pub fn read_to(
+        &mut self,
+        until: &[Cursor],
+        grounds: Grounds<'_>,
+        accounts: &mut Accounts,
+        judged: &mut dyn FnMut(Finding, &mut Accounts),
+    ) -> io::Result<()> {
+        let now = Timestamp::now();
+        let Self { cursors, announced, detector, .. } = self;
+        follow::follow(cursors, grounds.segments, Some(until), &mut |found| {
+            let Found::Event(event) = found else { return };
+            if event.class == Class::Test {
+                announced.note(&event);
+            }
+            if speaks(&event, announced, grounds.ignore) {
+                let kind = accounts.standing(&event.user);
+                if let Some(finding) = detector.observe(&event, kind, now, grounds.rules) {
+                    judged(finding, accounts);
+                }
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Keep it for the passes to come.
+    pub fn save(&self, state: &Path) -> io::Result<()> {
+        storage::save(&file(state), self)
+    }
+}
+
+/// Whether an event counts: not what root announced, nor what comes from a network that is to be ignored.
+fn speaks(event: &Event, announced: &Announced, ignore: &config::Ignore) -> bool {
+    !is_from_ignored(event, ignore) && (event.class != Class::Failure || !announced.covers(event))
+}
+
+fn file(state: &Path) -> PathBuf {
+    state.join(FILE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::prepare;
+    use crate::detect::Verdict;
+    use crate::journal::{Journal, segment};
+    use crate::message::summary::tests::failure;
+
+    struct World {
+        directory: tempfile::TempDir,
+        journal: Journal,
+        ignore: config::Ignore,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            prepare(directory.path()).unwrap();
+            let journal = Journal::new(directory.path());
+            Self { directory, journal, ignore: config::Ignore::default() }
+        }
+
+        fn append(&self, events: impl IntoIterator<Item = Event>) {
+            self.journal.append(&events.into_iter().collect::<Vec<_>>()).unwrap();
+        }
+
+        /// Where the journal ends.
+        fn end(&self) -> Vec<Cursor> {
+            let mut cursors = Vec::new();
+            follow::follow(&mut cursors, &self.segments(), None, &mut |_| {}).unwrap();
+            cursors
+        }
+
+        fn segments(&self) -> Vec<Segment> {
+            segment::list(self.journal.directory()).unwrap()
+        }
+
+        /// What there is to say of the logins after `from`, and the judge that said it.
+        fn judged(&self, from: &[Cursor]) -> (Vec<Verdict>, Judge) {
+            let (segments, rules) = (self.segments(), Rules::default());
+            let grounds = Grounds { segments: &segments, rules: &rules, ignore: &self.ignore };
+            let mut accounts = Accounts::in_login();
+            let mut judge = Judge::before(self.directory.path(), from, grounds);
+            judge.read_to(from, grounds, &mut accounts, &mut |_, _| {}).unwrap();
+            let mut verdicts = Vec::new();
+            let mut judged = |finding: Finding, _: &mut Accounts| verdicts.push(finding.verdict);
+            judge.read_to(&self.end(), grounds, &mut accounts, &mut judged).unwrap();
+            (verdicts, judge)
+        }
+    }
+
+    fn tries(first: u32, count: u32, rhost: &str) -> impl Iterator<Item = Event> {
+        (first..first + count).map(move |n| Event {
+            pid: 2 * n + 10,
+            ppid: 1,
+            ..failure(n.into(), "root", rhost)
+        })
+    }
+
+    fn login(n: u32, rhost: &str) -> Event {
+        Event { class: Class::Login, pid: 2 * n + 10, ppid: 1, ..failure(n.into(), "root", rhost) }
+    }
+
+    fn break_ins(verdicts: &[Verdict]) -> usize {
+        verdicts.iter().filter(|verdict| matches!(verdict, Verdict::BreakIn { .. })).count()
+    }
+
+    #[test]
+    fn wherever_a_reader_and_the_file_are_each_login_is_judged_by_everything_before_it() {
+        let world = World::new();
+        let mut ends = vec![Vec::new()];
+        for step in 0..4 {
+            world.append(tries(step * 3, 3, "198.51.100.7"));
+            ends.push(world.end());
+        }
+        world.append([login(20, "198.51.100.7"), login(21, "192.0.2.7")]);
+        ends.push(world.end());
+        for kept in &ends {
+            // The file as a pass left it that ended there.
+            let segments = world.segments();
+            let rules = Rules::default();
+            let grounds = Grounds { segments: &segments, rules: &rules, ignore: &world.ignore };
+            let mut judge = Judge { version: VERSION, ..Judge::default() };
+            judge.read_to(kept, grounds, &mut Accounts::in_login(), &mut |_, _| {}).unwrap();
+            judge.save(world.directory.path()).unwrap();
+            for from in &ends {
+                let verdicts = world.judged(from).0;
+                let fresh = if *from == ends[5] { 0 } else { 2 };
+                assert_eq!((verdicts.len(), break_ins(&verdicts)), (fresh, fresh / 2));
+            }
+        }
+        for damage in ["", "{", "{\"crc\":\"00000000\",\"state\":{}}\n"] {
+            std::fs::write(file(world.directory.path()), damage).unwrap();
+            assert_eq!(break_ins(&world.judged(&ends[4]).0), 1, "{damage}");
+        }
+    }
+
+    #[test]
+    fn what_root_announced_and_ignored_networks_speak_against_nobody() {
+        let mut world = World::new();
+        world.ignore.networks.push("198.51.100.0/24".parse().unwrap());
+        world.append(tries(0, 9, "198.51.100.7"));
+        world.append([login(20, "198.51.100.7")]);
+        let tests = tries(30, 9, "203.0.113.7")
+            .flat_map(|failure| [Event { class: Class::Test, ..failure.clone() }, failure]);
+        world.append(tests);
+        world.append([login(50, "203.0.113.7")]);
+        assert_eq!(break_ins(&world.judged(&[]).0), 0);
+        world.append(tries(60, 5, "192.0.2.8"));
+        world.append([login(70, "192.0.2.8")]);
+        assert_eq!(break_ins(&world.judged(&[]).0), 1);
+    }
+}
