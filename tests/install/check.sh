@@ -91,10 +91,10 @@ main() {
     mistake "values that contradict each other" 0 'warning .* -> change \[alerts\]' 'config "alerts.burst = 1"'
     mistake "a configuration that others can write" 1 'config.toml: it can be written by others than root' 'chmod 666 /etc/authalert/config.toml'
     mistake "its directory can be written by others" 1 '/etc/authalert: others than root .* -> chown' 'chmod 777 /etc/authalert'
-    mistake "X and no credentials" 1 'no credentials in .* -> authalert authorize' 'config "receiver = \"x\""'
+    mistake "X and no credentials" 1 "no credentials of an X account; run 'authalert authorize' -> then" 'config "receiver = \"x\""'
     mistake "credentials that all can read" 1 'credentials.toml.* -> ' 'with_x; chmod 644 /etc/authalert/credentials.toml'
     mistake "credentials of somebody" 1 'credentials.toml.* -> ' 'with_x; chown nobody /etc/authalert/credentials.toml'
-    mistake "credentials with a key missing" 1 'credentials.toml.* -> ' 'with_x; sed -i 1d /etc/authalert/credentials.toml'
+    mistake "credentials with a key missing" 1 'api_key is missing; run .authalert authorize. -> then' 'with_x; sed -i 1d /etc/authalert/credentials.toml'
     mistake "alerts that do not get out" 1 'failures? pending since .* -> put that right, then' \
         'with_x; config "x.api_url = \"https://127.0.0.1:1\""; authalert deliver; /aa-kill/password aa-kill-1 aakill wrong; authalert deliver --now; authalert deliver --now'
 

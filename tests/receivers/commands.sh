@@ -1,19 +1,22 @@
-#!/bin/sh
+#!/bin/bash
 # Mail and command receivers with the programs themselves, fetched from Debian and PyPI without being installed:
 # msmtp as sendmail, gammu-smsd-inject with spool files, smstools' sendsms, apprise.
 #
-#   tests/receivers/commands.sh [DIRECTORY]      default: /tmp/authalert-commands; the command: target/debug/authalert
+#   tests/receivers/commands.sh [DIRECTORY]      default: target/receivers/commands
 #
-# What cannot be fetched is left out with a word. Prints `ok - …` or `not ok - …` for each.
+# What cannot be fetched is left out with a word. Prints what tests/report.sh says. AUTHALERT_BUILD: where the command is
+# (default: target/quick).
 set -u
-cd "$(dirname "$0")/../.." || exit 1
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+# shellcheck source-path=SCRIPTDIR/../..
+. tests/report.sh
 here=$PWD
-program=${AUTHALERT:-$here/target/debug/authalert}
-mkdir -p "${1:-/tmp/authalert-commands}" && cd "${1:-/tmp/authalert-commands}" || exit 1
+program=$(realpath -- "${AUTHALERT_BUILD:-target/quick}/authalert")
+mkdir -p "${1:-target/receivers/commands}" && cd "${1:-target/receivers/commands}" || exit 1
 directory=$PWD
 run=$(mktemp -d "$directory/run.XXXXXX") || exit 1
 chmod 755 "$run"
-server='' failed=0
+server=''
 # shellcheck disable=SC2317 # called by the trap
 cleanup() {
     [ -z "$server" ] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null; }
@@ -26,7 +29,7 @@ fetch() { # PACKAGE…
     mkdir -p debs root
     for package; do
         ls "debs/$package"_* >/dev/null 2>&1 && continue
-        (cd debs && timeout 120 apt-get download "$package" >/dev/null 2>&1) && dpkg -x "debs/$package"_*.deb root || return
+        (cd debs && timeout --foreground 120 apt-get download "$package" >/dev/null 2>&1) && dpkg -x "debs/$package"_*.deb root || return
     done
 }
 
@@ -37,27 +40,33 @@ wrapped() { # NAME PROGRAM [ARGUMENT…]: what finds its libraries here
     chmod 755 "$run/$name"
 }
 
-tried() { # WHAT PATTERN PLACE… with the configuration in $run/config.toml
-    what=$1 pattern=$2
-    shift 2
-    if timeout 60 "$program" --config "$run/config.toml" --state "$run/state" test >"$run/log" 2>&1 && sleep 1 && grep -rqas "$pattern" "$@"; then
-        echo "ok - $what"
+within() { # SECONDS COMMAND...
+    local end=$((SECONDS + $1))
+    until "${@:2}"; do
+        ((SECONDS < end)) || return
+        sleep 0.1
+    done
+}
+
+tried() { # SENTENCE PATTERN PLACE... with the configuration in $run/config.toml
+    if timeout --foreground 60 "$program" --config "$run/config.toml" --state "$run/state" test >"$run/log" 2>&1 &&
+        within 20 grep -rqas "$2" "${@:3}"; then
+        ok "$1"
     else
-        failed=1
-        echo "not ok - $what: $(tr '\n' ' ' <"$run/log")"
+        not_ok "$1" "$(<"$run/log")"
     fi
 }
 
 if fetch msmtp libgsasl18 libntlm0 libgssglue1; then
     python3 "$here/tests/standin/smtp.py" '{"tls":"none"}' >"$run/letters" &
     server=$!
-    sleep 1
+    within 20 test -s "$run/letters"
     printf 'account default\nhost 127.0.0.1\nport %s\n' "$(head -1 "$run/letters")" >"$run/msmtprc"
     wrapped sendmail "$directory/root/usr/bin/msmtp -C $run/msmtprc"
     printf '[[receiver]]\nkind = "mail"\nto = "admin@example.org"\nfrom = "a@example.org"\nsendmail = "%s/sendmail"\n' "$run" >"$run/config.toml"
     tried "mail by msmtp in the place of sendmail" '"to": \["admin@example.org"\].*Auto-Submitted: auto-generated' "$run/letters"
 else
-    echo "left out - msmtp cannot be fetched"
+    left_out msmtp 'it cannot be fetched'
 fi
 
 if fetch gammu-smsd libgammu8 libgsmsd8 libdbi1 libodbc2 libmariadb3 libbluetooth3 libltdl7; then
@@ -67,7 +76,7 @@ if fetch gammu-smsd libgammu8 libgsmsd8 libdbi1 libodbc2 libmariadb3 libbluetoot
     printf '[[receiver]]\nkind = "command"\nunit = "gsm7"\nlimit = 459\nargv = ["%s/inject", "-c", "%s/smsdrc", "TEXT", "+358401234567", "-len", "459"]\n' "$run" "$run" >"$run/config.toml"
     tried "an SMS in the outbox of gammu-smsd" 't.\?e.\?s.\?t' "$run/outbox"
 else
-    echo "left out - gammu-smsd cannot be fetched"
+    left_out gammu-smsd 'it cannot be fetched'
 fi
 
 if fetch smstools; then
@@ -76,12 +85,12 @@ if fetch smstools; then
     chmod 755 "$run/sendsms"
     printf '[[receiver]]\nkind = "command"\nunit = "gsm7"\nlimit = 459\nargv = ["%s/sendsms", "358401234567"]\n' "$run" >"$run/config.toml"
     tried "an SMS in the spool of smstools" '^To: 358401234567' "$run/spool"
-    grep -rqs 'test' "$run/spool" || { failed=1 && echo "not ok - the spool of smstools holds the text"; }
+    check 'the spool of smstools holds the text' grep -rqs 'test' "$run/spool"
 else
-    echo "left out - smstools cannot be fetched"
+    left_out smstools 'it cannot be fetched'
 fi
 
-if [ -x venv/bin/apprise ] || { python3 -m venv venv && timeout 300 venv/bin/pip -q install apprise; } >/dev/null 2>&1; then
+if [ -x venv/bin/apprise ] || { python3 -m venv venv && timeout --foreground 300 venv/bin/pip -q install apprise; } >/dev/null 2>&1; then
     python3 - "$run" <<'PYTHON' &
 import http.server, sys
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,17 +103,14 @@ open(sys.argv[1] + "/port", "w").write(str(server.server_port))
 server.timeout = 60
 server.handle_request()
 PYTHON
-    sleep 1
+    within 20 test -s "$run/port"
     printf '[[receiver]]\nkind = "command"\nargv = ["%s/venv/bin/apprise", "json://127.0.0.1:%s/"]\n' "$directory" "$(cat "$run/port")" >"$run/config.toml"
     tried "a notification by apprise" '"message": *"[^"]*test' "$run/notified"
     printf '[[receiver]]\nkind = "command"\nargv = ["%s/venv/bin/apprise", "json://127.0.0.1:9/"]\n' "$directory" >"$run/config.toml"
-    if timeout 60 "$program" --config "$run/config.toml" --state "$run/state" test >"$run/log" 2>&1 || ! grep -q 'exit status 1' "$run/log"; then
-        failed=1
-        echo "not ok - an apprise that reaches nobody: $(cat "$run/log")"
-    else
-        echo "ok - an apprise that reaches nobody ends with exit status 1, which is tried again"
-    fi
+    output=$(timeout --foreground 60 "$program" --config "$run/config.toml" --state "$run/state" test 2>&1)
+    check 'an apprise that reaches nobody ends with exit status 1, which is tried again' \
+        test "$?" != 0 -a "$output" != "${output/exit status 1/}"
 else
-    echo "left out - apprise cannot be fetched"
+    left_out apprise 'it cannot be fetched'
 fi
-exit $failed
+finish

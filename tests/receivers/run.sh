@@ -4,8 +4,9 @@
 #
 #   tests/receivers/run.sh [DIRECTORY]      default: target/receivers
 #
-# What cannot be fetched is left out with a word. Prints what tests/report.sh says. AUTHALERT_BUILD names the folder of
-# the build, whose last part is the profile (default: target/quick).
+# Beside them the programs that commands send by, see commands.sh. What cannot be fetched is left out with a word. Prints
+# what tests/report.sh says. AUTHALERT_BUILD names the folder of the build, whose last part is the profile (default:
+# target/quick).
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source-path=SCRIPTDIR/../..
@@ -119,6 +120,8 @@ try_synapse() {
         synapse_itself_has_a_repeated_message_once_and_its_refusals_are_understood
 }
 
+echo 'plan 2'
 try_ntfy
 try_synapse
+part commands tests/receivers/commands.sh "$directory/commands"
 finish
