@@ -51,7 +51,7 @@ fill() {
     for unit in "$source_tree"/packaging/systemd/*; do
         with_paths "$unit" "/usr/lib/systemd/system/${unit##*/}"
     done
-    for page in "$source_tree"/packaging/man/*.[158]; do
+    for page in "$source_tree"/packaging/man/*.[1-9]; do
         [[ -f $page ]] || continue
         put 0644 "$page" "/usr/share/man/man${page##*.}/${page##*/}"
         gzip -9n -- "$tree/usr/share/man/man${page##*.}/${page##*/}"

@@ -18,12 +18,12 @@ if [ -n "$lacking" ] && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; t
     policy=/usr/sbin/policy-rc.d
     [ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy && made_policy=yes; }
     # shellcheck disable=SC2086 # a list of words
-    { timeout 600 apt-get -qq update && timeout 900 apt-get -qq install -y --no-install-recommends $lacking; } >/dev/null 2>&1 ||
+    { timeout --foreground 600 apt-get -qq update && timeout --foreground 900 apt-get -qq install -y --no-install-recommends $lacking; } >/dev/null 2>&1 ||
         echo "could not install:$lacking"
     [ "${made_policy:-no}" = no ] || rm -f $policy
 fi
 status=0
-timeout 300 python3 tests/report/totals.py "$authalert" || status=1
-timeout 300 python3 tests/report/pages.py "$authalert" || status=1
-timeout 300 python3 tests/report/feeds.py "$authalert" || status=1
+timeout --foreground 300 python3 tests/report/totals.py "$authalert" || status=1
+timeout --foreground 300 python3 tests/report/pages.py "$authalert" || status=1
+timeout --foreground 300 python3 tests/report/feeds.py "$authalert" || status=1
 exit $status
