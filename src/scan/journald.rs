@@ -21,8 +21,7 @@ const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,
 pub fn is_there() -> bool {
     // An empty directory comes with a package; of a machine that keeps a journal it has one of its own inside.
     let is_used = |path: &&str| std::fs::read_dir(path).is_ok_and(|mut inside| inside.next().is_some());
-    command("journalctl").is_ok()
-        && ["/run/log/journal", "/var/log/journal"].iter().any(|path| is_used(&path))
+    command("journalctl").is_ok() && ["/run/log/journal", "/var/log/journal"].iter().any(is_used)
 }
 
 /// When its newest entry about authentications was written.
