@@ -122,8 +122,8 @@ pub fn is_from_ignored(event: &Event, ignore: &config::Ignore) -> bool {
 }
 
 fn take_dropped(state: &mut State, journal: &Journal, now: Moment, lines: &mut Vec<Vec<u8>>) {
-    // Without the file nothing was dropped, or the journal is away and comes back.
-    let Some(dropped) = append::dropped(journal.directory()) else { return };
+    // Without the file, or with a new one, nothing was dropped, or the journal is away and comes back.
+    let Some(dropped) = append::dropped(journal.directory()).filter(|n| *n > 0) else { return };
     match dropped.checked_sub(state.dropped_seen) {
         Some(0) => {}
         Some(fresh) => {
