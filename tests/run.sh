@@ -13,6 +13,7 @@
 #   install    install.sh on a tree of each distribution; as root in copies of this machine's system too
 #   fuzz       each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer; only with --all, or by name
 #   receivers  real servers, fetched: ntfy and Matrix's Synapse; only with --all, or by name
+#   report     reports beside the scan, in a real browser; promtool and fail2ban; only with --all, or by name
 #   fresh      fresh Debian machines, booted: from source, and from a package; root; only with --all, or by name
 #
 # Rings run beside each other. Each test prints a line as it ends, with the time since the start and the ring; the last
@@ -41,10 +42,11 @@ unit        60    60 1200 tests/unit.sh $more
 module      60    60  600 python3 tests/module/run.py
 fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
+report     120   120 1500 tests/report/run.sh
 system      60    60  900 python3 tests/system/run.py
 runner      40    40  300 tests/runner/run.sh
 '
-readonly only_with_all='fuzz receivers fresh'
+readonly only_with_all='fuzz receivers report fresh'
 readonly quick_always='unit harness receivers' # what is not shipped, or goes through thousands of steps
 
 main() {
@@ -125,7 +127,7 @@ build_for() { # ALL RING...
 }
 
 begin_ring() { # RING ALL
-    local name=$1 about more='' parts='supply hosts callers files sshd' build=target/release which=2 command
+    local name=$1 about more='' parts='supply hosts callers files marks sshd' build=target/release which=2 command
     if [[ $2 == yes ]]; then more=--all parts='' which=3; fi
     [[ $2 == yes && " $quick_always " != *" $name "* || $name == fresh ]] || build=target/quick
     command=$(awk -v ring="$name" '$1 == ring { $1 = $2 = $3 = $4 = ""; print }' <<<"$table")

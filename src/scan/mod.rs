@@ -11,7 +11,7 @@
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`origin`], [`dedup`]: what is recorded already. [`grace`]: what may be recorded yet.
 //!   [`coverage`]: where the module knows better.
-//! - [`pass`]: one pass over all logs. [`whole`], [`each`]: a log by itself. [`report`]: what is printed.
+//! - [`pass`]: one pass over all logs. [`whole`], [`each`](mod@each): a log by itself. [`report`]: what is printed.
 //! - [`checkpoint`]: where a pass stopped. [`identity`], [`hash`]: how a log is known again. [`lock`].
 //! - [`state`]: what there is to say of it all between two passes.
 

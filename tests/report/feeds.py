@@ -12,12 +12,12 @@ import journal
 AUTHALERT = pathlib.Path(sys.argv[1]).resolve()
 PACKAGING = pathlib.Path(__file__).resolve().parents[2] / "packaging/fail2ban"
 RECORDS = 10_000
-failed = 0
+passed = failed = 0
 
 
 def ok(good, what, why=""):
-    global failed
-    failed += not good
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
     print(f"{'ok' if good else 'not ok'} - {what}" + (f" ({why})" if why and not good else ""), flush=True)
 
 
@@ -140,4 +140,5 @@ def main():
 
 
 main()
+print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

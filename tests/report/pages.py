@@ -8,15 +8,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from webdriver import Browser, pixels
 
 AUTHALERT = pathlib.Path(sys.argv[1]).resolve()
-failed = 0
+passed = failed = 0
 MARKUP = ["<script>document.title='ran'</script>", "\"><img src=http://127.0.0.1:9/x onerror=document.title='ran'>", "</title><script>document.title='ran'</script>",
           "--><svg onload=document.title='ran'>", "'onmouseover='document.title=1", "\u202egnol\u202c", "\u2067rtl\u2069", "&lt;b&gt;&#60;i", "</style><style>*{display:none}",
           "<base href=http://127.0.0.1:9/>", "<meta http-equiv=refresh content=0>", "javascript:document.title='ran'", "東京" * 20, "A" * 64, "root", "alice", "admin"]
 
 
 def ok(good, what, why=""):
-    global failed
-    failed += not good
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
     print(f"{'ok' if good else 'not ok'} - {what}" + (f" ({why})" if why and not good else ""), flush=True)
 
 
@@ -95,4 +95,5 @@ def main():
 
 
 main()
+print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)

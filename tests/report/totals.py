@@ -5,12 +5,12 @@
 import collections, gzip, json, os, pathlib, pty, subprocess, sys, tempfile
 
 AUTHALERT = pathlib.Path(sys.argv[1]).resolve()
-failed = 0
+passed = failed = 0
 
 
 def ok(good, what, why=""):
-    global failed
-    failed += not good
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
     print(f"{'ok' if good else 'not ok'} - {what}" + (f" ({why})" if why and not good else ""), flush=True)
 
 
@@ -106,4 +106,5 @@ def main():
 
 
 main()
+print(f"{passed} passed, {failed} failed")
 sys.exit(failed > 0)
