@@ -24,7 +24,7 @@ pub fn run(
     // What cannot be read is told by the pass itself.
     let watch = Config::load(config).ok().map(|config| check::look(state, &config));
     let request = Request { at_once: now, serve, watch, ..Request::new(state, config, Context::Command) };
-    let report = deliver(&request).map_err(|e| Error::Told(e.to_string()))?;
+    let report = deliver(&request).map_err(|e| Error::Failed(e.to_string()))?;
     show(&report, state, out)
 }
 
@@ -47,7 +47,7 @@ pub fn show(report: &Report, state: &Path, out: &mut dyn Write) -> Result<(), Er
     }
     let wrong: Vec<String> = report.receivers.iter().filter_map(|served| wrong(served, state)).collect();
     if !wrong.is_empty() {
-        return Err(Error::Told(wrong.join("\nauthalert: ")));
+        return Err(Error::Failed(wrong.join("\nauthalert: ")));
     }
     for served in report.receivers.iter().filter(|served| served.pending > 0) {
         let next = served.next.map(|next| format!(" in {}", human(next))).unwrap_or_default();

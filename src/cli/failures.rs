@@ -147,7 +147,9 @@ pub fn pending(
     });
     match found.map_err(|e| cannot(format_args!("read the journal in {}", state.display()), &e))? {
         Some(()) => events.sort_by_key(|event| event.time),
-        None => return Err(Error::Told("there is no receiver of that name; see 'authalert status'".into())),
+        None => {
+            return Err(Error::Failed("there is no receiver of that name; see 'authalert status'".into()));
+        }
     }
     if events.is_empty() && !options.json {
         writeln!(out, "nothing is pending that fits")?;

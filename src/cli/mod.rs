@@ -32,7 +32,7 @@ use crate::scan::ScanOptions;
 #[derive(Debug)]
 pub enum Error {
     /// In words.
-    Told(String),
+    Failed(String),
     /// The terminal or the pipe.
     Output(io::Error),
     /// It was said already; only the exit status is left.
@@ -44,7 +44,7 @@ impl std::error::Error for Error {}
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Told(text) => f.write_str(text),
+            Self::Failed(text) => f.write_str(text),
             Self::Output(e) => write!(f, "cannot write the output: {e}"),
             Self::Silent => Ok(()),
         }
@@ -59,14 +59,14 @@ impl From<io::Error> for Error {
 
 impl From<config::Error> for Error {
     fn from(e: config::Error) -> Self {
-        Self::Told(e.to_string())
+        Self::Failed(e.to_string())
     }
 }
 
 /// `what` could not be read or written; where that is for want of rights, with what to do.
 pub(crate) fn cannot(what: impl fmt::Display, why: &io::Error) -> Error {
     let fix = if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" };
-    Error::Told(format!("cannot {what}: {why}{fix}"))
+    Error::Failed(format!("cannot {what}: {why}{fix}"))
 }
 
 /// Do what the arguments say.
@@ -90,7 +90,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Authorize { import_trc } => {
             let input = &mut io::stdin().lock();
             authorize::run(&config()?, import_trc.as_deref(), input, out)
-                .map_err(|e| Error::Told(e.to_string()))
+                .map_err(|e| Error::Failed(e.to_string()))
         }
         Command::Deliver { now, commands, no_commands, settle } => {
             let serve = match (commands, no_commands) {

@@ -47,10 +47,10 @@ pub fn run(asked: &args::Report, state: &Path, config: &Config, out: &mut dyn Wr
     if progress && begun.elapsed() > Duration::from_secs(1) {
         let _ = write!(stderr(), "\r\x1b[K");
     }
-    let (report, errors) = made.map_err(|why| Error::Told(why.to_string()))?;
+    let (report, errors) = made.map_err(|why| Error::Failed(why.to_string()))?;
     write(&report, asked, out)?;
     // What could be read is shown; that something could not be is an error all the same.
-    errors.into_iter().next().map_or(Ok(()), |why| Err(Error::Told(why.to_string())))
+    errors.into_iter().next().map_or(Ok(()), |why| Err(Error::Failed(why.to_string())))
 }
 
 fn write(report: &Report, asked: &args::Report, out: &mut dyn Write) -> Result<(), Error> {
@@ -80,5 +80,5 @@ fn write_page(file: &PathBuf, page: &str, out: &mut dyn Write) -> Result<(), Err
         return Ok(out.write_all(page.as_bytes())?);
     }
     storage::replace(file, page.as_bytes())
-        .map_err(|why| Error::Told(format!("cannot write {}: {why}", file.display())))
+        .map_err(|why| Error::Failed(format!("cannot write {}: {why}", file.display())))
 }

@@ -58,7 +58,7 @@ pub fn run(
                 scan::Error::Output(e) | scan::Error::Read(_, e) if e.kind() == ErrorKind::BrokenPipe => {
                     Error::Output(e)
                 }
-                e => Error::Told(e.to_string()),
+                e => Error::Failed(e.to_string()),
             };
             // A log that cannot be read must not keep back what the module recorded.
             if !options.dry_run {
@@ -67,7 +67,7 @@ pub fn run(
             return Err(told);
         }
     };
-    let told = report.errors.first().map(|error| Error::Told(error.clone()));
+    let told = report.errors.first().map(|error| Error::Failed(error.clone()));
     if options.dry_run {
         return told.map_or(Ok(()), Err);
     }
@@ -87,7 +87,7 @@ pub fn simulation(
     config: &Config,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let failures = to_simulate(file, journald, state, config).map_err(Error::Told)?;
+    let failures = to_simulate(file, journald, state, config).map_err(Error::Failed)?;
     let told = failures
         .into_iter()
         .filter(|f| f.class == Class::Login || (f.class == Class::Failure && !is_ignored(f, &config.ignore)));

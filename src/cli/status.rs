@@ -73,7 +73,7 @@ fn as_json(
     lines: &[Line],
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let mut object = serde_json::to_value(status).map_err(|e| Error::Told(e.to_string()))?;
+    let mut object = serde_json::to_value(status).map_err(|e| Error::Failed(e.to_string()))?;
     if let Some(map) = object.as_object_mut() {
         let name = status.receivers.first().map_or("none", |first| &first.name);
         map.insert("receiver".into(), name.into());
@@ -101,7 +101,7 @@ fn metrics(
     match file {
         None => Ok(out.write_all(page.as_bytes())?),
         Some(file) => storage::publish(file, page.as_bytes())
-            .map_err(|why| Error::Told(format!("cannot write {}: {why}", file.display()))),
+            .map_err(|why| Error::Failed(format!("cannot write {}: {why}", file.display()))),
     }
 }
 

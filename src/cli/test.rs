@@ -20,7 +20,7 @@ use super::Error;
 
 /// Send one message that is not an alert to every receiver, or to the one called `only`, to see that each can be reached.
 pub fn post(config: &Config, only: Option<&str>, out: &mut dyn Write) -> Result<(), Error> {
-    let stored = Stored::load(&config.credentials_path()).map_err(|e| Error::Told(e.to_string()))?;
+    let stored = Stored::load(&config.credentials_path()).map_err(|e| Error::Failed(e.to_string()))?;
     let all = config.receivers(stored.has_account());
     let chosen = |receiver: &&config::Receiver| match only {
         Some(name) => receiver.name == name,
@@ -31,7 +31,10 @@ pub fn post(config: &Config, only: Option<&str>, out: &mut dyn Write) -> Result<
         (true, Some(name)) => {
             let names: Vec<_> = all.iter().map(|receiver| receiver.name.as_str()).collect();
             let name = crate::neutral::name(name);
-            return Err(Error::Told(format!("no receiver is called {name}; there are {}", names.join(", "))));
+            return Err(Error::Failed(format!(
+                "no receiver is called {name}; there are {}",
+                names.join(", ")
+            )));
         }
         (true, None) => {
             writeln!(
@@ -53,7 +56,7 @@ pub fn post(config: &Config, only: Option<&str>, out: &mut dyn Write) -> Result<
             Err(e) => wrong.push(e.to_string()),
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Error::Told(wrong.join("\nauthalert: "))) }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Failed(wrong.join("\nauthalert: "))) }
 }
 
 /// Send the test message to `receiver`: what became of it, its text, and how long that took.
@@ -63,7 +66,7 @@ pub(super) fn send(
     secrets: &Secrets,
 ) -> Result<(Outcome, String, Duration), Error> {
     let built = crate::receiver::build(receiver, secrets, Vec::new())
-        .map_err(|e| Error::Told(format!("{}: {e}", receiver.name)))?;
+        .map_err(|e| Error::Failed(format!("{}: {e}", receiver.name)))?;
     let composer = Composer::of_this_machine(&config.alerts);
     let (style, dispatch) = (built.style(), Dispatch::new(0, Timestamp::now()));
     let (title, text) =
@@ -89,27 +92,27 @@ pub(super) fn send(
 /// the journal first, so that it counts as a test: it is in no alert, and takes nobody's turn.
 pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write) -> Result<(), Error> {
     if !rustix::process::geteuid().is_root() {
-        return Err(Error::Told("only root can try a stack; run this as root".into()));
+        return Err(Error::Failed("only root can try a stack; run this as root".into()));
     }
     // Nobody's password: 128 random bits.
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-        .map_err(|e| Error::Told(format!("no random numbers: {e}")))?;
+        .map_err(|e| Error::Failed(format!("no random numbers: {e}")))?;
     let password: String = random.iter().map(|b| format!("{b:02x}")).collect();
     let journal = Journal::new(state);
     let started = Timestamp::now();
     journal.announce_test(service, started).map_err(|e| {
-        Error::Told(format!("cannot write the journal in {}: {e}", journal.directory().display()))
+        Error::Failed(format!("cannot write the journal in {}: {e}", journal.directory().display()))
     })?;
     let dropped = journal.dropped();
     let remote = service == "sshd";
     let begun = Instant::now();
     let outcome =
         authenticate(service, user, &password, remote.then_some("127.0.0.1"), remote.then_some("ssh"))
-            .map_err(|_| Error::Told("a service or user name cannot hold a zero byte".into()))?;
+            .map_err(|_| Error::Failed("a service or user name cannot hold a zero byte".into()))?;
     let took = begun.elapsed().as_millis();
     if outcome.success {
-        return Err(Error::Told(format!(
+        return Err(Error::Failed(format!(
             "the stack of '{service}' let {user} in with a random password: look at /etc/pam.d/{service}"
         )));
     }
@@ -123,7 +126,7 @@ pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write)
             writeln!(out, "  found no room in the journal, and was counted")?;
             Ok(())
         }
-        None => Err(Error::Told(format!(
+        None => Err(Error::Failed(format!(
             "the module did not record it; is 'auth  optional  pam_authalert.so' the first auth line of \
              /etc/pam.d/{service}? 'authalert check' says more"
         ))),

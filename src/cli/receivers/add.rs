@@ -56,14 +56,14 @@ impl From<ask::Error> for Error {
     fn from(e: ask::Error) -> Self {
         match e {
             ask::Error::Io(e) => Self::Output(e),
-            ask::Error::Ended => Self::Told("given up, nothing was written".into()),
-            ask::Error::Input(why) => Self::Told(format!("{why}; nothing was written")),
+            ask::Error::Ended => Self::Failed("given up, nothing was written".into()),
+            ask::Error::Input(why) => Self::Failed(format!("{why}; nothing was written")),
         }
     }
 }
 
 fn nothing_written(why: impl std::fmt::Display) -> Error {
-    Error::Told(format!("{why}; nothing was written"))
+    Error::Failed(format!("{why}; nothing was written"))
 }
 
 /// Set a receiver up.
@@ -92,7 +92,7 @@ pub fn add(
     let mut talk = Talk { input, out, is_pipe };
     let mut stored = Stored::load(&path).map_err(nothing_written)?;
     if matches!(service.kind.as_str(), "x" | "x-dm") && !stored.has_account() {
-        authorize::run(config, None, talk.input, talk.out).map_err(|e| Error::Told(e.to_string()))?;
+        authorize::run(config, None, talk.input, talk.out).map_err(|e| Error::Failed(e.to_string()))?;
         stored = Stored::load(&path).map_err(nothing_written)?;
         if config.receivers(stored.has_account()).iter().any(|receiver| receiver.kind == service.kind) {
             return Ok(());
@@ -335,8 +335,9 @@ fn conclude(
         credentials::store_section(&config.credentials_path(), &given.name, &given.secrets)
             .map_err(nothing_written)?;
     }
-    edit::write(&config.path, &text)
-        .map_err(|e| Error::Told(format!("cannot write {}: {e}; run this as root", config.path.display())))?;
+    edit::write(&config.path, &text).map_err(|e| {
+        Error::Failed(format!("cannot write {}: {e}; run this as root", config.path.display()))
+    })?;
     writeln!(talk.out, "\n{} is written: alerts go to {} too.", config.path.display(), receiver.name)?;
     let came = is_unclear || asked.no_test || talk.is_pipe;
     if came || !ask_whether("Did the test message come on the phone?", true, talk.input, talk.out)? {

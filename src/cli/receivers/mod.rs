@@ -68,15 +68,15 @@ fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error>
 
 fn remove(config: &Config, name: &str, out: &mut dyn Write) -> Result<(), Error> {
     let path = config.credentials_path();
-    let stored = Stored::load(&path).map_err(|e| Error::Told(e.to_string()))?;
+    let stored = Stored::load(&path).map_err(|e| Error::Failed(e.to_string()))?;
     let text = match std::fs::read_to_string(&config.path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(e) => return Err(Error::Told(format!("cannot read {}: {e}", config.path.display()))),
+        Err(e) => return Err(Error::Failed(format!("cannot read {}: {e}", config.path.display()))),
     };
     let shown = config.path.display();
-    let changed =
-        edit::removed(&text, stored.has_account(), name).map_err(|e| Error::Told(format!("{shown}: {e}")))?;
+    let changed = edit::removed(&text, stored.has_account(), name)
+        .map_err(|e| Error::Failed(format!("{shown}: {e}")))?;
     let Some(changed) = changed else {
         let names = config.receivers(stored.has_account()).into_iter().map(|r| r.name);
         let names: Vec<_> = names.filter(|name| name != TIMELINE).collect();
@@ -85,13 +85,13 @@ fn remove(config: &Config, name: &str, out: &mut dyn Write) -> Result<(), Error>
         } else {
             format!("there are {}", names.join(", "))
         };
-        return Err(Error::Told(format!("no receiver is called {}; {there}", crate::neutral::name(name))));
+        return Err(Error::Failed(format!("no receiver is called {}; {there}", crate::neutral::name(name))));
     };
-    Config::parse(&changed, &config.path).map_err(|e| Error::Told(format!("{e}; nothing was written")))?;
+    Config::parse(&changed, &config.path).map_err(|e| Error::Failed(format!("{e}; nothing was written")))?;
     edit::write(&config.path, &changed)
-        .map_err(|e| Error::Told(format!("cannot write {shown}: {e}; run this as root")))?;
+        .map_err(|e| Error::Failed(format!("cannot write {shown}: {e}; run this as root")))?;
     if stored.sections().any(|section| section == name) {
-        credentials::store_section(&path, name, &Secrets::new()).map_err(|e| Error::Told(e.to_string()))?;
+        credentials::store_section(&path, name, &Secrets::new()).map_err(|e| Error::Failed(e.to_string()))?;
     }
     writeln!(
         out,
