@@ -7,6 +7,8 @@ use crate::check;
 use crate::config::Config;
 use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, settle};
 
+use crate::report::weekly;
+
 use super::Error;
 
 /// Send what is due, and say what was sent and what waits. `settling`: first let what is going on come to an end.
@@ -23,7 +25,13 @@ pub fn run(
     }
     // What cannot be read is told by the pass itself.
     let watch = Config::load(config).ok().map(|config| check::look(state, &config));
-    let request = Request { at_once: now, serve, watch, ..Request::new(state, config, Context::Command) };
+    let request = Request {
+        at_once: now,
+        serve,
+        watch,
+        page: Some(weekly::page),
+        ..Request::new(state, config, Context::Command)
+    };
     let report = deliver(&request).map_err(|e| Error::Failed(e.to_string()))?;
     show(&report, state, out)
 }

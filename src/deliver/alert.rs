@@ -37,6 +37,9 @@ pub struct Alert {
     /// Its figures, by the names of the Elastic Common Schema.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub facts: Value,
+    /// The same as a page, for a receiver that carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
     /// Numbers only.
     #[serde(default)]
     pub plain: bool,
@@ -166,6 +169,7 @@ pub(super) mod tests {
             title: String::new(),
             text: format!("alert {id}"),
             facts: Value::Null,
+            html: None,
             plain: false,
             covers: Summary::default(),
             maybe_sent: false,

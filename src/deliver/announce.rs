@@ -168,8 +168,13 @@ impl Pass<'_> {
         if self.is_summary_due() {
             self.state.summary_due = Some(next_monday(Timestamp::now()));
             // What cannot be read now is in none: the next one comes in a week.
-            if let Ok(content) = weekly::week(self.reader, Timestamp::now()) {
-                self.enqueue(receiver, Kind::Summary, Content::Weekly(&content));
+            let (reader, now) = (self.reader, Timestamp::now());
+            if let Ok(content) = weekly::week(reader, now) {
+                let page = || {
+                    let make = reader.request.page?;
+                    make(&reader.request.state, reader.config, content.since, now)
+                };
+                compose::enqueue_week(&mut self.state, receiver, &reader.alerts, &content, page);
             }
         }
         if self.is_quiet() {

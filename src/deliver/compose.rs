@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::config::Alerts;
-use crate::message::{Composer, Content, Dispatch, Summary};
+use crate::message::{Composer, Content, Dispatch, Summary, Weekly};
 use crate::receiver::{Kind, Message, Receiver};
 
 use super::Moment;
@@ -29,6 +29,19 @@ pub fn enqueue(
 ) {
     let alert = write(state, receiver, alerts, kind, content);
     state.queue.push(alert);
+}
+
+/// Put a weekly summary into the queue, with its page where the receiver carries one.
+pub fn enqueue_week(
+    state: &mut State,
+    receiver: &dyn Receiver,
+    alerts: &Alerts,
+    week: &Weekly,
+    page: impl FnOnce() -> Option<String>,
+) {
+    let alert = write(state, receiver, alerts, Kind::Summary, Content::Weekly(week));
+    let html = if receiver.carries_pages() { page() } else { None };
+    state.queue.push(Alert { html, ..alert });
 }
 
 /// Put a break-in into the queue.
@@ -57,6 +70,7 @@ fn write(
         title: composer.title(&style, content),
         text: words(&composer, &style, content, dispatch),
         facts: composer.facts(content, dispatch),
+        html: None,
         plain,
         covers: Summary::default(),
         maybe_sent: false,
@@ -89,8 +103,7 @@ pub fn message<'a>(alert: &'a Alert, key: &'a str) -> Message<'a> {
         title: &alert.title,
         text: &alert.text,
         facts: &alert.facts,
-        // The page of a weekly report goes here.
-        html: None,
+        html: alert.html.as_deref(),
     }
 }
 

@@ -186,6 +186,7 @@ fn continued(old: Old) -> State {
             title: String::new(),
             text: alert.text,
             facts: serde_json::Value::Null,
+            html: None,
             plain: alert.plain,
             covers: alert.covers,
             // Whether it was or not: the same bytes go out again.

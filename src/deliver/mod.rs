@@ -131,6 +131,9 @@ pub struct Watch {
     pub faults: Vec<Fault>,
 }
 
+/// Makes the page of a weekly summary of what was recorded between two times; none where that cannot be.
+pub type MakePage = fn(&Path, &Config, jiff::Timestamp, jiff::Timestamp) -> Option<String>;
+
 /// What a pass is to do.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -146,6 +149,8 @@ pub struct Request {
     pub serve: Serve,
     /// What was seen of authalert itself; none where nobody looked.
     pub watch: Option<Watch>,
+    /// Makes the page of a weekly summary, from then until then.
+    pub page: Option<MakePage>,
     /// Set by another thread when the pass is to end at its next step, and let go of its locks.
     pub let_go: Option<&'static AtomicBool>,
 }
@@ -154,7 +159,16 @@ impl Request {
     /// A pass over `state` that nobody stops.
     pub fn new(state: &Path, config: Option<&Path>, context: Context) -> Self {
         let (state, config) = (state.into(), config.map(Into::into));
-        Self { state, config, context, at_once: false, serve: Serve::All, watch: None, let_go: None }
+        Self {
+            state,
+            config,
+            context,
+            at_once: false,
+            serve: Serve::All,
+            watch: None,
+            page: None,
+            let_go: None,
+        }
     }
 
     fn is_let_go(&self) -> bool {

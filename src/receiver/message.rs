@@ -35,6 +35,11 @@ pub trait Receiver: Debug + Send {
     /// In what a text for it is measured, how long it may be, and what must not stand in it.
     fn style(&self) -> Style;
 
+    /// Whether it can carry a message as a page too.
+    fn carries_pages(&self) -> bool {
+        false
+    }
+
     /// Whether the service knows a repeated message and does not show it twice.
     fn knows_repeats(&self) -> bool;
 

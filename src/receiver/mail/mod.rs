@@ -125,6 +125,10 @@ impl Receiver for Mail {
         Style { lines: true, ..Style::new(Unit::Characters, TEXT_LIMIT) }
     }
 
+    fn carries_pages(&self) -> bool {
+        true
+    }
+
     fn knows_repeats(&self) -> bool {
         false
     }
