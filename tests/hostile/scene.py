@@ -118,24 +118,25 @@ class Scene:
             passwd += f"{name}:x:{uid}:{uid}::/nonexistent:/bin/sh\n"
             shadow += f"{name}:{digest}:19000:0:99999:7:::\n"
             group += f"{name}:x:{uid}:\n"
-        pam = os.path.join(self.root, "pam.d")
-        os.mkdir(pam, 0o755)
+        # A copy as a whole: of a single file, a mount ends when somebody replaces the machine's own (useradd does).
+        etc = os.path.join(self.root, "etc")
+        subprocess.run(["cp", "-a", "/etc", etc], check=True)
         over = {
-            "/etc/passwd": (passwd, 0o644),
-            "/etc/shadow": (shadow, 0o600),
-            "/etc/group": (group, 0o644),
-            "/etc/login.defs": ("FAIL_DELAY 0\nENV_PATH PATH=/usr/bin:/bin\nENV_SUPATH PATH=/usr/sbin:/usr/bin:/sbin:/bin\n", 0o644),
-            "/etc/sudoers": ("Defaults passwd_tries=1,!lecture,!use_pty,timestamp_timeout=0\n"
-                             "mallory ALL=(ALL) ALL\n", 0o440),
+            "passwd": (passwd, 0o644),
+            "shadow": (shadow, 0o600),
+            "group": (group, 0o644),
+            "login.defs": ("FAIL_DELAY 0\nENV_PATH PATH=/usr/bin:/bin\nENV_SUPATH PATH=/usr/sbin:/usr/bin:/sbin:/bin\n", 0o644),
+            "sudoers": ("Defaults passwd_tries=1,!lecture,!use_pty,timestamp_timeout=0\n"
+                        "mallory ALL=(ALL) ALL\n", 0o440),
         }
-        for target, (text, mode) in over.items():
-            if target == "/etc/sudoers" and not os.path.exists(target):
+        for name, (text, mode) in over.items():
+            if name == "sudoers" and not os.path.exists("/etc/sudoers"):
                 continue
-            own = os.path.join(self.root, os.path.basename(target))
-            self.write(own, text, mode)
-            subprocess.run(["mount", "--bind", own, target], check=True)
-        self.pam = pam
-        subprocess.run(["mount", "--bind", pam, "/etc/pam.d"], check=True)
+            self.write(os.path.join(etc, name), text, mode)
+        self.pam = os.path.join(etc, "pam.d")
+        shutil.rmtree(self.pam)
+        os.mkdir(self.pam, 0o755)
+        subprocess.run(["mount", "--bind", etc, "/etc"], check=True)
 
     def syslog(self):
         """A /dev of the scene's own, with a syslog daemon in it; gives the list of what it hears.
@@ -207,8 +208,7 @@ class Scene:
         if os.path.exists(os.path.join(self.root, "dev")):
             subprocess.run(["umount", "-l", "/dev"])
             subprocess.run(["umount", "-l", os.path.join(self.root, "dev")])
-        for target in ("/etc/pam.d", "/etc/sudoers", "/etc/login.defs", "/etc/group", "/etc/shadow", "/etc/passwd"):
-            subprocess.run(["umount", target], stderr=subprocess.DEVNULL)
+        subprocess.run(["umount", "-l", "/etc"], stderr=subprocess.DEVNULL)
         shutil.rmtree(self.root, ignore_errors=True)
 
 
