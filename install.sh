@@ -274,7 +274,8 @@ build() {
     trap 'fail "interrupted; nothing was changed"' INT TERM HUP
     say "It takes about four minutes on two processors; the last step, one large one, half of them."
     local begun=$SECONDS ticker
-    tell_the_time &
+    # Without the lock: what it waits in may outlive this run by a second.
+    tell_the_time 9<&- &
     ticker=$!
     (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$target") || {
         kill "$ticker"
