@@ -146,23 +146,18 @@ fn follow_one(
         each(Found::Unreadable(b"the segment was cut or written over".to_vec()));
     }
     let (before, known_to) = (cursor.offset, known.offset);
-    let end = read::read_file(&mut file, before, &mut |at, line| {
-        if until.is_some_and(|until| at >= until) {
-            return;
-        }
-        match line {
-            Line::Event(event) => {
-                if at < known_to && floor.is_some_and(|floor| event.time <= floor) {
-                    return;
-                }
-                cursor.newest = cursor.newest.max(Some(event.time));
-                each(Found::Event(event));
+    let end = read::read_until(&mut file, before, until.unwrap_or(u64::MAX), &mut |at, line| match line {
+        Line::Event(event) => {
+            if at < known_to && floor.is_some_and(|floor| event.time <= floor) {
+                return;
             }
-            // That there is damage was counted when it was seen that the file was cut.
-            Line::Unknown => {}
-            Line::Unreadable(_) if cut && at < known_to => {}
-            Line::Unreadable(bytes) => each(Found::Unreadable(bytes)),
+            cursor.newest = cursor.newest.max(Some(event.time));
+            each(Found::Event(event));
         }
+        // That there is damage was counted when it was seen that the file was cut.
+        Line::Unknown => {}
+        Line::Unreadable(_) if cut && at < known_to => {}
+        Line::Unreadable(bytes) => each(Found::Unreadable(bytes)),
     })?;
     cursor.offset = until.map_or(end, |until| until.min(size));
     done.seen.push((segment.inode, end.max(size)));

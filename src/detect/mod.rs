@@ -23,6 +23,7 @@
 mod doubles;
 mod finding;
 mod known;
+mod row;
 mod source;
 mod table;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod tests;
 
 use std::net::IpAddr;
 
+use compact_str::{CompactString, format_compact};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -40,8 +42,9 @@ use crate::event::{Class, Event, Route};
 use doubles::Doubles;
 pub use finding::{After, Failures, Finding, Verdict};
 use known::Known;
+use row::Row;
 use source::Source;
-use table::{Row, Table};
+use table::Table;
 
 /// A [`Finding`] lists at most so many accounts.
 pub const NAMES: usize = 8;
@@ -314,8 +317,8 @@ pub fn findings<'a>(
 }
 
 /// An account of one machine.
-fn account(event: &Event) -> String {
-    format!("{} {}", event.host, event.user)
+fn account(event: &Event) -> CompactString {
+    format_compact!("{} {}", event.host, event.user)
 }
 
 fn is_expected(event: &Event, rules: &Rules) -> bool {

@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use compact_str::{CompactString, format_compact};
+
 use crate::event::{Asker, Event, Route};
 
 /// Where an attempt came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source {
-    key: String,
+    key: CompactString,
     kind: Kind,
 }
 
@@ -27,22 +29,22 @@ const V6_NETWORK: usize = 1 + 12;
 impl Source {
     /// Of an attempt; none where nothing is known. Who has one address of IPv6 has all of its network of 64 bits.
     pub(super) fn of(event: &Event) -> Option<Self> {
-        let of = |kind, key: String| Some(Self { key, kind });
+        let of = |kind, key: CompactString| Some(Self { key, kind });
         match event.rhost.parse::<IpAddr>().map(|address| address.to_canonical()) {
-            Ok(IpAddr::V4(v4)) => return of(Kind::V4, format!("4{:08x}", u32::from(v4))),
-            Ok(IpAddr::V6(v6)) => return of(Kind::V6, format!("6{:016x}", upper_half(v6))),
-            Err(_) if !event.rhost.is_empty() => return of(Kind::Name, format!("n{}", event.rhost)),
+            Ok(IpAddr::V4(v4)) => return of(Kind::V4, format_compact!("4{:08x}", u32::from(v4))),
+            Ok(IpAddr::V6(v6)) => return of(Kind::V6, format_compact!("6{:016x}", upper_half(v6))),
+            Err(_) if !event.rhost.is_empty() => return of(Kind::Name, format_compact!("n{}", event.rhost)),
             Err(_) => {}
         }
         let host = &event.host;
         match event.asker()? {
             // The lines of one attempt in a log do not all have the id; those that have it have the name too.
             _ if event.route == Route::Log && !event.ruser.is_empty() => {
-                of(Kind::Asker, format!("a{host} {}", event.ruser))
+                of(Kind::Asker, format_compact!("a{host} {}", event.ruser))
             }
-            Asker::Uid(uid) => of(Kind::Asker, format!("a{host} {uid}")),
-            Asker::User(user) => of(Kind::Asker, format!("a{host} {user}")),
-            Asker::Terminal(terminal) => of(Kind::Terminal, format!("t{host} {terminal}")),
+            Asker::Uid(uid) => of(Kind::Asker, format_compact!("a{host} {uid}")),
+            Asker::User(user) => of(Kind::Asker, format_compact!("a{host} {user}")),
+            Asker::Terminal(terminal) => of(Kind::Terminal, format_compact!("t{host} {terminal}")),
         }
     }
 

@@ -35,7 +35,18 @@ pub fn read(segment: &Segment, offset: u64, each: &mut dyn FnMut(u64, Line)) -> 
 
 /// The same for a file that is open already.
 pub fn read_file(file: &mut File, offset: u64, each: &mut dyn FnMut(u64, Line)) -> io::Result<u64> {
+    read_until(file, offset, u64::MAX, each)
+}
+
+/// The same, as if the file ended at the offset `until`.
+pub fn read_until(
+    file: &mut File,
+    offset: u64,
+    until: u64,
+    each: &mut dyn FnMut(u64, Line),
+) -> io::Result<u64> {
     file.seek(SeekFrom::Start(offset))?;
+    let mut file = file.take(until.saturating_sub(offset));
     let mut buffer = vec![0; BLOCK];
     let (mut held, mut consumed, mut skipping) = (0, offset, false);
     loop {

@@ -1,0 +1,233 @@
+//! What stands under one key of a [`super::table`]: failures of a day by name, in slots of time.
+
+use std::cmp::Reverse;
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize, Serializer};
+
+/// Names that are told apart under one key; what is beyond is counted together.
+pub(super) const PARTS: usize = 16;
+/// Seconds of one count.
+const SLOT: i64 = 4 * 3600;
+const DAY: i64 = 86_400;
+
+/// Failures under one key, told apart by at most [`PARTS`] names.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "Vec<Part>")]
+pub(super) struct Row {
+    parts: Vec<Part>,
+    // What the parts are together: rows are compared for each new source of a flood.
+    total: u64,
+    last: i64,
+}
+
+/// Failures under one key and name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Part {
+    /// Empty: names of no account, and what is too many.
+    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
+    name: CompactString,
+    /// The name is an account's of this machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_account: bool,
+    /// In order: number of the slot in time, failures in it.
+    counts: Vec<(i64, u32)>,
+    first: i64,
+    last: i64,
+}
+
+impl From<Vec<Part>> for Row {
+    fn from(parts: Vec<Part>) -> Self {
+        let mut row = Self { parts, ..Self::default() };
+        row.sum_up();
+        row
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.parts.serialize(serializer)
+    }
+}
+
+impl Row {
+    /// How many failures.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How many under `name`.
+    pub(super) fn of(&self, name: &str) -> u64 {
+        self.parts.iter().filter(|part| part.name == name).map(Part::total).sum()
+    }
+
+    /// Under how many names; what is counted together counts as one.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// How many numbers are kept in it.
+    pub(super) fn counts(&self) -> usize {
+        self.parts.iter().map(|part| part.counts.len()).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// The second of the first failure.
+    pub(super) fn first(&self) -> i64 {
+        self.parts.iter().map(|part| part.first).min().unwrap_or_default()
+    }
+
+    /// The second of the last failure.
+    pub(super) fn last(&self) -> i64 {
+        self.last
+    }
+
+    /// Names that are accounts, most failures first.
+    pub(super) fn accounts(&self) -> Vec<String> {
+        let mut parts: Vec<&Part> = self.parts.iter().filter(|part| part.is_account).collect();
+        parts.sort_by_key(|part| (Reverse(part.total()), &part.name));
+        parts.into_iter().map(|part| part.name.to_string()).take(super::NAMES).collect()
+    }
+
+    /// What failed in the day before the second `at`.
+    pub(super) fn within_a_day(&self, at: i64) -> Self {
+        let mut row = self.clone();
+        row.keep(at);
+        row.sum_up();
+        row
+    }
+
+    /// Only what stands under `name`, as failures of `user`.
+    pub(super) fn only(mut self, name: &str, user: &str) -> Self {
+        self.parts.retain(|part| part.name == name && !name.is_empty());
+        for part in &mut self.parts {
+            part.name = user.into();
+            part.is_account = true;
+        }
+        self.sum_up();
+        self
+    }
+
+    /// Count everything that `other` counts too.
+    pub(super) fn merge(&mut self, other: Self) {
+        other.parts.into_iter().for_each(|part| self.merge_part(part));
+        self.sum_up();
+    }
+
+    /// `count` failures under `name` at the second `at`.
+    pub(super) fn add(&mut self, name: &str, is_account: bool, count: u32, at: i64) {
+        let slot = at.div_euclid(SLOT);
+        // In the newest slot nothing becomes too old, and under a known name no name is too many.
+        if slot == self.last.div_euclid(SLOT) {
+            if let Some(part) = self.parts.iter_mut().find(|part| part.name == name) {
+                self.total += part.add(is_account, count, at);
+                self.last = self.last.max(part.last);
+                return;
+            }
+        }
+        let (name, counts) = (name.into(), vec![(slot, count)]);
+        self.merge_part(Part { name, is_account, counts, first: at, last: at });
+        self.keep(self.newest());
+        self.fold();
+        self.sum_up();
+    }
+
+    /// The failures under `name` were none.
+    pub(super) fn take_back(&mut self, name: &str) {
+        self.parts.retain(|part| part.name != name || name.is_empty());
+        self.sum_up();
+    }
+
+    /// What is worth more is higher.
+    pub(super) fn rank(&self, now: i64) -> (bool, u64, i64) {
+        (self.is_fresh(now), self.total, self.last)
+    }
+
+    /// Whether something in it may be of the last day.
+    pub(super) fn is_fresh(&self, now: i64) -> bool {
+        self.last > now - DAY - SLOT
+    }
+
+    fn newest(&self) -> i64 {
+        self.parts.iter().map(|part| part.last).max().unwrap_or_default()
+    }
+
+    fn sum_up(&mut self) {
+        self.total = self.parts.iter().map(Part::total).sum();
+        self.last = self.newest();
+    }
+
+    fn merge_part(&mut self, part: Part) {
+        match self.parts.iter_mut().find(|own| own.name == part.name) {
+            Some(own) => own.merge(part),
+            None => self.parts.push(part),
+        }
+    }
+
+    /// Of too many names those with the fewest failures are counted together.
+    fn fold(&mut self) {
+        if self.parts.len() <= PARTS {
+            return;
+        }
+        self.parts.sort_by_cached_key(|part| Reverse((part.name.is_empty(), part.total(), part.last)));
+        for part in self.parts.split_off(PARTS - 1) {
+            self.merge_part(Part { name: CompactString::default(), is_account: false, ..part });
+        }
+    }
+
+    /// Only what failed in the day before the second `until`, to within a slot.
+    fn keep(&mut self, until: i64) {
+        let from = until - DAY;
+        for part in &mut self.parts {
+            part.counts.retain(|(slot, _)| start(slot.saturating_add(1)) > from && start(*slot) <= until);
+            let begin = part.counts.first().map_or(0, |(slot, _)| start(*slot));
+            part.first = part.first.max(begin);
+        }
+        self.parts.retain(|part| !part.counts.is_empty());
+    }
+}
+
+impl Part {
+    fn total(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    /// `count` failures at the second `at`; gives by how many there are more now.
+    fn add(&mut self, is_account: bool, count: u32, at: i64) -> u64 {
+        let of_slot = self.of_slot(at.div_euclid(SLOT));
+        let before = *of_slot;
+        *of_slot = before.saturating_add(count);
+        let more = *of_slot - before;
+        self.is_account |= is_account;
+        self.first = self.first.min(at);
+        self.last = self.last.max(at);
+        more.into()
+    }
+
+    fn merge(&mut self, other: Self) {
+        for (slot, count) in other.counts {
+            let of_slot = self.of_slot(slot);
+            *of_slot = of_slot.saturating_add(count);
+        }
+        self.is_account |= other.is_account;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+    }
+
+    /// The failures in `slot`.
+    fn of_slot(&mut self, slot: i64) -> &mut u32 {
+        let at = self.counts.binary_search_by_key(&slot, |(slot, _)| *slot).unwrap_or_else(|at| {
+            self.counts.insert(at, (slot, 0));
+            at
+        });
+        &mut self.counts[at].1
+    }
+}
+
+/// The second at which a slot begins.
+fn start(slot: i64) -> i64 {
+    slot.saturating_mul(SLOT)
+}
