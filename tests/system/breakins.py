@@ -32,7 +32,7 @@ def place(name, session=False, **configuration):
 @contextlib.contextmanager
 def path_unit(here):
     """Delivers as the path unit does: whenever the journal changed, one run after the other."""
-    end = threading.Event()
+    end, failed = threading.Event(), []
     journal = os.path.join(here.state, "journal", "current.jsonl")
 
     def changed():
@@ -45,7 +45,7 @@ def path_unit(here):
             now = changed()
             if now != seen:
                 seen = now
-                here.command("deliver", "--settle")
+                failed.extend(ran for ran in [here.command("deliver", "--settle")] if ran[0] not in (0, 1))
             end.wait(0.01)
 
     thread = threading.Thread(target=watch)
@@ -55,6 +55,7 @@ def path_unit(here):
     finally:
         end.set()
         thread.join()
+        equal(failed, [], "the path unit's command")
 
 
 def break_ins():
@@ -138,7 +139,11 @@ def in_a_flood():
     try:
         with path_unit(here):
             def is_spent():
-                return "asked too often" in here.command("deliver", "--now")[2]
+                while True:
+                    _, out, err = here.command("deliver", "--now")
+                    # Beside a pass of the path unit this one does nothing, and knows nothing of the budget.
+                    if "another delivery pass" not in out:
+                        return "asked too often" in err
             within(60, is_spent, "the ordinary budget is spent")
             before, source = len(break_ins()), "127.90.0.9"
             by_ssh("password", 8, source)
