@@ -36,10 +36,10 @@ fuzz_target!(|data: &[u8]| {
             Ok(credentials) => {
                 assert_eq!(format!("{credentials:?}"), "Credentials(hidden)");
                 let again = Credentials::new(
-                    &credentials.api_key,
-                    &credentials.api_secret,
-                    &credentials.access_token,
-                    &credentials.access_token_secret,
+                    credentials.api_key.expose(),
+                    credentials.api_secret.expose(),
+                    credentials.access_token.expose(),
+                    credentials.access_token_secret.expose(),
                 );
                 assert!(again.is_ok_and(|c| c == credentials));
             }
