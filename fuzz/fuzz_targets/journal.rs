@@ -71,6 +71,7 @@ fuzz_target!(|data: &[u8]| {
             match line {
                 Line::Event(failure) => last = Some(failure),
                 Line::Unreadable(bytes) => assert!(bytes.len() <= LONGEST),
+                Line::Unknown => {}
             }
         });
         assert_eq!(end.unwrap(), size);
