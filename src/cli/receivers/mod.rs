@@ -40,7 +40,8 @@ fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error>
     let has_account = stored.as_ref().map_or(true, Stored::has_account);
     let counters = take(state, config).map(|status| status.receivers).unwrap_or_default();
     writeln!(out, "set up:")?;
-    for receiver in config.receivers(has_account) {
+    for mut receiver in config.receivers(has_account) {
+        receiver.tell = receiver.tell.take().or_else(|| crate::receiver::default_tell(&receiver.kind));
         let kinds: Vec<_> =
             ALL.iter().filter(|kind| receiver.tells(**kind)).map(|kind| word(*kind)).collect();
         let is_sent = match receiver.name.as_str() {
@@ -67,6 +68,10 @@ fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error>
 }
 
 fn remove(config: &Config, name: &str, out: &mut dyn Write) -> Result<(), Error> {
+    if name == TIMELINE {
+        let why = "the timeline is this machine itself and cannot be removed; other receivers can";
+        return Err(Error::Failed(why.into()));
+    }
     let path = config.credentials_path();
     let stored = Stored::load(&path).map_err(|e| Error::Failed(e.to_string()))?;
     let text = match std::fs::read_to_string(&config.path) {
