@@ -317,12 +317,12 @@ fn conclude(
         let (outcome, sent, took) = test::send(config, &receiver, &secrets)?;
         match outcome {
             Outcome::Accepted { .. } => accepted(&service.title, took, &sent, talk)?,
-            Outcome::Ambiguous { why, .. } => {
-                is_unclear = true;
-                writeln!(talk.out, "\nIt is not clear whether the test message arrived: {why}")?;
-            }
             other => {
-                writeln!(talk.out, "\nThe test message was not taken: {}", other.why())?;
+                let became = match other {
+                    Outcome::Ambiguous { .. } => "It is not clear whether the test message arrived",
+                    _ => "The test message was not taken",
+                };
+                writeln!(talk.out, "\n{became}: {}", other.why())?;
                 let question = "Write it all the same?";
                 if talk.is_pipe || !ask_whether(question, false, talk.input, talk.out)? {
                     return Err(nothing_written(format!("{}: {}", receiver.name, other.why())));
