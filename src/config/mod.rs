@@ -27,7 +27,7 @@ mod values;
 
 pub use effective::TIMELINE;
 pub use kind::Kind;
-pub use receiver::{AfterUnknown, Receiver, ReceiverWord, Receivers};
+pub use receiver::{AfterUnknown, RECEIVER_KEYS, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub use values::parse_duration;
 use values::{duration, heartbeat, names, networks, size};

@@ -42,6 +42,20 @@ pub enum AfterUnknown {
     Skip,
 }
 
+/// The keys of every `[[receiver]]` beside its kind and name.
+pub const RECEIVER_KEYS: [&str; 10] = [
+    "tell",
+    "after_unknown",
+    "group_interval",
+    "max_interval",
+    "max_per_day",
+    "burst",
+    "ca_file",
+    "proxy",
+    "timeout",
+    "plain_http",
+];
+
 /// One `[[receiver]]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Receiver {

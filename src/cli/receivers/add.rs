@@ -20,19 +20,6 @@ use crate::receiver::definition::{self, Http, Parameter, Type};
 use crate::receiver::service::{self, Service};
 use crate::receiver::{self, Outcome};
 
-/// Keys of every receiver that `--set` takes beside the kind's own.
-const COMMON: [&str; 10] = [
-    "tell",
-    "after_unknown",
-    "group_interval",
-    "max_interval",
-    "max_per_day",
-    "burst",
-    "ca_file",
-    "proxy",
-    "timeout",
-    "plain_http",
-];
 /// So often a question is asked again.
 const TRIES: usize = 5;
 
@@ -131,7 +118,7 @@ fn gather(service: &Service, name: String, asked: &AddReceiver, talk: &mut Talk<
                 .check(value)
                 .map(|()| written(p, value))
                 .map_err(|why| nothing_written(format!("{key} {why}")))?,
-            None if COMMON.contains(&key.as_str()) => literal(value),
+            None if config::RECEIVER_KEYS.contains(&key.as_str()) => literal(value),
             None => {
                 let names: Vec<_> = service.parameters.iter().map(|p| p.name.get_ref().as_str()).collect();
                 return Err(nothing_written(format!(

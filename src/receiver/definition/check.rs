@@ -9,27 +9,13 @@ use super::expand::is_field_value;
 use super::model::{File, Node, OneOrMore, Request};
 use super::parameter::{Parameter, Type, text_of};
 use super::template::{Part, Placeholder, RESERVED, Template};
+use crate::config::RECEIVER_KEYS;
 use crate::neutral;
 use crate::receiver::http::Method;
 
 /// Where it is wrong, and why.
 pub(super) type Mistake = (Option<Range<usize>>, String);
 
-/// Keys of every `[[receiver]]`, which a parameter cannot have.
-const RECEIVER_KEYS: [&str; 12] = [
-    "kind",
-    "name",
-    "tell",
-    "after_unknown",
-    "group_interval",
-    "max_interval",
-    "max_per_day",
-    "burst",
-    "ca_file",
-    "proxy",
-    "timeout",
-    "plain_http",
-];
 /// Header fields that the client itself writes.
 const OWN_HEADERS: [&str; 8] = [
     "accept",
@@ -101,7 +87,7 @@ fn parameters(parameters: &[Parameter]) -> Result<(), Mistake> {
         if name.is_empty() || name.len() > 32 || !name.bytes().all(good) {
             return wrong(&parameter.name, "a parameter's name has a to z, 0 to 9 and _, at most 32 of them");
         }
-        if RESERVED.contains(&name) || RECEIVER_KEYS.contains(&name) {
+        if RESERVED.contains(&name) || ["kind", "name"].contains(&name) || RECEIVER_KEYS.contains(&name) {
             return wrong(
                 &parameter.name,
                 format!("\"{name}\" has a meaning of its own; choose another name"),
