@@ -88,10 +88,17 @@ end_by() { # SIGNAL COMMAND...
     output="status $status after $seconds s; left: $left; $(tail -n 3 "$work/said")"
 }
 
+# Keeps a terminal open until the run in it has said PATTERN: script(1) ends with its input, however busy the machine is.
+until_said() {
+    for _ in $(seq 300); do ! grep -aqE -- "$1" "$work/said" || break; sleep 0.1; done
+    sleep 0.3
+}
+
 # As a terminal does it: Ctrl-C is typed, and reaches the whole group in front. The ring has begun when its line is shown.
 ctrl_c() {
     rm -f -- "$mark"
-    (for _ in $(seq 150); do [[ ! -s $mark ]] || break; sleep 0.1; done; sleep 0.5; printf '\003'; sleep 3) |
+    : >"$work/said"
+    (for _ in $(seq 150); do [[ ! -s $mark ]] || break; sleep 0.1; done; sleep 0.5; printf '\003'; until_said 'status [0-9]') |
         timeout --foreground --kill-after=5 60 script -qec "$tree/tests/run.sh stays; echo status \$?" /dev/null >"$work/said" 2>&1
     output=$(<"$work/said")
     nothing_left || { output+="; left: $left"; return 1; }
@@ -99,7 +106,10 @@ ctrl_c() {
 }
 
 at_a_terminal() {
-    output=$(sleep 5 | timeout --foreground --kill-after=5 60 script -qec "$tree/tests/run.sh asks green" /dev/null 2>&1 | tr '\r' '\n')
+    : >"$work/said"
+    until_said '[0-9] passed, [0-9] failed' |
+        timeout --foreground --kill-after=5 60 script -qec "$tree/tests/run.sh asks green" /dev/null >"$work/said" 2>&1
+    output=$(tr '\r' '\n' <"$work/said")
     [[ $output == *'3 passed, 0 failed'* ]]
 }
 
