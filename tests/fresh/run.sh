@@ -223,7 +223,7 @@ alerts_reach_x() {
     local standin=$source_tree/tests/standin
     mkdir -p -- "$work/x"
     sh "$standin/certificates.sh" "$work/x/certificates" >"$work/said" 2>&1
-    python3 "$standin/standin.py" --dir "$work/x" --tls "$work/x/certificates/server.pem" --max-seconds 300 \
+    python3 "$standin/standin.py" --dir "$work/x" --tls "$work/x/certificates/server.pem" --max-seconds 900 \
         --ready-file "$work/x/ready" >"$work/x/said" 2>&1 &
     standin_pid=$!
     check "the stand-in for X starts" within 10 grep -q 'port=' "$work/x/said"
@@ -240,6 +240,10 @@ api_url = \"https://127.0.0.1:$(sed -n 's/.*\bport=\([0-9]*\).*/\1/p' "$work/x/s
 ca_file = \"/etc/authalert/ca.pem\""
     check "sshd refuses the wrong password of grace" ssh_refuses grace password
     check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl"
+    # A hash that costs little: a thousand of them are typed.
+    in_guest "authalert-pam add su; echo 'carol:$right' | chpasswd -c SHA256 -s 1000"
+    python3 "$here/path_unit.py" "$leader" "$root" "$work/x/posts.jsonl" 2>&1
+    in_guest 'authalert-pam remove su'
     rm -f -- "$root/etc/authalert/credentials.toml"
     configure ''
     kill "$standin_pid"
