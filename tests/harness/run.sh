@@ -32,6 +32,7 @@ export TMPDIR=${TMPDIR:-/tmp}
 if [[ ${1:-} == --large ]]; then
     scenario 900 python3 $here/crowd.py --writers 16 --records 900 --logins 400 --seconds 120
     scenario 600 python3 $here/receivers.py --seconds 60
+    scenario 900 python3 $here/kinds.py --seconds 60
     scenario 1800 python3 $here/steps.py
     scenario 3600 python3 $here/migration.py
     for error in ENOSPC EIO EDQUOT; do scenario 1800 python3 $here/steps.py --error $error; done
@@ -42,6 +43,7 @@ if [[ ${1:-} == --large ]]; then
 else
     scenario 400 python3 $here/crowd.py --seconds 15
     scenario 600 python3 $here/receivers.py --failures 20000
+    scenario 400 python3 $here/kinds.py --seconds 10
     scenario 600 python3 $here/steps.py --every 7
     scenario 600 python3 $here/migration.py --every 40
     scenario 600 python3 $here/steps.py --every 13 --error ENOSPC
