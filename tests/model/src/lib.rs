@@ -14,3 +14,5 @@ mod explore;
 mod fleet;
 #[cfg(test)]
 mod succession;
+#[cfg(test)]
+mod delivery;

@@ -14,17 +14,19 @@ const CALM: Bounds = Bounds {
 
 #[test]
 fn fleet_each_failure_once_with_crashes_and_messages_lost_late_and_repeated() {
-    holds("fleet, crashes and network", Bounds { network: 2, crashes: 2, ..CALM });
+    holds("fleet, crashes and network", Bounds { failures: 3, network: 2, crashes: 2, ..CALM });
 }
 
 #[test]
 fn fleet_each_failure_once_when_the_engine_loses_its_last_minutes() {
-    holds("fleet, the engine's last minutes", Bounds { network: 1, crashes: 1, rollbacks: 1, ..CALM });
+    holds("fleet, the engine's last minutes", Bounds { network: 2, crashes: 1, rollbacks: 2, ..CALM });
 }
 
 #[test]
 fn fleet_a_member_that_lies_changes_nothing_of_others() {
-    holds("fleet, lies", Bounds { network: 1, crashes: 1, lies: 2, guessable_inbox: true, ..CALM });
+    holds("fleet, one lie", Bounds { network: 1, crashes: 1, lies: 1, guessable_inbox: true, ..CALM });
+    holds("fleet, two lies", Bounds { crashes: 1, lies: 2, ..CALM });
+    holds("fleet, a lie and the engine's last minutes", Bounds { rollbacks: 1, lies: 1, ..CALM });
 }
 
 #[test]

@@ -42,7 +42,12 @@ impl Hub {
                 if world.purged < self.may_purge(bounds) {
                     steps.push(Step::HubPurges(at));
                 }
-                let has_some = self.ledger.is_open || self.counted > self.ledger.settled;
+                // An open alert too only when its records are in the own journal: they are forgotten once it is settled.
+                let has_some = if self.ledger.is_open {
+                    self.counted >= self.ledger.up_to
+                } else {
+                    self.counted > self.ledger.settled
+                };
                 if has_some && self.ledger.requests < bounds.budget {
                     let early = bounds.has(Hole::EnteredAfterRequest);
                     steps.push(if early { Step::HubPosts(at) } else { Step::HubReserves(at) });
