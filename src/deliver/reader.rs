@@ -104,9 +104,10 @@ impl<'a> Reader<'a> {
     fn load(&self, lock: &Lock, notices: &mut Vec<Notice>) -> io::Result<State> {
         let name = &self.receiver.name;
         let loaded = State::load(&self.place, false)?;
-        let Loaded { mut state, epoch, quarantined, recovered } = loaded.unwrap_or_else(|| Loaded {
+        let Loaded { mut state, epoch, is_staged, quarantined, recovered } = loaded.unwrap_or_else(|| Loaded {
             state: State { series: super::enrol::series(), ..State::default() },
             epoch: None,
+            is_staged: false,
             quarantined: Vec::new(),
             recovered: false,
         });
@@ -121,8 +122,13 @@ impl<'a> Reader<'a> {
             state.series = super::enrol::series();
         }
         let held = lock.token().epoch();
-        if epoch.is_some_and(|epoch| epoch < held) {
+        let is_older = epoch.is_some_and(|epoch| epoch < held);
+        // What a pass that was cut has staged, perhaps a request that was made, stands nowhere else, and the next
+        // staging is written over it: a power cut in the middle of that would leave neither.
+        if is_older || is_staged {
             state.save(&self.place, held)?;
+        }
+        if is_older {
             lock.token().check()?;
             self.place.forget_before(held);
             notices
