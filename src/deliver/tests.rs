@@ -265,6 +265,17 @@ fn what_a_pass_that_was_cut_has_staged_is_saved_before_anything_is_staged_over_i
 }
 
 #[test]
+fn a_receiver_that_is_removed_while_a_pass_goes_on_is_not_begun_anew() {
+    let world = World::new(Scripted::default());
+    Journal::new(&world.request.state).append(&[failure(0, "root", "192.0.2.7")]).unwrap();
+    let routes = Routes::of(&world.config);
+    let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
+    world.place().remove().unwrap();
+    assert!(reader.serve().busy);
+    assert!(world.place().states().unwrap().is_empty());
+}
+
+#[test]
 fn a_refused_text_is_kept_apart_and_its_failures_are_told_in_numbers() {
     let world = World::new(Scripted::default());
     world.answer(&[Outcome::Refused { why: "not this text".into() }]);
