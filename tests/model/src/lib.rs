@@ -9,10 +9,10 @@
 //! A hole in a model is a rule left out on purpose; that it is found shows that the model can see it.
 
 #[cfg(test)]
+mod delivery;
+#[cfg(test)]
 mod explore;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod succession;
-#[cfg(test)]
-mod delivery;

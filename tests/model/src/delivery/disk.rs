@@ -1,6 +1,6 @@
 //! What a receiver has on disk: who holds its lock, its state in each epoch, its history.
 
-use super::Class;
+use super::receiver::Class;
 
 /// Failures as a set, a bit each.
 pub(crate) type Set = u8;
@@ -31,10 +31,6 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub fn beginning_at(recorded: u8) -> Self {
-        Self { begun: recorded, cursor: recorded, ..Self::default() }
-    }
-
     /// Read the journal to its end.
     pub fn take_in(&mut self, recorded: u8, classes: &[Class]) {
         for at in self.cursor..recorded {
@@ -95,45 +91,111 @@ impl State {
     }
 }
 
+/// The files of one epoch: what was saved, and what was staged since, which is over the old staging.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Files {
+    pub saved: Option<State>,
+    pub staged: Option<State>,
+    /// Whether that is durable; where it is not, what was before.
+    is_synced: bool,
+    before: Option<State>,
+}
+
+impl Files {
+    pub fn newest(&self) -> Option<&State> {
+        self.staged.as_ref().or(self.saved.as_ref())
+    }
+}
+
+/// What a power cut makes of a staging that was not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Staging {
+    Written,
+    AsBefore,
+    /// Some of its blocks are written and some are not: it cannot be read.
+    Torn,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Disk {
     /// Of the newest lock file, and the process that holds that.
     pub epoch: u8,
     pub holder: Option<usize>,
     pub lease_is_over: bool,
-    /// The state of each epoch, oldest first: what was put there last, staged or saved.
-    pub states: Vec<(u8, State)>,
+    /// Of each epoch, oldest first.
+    pub states: Vec<(u8, Files)>,
     /// What was delivered.
     pub history: Vec<Alert>,
 }
 
 impl Disk {
-    /// The newest epoch's, with that epoch.
-    pub fn load(&self) -> Option<&(u8, State)> {
-        self.states.last()
+    /// The newest epoch's state, with that epoch, and whether it is only staged.
+    pub fn load(&self) -> Option<(u8, &State, bool)> {
+        let newest = |(epoch, files): &'_ (u8, Files)| {
+            files.newest().is_some().then_some((*epoch, files.staged.is_some()))
+        };
+        let (epoch, is_staged) = self.states.iter().rev().find_map(newest)?;
+        let (_, files) = self.states.iter().find(|(of, _)| *of == epoch)?;
+        Some((epoch, files.newest()?, is_staged))
     }
 
     pub fn newest(&self) -> Option<&State> {
-        self.load().map(|(_, state)| state)
+        self.load().map(|(_, state, _)| state)
     }
 
+    /// Durable.
     pub fn save(&mut self, epoch: u8, state: State) {
-        match self.states.iter_mut().find(|(of, _)| *of == epoch) {
-            Some((_, saved)) => *saved = state,
-            None => {
-                self.states.push((epoch, state));
-                self.states.sort_by_key(|(of, _)| *of);
+        *self.files(epoch) = Files { saved: Some(state), ..Files::default() };
+    }
+
+    /// It survives the process, but no power cut.
+    pub fn stage(&mut self, epoch: u8, state: State) {
+        let files = self.files(epoch);
+        let before = files.staged.replace(state);
+        if files.is_synced {
+            files.before = before;
+        }
+        files.is_synced = false;
+    }
+
+    /// The same, durable.
+    pub fn put(&mut self, epoch: u8, state: State) {
+        let files = self.files(epoch);
+        *files = Files { saved: files.saved.take(), staged: Some(state), is_synced: true, before: None };
+    }
+
+    pub fn lose_power(&mut self, becomes: Staging) {
+        (self.holder, self.lease_is_over) = (None, false);
+        for (_, files) in self.states.iter_mut().filter(|(_, files)| !files.is_synced) {
+            let before = files.before.take();
+            match becomes {
+                Staging::Written => files.is_synced = files.staged.is_some(),
+                Staging::AsBefore => (files.is_synced, files.staged) = (before.is_some(), before),
+                Staging::Torn => files.staged = None,
             }
         }
+    }
+
+    fn files(&mut self, epoch: u8) -> &mut Files {
+        let at = match self.states.iter().position(|(of, _)| *of >= epoch) {
+            Some(at) if self.states[at].0 == epoch => at,
+            at => {
+                let at = at.unwrap_or(self.states.len());
+                self.states.insert(at, (epoch, Files::default()));
+                at
+            }
+        };
+        &mut self.states[at].1
     }
 
     pub fn forget_before(&mut self, epoch: u8) {
         self.states.retain(|(of, _)| *of >= epoch);
     }
 
-    /// An alert that is the newest already is not added again.
-    pub fn add_to_history(&mut self, alert: &Alert) {
-        if self.history.last().is_none_or(|newest| newest.id != alert.id) {
+    /// An alert that is there already is not added again.
+    pub fn add_to_history(&mut self, alert: &Alert, only_newest: bool) {
+        let from = if only_newest { self.history.len().saturating_sub(1) } else { 0 };
+        if !self.history[from..].contains(alert) {
             self.history.push(alert.clone());
         }
     }

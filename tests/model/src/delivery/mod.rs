@@ -6,34 +6,16 @@
 mod disk;
 mod pass;
 mod properties;
+mod receiver;
 mod service;
 mod tests;
 
 use stateright::{Model, Property};
 
-use disk::{Disk, State};
+use disk::{Disk, Staging};
 use pass::Pass;
-use service::{Reply, Request, Service};
-
-/// What a receiver's rules make of a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Class {
-    Pending,
-    Ignored,
-    Aborted,
-    LeftOut,
-}
-
-/// What a service does with a message that it has already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeats {
-    /// Says that it has it.
-    Refused,
-    /// Says that it took it, and shows it once.
-    Recognised,
-    /// Shows it again.
-    Shown,
-}
+use receiver::{Kind, Receiver};
+use service::{Reply, Request};
 
 /// A rule that is left out on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,15 +28,12 @@ pub(crate) enum Hole {
     NoCheckAfterNote,
     /// A segment is deleted when one receiver has read it.
     DeletedWhenOneHasRead,
-}
-
-/// A receiver: what its service does, and whether what may have arrived is sent again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Kind {
-    pub repeats: Repeats,
-    pub skips_unknown: bool,
-    /// Of each failure.
-    pub classes: &'static [Class],
+    /// What a pass that was cut has staged is staged over before it is saved.
+    StagedOverTheOnlyCopy,
+    /// Of the history only the newest entry is looked at before another is added.
+    OnlyNewestOfHistory,
+    /// A receiver without a state is begun at the journal's beginning by whoever serves it.
+    ForgottenBeginsAnew,
 }
 
 /// How much happens at most.
@@ -73,6 +52,7 @@ pub(crate) struct Bounds {
     pub network: u8,
     /// Holders that stand still for longer than their lease.
     pub stalls: u8,
+    pub power_cuts: u8,
     pub hole: Option<Hole>,
 }
 
@@ -88,15 +68,8 @@ pub(crate) struct Left {
     crashes: u8,
     network: u8,
     stalls: u8,
+    power_cuts: u8,
     changes: u8,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Receiver {
-    is_configured: bool,
-    disk: Disk,
-    passes: Vec<Pass>,
-    service: Service,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -125,6 +98,7 @@ pub(crate) enum Step {
     /// Nobody waits for it any more, and it may arrive yet.
     RequestIsLate(usize, usize),
     Crash(usize, usize),
+    PowerIsCut(Staging),
     Configure(usize),
     Remove(usize),
     Enrol(usize),
@@ -179,6 +153,9 @@ impl World {
     fn upkeep(&self, bounds: &Bounds, steps: &mut Vec<Step>) {
         if self.left.failures > 0 {
             steps.push(Step::Record);
+        }
+        if self.left.power_cuts > 0 {
+            steps.extend([Staging::Written, Staging::AsBefore, Staging::Torn].map(Step::PowerIsCut));
         }
         let last = self.receivers.len() - 1;
         if bounds.last_comes_and_goes {
@@ -242,6 +219,13 @@ impl World {
                 self.left.crashes -= 1;
                 self.receivers[at].end(number);
             }
+            Step::PowerIsCut(staging) => {
+                self.left.power_cuts -= 1;
+                for receiver in &mut self.receivers {
+                    (0..receiver.passes.len()).for_each(|number| receiver.end(number));
+                    receiver.disk.lose_power(staging);
+                }
+            }
             Step::Configure(at) => {
                 self.left.changes -= 1;
                 self.receivers[at].is_configured = true;
@@ -251,8 +235,14 @@ impl World {
                 self.receivers[at].is_configured = false;
             }
             // It begins now: what is in the journal is past.
-            Step::Enrol(at) => self.receivers[at].disk.save(0, State::beginning_at(recorded)),
-            Step::ForgetRemoved(at) => self.receivers[at].disk = Disk::default(),
+            Step::Enrol(at) => self.receivers[at].begin_at(recorded),
+            // Locks are known by their inode too: none that is made later is one of these.
+            Step::ForgetRemoved(at) => {
+                let Receiver { disk, service, .. } = &mut self.receivers[at];
+                *disk = Disk { epoch: disk.epoch + 1, ..Disk::default() };
+                // The bucket is a new one when it comes back.
+                service.asked = 0;
+            }
             Step::Retain => self.deleted = self.read_by_all(bounds),
         }
     }
@@ -263,33 +253,19 @@ impl World {
     }
 }
 
-impl Receiver {
-    fn arrive(&mut self, request: usize, repeats: Repeats) {
-        let taken = self.service.wire[request].clone();
-        let reply = self.service.take(&taken, repeats);
-        self.answer(request, reply);
-    }
-
-    fn answer(&mut self, request: usize, reply: Reply) {
-        if let Some(number) = self.service.wire.remove(request).by {
-            self.passes[number].hear(reply);
-        }
-    }
-}
-
 impl Model for Bounds {
     type State = World;
     type Action = Step;
 
     fn init_states(&self) -> Vec<World> {
-        let Self { failures, crashes, network, stalls, .. } = *self;
+        let Self { failures, crashes, network, stalls, power_cuts, .. } = *self;
         let last = self.receivers.len() - 1;
         let receiver = |at| {
             let is_configured = !(self.last_comes_and_goes && at == last);
-            let mut receiver = Receiver { is_configured, ..Receiver::default() };
-            receiver.passes = vec![Pass::default(); self.passes];
+            let passes = vec![Pass::default(); self.passes];
+            let mut receiver = Receiver { is_configured, passes, ..Receiver::default() };
             if is_configured {
-                receiver.disk.save(0, State::beginning_at(0));
+                receiver.begin_at(0);
             }
             receiver
         };
@@ -297,7 +273,7 @@ impl Model for Bounds {
             recorded: 0,
             deleted: 0,
             receivers: (0..=last).map(receiver).collect(),
-            left: Left { failures, crashes, network, stalls, changes: 2 },
+            left: Left { failures, crashes, network, stalls, power_cuts, changes: 2 },
         }]
     }
 

@@ -1,20 +1,24 @@
 //! A process that serves a receiver, step by step. Whatever stands in its memory is gone with it.
 
 use super::disk::{Alert, State};
+use super::receiver::{Receiver, Repeats};
 use super::service::{Reply, Request};
-use super::{Bounds, Hole, Receiver, Repeats, World};
+use super::{Bounds, Hole, World};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     #[default]
     Idle,
+    /// It has read the configuration.
+    Begun,
     Held,
-    /// The state is of an earlier epoch.
+    /// The state is of an earlier epoch, or only staged.
     Older,
     Adopted,
     Loaded,
     /// It looks for what is due.
     Sending,
+    Attempting,
     Staged,
     Checked,
     Put,
@@ -35,6 +39,7 @@ pub(crate) enum Phase {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Move {
+    ReadConfiguration,
     TakeLock,
     Overtake,
     Load,
@@ -43,8 +48,9 @@ pub(crate) enum Move {
     TakeIn,
     IsDeliveredAlready,
     SkipsUnknown,
-    ComposeAndStage,
+    Compose,
     NothingIsDue,
+    Stage,
     NoteChecks,
     NotePuts,
     NoteChecksAgain,
@@ -58,7 +64,7 @@ pub(crate) enum Move {
 
 impl Move {
     pub fn begins(self) -> bool {
-        matches!(self, Self::TakeLock | Self::Overtake)
+        matches!(self, Self::ReadConfiguration | Self::TakeLock | Self::Overtake)
     }
 }
 
@@ -101,17 +107,19 @@ impl Pass {
                 if state.cursor == world.recorded && !(is_due && can_ask) {
                     return None;
                 }
-                match disk.holder {
-                    None => Move::TakeLock,
-                    Some(_) if disk.lease_is_over => Move::Overtake,
-                    Some(_) => return None,
-                }
+                Move::ReadConfiguration
             }
+            Phase::Begun => match disk.holder {
+                None => Move::TakeLock,
+                Some(_) if disk.lease_is_over => Move::Overtake,
+                Some(_) => return None,
+            },
             Phase::Held => Move::Load,
             Phase::Older => Move::AdoptSaves,
             Phase::Adopted => Move::AdoptForgets,
             Phase::Loaded => Move::TakeIn,
-            Phase::Sending => self.due(disk.history.last(), at, bounds),
+            Phase::Sending => self.due(&disk.history, at, bounds),
+            Phase::Attempting => Move::Stage,
             Phase::Staged => Move::NoteChecks,
             Phase::Checked => Move::NotePuts,
             Phase::Put => Move::NoteChecksAgain,
@@ -125,17 +133,17 @@ impl Pass {
         })
     }
 
-    fn due(&self, newest: Option<&Alert>, at: usize, bounds: &Bounds) -> Move {
+    fn due(&self, history: &[Alert], at: usize, bounds: &Bounds) -> Move {
         let state = &self.state;
         let is_due = state.pending > 0 || state.alert.is_some();
         if !is_due || state.requests >= bounds.bucket {
             Move::NothingIsDue
-        } else if state.maybe_sent && newest.is_some() && newest == state.alert.as_ref() {
+        } else if state.maybe_sent && state.alert.as_ref().is_some_and(|alert| history.contains(alert)) {
             Move::IsDeliveredAlready
         } else if state.maybe_sent && skips(at, bounds) {
             Move::SkipsUnknown
         } else {
-            Move::ComposeAndStage
+            Move::Compose
         }
     }
 }
@@ -173,26 +181,9 @@ impl Receiver {
     pub fn step(&mut self, number: usize, next: Move, recorded: u8, at: usize, bounds: &Bounds) {
         let epoch = self.passes[number].epoch;
         match next {
-            Move::TakeLock | Move::Overtake => {
-                self.disk.epoch += u8::from(next == Move::Overtake && !bounds.has(Hole::LeaseWithoutEpoch));
-                (self.disk.holder, self.disk.lease_is_over) = (Some(number), false);
-                self.passes[number].epoch = self.disk.epoch;
-                self.reach(number, Phase::Held);
-            }
-            Move::Load => {
-                let Some((of, state)) = self.disk.load().cloned() else { return self.end(number) };
-                self.passes[number].state = state;
-                self.reach(number, if of < epoch { Phase::Older } else { Phase::Loaded });
-            }
-            Move::AdoptSaves => {
-                self.disk.save(epoch, self.passes[number].state.clone());
-                self.reach(number, Phase::Adopted);
-            }
-            Move::AdoptForgets => {
-                if self.check(number) {
-                    self.disk.forget_before(epoch);
-                    self.reach(number, Phase::Loaded);
-                }
+            Move::ReadConfiguration => self.reach(number, Phase::Begun),
+            Move::TakeLock | Move::Overtake | Move::Load | Move::AdoptSaves | Move::AdoptForgets => {
+                self.take_hold(number, next, bounds);
             }
             Move::TakeIn => {
                 let pass = &mut self.passes[number];
@@ -202,34 +193,20 @@ impl Receiver {
             }
             Move::IsDeliveredAlready | Move::SkipsUnknown => self.reach(number, Phase::Delivered),
             Move::NothingIsDue => self.reach(number, Phase::ToSave { goes_on: false }),
-            Move::ComposeAndStage => {
+            Move::Compose => {
                 if self.check(number) {
                     if self.passes[number].state.alert.is_none() {
                         self.passes[number].state.compose();
                     }
-                    self.disk.save(epoch, self.passes[number].state.clone());
-                    let late = bounds.has(Hole::SavedAfterRequest);
-                    self.reach(number, if late { Phase::Connected } else { Phase::Staged });
+                    self.reach(number, Phase::Attempting);
                 }
             }
-            Move::NoteChecks => {
-                if self.check(number) {
-                    self.reach(number, Phase::Checked);
-                }
+            Move::Stage => {
+                self.disk.stage(epoch, self.passes[number].state.clone());
+                let late = bounds.has(Hole::SavedAfterRequest);
+                self.reach(number, if late { Phase::Connected } else { Phase::Staged });
             }
-            Move::NotePuts => {
-                let pass = &mut self.passes[number];
-                pass.maybe_before = pass.state.maybe_sent;
-                pass.state.enter();
-                self.disk.save(epoch, pass.state.clone());
-                let unchecked = bounds.has(Hole::NoCheckAfterNote);
-                self.reach(number, if unchecked { Phase::Connected } else { Phase::Put });
-            }
-            Move::NoteChecksAgain => {
-                if self.check(number) {
-                    self.reach(number, Phase::Connected);
-                }
-            }
+            Move::NoteChecks | Move::NotePuts | Move::NoteChecksAgain => self.note(number, next, bounds),
             Move::Ask => self.ask(number, bounds),
             Move::Settle => self.settle(number, at, bounds),
             Move::AcknowledgeChecks => {
@@ -239,7 +216,7 @@ impl Receiver {
             }
             Move::HistoryAdds => {
                 if let Some(alert) = self.passes[number].state.alert.clone() {
-                    self.disk.add_to_history(&alert);
+                    self.disk.add_to_history(&alert, bounds.has(Hole::OnlyNewestOfHistory));
                 }
                 self.passes[number].state.acknowledge();
                 self.reach(number, Phase::ToSave { goes_on: true });
@@ -256,6 +233,67 @@ impl Receiver {
                     _ => self.end(number),
                 }
             }
+        }
+    }
+
+    /// The lock, and the state that is there.
+    fn take_hold(&mut self, number: usize, next: Move, bounds: &Bounds) {
+        let epoch = self.passes[number].epoch;
+        match next {
+            Move::TakeLock | Move::Overtake => {
+                self.disk.epoch += u8::from(next == Move::Overtake && !bounds.has(Hole::LeaseWithoutEpoch));
+                (self.disk.holder, self.disk.lease_is_over) = (Some(number), false);
+                self.passes[number].epoch = self.disk.epoch;
+                self.reach(number, Phase::Held);
+            }
+            Move::Load => {
+                if self.disk.states.is_empty() && bounds.has(Hole::ForgottenBeginsAnew) {
+                    self.begin_at(0);
+                }
+                let Some((of, state, is_staged)) = self.disk.load() else { return self.end(number) };
+                self.passes[number].state = state.clone();
+                // The next staging goes over this one.
+                let is_saved = !is_staged || bounds.has(Hole::StagedOverTheOnlyCopy);
+                let is_own = of == epoch && is_saved;
+                self.reach(number, if is_own { Phase::Loaded } else { Phase::Older });
+            }
+            Move::AdoptSaves => {
+                self.disk.save(epoch, self.passes[number].state.clone());
+                self.reach(number, Phase::Adopted);
+            }
+            Move::AdoptForgets => {
+                if self.check(number) {
+                    self.disk.forget_before(epoch);
+                    self.reach(number, Phase::Loaded);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Before the first byte.
+    fn note(&mut self, number: usize, next: Move, bounds: &Bounds) {
+        let epoch = self.passes[number].epoch;
+        match next {
+            Move::NoteChecks => {
+                if self.check(number) {
+                    self.reach(number, Phase::Checked);
+                }
+            }
+            Move::NotePuts => {
+                let pass = &mut self.passes[number];
+                pass.maybe_before = pass.state.maybe_sent;
+                pass.state.enter();
+                self.disk.put(epoch, pass.state.clone());
+                let unchecked = bounds.has(Hole::NoCheckAfterNote);
+                self.reach(number, if unchecked { Phase::Connected } else { Phase::Put });
+            }
+            Move::NoteChecksAgain => {
+                if self.check(number) {
+                    self.reach(number, Phase::Connected);
+                }
+            }
+            _ => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! A receiver's service, and the requests on the way to it.
 
-use super::Repeats;
 use super::disk::Alert;
+use super::receiver::Repeats;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Request {

@@ -1,13 +1,11 @@
-use super::properties::{BUCKET, ONE_NUMBER, UNREAD};
-use super::{Bounds, Class, Hole, Kind, Repeats};
+use super::properties::{BUCKET, HISTORY, ONE_NUMBER, UNREAD};
+use super::receiver::{Class, Kind, Repeats};
+use super::{Bounds, Hole};
 use crate::explore::{finds, holds};
 
 const X: Kind = Kind { repeats: Repeats::Refused, skips_unknown: false, classes: &[Class::Pending; 3] };
-const NTFY: Kind = Kind {
-    repeats: Repeats::Recognised,
-    classes: &[Class::LeftOut, Class::Pending, Class::Ignored],
-    ..X
-};
+const NTFY: Kind =
+    Kind { repeats: Repeats::Recognised, classes: &[Class::LeftOut, Class::Pending, Class::Ignored], ..X };
 const MAIL: Kind = Kind { repeats: Repeats::Shown, ..X };
 const SMS: Kind = Kind { skips_unknown: true, ..MAIL };
 
@@ -21,6 +19,7 @@ fn calm(receivers: &[Kind]) -> Bounds {
         crashes: 0,
         network: 0,
         stalls: 0,
+        power_cuts: 0,
         hole: None,
     }
 }
@@ -39,13 +38,24 @@ fn delivery_with_crashes_and_unknown_outcomes_where_a_repeat_is_recognised() {
 #[test]
 fn delivery_with_crashes_and_unknown_outcomes_where_a_repeat_is_shown() {
     holds("delivery, repeats shown", Bounds { crashes: 2, network: 2, ..calm(&[MAIL]) });
-    holds("delivery, what may have arrived is not repeated", Bounds { crashes: 2, network: 2, ..calm(&[SMS]) });
+    holds(
+        "delivery, what may have arrived is not repeated",
+        Bounds { crashes: 2, network: 2, ..calm(&[SMS]) },
+    );
 }
 
 #[test]
 fn delivery_when_a_holder_stands_still_and_is_overtaken() {
-    let bounds = Bounds { passes: 2, stalls: 1, crashes: 1, network: 1, ..calm(&[X]) };
-    holds("delivery, overtaken", bounds);
+    holds("delivery, overtaken", Bounds { passes: 2, stalls: 1, crashes: 1, network: 1, ..calm(&[X]) });
+    holds("delivery, overtaken twice", Bounds { passes: 3, stalls: 2, ..calm(&[MAIL]) });
+}
+
+#[test]
+fn delivery_when_the_power_is_cut() {
+    for receiver in [X, MAIL] {
+        let bounds = Bounds { crashes: 2, network: 1, power_cuts: 2, ..calm(&[receiver]) };
+        holds("delivery, power cuts", bounds);
+    }
 }
 
 #[test]
@@ -62,8 +72,10 @@ fn delivery_to_one_receiver_goes_on_whatever_holds_up_another() {
 
 #[test]
 fn delivery_to_a_receiver_that_is_added_and_removed() {
-    let bounds = Bounds { crashes: 1, last_comes_and_goes: true, ..calm(&[NTFY, MAIL]) };
-    holds("delivery, a receiver comes and goes", bounds);
+    let both = Bounds { crashes: 1, last_comes_and_goes: true, ..calm(&[NTFY, MAIL]) };
+    holds("delivery, a receiver comes and goes", both);
+    let two_passes = Bounds { passes: 2, network: 1, last_comes_and_goes: true, ..calm(&[MAIL]) };
+    holds("delivery, a receiver goes while it is served", two_passes);
 }
 
 #[test]
@@ -93,4 +105,26 @@ fn hole_no_look_at_the_lock_after_the_note_is_found() {
 fn hole_deleted_when_one_receiver_has_read_it_is_found() {
     let hole = Some(Hole::DeletedWhenOneHasRead);
     finds("deleted when one has read", Bounds { hole, ..calm(&[NTFY, X]) }, UNREAD);
+}
+
+#[test]
+fn hole_staged_over_the_only_copy_is_found() {
+    let hole = Some(Hole::StagedOverTheOnlyCopy);
+    for property in [BUCKET, ONE_NUMBER] {
+        let bounds = Bounds { crashes: 1, power_cuts: 1, hole, ..calm(&[MAIL]) };
+        finds("staged over the only copy", bounds, property);
+    }
+}
+
+#[test]
+fn hole_only_the_newest_of_the_history_looked_at_is_found() {
+    let hole = Some(Hole::OnlyNewestOfHistory);
+    finds("only the newest", Bounds { passes: 2, stalls: 1, hole, ..calm(&[X]) }, HISTORY);
+}
+
+#[test]
+fn hole_a_forgotten_receiver_is_begun_anew_is_found() {
+    let hole = Some(Hole::ForgottenBeginsAnew);
+    let bounds = Bounds { passes: 2, last_comes_and_goes: true, hole, ..calm(&[X]) };
+    finds("a forgotten receiver begun anew", bounds, ONE_NUMBER);
 }

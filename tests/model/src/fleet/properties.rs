@@ -8,7 +8,8 @@ pub(crate) const NONE_LOST: &str = "what a member has forgotten is on the hub's 
 pub(crate) const NONE_TWICE: &str = "no failure is counted twice";
 pub(crate) const WATERMARK: &str = "the watermark does not pass what is on the hub's disk";
 pub(crate) const OTHERS: &str = "who lies changes nothing of others";
-pub(crate) const ALL_COUNTED: &str = "left alone from here, every failure is counted and forgotten by its member";
+pub(crate) const ALL_COUNTED: &str =
+    "left alone from here, every failure is counted and forgotten by its member";
 
 /// More steps than it takes from anywhere.
 const PATIENCE: usize = 150;
@@ -17,7 +18,8 @@ pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Bounds>> {
     let mut all = vec![
         Property::always(NONE_LOST, |_, world: &World| {
             let on_disk = &world.hub.journal[..world.hub.synced];
-            let has = |what: &u8| on_disk.iter().any(|record| (record.member, record.what) == (Name::Web1, *what));
+            let has =
+                |what: &u8| on_disk.iter().any(|record| (record.member, record.what) == (Name::Web1, *what));
             // A number that is not given yet would be forgotten before it is sent.
             let forgotten = world.member.journal.get(..usize::from(world.member.trimmed));
             forgotten.is_some_and(|forgotten| forgotten.iter().all(has))
@@ -46,12 +48,14 @@ pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Bounds>> {
         }));
     }
     if bounds.rollbacks > 0 && bounds.hole.is_none() {
-        all.push(Property::sometimes("the hub's place is behind the end of the stream", |_, world: &World| {
-            world.hub.place > world.engine.last_sequence()
-        }));
-        all.push(Property::sometimes("the engine's watermark is older than the member's", |_, world: &World| {
-            world.engine.watermark < world.member.trimmed
-        }));
+        all.push(Property::sometimes(
+            "the hub's place is behind the end of the stream",
+            |_, world: &World| world.hub.place > world.engine.last_sequence(),
+        ));
+        all.push(Property::sometimes(
+            "the engine's watermark is older than the member's",
+            |_, world: &World| world.engine.watermark < world.member.trimmed,
+        ));
     }
     all
 }

@@ -278,7 +278,10 @@ impl World {
 
     fn stop(&mut self, at: usize) {
         self.hubs[at] = Hub { counted: self.hubs[at].counted, ..Hub::default() };
-        self.wire.iter_mut().filter(|request| request.by == at).for_each(|request| request.is_awaited = false);
+        self.wire
+            .iter_mut()
+            .filter(|request| request.by == at)
+            .for_each(|request| request.is_awaited = false);
         self.wire.sort();
     }
 }

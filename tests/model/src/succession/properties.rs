@@ -5,7 +5,8 @@ use stateright::Property;
 use super::hub::Phase;
 use super::{Bounds, World};
 
-pub(crate) const ONE_ALERT: &str = "each failure is in one alert: no two numbers tell of the same, no number of two things";
+pub(crate) const ONE_ALERT: &str =
+    "each failure is in one alert: no two numbers tell of the same, no number of two things";
 pub(crate) const SETTLED: &str = "what is settled was shown";
 pub(crate) const ENTERED: &str = "each request is in the ledger before it is made";
 pub(crate) const BUDGET: &str = "no more requests are made than the budget has";
@@ -27,8 +28,9 @@ pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Bounds>> {
             })
         }),
         Property::always(SETTLED, |_, world: &World| {
-            (1..=world.ledger.settled)
-                .all(|record| world.shown.iter().any(|alert| (alert.after + 1..=alert.up_to).contains(&record)))
+            (1..=world.ledger.settled).all(|record| {
+                world.shown.iter().any(|alert| (alert.after + 1..=alert.up_to).contains(&record))
+            })
         }),
         Property::always(ENTERED, |_, world: &World| world.asked <= world.ledger.requests),
         Property::always(BUDGET, |bounds: &Bounds, world: &World| world.asked <= bounds.budget),
@@ -42,9 +44,10 @@ pub(crate) fn all(bounds: &Bounds) -> Vec<Property<Bounds>> {
         all.push(Property::sometimes("both hubs believe that they lead", |_, world: &World| {
             world.hubs.iter().all(|hub| !matches!(hub.phase, Phase::Contends | Phase::HasLease))
         }));
-        all.push(Property::sometimes("two requests for one alert are on the wire", |_, world: &World| {
-            matches!(&world.wire[..], [one, other, ..] if one.alert == other.alert)
-        }));
+        all.push(Property::sometimes(
+            "two requests for one alert are on the wire",
+            |_, world: &World| matches!(&world.wire[..], [one, other, ..] if one.alert == other.alert),
+        ));
     }
     all
 }
