@@ -56,8 +56,7 @@ impl Pass<'_> {
         let Some(alert) = current(&self.state, which).filter(|alert| alert.maybe_sent) else {
             return Ok(false);
         };
-        let newest = History::of(&self.reader.place).newest()?;
-        Ok(newest.is_some_and(|entry| entry.id == alert.id && entry.text == alert.text))
+        History::of(&self.reader.place).has(alert.id, &alert.text)
     }
 
     /// Whether a message of which nobody knows whether it arrived counts as sent, where the service knows no repeats.

@@ -194,6 +194,8 @@ pub struct Loaded {
     pub state: State,
     /// The epoch that it was written in; none where there was no readable state.
     pub epoch: Option<u64>,
+    /// It was staged and not saved.
+    pub is_staged: bool,
     /// Damaged files, where they were put.
     pub quarantined: Vec<PathBuf>,
     /// It was found again from the history.
@@ -233,7 +235,8 @@ impl State {
             let found = storage::load::<Self>(&file, |state| state.generation, look_only)?;
             quarantined.extend(found.quarantined);
             if let Some(state) = found.value {
-                return Ok(Some(Loaded { state, epoch: Some(*epoch), quarantined, recovered: false }));
+                let (epoch, is_staged) = (Some(*epoch), found.is_staged);
+                return Ok(Some(Loaded { state, epoch, is_staged, quarantined, recovered: false }));
             }
         }
         if epochs.is_empty() && quarantined.is_empty() {
@@ -242,7 +245,7 @@ impl State {
         let newest = History::of(place).newest()?;
         let recovered = newest.is_some();
         let state = newest.map(Self::from_history).unwrap_or_default();
-        Ok(Some(Loaded { state, epoch: None, quarantined, recovered }))
+        Ok(Some(Loaded { state, epoch: None, is_staged: false, quarantined, recovered }))
     }
 
     /// To be put there later, quickly; [`State::save`] has to follow.
