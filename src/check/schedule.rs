@@ -36,8 +36,8 @@ const DIRECTORIES: [&str; 6] =
 pub fn each_minute() -> Finding {
     if Path::new(SYSTEMD).is_dir() {
         let is_enabled = |(wants, unit): (&str, &str)| {
-            let link = |place: &&str| Path::new(place).join(wants).join(unit).symlink_metadata().is_ok();
-            ENABLED.iter().any(|place| link(&place))
+            let link = |place: &str| Path::new(place).join(wants).join(unit).symlink_metadata().is_ok();
+            ENABLED.iter().any(|place| link(place))
         };
         return by_systemd(is_enabled, &states());
     }

@@ -107,7 +107,9 @@ pub fn run(
 ) -> Result<(), Error> {
     let path = config.credentials_path();
     // A PIN is good for one try: better to fail before it is asked for.
+    let lock = Lock::take(&config.path).map_err(Error::Input)?;
     credentials::probe(&path).map_err(Error::Credentials)?;
+    drop(lock);
     let (credentials, name) = match import {
         Some(file) => (trc::import(&home(file)).map_err(Error::Import)?, None),
         None => pin_flow(config, input, out)?,

@@ -48,9 +48,11 @@ pub fn add(
         }
     };
     let path = config.credentials_path();
-    // Better before anything is asked.
+    // Better before anything is asked. The file that tries it would be in the way of one who writes.
+    let lock = Lock::take(&config.path).map_err(nothing_written)?;
     credentials::probe(&path).map_err(nothing_written)?;
     credentials::probe(&config.path).map_err(nothing_written)?;
+    drop(lock);
     let mut talk = Talk { input, out, is_pipe };
     let mut stored = Stored::load(&path).map_err(nothing_written)?;
     if matches!(service.kind.as_str(), "x" | "x-dm") && !stored.has_account() {
