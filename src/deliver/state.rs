@@ -48,6 +48,10 @@ pub struct State {
     pub totals: Totals,
     /// How far each segment of the journal was read.
     pub cursors: Vec<Cursor>,
+    /// Where they were when the newest settled alert was composed, or when this receiver began: every failure that is
+    /// not settled lies behind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settled_to: Vec<Cursor>,
     /// How much of the journal's count of dropped records was taken in.
     pub dropped_seen: u64,
     /// Failures that are in no alert yet.
@@ -101,6 +105,7 @@ impl Default for State {
             series: String::new(),
             totals: Totals::default(),
             cursors: Vec::new(),
+            settled_to: Vec::new(),
             dropped_seen: 0,
             pending: Summary::default(),
             alert: None,
@@ -274,6 +279,7 @@ impl State {
     fn from_history(entry: Entry) -> Self {
         Self {
             totals: entry.totals,
+            settled_to: entry.cursors.clone(),
             cursors: entry.cursors,
             dropped_seen: entry.dropped_seen,
             last_id: entry.last_id.max(entry.id),
