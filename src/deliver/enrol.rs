@@ -7,17 +7,24 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::accounts::Accounts;
+use jiff::{SignedDuration, Timestamp};
+
 use crate::config::{self, Config};
-use crate::journal::Journal;
+use crate::event::Class;
+use crate::journal::read::{self, Line};
+use crate::journal::segment::{self, Segment};
+use crate::journal::{Journal, append};
 use crate::storage;
 
-use super::intake::{self, Rules};
+use super::follow::{self, Found};
 use super::lock::{self, Lock};
 use super::place::Place;
 use super::route::Routes;
-use super::state::State;
-use super::{LOCK, Moment, Notice, PATIENCE, Policy, migrate};
+use super::state::{Cursor, State};
+use super::{LOCK, Notice, PATIENCE, migrate};
+
+/// A configuration that was written longer ago says nothing of when a receiver was added: its state is lost.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// See to it that each receiver has a state. False where another pass does that at this moment.
 pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration) -> io::Result<bool> {
@@ -51,7 +58,7 @@ pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration)
             continue;
         }
         lock::prepare(&place)?;
-        let begun = if is_first { State::default() } else { beginning_now(state, config, receiver)? };
+        let begun = if is_first { State::default() } else { beginning_now(state, config)? };
         let epoch = place.newest_lock()?.unwrap_or(0);
         own.token().check()?;
         State { series: series(), ..begun }.save(&place, epoch)?;
@@ -134,18 +141,45 @@ fn is_complete(state: &Path, routes: &Routes) -> io::Result<bool> {
     Ok(true)
 }
 
-/// The state of a receiver to which everything that is in the journal is past.
-pub(super) fn beginning_now(state: &Path, config: &Config, receiver: &config::Receiver) -> io::Result<State> {
-    let untold = config::Receiver { tell: Some(Vec::new()), ..receiver.clone() };
-    let policy = Policy::from(&config.alerts_of(receiver));
-    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver: &untold };
-    let mut past = State::default();
-    intake::take_in(&mut past, &Journal::new(state), &rules, &mut Accounts::in_login(), Moment(0))?;
-    Ok(State {
-        settled_to: past.cursors.clone(),
-        cursors: past.cursors,
-        dropped_seen: past.dropped_seen,
-        announced: past.announced,
-        ..State::default()
-    })
+/// The state of a receiver that is new: what is in the journal is past. But who has just written it into the
+/// configuration wants to hear of what failed since then, and not only since the first pass.
+pub(super) fn beginning_now(state: &Path, config: &Config) -> io::Result<State> {
+    let journal = Journal::new(state);
+    let segments = segment::list(journal.directory())?;
+    let until = match written(config) {
+        Some(since) => Some(places_at(&segments, since)?),
+        None => None,
+    };
+    let mut new = State::default();
+    follow::follow(&mut new.cursors, &segments, until.as_deref(), &mut |found| match found {
+        Found::Event(event) if event.class == Class::Test => new.announced.note(&event),
+        _ => {}
+    })?;
+    new.settled_to.clone_from(&new.cursors);
+    new.dropped_seen = append::dropped(journal.directory()).unwrap_or(0);
+    Ok(new)
+}
+
+/// When the configuration or the credentials were written, if that was lately.
+fn written(config: &Config) -> Option<Timestamp> {
+    let written = |path: &Path| Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok();
+    let (now, latest) = (Timestamp::now(), written(&config.path).max(written(&config.credentials_path())));
+    latest.filter(|at| (SignedDuration::ZERO..LATELY).contains(&now.duration_since(*at)))
+}
+
+/// Where each segment's first record since then begins; its end, where there is none.
+fn places_at(segments: &[Segment], since: Timestamp) -> io::Result<Vec<Cursor>> {
+    let mut places = Vec::new();
+    for segment in segments {
+        let mut first = None;
+        let end = read::read(segment, 0, &mut |offset, line| {
+            if let Line::Event(event) = line {
+                if event.time >= since {
+                    first.get_or_insert(offset);
+                }
+            }
+        })?;
+        places.push(Cursor { offset: first.unwrap_or(end), ..Cursor::at_the_beginning(segment) });
+    }
+    Ok(places)
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::accounts::{AccountKind, Accounts};
 use crate::config;
 use crate::event::{Class, Event};
-use crate::journal::segment::{self, Segment};
+use crate::journal::segment::Segment;
 use crate::journal::spill::Spilled;
 use crate::journal::{Journal, append};
 
@@ -41,20 +41,9 @@ impl Rules<'_> {
     }
 }
 
-/// Read the journal from where `state` left it to its end, and note in `state` where that is.
+/// Read the journal from where `state` left it to its end, and note in `state` where that is. `segments` were listed
+/// before `state` was loaded.
 pub fn take_in(
-    state: &mut State,
-    journal: &Journal,
-    rules: &Rules<'_>,
-    accounts: &mut Accounts,
-    now: Moment,
-) -> io::Result<Taken> {
-    let segments = segment::list(journal.directory())?;
-    take_from(state, &segments, journal, rules, accounts, now)
-}
-
-/// The same with `segments`, which were listed before `state` was loaded.
-pub fn take_from(
     state: &mut State,
     segments: &[Segment],
     journal: &Journal,

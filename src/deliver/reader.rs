@@ -196,7 +196,7 @@ impl<'a> Pass<'a> {
         let changed = self.look_after_itself();
         let segments = segment::list(journal.directory())?;
         let (before, totals) = (self.state.cursors.clone(), self.state.totals);
-        let taken = intake::take_from(&mut self.state, &segments, &journal, &rules, &mut accounts, self.now)?;
+        let taken = intake::take_in(&mut self.state, &segments, &journal, &rules, &mut accounts, self.now)?;
         let grounds = Grounds { segments: &segments, rules: &reader.config.logins, ignore: rules.ignore };
         let judge = self.judge(&before, totals.logins, taken.read.bytes, grounds, &mut accounts)?;
         self.fresh.clone_from(&taken.read.files);

@@ -195,7 +195,7 @@ impl Reading {
         let rules = Rules { ignore: &config.ignore, policy: &policy, receiver };
         let now = state.clock.advance(&clock::Reading::now());
         let mut accounts = Accounts::in_login();
-        let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
+        let taken = intake::take_in(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
         intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);
         let is_steady = !taken.read.vanished && spill::waiting(&journal)? == spilled;
         Ok(is_steady.then_some(Self { state, saved, segments, spilled, now }))
@@ -218,5 +218,5 @@ fn saved(
     } else {
         State::load(&Place::new(directory, &receiver.name), true)?.map(|loaded| loaded.state)
     };
-    found.map_or_else(|| enrol::beginning_now(directory, config, receiver), Ok)
+    found.map_or_else(|| enrol::beginning_now(directory, config), Ok)
 }
