@@ -239,7 +239,8 @@ KEYS
 api_url = \"https://127.0.0.1:$(sed -n 's/.*\bport=\([0-9]*\).*/\1/p' "$work/x/said")\"
 ca_file = \"/etc/authalert/ca.pem\""
     check "sshd refuses the wrong password of grace" ssh_refuses grace password
-    check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl"
+    check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl" ||
+        { in_guest 'authalert status; authalert check; authalert timeline | tail -n 3'; cat -- "$work/said" "$work/x/said"; }
     rm -f -- "$root/etc/authalert/credentials.toml"
     configure ''
     kill "$standin_pid"
