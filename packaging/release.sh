@@ -8,7 +8,7 @@
 #   authalert-VERSION-1.{x86_64,aarch64}.rpm  for Fedora, RHEL, openSUSE
 #   authalert-VERSION-linux-{x86_64,aarch64}.tar.gz   for install.sh --from, on every distribution
 #   authalert-VERSION-manual.tar.gz           the manual and the completions
-#   *-VERSION.cdx.json                        what is linked in, a CycloneDX list for each program
+#   *-VERSION-{x86_64,aarch64}.cdx.json       what is linked in, a CycloneDX list for each program
 #   authalert-VERSION.built-with              the tools that made it
 #   SHA256SUMS, SHA256SUMS.sig                the sums of all, and who says so
 #
@@ -45,9 +45,9 @@ main() {
     for target in "${targets[@]}"; do
         build "$target"
         pack "$target"
+        list_crates "$target"
     done
     pack_manual
-    list_crates
     name_the_tools
     sign
 
@@ -156,12 +156,12 @@ pack_manual() {
 
 # --- what is in it, and who says so -----------------------------------------------------------
 
-# A list for each program. Where the directory stands in one, it is the sources' own.
-list_crates() {
+# A list for each program; the programs hold theirs too (cargo auditable). It names the directory of the sources.
+list_crates() { # TARGET
     local list
-    (cd -- "$tree" && cargo cyclonedx --quiet --format json --spec-version 1.5 --target all --no-build-deps)
+    (cd -- "$tree" && cargo cyclonedx --quiet --format json --spec-version 1.5 --target "$1" --no-build-deps)
     for list in "$tree/authalert" "$tree/src/pam/pam_authalert" "$tree/src/pam/sender/authalert_sender"; do
-        sed "s,$tree,/authalert,g" -- "$list.cdx.json" >"$out/${list##*/}-$version.cdx.json"
+        sed "s,$tree,/authalert,g" -- "$list.cdx.json" >"$out/${list##*/}-$version-${1%%-*}.cdx.json"
     done
 }
 
