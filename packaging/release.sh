@@ -34,7 +34,7 @@ version='' key='' directory=''
 main() {
     parse_arguments "$@"
     must_be_ready
-    stage=$(mktemp -d /var/tmp/authalert-release.XXXXXXXX)
+    stage=$(mktemp -d "${TMPDIR:-/var/tmp}/authalert-release.XXXXXXXX")
     trap 'rm -rf -- "$stage"' EXIT
     trap 'exit 1' INT TERM HUP
     tree=$stage/authalert-$version out=$stage/out
