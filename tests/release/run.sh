@@ -104,6 +104,8 @@ what_is_in() { # MACHINE
         check "$machine: the crates in ${pair%:*} are those of its list" says 'crates, the same'
     done
     check "$machine: no program names where it was built" not grep -rlaF -e "$work" -e /authalert-release. -e "$HOME/" "$work/$name/programs"
+    output=$(readelf --dyn-syms --wide "$work/$name/programs/libpam_authalert.so" | awk '$7 != "UND" && $5 == "GLOBAL" { print $8 }')
+    check "$machine: the module exports PAM's functions and nothing else" not grep -qv '^pam_sm_' <<<"$output"
     output=$("$source_tree/packaging/check-symbols.sh" "$work/$name/programs" 2>&1)
     check "$machine: no program asks for more than the oldest supported system has" [ $? = 0 ]
 
