@@ -203,6 +203,12 @@ test_refusals() {
     check "a module for another processor is refused" not other_processor
     check "and nothing is installed" not exists /usr/lib/authalert
 
+    plant void
+    sed -i 's/libc\.so\.6/libc.mu.1/g' "$tree$module_directory/pam_unix.so"
+    check "a system with another C library is refused" not run
+    check "and is told which it takes" says glibc
+    check "and nothing is installed there" not exists /usr/lib/authalert
+
     plant debian-13
     check "a name that is a path is refused" not run --services ../sshd
     check "an unknown option is wrong usage" status_is 2 run --frobnicate
