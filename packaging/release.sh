@@ -171,7 +171,6 @@ name_the_tools() {
         echo "date        $(date -Rd "@$SOURCE_DATE_EPOCH")"
         echo "system      $(. /etc/os-release && echo "$PRETTY_NAME")"
         echo "rustc       $(rustc --version)"
-        echo "auditable   $(cargo auditable --version 2>/dev/null || true)"
         echo "cyclonedx   $(cargo cyclonedx --version)"
         for target in "${targets[@]}"; do echo "gcc         $("${target/-unknown/}-gcc" --version | head -n 1)"; done
         echo "ld          $(ld --version | sed -n 1p)"
