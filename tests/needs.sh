@@ -39,7 +39,7 @@ needs_of() { # RING
     unit) echo "$for_cargo python3:python3 openssl:openssl" ;;
     runner) echo 'script:bsdutils setsid:util-linux' ;;
     module) echo "$for_cargo python3:python3" ;;
-    system) echo "$for_cargo python3:python3 openssl:openssl sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux" ;;
+    system) echo "$for_cargo python3:python3 openssl:openssl sshd:openssh-server ssh:openssh-client ssh-keygen:openssh-client sudo:sudo unshare:util-linux vsftpd:vsftpd" ;;
     harness) echo "$for_cargo python3:python3 openssl:openssl strace:strace faketime:faketime" ;;
     hostile) echo "$for_cargo python3:python3 openssl:openssl readelf:binutils sshd:openssh-server ssh:openssh-client sudo:sudo" ;;
     scan) echo "$for_cargo python3:python3 openssl:openssl strace:strace xz:xz-utils zstd:zstd bzip2:bzip2 rsyslogd:rsyslog sshd:openssh-server ssh:openssh-client sudo:sudo" ;;

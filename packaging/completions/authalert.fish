@@ -60,7 +60,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l state -d
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l now -d 'At once, whatever intervals and outages say; it says why something cannot go out'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l commands -d 'Only to receivers that start a program (command, and mail by sendmail); a unit of their own runs this'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l no-commands -d 'Not to those'
-complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l settle -d 'First wait for three seconds, in which one run covers what comes; not where somebody is in after failures'
+complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l settle -d 'First wait a moment, in a burst three seconds, so that one run covers it; not where somebody is in after failures'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l simulate -d 'Show what the current settings would have posted of the failures in FILE, or in this machine\'s logs' -r -F

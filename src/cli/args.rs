@@ -55,7 +55,7 @@ pub enum Command {
         #[arg(long, conflicts_with = "commands")]
         no_commands: bool,
 
-        /// First wait for three seconds, in which one run covers what comes; not where somebody is in after failures
+        /// First wait a moment, in a burst three seconds, so that one run covers it; not where somebody is in after failures
         #[arg(long)]
         settle: bool,
     },

@@ -86,9 +86,15 @@ impl Alert {
         self.not_before = now.plus(wait);
     }
 
-    /// When the next attempt may be made. A moment that a damaged state bears waits no longer than the rule does.
+    /// When the next attempt may be made.
     pub fn next(&self, now: Moment) -> Moment {
-        self.not_before.min(now.plus(LONGEST_WAIT)).max(now)
+        self.next_after(now, Duration::ZERO)
+    }
+
+    /// When the next attempt may be made by somebody who waits `longer` than the rule says. A moment that a damaged
+    /// state bears waits no longer than the rule does.
+    pub fn next_after(&self, now: Moment, longer: Duration) -> Moment {
+        self.not_before.min(now.plus(LONGEST_WAIT)).plus(longer).max(now)
     }
 
     /// What identifies it at services that know a repeat by a key.

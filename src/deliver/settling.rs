@@ -12,47 +12,74 @@ use crate::journal::Journal;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};
 
+/// How long the first ones are waited for: the module's own worker begins within it, where there is one.
+const FIRST: Duration = Duration::from_millis(150);
+/// How long a burst is.
 const MOMENT: Duration = Duration::from_secs(3);
+/// More records than a few people make within [`MOMENT`].
+const BURST: usize = 4;
 const LOOK: Duration = Duration::from_millis(50);
 /// What started us is that new; it is read from that far before the end.
 const NEW: SignedDuration = SignedDuration::from_secs(10);
 const TAIL: u64 = 64 << 10;
 
-/// Wait for [`MOMENT`], or until a login is recorded.
+/// Wait for [`FIRST`], in a burst for [`MOMENT`]; or until a login is recorded.
 pub fn settle(state: &Path) {
     let directory = Journal::new(state).directory().to_path_buf();
-    let (begun, mut read) = (Instant::now(), Vec::new());
-    let since = Timestamp::now().checked_sub(NEW).unwrap_or(Timestamp::UNIX_EPOCH);
+    let now = Timestamp::now();
+    let before = |by: SignedDuration| now.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut tail = Tail {
+        logins_since: before(NEW),
+        burst_since: before(MOMENT.try_into().unwrap_or(NEW)),
+        ..Tail::default()
+    };
+    let begun = Instant::now();
     loop {
-        let segments = segment::list(&directory).unwrap_or_default();
-        if segments.iter().any(|segment| has_login(segment, &mut read, since)) || begun.elapsed() >= MOMENT {
+        for segment in segment::list(&directory).unwrap_or_default() {
+            tail.look(&segment);
+        }
+        let patience = if tail.recent > BURST { MOMENT } else { FIRST };
+        if tail.has_login || begun.elapsed() >= patience {
             return;
         }
         thread::sleep(LOOK);
     }
 }
 
-/// Whether a login was recorded there since the last look, or at the first one since `since`. `read`: inode of each
-/// segment, and how far it was read.
-fn has_login(segment: &Segment, read: &mut Vec<(u64, u64)>, since: Timestamp) -> bool {
-    let at = read.iter().position(|(inode, _)| *inode == segment.inode).unwrap_or_else(|| {
-        // Perhaps in the middle of a line, which is no record then.
-        read.push((segment.inode, segment.size.saturating_sub(TAIL)));
-        read.len() - 1
-    });
-    if read[at].1 >= segment.size {
-        return false;
-    }
-    let mut found = false;
-    let mut look = |_, line| {
-        if let Line::Event(event) = line {
-            found |= event.class == Class::Login && event.time >= since;
+/// What came lately.
+#[derive(Debug, Default)]
+struct Tail {
+    logins_since: Timestamp,
+    burst_since: Timestamp,
+    /// Inode of each segment, and how far it was read.
+    read: Vec<(u64, u64)>,
+    has_login: bool,
+    recent: usize,
+}
+
+impl Tail {
+    fn look(&mut self, segment: &Segment) {
+        let at = self.read.iter().position(|(inode, _)| *inode == segment.inode).unwrap_or_else(|| {
+            // Perhaps in the middle of a line, which is no record then.
+            self.read.push((segment.inode, segment.size.saturating_sub(TAIL)));
+            self.read.len() - 1
+        });
+        if self.read[at].1 >= segment.size {
+            return;
         }
-    };
-    if let Ok(end) = read::read(segment, read[at].1, &mut look) {
-        read[at].1 = end;
+        let (mut has_login, mut recent) = (false, 0);
+        let mut look = |_, line| {
+            if let Line::Event(event) = line {
+                has_login |= event.class == Class::Login && event.time >= self.logins_since;
+                recent += usize::from(event.time >= self.burst_since);
+            }
+        };
+        if let Ok(end) = read::read(segment, self.read[at].1, &mut look) {
+            self.read[at].1 = end;
+        }
+        self.has_login |= has_login;
+        self.recent += recent;
     }
-    found
 }
 
 #[cfg(test)]
@@ -75,7 +102,10 @@ mod tests {
             settle(state.path());
             begun.elapsed()
         };
+        assert!(waited() < MOMENT / 2, "a single failure");
+        journal.append(&vec![now(Class::Failure); BURST]).unwrap();
         assert!(waited() >= MOMENT);
+        journal.append(&vec![now(Class::Failure); BURST + 1]).unwrap();
         thread::scope(|scope| {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(300));

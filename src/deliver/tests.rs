@@ -154,6 +154,30 @@ fn after_an_unknown_outcome_the_same_bytes_go_out_again_a_minute_later_and_not_b
 }
 
 #[test]
+fn what_a_login_began_and_left_unknown_is_sent_again_by_a_process_of_its_own() {
+    let mut world = World::new(Scripted::default());
+    world.request.context = Context::Login;
+    world.answer(&[unknown()]);
+    world.pass_with(Duration::ZERO, 3);
+    // Logins that end in the middle of a request would else make it wait twice as long each time.
+    for _ in 0..4 {
+        world.pass_with(50 * SECOND, 1);
+    }
+    assert_eq!(world.sent().len(), 1);
+    world.request.context = Context::Command;
+    world.pass_with(SECOND, 0);
+    assert_eq!(world.sent().len(), 3, "the same again, then what came since");
+    assert_eq!(world.sent()[0], world.sent()[1]);
+    // Where no such process comes, a login does it in the end.
+    let mut world = World::new(Scripted::default());
+    world.request.context = Context::Login;
+    world.answer(&[unknown()]);
+    world.pass_with(Duration::ZERO, 3);
+    world.pass_with(5 * MINUTE, 0);
+    assert_eq!(world.sent().len(), 2);
+}
+
+#[test]
 fn where_a_message_costs_money_one_of_which_nobody_knows_is_not_repeated_unless_it_is_said() {
     let world = World::new(Scripted { costs_money: true, ..Scripted::default() });
     world.answer(&[unknown()]);

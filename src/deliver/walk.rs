@@ -135,8 +135,8 @@ impl Pass<'_> {
         let alert = self.state.queue.first()?;
         Some(match alert.kind {
             _ if self.at_once => self.now,
-            Kind::BreakIn => alert.next(self.now),
-            _ => alert.next(self.now).max(held),
+            Kind::BreakIn => self.next_attempt(alert),
+            _ => self.next_attempt(alert).max(held),
         })
     }
 
@@ -146,7 +146,7 @@ impl Pass<'_> {
         let at = match &state.alert {
             _ if state.alert.is_none() && state.pending.is_empty() => return None,
             _ if self.at_once => return Some(self.now),
-            Some(alert) => alert.next(self.now),
+            Some(alert) => self.next_attempt(alert),
             None if state.plain_next => self.now,
             None => match state.pacing.due(self.now, &self.reader.policy) {
                 Due::Now => self.now,
@@ -155,6 +155,15 @@ impl Pass<'_> {
             },
         };
         Some(at.max(held))
+    }
+
+    /// When a message may be sent, or sent again. What a login began and did not live to end is for a process of
+    /// its own: each login that ends in the middle of a request makes the next attempt wait twice as long.
+    fn next_attempt(&self, alert: &Alert) -> Moment {
+        match self.reader.request.context {
+            Context::Login if alert.maybe_sent => alert.next_after(self.now, LEFT_TO_A_COMMAND),
+            _ => alert.next(self.now),
+        }
     }
 
     /// Until when the service is left alone; now if it is not.

@@ -46,6 +46,8 @@ make_guest() {
         chroot "$root" useradd -m -s /bin/bash "$user"
         printf '%s:%s\n' "$user" "$right" | chroot "$root" chpasswd
     done
+    # A hash that costs little: a thousand wrong passwords are typed for her.
+    printf 'carol:%s\n' "$right" | chroot "$root" chpasswd -c SHA256 -s 1000
 }
 
 # Not in use now on this machine, whose network the guest shares.

@@ -244,7 +244,7 @@ alerts_reach_x() {
     local standin=$source_tree/tests/standin
     mkdir -p -- "$work/x"
     sh "$standin/certificates.sh" "$work/x/certificates" >"$work/said" 2>&1
-    python3 "$standin/standin.py" --dir "$work/x" --tls "$work/x/certificates/server.pem" --max-seconds 300 \
+    python3 "$standin/standin.py" --dir "$work/x" --tls "$work/x/certificates/server.pem" --max-seconds 900 \
         --ready-file "$work/x/ready" >"$work/x/said" 2>&1 &
     standin_pid=$!
     check "the stand-in for X starts" within 10 grep -q 'port=' "$work/x/said"
@@ -264,6 +264,9 @@ ca_file = \"/etc/authalert/ca.pem\""
     check "sshd refuses the wrong password of grace" ssh_refuses grace password
     check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl" ||
         { in_guest 'authalert status; authalert check; authalert timeline | tail -n 3'; cat -- "$work/said" "$work/x/said"; }
+    in_guest 'authalert-pam add su'
+    python3 "$here/path_unit.py" "$leader" "$root" "$work/x/posts.jsonl" 2>&1
+    in_guest 'authalert-pam remove su'
     rm -f -- "$root/etc/authalert/credentials.toml"
     configure ''
     kill "$standin_pid"

@@ -17,7 +17,7 @@ import time
 
 import crowd
 import flood
-from world import World, X, balanced, check, count_in, finish
+from world import World, X, balanced, check, count_in, finish, scratch
 
 NAMES = ("fails", "dead", "slow", "well")
 
@@ -70,7 +70,8 @@ class Sampler(crowd.Sampler):
 
 def at_random(options):
     rng = random.Random(options.seed)
-    world = Many({name: X(os.path.join("/tmp", "authalert-many-%d" % os.getpid(), name)) for name in NAMES})
+    base = scratch("many")
+    world = Many({name: X(os.path.join(base, name)) for name in NAMES})
     servers = world.servers
     servers["fails"].answer(random={"seed": options.seed, "mix": [dict(answer, p=p) for p, answer in crowd.MIX]})
     servers["slow"].answer(default={"post": True, "late": .7})
@@ -111,7 +112,7 @@ def at_random(options):
 def cut_between_request_and_answer():
     """The process ends there each time, whoever starts the next one at once: a minute passes before the same text goes out
     again, and the rate is bounded whatever comes."""
-    world = Many({"x": X("/tmp/authalert-cut-%d" % os.getpid())}, timeout="5s", alerts="burst = 4")
+    world = Many({"x": X(scratch("cut"))}, timeout="5s", alerts="burst = 4")
     x = world.x
     x.answer(default={"hang": True})
     begun, number = time.monotonic(), 0
@@ -145,7 +146,8 @@ def cut_between_request_and_answer():
 def dead_for_long(failures=100_000, waves=30):
     """One receiver is not reached for thirty waves of failures, as many as a month has days: the other is told as if it were
     not there, and it gets one digest with exact counts when it is back."""
-    servers = {name: X("/tmp/authalert-dead-%d/%s" % (os.getpid(), name)) for name in ("dead", "well")}
+    base = scratch("dead")
+    servers = {name: X(os.path.join(base, name)) for name in ("dead", "well")}
     world = Many(servers)
     with open(world.config) as file:
         text = file.read()
@@ -177,7 +179,8 @@ def dead_for_long(failures=100_000, waves=30):
 
 def one_hangs():
     """A receiver that does not answer holds up no other."""
-    servers = {name: X("/tmp/authalert-hang-%d/%s" % (os.getpid(), name)) for name in ("hangs", "well")}
+    base = scratch("hang")
+    servers = {name: X(os.path.join(base, name)) for name in ("hangs", "well")}
     world = Many(servers, timeout="8s")
     servers["hangs"].answer(default={"hang": True})
     world.append(11)

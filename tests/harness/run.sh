@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/report.sh
 here=tests/harness
 
-# One scenario, bounded in time. It says no sum: one is said for it when it came to its end.
+# One scenario; the seconds are those after which it hangs, on a busy machine too. It says no sum: one is said for it when it came to its end.
 scenario() { # SECONDS COMMAND...
     part "$(basename "${*:3:1}") ${*:4}" summed "$@"
 }
@@ -32,6 +32,7 @@ export TMPDIR=${TMPDIR:-/tmp}
 if [[ ${1:-} == --large ]]; then
     scenario 900 python3 $here/crowd.py --writers 16 --records 900 --logins 400 --seconds 120
     scenario 600 python3 $here/receivers.py --seconds 60
+    scenario 900 python3 $here/kinds.py --seconds 60
     scenario 1800 python3 $here/steps.py
     scenario 3600 python3 $here/migration.py
     for error in ENOSPC EIO EDQUOT; do scenario 1800 python3 $here/steps.py --error $error; done
@@ -40,13 +41,14 @@ if [[ ${1:-} == --large ]]; then
     scenario 600 python3 $here/troubles.py
     HARNESS_EVERY=1 scenario 3600 cargo test --locked --profile quick --test damage
 else
-    scenario 120 python3 $here/crowd.py --seconds 15
-    scenario 240 python3 $here/receivers.py --failures 20000
-    scenario 180 python3 $here/steps.py --every 5
-    scenario 180 python3 $here/migration.py --every 40
-    scenario 180 python3 $here/steps.py --every 11 --error ENOSPC
-    scenario 180 python3 $here/meanwhile.py --every 47
-    scenario 180 python3 $here/pacing.py bursts irregular spray workstation slow-30 slow-60
-    scenario 240 python3 $here/troubles.py
+    scenario 400 python3 $here/crowd.py --seconds 15
+    scenario 600 python3 $here/receivers.py --failures 20000
+    scenario 400 python3 $here/kinds.py --seconds 10
+    scenario 600 python3 $here/steps.py --every 7
+    scenario 600 python3 $here/migration.py --every 40
+    scenario 600 python3 $here/steps.py --every 13 --error ENOSPC
+    scenario 600 python3 $here/meanwhile.py --every 97
+    scenario 600 python3 $here/pacing.py bursts irregular spray workstation slow-30 slow-60
+    scenario 600 python3 $here/troubles.py
 fi
 finish

@@ -1,5 +1,6 @@
 """What every scenario of the harness needs: a state directory, a stand-in for X, the command, the count of what was told."""
 
+import atexit
 import json
 import os
 import re
@@ -32,6 +33,13 @@ def check(right, name, detail=""):
     if not right:
         failed.append(name)
     return right
+
+
+def scratch(name):
+    """A directory that ends with this run."""
+    path = tempfile.mkdtemp(prefix="authalert-%s-" % name)
+    atexit.register(shutil.rmtree, path, True)
+    return path
 
 
 def finish():
@@ -265,4 +273,4 @@ def is_root():
     return os.geteuid() == 0
 
 
-__all__ = ["X", "World", "Syslog", "check", "finish", "count_in", "balanced", "expected", "is_root", "standin"]
+__all__ = ["X", "World", "Syslog", "check", "finish", "scratch", "count_in", "balanced", "expected", "is_root", "standin"]

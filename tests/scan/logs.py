@@ -40,7 +40,6 @@ def log_daemons():
     for name, text in (("journald.conf", JOURNALD), ("rsyslog.conf", RSYSLOG % {"base": base})):
         with open(os.path.join(machine.ROOM, name), "w") as file:
             file.write(text)
-    machine.copied("/etc/systemd/journald.conf")
     with open("/etc/systemd/journald.conf", "w") as file:
         file.write(JOURNALD)
     daemon("/lib/systemd/systemd-journald")

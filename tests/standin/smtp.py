@@ -3,11 +3,15 @@
 
 SCENARIO: tls "implicit", "starttls" or "none"; certificate (PEM file); login [user, password]; say {"VERB": "reply"} in
 the place of its own; hang VERB: it sends a byte a second for ever; flood VERB: a line without an end; drop VERB: it
-closes the connection instead of an answer. The verb of the text's end is ".", of the greeting "".
+closes the connection instead of an answer, "late": after it took the letter. The verb of the text's end is ".", of the
+greeting "". mix [[P, {...}], ...] with seed: what is in force besides in this part of the sessions. port and seconds: where it
+listens and how long it lives (any; 60).
 """
 
 import base64
 import json
+import os
+import random
 import re
 import socket
 import ssl
@@ -16,7 +20,8 @@ import threading
 import time
 
 scenario = json.loads(sys.argv[1])
-listener = socket.create_server(("127.0.0.1", 0))
+chance = random.Random(scenario.get("seed", 0))
+listener = socket.create_server(("127.0.0.1", scenario.get("port", 0)))
 print(listener.getsockname()[1], flush=True)
 
 
@@ -32,18 +37,24 @@ class Session:
         self.connection = context().wrap_socket(connection, server_side=True) if self.tls else connection
         self.file = self.connection.makefile("rb")
         self.who, self.sender, self.to = None, None, []
+        self.mood, point = {}, chance.random()
+        for part, mood in scenario.get("mix", []):
+            if 0 <= point < part:
+                self.mood = mood
+            point -= part
 
     def answer(self, verb, reply):
-        if scenario.get("drop") == verb:
+        mood = {**scenario, **self.mood}
+        if mood.get("drop") == verb:
             raise ConnectionError
-        if scenario.get("hang") == verb:
+        if mood.get("hang") == verb:
             while True:
                 self.connection.sendall(b"2")
                 time.sleep(0.2)
-        if scenario.get("flood") == verb:
+        if mood.get("flood") == verb:
             while True:
                 self.connection.sendall(b"x" * 65536)
-        reply = scenario.get("say", {}).get(verb, reply)
+        reply = mood.get("say", {}).get(verb, reply)
         self.connection.sendall(reply.replace("\n", "\r\n").encode() + b"\r\n")
         return reply
 
@@ -112,7 +123,7 @@ class Session:
         while (line := self.line()) != ".":
             assert "\r" not in line and "\n" not in line
             letter.append(line[1:] if line.startswith(".") else line)
-        if scenario.get("drop") == "late":
+        if {**scenario, **self.mood}.get("drop") == "late":
             record(self, letter)
             raise ConnectionError
         if self.answer(".", "250 queued").startswith("250"):
@@ -133,7 +144,7 @@ def serve(connection):
         connection.close()
 
 
-threading.Timer(60, lambda: sys.exit(0)).start()
+threading.Timer(scenario.get("seconds", 60), lambda: os._exit(0)).start()
 while True:
     connection, _ = listener.accept()
     threading.Thread(target=serve, args=(connection,), daemon=True).start()

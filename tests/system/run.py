@@ -18,6 +18,6 @@ import machine  # noqa: E402
 machine.enter()
 import report  # noqa: E402
 
-for part in ("logins", "sessions", "degraded", "breakins"):
+for part in ("logins", "sessions", "degraded", "breakins", "bounded"):
     __import__(part)
 sys.exit(report.run(sys.argv[1] if len(sys.argv) > 1 else ""))

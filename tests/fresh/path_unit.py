@@ -1,0 +1,92 @@
+"""The path unit under a real systemd: how soon a wrong password at su is told, and a thousand of them in twenty seconds.
+
+    path_unit.py LEADER ROOT POSTS     the guest's first process, its directory, what stands on "X"
+
+Reports as tests/report.sh says, without a sum.
+"""
+
+import datetime
+import glob
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+LEADER, ROOT, POSTS = sys.argv[1:]
+ENTER = ["nsenter", "--target", LEADER, "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wdns=/", "--", "env", "-i",
+         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", "/bin/sh", "-c"]
+
+
+def guest(script, seconds=60):
+    done = subprocess.run([*ENTER, script], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
+    return done.stdout + done.stderr
+
+
+def posts():
+    with open(POSTS) as file:
+        return [json.loads(line) for line in file]
+
+
+def records(service="su"):
+    found = []
+    for path in sorted(glob.glob(os.path.join(ROOT, "var/lib/authalert/journal/*.jsonl"))):
+        with open(path) as file:
+            found += [record for record in map(json.loads, (line for line in file if line.startswith('{"time"')))
+                      if record.get("service") == service and record.get("route", "pam") == "pam"]
+    return found
+
+
+def moment(record):
+    return datetime.datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
+
+
+def check(sentence, holds, about):
+    print("%s - %s (%s)" % ("ok" if holds else "not ok", sentence, about), flush=True)
+
+
+def status():
+    return json.loads(guest("authalert status --json"))
+
+
+def first_receiver():
+    return next(receiver for receiver in status()["receivers"] if receiver["kind"] == "x")
+
+
+took = []
+for number in range(20):
+    before, known = len(posts()), len(records())
+    subprocess.Popen([*ENTER, "echo wrong | runuser -u alice -- su carol -c true"], stdin=subprocess.DEVNULL,
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while len(posts()) == before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    new = records()[known:]
+    if len(posts()) > before and new:
+        took.append(posts()[before]["time"] - moment(new[0]))
+    # Beyond what pacing groups, and apart from a burst.
+    time.sleep(2.5)
+check("a wrong password at su is accepted by X within a second, by the path unit: median of 20",
+      len(took) == 20 and statistics.median(took) <= 1,
+      "%d told, median %.0f ms, longest %.0f ms" % (len(took), 1000 * statistics.median(took or [99]), 1000 * max(took or [99])))
+
+known, before, posted = len(records()), len(posts()), first_receiver()["posted"]
+guest("systemctl reset-failed; : >/run/passes; "
+      "(while :; do systemctl show --value -p ExecMainStartTimestampMonotonic authalert-deliver.service; sleep 0.1; done) >/run/passes "
+      "2>/dev/null & echo $! >/run/watcher")
+begun = time.time()
+guest("for n in $(seq 1000); do echo wrong | runuser -u alice -- su carol -c true & [ $((n % 50)) != 0 ] || sleep 0.5; done; wait", 240)
+lasted = time.time() - begun
+deadline = time.monotonic() + 60
+while time.monotonic() < deadline and first_receiver()["posted"] - posted < 1000:
+    time.sleep(0.5)
+guest("kill $(cat /run/watcher)")
+starts = len({line for line in guest("cat /run/passes").split() if line != "0"})
+receiver = first_receiver()
+new = sum(record.get("count", 1) for record in records()[known:])
+check("1,000 wrong passwords at su: each recorded, each told once", (new, receiver["posted"] - posted) == (1000, 1000),
+      "in %.0f s; %d recorded, %d posted in %d posts" % (lasted, new, receiver["posted"] - posted, len(posts()) - before))
+failed = guest("systemctl --failed --no-legend; systemctl is-active authalert-deliver.path")
+check("no start limit is met, and the path unit watches on", failed.strip() == "active", failed.strip())
+check("no more passes than one in two seconds of it", starts <= lasted / 2 + 5, "%d passes" % starts)
