@@ -73,7 +73,7 @@ for line in sys.stdin:
 
 # Tests of what qemu-user does not do.
 readonly without_terminal='setup::one_command_at_a_terminal setup::the_number_of_a_chat'
-readonly without_spawn='setup::a_mistake_is_one_line'
+readonly without_spawn='setup::a_mistake_is_one_line what_cannot_be_started_or_is_killed each_way_to_end_has_its_meaning'
 
 # --- in namespaces of its own -----------------------------------------------------------------
 
