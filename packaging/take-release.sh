@@ -46,6 +46,8 @@ take_release() {
 make_staging() {
     staging=$scratch/release
     if [[ -z $destdir && $dry_run == no ]]; then
+        # Of a run that was killed; no other runs now.
+        rm -rf -- /usr/lib/.authalert-release.*
         staging=$(mktemp -d /usr/lib/.authalert-release.XXXXXXXX)
     else
         install -d -m 0700 -- "$staging"

@@ -4,7 +4,8 @@
 # DIRECTORY (default: target). AUTHALERT_BUILD=DIR takes built files from DIR instead of building
 # them, VERSION=X names another version than that of Cargo.toml. The architecture is that of the built files.
 # Built on the oldest supported system (Debian 12) it loads on every newer one. Built on a newer one it
-# asks for that one's C library, and says so. The same sources and programs give the same file.
+# asks for that one's C library, and says so. The same sources and programs give the same file. cargo and python3 are
+# asked for the licences of the crates.
 
 set -euo pipefail
 umask 022
