@@ -102,6 +102,10 @@ test_unit() {
     while read -r directory program; do
         name=$(basename "$program")
         name=${name%-*}
+        if [[ $name == damage ]]; then
+            left_out "arm64: $name" 'hundreds of thousands of passes, which an emulator takes an hour for'
+            continue
+        fi
         if said=$(in_arm 900 sh -c "cd '$directory' && exec '$program' ${skip[*]}"); then
             ok "$name: $(grep -oE '[0-9]+ passed' <<<"$said" | tail -n 1)"
         else
