@@ -100,7 +100,7 @@ gcc-aarch64-linux-gnu; the rest: cargo install --locked cargo-auditable cargo-cy
 take_sources() {
     mkdir -- "$tree" "$tree/.cargo"
     git -C "$source_tree" archive HEAD | tar -x -C "$tree"
-    (cd -- "$tree" && cargo vendor --quiet --locked --versioned-dirs vendor >.cargo/config.toml)
+    (cd -- "$tree" && cargo vendor --locked --versioned-dirs vendor >.cargo/config.toml 2>"$stage/vendor") || fail "$(<"$stage/vendor")"
     archive "authalert-$version" | xz --threads=1 >"$out/authalert-$version.tar.xz"
 }
 
