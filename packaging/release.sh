@@ -127,8 +127,8 @@ build() { # TARGET
     )
     programs=$stage/target/$target/release
     "$here/check-symbols.sh" "$programs"
-    ! grep -laF -- "$stage" "$programs"/{authalert,libpam_authalert.so,libauthalert_sender.so} ||
-        fail "these name the directory that they were built in"
+    ! grep -laF -e "$stage" -e "${CARGO_HOME:-$HOME/.cargo}" -- "$programs"/{authalert,libpam_authalert.so,libauthalert_sender.so} ||
+        fail "these name directories of this machine"
 }
 
 # --- packages and archives --------------------------------------------------------------------
