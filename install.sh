@@ -14,6 +14,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=
 
 source_tree=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 readonly oldest_rust=1.85
+readonly library=/usr/lib/authalert # fixed, as the module looks for its sender there
+readonly manifest=$library/installed
+readonly for_the_build=$library/installed-for-the-build
 
 services=() # empty: those that are guarded, or sshd
 prefix=/usr/local
@@ -29,6 +32,7 @@ action=install
 purge=no
 dry_run=no
 no_cron=no
+build_packages=() # that were installed for the build, by this run or one before
 
 usage() {
     cat <<'USAGE'
@@ -152,6 +156,8 @@ family_debian() {
     cargo_packages=(cargo cargo-web) # Debian 12 keeps the current Rust in cargo-web
     install_packages=(env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove)
     refresh_packages=(apt-get update)
+    remove_packages="apt-get purge --autoremove"
+    is_installed() { [[ $(dpkg-query -W -f '${db:Status-Status}' -- "$1" 2>/dev/null) == installed ]]; }
     offered_version() { apt-cache show --no-all-versions "$1" 2>/dev/null | sed -n 's/^Version: *//p' | grep . || echo 0; }
     pam_profiles=/usr/share/pam-configs
     module_directories=(/usr/lib/*-linux-*/security /lib/*-linux-*/security)
@@ -164,6 +170,8 @@ family_redhat() {
     cargo_packages=(cargo)
     install_packages=(dnf install -y)
     command -v dnf >/dev/null || install_packages=(yum install -y)
+    remove_packages="${install_packages[0]} remove"
+    is_installed() { rpm -q -- "$1" &>/dev/null; }
     module_directories=(/usr/lib64/security /lib64/security /usr/lib/security)
     ssh_package=openssh-server
 }
@@ -173,6 +181,8 @@ family_suse() {
     pam_package=pam-devel
     cargo_packages=(cargo)
     install_packages=(zypper --non-interactive install --no-recommends)
+    remove_packages="zypper remove --clean-deps"
+    is_installed() { rpm -q -- "$1" &>/dev/null; }
     module_directories=(/usr/lib64/security /lib64/security /usr/lib/security /lib/security)
     ssh_package=openssh-server
 }
@@ -182,6 +192,8 @@ family_arch() {
     pam_package=pam
     cargo_packages=(rust)
     install_packages=(pacman -S --noconfirm --needed)
+    remove_packages="pacman -Rs"
+    is_installed() { pacman -Q -- "$1" &>/dev/null; }
     module_directories=(/usr/lib/security)
     ssh_package=openssh
 }
@@ -202,6 +214,7 @@ know_the_system() {
         fi
     done
     compiler_packages=() pam_package='' cargo_packages=() install_packages=() refresh_packages=() pam_profiles=''
+    remove_packages=''
     offered_version() { :; }
     shopt -s nullglob
     case " $ID $ID_LIKE " in
@@ -282,6 +295,7 @@ directories_must_be_roots() {
 # --- building ---------------------------------------------------------------------------------
 
 build() {
+    trap 'fail "interrupted; nothing was changed$(what_the_build_leaves)"' INT TERM HUP
     who_builds
     install_build_tools
     say "Building with $("${as_builder[@]}" "$cargo" --version) as $builder"
@@ -291,7 +305,6 @@ build() {
         target=$built_beside
         trap 'rm -rf -- "$built_beside"' EXIT
     fi
-    trap 'fail "interrupted; nothing was changed"' INT TERM HUP
     say "It takes about four minutes on two processors; the last step, one large one, half of them."
     local begun=$SECONDS ticker
     # Without the lock: what it waits in may outlive this run by a second.
@@ -299,7 +312,7 @@ build() {
     ticker=$!
     (cd -- "$source_tree" && "${as_builder[@]}" "$cargo" build --release --locked --target-dir "$target") || {
         kill "$ticker"
-        fail "the build failed, see above; nothing was changed. It needs the network (crates.io) the first time."
+        fail "the build failed, see above; nothing was changed. It needs the network (crates.io) the first time.$(what_the_build_leaves)"
     }
     kill "$ticker"
     say "Built in $(minutes $((SECONDS - begun)))."
@@ -341,11 +354,33 @@ install_build_tools() {
     find_cargo || missing+=("$(cargo_package)")
     if ((${#missing[@]} && ${#install_packages[@]})); then
         say "Installing what the build needs: ${missing[*]}"
+        remember_packages "${missing[@]}"
         "${install_packages[@]}" "${missing[@]}" ||
             fail "the package manager could not install ${missing[*]}; install them by hand and run this again"
     fi
     can_compile || fail "needs a C compiler and libpam's headers (${compiler_packages[*]:-cc} ${pam_package:-libpam}); install them and run this again"
     find_cargo || fail "$(how_to_get_cargo)"
+}
+
+# What is installed for the build is not taken out again by itself, for others may use it by then: it is named
+# wherever somebody may wonder, also by an --uninstall years later.
+remember_packages() {
+    local package
+    [[ ! -f $for_the_build ]] || mapfile -t build_packages <"$for_the_build"
+    for package; do
+        is_installed "$package" || build_packages+=("$package")
+    done
+}
+
+# Empty where nothing was.
+what_the_build_leaves() {
+    local package there=()
+    for package in "${build_packages[@]}"; do
+        if is_installed "$package"; then there+=("$package"); fi
+    done
+    ((${#there[@]})) || return 0
+    printf '\nInstalled for the build, and there still: %s. If nothing else needs them: %s %s' \
+        "${there[*]}" "$remove_packages" "${there[*]}"
 }
 
 # The first that is new enough.
@@ -432,8 +467,6 @@ same_architecture() {
 
 # --- installing -------------------------------------------------------------------------------
 
-readonly library=/usr/lib/authalert # fixed, as the module looks for its sender there
-readonly manifest=$library/installed
 readonly configuration=/etc/authalert
 readonly state=/var/lib/authalert
 
@@ -441,6 +474,13 @@ install_files() {
     local page unit
     files=()
     file "$artifacts/libauthalert_sender.so" 0644 "$library/libauthalert_sender.so"
+    if ((${#build_packages[@]})); then
+        printf '%s\n' "${build_packages[@]}" | sort -u >"$scratch/for-the-build"
+        file "$scratch/for-the-build" 0644 "$for_the_build"
+    elif [[ -f $destdir$for_the_build ]]; then
+        # Of a run before: it stays.
+        file "$destdir$for_the_build" 0644 "$for_the_build"
+    fi
     file "$artifacts/authalert" 0755 "$bin/authalert"
     file "$source_tree/packaging/authalert-pam" 0755 "$sbin/authalert-pam"
     for page in "$source_tree"/packaging/man/*.[1578]; do
@@ -578,8 +618,9 @@ schedule() {
         return
     elif ! { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
         no_cron=yes
-        warn "no cron was found. The module itself posts, but nobody reads the logs or posts what it could not:
-    install cron, or run \"$bin/authalert scan\" each minute some other way."
+        warn "nothing runs authalert each minute: there is no cron. The module itself posts; no log is read, and what
+    could not be posted waits, until cron is installed, or \"$bin/authalert scan\" is run each minute some other way.
+    \"$bin/authalert check\" says so too, with status 1."
     fi
 }
 
@@ -654,7 +695,7 @@ finish() {
     mapfile -t guarded < <(bash "$source_tree/packaging/authalert-pam" --root "$destdir" list)
     for service in "${guarded[@]}"; do stacks+=("/etc/pam.d/$service"); done
     [[ $scheduler != systemd ]] || runs="${units[*]} (enabled, and started at each boot)"
-    [[ $no_cron == no ]] || runs="nothing: there is no cron, see above"
+    [[ $no_cron == no ]] || runs="nothing each minute: there is no cron, see above"
     say "" "authalert is installed and guards: ${guarded[*]}. It took $(minutes "$SECONDS")." \
         "  changed    ${stacks[*]}: one line each; as they were: $state/before" \
         "  installed  ${#files[@]} files, listed in $manifest; configuration: $configuration/config.toml" \
@@ -663,7 +704,7 @@ finish() {
         "             to take the lines out at once, should a login ever fail: $sbin/authalert-pam remove --all" \
         "  all well?  $bin/authalert check" \
         "Alerts are shown by \"$bin/authalert timeline\". To have them on a phone:" \
-        "    $bin/authalert receivers add ntfy"
+        "    $bin/authalert receivers add ntfy$(what_the_build_leaves)"
 }
 
 # What could not be put back is named; where nothing is, that is said.
@@ -686,7 +727,7 @@ put_back() {
     if ((${#complaints[@]})); then
         for i in "${complaints[@]}"; do warn "$i"; done
     else
-        warn "all is as it was before; authalert $([[ -e $destdir$manifest ]] && echo "is installed as it was" || echo "is not installed")"
+        warn "all is as it was before; authalert $([[ -e $destdir$manifest ]] && echo "is installed as it was" || echo "is not installed")$(what_the_build_leaves)"
     fi
     remove_scratch
     exit "$status"
@@ -765,6 +806,7 @@ make_directory() {
 
 uninstall() {
     local tool=$source_tree/packaging/authalert-pam paths=() path
+    [[ -n $destdir || ! -f $for_the_build ]] || mapfile -t build_packages <"$for_the_build"
     # The stacks first: from here on no login needs the module.
     if [[ $dry_run == yes ]]; then
         bash "$tool" --root "$destdir" --dry-run remove --all
@@ -787,10 +829,10 @@ uninstall() {
     if [[ $dry_run == no && -z $destdir && -d /run/systemd/system ]]; then systemctl daemon-reload; fi
     [[ $dry_run == no ]] || return 0
     if [[ $purge == yes ]]; then
-        say "authalert is gone, its configuration, credentials and history too."
+        say "authalert is gone, its configuration, credentials and history too.$(what_the_build_leaves)"
     else
         say "authalert is gone. What stays: $configuration (configuration, credentials), $state (history);" \
-            "\"./install.sh --uninstall --purge\" removes these too."
+            "\"./install.sh --uninstall --purge\" removes these too.$(what_the_build_leaves)"
     fi
 }
 

@@ -180,9 +180,11 @@ fn completion(shell: Shell) -> String {
 
 const TAIL: &str = r#".SH THE FIELDS OF STATUS
 .TP
-\fBrecorded\fR
-failed authentications in the journal since the first receiver began, and where they went. It is the sum of the next five at
-every moment:
+for each receiver, by its name
+how many messages were sent, when the last one, when the next attempt is. "Of N nobody knows whether they arrived": the
+connection broke before the answer came. Below it how many failed authentications were
+.B recorded
+since this receiver began, and where they went, at every moment:
 .B posted
 (in an alert that was delivered),
 .B pending
@@ -192,11 +194,7 @@ every moment:
 .B aborted
 (a prompt was left without an answer),
 .B left out
-(of a kind that this receiver is not sent). Which ones are pending: "authalert failures \-\-pending".
-.TP
-a line for each receiver
-how many messages were sent, when the last one, what waits, when the next attempt is; below it, why nothing is sent. "Of N
-nobody knows whether they arrived": the connection broke before the answer came.
+(of a kind that this receiver is not sent). Which ones are pending: "authalert failures \-\-pending NAME". Last, why nothing is sent.
 .TP
 \fBtests\fR
 failures that root announced by "authalert test \-\-pam". They are in no alert, and delay none.
@@ -212,7 +210,10 @@ failures that found no room, on the disk or under max_size. They are reported as
 lines of the journal that cannot be read; they are kept in unreadable.log.
 .TP
 \fBerror\fR
-what is wrong first of all.
+what keeps authalert from recording, from reading its settings, or from running each minute; and what to do.
+.TP
+\fBruns\fR
+who starts a pass each minute.
 .TP
 \fBmodule\fR
 the PAM services whose stack names the module.
@@ -278,11 +279,11 @@ Only what is wrong; status 1 where an alert could be missed. For a monitoring sy
 authalert failures \-\-since 1d \-\-user alice
 Each failed login of alice in the last 24 hours.
 .TP
-authalert failures \-\-pending
-The failures behind "5 pending".
+authalert failures \-\-pending ntfy
+The failures behind "5 pending" of the receiver ntfy.
 .TP
 authalert timeline \-\-follow
-The alerts of this machine, and new ones as they come.
+The alerts of this machine as they were sent, each with all that it covers, and new ones as they come.
 .TP
 authalert report \-\-since 30d \-\-html report.html
 The last month as a page for a browser, to be mailed or printed.

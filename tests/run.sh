@@ -3,7 +3,7 @@
 #
 #   tests/run.sh [--all] [RING]...
 #
-#   unit       unit tests and known answers (cargo test)
+#   unit       unit tests, known answers, and the protocols as models (cargo test)
 #   runner     this script: that what is killed is red, and that nothing is left behind
 #   module     the built module driven by libpam; no root needed
 #   system     sshd, su, sudo and login, in a mount namespace; root

@@ -31,12 +31,12 @@ complete -c authalert -n "__fish_authalert_needs_command" -f -a "authorize" -d '
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "receivers" -d 'Where alerts go: what is set up and how it does, and every kind that there is'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "deliver" -d 'Send what is due; cron and systemd run this'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "scan" -d 'Read the logs, record what the module did not, then deliver; cron and systemd run this'
-complete -c authalert -n "__fish_authalert_needs_command" -f -a "failures" -d 'The single failures that are recorded, newest last'
+complete -c authalert -n "__fish_authalert_needs_command" -f -a "failures" -d 'Each single failure that is recorded, sent or not, newest last; the messages about them: timeline'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "report" -d 'The history as pictures and figures: from the records, or from any logs'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "test" -d 'Send a test message to every receiver, or to the one called NAME'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "status" -d 'What was recorded and sent, what waits and why, where the module is active'
 complete -c authalert -n "__fish_authalert_needs_command" -f -a "check" -d 'What is wrong with this installation, and how to put it right; fails where an alert could be missed'
-complete -c authalert -n "__fish_authalert_needs_command" -f -a "timeline" -d 'The alerts as they were sent'
+complete -c authalert -n "__fish_authalert_needs_command" -f -a "timeline" -d 'The alerts as they were sent, each of which may cover many failures; each of these: failures'
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l import-trc -d 'Take the keys from the file of the Ruby tool `t` [default: ~/.trc]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
@@ -44,8 +44,8 @@ complete -c authalert -n "__fish_authalert_using_subcommand authorize" -s h -l h
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -s h -l help -d 'Print help'
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "add" -d 'Set one up: asks for what the kind needs, sends a test message, writes configuration and credentials'
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "remove" -d 'Take one out, with its credentials; comments and everything else stay'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "add" -d 'Set one up: asks for what the kind needs, sends a test message, asks whether it came, then writes both files'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "remove" -d 'Take one out, with its credentials: what add wrote, and nothing else'
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: as its kind]' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l set -d 'A value that is not secret, so that it is not asked for; may be given several times' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
@@ -77,7 +77,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l user -d 'Only those for this account' -r -f -a "(__fish_complete_users)"
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l from -d 'Only those from this address, network or host name' -r -f -a "(__fish_print_hostnames)"
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l service -d 'Only those at this PAM service' -r -f
-complete -c authalert -n "__fish_authalert_using_subcommand failures" -l pending -d 'Only those that are in no delivered alert yet: of the first receiver, or of the one that is named' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l pending -d 'Only those that "status" counts as pending: of the receiver that is named, or of the first one' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l logins -d 'Recorded logins too'

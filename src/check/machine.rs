@@ -1,9 +1,8 @@
-//! Who delivers, what the scan can read, the state directory.
+//! The state directory, what the scan can read, how delivery stands.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
@@ -15,30 +14,18 @@ use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
 use crate::zone::local;
 
-use super::Finding;
+use super::{Finding, schedule};
 
-/// The scan is run each minute; one pass may take long, and a machine that was off needs a moment.
-const STALE: Duration = Duration::from_secs(15 * 60);
-const SINCE_BOOT: Duration = Duration::from_secs(5 * 60);
 /// Less room than this, and records are lost.
 const ROOM: u64 = 1 << 20;
-
-const CRON: &str = "/etc/cron.d/authalert";
-const UNITS: [&str; 3] = [
-    "timers.target.wants/authalert-scan.timer",
-    "multi-user.target.wants/authalert-deliver.path",
-    "multi-user.target.wants/authalert-commands.path",
-];
-const ENABLED: [&str; 2] = ["/etc/systemd/system", "/usr/lib/systemd/system"];
-const CRON_DAEMONS: [&str; 4] = ["/usr/sbin/cron", "/usr/sbin/crond", "/usr/bin/crond", "/usr/sbin/fcron"];
 
 /// The state directory, the one who runs us each minute, the logs.
 pub fn check(state: &Path, config: &Config) -> Vec<Finding> {
     let mut findings = directory(state);
     findings.extend(room(state));
     findings.extend(label(state));
-    findings.push(each_minute());
-    findings.extend(stale(state));
+    findings.push(schedule::each_minute());
+    findings.extend(schedule::stale(state));
     findings.extend(logs(state, config));
     findings
 }
@@ -218,59 +205,6 @@ fn label(state: &Path) -> Option<Finding> {
 
 fn wrong_label(label: &str) -> bool {
     label.split(':').nth(2) != Some("var_auth_t")
-}
-
-pub(super) fn each_minute() -> Finding {
-    if Path::new("/run/systemd/system").is_dir() {
-        let enabled =
-            |unit: &&str| ENABLED.iter().any(|place| Path::new(place).join(unit).symlink_metadata().is_ok());
-        return match UNITS.iter().find(|unit| !enabled(unit)) {
-            None => Finding::fine("systemd scans and delivers each minute (authalert-scan.timer)"),
-            Some(unit) => Finding::error(
-                format!(
-                    "systemd does not start {}: what the module's worker cannot finish waits",
-                    unit.rsplit('/').next().unwrap_or_default()
-                ),
-                "systemctl enable --now authalert-scan.timer authalert-deliver.path authalert-commands.path",
-            ),
-        };
-    }
-    match fs::metadata(CRON) {
-        Err(_) => Finding::error(
-            format!("{CRON} is missing: what the module's worker cannot finish stays"),
-            "install authalert again",
-        ),
-        // crond(8) passes over a file that others could have written.
-        Ok(meta) if meta.uid() != 0 || meta.mode() & 0o022 != 0 => Finding::error(
-            format!("{CRON}: others than root may write to it, so cron will not use it"),
-            format!("chown root:root {CRON}; chmod 644 {CRON}"),
-        ),
-        Ok(_) if CRON_DAEMONS.iter().any(|d| Path::new(d).exists()) => {
-            Finding::fine(format!("cron scans and delivers each minute ({CRON})"))
-        }
-        Ok(_) => Finding::error(format!("{CRON} is there, and no cron to read it"), "install cron"),
-    }
-}
-
-/// Whatever is installed: whether it does run.
-fn stale(state: &Path) -> Option<Finding> {
-    let up = Duration::from_secs(rustix::system::sysinfo().uptime.try_into().unwrap_or(0));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let last = scan::last_pass(state);
-    let what = match last {
-        _ if up < SINCE_BOOT => return None,
-        Some(last) if now.saturating_sub(last) < STALE => return None,
-        Some(last) => {
-            format!("the logs were last read {} ago, not each minute", human(now.saturating_sub(last)))
-        }
-        None => "the logs were never read".into(),
-    };
-    let fix = if Path::new("/run/systemd/system").is_dir() {
-        "see 'systemctl status authalert-scan.timer authalert-scan.service'"
-    } else {
-        "see that cron runs, and what 'authalert scan' says"
-    };
-    Some(Finding::error(what, fix))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! - `stacks`: the module's lines in the PAM stacks, and the files they name.
 //! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
-//! - `machine`: who delivers, what the scan can read, the state directory.
+//! - `schedule`: who starts a pass each minute. `machine`: what the scan can read, the state directory.
 //! - `account`: configuration, credentials, what X says of them, the clock. `receivers`: each that is set up.
 //! - `definitions`: the administrator's own.
 //! - `watch`: the same for a pass, which tells the administrator of it.
@@ -12,6 +12,7 @@ mod definitions;
 mod loader;
 mod machine;
 mod receivers;
+mod schedule;
 mod sshd;
 mod stacks;
 mod watch;
@@ -22,6 +23,7 @@ use crate::config::{self, Config};
 use crate::installation;
 use crate::receiver::definition::OWN;
 
+pub use schedule::each_minute;
 pub use watch::look;
 
 /// How bad a finding is.
@@ -68,7 +70,7 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     let lines = installation::lines();
     findings.extend(stacks::check(&lines, Path::new("/")));
     if let Some(closed) = machine::may_not_look(state) {
-        findings.extend([machine::each_minute(), closed]);
+        findings.extend([schedule::each_minute(), closed]);
         return findings;
     }
     findings.extend(stacks::lost(&lines, state));

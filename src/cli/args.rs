@@ -63,7 +63,7 @@ pub enum Command {
     /// Read the logs, record what the module did not, then deliver; cron and systemd run this
     Scan(Scan),
 
-    /// The single failures that are recorded, newest last
+    /// Each single failure that is recorded, sent or not, newest last; the messages about them: timeline
     Failures(Failures),
 
     /// The history as pictures and figures: from the records, or from any logs
@@ -110,7 +110,7 @@ pub enum Command {
         quiet: bool,
     },
 
-    /// The alerts as they were sent
+    /// The alerts as they were sent, each of which may cover many failures; each of these: failures
     Timeline {
         /// Wait for more
         #[arg(short, long)]
@@ -137,10 +137,10 @@ pub struct ReceiversCommand {
 /// What to do about receivers.
 #[derive(Debug, Subcommand)]
 pub enum ReceiversWhat {
-    /// Set one up: asks for what the kind needs, sends a test message, writes configuration and credentials
+    /// Set one up: asks for what the kind needs, sends a test message, asks whether it came, then writes both files
     Add(AddReceiver),
 
-    /// Take one out, with its credentials; comments and everything else stay
+    /// Take one out, with its credentials: what add wrote, and nothing else
     Remove {
         /// Its name
         #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
@@ -237,7 +237,7 @@ pub struct Failures {
     #[arg(long)]
     pub logins: bool,
 
-    /// Only those that are in no delivered alert yet: of the first receiver, or of the one that is named
+    /// Only those that "status" counts as pending: of the receiver that is named, or of the first one
     #[arg(long, value_name = "RECEIVER", num_args = 0..=1, default_missing_value = "", conflicts_with = "follow",
           value_hint = ValueHint::Other)]
     pub pending: Option<String>,

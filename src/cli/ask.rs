@@ -2,11 +2,14 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use rustix::termios::{self, LocalModes, OptionalActions, Termios};
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex, Termios};
 use zeroize::Zeroizing;
 
 /// Longest line that is read; a webhook's address has some hundred characters.
 const LINE_LIMIT: usize = 4096;
+const CTRL_C: u8 = 0x03;
+const CTRL_D: u8 = 0x04;
+const CTRL_BACKSLASH: u8 = 0x1c;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -27,9 +30,10 @@ impl From<io::Error> for Error {
 
 /// The answer to `prompt`, without the blanks around it.
 pub fn ask(prompt: &str, input: &mut dyn BufRead, out: &mut dyn Write) -> Result<Zeroizing<String>, Error> {
+    let shown = Terminal::shown()?;
     write!(out, "{prompt}")?;
     out.flush()?;
-    line(input, out, None)
+    line(input, out, shown.as_ref())
 }
 
 /// The same, not shown where standard input is a terminal.
@@ -39,7 +43,7 @@ pub fn ask_hidden(
     out: &mut dyn Write,
 ) -> Result<Zeroizing<String>, Error> {
     // Before the prompt, because people type ahead.
-    let hidden = Hidden::begin()?;
+    let hidden = Terminal::hidden()?;
     write!(out, "{prompt}")?;
     out.flush()?;
     let result = line(input, out, hidden.as_ref());
@@ -68,7 +72,7 @@ pub fn ask_whether(
 fn line(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
-    hidden: Option<&Hidden>,
+    terminal: Option<&Terminal>,
 ) -> Result<Zeroizing<String>, Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_LIMIT + 1));
     let mut byte = Zeroizing::new([0]);
@@ -80,17 +84,16 @@ fn line(
             Ok(0) => break,
             Ok(_) => {}
         }
-        match (byte[0], hidden) {
+        match (byte[0], terminal.map(|terminal| terminal.is_hidden)) {
             (b'\n', _) => break,
             (b'\r', Some(_)) => break,
-            // Ctrl-C, Ctrl-D, Ctrl-\
-            (0x03 | 0x04 | 0x1c, Some(_)) => {
+            (CTRL_C | CTRL_D | CTRL_BACKSLASH, Some(_)) => {
                 writeln!(out)?;
                 return Err(Error::Ended);
             }
-            (0x08 | 0x7f, Some(_)) => drop(bytes.pop()),
+            (0x08 | 0x7f, Some(true)) => drop(bytes.pop()),
             // Ctrl-U
-            (0x15, Some(_)) => bytes.clear(),
+            (0x15, Some(true)) => bytes.clear(),
             (other, _) => bytes.push(other),
         }
         if bytes.len() > LINE_LIMIT {
@@ -101,27 +104,48 @@ fn line(
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
-/// While it lives, the terminal shows nothing and sends no signals: one would leave it silent.
-struct Hidden(Termios);
+/// While it lives, the terminal sends no signals: one would leave it silent, and end the command without a word of
+/// what became of the answers.
+struct Terminal {
+    before: Termios,
+    /// It shows nothing.
+    is_hidden: bool,
+}
 
-impl Hidden {
-    /// None if standard input is not a terminal.
-    fn begin() -> io::Result<Option<Self>> {
+impl Terminal {
+    /// What is typed is shown, and edited by the terminal. None if standard input is not one.
+    fn shown() -> io::Result<Option<Self>> {
+        Self::set(false, |mode| {
+            mode.local_modes.remove(LocalModes::ISIG);
+            // Both end a line at once, and stand at its end.
+            mode.special_codes[SpecialCodeIndex::VEOL] = CTRL_C;
+            mode.special_codes[SpecialCodeIndex::VEOL2] = CTRL_BACKSLASH;
+        })
+    }
+
+    /// Nothing is shown. None if standard input is not a terminal.
+    fn hidden() -> io::Result<Option<Self>> {
+        Self::set(true, |mode| {
+            mode.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        })
+    }
+
+    fn set(is_hidden: bool, change: impl FnOnce(&mut Termios)) -> io::Result<Option<Self>> {
         let stdin = io::stdin();
         if !stdin.is_terminal() {
             return Ok(None);
         }
         let before = termios::tcgetattr(&stdin)?;
-        let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        termios::tcsetattr(&stdin, OptionalActions::Drain, &silent)?;
-        Ok(Some(Self(before)))
+        let mut mode = before.clone();
+        change(&mut mode);
+        termios::tcsetattr(&stdin, OptionalActions::Drain, &mode)?;
+        Ok(Some(Self { before, is_hidden }))
     }
 }
 
-impl Drop for Hidden {
+impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Drain, &self.0);
+        let _ = termios::tcsetattr(io::stdin(), OptionalActions::Drain, &self.before);
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::ask::{self, ask, ask_hidden};
+use super::lock::Lock;
 use crate::config::Config;
 use crate::credentials::{self, Credentials, trc};
 use crate::receiver::Outcome;
@@ -106,12 +107,16 @@ pub fn run(
 ) -> Result<(), Error> {
     let path = config.credentials_path();
     // A PIN is good for one try: better to fail before it is asked for.
+    let lock = Lock::take(&config.path).map_err(Error::Input)?;
     credentials::probe(&path).map_err(Error::Credentials)?;
+    drop(lock);
     let (credentials, name) = match import {
         Some(file) => (trc::import(&home(file)).map_err(Error::Import)?, None),
         None => pin_flow(config, input, out)?,
     };
+    let lock = Lock::take(&config.path).map_err(Error::Input)?;
     credentials.store(&path).map_err(Error::Credentials)?;
+    drop(lock);
     let shown = path.display();
     writeln!(out, "{shown} is written.")?;
     let account = match X::new(&config.x, credentials, Vec::new())?.me() {

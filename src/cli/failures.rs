@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::config::Config;
-use crate::deliver::unsent;
+use crate::deliver::announced::Announced;
+use crate::deliver::{Unsent, unsent};
 use crate::event::{Class, Event, Route};
 use crate::journal::Journal;
 use crate::journal::read::{self, Line};
@@ -97,12 +98,18 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let journal = Journal::new(state);
-    let mut tail = Tail::default();
+    let (mut tail, mut announced) = (Tail::default(), Announced::default());
     let mut shown = 0_u64;
     loop {
         let mut window = Window::default();
         let mut written = Ok(());
-        let mut each = |event: Event| {
+        let mut each = |mut event: Event| {
+            match event.class {
+                // No attempt, but the word that one comes.
+                Class::Test => return announced.note(&event),
+                Class::Failure | Class::Aborted if announced.covers(&event) => event.class = Class::Test,
+                Class::Failure | Class::Aborted | Class::Login => {}
+            }
             if options.wants(&event) {
                 shown += 1;
                 if let Some(event) = window.push(event) {
@@ -138,23 +145,30 @@ pub fn pending(
     hide: &mut dyn FnMut(&str) -> bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let receiver = Some(receiver).filter(|name| !name.is_empty());
-    let mut events = Vec::new();
-    let found = unsent(state, config, receiver, &mut |event| {
-        if options.wants(&event) {
-            events.push(event);
-        }
-    });
-    match found.map_err(|e| cannot(format_args!("read the journal in {}", state.display()), &e))? {
-        Some(()) => events.sort_by_key(|event| event.time),
-        None => {
-            return Err(Error::Failed("there is no receiver of that name; see 'authalert status'".into()));
-        }
+    let named = Some(receiver).filter(|name| !name.is_empty());
+    let found = unsent(state, config, named)
+        .map_err(|e| cannot(format_args!("read the journal in {}", state.display()), &e))?;
+    let Some(Unsent { receiver, failures, counted }) = found else {
+        return Err(Error::Failed("there is no receiver of that name; see 'authalert status'".into()));
+    };
+    let listed: u64 = failures.iter().map(|event| u64::from(event.count)).sum();
+    let mut fitting: Vec<Event> = failures.into_iter().filter(|event| options.wants(event)).collect();
+    fitting.sort_by_key(|event| event.time);
+    fitting.iter().try_for_each(|event| show(event, options, hide, out))?;
+    if options.json {
+        return Ok(());
     }
-    if events.is_empty() && !options.json {
-        writeln!(out, "nothing is pending that fits")?;
+    if fitting.is_empty() {
+        writeln!(out, "nothing is pending for {receiver} that fits")?;
     }
-    events.iter().try_for_each(|event| show(event, options, hide, out))
+    if listed != counted {
+        writeln!(
+            out,
+            "({counted} are counted as pending for {receiver}: by the settings of the time when each was read, and also \
+             where its record is gone since)"
+        )?;
+    }
+    Ok(())
 }
 
 /// Puts what comes nearly in order of time in order.
@@ -258,7 +272,7 @@ fn sentence(event: &Event) -> String {
         Class::Failure => "failed login",
         Class::Aborted => "prompt left unanswered",
         Class::Login => "login",
-        Class::Test => "test announced",
+        Class::Test => "test, in no alert: failed login",
     });
     if event.count > 1 {
         text.push_str(&format!(" ×{}", event.count));
@@ -312,6 +326,23 @@ mod tests {
         assert!(lines[2].contains("for hunter2 from 2001:db8::1"), "{text}");
         let with = shown(state.path(), &Options { logins: true, ..Options::default() });
         assert_eq!(with.lines().count(), 4, "{with}");
+    }
+
+    #[test]
+    fn what_root_announced_is_shown_as_a_test_and_not_as_a_failed_login() {
+        let state = state();
+        let of_root =
+            |second, class| Event { pid: 17, service: "su".into(), class, ..failure(second, "nobody", "") };
+        let events = [of_root(20, Class::Test), of_root(21, Class::Failure), of_root(90, Class::Failure)];
+        Journal::new(state.path()).append(&events).unwrap();
+        let nobody = Options { user: Some("nobody".into()), ..Options::default() };
+        let text = shown(state.path(), &nobody);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(lines[0].contains("  test, in no alert: failed login for nobody on ssh (su[17])"), "{text}");
+        assert!(lines[1].contains("  failed login for nobody"), "{text}");
+        let json = shown(state.path(), &Options { json: true, ..nobody });
+        assert_eq!(json.matches("\"class\":\"test\"").count(), 1, "{json}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod check;
 mod deliver;
 mod ecs;
 pub mod failures;
+mod lock;
 mod receivers;
 mod report;
 mod scan;
@@ -88,9 +89,11 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
     let config = || Config::load(args.config.as_deref());
     match &args.command {
         Command::Authorize { import_trc } => {
-            let input = &mut io::stdin().lock();
-            authorize::run(&config()?, import_trc.as_deref(), input, out)
-                .map_err(|e| Error::Failed(e.to_string()))
+            let (config, input) = (config()?, &mut io::stdin().lock());
+            authorize::run(&config, import_trc.as_deref(), input, out)
+                .map_err(|e| Error::Failed(e.to_string()))?;
+            begin(state, &config);
+            Ok(())
         }
         Command::Deliver { now, commands, no_commands, settle } => {
             let serve = match (commands, no_commands) {
@@ -134,6 +137,12 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Check { offline, quiet } => check::run(state, &config(), *offline, *quiet, out),
         Command::Timeline { follow, json, lines } => timeline::run(state, *follow, *json, *lines, out),
     }
+}
+
+/// The next failure is the first one for a receiver that was just set up, also where it comes before the next pass.
+/// Where nothing can begin yet, the first pass sees to it.
+fn begin(state: &Path, config: &Config) {
+    let _ = crate::deliver::begin(state, config);
 }
 
 fn show_failures(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::check::{self, Finding, Level};
 use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
 use crate::deliver::{Policy, human};
@@ -45,17 +46,15 @@ pub fn run(
     let mut status = status::take(state, config)
         .map_err(|e| cannot(format_args!("read the state in {}", state.display()), &e))?;
     let lines: Vec<Line> = installation::lines().into_iter().filter(Line::is_auth).collect();
-    if let Some(why) = cannot_record(state).or(wrong) {
-        status.first.last_error = Some(why);
-    }
-    if let Some(why) = missing(&lines) {
-        status.first.last_error.get_or_insert(why);
-    }
+    // What keeps all of them from it comes before what one of them has.
+    let error = cannot_record(state).or(wrong);
+    let missing = missing(&lines);
+    status.first.last_error = error.clone().or(status.first.last_error).or(missing.clone());
     match form {
         Form::Prometheus(file) => metrics(state, &status, lines.len(), file, out),
         Form::Json => as_json(state, config, &status, &lines, out),
         Form::Text => {
-            show(&status, &lines, out)?;
+            show(&status, error.or(missing).as_deref(), &lines, out)?;
             show_list("schedule", &Policy::from(&config.alerts).schedule(), out)?;
             show_list("rules", &detect::in_words(&config.logins), out)?;
             for line in ScanState::lines(state, &config.scan) {
@@ -105,14 +104,10 @@ fn metrics(
     }
 }
 
-fn show(status: &Status, lines: &[Line], out: &mut dyn Write) -> Result<(), Error> {
-    let Counters { recorded, posted, pending, ignored, aborted, left_out, .. } = &status.first;
-    let left_out = if *left_out > 0 { format!(" + {left_out} left out") } else { String::new() };
-    writeln!(
-        out,
-        "recorded  {recorded} = {posted} posted + {pending} pending + {ignored} ignored + {aborted} aborted{left_out}"
-    )?;
-    status.receivers.iter().try_for_each(|receiver| show_receiver(receiver, out))?;
+fn show(status: &Status, error: Option<&str>, lines: &[Line], out: &mut dyn Write) -> Result<(), Error> {
+    for Named { name, counters, .. } in &status.receivers {
+        show_list(name, &of_receiver(counters), out)?;
+    }
     if status.tests > 0 {
         writeln!(out, "tests     {}, announced by root and in no alert", status.tests)?;
     }
@@ -125,8 +120,13 @@ fn show(status: &Status, lines: &[Line], out: &mut dyn Write) -> Result<(), Erro
     if status.unreadable > 0 {
         writeln!(out, "damaged   {} of the journal could not be read", counted(status.unreadable, "line"))?;
     }
-    if let Some(why) = &status.first.last_error {
+    if let Some(why) = error {
         writeln!(out, "error     {why}")?;
+    }
+    let Finding { level, what, fix } = check::each_minute();
+    match level {
+        Level::Fine => writeln!(out, "runs      {what}")?,
+        Level::Warning | Level::Error => writeln!(out, "error     {what}; {fix}")?,
     }
     match lines {
         [] => writeln!(out, "module    in no PAM service: nothing is caught at its source")?,
@@ -145,16 +145,12 @@ fn show_list(name: &str, lines: &[String], out: &mut dyn Write) -> Result<(), Er
     Ok(())
 }
 
-/// One line a receiver, and one more where it cannot be reached.
-pub(super) fn show_receiver(receiver: &Named, out: &mut dyn Write) -> Result<(), Error> {
-    let Named { name, counters, .. } = receiver;
-    let mut line = format!("{name:<9} {} sent", counters.posts);
+/// What was sent to a receiver and what waits; where every failure went since it began; why nothing is sent.
+pub(super) fn of_receiver(counters: &Counters) -> Vec<String> {
+    let mut line = format!("{} sent", counters.posts);
     if let Some(post) = &counters.last_post {
         let time = local_zone().to_datetime(post.time);
         line += &format!(", the last {}", time.strftime("%Y-%m-%d %H:%M:%S"));
-    }
-    if counters.pending > 0 {
-        line += &format!("; {} pending", counters.pending);
     }
     if counters.queued > 0 {
         line += &format!("; {} waiting", counted(counters.queued, "message"));
@@ -167,13 +163,17 @@ pub(super) fn show_receiver(receiver: &Named, out: &mut dyn Write) -> Result<(),
         Some(seconds) => line += &format!("; next attempt in {}", human(Duration::from_secs(seconds))),
         None => {}
     }
-    writeln!(out, "{line}")?;
-    if let Some(why) = &counters.last_error {
+    let Counters { recorded, posted, pending, ignored, aborted, left_out, .. } = counters;
+    let left_out = if *left_out > 0 { format!(" + {left_out} left out") } else { String::new() };
+    let sum = format!(
+        "{recorded} recorded = {posted} posted + {pending} pending + {ignored} ignored + {aborted} aborted{left_out}"
+    );
+    let why = counters.last_error.as_ref().map(|why| {
         let since = counters.error_since.map(|since| local_zone().to_datetime(since));
         let since = since.map(|since| format!("since {}: ", since.strftime("%Y-%m-%d %H:%M:%S")));
-        writeln!(out, "          {}{why}", since.unwrap_or_default())?;
-    }
-    Ok(())
+        format!("{}{why}", since.unwrap_or_default())
+    });
+    [line, sum].into_iter().chain(why).collect()
 }
 
 /// A line of a stack whose module is not there.

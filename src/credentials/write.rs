@@ -5,7 +5,7 @@
 //! before it is written: it must hold exactly what was meant.
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -24,16 +24,27 @@ pub fn store_section(path: &Path, name: &str, secrets: &Secrets) -> Result<(), E
     let before = Stored::load(path)?;
     let old = read(path)?;
     let mut text = sized(&old);
-    text.push_str(if old.is_empty() { HEAD } else { "" });
-    for (_, lines) in sections(&old).filter(|(section, _)| *section != Some(name)) {
-        text.push_str(lines);
+    match sections(&old).find(|section| section.name == Some(name)) {
+        Some(Section { start, end, .. }) => {
+            text.push_str(storage::without_gap(&old[..start]));
+            text.push_str(&old[end..]);
+        }
+        None if secrets.is_empty() => return Ok(()),
+        None => text.push_str(&old),
     }
     if !secrets.is_empty() {
-        let end = text.trim_end().len();
-        text.truncate(end);
-        text.push_str(if end == 0 { "" } else { "\n\n" });
+        text.push_str(if path.exists() { "" } else { HEAD });
+        let gap = storage::gap(&text);
+        text.push_str(gap);
         text.push_str(&format!("[{name}]\n"));
         secrets.iter().for_each(|(key, secret)| assign(&mut text, key, secret));
+    }
+    // What was made here goes with the last that it was made for.
+    if *text == HEAD {
+        return match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::Write(path.into(), e)),
+            _ => Ok(()),
+        };
     }
     let meant = before.with_section(name, secrets.clone());
     write(path, &text, &meant)
@@ -53,9 +64,9 @@ pub(super) fn store_account(path: &Path, account: &Credentials) -> Result<(), Er
         assign(&mut text, key, &Secret::new(value));
     }
     let mut first = true;
-    for (_, lines) in sections(&old).filter(|(section, _)| section.is_some()) {
+    for section in sections(&old).filter(|section| section.name.is_some()) {
         text.push_str(if std::mem::take(&mut first) { "\n" } else { "" });
-        text.push_str(lines);
+        text.push_str(&old[section.start..section.next]);
     }
     write(path, &text, &others.unwrap_or_default().with_account(account.secrets()))
 }
@@ -65,8 +76,17 @@ fn sized(old: &str) -> Zeroizing<String> {
     Zeroizing::new(String::with_capacity(old.len() + SIZE_LIMIT))
 }
 
-/// The lines before the first table, and those of each table with its name and the comment above it.
-fn sections(text: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
+/// The lines before the first table, or those of one table with the comment above it.
+struct Section<'a> {
+    name: Option<&'a str>,
+    start: usize,
+    /// Where its last line ends that is not blank.
+    end: usize,
+    /// Where the next one starts.
+    next: usize,
+}
+
+fn sections(text: &str) -> impl Iterator<Item = Section<'_>> {
     let is_header = |line: &str| line.trim_start().starts_with('[');
     let (mut starts, mut at, mut comment) = (vec![0], 0, None);
     for line in text.split_inclusive('\n') {
@@ -78,9 +98,12 @@ fn sections(text: &str) -> impl Iterator<Item = (Option<&str>, &str)> {
     }
     starts.push(text.len());
     (1..starts.len()).map(move |i| {
-        let lines = &text[starts[i - 1]..starts[i]];
+        let (start, next) = (starts[i - 1], starts[i]);
+        let lines = &text[start..next];
         let name = lines.lines().find_map(|line| line.trim_start().strip_prefix('[')?.split(']').next());
-        (name.map(|name| name.trim().trim_matches(['"', '\''])), lines)
+        let last = lines.trim_end().len();
+        let end = start + lines[last..].find('\n').map_or(lines.len(), |newline| last + newline + 1);
+        Section { name: name.map(|name| name.trim().trim_matches(['"', '\''])), start, end, next }
     })
 }
 
@@ -160,6 +183,33 @@ mod tests {
         assert!(fs::read_to_string(&path).unwrap().contains("# why"));
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_table_that_was_added_and_taken_out_leaves_the_file_as_it_was() {
+        for old in [
+            "",
+            "# mine",
+            "# mine\n",
+            "[a]\ntoken = \"1\"",
+            "[a]\ntoken = \"1\"\n\n",
+            "[a]\n\n# b\n[b]\nkey = \"2\"\n",
+        ] {
+            let (_dir, path) = file(old);
+            store_section(&path, "ntfy", &one("token", "tk_1")).unwrap();
+            store_section(&path, "sms", &one("key", "k")).unwrap();
+            store_section(&path, "sms", &Secrets::new()).unwrap();
+            store_section(&path, "ntfy", &Secrets::new()).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), old);
+        }
+        let (_dir, path) = file("[a]\ntoken = \"1\"\n\n[b]\ntoken = \"2\"\n\n[c]\ntoken = \"3\"\n");
+        store_section(&path, "b", &Secrets::new()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "[a]\ntoken = \"1\"\n\n[c]\ntoken = \"3\"\n");
+        fs::remove_file(&path).unwrap();
+        store_section(&path, "ntfy", &one("token", "tk_1")).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().starts_with(HEAD));
+        store_section(&path, "ntfy", &Secrets::new()).unwrap();
+        assert!(!path.exists(), "there was none before");
     }
 
     #[test]

@@ -10,13 +10,14 @@ use std::time::Duration;
 use crate::accounts::Accounts;
 use crate::config::{self, Config};
 use crate::journal::Journal;
+use crate::storage;
 
 use super::intake::{self, Rules};
 use super::lock::{self, Lock};
 use super::place::Place;
 use super::route::Routes;
 use super::state::State;
-use super::{LOCK, Moment, Notice, Policy, migrate};
+use super::{LOCK, Moment, Notice, PATIENCE, Policy, migrate};
 
 /// See to it that each receiver has a state. False where another pass does that at this moment.
 pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration) -> io::Result<bool> {
@@ -60,9 +61,46 @@ pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration)
     Ok(true)
 }
 
+/// Let those that the configuration has more begin at this moment, and not with the next pass. Where there is no
+/// journal yet, there is nothing to begin with.
+pub fn begin(state: &Path, config: &Config) -> io::Result<()> {
+    let journal = Journal::new(state);
+    if !journal.directory().is_dir() {
+        return Ok(());
+    }
+    storage::trusted(state, &[journal.directory()])?;
+    enrol(state, config, &Routes::of(config), PATIENCE).map(drop)
+}
+
+/// Forget those that the configuration has no more, at this moment: each by its name, and how many failures were
+/// pending for it.
+pub fn forget(state: &Path, config: &Config) -> io::Result<Vec<(String, u64)>> {
+    storage::trusted(state, &[])?;
+    let gone = forget_removed(state, &Routes::of(config))?;
+    gone.iter().for_each(|gone| gone.notice().send());
+    Ok(gone.into_iter().map(|gone| (gone.name, gone.pending)).collect())
+}
+
+/// A receiver that was forgotten.
+pub struct Gone {
+    name: String,
+    pending: u64,
+}
+
+impl Gone {
+    /// For the log.
+    pub fn notice(&self) -> Notice {
+        let Self { name, pending } = self;
+        Notice::info(format!(
+            "the receiver {name} is not in the configuration any more and is forgotten, with {pending} failure(s) that \
+             were pending for it"
+        ))
+    }
+}
+
 /// Forget the receivers that the configuration has no more. One that is being served is left to the next pass.
-pub fn forget_removed(state: &Path, routes: &Routes) -> io::Result<Vec<Notice>> {
-    let mut notices = Vec::new();
+pub fn forget_removed(state: &Path, routes: &Routes) -> io::Result<Vec<Gone>> {
+    let mut all = Vec::new();
     for name in Place::all(state)? {
         let place = Place::new(state, &name);
         if routes.receivers.iter().any(|receiver| receiver.name == name) {
@@ -71,12 +109,9 @@ pub fn forget_removed(state: &Path, routes: &Routes) -> io::Result<Vec<Notice>> 
         let Some(_lock) = Lock::take(&place, Duration::ZERO)? else { continue };
         let pending = State::load(&place, true)?.map_or(0, |loaded| loaded.state.unsettled());
         place.remove()?;
-        notices.push(Notice::info(format!(
-            "the receiver {name} is not in the configuration any more and is forgotten, with {pending} failure(s) that \
-             were pending for it"
-        )));
+        all.push(Gone { name, pending });
     }
-    Ok(notices)
+    Ok(all)
 }
 
 /// What tells a receiver's messages from those of all other machines.
@@ -100,13 +135,14 @@ fn is_complete(state: &Path, routes: &Routes) -> io::Result<bool> {
 }
 
 /// The state of a receiver to which everything that is in the journal is past.
-fn beginning_now(state: &Path, config: &Config, receiver: &config::Receiver) -> io::Result<State> {
+pub(super) fn beginning_now(state: &Path, config: &Config, receiver: &config::Receiver) -> io::Result<State> {
     let untold = config::Receiver { tell: Some(Vec::new()), ..receiver.clone() };
     let policy = Policy::from(&config.alerts_of(receiver));
     let rules = Rules { ignore: &config.ignore, policy: &policy, receiver: &untold };
     let mut past = State::default();
     intake::take_in(&mut past, &Journal::new(state), &rules, &mut Accounts::in_login(), Moment(0))?;
     Ok(State {
+        settled_to: past.cursors.clone(),
         cursors: past.cursors,
         dropped_seen: past.dropped_seen,
         announced: past.announced,

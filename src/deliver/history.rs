@@ -23,6 +23,7 @@ pub const TIMELINE_FILE: &str = "timeline.jsonl";
 /// Beyond this the older half is dropped; about six months of alerts at the daily limit.
 const LARGEST: u64 = 8 << 20;
 const LONGEST_LINE: u64 = 256 << 10;
+const TAIL: u64 = 32 << 10;
 const CRC_LEN: usize = ",\"crc\":\"00000000\"}\n".len();
 
 /// One delivered alert.
@@ -79,7 +80,7 @@ impl History {
 
     /// Add an alert, durable when this returns; one that is there already is not added again.
     pub fn add(&self, entry: &Entry) -> io::Result<()> {
-        if self.newest()?.is_some_and(|newest| newest.id == entry.id) {
+        if self.has(entry.id, &entry.text)? {
             return Ok(());
         }
         self.trim()?;
@@ -98,21 +99,34 @@ impl History {
     /// The newest readable entry.
     pub fn newest(&self) -> io::Result<Option<Entry>> {
         // It nearly always stands in the last few kilobytes.
-        for tail in [32 << 10, 4 * LONGEST_LINE] {
-            let mut file = match self.open(false) {
-                Ok(file) => file,
-                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(e) => return Err(e),
-            };
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(tail)))?;
+        for tail in [TAIL, 4 * LONGEST_LINE] {
             let mut newest = None;
-            each_line(file, &mut |line| newest = decode(line).or(newest.take()))?;
+            self.each_of_tail(tail, &mut |entry| newest = Some(entry))?;
             if newest.is_some() {
                 return Ok(newest);
             }
         }
         Ok(None)
+    }
+
+    /// Whether an alert is among the newest. Others may stand behind it: a break-in goes out before a pass that was
+    /// cut is repeated, and a pass that was overtaken may come late.
+    pub fn has(&self, id: u64, text: &str) -> io::Result<bool> {
+        let mut found = false;
+        self.each_of_tail(TAIL, &mut |entry| found |= entry.id == id && entry.text == text)?;
+        Ok(found)
+    }
+
+    fn each_of_tail(&self, tail: u64, each: &mut dyn FnMut(Entry)) -> io::Result<()> {
+        let mut file = match self.open(false) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(tail)))?;
+        each_line(file, &mut |line| decode(line).into_iter().for_each(&mut *each))?;
+        Ok(())
     }
 
     /// Hand the alerts from byte `offset` on to `each`, oldest first, and none for a line that
@@ -240,10 +254,11 @@ mod tests {
     fn an_alert_that_is_added_twice_stands_there_once() {
         let state = tempfile::tempdir().unwrap();
         let history = History::timeline(state.path());
-        for id in [1, 2, 2, 3] {
+        for id in [1, 2, 2, 3, 2] {
             history.add(&entry(id)).unwrap();
         }
-        assert_eq!(ids(&history), [1, 2, 3]);
+        assert_eq!(ids(&history), [1, 2, 3], "nor where another stands behind it");
+        assert!(history.has(2, "alert 2").unwrap() && !history.has(2, "another text").unwrap());
     }
 
     #[test]

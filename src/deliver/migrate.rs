@@ -52,6 +52,9 @@ struct Old {
     clock: Clock,
     trouble: Option<Outage>,
     last_post: Option<Delivered>,
+    /// See [`State::settled_to`]: 0.1 knew it from its history alone.
+    #[serde(skip)]
+    settled_to: Vec<Cursor>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -160,6 +163,7 @@ fn load(state: &Path) -> io::Result<Old> {
         },
         (None, None) => Old::default(),
     };
+    old.settled_to = newest.as_ref().map(|entry| entry.cursors.clone()).unwrap_or_default();
     // It was delivered, and 0.1 was cut before it could save that.
     if let Some(entry) = newest.filter(|entry| old.alert.as_ref().is_some_and(|alert| alert.id == entry.id)) {
         let covered = old.alert.take().map_or(0, |alert| alert.covers.failures());
@@ -177,6 +181,7 @@ fn continued(old: Old) -> State {
     State {
         totals: old.totals,
         cursors: old.cursors,
+        settled_to: old.settled_to,
         dropped_seen: old.dropped_seen,
         pending: old.pending,
         alert: old.alert.map(|alert| Alert {
@@ -220,6 +225,7 @@ fn beside(old: &Old) -> State {
     State {
         totals: old.totals,
         cursors: old.cursors.clone(),
+        settled_to: old.settled_to.clone(),
         dropped_seen: old.dropped_seen,
         pending,
         last_id: old.last_id,

@@ -65,6 +65,7 @@ use crate::journal::{Journal, append, spill};
 use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
+pub use enrol::{begin, forget};
 pub use findings::break_in;
 use gate::Gate;
 pub use health::Fault;
@@ -79,7 +80,7 @@ use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
 use route::Routes;
 pub use settling::settle;
-pub use unsent::unsent;
+pub use unsent::{Unsent, unsent};
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
 pub const LOCK: &str = "lock";
@@ -280,7 +281,8 @@ fn pass(request: &Request, config: &Config) -> io::Result<Report> {
     take_over_spilled(request)?;
     let report = serve_all(request, config, &routes);
     if by_a_command && request.serve != Serve::Commands {
-        enrol::forget_removed(&request.state, &routes)?.iter().for_each(Notice::send);
+        let gone = enrol::forget_removed(&request.state, &routes)?;
+        gone.iter().for_each(|gone| gone.notice().send());
         keep_within_bounds(request, config, &routes)?;
     }
     Ok(report)

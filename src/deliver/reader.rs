@@ -92,24 +92,20 @@ impl<'a> Reader<'a> {
 
     /// One taking of the lock. Also gives what was read of the journal: inode and size of each segment.
     fn locked_pass(&self, at_once: bool, notices: &mut Vec<Notice>) -> io::Result<(Served, Vec<(u64, u64)>)> {
+        let busy = || Served { name: self.receiver.name.clone(), busy: true, ..Served::default() };
         let Some(lock) = Lock::take(&self.place, self.request.patience())? else {
-            let name = self.receiver.name.clone();
-            return Ok((Served { name, busy: true, ..Served::default() }, Vec::new()));
+            return Ok((busy(), Vec::new()));
         };
-        let state = self.load(&lock, notices)?;
+        // Removed since this pass read its configuration: begun anew, it would be told the whole journal.
+        let Some(state) = self.load(&lock, notices)? else { return Ok((busy(), Vec::new())) };
         Pass::new(self, lock, state, at_once, notices).run()
     }
 
     /// The state, in the epoch that is held: what an earlier epoch left is copied before anything is done.
-    fn load(&self, lock: &Lock, notices: &mut Vec<Notice>) -> io::Result<State> {
+    fn load(&self, lock: &Lock, notices: &mut Vec<Notice>) -> io::Result<Option<State>> {
         let name = &self.receiver.name;
-        let loaded = State::load(&self.place, false)?;
-        let Loaded { mut state, epoch, quarantined, recovered } = loaded.unwrap_or_else(|| Loaded {
-            state: State { series: super::enrol::series(), ..State::default() },
-            epoch: None,
-            quarantined: Vec::new(),
-            recovered: false,
-        });
+        let Some(loaded) = State::load(&self.place, false)? else { return Ok(None) };
+        let Loaded { mut state, epoch, is_staged, quarantined, recovered } = loaded;
         for path in &quarantined {
             let path = path.display();
             notices.push(Notice::error(format!("the state of {name} was damaged and is kept as {path}")));
@@ -121,14 +117,19 @@ impl<'a> Reader<'a> {
             state.series = super::enrol::series();
         }
         let held = lock.token().epoch();
-        if epoch.is_some_and(|epoch| epoch < held) {
+        let is_older = epoch.is_some_and(|epoch| epoch < held);
+        // What a pass that was cut has staged, perhaps a request that was made, stands nowhere else, and the next
+        // staging is written over it: a power cut in the middle of that would leave neither.
+        if is_older || is_staged {
             state.save(&self.place, held)?;
+        }
+        if is_older {
             lock.token().check()?;
             self.place.forget_before(held);
             notices
                 .push(Notice::info(format!("another pass over {name} stood still; this one goes on for it")));
         }
-        Ok(state)
+        Ok(Some(state))
     }
 }
 

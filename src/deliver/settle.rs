@@ -13,6 +13,7 @@ use super::alert::{Alert, Delivered};
 use super::history::{Entry, History};
 use super::outage::Kind;
 use super::reader::Pass;
+use super::state::Totals;
 use super::walk::{Attempt, Next, Which, current, current_mut};
 use super::{Notice, compose, quarantine};
 
@@ -56,8 +57,7 @@ impl Pass<'_> {
         let Some(alert) = current(&self.state, which).filter(|alert| alert.maybe_sent) else {
             return Ok(false);
         };
-        let newest = History::of(&self.reader.place).newest()?;
-        Ok(newest.is_some_and(|entry| entry.id == alert.id && entry.text == alert.text))
+        History::of(&self.reader.place).has(alert.id, &alert.text)
     }
 
     /// Whether a message of which nobody knows whether it arrived counts as sent, where the service knows no repeats.
@@ -107,6 +107,7 @@ impl Pass<'_> {
         self.state.last_post = Some(Delivered { id: alert.id, time, failures });
         if which == Which::Failures {
             self.state.plain_next = false;
+            self.state.settled_to = alert.cursors;
         }
         self.mark_pending();
         self.state.heartbeat.on_sent(self.now);
@@ -122,7 +123,7 @@ impl Pass<'_> {
         let (mut totals, cursors, dropped_seen) = match (which, history.newest()?) {
             (Which::Failures, _) => (alert.totals, alert.cursors.clone(), alert.dropped_seen),
             (Which::Queued, Some(before)) => (before.totals, before.cursors, before.dropped_seen),
-            (Which::Queued, None) => Default::default(),
+            (Which::Queued, None) => (Totals::default(), self.state.settled_to.clone(), 0),
         };
         totals.posted += failures;
         totals.posts += 1;

@@ -48,6 +48,10 @@ pub struct State {
     pub totals: Totals,
     /// How far each segment of the journal was read.
     pub cursors: Vec<Cursor>,
+    /// Where they were when the newest settled alert was composed, or when this receiver began: every failure that is
+    /// not settled lies behind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub settled_to: Vec<Cursor>,
     /// How much of the journal's count of dropped records was taken in.
     pub dropped_seen: u64,
     /// Failures that are in no alert yet.
@@ -101,6 +105,7 @@ impl Default for State {
             series: String::new(),
             totals: Totals::default(),
             cursors: Vec::new(),
+            settled_to: Vec::new(),
             dropped_seen: 0,
             pending: Summary::default(),
             alert: None,
@@ -194,6 +199,8 @@ pub struct Loaded {
     pub state: State,
     /// The epoch that it was written in; none where there was no readable state.
     pub epoch: Option<u64>,
+    /// It was staged and not saved.
+    pub is_staged: bool,
     /// Damaged files, where they were put.
     pub quarantined: Vec<PathBuf>,
     /// It was found again from the history.
@@ -233,7 +240,8 @@ impl State {
             let found = storage::load::<Self>(&file, |state| state.generation, look_only)?;
             quarantined.extend(found.quarantined);
             if let Some(state) = found.value {
-                return Ok(Some(Loaded { state, epoch: Some(*epoch), quarantined, recovered: false }));
+                let (epoch, is_staged) = (Some(*epoch), found.is_staged);
+                return Ok(Some(Loaded { state, epoch, is_staged, quarantined, recovered: false }));
             }
         }
         if epochs.is_empty() && quarantined.is_empty() {
@@ -242,7 +250,7 @@ impl State {
         let newest = History::of(place).newest()?;
         let recovered = newest.is_some();
         let state = newest.map(Self::from_history).unwrap_or_default();
-        Ok(Some(Loaded { state, epoch: None, quarantined, recovered }))
+        Ok(Some(Loaded { state, epoch: None, is_staged: false, quarantined, recovered }))
     }
 
     /// To be put there later, quickly; [`State::save`] has to follow.
@@ -271,6 +279,7 @@ impl State {
     fn from_history(entry: Entry) -> Self {
         Self {
             totals: entry.totals,
+            settled_to: entry.cursors.clone(),
             cursors: entry.cursors,
             dropped_seen: entry.dropped_seen,
             last_id: entry.last_id.max(entry.id),

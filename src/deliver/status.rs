@@ -13,16 +13,17 @@ use serde::Serialize;
 
 use crate::accounts::Accounts;
 use crate::config::{self, Config};
-use crate::journal::{Journal, segment, spill};
+use crate::journal::Journal;
+use crate::journal::segment::{self, Segment};
+use crate::journal::spill::{self, Spilled};
 use crate::storage;
 
 use super::alert::Delivered;
-use super::clock::Reading;
 use super::intake::{self, Rules};
 use super::place::Place;
 use super::route::Routes;
 use super::state::{State, Totals};
-use super::{Context, Due, Policy, human, migrate};
+use super::{Context, Due, Moment, Policy, clock, enrol, human, migrate};
 
 /// The counters of all receivers. What stands at the top speaks of the first one.
 #[derive(Clone, Debug, Serialize)]
@@ -114,34 +115,9 @@ fn take_one(
     routes: &Routes,
     receiver: &config::Receiver,
 ) -> io::Result<(Counters, Totals)> {
-    for _ in 0..100 {
-        if let Some(taken) = try_one(directory, config, routes, receiver)? {
-            return Ok(taken);
-        }
-    }
-    Err(io::Error::other("the journal changes all the time; try again"))
-}
-
-/// The counters of one receiver; none where a segment vanished meanwhile, or what was spilled changed.
-fn try_one(
-    directory: &Path,
-    config: &Config,
-    routes: &Routes,
-    receiver: &config::Receiver,
-) -> io::Result<Option<(Counters, Totals)>> {
-    let journal = Journal::new(directory);
-    let spilled = spill::waiting(&journal)?;
-    let segments = segment::list(journal.directory())?;
-    let mut state = saved(directory, routes, receiver)?;
+    let mut reading = Reading::take(directory, config, routes, receiver)?;
+    let (state, now) = (&mut reading.state, reading.now);
     let policy = Policy::from(&config.alerts_of(receiver));
-    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver };
-    let now = state.clock.advance(&Reading::now());
-    let mut accounts = Accounts::in_login();
-    let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
-    intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);
-    if taken.read.vanished || spill::waiting(&journal)? != spilled {
-        return Ok(None);
-    }
     let totals = state.totals;
     let failures = match (&state.alert, state.pacing.due(now, &policy)) {
         (Some(alert), _) => Some(alert.next(now)),
@@ -168,17 +144,79 @@ fn try_one(
         error_since: outage.map(|o| o.since),
         next_attempt_seconds: next.map(|next| next.since(now).as_secs()),
         interval: human(state.pacing.interval(&policy)),
-        last_post: state.last_post,
+        last_post: state.last_post.take(),
     };
-    Ok(Some((counters, totals)))
+    Ok((counters, totals))
 }
 
-/// The state as the last pass saved it; what version 0.1's becomes, where none has carried it over yet.
-fn saved(directory: &Path, routes: &Routes, receiver: &config::Receiver) -> io::Result<State> {
-    if migrate::is_needed(directory) {
-        let states = migrate::states(directory, &routes.receivers)?;
-        let own = states.into_iter().find(|(place, _)| place.name() == receiver.name);
-        return Ok(own.map(|(_, state)| state).unwrap_or_default());
+/// How things stand with one receiver at one moment.
+pub(super) struct Reading {
+    /// As a pass of this moment would have it.
+    pub state: State,
+    /// As the last pass saved it.
+    pub saved: State,
+    /// The journal's segments,
+    pub segments: Vec<Segment>,
+    /// and what was spilled beside them.
+    pub spilled: Vec<Spilled>,
+    /// The moment.
+    pub now: Moment,
+}
+
+impl Reading {
+    /// Take it, again and again until nothing vanished meanwhile.
+    pub fn take(
+        directory: &Path,
+        config: &Config,
+        routes: &Routes,
+        receiver: &config::Receiver,
+    ) -> io::Result<Self> {
+        for _ in 0..100 {
+            if let Some(taken) = Self::try_once(directory, config, routes, receiver)? {
+                return Ok(taken);
+            }
+        }
+        Err(io::Error::other("the journal changes all the time; try again"))
     }
-    Ok(State::load(&Place::new(directory, &receiver.name), true)?.map(|l| l.state).unwrap_or_default())
+
+    /// None where a segment vanished meanwhile, or what was spilled changed.
+    fn try_once(
+        directory: &Path,
+        config: &Config,
+        routes: &Routes,
+        receiver: &config::Receiver,
+    ) -> io::Result<Option<Self>> {
+        let journal = Journal::new(directory);
+        let spilled = spill::waiting(&journal)?;
+        let segments = segment::list(journal.directory())?;
+        let saved = saved(directory, config, routes, receiver)?;
+        let mut state = saved.clone();
+        let policy = Policy::from(&config.alerts_of(receiver));
+        let rules = Rules { ignore: &config.ignore, policy: &policy, receiver };
+        let now = state.clock.advance(&clock::Reading::now());
+        let mut accounts = Accounts::in_login();
+        let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
+        intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);
+        let is_steady = !taken.read.vanished && spill::waiting(&journal)? == spilled;
+        Ok(is_steady.then_some(Self { state, saved, segments, spilled, now }))
+    }
+}
+
+/// The state as the last pass saved it; what version 0.1's becomes, where none has carried it over yet. A receiver
+/// that none has served begins now; the first of all begin where the journal does.
+fn saved(
+    directory: &Path,
+    config: &Config,
+    routes: &Routes,
+    receiver: &config::Receiver,
+) -> io::Result<State> {
+    let found = if migrate::is_needed(directory) {
+        let states = migrate::states(directory, &routes.receivers)?;
+        states.into_iter().find(|(place, _)| place.name() == receiver.name).map(|(_, state)| state)
+    } else if Place::new(directory, config::TIMELINE).states()?.is_empty() {
+        Some(State::default())
+    } else {
+        State::load(&Place::new(directory, &receiver.name), true)?.map(|loaded| loaded.state)
+    };
+    found.map_or_else(|| enrol::beginning_now(directory, config, receiver), Ok)
 }

@@ -276,6 +276,30 @@ fn a_pass_that_was_overtaken_sends_nothing() {
 }
 
 #[test]
+fn what_a_pass_that_was_cut_has_staged_is_saved_before_anything_is_staged_over_it() {
+    let world = World::new(Scripted::default());
+    let (place, mut state) = (world.place(), world.state());
+    state.alert = Some(Alert { maybe_sent: true, not_before: Moment(u64::MAX), ..alert(1, Kind::Digest) });
+    state.staging(&place, 0).unwrap().put().unwrap();
+    let routes = Routes::of(&world.config);
+    let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
+    assert!(reader.serve().error.is_none());
+    std::fs::write(place.directory().join("other.json.next"), "torn").unwrap();
+    assert_eq!(world.state().alert.map(|alert| (alert.id, alert.maybe_sent)), Some((1, true)));
+}
+
+#[test]
+fn a_receiver_that_is_removed_while_a_pass_goes_on_is_not_begun_anew() {
+    let world = World::new(Scripted::default());
+    Journal::new(&world.request.state).append(&[failure(0, "root", "192.0.2.7")]).unwrap();
+    let routes = Routes::of(&world.config);
+    let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
+    world.place().remove().unwrap();
+    assert!(reader.serve().busy);
+    assert!(world.place().states().unwrap().is_empty());
+}
+
+#[test]
 fn a_refused_text_is_kept_apart_and_its_failures_are_told_in_numbers() {
     let world = World::new(Scripted::default());
     world.answer(&[Outcome::Refused { why: "not this text".into() }]);

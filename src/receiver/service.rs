@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::definition::{self, Mistake, OWN, Parameter};
+use super::definition::{self, Choice, Mistake, OWN, Parameter};
 
 /// The kinds that are code. What they ask for stands in a file all the same.
 const NATIVE: [(&str, &str); 4] = [
@@ -34,6 +34,15 @@ pub struct Service {
     /// What the administrator gives, in the order in which it is asked for.
     #[serde(default, rename = "parameter")]
     pub parameters: Vec<Parameter>,
+    /// Which of these exclude each other.
+    #[serde(default, rename = "choice")]
+    pub choices: Vec<Choice>,
+    /// The parameters that are no secret and belong to the login all the same.
+    #[serde(default)]
+    pub login: Vec<String>,
+    /// What the administrator does about each answer of which that is known.
+    #[serde(skip)]
+    pub advice: Vec<String>,
     /// The parameter whose value the service can be asked for, and what the person does before.
     #[serde(skip)]
     pub discovers: Option<(String, String)>,
@@ -74,6 +83,9 @@ fn described(definition: &definition::Definition) -> Service {
         phone: definition.phone().to_vec(),
         unconfirmed: definition.unconfirmed().to_vec(),
         parameters: definition.parameters().to_vec(),
+        choices: definition.choices().cloned().collect(),
+        login: definition.login().map(str::to_owned).collect(),
+        advice: definition.advice().map(str::to_owned).collect(),
         discovers: definition.discovers().map(|(name, before)| (name.to_owned(), before.to_owned())),
     }
 }

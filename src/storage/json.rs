@@ -23,6 +23,8 @@ const END: &[u8] = b"}\n";
 pub struct Found<T> {
     /// The newest readable copy.
     pub value: Option<T>,
+    /// That is what was staged: staging again goes over it.
+    pub is_staged: bool,
     /// Copies that could not be read, where they were put, for the administrator to see.
     pub quarantined: Vec<PathBuf>,
 }
@@ -34,7 +36,7 @@ pub fn load<T: DeserializeOwned>(
     newer: impl Fn(&T) -> u64,
     look_only: bool,
 ) -> io::Result<Found<T>> {
-    let mut found = Found { value: None, quarantined: Vec::new() };
+    let mut found = Found { value: None, is_staged: false, quarantined: Vec::new() };
     let staged = staged(file);
     for path in [file.to_path_buf(), staged.clone(), backup(file)] {
         let bytes = match read(&path) {
@@ -47,6 +49,7 @@ pub fn load<T: DeserializeOwned>(
             Some(value) => {
                 if found.value.as_ref().is_none_or(|v| newer(&value) > newer(v)) {
                     found.value = Some(value);
+                    found.is_staged = path == staged;
                 }
             }
             None if path == staged => {}

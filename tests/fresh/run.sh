@@ -231,6 +231,7 @@ alerts_come() {
     # With the worker off and the timer stopped only the path unit is left.
     configure 'deliver.in_process = false'
     in_guest 'systemctl stop authalert-scan.timer'
+    check "check says at once that the timer is stopped" in_guest 'authalert check --offline --quiet | grep "authalert-scan.timer inactive"'
     alert_comes_for dave "through the path unit alone"
     in_guest 'systemctl start authalert-scan.timer'
     configure ''

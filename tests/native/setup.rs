@@ -74,6 +74,7 @@ fn one_command_at_a_terminal_brings_a_message_to_an_ntfy_server() {
         ["server [https://ntfy.sh]:", "not a server\n"],
         ["server [https://ntfy.sh]:", format!("{}\n", standin.url())],
         ["topic:", "alerts-1\n"],
+        ["none, token or user [none]:", "token\n"],
         ["token (not shown)", "tk_standinsecret1\n"],
         ["come on the phone?", "y\n"],
     ]);
@@ -84,7 +85,7 @@ fn one_command_at_a_terminal_brings_a_message_to_an_ntfy_server() {
     let sent = standin.messages();
     assert!(sent.len() == 1 && sent[0]["service"] == "ntfy", "{sent:?}");
     let config = place.text("config.toml");
-    assert!(config.starts_with(shipped.trim_end()), "{config}");
+    assert!(config.starts_with(shipped), "{config}");
     let added =
         format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{}\"\ntopic = \"alerts-1\"\n", standin.url());
     assert!(config.ends_with(&added), "{config}");
@@ -96,13 +97,135 @@ fn one_command_at_a_terminal_brings_a_message_to_an_ntfy_server() {
     assert!(again.status.success(), "{again:?}");
     let listed = String::from_utf8(place.run(&["receivers"], "").stdout).unwrap();
     assert!(
-        listed.contains("ntfy (ntfy): break-in, urgent, digest") && listed.contains("telegram"),
+        listed.contains(&format!(
+            "ntfy\n    goes to server {}, topic alerts-1\n    is sent break-in",
+            standin.url()
+        )) && listed.contains("telegram"),
         "{listed}"
     );
+    assert!(!listed.contains("standinsecret"), "{listed}");
     let removed = place.run(&["receivers", "remove", "ntfy"], "");
-    assert!(removed.status.success() && !place.text("credentials.toml").contains("tk_"), "{removed:?}");
-    assert!(place.text("config.toml").contains(shipped.trim_end().lines().last().unwrap()));
+    assert!(removed.status.success(), "{removed:?}");
+    assert_eq!(place.text("config.toml"), shipped);
+    assert!(!place.0.path().join("credentials.toml").exists(), "there was none before");
     assert!(!place.run(&["receivers", "remove", "ntfy"], "").status.success());
+}
+
+#[test]
+fn what_the_service_refuses_is_typed_again_and_nothing_else_is() {
+    let standin = Standin::plain();
+    let place = Place::new("");
+    let script = json!([
+        ["server [https://ntfy.sh]:", format!("{}\n", standin.url())],
+        ["topic:", "alerts-1\n"],
+        ["none, token or user [none]:", "token\n"],
+        ["token (not shown): ", "tk_wrong\n"],
+        ["Type token again? The other answers stay. [Y/n]", "\n"],
+        ["token (not shown) [as before]: ", "tk_standinsecret1\n"],
+        ["come on the phone?", "n\n"],
+        ["Send another test message?", "y\n"],
+        ["come on the phone?", "y\n"],
+    ]);
+    let screen = place.type_in(&["receivers", "add", "ntfy"], &script);
+    assert!(screen.contains("was not taken") && screen.contains("  1. Install the app"), "{screen}");
+    assert!(
+        screen.matches("topic: ").count() == 2 && screen.matches("accepted a test").count() == 2,
+        "{screen}"
+    );
+    assert!(place.text("config.toml").ends_with("topic = \"alerts-1\"\n"), "{screen}");
+    assert!(place.text("credentials.toml").ends_with("[ntfy]\ntoken = \"tk_standinsecret1\"\n"));
+}
+
+#[test]
+fn who_gives_up_at_a_question_leaves_everything_as_it_was_whichever_it_is() {
+    let standin = Standin::plain();
+    let questions = [
+        ("server [https://ntfy.sh]:", format!("{}\n", standin.url())),
+        ("topic:", "alerts-1\n".into()),
+        ("none, token or user [none]:", "token\n".into()),
+        ("token (not shown):", "tk_standinsecret1\n".into()),
+        ("come on the phone?", "n\n".into()),
+        ("Send another test message?", "n\n".into()),
+        ("Write it all the same?", "n\n".into()),
+    ];
+    for at in 0..questions.len() {
+        for key in ["\u{3}", "\u{4}"] {
+            let place = Place::new("# mine\n");
+            let script: Vec<_> = questions[..at]
+                .iter()
+                .map(|(prompt, answer)| (*prompt, answer.as_str()))
+                .chain([(questions[at].0, key)])
+                .collect();
+            let screen = place.type_in(&["receivers", "add", "ntfy"], &json!(script));
+            assert!(
+                screen.contains("given up; nothing was written") && screen.contains("echo=on"),
+                "{screen}"
+            );
+            let files = (place.text("config.toml"), place.text("credentials.toml"));
+            assert_eq!(files, ("# mine\n".into(), String::new()), "{screen}");
+        }
+    }
+}
+
+#[test]
+fn two_that_add_a_receiver_at_once_lose_nothing() {
+    let place = Place::new("");
+    let names: Vec<String> = (0..8).map(|n| format!("sms{n}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| {
+                let words =
+                    ["receivers", "add", "command", "--no-test", "--set", "argv=/bin/true", "--name", name];
+                assert!(place.run(&words, "").status.success());
+            });
+        }
+    });
+    let config = place.text("config.toml");
+    assert!(names.iter().all(|name| config.contains(&format!("name = \"{name}\""))), "{config}");
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| assert!(place.run(&["receivers", "remove", name], "").status.success()));
+        }
+    });
+    assert!(
+        !place.config().exists() || place.text("config.toml").is_empty(),
+        "{}",
+        place.text("config.toml")
+    );
+}
+
+#[test]
+fn the_first_failure_after_a_receiver_was_added_is_sent_to_it_and_what_was_before_is_not() {
+    let place = Place::new("");
+    let log = place.0.path().join("auth.log");
+    let fail = |user: &str, ago: &str| {
+        let asked = Command::new("date").args(["-Is", "-d", ago]).output().unwrap();
+        let now = String::from_utf8(asked.stdout).unwrap();
+        let line = format!("{} web1 su[7]: FAILED SU (to {user}) bob on pts/0\n", now.trim());
+        let mut file = fs::File::options().append(true).create(true).open(&log).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    };
+    assert!(place.run(&["deliver"], "").status.success());
+    fail("mail", "10 minutes ago");
+    assert!(place.run(&["scan", "--from-start", log.to_str().unwrap()], "").status.success());
+    let got = place.0.path().join("got");
+    let tee = format!("argv=/usr/bin/tee -a {}", got.display());
+    assert!(place.run(&["receivers", "add", "command", "--no-test", "--set", &tee], "").status.success());
+    let pending =
+        |_: ()| String::from_utf8(place.run(&["failures", "--pending", "command"], "").stdout).unwrap();
+    assert!(pending(()).contains("nothing is pending for command"), "{}", pending(()));
+    fail("root", "9 minutes ago");
+    assert!(
+        place.run(&["scan", "--from-start", "--no-commands", log.to_str().unwrap()], "").status.success()
+    );
+    assert!(pending(()).lines().count() == 1 && pending(()).contains("for root"), "{}", pending(()));
+    let status = String::from_utf8(place.run(&["status"], "").stdout).unwrap();
+    assert!(status.contains("1 recorded = 0 posted + 1 pending"), "{status}");
+    assert!(place.run(&["deliver"], "").status.success());
+    let told = fs::read_to_string(&got).unwrap();
+    assert!(told.contains("root") && !told.contains("mail"), "{told}");
+    let removed = place.run(&["receivers", "remove", "command"], "");
+    assert!(removed.status.success() && !place.0.path().join("state/receivers/command.json").exists());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -12,48 +13,83 @@ use crate::storage;
 /// The keys and values of one `[[receiver]]`, as they are written.
 pub type Lines = Vec<(String, String)>;
 
+/// Begins a configuration that is made here.
+const HEAD: &str =
+    "# Written by \"authalert receivers add\". Every other key has its default: authalert.toml(5).\n";
+/// Stands before the word that a list of receivers takes the place of.
+const BEFORE: &str = "# before there was a [[receiver]]: ";
+/// Stands above the account that needed no word before.
+const X_GOES_ON: &str = "# The X account, as before.\n";
+
 /// `text` with one more receiver. With `has_account` the X account that goes without saying is said, so that it stays.
 pub fn added(text: &str, has_account: bool, lines: &Lines) -> Result<String, String> {
     let mut out = text.to_owned();
-    match said(text)? {
-        Said::Nothing if has_account => append(&mut out, &x()),
-        Said::Nothing | Said::List(_) => {}
-        Said::Word { word, start, end } => {
-            out.replace_range(start..end, "");
-            if word == "x" {
-                append(&mut out, &x());
-            }
+    let x_goes_on = match said(text)? {
+        Said::Nothing => has_account,
+        Said::List(_) => false,
+        Said::Word { word, start, .. } => {
+            out.insert_str(text[..start].rfind('\n').map_or(0, |at| at + 1), BEFORE);
+            word == "x"
         }
+    };
+    if x_goes_on {
+        append(&mut out, X_GOES_ON, &x());
     }
-    append(&mut out, lines);
+    append(&mut out, "", lines);
     Ok(out)
 }
 
-/// `text` without the receiver called `name`; none if it has none. Comments stay.
+/// `text` without the receiver called `name`; none if it has none. Comments stay, and what [`added`] wrote for its
+/// sake goes with it.
 pub fn removed(text: &str, has_account: bool, name: &str) -> Result<Option<String>, String> {
-    let (start, end, is_only) = match said(text)? {
-        Said::Nothing if has_account && name == "x" => (0, 0, true),
-        Said::Nothing => return Ok(None),
-        Said::Word { word, start, end } if word == name => (start, end, true),
-        Said::Word { .. } => return Ok(None),
-        Said::List(list) => match list.iter().find(|one| one.name == name) {
-            Some(one) => (one.start, one.end, list.len() == 1),
-            None => return Ok(None),
-        },
+    let list = match said(text)? {
+        Said::Nothing if has_account && name == "x" => return with_timeline(text.to_owned()).map(Some),
+        Said::Word { word, value, .. } if word == name => {
+            let mut out = text.to_owned();
+            out.replace_range(value, "\"timeline\"");
+            return Ok(Some(out));
+        }
+        Said::Nothing | Said::Word { .. } => return Ok(None),
+        Said::List(list) => list,
     };
-    let mut out = text.to_owned();
-    out.replace_range(start..end, "");
-    if is_only {
-        // Without a word about it an X account would get alerts.
-        out.insert_str(first_table(&out)?, "receiver = \"timeline\"\n");
+    let Some(one) = list.iter().find(|one| one.name == name) else { return Ok(None) };
+    let out = without(text, one.start, one.end);
+    let Said::List(left) = said(&out)? else {
+        return match said_before(&out, "timeline") {
+            Some(before) => Ok(Some(before)),
+            // Without a word about it an X account would get alerts.
+            None if has_account => with_timeline(out).map(Some),
+            None => Ok(Some(out)),
+        };
+    };
+    // The account that was said for the sake of others.
+    let [Place { start, end, .. }] = left[..] else { return Ok(Some(out)) };
+    if out[..end].ends_with(&paragraph(X_GOES_ON, &x())) {
+        let out = without(&out, start - X_GOES_ON.len(), end);
+        return Ok(Some(said_before(&out, "x").unwrap_or(out)));
     }
     Ok(Some(out))
 }
 
-/// Write `text` in the place of the configuration, which may not be there yet.
+/// The configuration at `path`; what one that is made here begins with where there is none.
+pub fn read(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(HEAD.to_owned()),
+        other => other,
+    }
+}
+
+/// Write `text` in the place of the configuration, which may not be there yet; one of which nothing is left is taken
+/// away.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     // A link to the file stays a link.
     let file = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if text == HEAD {
+        return match fs::remove_file(file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        };
+    }
     let mode = fs::metadata(&file).map_or(0o644, |meta| meta.permissions().mode() & 0o755);
     storage::replace(&file, text.as_bytes())?;
     fs::set_permissions(&file, fs::Permissions::from_mode(mode))
@@ -67,7 +103,7 @@ pub fn quoted(text: &str) -> String {
 /// What a configuration says about receivers, and where.
 enum Said {
     Nothing,
-    Word { word: String, start: usize, end: usize },
+    Word { word: String, start: usize, value: Range<usize> },
     List(Vec<Place>),
 }
 
@@ -85,8 +121,7 @@ fn said(text: &str) -> Result<Said, String> {
     };
     match value.get_ref() {
         DeValue::String(word) => {
-            let (start, end) = (key.span().start, value.span().end);
-            Ok(Said::Word { word: word.to_string(), start, end })
+            Ok(Said::Word { word: word.to_string(), start: key.span().start, value: value.span() })
         }
         DeValue::Array(list) => {
             let places = list.iter().map(|one| place(text, one));
@@ -131,11 +166,38 @@ fn x() -> Lines {
     vec![("kind".into(), quoted("x"))]
 }
 
-fn append(out: &mut String, lines: &Lines) {
-    out.truncate(out.trim_end().len());
-    out.push_str(if out.is_empty() { "" } else { "\n\n" });
-    out.push_str("[[receiver]]\n");
-    lines.iter().for_each(|(key, value)| out.push_str(&format!("{key} = {value}\n")));
+fn paragraph(above: &str, lines: &Lines) -> String {
+    let lines = lines.iter().map(|(key, value)| format!("{key} = {value}\n"));
+    format!("{above}[[receiver]]\n{}", lines.collect::<String>())
+}
+
+fn append(out: &mut String, above: &str, lines: &Lines) {
+    out.push_str(storage::gap(out));
+    out.push_str(&paragraph(above, lines));
+}
+
+/// `text` without what stands from `start` to `end`, and without the gap before it; at the beginning that after it.
+fn without(text: &str, start: usize, end: usize) -> String {
+    let (before, after) = (storage::without_gap(&text[..start]), &text[end..]);
+    let after = if before.is_empty() { after.strip_prefix('\n').unwrap_or(after) } else { after };
+    format!("{before}{after}")
+}
+
+/// `text` with the `word` that [`added`] took the place of; none if it took none.
+fn said_before(text: &str, word: &str) -> Option<String> {
+    let is_it = |rest: &str| {
+        let line = rest.lines().next().unwrap_or_default();
+        matches!(said(line), Ok(Said::Word { word: before, .. }) if before == word)
+    };
+    let marks = text.match_indices(BEFORE).filter(|(at, _)| *at == 0 || text[..*at].ends_with('\n'));
+    let (at, end) = marks.map(|(at, _)| (at, at + BEFORE.len())).find(|(_, end)| is_it(&text[*end..]))?;
+    Some(format!("{}{}", &text[..at], &text[end..]))
+}
+
+/// `text`, which says nothing about receivers, with the word for none.
+fn with_timeline(mut text: String) -> Result<String, String> {
+    text.insert_str(first_table(&text)?, "receiver = \"timeline\"\n");
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -167,12 +229,42 @@ mod tests {
             let out = added(text, has_account, &ntfy()).unwrap();
             assert_eq!(names(&out, has_account), expected, "{text}");
             assert!(out.ends_with("[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\\\"b\\\\c\"\n"), "{out}");
-            for line in text.lines().filter(|line| !line.starts_with("receiver")) {
-                assert!(out.contains(line), "{line}");
-            }
-            assert!(!text.contains("# why") || out.contains("# why"));
+            text.lines().for_each(|line| assert!(out.contains(line), "{line}"));
         }
         assert!(added("receiver = [{ kind = \"x\" }]\n", true, &ntfy()).is_err());
+    }
+
+    #[test]
+    fn what_was_added_and_taken_out_again_leaves_the_text_as_it_was_whatever_it_was() {
+        let shipped = include_str!("../../../etc/config.toml");
+        let with_word = |word: &str| format!("# a\n{word}\n\n# b\n[alerts]\nburst = 3\n");
+        for text in [
+            "",
+            HEAD,
+            "# only a comment",
+            "# only a comment\n\n",
+            shipped,
+            &with_word("receiver = \"x\" # why"),
+            &with_word("  receiver = 'timeline'"),
+            "receiver = \"timeline\"",
+            "[[receiver]]\nkind = \"x\"\n",
+            "[[receiver]]\nkind = \"slack\"\n# end",
+            "[[receiver]]\nkind = \"slack\"\n\n[alerts]\nburst = 3\n",
+        ] {
+            for has_account in [false, true] {
+                let once = added(text, has_account, &ntfy()).unwrap();
+                let other = vec![("kind".to_owned(), quoted("telegram"))];
+                let twice = added(&once, has_account, &other).unwrap();
+                let back = removed(&twice, has_account, "telegram").unwrap().unwrap();
+                assert_eq!(back, once, "{text}");
+                let back = removed(&back, has_account, "ntfy").unwrap().unwrap();
+                assert_eq!(back, text, "{once}");
+                // In the other order nothing of it is left either, but where the text had no end.
+                let back = removed(&twice, has_account, "ntfy").unwrap().unwrap();
+                let back = removed(&back, has_account, "telegram").unwrap().unwrap();
+                assert_eq!(back.trim_end(), text.trim_end(), "{twice}");
+            }
+        }
     }
 
     #[test]
@@ -184,11 +276,18 @@ mod tests {
         for comment in ["# head", "# the pager", "# the chat", "# end", "burst = 3"] {
             assert!(without.contains(comment), "{comment}: {without}");
         }
-        let none = removed(&without, false, "chat").unwrap().unwrap();
-        assert!(names(&none, true).is_empty() && none.contains("# end"), "{none}");
+        for has_account in [false, true] {
+            let none = removed(&without, has_account, "chat").unwrap().unwrap();
+            assert!(names(&none, has_account).is_empty() && none.contains("# end"), "{none}");
+        }
         assert_eq!(removed(text, false, "pager").unwrap(), None);
         assert_eq!(removed("", false, "x").unwrap(), None);
         assert!(names(&removed("", true, "x").unwrap().unwrap(), true).is_empty());
         assert!(names(&removed("receiver = \"x\"\n", true, "x").unwrap().unwrap(), true).is_empty());
+        // Of what was said for the sake of another nothing comes back that is not meant any more.
+        let both = added("receiver = \"x\"\n", true, &ntfy()).unwrap();
+        let without_x = removed(&both, true, "x").unwrap().unwrap();
+        assert_eq!(names(&without_x, true), ["ntfy"]);
+        assert!(names(&removed(&without_x, true, "ntfy").unwrap().unwrap(), true).is_empty());
     }
 }

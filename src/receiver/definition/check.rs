@@ -34,6 +34,7 @@ const LIMITS: std::ops::RangeInclusive<usize> = 70..=100_000;
 pub(super) fn check(file: &File) -> Result<(), Mistake> {
     words(file)?;
     parameters(&file.parameters)?;
+    choices(file)?;
     let limit = &file.text.limit;
     if !LIMITS.contains(limit.get_ref()) {
         return wrong(limit, format!("limit must be from {} to {}", LIMITS.start(), LIMITS.end()));
@@ -74,7 +75,8 @@ fn words(file: &File) -> Result<(), Mistake> {
         return Err((None, "phone must say what the person at the phone does, a line for each step".into()));
     }
     let lines = file.phone.iter().chain(&file.unconfirmed).chain(&file.try_it);
-    match lines.chain(file.parameters.iter().map(|p| &p.find)).find(|line| !one_line(line)) {
+    let lines = lines.chain(file.parameters.iter().map(|p| &p.find));
+    match lines.chain(file.choices.iter().map(|choice| &choice.get_ref().find)).find(|line| !one_line(line)) {
         Some(line) => Err((None, format!("\"{}\" must be one line", neutral::name(line)))),
         None => Ok(()),
     }
@@ -106,6 +108,32 @@ fn parameters(parameters: &[Parameter]) -> Result<(), Mistake> {
         };
         if let Err(why) = checked {
             return wrong(default, format!("the default of {name} {why}"));
+        }
+    }
+    Ok(())
+}
+
+fn choices(file: &File) -> Result<(), Mistake> {
+    for (i, spanned) in file.choices.iter().enumerate() {
+        let choice = spanned.get_ref();
+        if choice.ways.len() < 2 || choice.ways.iter().any(Vec::is_empty) {
+            return wrong(spanned, "ways lists two ways or more, each with its parameters");
+        }
+        for name in choice.ways.iter().flatten() {
+            let shown = neutral::name(name);
+            let Some(parameter) = file.parameters.iter().find(|p| p.name.get_ref() == name) else {
+                return wrong(spanned, format!("{shown} is not a parameter"));
+            };
+            if !parameter.optional {
+                return wrong(
+                    spanned,
+                    format!("{shown} is in a way of a choice, so it must be optional = true"),
+                );
+            }
+            let all = file.choices[..=i].iter().flat_map(|choice| choice.get_ref().ways.iter().flatten());
+            if all.filter(|other| *other == name).count() > 1 {
+                return wrong(spanned, format!("{shown} is in two ways"));
+            }
         }
     }
     Ok(())
@@ -281,4 +309,43 @@ fn discover(file: &File) -> Result<(), Mistake> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// authalert-receivers(5) as a person reads it.
+    const PAGE: &str = include_str!("../../../packaging/man/authalert-receivers.5");
+
+    #[test]
+    fn the_manual_names_every_name_that_a_parameter_cannot_have() {
+        let page = PAGE.replace("\\-", "-").replace('\n', " ");
+        let list = page.split("It cannot be").nth(1).unwrap().split('.').next().unwrap();
+        let named: Vec<&str> = list.split([' ', ',']).filter(|word| !word.is_empty()).collect();
+        for name in RESERVED.iter().chain(&["kind", "name"]).chain(&RECEIVER_KEYS) {
+            assert!(named.contains(name), "{name} is not in the manual: {list}");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_between_ways_of_optional_parameters() {
+        let text = include_str!("../../../receivers/ntfy.toml");
+        let mistake = |from: &str, to: &str| {
+            assert!(text.contains(from), "{from}");
+            let file: File = toml::from_str(&text.replacen(from, to, 1)).unwrap();
+            check(&file).unwrap_err().1
+        };
+        let ways = "ways = [[\"token\"], [\"user\", \"password\"]]";
+        for (to, words) in [
+            ("ways = [[\"token\"]]", "two ways or more"),
+            ("ways = [[\"token\"], []]", "two ways or more"),
+            ("ways = [[\"token\"], [\"usr\"]]", "usr is not a parameter"),
+            ("ways = [[\"token\"], [\"topic\"]]", "topic is in a way of a choice"),
+            ("ways = [[\"token\"], [\"user\", \"token\"]]", "token is in two ways"),
+        ] {
+            let why = mistake(ways, to);
+            assert!(why.contains(words), "{to}: {why}");
+        }
+    }
 }

@@ -78,6 +78,11 @@ impl Given {
         Ok(Self(given))
     }
 
+    /// Whether there is a value of `name`.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The value of `name` as text.
     pub fn text(&self, name: &str) -> Option<Zeroizing<String>> {
         self.0.get(name).map(|value| Zeroizing::new(value.text.expose().to_owned()))

@@ -1,6 +1,6 @@
 //! A service is data: a receiver of kind `http` is described by a TOML file.
 //!
-//! - `model`: what stands in the file; `parameter`: what it asks of the administrator; `check`: whether its pieces fit.
+//! - `model`: what stands in the file; `parameter`, `choice`: what it asks of the administrator; `check`: whether its pieces fit.
 //! - `template`, `expand`: from a message to a request, each value escaped by the place that it stands in.
 //! - `json_path`, `answer`: what the service's answer means.
 //! - `given`, `hide`: the administrator's values, and that no secret is seen.
@@ -9,6 +9,7 @@
 
 mod answer;
 mod check;
+mod choice;
 mod expand;
 mod given;
 mod hide;
@@ -22,6 +23,7 @@ mod template;
 use std::fmt;
 use std::time::SystemTime;
 
+pub use choice::Choice;
 pub(super) use given::Given;
 pub use parameter::{Parameter, Type};
 pub use registry::{Entry, OWN, find, find_in, list, own_file};
@@ -93,6 +95,27 @@ impl Definition {
     /// What the administrator gives, in the order in which it is asked for.
     pub fn parameters(&self) -> &[Parameter] {
         &self.file.parameters
+    }
+
+    /// Which of these exclude each other.
+    pub fn choices(&self) -> impl Iterator<Item = &Choice> {
+        self.file.choices.iter().map(toml::Spanned::get_ref)
+    }
+
+    /// The parameters that it logs in with.
+    pub fn login(&self) -> impl Iterator<Item = &str> {
+        let request = &self.file.request;
+        let basic = request.basic.iter().flat_map(|both| both.get_ref());
+        let all = request.bearer.iter().map(toml::Spanned::get_ref).chain(basic);
+        all.flat_map(template::Template::placeholders).filter_map(|placeholder| match placeholder {
+            template::Placeholder::Parameter(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// What the administrator does about each answer of which the definition says that.
+    pub fn advice(&self) -> impl Iterator<Item = &str> {
+        self.file.answer.rules.iter().filter_map(|rule| rule.get_ref().advice.as_deref())
     }
 
     /// What the person at the phone does, step by step.

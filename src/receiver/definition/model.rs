@@ -7,6 +7,7 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::choice::Choice;
 use super::json_path::JsonPath;
 use super::parameter::Parameter;
 use super::template::Template;
@@ -40,6 +41,9 @@ pub struct File {
     /// What the administrator gives.
     #[serde(default, rename = "parameter")]
     pub parameters: Vec<Parameter>,
+    /// Which of these exclude each other.
+    #[serde(default, rename = "choice")]
+    pub choices: Vec<Spanned<Choice>>,
     /// How long a text may be and what must not stand in it.
     pub text: Text,
     /// What `{priority}` is.

@@ -101,6 +101,12 @@ impl Http {
     ) -> Result<Self, Error> {
         let file = &definition.file;
         let given = Given::read(&file.parameters, &config.parameters, secrets, all)?;
+        if all {
+            definition
+                .choices()
+                .try_for_each(|choice| choice.check(|name| given.has(name)))
+                .map_err(Error::Config)?;
+        }
         if let Some(name) = given.in_the_clear().filter(|_| !config.plain_http) {
             return Err(Error::Config(format!(
                 "{name}: http:// sends everything in the clear; use https://, or set plain_http = true for a server in your own network"
