@@ -13,7 +13,6 @@ umask 022
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 
 source_tree=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
-readonly source_tree
 readonly oldest_rust=1.85
 readonly library=/usr/lib/authalert # fixed, as the module looks for its sender there
 readonly manifest=$library/installed
@@ -22,8 +21,13 @@ readonly for_the_build=$library/installed-for-the-build
 services=() # empty: those that are guarded, or sshd
 prefix=/usr/local
 destdir=${DESTDIR:-}
-artifacts= # where the built files are; empty: build them here
+from= # where built files or a release are; empty: build here
+artifacts= # where the built files are; empty: as --from says, or build here
+release_key=
+unsigned=no
+staging= # where a release is unpacked
 target=$source_tree/target
+built_beside= # instead of it, where the sources cannot be written
 action=install
 purge=no
 dry_run=no
@@ -36,12 +40,15 @@ Usage: ./install.sh [OPTION]...
 
 Builds authalert, installs it, adds its line to the PAM stack of sshd, and proves by a real wrong
 password that it is recorded. A run that fails puts everything back. Running it again upgrades.
-It takes about four minutes where it builds, and seconds with --from.
+It takes about four minutes where it builds, and seconds with --from, which needs no compiler.
 
   --services LIST   the stacks to guard, by commas (default: those that are guarded already, else sshd);
                     for example sshd,su,sudo,login
   --prefix DIR      where the command and its manual go (default: /usr/local)
-  --from DIR        install what was built elsewhere: the files of target/release, in DIR
+  --from DIR        install the release whose files are in DIR, for this processor; its sums and its signature are
+                    checked. Or what you built elsewhere: the files of target/release, which nobody has signed
+  --key FILE        the public key that the release must be signed with (default: packaging/release-key.pub)
+  --unsigned        with --from: install what has no signature
   --dry-run         show every change, make none
   --uninstall       take it out again; the configuration and the history stay
   --purge           with --uninstall: the configuration, the credentials and the history go too
@@ -53,6 +60,9 @@ there and proves nothing.
 Exit status: 0 done, 1 could not (and everything is as before), 2 wrong usage.
 USAGE
 }
+
+# shellcheck source=packaging/take-release.sh
+. "$source_tree/packaging/take-release.sh"
 
 main() {
     parse_arguments "$@"
@@ -68,11 +78,11 @@ main() {
     choose_services
     stacks_must_exist
     directories_must_be_roots
-    [[ -n $artifacts || $dry_run == yes ]] || build
-    artifacts=${artifacts:-$target/release}
-    [[ $dry_run == yes ]] || artifacts_must_fit
+    [[ -n $from || -n $artifacts || $dry_run == yes ]] || build
 
     begin
+    choose_files
+    [[ $dry_run == yes ]] || artifacts_must_fit
     install_files
     make_state_directory
     rehearse
@@ -86,7 +96,7 @@ main() {
 parse_arguments() {
     while (($#)); do
         case $1 in
-        --services | --prefix | --from)
+        --services | --prefix | --from | --key)
             (($# > 1)) || misused "$1 needs a value"
             set -- "$1=$2" "${@:3}"
             continue
@@ -96,7 +106,9 @@ parse_arguments() {
             ((${#services[@]})) || misused "--services needs at least one service"
             ;;
         --prefix=*) prefix=${1#*=} ;;
-        --from=*) artifacts=${1#*=} ;;
+        --from=*) from=${1#*=} ;;
+        --key=*) release_key=${1#*=} ;;
+        --unsigned) unsigned=yes ;;
         --dry-run) dry_run=yes ;;
         --uninstall) action=uninstall ;;
         --purge) purge=yes ;;
@@ -111,7 +123,12 @@ parse_arguments() {
     done
     [[ $prefix =~ ^(/[A-Za-z0-9_.+-]+)+$ ]] || misused "--prefix must be an absolute path of letters, digits and . _ + -"
     [[ $purge == no || $action == uninstall ]] || misused "--purge goes with --uninstall"
-    [[ -z $artifacts ]] || artifacts=$(cd -- "$artifacts" 2>/dev/null && pwd -P) || misused "--from: no such directory"
+    [[ -z $from ]] || from=$(cd -- "$from" 2>/dev/null && pwd -P) || misused "--from: no such directory"
+    [[ -z $release_key || -r $release_key ]] || misused "--key: no such file"
+    [[ -z $release_key || $unsigned == no ]] || misused "--key and --unsigned contradict each other"
+    [[ -n $from || -z $release_key && $unsigned == no ]] || misused "--key and --unsigned go with --from"
+    # The programs of a release, unpacked by hand: they are here, and nothing else is.
+    [[ -n $from || ! -d $source_tree/programs ]] || artifacts=$source_tree/programs
     destdir=${destdir%/}
     [[ -z $destdir || $destdir == /* ]] || misused "DESTDIR must be an absolute path"
 }
@@ -231,6 +248,8 @@ find_module_directory() {
     ((${#found[@]})) || fail "cannot find pam_unix.so${destdir:+ below $destdir}: is Linux-PAM installed? (looked in ${module_directories[*]})"
     module_directory=${found[0]}
     module_directories=("${found[@]}")
+    grep -qa 'libc\.so\.6' -- "$destdir$module_directory/pam_unix.so" ||
+        fail "the C library of this system is not glibc (musl?), and authalert works with no other"
     [[ -n $destdir || $dry_run == yes || -w $module_directory ]] ||
         fail "$module_directory cannot be written: a read-only or image-based system needs authalert in its image (DESTDIR=...)"
 }
@@ -282,8 +301,9 @@ build() {
     say "Building with $("${as_builder[@]}" "$cargo" --version) as $builder"
     # Sources that cannot be written are built beside.
     if ! "${as_builder[@]}" mkdir -p -- "$target/release" 2>/dev/null || ! "${as_builder[@]}" test -w "$target/release"; then
-        target=$("${as_builder[@]}" mktemp -d /var/tmp/authalert-build.XXXXXXXX)
-        trap 'rm -rf -- "$target"' EXIT
+        built_beside=$("${as_builder[@]}" mktemp -d /var/tmp/authalert-build.XXXXXXXX)
+        target=$built_beside
+        trap 'rm -rf -- "$built_beside"' EXIT
     fi
     say "It takes about four minutes on two processors; the last step, one large one, half of them."
     local begun=$SECONDS ticker
@@ -377,8 +397,8 @@ cargo_package() {
 
 how_to_get_cargo() {
     say "needs Rust $oldest_rust or newer; found here: ${found_cargo:-none}.
-Install a current one as $builder with rustup (https://rustup.rs), or build on another machine and say
---from DIR here, or install the package of authalert; then run this again."
+Install a current one as $builder with rustup (https://rustup.rs), or take the files of a release and say
+--from DIR, or install the package of authalert; then run this again."
 }
 
 can_compile() {
@@ -714,8 +734,7 @@ put_back() {
 }
 
 remove_scratch() {
-    rm -rf -- "$scratch"
-    [[ $target == "$source_tree"/* ]] || rm -rf -- "$target"
+    rm -rf -- "$scratch" ${staging:+"$staging"} ${built_beside:+"$built_beside"}
 }
 
 to_undo() {
@@ -794,7 +813,7 @@ uninstall() {
     else
         leave_pam_auth_update
         bash "$tool" --root "$destdir" remove --all || fail "nothing was removed"
-        rm -rf -- "$destdir/etc/pam.d/authalert-rehearsal" "$destdir/run/authalert-rehearsal"
+        rm -rf -- "$destdir/etc/pam.d/authalert-rehearsal" "$destdir/run/authalert-rehearsal" "$destdir"/usr/lib/.authalert-release.*
         stop_units
     fi
     if [[ -f $destdir$manifest ]]; then mapfile -t paths < <(sort -r -- "$destdir$manifest"); fi

@@ -15,6 +15,11 @@
 //! - [`config`], [`credentials`]: what the administrator says. [`storage`]: crash-safe files.
 #![deny(unsafe_code)]
 
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+compile_error!(
+    "authalert needs Linux with glibc: a module is loaded by programs of the system's own C library, and no other was tried"
+);
+
 pub mod accounts;
 pub mod check;
 pub mod cli;

@@ -46,6 +46,8 @@ needs_of() { # RING
     receivers) echo "$for_cargo python3:python3 openssl:openssl" ;;
     fuzz) echo "$for_cargo c++:g++" ;;
     install) echo "$for_cargo openssl:openssl git:git python3:python3" ;;
+    release) echo "$for_cargo python3:python3 git:git readelf:binutils dpkg-deb:dpkg rpmbuild:rpm xz:xz-utils ssh-keygen:openssh-client aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu" ;;
+    arm64) echo "$for_cargo python3:python3 debootstrap:debootstrap qemu-aarch64-static:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu unshare:util-linux" ;;
     fresh) echo "$for_cargo python3:python3 openssl:openssl git:git debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
     esac
 }
@@ -96,13 +98,21 @@ why_not() { # RING
     local missing
     missing=$(lacks "$1" | paste -sd ' ')
     case $1 in
-    system | fresh) [[ $EUID == 0 ]] || { echo 'it needs root'; return; } ;;
+    system | fresh | arm64) [[ $EUID == 0 ]] || { echo 'it needs root'; return; } ;;
     # These do without: they leave out the tests that need it.
     unit) missing= ;;
     hostile | scan) [[ $EUID == 0 ]] || missing=$(tr ' ' '\n' <<<"$missing" | grep -xE 'gcc|python3|libpam0g-dev' | paste -sd ' ') ;;
     esac
     [[ -z $missing ]] || { echo "missing packages (Debian's names): $missing"; return; }
     case $1 in
+    release | arm64)
+        command -v apt-get >/dev/null || { echo "it takes libpam for ARM from Debian's archive, by apt"; return; }
+        [[ -d $(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu ]] ||
+            { echo 'no Rust for 64-bit ARM: rustup target add aarch64-unknown-linux-gnu'; return; }
+        if [[ $1 == release ]] && ! { command -v cargo-auditable && command -v cargo-cyclonedx; } >/dev/null; then
+            echo 'missing: cargo install --locked cargo-auditable cargo-cyclonedx'
+        fi
+        ;;
     system)
         if ! unshare --mount --propagation private mount -t tmpfs tmpfs /mnt 2>/dev/null; then
             echo 'this machine (a container?) allows no mounts'

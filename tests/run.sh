@@ -14,6 +14,8 @@
 #   fuzz       each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer; only with --all, or by name
 #   receivers  real servers, fetched: ntfy and Matrix's Synapse; only with --all, or by name
 #   report     reports beside the scan, in a real browser; promtool and fail2ban; only with --all, or by name
+#   release    packaging/release.sh makes the same bytes twice, and what it makes installs; only with --all, or by name
+#   arm64      built for 64-bit ARM, and run under qemu in Debian's system for it; root; only with --all, or by name
 #   fresh      fresh Debian machines, booted: from source, and from a package; root; only with --all, or by name
 #
 # Rings run beside each other. Each test prints a line as it ends, with the time since the start and the ring; the last
@@ -40,13 +42,15 @@ scan       150   200 1200 tests/scan/run.sh $more
 hostile    140   170 1200 tests/hostile/run.sh $parts
 unit        60    60 1200 tests/unit.sh $more
 module      60    60  600 python3 tests/module/run.py
+release    600   600 2400 tests/release/run.sh
+arm64      600   600 3600 tests/arm64/run.sh
 fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
 report     120   120 1500 tests/report/run.sh
 system      60    60  900 python3 tests/system/run.py
 runner      40    40  300 tests/runner/run.sh
 '
-readonly only_with_all='fuzz receivers report fresh'
+readonly only_with_all='fuzz receivers report release arm64 fresh'
 readonly quick_always='unit harness receivers' # what is not shipped, or goes through thousands of steps
 
 main() {
@@ -110,7 +114,7 @@ build_for() { # ALL RING...
     shift
     for name; do
         case $name in
-        fuzz | runner) ;;
+        fuzz | runner | release | arm64) ;;
         fresh) release=yes ;;
         *) builds=yes; [[ $all == no || " $quick_always " == *" $name "* ]] || release=yes ;;
         esac
@@ -198,7 +202,7 @@ conclude() { # RING
 sum_up() { # ALL NAMED
     ((${#without[@]} == 0)) || say "left out: ${without[*]}"
     if [[ $1 == no ]]; then
-        say "left for --all: $( (($2)) || echo 'the rings fuzz, receivers and fresh; ')the release build and its files (elf); install.sh killed at each step; the slow tests of scan"
+        say "left for --all: $( (($2)) || echo "the rings ${only_with_all// /, }; ")the release build and its files (elf); install.sh killed at each step; the slow tests of scan"
     fi
     say "$total_good passed, $total_bad failed"
     exit $((total_bad > 0))

@@ -2,9 +2,10 @@
 #
 # Builds the Debian package: packaging/deb/build.sh [DIRECTORY] puts authalert_VERSION_ARCH.deb into
 # DIRECTORY (default: target). AUTHALERT_BUILD=DIR takes built files from DIR instead of building
-# them, VERSION=X names another version than that of Cargo.toml.
+# them, VERSION=X names another version than that of Cargo.toml. The architecture is that of the built files.
 # Built on the oldest supported system (Debian 12) it loads on every newer one. Built on a newer one it
-# asks for that one's C library, and says so.
+# asks for that one's C library, and says so. The same sources and programs give the same file. cargo and python3 are
+# asked for the licences of the crates.
 
 set -euo pipefail
 umask 022
@@ -23,8 +24,7 @@ main() {
     trap 'rm -rf -- "$tree"' EXIT
     chmod 0755 -- "$tree"
     version=${VERSION:-$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$source_tree/Cargo.toml")}
-    architecture=$(dpkg --print-architecture)
-    multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+    know_the_architecture "$built/libpam_authalert.so"
 
     # shellcheck source=/dev/null
     . "$source_tree/packaging/maintainer"
@@ -34,7 +34,21 @@ main() {
     fill "$built"
     describe
     mkdir -p -- "$output"
-    dpkg-deb --root-owner-group --build -- "$tree" "$output/authalert_${version}_$architecture.deb"
+    # Of one thread: how many wrote it must not be seen in it.
+    SOURCE_DATE_EPOCH=$(last_change) DPKG_DEB_THREADS_MAX=1 \
+        dpkg-deb --root-owner-group --build -- "$tree" "$output/authalert_${version}_$architecture.deb"
+}
+
+# Debian's names for the processor in the header of FILE.
+know_the_architecture() { # FILE
+    case $(readelf --file-header --wide -- "$1" | sed -n 's/^ *Machine: *//p') in
+    *X86-64*) architecture=amd64 multiarch=x86_64-linux-gnu ;;
+    AArch64) architecture=arm64 multiarch=aarch64-linux-gnu ;;
+    *)
+        architecture=$(dpkg --print-architecture)
+        multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+        ;;
+    esac
 }
 
 fill() {
@@ -59,7 +73,9 @@ fill() {
     put 0644 "$source_tree/packaging/completions/authalert.bash" /usr/share/bash-completion/completions/authalert
     put 0644 "$source_tree/packaging/completions/_authalert" /usr/share/zsh/vendor-completions/_authalert
     put 0644 "$source_tree/packaging/completions/authalert.fish" /usr/share/fish/vendor_completions.d/authalert.fish
-    put 0644 "$here/copyright" /usr/share/doc/authalert/copyright
+    { cat -- "$here/copyright" && echo && "$source_tree/packaging/licences.py" --debian; } >"$tree/copyright"
+    put 0644 "$tree/copyright" /usr/share/doc/authalert/copyright
+    rm -- "$tree/copyright"
     put 0644 "$here/lintian-overrides" /usr/share/lintian/overrides/authalert
     sed -e "s/@version@/$version/" -e "s|@maintainer@|$maintainer|" -e "s/@date@/$(date -Rud "@$(last_change)")/" -- "$here/changelog" |
         gzip -9n >"$tree/usr/share/doc/authalert/changelog.gz"
@@ -68,7 +84,9 @@ fill() {
 describe() {
     mkdir -p -- "$tree/DEBIAN"
     local size
-    size=$(du -ks --exclude=DEBIAN -- "$tree" | cut -f1)
+    # As dpkg-gencontrol counts: what a file system makes of it differs from one to the next.
+    size=$(find "$tree" -mindepth 1 -path "$tree/DEBIAN" -prune -o -printf '%y %s\n' |
+        awk '{ sum += $1 == "f" ? int(($2 + 1023) / 1024) : 1 } END { print sum }')
     sed -e "s/@version@/$version/" -e "s/@architecture@/$architecture/" -e "s/@size@/$size/" -e "s/@glibc@/$glibc/" \
         -e "s|@maintainer@|$maintainer|" -e "s|@url@|$URL|" -- "$here/control" >"$tree/DEBIAN/control"
     (cd -- "$tree" && find etc -type f -printf '/%p\n' | sort) >"$tree/DEBIAN/conffiles"
@@ -88,11 +106,14 @@ with_paths() {
 }
 
 strip_them() {
-    strip --strip-unneeded -- "$tree/usr/bin/authalert" "$tree/usr/lib/authalert/libauthalert_sender.so" \
+    # Those of a release are stripped already; the tool for another processor may not be here.
+    local tool=$multiarch-strip
+    command -v "$tool" >/dev/null || return 0
+    "$tool" --strip-unneeded -- "$tree/usr/bin/authalert" "$tree/usr/lib/authalert/libauthalert_sender.so" \
         "$tree/usr/lib/$multiarch/security/pam_authalert.so"
 }
 
 # The same sources give the same package.
-last_change() { git -C "$source_tree" log -1 --format=%ct 2>/dev/null || date +%s; }
+last_change() { echo "${SOURCE_DATE_EPOCH:-$(git -C "$source_tree" log -1 --format=%ct 2>/dev/null || date +%s)}"; }
 
 main "$@"

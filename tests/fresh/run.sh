@@ -188,7 +188,28 @@ from_package() {
     picture_of_etc >"$work/last"
     check "install and purge leave no difference in /etc" same "$work/first" "$work/last"
     check "without it the right password still gets in" ssh_lets_in alice "$right"
+    from_release
     stop_guest
+}
+
+# The files of a release, on a machine without a compiler.
+from_release() {
+    local release=$root/root/release begun=$SECONDS
+    mkdir -- "$release"
+    ssh-keygen -q -t ed25519 -N '' -f "$work/key"
+    cp -- "$work/key.pub" "$root/root/key.pub"
+    AUTHALERT_BUILD=$built "$source_tree/packaging/pack-programs.sh" "$release" || give_up "the archive of programs cannot be made"
+    (cd -- "$release" && sha256sum -- * >SHA256SUMS && ssh-keygen -q -Y sign -f "$work/key" -n authalert-release SHA256SUMS) 2>"$work/said"
+    tar -C "$root/root" --no-same-owner -xzf "$release"/*.tar.gz
+    begun=$SECONDS
+    check "install.sh --from installs a release" in_guest '! command -v cc && cd /root/authalert-* && ./install.sh --from /root/release --key /root/key.pub'
+    say "# it took $((SECONDS - begun)) seconds"
+    check "right after it authalert check is content" in_guest 'authalert check --quiet'
+    alert_comes_for carol "of what a release installed"
+    check "it goes again" in_guest 'cd /root/authalert-* && ./install.sh --uninstall --purge'
+    nothing_left
+    picture_of_etc >"$work/last"
+    check "and leaves no difference in /etc" same "$work/first" "$work/last"
 }
 
 # --- what must hold ---------------------------------------------------------------------------
@@ -239,8 +260,11 @@ KEYS
     configure '' "[x]
 api_url = \"https://127.0.0.1:$(sed -n 's/.*\bport=\([0-9]*\).*/\1/p' "$work/x/said")\"
 ca_file = \"/etc/authalert/ca.pem\""
+    # A receiver begins with the pass that first sees it.
+    check "the receiver x begins" in_guest 'authalert deliver && authalert status | grep -q "^x "'
     check "sshd refuses the wrong password of grace" ssh_refuses grace password
-    check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl"
+    check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl" ||
+        { in_guest 'authalert status; authalert check; authalert timeline | tail -n 3'; cat -- "$work/said" "$work/x/said"; }
     in_guest 'authalert-pam add su'
     python3 "$here/path_unit.py" "$leader" "$root" "$work/x/posts.jsonl" 2>&1
     in_guest 'authalert-pam remove su'

@@ -10,7 +10,7 @@ set -uo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source-path=SCRIPTDIR
 . "$here/../report.sh"
-parts=(trees packages failure ways check)
+parts=(trees packages failure ways release check)
 [[ ${1:-} != --all ]] || parts+=(kill)
 export KILL_EVERY=${KILL_EVERY:-12}
 for part in "${parts[@]}"; do

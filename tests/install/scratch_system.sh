@@ -95,7 +95,8 @@ mount_root() {
         mount -t proc proc "$work/root/proc" &&
         mount --rbind /dev "$work/root/dev" &&
         mount -t tmpfs tmpfs "$work/root/run" || return
-    [[ ! -d $work/root/aa ]] || mount --bind "$source_tree" "$work/root/aa"
+    # What goes wrong in a copy must not reach the sources.
+    [[ ! -d $work/root/aa ]] || { mount --bind "$source_tree" "$work/root/aa" && mount -o remount,bind,ro "$work/root/aa"; }
 }
 
 in_root() { said=$(DEBIAN_FRONTEND=noninteractive chroot "$work/root" "$@" 2>&1); }

@@ -53,7 +53,7 @@ plant() {
     fi
 }
 
-run() { output=$(DESTDIR=$tree bash "$install" --from "$artifacts" "$@" 2>&1); }
+run() { output=$(DESTDIR=$tree bash "$install" --unsigned --from "$artifacts" "$@" 2>&1); }
 pam() { output=$(bash "$tool" --root "$tree" "$@" 2>&1); }
 
 # Names, types, modes, links, contents; of files also the time of the last change, below /etc.
@@ -202,6 +202,12 @@ test_refusals() {
     plant debian-13
     check "a module for another processor is refused" not other_processor
     check "and nothing is installed" not exists /usr/lib/authalert
+
+    plant void
+    sed -i 's/libc\.so\.6/libc.mu.1/g' "$tree$module_directory/pam_unix.so"
+    check "a system with another C library is refused" not run
+    check "and is told which it takes" says glibc
+    check "and nothing is installed there" not exists /usr/lib/authalert
 
     plant debian-13
     check "a name that is a path is refused" not run --services ../sshd
