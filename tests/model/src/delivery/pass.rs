@@ -174,6 +174,12 @@ impl Receiver {
         holds
     }
 
+    fn check_and_reach(&mut self, number: usize, phase: Phase) {
+        if self.check(number) {
+            self.reach(number, phase);
+        }
+    }
+
     fn reach(&mut self, number: usize, phase: Phase) {
         self.passes[number].phase = phase;
     }
@@ -182,9 +188,14 @@ impl Receiver {
         let epoch = self.passes[number].epoch;
         match next {
             Move::ReadConfiguration => self.reach(number, Phase::Begun),
-            Move::TakeLock | Move::Overtake | Move::Load | Move::AdoptSaves | Move::AdoptForgets => {
+            Move::TakeLock | Move::Overtake | Move::Load | Move::AdoptSaves => {
                 self.take_hold(number, next, bounds);
             }
+            Move::AdoptForgets if self.check(number) => {
+                self.disk.forget_before(epoch);
+                self.reach(number, Phase::Loaded);
+            }
+            Move::AdoptForgets => {}
             Move::TakeIn => {
                 let pass = &mut self.passes[number];
                 pass.state.take_in(recorded, bounds.receivers[at].classes);
@@ -206,14 +217,12 @@ impl Receiver {
                 let late = bounds.has(Hole::SavedAfterRequest);
                 self.reach(number, if late { Phase::Connected } else { Phase::Staged });
             }
-            Move::NoteChecks | Move::NotePuts | Move::NoteChecksAgain => self.note(number, next, bounds),
+            Move::NoteChecks => self.check_and_reach(number, Phase::Checked),
+            Move::NotePuts => self.put_note(number, bounds),
+            Move::NoteChecksAgain => self.check_and_reach(number, Phase::Connected),
             Move::Ask => self.ask(number, bounds),
             Move::Settle => self.settle(number, at, bounds),
-            Move::AcknowledgeChecks => {
-                if self.check(number) {
-                    self.reach(number, Phase::Acknowledging);
-                }
-            }
+            Move::AcknowledgeChecks => self.check_and_reach(number, Phase::Acknowledging),
             Move::HistoryAdds => {
                 if let Some(alert) = self.passes[number].state.alert.clone() {
                     self.disk.add_to_history(&alert, bounds.has(Hole::OnlyNewestOfHistory));
@@ -261,40 +270,18 @@ impl Receiver {
                 self.disk.save(epoch, self.passes[number].state.clone());
                 self.reach(number, Phase::Adopted);
             }
-            Move::AdoptForgets => {
-                if self.check(number) {
-                    self.disk.forget_before(epoch);
-                    self.reach(number, Phase::Loaded);
-                }
-            }
             _ => {}
         }
     }
 
-    /// Before the first byte.
-    fn note(&mut self, number: usize, next: Move, bounds: &Bounds) {
-        let epoch = self.passes[number].epoch;
-        match next {
-            Move::NoteChecks => {
-                if self.check(number) {
-                    self.reach(number, Phase::Checked);
-                }
-            }
-            Move::NotePuts => {
-                let pass = &mut self.passes[number];
-                pass.maybe_before = pass.state.maybe_sent;
-                pass.state.enter();
-                self.disk.put(epoch, pass.state.clone());
-                let unchecked = bounds.has(Hole::NoCheckAfterNote);
-                self.reach(number, if unchecked { Phase::Connected } else { Phase::Put });
-            }
-            Move::NoteChecksAgain => {
-                if self.check(number) {
-                    self.reach(number, Phase::Connected);
-                }
-            }
-            _ => {}
-        }
+    /// The request is entered, before its first byte.
+    fn put_note(&mut self, number: usize, bounds: &Bounds) {
+        let pass = &mut self.passes[number];
+        pass.maybe_before = pass.state.maybe_sent;
+        pass.state.enter();
+        self.disk.put(pass.epoch, pass.state.clone());
+        let unchecked = bounds.has(Hole::NoCheckAfterNote);
+        self.reach(number, if unchecked { Phase::Connected } else { Phase::Put });
     }
 
     fn ask(&mut self, number: usize, bounds: &Bounds) {
