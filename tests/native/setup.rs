@@ -305,7 +305,7 @@ fn the_number_of_a_chat_is_found_and_a_person_says_which() {
         ["token (not shown):", "123456789:standin-secret-telegram\n"],
         ["press Enter:", "\n"],
         ["[Y/n]", "y\n"],
-        ["[Y/n]", "n\n"],
+        ["come on the phone?", "y\n"],
     ]);
     let screen = place.type_in(&["receivers", "add", "telegram"], &script);
     assert!(screen.contains("Is it ") && screen.contains("@BotFather"), "{screen}");
