@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, ToSpan, civil::Weekday};
+use jiff::Timestamp;
 
 use crate::config::Kind;
 use crate::message::{self, Content};
@@ -166,10 +166,12 @@ impl Pass<'_> {
             self.enqueue(receiver, Kind::Health, Content::Health(&content));
         }
         if self.is_summary_due() {
-            self.state.summary_due = Some(next_monday(Timestamp::now()));
-            // What cannot be read now is in none: the next one comes in a week.
             let (reader, now) = (self.reader, Timestamp::now());
-            if let Ok(content) = weekly::week(reader, now) {
+            self.state.summary_due = Some(weekly::next_monday(&zone::local(), now));
+            // What cannot be read now is in the next one, a week later.
+            let since = weekly::begin(&zone::local(), self.state.summary_from, now);
+            if let Ok(content) = weekly::week(reader, since, now) {
+                self.state.summary_from = Some(now);
                 let page = || {
                     let make = reader.request.page?;
                     make(&reader.request.state, reader.config, content.since, now)
@@ -197,10 +199,7 @@ impl Pass<'_> {
         if reader.request.context != Context::Command {
             return changed;
         }
-        if self.state.summary_due.is_none() && reader.receiver.tells(Kind::Summary) {
-            self.state.summary_due = Some(next_monday(Timestamp::now()));
-            changed = true;
-        }
+        changed |= self.plan_summary();
         let Some(watch) = &reader.request.watch else { return changed };
         let name = &reader.receiver.name;
         let clock = self.is_clock_off().then_some(Fault::ClockOff);
@@ -216,6 +215,18 @@ impl Pass<'_> {
 }
 
 impl Pass<'_> {
+    /// Says whether something changed. One that is due later than it can be was planned by a clock that was ahead.
+    fn plan_summary(&mut self) -> bool {
+        let before = (self.state.summary_due, self.state.summary_from);
+        if self.reader.receiver.tells(Kind::Summary) {
+            let next = weekly::next_monday(&zone::local(), Timestamp::now());
+            self.state.summary_due = Some(self.state.summary_due.map_or(next, |due| due.min(next)));
+        } else {
+            (self.state.summary_due, self.state.summary_from) = (None, None);
+        }
+        before != (self.state.summary_due, self.state.summary_from)
+    }
+
     /// Whether the clock shows a time that has been, or that never was. That of another machine is not asked.
     fn is_clock_off(&self) -> bool {
         let now = Timestamp::now().as_second();
@@ -226,32 +237,4 @@ impl Pass<'_> {
 
 fn ago(duration: Duration) -> Timestamp {
     Timestamp::now().checked_sub(duration).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// The first Monday, 08:00 on this machine, after `now`.
-fn next_monday(now: Timestamp) -> Timestamp {
-    let begin = zone::local().to_datetime(now);
-    let days = (0..=7).filter_map(|days| begin.date().checked_add(days.days()).ok());
-    let mornings = days.filter(|day| day.weekday() == Weekday::Monday).map(|day| day.at(8, 0, 0, 0));
-    let at = mornings.filter_map(|morning| zone::local().to_ambiguous_timestamp(morning).compatible().ok());
-    at.into_iter().find(|at| *at > now).unwrap_or(Timestamp::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_summary_comes_on_monday_mornings_a_week_apart() {
-        let mut at: Timestamp = "2026-01-07T12:00:00Z".parse().unwrap();
-        for _ in 0..60 {
-            let next = next_monday(at);
-            let local = zone::local().to_datetime(next);
-            assert_eq!((local.weekday(), local.hour(), local.minute()), (Weekday::Monday, 8, 0));
-            let hours = next.duration_since(at).as_hours();
-            assert!((1..=7 * 24 + 1).contains(&hours), "{at} {next}");
-            assert!(next_monday(next - Duration::from_secs(1)) == next);
-            at = next;
-        }
-    }
 }

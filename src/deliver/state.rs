@@ -74,6 +74,9 @@ pub struct State {
     /// When the next weekly summary is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary_due: Option<Timestamp>,
+    /// Up to where the last one went: the next one begins there, also where a Monday was missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary_from: Option<Timestamp>,
     /// Sequence of messages; the number of the newest.
     pub last_id: u64,
     /// The receiver refused a text: the next one says numbers only.
@@ -115,6 +118,7 @@ impl Default for State {
             heartbeat: Heartbeat::default(),
             health: Health::default(),
             summary_due: None,
+            summary_from: None,
             last_id: 0,
             plain_next: false,
             refusals: 0,

@@ -435,6 +435,26 @@ fn a_week_in_numbers_goes_out_when_it_is_due_to_who_asked_for_it() {
     let texts = world.texts();
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(texts[0].contains("2 failed logins") && texts[0].contains("Tried: root"), "{texts:?}");
+    // The next one begins where that one ended; one that is weeks late is made up once, and leaves out nothing.
+    world.pass(SECOND, |state, _| {
+        assert!(state.summary_due.is_some_and(|due| due > now) && state.summary_from.is_some());
+        state.summary_due = Some(now - SECOND);
+        state.summary_from = Some(now - 20 * 24 * 60 * MINUTE);
+    });
+    for _ in 0..3 {
+        world.pass(10 * MINUTE, |_, _| {});
+    }
+    let texts = world.texts();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[1].contains("3 failed logins"), "{texts:?}");
+    // A clock that was ahead planned it for a year that does not come; who is not told any more has no plan.
+    world.pass(SECOND, |state, _| state.summary_due = Some(now + 1000 * 24 * 60 * MINUTE));
+    world.pass(SECOND, |state, _| {
+        assert!(state.summary_due.is_some_and(|due| due < now + 8 * 24 * 60 * MINUTE));
+    });
+    world.config = Config::parse("[[receiver]]\nkind = \"other\"\n", Path::new("/x")).unwrap();
+    world.pass(SECOND, |_, _| {});
+    assert_eq!((world.state().summary_due, world.state().summary_from), (None, None));
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::event::{Class, Event, Route};
 
@@ -16,9 +16,28 @@ const APART: i64 = 120;
 const REMEMBERED: usize = 256;
 
 /// Attempts of the last minutes.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Doubles(VecDeque<Attempt>);
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "VecDeque<Attempt>")]
+pub(super) struct Doubles {
+    attempts: VecDeque<Attempt>,
+    // Whether some of them came by this route: where all come by one, none has to be looked for.
+    by_module: bool,
+    by_log: bool,
+}
+
+impl From<VecDeque<Attempt>> for Doubles {
+    fn from(attempts: VecDeque<Attempt>) -> Self {
+        let by_module = attempts.iter().any(|attempt| attempt.module > 0);
+        let by_log = attempts.iter().any(|attempt| attempt.log > 0);
+        Self { attempts, by_module, by_log }
+    }
+}
+
+impl Serialize for Doubles {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.attempts.serialize(serializer)
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Attempt {
@@ -65,7 +84,12 @@ impl Doubles {
     pub(super) fn not_yet_counted(&mut self, event: &Event, at: i64) -> u32 {
         let mut attempt = Attempt::of(event, at);
         let mut left = event.count;
-        for known in self.0.iter_mut().filter(|known| known.is_of(&attempt)) {
+        let may_be_known = match event.route {
+            Route::Pam => self.by_log,
+            Route::Log => self.by_module,
+        };
+        let known = self.attempts.iter_mut().filter(|known| may_be_known && known.is_of(&attempt));
+        for known in known {
             let (here, there) = match event.route {
                 Route::Pam => (&mut known.module, known.log),
                 Route::Log => (&mut known.log, known.module),
@@ -74,8 +98,13 @@ impl Doubles {
             *here += same;
             left -= same;
         }
+        let (by_route, count) = match event.route {
+            Route::Pam => (&mut self.by_module, &mut attempt.module),
+            Route::Log => (&mut self.by_log, &mut attempt.log),
+        };
+        *by_route = true;
+        *count = left;
         if left > 0 {
-            *(if event.route == Route::Pam { &mut attempt.module } else { &mut attempt.log }) = left;
             self.remember(attempt);
         }
         left
@@ -85,7 +114,7 @@ impl Doubles {
     /// as a session.
     pub(super) fn is_known_login(&mut self, event: &Event, at: i64) -> bool {
         let attempt = Attempt::of(event, at);
-        let known = self.0.iter().any(|known| known.is_of(&attempt));
+        let known = self.attempts.iter().any(|known| known.is_of(&attempt));
         if !known {
             self.remember(attempt);
         }
@@ -93,9 +122,9 @@ impl Doubles {
     }
 
     fn remember(&mut self, attempt: Attempt) {
-        self.0.push_back(attempt);
-        if self.0.len() > REMEMBERED {
-            self.0.pop_front();
+        self.attempts.push_back(attempt);
+        if self.attempts.len() > REMEMBERED {
+            self.attempts.pop_front();
         }
     }
 }

@@ -120,16 +120,19 @@ impl Row {
     /// `count` failures under `name` at the second `at`.
     pub(super) fn add(&mut self, name: &str, is_account: bool, count: u32, at: i64) {
         let slot = at.div_euclid(SLOT);
-        // In the newest slot nothing becomes too old, and under a known name no name is too many.
-        if slot == self.last.div_euclid(SLOT) {
+        // In the newest slot nothing becomes too old.
+        if self.parts.is_empty() || slot == self.last.div_euclid(SLOT) {
             if let Some(part) = self.parts.iter_mut().find(|part| part.name == name) {
                 self.total += part.add(is_account, count, at);
                 self.last = self.last.max(part.last);
                 return;
             }
+            self.parts.push(Part::new(name, is_account, count, at));
+            self.total += u64::from(count);
+            self.last = if self.parts.len() == 1 { at } else { self.last.max(at) };
+            return self.fold();
         }
-        let (name, counts) = (name.into(), vec![(slot, count)]);
-        self.merge_part(Part { name, is_account, counts, first: at, last: at });
+        self.merge_part(Part::new(name, is_account, count, at));
         self.keep(self.newest());
         self.fold();
         self.sum_up();
@@ -172,7 +175,8 @@ impl Row {
         if self.parts.len() <= PARTS {
             return;
         }
-        self.parts.sort_by_cached_key(|part| Reverse((part.name.is_empty(), part.total(), part.last)));
+        let rank = |part: &Part| Reverse((part.name.is_empty(), part.total(), part.last));
+        self.parts.select_nth_unstable_by_key(PARTS - 2, rank);
         for part in self.parts.split_off(PARTS - 1) {
             self.merge_part(Part { name: CompactString::default(), is_account: false, ..part });
         }
@@ -191,6 +195,16 @@ impl Row {
 }
 
 impl Part {
+    fn new(name: &str, is_account: bool, count: u32, at: i64) -> Self {
+        Self {
+            name: name.into(),
+            is_account,
+            counts: vec![(at.div_euclid(SLOT), count)],
+            first: at,
+            last: at,
+        }
+    }
+
     fn total(&self) -> u64 {
         self.counts.iter().map(|(_, count)| u64::from(*count)).sum()
     }

@@ -4,10 +4,10 @@
 //! themselves, in order, not as hashes. When there are too many rows those go that failed least (of equals those that
 //! failed longest ago), a whole lot at once. So to push out a row that failed N times it takes [`ROWS`] others
 //! that failed N times each, within a day; and from the networks of others, since one network (/16, of IPv6 /48) has
-//! [`OF_ONE_NETWORK`] rows at most, which give way among themselves. A source and its account are counted in two
+//! [`OF_ONE_NETWORK`] rows, a few more between two looks, which give way among themselves. A source and its account are counted in two
 //! tables: who floods the one with sources does not reach the other, which has as many rows as there are accounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use compact_str::CompactString;
@@ -21,6 +21,8 @@ use super::source::network;
 pub(super) const ROWS: usize = 2048;
 /// Rows of one network.
 pub(super) const OF_ONE_NETWORK: usize = 64;
+/// So many more come before it is looked which of them give way.
+const SLACK_OF_ONE: usize = 8;
 /// The size is looked at once in so many failures, so that making room costs little for each.
 const SLACK: usize = 256;
 /// Counts that are kept, of all rows together: what bounds the size.
@@ -35,6 +37,9 @@ pub(super) struct Table {
     /// Failures since its size was looked at.
     #[serde(skip)]
     unchecked: usize,
+    /// Networks with the number of their rows, or more.
+    #[serde(skip)]
+    crowds: HashMap<CompactString, usize>,
 }
 
 impl Table {
@@ -44,7 +49,10 @@ impl Table {
         if let Some(row) = self.rows.get_mut(key) {
             row.add(name, is_account, count, at);
         } else {
-            self.make_room_in(network(key));
+            // What has no network is one of its own.
+            if network(key).len() < key.len() {
+                self.make_room_in(network(key));
+            }
             self.rows.entry(key.into()).or_default().add(name, is_account, count, at);
         }
         self.unchecked += 1;
@@ -75,21 +83,23 @@ impl Table {
         self.rows.values().map(Row::counts).sum()
     }
 
+    /// A row of `network` is to be added.
     fn make_room_in(&mut self, network: &str) {
+        const MOST: usize = OF_ONE_NETWORK + SLACK_OF_ONE;
+        if let Some(rows) = self.crowds.get_mut(network).filter(|rows| **rows < MOST) {
+            *rows += 1;
+            return;
+        }
         let from = (Bound::Included(network), Bound::Unbounded);
         let of_it = self.rows.range::<str, _>(from).take_while(|(key, _)| key.starts_with(network));
-        let (mut rows, mut least) = (0, None);
-        for (key, row) in of_it {
-            rows += 1;
-            let rank = row.rank(self.now);
-            if least.is_none_or(|(lowest, _)| rank < lowest) {
-                least = Some((rank, key));
-            }
+        let mut order: Vec<_> = of_it.map(|(key, row)| (row.rank(self.now), key.clone())).collect();
+        let rows = if order.len() < MOST { order.len() } else { OF_ONE_NETWORK };
+        order.sort_unstable();
+        order[..order.len() - rows].iter().for_each(|(_, key)| _ = self.rows.remove(key));
+        if self.crowds.len() >= ROWS {
+            self.crowds.clear();
         }
-        if let (OF_ONE_NETWORK.., Some((_, key))) = (rows, least) {
-            let key = key.clone();
-            self.rows.remove(&key);
-        }
+        self.crowds.insert(network.into(), rows + 1);
     }
 
     fn make_room(&mut self) {

@@ -5,8 +5,10 @@
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use compact_str::CompactString;
+use ipnet::IpNet;
 
 /// A pause of so many seconds ends a campaign.
 const PAUSE: i64 = 86_400;
@@ -20,10 +22,11 @@ const FEWEST: u64 = 5;
 const NAMES: usize = 4;
 
 /// One campaign.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Campaign {
-    /// The address, or the network where there were several.
-    pub(crate) source: CompactString,
+    network: IpNet,
+    /// Where it was one alone.
+    address: Option<IpAddr>,
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) failures: u64,
@@ -38,12 +41,18 @@ impl Campaign {
         self.last - self.first
     }
 
-    fn add(&mut self, source: &str, network: &str, user: &str, at: i64, count: u64) {
-        if self.failures == 0 {
-            (self.first, self.last, self.source) = (at, at, source.into());
-        } else if self.source != source && self.source != network {
-            self.source = network.into();
-        }
+    /// The address, or the network where there were several.
+    pub(crate) fn source(&self) -> String {
+        self.address.map_or_else(|| self.network.to_string(), |address| address.to_string())
+    }
+
+    fn new(address: IpAddr, network: IpNet, at: i64) -> Self {
+        let address = Some(address);
+        Self { network, address, first: at, last: at, failures: 0, names: Vec::new(), more_names: false }
+    }
+
+    fn add(&mut self, address: IpAddr, user: &str, at: i64, count: u64) {
+        self.address = self.address.filter(|one| *one == address);
         self.first = self.first.min(at);
         self.last = self.last.max(at);
         self.failures += count;
@@ -62,27 +71,26 @@ impl Campaign {
 /// The campaigns of a history.
 #[derive(Debug, Default)]
 pub(crate) struct Campaigns {
-    active: HashMap<CompactString, Campaign>,
+    active: HashMap<IpNet, Campaign>,
     finished: Vec<Campaign>,
     /// Some gave way to others.
     pub(crate) incomplete: bool,
 }
 
 impl Campaigns {
-    /// Count failures from `source`, which is part of `network`.
-    pub(crate) fn add(&mut self, source: &str, network: &str, user: &str, at: i64, count: u64) {
-        if let Some(campaign) = self.active.get_mut(network) {
-            if at - campaign.last > PAUSE {
-                let ended = std::mem::take(campaign);
-                campaign.add(source, network, user, at, count);
-                return self.finish(ended);
-            }
-            return campaign.add(source, network, user, at, count);
+    /// Count failures from `address`, which is part of `network`.
+    pub(crate) fn add(&mut self, address: IpAddr, network: IpNet, user: &str, at: i64, count: u64) {
+        if let Some(campaign) = self.active.get_mut(&network) {
+            let ended = (at - campaign.last > PAUSE)
+                .then(|| std::mem::replace(campaign, Campaign::new(address, network, at)));
+            campaign.add(address, user, at, count);
+            return ended.into_iter().for_each(|campaign| self.finish(campaign));
         }
         if self.active.len() >= ROOM {
             self.make_room(at);
         }
-        self.active.entry(network.into()).or_default().add(source, network, user, at, count);
+        let campaign = self.active.entry(network).or_insert_with(|| Campaign::new(address, network, at));
+        campaign.add(address, user, at, count);
     }
 
     /// The longest, the longest first.
@@ -105,40 +113,33 @@ impl Campaigns {
     }
 
     fn sort(&mut self) {
-        self.finished.sort_by_cached_key(|c| (Reverse(c.seconds()), Reverse(c.failures), c.source.clone()));
+        self.finished.sort_by_cached_key(|c| (Reverse(c.seconds()), Reverse(c.failures), c.network));
         self.finished.truncate(KEPT);
     }
 
     fn make_room(&mut self, now: i64) {
-        let ended: Vec<Campaign> = self.active.extract(|campaign| now - campaign.last > PAUSE);
-        ended.into_iter().for_each(|campaign| self.finish(campaign));
+        self.give_way(|campaign| now - campaign.last > PAUSE);
         if self.active.len() * 2 > ROOM {
             let mut counts: Vec<u64> = self.active.values().map(|campaign| campaign.failures).collect();
             let middle = counts.len() / 2;
             let median = *counts.select_nth_unstable(middle).1;
-            let fewest: Vec<Campaign> = self.active.extract(|campaign| campaign.failures <= median);
             self.incomplete = true;
-            fewest.into_iter().for_each(|campaign| self.finish(campaign));
+            self.give_way(|campaign| campaign.failures <= median);
         }
     }
-}
 
-/// Takes values out of a map.
-trait Extract<V> {
-    fn extract(&mut self, is_out: impl Fn(&V) -> bool) -> Vec<V>;
-}
-
-impl<V: Default> Extract<V> for HashMap<CompactString, V> {
-    fn extract(&mut self, is_out: impl Fn(&V) -> bool) -> Vec<V> {
-        let mut out = Vec::new();
-        self.retain(|_, value| {
-            let leaves = is_out(value);
-            if leaves {
-                out.push(std::mem::take(value));
+    fn give_way(&mut self, is_out: impl Fn(&Campaign) -> bool) {
+        let out: Vec<IpNet> = self
+            .active
+            .iter()
+            .filter(|(_, campaign)| is_out(campaign))
+            .map(|(network, _)| *network)
+            .collect();
+        for network in out {
+            if let Some(campaign) = self.active.remove(&network) {
+                self.finish(campaign);
             }
-            !leaves
-        });
-        out
+        }
     }
 }
 
@@ -146,22 +147,25 @@ impl<V: Default> Extract<V> for HashMap<CompactString, V> {
 mod tests {
     use super::*;
 
-    const NET: &str = "192.0.2.0/24";
+    fn add(campaigns: &mut Campaigns, address: &str, user: &str, at: i64, count: u64) {
+        let address = address.parse().unwrap();
+        campaigns.add(address, super::super::network::of(address), user, at, count);
+    }
 
     #[test]
     fn a_pause_of_a_day_ends_a_campaign_and_the_longest_comes_first() {
         let mut campaigns = Campaigns::default();
         for hour in 0..10 {
-            campaigns.add("192.0.2.7", NET, "root", hour * 3600, 1);
+            add(&mut campaigns, "192.0.2.7", "root", hour * 3600, 1);
         }
         for minute in 0..100 {
-            campaigns.add("192.0.2.8", NET, "bob", 40 * 3600 + minute * 60, 2);
+            add(&mut campaigns, "192.0.2.8", "bob", 40 * 3600 + minute * 60, 2);
         }
-        campaigns.add("198.51.100.1", "198.51.100.0/24", "root", 0, 4);
+        add(&mut campaigns, "198.51.100.1", "root", 0, 4);
         let longest = campaigns.longest();
-        let shown: Vec<(&str, i64, u64)> =
-            longest.iter().map(|c| (c.source.as_str(), c.seconds(), c.failures)).collect();
-        assert_eq!(shown, [("192.0.2.7", 9 * 3600, 10), ("192.0.2.8", 99 * 60, 200)]);
+        let shown: Vec<(String, i64, u64)> =
+            longest.iter().map(|c| (c.source(), c.seconds(), c.failures)).collect();
+        assert_eq!(shown, [("192.0.2.7".into(), 9 * 3600, 10), ("192.0.2.8".into(), 99 * 60, 200)]);
     }
 
     #[test]
@@ -169,10 +173,10 @@ mod tests {
         let mut campaigns = Campaigns::default();
         for i in 0..300_i64 {
             let name = if i % 2 == 0 { "root".to_owned() } else { format!("name{i}") };
-            campaigns.add(&format!("192.0.2.{}", i % 5), NET, &name, i, 1);
+            add(&mut campaigns, &format!("192.0.2.{}", i % 5), &name, i, 1);
         }
         let longest = campaigns.longest();
-        assert_eq!((longest.len(), longest[0].source.as_str()), (1, NET));
+        assert_eq!((longest.len(), longest[0].source().as_str()), (1, "192.0.2.0/24"));
         assert!(longest[0].more_names && longest[0].names.iter().any(|(name, _)| name == "root"));
     }
 
@@ -180,8 +184,8 @@ mod tests {
     fn any_number_of_sources_fits_and_the_great_campaign_stays() {
         let mut campaigns = Campaigns::default();
         for i in 0..100_000_i64 {
-            campaigns.add("10.0.0.1", &format!("net{i}"), "root", i, 1);
-            campaigns.add("192.0.2.7", NET, "root", i, 1);
+            add(&mut campaigns, &format!("10.{}.{}.1", i / 256 % 256, i % 256), "root", i, 1);
+            add(&mut campaigns, "192.0.2.7", "root", i, 1);
             assert!(campaigns.active.len() <= ROOM);
         }
         assert!(campaigns.incomplete);

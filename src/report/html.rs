@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::days;
-use super::numbers::{Counted, Report};
+use super::numbers::Report;
 use super::picture::{self, Picture};
 use super::plain;
+use super::tables::{ROWS, campaigns, counted, networks, of, receivers};
 use super::words::{self, LONG_WEEKDAYS, number};
 
-const ROWS: usize = 25;
 /// A bar a day for a year.
 const STEPS: usize = 370;
 /// Nothing may be loaded, and nothing run, whatever should get into the page.
@@ -22,7 +22,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// The page. `open`: the tables behind the pictures are shown, as a mail program may show no picture.
 pub(crate) fn page(report: &Report, machine: &str, zone: &TimeZone, open: bool) -> String {
-    let title = format!("Failed logins on {machine}");
+    let title = format!("Failed logins on {}", where_it_was(report).as_deref().unwrap_or(machine));
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -60,20 +60,34 @@ pub(crate) fn page(report: &Report, machine: &str, zone: &TimeZone, open: bool) 
     page.into_string()
 }
 
+/// The machines that the log of others tells of; none where something happened on this one.
+fn where_it_was(report: &Report) -> Option<String> {
+    let elsewhere: u64 = report.by_host.iter().map(|row| row.failures).sum();
+    match report.by_host.as_slice() {
+        _ if elsewhere < report.failures => None,
+        [one] => one.name.clone(),
+        several => (!several.is_empty()).then(|| format!("{} machines", several.len())),
+    }
+}
+
 fn head(report: &Report, title: &str, zone: &TimeZone) -> Markup {
     let figures = [
-        (report.failures, "failed logins"),
-        (report.sources.distinct, "sources"),
-        (report.logins, "logins"),
-        (report.logins_after_failures, "logins after failures"),
+        (report.failures, ["failed login", "failed logins"], false),
+        (report.sources.distinct, ["source", "sources"], false),
+        (report.logins, ["login", "logins"], false),
+        (
+            report.logins_after_failures,
+            ["login after failures", "logins after failures"],
+            report.logins_after_failures > 0,
+        ),
     ];
     html! {
         header {
             h1 { bdi { (title) } }
             p { (words::period(report, zone)) "; read: " bdi { (report.read.join(", ")) } }
             ul.figures {
-                @for (n, what) in figures {
-                    li.alarm[n > 0 && what == "logins after failures"] { b { (number(n)) } " " (what) }
+                @for (n, what, alarms) in figures {
+                    li.alarm[alarms] { b { (number(n)) } " " (what[usize::from(n != 1)]) }
                 }
             }
         }
@@ -132,61 +146,6 @@ fn sources(report: &Report, zone: &TimeZone) -> Markup {
     counted("Sources", &report.by_source, report.sources.distinct, zone)
 }
 
-/// A list of names with their counts.
-fn counted(title: &str, rows: &[Counted], all: u64, zone: &TimeZone) -> Markup {
-    let placed = rows.iter().any(|row| !words::place(row).is_empty());
-    let timed = rows.iter().any(|row| row.first.is_some());
-    let time = |time: Option<_>| time.map(|time| words::minute(time, zone)).unwrap_or_default();
-    html! {
-        @if !rows.is_empty() {
-            section {
-                h2 { (title) (of(rows.len().min(ROWS), all)) }
-                div.scroll { table {
-                    thead { tr {
-                        th { "name" } th.n { "failed logins" }
-                        @if timed { th { "first" } th { "last" } }
-                        @if placed { th { "where" } }
-                    } }
-                    tbody {
-                        @for row in rows.iter().take(ROWS) {
-                            tr {
-                                td.name { bdi { (words::name(row.name.as_deref(), words::HIDDEN)) } }
-                                td.n { (words::at_least(row.failures, row.may_be_more)) }
-                                @if timed { td.fixed { (time(row.first)) } td.fixed { (time(row.last)) } }
-                                @if placed { td { (words::place(row)) } }
-                            }
-                        }
-                    }
-                } }
-            }
-        }
-    }
-}
-
-fn networks(report: &Report) -> Markup {
-    let placed = report.by_network.iter().any(|row| !row.country.is_empty() || !row.operator.is_empty());
-    html! {
-        @if report.by_network.iter().any(|row| row.addresses > 2) {
-            section {
-                h2 { "Networks with several addresses" (of(report.by_network.len().min(ROWS), report.by_network.len() as u64)) }
-                div.scroll { table {
-                    thead { tr { th { "network" } th.n { "failed logins" } th.n { "addresses" } @if placed { th { "where" } } } }
-                    tbody {
-                        @for row in report.by_network.iter().take(ROWS) {
-                            tr {
-                                td.name { (row.network) }
-                                td.n { (words::at_least(row.failures, row.may_be_more)) }
-                                td.n { (row.addresses) }
-                                @if placed { td { (row.country) " " (row.operator) } }
-                            }
-                        }
-                    }
-                } }
-            }
-        }
-    }
-}
-
 fn accounts(report: &Report, open: bool) -> Markup {
     let kinds: Vec<(&str, u64)> =
         report.by_kind.iter().map(|row| (words::kind(row.kind), row.failures)).collect();
@@ -221,49 +180,6 @@ fn accounts(report: &Report, open: bool) -> Markup {
     }
 }
 
-fn campaigns(report: &Report, zone: &TimeZone) -> Markup {
-    html! {
-        @if !report.campaigns.is_empty() {
-            section {
-                h2 { "Longest campaigns" }
-                p { "Failures from one address or network without a pause of a day." }
-                div.scroll { table {
-                    thead { tr { th { "source" } th { "lasted" } th.n { "failed logins" } th { "since" } th { "against" } } }
-                    tbody {
-                        @for row in &report.campaigns {
-                            tr {
-                                td.name { bdi { (row.source.as_deref().unwrap_or(words::HIDDEN)) } }
-                                td.fixed { (words::duration(row.last.duration_since(row.first).as_secs())) }
-                                td.n { (number(row.failures)) }
-                                td.fixed { (words::minute(row.first, zone)) }
-                                td.name { bdi { (plain::against(row)) } }
-                            }
-                        }
-                    }
-                } }
-            }
-        }
-    }
-}
-
-fn receivers(report: &Report) -> Markup {
-    html! {
-        @if !report.receivers.is_empty() {
-            section {
-                h2 { "What was sent" }
-                div.scroll { table {
-                    thead { tr { th { "receiver" } th.n { "messages" } th.n { "failed logins in them" } } }
-                    tbody {
-                        @for row in &report.receivers {
-                            tr { td.name { (row.name) } td.n { (number(row.messages)) } td.n { (number(row.failures)) } }
-                        }
-                    }
-                } }
-            }
-        }
-    }
-}
-
 fn foot(report: &Report) -> Markup {
     html! {
         footer {
@@ -272,11 +188,6 @@ fn foot(report: &Report) -> Markup {
             p { "Made by authalert." }
         }
     }
-}
-
-/// `, 25 of 1,234`
-fn of(shown: usize, all: u64) -> Markup {
-    html! { @if all > shown as u64 { small { " " (shown) " of " (number(all)) } } }
 }
 
 /// A picture with its title.
@@ -309,6 +220,7 @@ fn behind(open: bool, head: &[&str], rows: Markup) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use super::super::numbers::Counted;
     use super::super::tests::hostile;
     use super::*;
 
@@ -331,6 +243,24 @@ mod tests {
         let fetched = ["src=", "url(", "@import", "http:", "https:", "<script"];
         let shown = shown.replace("http://www.w3.org/2000/svg", "");
         assert!(fetched.iter().all(|word| !shown.contains(word)));
+    }
+
+    #[test]
+    fn the_title_names_the_machine_of_the_log() {
+        let on = |hosts: &[(&str, u64)], failures: u64| {
+            let by_host = hosts.iter().map(|(name, failures)| Counted {
+                name: Some((*name).into()),
+                failures: *failures,
+                ..Counted::default()
+            });
+            let report = Report { failures, by_host: by_host.collect(), ..Report::default() };
+            let shown = page(&report, "here", &TimeZone::UTC, false);
+            shown.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0.to_owned()
+        };
+        assert_eq!(on(&[("web1", 3)], 3), "Failed logins on web1");
+        assert_eq!(on(&[("web1", 3), ("web2", 1)], 4), "Failed logins on 2 machines");
+        assert_eq!(on(&[("web1", 3)], 4), "Failed logins on here");
+        assert_eq!(on(&[], 0), "Failed logins on here");
     }
 
     #[test]

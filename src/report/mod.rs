@@ -1,10 +1,12 @@
 //! The history as pictures and figures: how bad it is, who it is, whether it gets worse, whether anybody got in.
 //!
 //! - [`collect`]: events are counted as they come, in bounded memory; [`top`], [`calendar`], [`campaign`], [`network`]:
-//!   what is counted. [`days`]: over time. [`order`]: events in the order of time. [`geo`]: where addresses are.
-//! - [`numbers`]: what a report shows, as plain data; as JSON it is a contract, see authalert-json(7).
+//!   what is counted. [`judge`]: logins after failures; [`order`]: events in the order of time, as it wants them.
+//!   [`geo`]: where addresses are.
+//! - [`outcome`]: what was collected, as a report; [`days`]: over time. [`numbers`]: what it shows, as plain data; as JSON
+//!   it is a contract, see authalert-json(7).
 //! - [`source`]: where the events come from. [`sent`]: what receivers were sent.
-//! - [`terminal`], [`plain`]: as text. [`html`], [`picture`]: as a page. [`weekly`]: by mail, each Monday.
+//! - [`terminal`], [`plain`]: as text. [`html`], [`tables`], [`picture`]: as a page. [`weekly`]: by mail, each Monday.
 //! - [`prometheus`]: the counters of now for a monitoring system.
 
 mod calendar;
@@ -13,14 +15,17 @@ mod collect;
 mod days;
 mod geo;
 mod html;
+mod judge;
 mod network;
 mod numbers;
 mod order;
+mod outcome;
 mod picture;
 mod plain;
 pub(crate) mod prometheus;
 mod sent;
 mod source;
+mod tables;
 pub(crate) mod terminal;
 mod top;
 pub mod weekly;

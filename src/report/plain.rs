@@ -102,11 +102,16 @@ fn list(title: &str, rows: &[Counted], all: u64, out: &mut dyn Write) -> io::Res
 
 /// What there is beside the failures.
 pub(super) fn beside(report: &Report) -> String {
-    let mut text = format!(
-        "{}, {} of them after so many failures that you should look.",
-        counted(report.logins, "login"),
-        number(report.logins_after_failures)
-    );
+    let mut text = match (report.logins, report.logins_after_failures) {
+        (0, _) => "No logins.".to_owned(),
+        (1, 0) => "1 login, not after so many failures that you should look.".to_owned(),
+        (1, _) => "1 login, after so many failures that you should look.".to_owned(),
+        (logins, after) => format!(
+            "{} logins, {} of them after so many failures that you should look.",
+            number(logins),
+            if after == 0 { "none".to_owned() } else { number(after) }
+        ),
+    };
     if report.aborted > 0 {
         text += &format!(" {}.", counted(report.aborted, "unanswered prompt"));
     }
@@ -149,7 +154,7 @@ pub(super) fn campaign(row: &Lasting, zone: &TimeZone) -> String {
 pub(super) fn against(row: &Lasting) -> String {
     let names: Vec<&str> = row.accounts.iter().map(|name| words::name(Some(name), words::HIDDEN)).collect();
     match (names.as_slice(), row.more_accounts) {
-        ([], _) => "names that are not shown".into(),
+        ([], _) => "names that are not listed".into(),
         (names, true) => format!("{} and others", names.join(", ")),
         (names, false) => names.join(", "),
     }
@@ -163,6 +168,19 @@ pub(super) fn sent(row: &Sent) -> String {
 mod tests {
     use super::super::tests::hostile;
     use super::*;
+
+    #[test]
+    fn logins_are_said_as_a_person_says_it() {
+        let said = |logins, logins_after_failures| {
+            beside(&Report { logins, logins_after_failures, ..Report::default() })
+        };
+        let after = "so many failures that you should look.";
+        assert_eq!(said(0, 0), "No logins.");
+        assert_eq!(said(1, 0), format!("1 login, not after {after}"));
+        assert_eq!(said(1, 1), format!("1 login, after {after}"));
+        assert_eq!(said(1234, 0), format!("1,234 logins, none of them after {after}"));
+        assert_eq!(said(1234, 2), format!("1,234 logins, 2 of them after {after}"));
+    }
 
     #[test]
     fn a_screen_reader_meets_words_and_no_drawing() {

@@ -4,6 +4,8 @@
 //! under `tests/scan` are read with and without the search, and must give the same. The words are searched for all at once with vector instructions,
 //! so a log in which nothing happened is read about as fast as memory gives it.
 
+use std::ops::Range;
+
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
@@ -53,6 +55,8 @@ const SUCCESS: [&str; 14] = [
     "Connection closed by ",
     "Received disconnect from ",
 ];
+/// The first of those at the end that tell of no success, but only where a client was.
+const PLACES: usize = SUCCESS.len() - 2;
 /// How far after a refusal it is looked for.
 const SUCCESS_REACH: usize = 32 << 10;
 
@@ -128,10 +132,10 @@ impl Search {
     pub fn run(&self, block: &[u8], reach: &mut Reach, each: &mut dyn FnMut(Candidate)) -> u64 {
         let (mut at, mut lines) = (0, 0);
         let mut word = self.next_word(block, 0);
-        let (mut success_from, mut success_until) = (0, if self.logins { usize::MAX } else { reach.0 });
+        let (mut success_from, mut success_until) = (0, reach.0);
         loop {
             let found = word.unwrap_or(block.len());
-            let success = self.next_success(block, success_from.max(at), success_until.min(found));
+            let success = self.next_success(block, success_from.max(at)..found, success_until);
             let Some(hit) = success.or(word) else { break };
             let start = memrchr(b'\n', &block[at..hit]).map_or(at, |i| at + i + 1);
             // A hole of NUL bytes that a crash or copytruncate left is no part of the line after it.
@@ -157,7 +161,7 @@ impl Search {
         if self.count_lines {
             lines += count(&block[at..]);
         }
-        reach.0 = if self.logins { SUCCESS_REACH } else { success_until.saturating_sub(block.len()) };
+        reach.0 = success_until.saturating_sub(block.len());
         lines
     }
 
@@ -181,12 +185,15 @@ impl Search {
         is_of_sshd && self.places.iter().any(|place| place.find(line).is_some())
     }
 
-    fn next_success(&self, block: &[u8], mut from: usize, until: usize) -> Option<usize> {
+    /// The next word of success `within` these bytes. Beyond `reach` only a login matters, where logins are wanted.
+    fn next_success(&self, block: &[u8], within: Range<usize>, reach: usize) -> Option<usize> {
         let words = self.success.as_ref()?;
-        while from < until {
-            let hit = words.find_in(block, (from..until).into())?;
+        let (mut from, end) = (within.start, if self.logins { within.end } else { within.end.min(reach) });
+        while from < end {
+            let hit = words.find_in(block, (from..end).into())?;
+            let is_wanted = hit.start() < reach || hit.pattern().as_usize() < PLACES;
             // cron opens sessions all day and authenticates nobody.
-            if !block[..hit.start()].ends_with(b"cron:session): ") {
+            if is_wanted && !block[..hit.start()].ends_with(b"cron:session): ") {
                 return Some(hit.start());
             }
             from = hit.end();
@@ -272,6 +279,24 @@ mod tests {
             session.into(),
         ];
         assert_eq!(blocks.map(|block| found_after(&mut reach, &block).len()), [1, 0, 1, 1, 0, 0]);
+    }
+
+    #[test]
+    fn where_logins_are_wanted_they_matter_everywhere_and_where_a_client_was_after_a_refusal() {
+        let filler = "x\n".repeat(SUCCESS_REACH);
+        let (login, place) =
+            ("n su: (to root) bob on pts/0\n", "n sshd[7]: Connection closed by 192.0.2.7\n");
+        let refusal = "n su: pam_unix(su:auth): authentication failure; \n";
+        let count = |reach: &mut Reach, text: &str| {
+            let mut found = 0;
+            Search::new(false).with_logins(true).run(text.as_bytes(), reach, &mut |_| found += 1);
+            found
+        };
+        let mut reach = Reach::default();
+        let texts =
+            [format!("{place}{filler}"), format!("{place}{login}"), format!("{refusal}{place}"), filler];
+        assert_eq!(texts.map(|text| count(&mut reach, &text)), [1, 1, 2, 0]);
+        assert_eq!(count(&mut reach, &format!("{place}{login}")), 1);
     }
 
     #[test]

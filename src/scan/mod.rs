@@ -172,12 +172,10 @@ impl fmt::Display for Error {
             Self::Emptied(path) => {
                 write!(f, "{} was emptied while it was read; read it again", path.display())
             }
-            Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
+            Self::Read(path, why) => write!(f, "cannot read {}: {why}{}", path.display(), as_root(why)),
             Self::Journald(why) => write!(f, "cannot read the systemd journal: {why}"),
             Self::State(path, why) => {
-                let fix =
-                    if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" };
-                write!(f, "cannot use the state directory {}: {why}{fix}", path.display())
+                write!(f, "cannot use the state directory {}: {why}{}", path.display(), as_root(why))
             }
             Self::Checkpoint(path, why) => write!(f, "in the state directory {}: {why}", path.display()),
             Self::Record(why) => write!(f, "cannot record failures in the journal: {why}"),
@@ -190,6 +188,11 @@ impl fmt::Display for Error {
             Self::Busy => write!(f, "another scan is running; try again when it has ended"),
         }
     }
+}
+
+/// What helps, where that is known.
+fn as_root(why: &io::Error) -> &'static str {
+    if why.kind() == io::ErrorKind::PermissionDenied { "; run this as root" } else { "" }
 }
 
 /// Called now and then with the log, the bytes read and its size (0: not known).

@@ -144,7 +144,9 @@ fn past_word_of_zone(text: &[u8]) -> Option<&[u8]> {
         b"NZDT", b"SAST",
     ];
     let end = memchr::memchr(b' ', &text[..text.len().min(6)])?;
-    NAMES.contains(&&text[..end]).then_some(&text[end..])
+    // What follows is mostly a host, which is seldom in capitals.
+    let is_name = |word: &[u8]| word.first().is_some_and(u8::is_ascii_uppercase) && NAMES.contains(&word);
+    is_name(&text[..end]).then_some(&text[end..])
 }
 
 /// `Dez 31 23:59:59`, `Déc 31 …`, in any encoding: metalog writes the month in its locale. When it was is

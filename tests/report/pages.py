@@ -2,7 +2,7 @@
 """The page of a hostile log in a real Chromium: nothing runs, nothing is fetched, nothing is empty; and tidy finds it valid.
 
     pages.py AUTHALERT [DIRECTORY]        screenshots are kept in DIRECTORY"""
-import pathlib, shutil, subprocess, sys, tempfile
+import base64, pathlib, re, shutil, subprocess, sys, tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from webdriver import Browser, pixels
@@ -73,6 +73,23 @@ def looked_at(browser, url, shots):
     ok(len(grounds) == 2 and sum(min(grounds)) < 150 < 600 < sum(max(grounds)), "light is light and dark is dark", str(grounds))
 
 
+def printed(browser, url, shots):
+    """On A4 nothing is cut off on the right, what can only be clicked is left out, and dark is not printed."""
+    width = 680  # of 210 mm less two margins of 15
+    browser.open(url, width, "dark")
+    browser.cdp("Emulation.setEmulatedMedia", media="print", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+    over = browser.run("return [...document.querySelectorAll('svg,table')].filter(e=>e.getBoundingClientRect().width>0)"
+                       f".map(e=>Math.round(e.getBoundingClientRect().right)).filter(right=>right>{width})")
+    ok(not over, "on paper no picture and no table is cut off", str(over))
+    shown = browser.run("return [...document.querySelectorAll('details')].filter(e=>e.getBoundingClientRect().height>0).length")
+    ground = browser.run("return getComputedStyle(document.body).backgroundColor")
+    ok(shown == 0 and ground == "rgb(255, 255, 255)", "on paper there is nothing to click, and it is white", f"{shown} {ground}")
+    pdf = base64.b64decode(browser.cdp("Page.printToPDF", preferCSSPageSize=True)["data"])
+    (shots / "printed.pdf").write_bytes(pdf)
+    sizes = {(round(float(w)), round(float(h))) for w, h in re.findall(rb"/MediaBox \[0 0 ([0-9.]+) ([0-9.]+)\]", pdf)}
+    ok(sizes == {(595, 842)}, "the pages are A4", str(sizes))
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         root = pathlib.Path(directory)
@@ -92,6 +109,7 @@ def main():
             return print("left out - Chromium: not installed (Debian: chromium, chromium-driver)")
         with Browser() as browser:
             looked_at(browser, page.as_uri(), shots)
+            printed(browser, page.as_uri(), shots)
 
 
 main()

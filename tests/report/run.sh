@@ -1,5 +1,6 @@
 #!/bin/bash
-# The reports, and what other programs read: totals beside the scan's, the page in a real browser, promtool, fail2ban.
+# The reports, and what other programs read: totals beside the scan's, the page in a real browser,
+# promtool, fail2ban; and the weekly summary with a clock that is put on.
 #
 #   tests/report/run.sh
 #
@@ -11,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/report.sh
 authalert=${AUTHALERT_BUILD:-$PWD/target/release}/authalert
 lacking=()
-for need in chromium:chromium chromedriver:chromium-driver tidy:tidy promtool:prometheus fail2ban-regex:fail2ban man:man-db; do
+for need in chromium:chromium chromedriver:chromium-driver tidy:tidy promtool:prometheus fail2ban-regex:fail2ban faketime:faketime man:man-db; do
     command -v "${need%%:*}" >/dev/null || lacking+=("${need#*:}")
 done
 if ((${#lacking[@]} && EUID == 0)) && command -v apt-get >/dev/null; then
@@ -24,5 +25,5 @@ if ((${#lacking[@]} && EUID == 0)) && command -v apt-get >/dev/null; then
         left_out 'the programs that read what authalert writes' "could not install ${lacking[*]}"
     [[ $made_policy == no ]] || rm -f $policy
 fi
-for name in totals pages feeds; do part "$name" timeout --foreground 300 python3 "tests/report/$name.py" "$authalert"; done
+for name in totals pages feeds weekly; do part "$name" timeout --foreground 300 python3 "tests/report/$name.py" "$authalert"; done
 finish
