@@ -11,6 +11,7 @@ mod ecs;
 pub mod failures;
 mod receivers;
 mod report;
+mod rules;
 mod scan;
 mod status;
 mod test;
@@ -100,6 +101,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             };
             deliver::run(state, args.config.as_deref(), *now, serve, *settle, out)
         }
+        Command::Scan(scan) if scan.rules => rules::show(out),
         Command::Scan(scan) => match &scan.simulate {
             Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),
             None => {

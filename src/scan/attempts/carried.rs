@@ -31,7 +31,10 @@ impl Attempts {
     /// What is still open.
     pub fn open_processes(&self) -> Open {
         let live = |(key, number): &(Key, u64)| {
-            self.processes.get(key).filter(|process| process.number == *number).cloned()
+            self.processes
+                .get(key)
+                .filter(|process| process.number == *number)
+                .map(|process| Process::clone(process))
         };
         let processes = self.order.iter().filter_map(live).collect();
         Open { processes, ..self.beside_the_processes() }
@@ -43,7 +46,7 @@ impl Attempts {
         let mut processes = Vec::with_capacity(self.processes.len());
         for (key, number) in &self.order {
             if self.processes.get(key).is_some_and(|process| process.number == *number) {
-                processes.extend(self.processes.remove(key));
+                processes.extend(self.processes.remove(key).map(|process| *process));
             }
         }
         Open { processes, ..beside }

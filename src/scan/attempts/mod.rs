@@ -9,6 +9,7 @@
 //! - sshd runs keyboard-interactive PAM in a child: its line has another pid than sshd's own. A
 //!   process of which only PAM spoke, and of which sshd then tells under another pid, is the same
 //!   attempt. So are pam_unix's line without a pid and su's own with one, and unix_chkpwd's.
+//! - A server that has a helper ask (Postfix, Dovecot) tells what the helper told.
 //! - A refusal by one module and success right after it is a login by the second module.
 //!
 //! Lines of one process may come minutes apart, and in different passes: what is still open is
@@ -17,6 +18,7 @@
 mod carried;
 mod pairing;
 mod process;
+mod relayed;
 mod row;
 mod speaker;
 mod spelling;
@@ -52,7 +54,8 @@ const LOOK_BACK: usize = 256;
 /// Everything that is open, and what has been settled since it was last taken.
 #[derive(Debug, Default)]
 pub struct Attempts {
-    processes: HashMap<Key, Process, BuildHasherDefault<Mix>>,
+    /// In boxes: half of the table's places are empty, and a process is large.
+    processes: HashMap<Key, Box<Process>, BuildHasherDefault<Mix>>,
     /// How many of them have a pid, on whatever machine.
     pids: HashMap<u32, u32, BuildHasherDefault<Mix>>,
     /// In the order in which they were first heard of, with their numbers.
@@ -100,6 +103,12 @@ impl Attempts {
                     self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
                 }
             }
+            Kind::Relayed => {
+                let weight = self.not_told_by_helper(key, evidence, time);
+                if weight > 0 {
+                    self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
+                }
+            }
             Kind::Program if speaker.family == Family::Su && self.was_aborted(key, evidence, time) => {}
             _ => self.refused(key, speaker, evidence, time, place),
         }
@@ -136,6 +145,9 @@ impl Attempts {
         // `N more` names no service.
         if let Some(before) = process.rows.last().filter(|_| evidence.kind == Kind::PamMore) {
             fresh.service.clone_from(&before.service);
+        }
+        if evidence.kind == Kind::Relayed {
+            fresh.relayed = fresh.count;
         }
         fresh.module = text(evidence.module);
         fresh.family = process.family;

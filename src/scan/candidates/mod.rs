@@ -4,14 +4,16 @@
 //! under `tests/scan` are read with and without the search, and must give the same. The words are searched for all at once with vector instructions,
 //! so a log in which nothing happened is read about as fast as memory gives it.
 
-use aho_corasick::packed::{Config, MatchKind, Searcher};
+mod several;
+
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
 use super::header::decimal;
+use super::rules::book::{Book, book};
+use several::Several;
 
-/// Each line of interest holds one of these. No more than sixteen of them, or the search falls to
-/// a quarter of its speed; none that is frequent in ordinary lines.
+/// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
 const WORDS: [&str; 16] = [
     // `authentication failure`, `closed by authenticating user`
     "uthentic",
@@ -87,8 +89,8 @@ impl Default for Reach {
 /// Finds candidates.
 #[derive(Debug)]
 pub struct Search {
-    words: Option<Searcher>,
-    success: Option<Searcher>,
+    words: Option<Several>,
+    success: Option<Several>,
     sshd: Finder<'static>,
     /// What stands before the address of a client.
     places: [Finder<'static>; 3],
@@ -99,13 +101,14 @@ pub struct Search {
 impl Search {
     /// `count_lines`: whether [`Candidate::lines_before`] is wanted; counting takes time.
     pub fn new(count_lines: bool) -> Self {
-        let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-        builder.extend(WORDS);
-        let mut success = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-        success.extend(SUCCESS);
+        Self::with(book(), count_lines)
+    }
+
+    /// The same for other rules than this machine's.
+    pub(super) fn with(book: &Book, count_lines: bool) -> Self {
         Self {
-            words: builder.build(),
-            success: success.build(),
+            words: Several::of(&with_rules(&WORDS, book.words(false))),
+            success: Several::of(&with_rules(&SUCCESS, book.words(true))),
             sshd: Finder::new(SSHD),
             places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
@@ -163,7 +166,7 @@ impl Search {
 
     fn next_word(&self, block: &[u8], from: usize) -> Option<usize> {
         match &self.words {
-            Some(words) => words.find_in(block, (from..block.len()).into()).map(|m| m.start()),
+            Some(words) => words.find(block, from, block.len()).map(|(start, _)| start),
             // No vector instructions here: every line is a candidate.
             None => block.len().checked_sub(from + 1).map(|longest| {
                 let nuls = block[from..].iter().take(longest).take_while(|b| **b == 0).count();
@@ -184,15 +187,27 @@ impl Search {
     fn next_success(&self, block: &[u8], mut from: usize, until: usize) -> Option<usize> {
         let words = self.success.as_ref()?;
         while from < until {
-            let hit = words.find_in(block, (from..until).into())?;
+            let (start, end) = words.find(block, from, until)?;
             // cron opens sessions all day and authenticates nobody.
-            if !block[..hit.start()].ends_with(b"cron:session): ") {
-                return Some(hit.start());
+            if !block[..start].ends_with(b"cron:session): ") {
+                return Some(start);
             }
-            from = hit.end();
+            from = end;
         }
         None
     }
+}
+
+/// The words, and of each line of a rule that holds none of them, its longest: so no program's lines are passed over.
+fn with_rules<'a>(words: &[&'a str], lines: impl Iterator<Item = Vec<&'a [u8]>>) -> Vec<&'a [u8]> {
+    let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    for line in lines {
+        let is_found =
+            words.iter().any(|word| line.iter().any(|part| memchr::memmem::find(part, word).is_some()));
+        let longest = line.into_iter().max_by_key(|part| part.len()).filter(|part| part.len() >= 4);
+        words.extend(longest.filter(|_| !is_found));
+    }
+    words
 }
 
 /// The process of `… sshd[71]: Accepted password …`, where that is sure without taking the line
@@ -216,6 +231,7 @@ fn count(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::rules::book::File;
 
     fn found(block: &str) -> Vec<(String, u64)> {
         found_after(&mut Reach::default(), block)
@@ -228,6 +244,28 @@ mod tests {
         });
         assert_eq!(total, block.matches('\n').count() as u64);
         lines
+    }
+
+    #[test]
+    fn every_line_of_a_rule_is_found_by_a_word() {
+        let text = |n: usize| {
+            format!(
+                "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"failure\"\nlines = [\"<word> says nope{n} to <user>\"]\n\
+                 samples = [{{ line = \"a says nope{n} to b\", user = \"b\" }}]\n"
+            )
+        };
+        // More than the vector instructions take at once, too.
+        for rules in [1, 20, 90] {
+            let files = (0..rules).map(|n| File::parse("x", "x.toml", &text(n)).unwrap()).collect();
+            let search = Search::with(&Book::of(files), false);
+            for n in 0..rules {
+                let block =
+                    format!("Nov  3 09:05:01 srv x: a says nope{n} to b\nNov  3 09:05:01 srv x: hello\n");
+                let mut found = 0;
+                search.run(block.as_bytes(), &mut Reach::default(), &mut |_| found += 1);
+                assert_eq!(found, 1, "{n} of {rules}");
+            }
+        }
     }
 
     #[test]
