@@ -40,7 +40,7 @@ fn as_name(choice: u8, bytes: &[u8]) {
 fn as_rules(text: &str) {
     let _ = File::parse("fuzz", "fuzz.toml", text);
     let (line, message) = text.split_once('\n').unwrap_or((text, text));
-    let quoted = toml::Value::String(line.into());
+    let Ok(quoted) = serde_json::to_string(line) else { return };
     let rules = format!(
         "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"nothing\"\nwhy = \"x\"\nlines = [{quoted}]\n"
     );
