@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
 use super::header::decimal;
-use super::rules::book::{Book, book};
+use super::rules::book::{Book, SHORTEST, book};
 use several::Several;
 
 /// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
@@ -106,9 +106,11 @@ impl Search {
 
     /// The same for other rules than this machine's.
     pub(super) fn with(book: &Book, count_lines: bool) -> Self {
+        let words = with_rules(&WORDS, &[], book.words(false));
+        let success = with_rules(&SUCCESS, &words, book.words(true));
         Self {
-            words: Several::of(&with_rules(&WORDS, book.words(false))),
-            success: Several::of(&with_rules(&SUCCESS, book.words(true))),
+            words: Several::of(&words),
+            success: Several::of(&success),
             sshd: Finder::new(SSHD),
             places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
@@ -198,14 +200,19 @@ impl Search {
     }
 }
 
-/// The words, and of each line of a rule that holds none of them, its longest: so no program's lines are passed over.
-fn with_rules<'a>(words: &[&'a str], lines: impl Iterator<Item = Vec<&'a [u8]>>) -> Vec<&'a [u8]> {
+/// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, its longest: so no
+/// program's lines are passed over.
+fn with_rules<'a>(
+    words: &[&'a str],
+    found: &[&'a [u8]],
+    lines: impl Iterator<Item = Vec<&'a [u8]>>,
+) -> Vec<&'a [u8]> {
     let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     for line in lines {
-        let is_found =
-            words.iter().any(|word| line.iter().any(|part| memchr::memmem::find(part, word).is_some()));
-        let longest = line.into_iter().max_by_key(|part| part.len()).filter(|part| part.len() >= 4);
-        words.extend(longest.filter(|_| !is_found));
+        let holds = |word: &&[u8]| line.iter().any(|part| memchr::memmem::find(part, word).is_some());
+        let is_found = words.iter().chain(found).any(holds);
+        let longest = line.iter().copied().max_by_key(|part| part.len());
+        words.extend(longest.filter(|part| !is_found && part.len() >= SHORTEST));
     }
     words
 }

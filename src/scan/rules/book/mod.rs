@@ -20,6 +20,7 @@ pub use registry::{Entry, OWN, list};
 use super::evidence::{Evidence, Kind, Line};
 use crate::scan::header::Header;
 use file::Rule;
+pub(crate) use template::SHORTEST;
 use template::Values;
 use written::Means;
 pub use written::Sample;
@@ -148,4 +149,53 @@ fn said<'a>(rule: &'a Rule, service: &'a [u8], values: Values<'a>, has_number: b
         evidence.user = if values.user.is_empty() { values.ruser } else { values.user };
     }
     Line::Evidence(evidence)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::header;
+
+    fn book(programs: &str) -> Book {
+        let file = |means: &str, lines: &str, sample: &str| {
+            let text = format!(
+                "about = \"x\"\nprograms = [{programs}]\nservice = \"s\"\n[[rule]]\nmeans = \"{means}\"\nlines = [\"{lines}\"]\nsamples = [{sample}]\n"
+            );
+            File::parse("x", "x.toml", &text).unwrap()
+        };
+        Book::of(vec![
+            file("failure", "denied <user>", "{ line = \"denied a\", user = \"a\" }"),
+            file("success", "denied <user>", "{ line = \"denied a\", user = \"a\" }"),
+            file("failures-so-far", "left after <count>", "{ line = \"left after 3\", count = 3 }"),
+        ])
+    }
+
+    fn kind(book: &Book, line: &str) -> Option<(Kind, u32)> {
+        let line = format!("Nov  3 09:05:01 srv {line}");
+        let header = header::parse(line.as_bytes()).unwrap();
+        match book.of_program(&header, header.message) {
+            Line::Evidence(evidence) => {
+                assert_eq!(evidence.service, b"s");
+                Some((evidence.kind, evidence.weight))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn only_lines_of_a_program_that_is_named_are_its_and_the_first_file_has_the_first_word() {
+        let book = book("\"one\", \"more-*\"");
+        for (line, expected) in [
+            ("one[7]: denied bob", Some((Kind::Program, 1))),
+            ("more-of-it: denied bob", Some((Kind::Program, 1))),
+            ("two[7]: denied bob", None),
+            ("more[7]: denied bob", None),
+            ("one[7]: x denied bob", None),
+            ("one[7]: left after 3", Some((Kind::ProgramTotal, 3))),
+            ("one[7]: left after 0", Some((Kind::Client, 0))),
+            ("one: left after 3", Some((Kind::Client, 0))),
+        ] {
+            assert_eq!(kind(&book, line), expected, "{line}");
+        }
+    }
 }

@@ -121,3 +121,44 @@ fn read(path: &Path) -> io::Result<String> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_file_can_be_used_and_is_named() {
+        let listed = list(Path::new("/nonexistent"));
+        assert_eq!(listed.len(), BUILT_IN.len());
+        for entry in listed {
+            entry.file.unwrap_or_else(|mistake| panic!("{mistake}"));
+        }
+        let there = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap().count();
+        assert_eq!(there, BUILT_IN.len(), "a file in rules/ is not built in");
+    }
+
+    #[test]
+    fn an_own_file_takes_the_place_of_a_built_in_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let text =
+            include_str!("../../../../rules/doas.toml").replace("about = \"doas\"", "about = \"ours\"");
+        for name in ["doas.toml", "mine.toml", ".hidden.toml", "no.txt"] {
+            fs::write(directory.path().join(name), &text).unwrap();
+        }
+        let listed = list(directory.path());
+        assert_eq!(listed.len(), BUILT_IN.len() + 1);
+        for entry in listed.iter().filter(|entry| ["doas", "mine"].contains(&entry.name.as_str())) {
+            assert!(entry.is_own && entry.file.as_ref().unwrap().about == "ours", "{entry:?}");
+        }
+        let path = directory.path().join("doas.toml");
+        fs::write(&path, "x".repeat(1 + LARGEST as usize)).unwrap();
+        std::os::unix::fs::symlink("/etc/passwd", directory.path().join("link.toml")).unwrap();
+        let listed = list(directory.path());
+        let why = |name: &str| {
+            let entry = listed.iter().find(|entry| entry.name == name).unwrap();
+            entry.file.as_ref().unwrap_err().to_string()
+        };
+        assert!(why("doas").contains("longer than"), "{}", why("doas"));
+        assert!(why("link").contains("link.toml: "), "{}", why("link"));
+    }
+}

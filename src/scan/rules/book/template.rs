@@ -201,7 +201,7 @@ const CUT: usize = 900;
 /// So long are words at the start of a line that nothing else begins with.
 const DISTINCT: usize = 12;
 /// Shorter words are in too many lines to be searched for.
-pub(super) const SHORTEST: usize = 4;
+pub(crate) const SHORTEST: usize = 4;
 
 impl Piece {
     fn field(&self) -> Option<Field> {
