@@ -297,6 +297,18 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_the_manual_is_right() {
+        let page = include_str!("../../../../packaging/man/authalert-rules.5");
+        let (_, example) = page.split_once("\n.nf\n").unwrap();
+        let (example, _) = example.split_once("\n.fi").unwrap();
+        let file = File::parse("intranet", "intranet.toml", &example.replace("\\-", "-")).unwrap();
+        assert_eq!((file.names.len(), file.rules.len()), (1, 2));
+        for name in crate::scan::rules::book::NAMES.map(|(name, _)| format!("<{name}>")) {
+            assert!(page.contains(&name), "{name} is not explained");
+        }
+    }
+
+    #[test]
     fn a_line_that_a_log_daemon_cut_short_is_an_attempt_without_an_address() {
         let text = GOOD.replace("no <user>", "no such account <user>").replace("no a", "no such account a");
         let file = File::parse("x", "x.toml", &text).unwrap();

@@ -19,6 +19,8 @@ pub use registry::{Entry, OWN, list};
 
 use super::evidence::{Evidence, Kind, Line};
 use crate::scan::header::Header;
+#[cfg(test)]
+use field::NAMES;
 use file::Rule;
 pub(crate) use template::SHORTEST;
 use template::Values;
