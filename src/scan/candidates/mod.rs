@@ -1,16 +1,20 @@
 //! Which lines are worth taking apart: a search of whole blocks for a few words.
 //!
 //! Every line that tells of an attempt, or of how one ended, holds one of a few words; the samples
-//! under `tests/scan` are read with and without the search, and must give the same. The words are searched for all at once with vector instructions,
-//! so a log in which nothing happened is read about as fast as memory gives it.
+//! under `tests/scan` are read with and without the search, and must give the same. The words are searched for all at once
+//! with vector instructions, so a log in which nothing happened is read about as fast as memory gives it.
 
+mod order;
 mod several;
+
+use std::sync::OnceLock;
 
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
 use super::header::decimal;
 use super::rules::book::{Book, SHORTEST, book};
+use order::arranged;
 use several::Several;
 
 /// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
@@ -101,16 +105,14 @@ pub struct Search {
 impl Search {
     /// `count_lines`: whether [`Candidate::lines_before`] is wanted; counting takes time.
     pub fn new(count_lines: bool) -> Self {
-        Self::with(book(), count_lines)
+        static WORDS: OnceLock<Words> = OnceLock::new();
+        Self::of(WORDS.get_or_init(|| Words::of(book())).clone(), count_lines)
     }
 
-    /// The same for other rules than this machine's.
-    pub(super) fn with(book: &Book, count_lines: bool) -> Self {
-        let words = with_rules(&WORDS, &[], book.words(false));
-        let success = with_rules(&SUCCESS, &words, book.words(true));
+    fn of(words: Words, count_lines: bool) -> Self {
         Self {
-            words: Several::of(&words),
-            success: Several::of(&success),
+            words: words.always,
+            success: words.success,
             sshd: Finder::new(SSHD),
             places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
@@ -200,6 +202,21 @@ impl Search {
     }
 }
 
+/// What is searched for with a book of rules.
+#[derive(Clone)]
+struct Words {
+    always: Option<Several>,
+    success: Option<Several>,
+}
+
+impl Words {
+    fn of(book: &Book) -> Self {
+        let always = with_rules(&WORDS, &[], book.words(false));
+        let success = with_rules(&SUCCESS, &always, book.words(true));
+        Self { always: Several::of(&arranged(always)), success: Several::of(&arranged(success)) }
+    }
+}
+
 /// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, its longest: so no
 /// program's lines are passed over.
 fn with_rules<'a>(
@@ -264,7 +281,7 @@ mod tests {
         // More than the vector instructions take at once, too.
         for rules in [1, 20, 90] {
             let files = (0..rules).map(|n| File::parse("x", "x.toml", &text(n)).unwrap()).collect();
-            let search = Search::with(&Book::of(files), false);
+            let search = Search::of(Words::of(&Book::of(files)), false);
             for n in 0..rules {
                 let block =
                     format!("Nov  3 09:05:01 srv x: a says nope{n} to b\nNov  3 09:05:01 srv x: hello\n");

@@ -7,7 +7,7 @@ use aho_corasick::{AhoCorasick, Input};
 const AT_ONCE: usize = 64;
 
 /// Words, ready to be looked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Several {
     /// With vector instructions.
     Few(Searcher),
