@@ -13,12 +13,12 @@ use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
 use super::header::decimal;
-use super::rules::book::{Book, SHORTEST, book};
-use order::arranged;
+use super::rules::book::{Book, book};
+use order::{arranged, rarest};
 use several::Several;
 
 /// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
     // `authentication failure`, `closed by authenticating user`
     "uthentic",
     "ailed",
@@ -34,8 +34,9 @@ const WORDS: [&str; 16] = [
     " password",
     "BAD SU ",
     "LOGIN ",
-    // `auth failure: [`, `before auth from`
-    "auth ",
+    // `auth failure: [`, `before auth from`; not `auth `, as all of sshd's lines end in `[preauth]`
+    "ailure: [",
+    "fore auth ",
     "su: - ",
     "such user",
     // `not allowed because`
@@ -217,7 +218,7 @@ impl Words {
     }
 }
 
-/// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, its longest: so no
+/// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, one of its own: so no
 /// program's lines are passed over.
 fn with_rules<'a>(
     words: &[&'a str],
@@ -228,8 +229,9 @@ fn with_rules<'a>(
     for line in lines {
         let holds = |word: &&[u8]| line.iter().any(|part| memchr::memmem::find(part, word).is_some());
         let is_found = words.iter().chain(found).any(holds);
-        let longest = line.iter().copied().max_by_key(|part| part.len());
-        words.extend(longest.filter(|part| !is_found && part.len() >= SHORTEST));
+        if !is_found {
+            words.extend(rarest(&line));
+        }
     }
     words
 }

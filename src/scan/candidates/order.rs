@@ -4,6 +4,8 @@
 //! bytes stand in which of the first four places. Words that do not go together make it stop at places where none of
 //! them is: one order is half as fast as another. So an order is looked for in which it seldom stops in ordinary lines.
 
+use crate::scan::rules::book::SHORTEST;
+
 /// Lines that most logs are full of.
 const ORDINARY: &[u8] = b"Nov  3 09:05:01 srv CRON[4711]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
 2026-11-03T09:05:01.123456+01:00 srv CRON[4711]: pam_unix(cron:session): session closed for user root
@@ -44,6 +46,13 @@ pub(super) fn arranged<'a>(mut words: Vec<&'a [u8]>) -> Vec<&'a [u8]> {
         }
     }
     words
+}
+
+/// Of the fixed words of a line, those that begin as ordinary lines seldom have it.
+pub(super) fn rarest<'a>(line: &[&'a [u8]]) -> Option<&'a [u8]> {
+    let starts = |part: &'a [u8]| (0..part.len().saturating_sub(SHORTEST - 1)).map(move |at| &part[at..]);
+    let often = |word: &&[u8]| ORDINARY.windows(SHORTEST).filter(|start| word.starts_with(start)).count();
+    line.iter().flat_map(|part| starts(part)).min_by_key(|word| (often(word), usize::MAX - word.len()))
 }
 
 /// At how many places of ordinary lines the searcher stops.
@@ -89,5 +98,7 @@ mod tests {
         };
         assert_eq!(sorted(&arranged), sorted(&words));
         assert_eq!(super::arranged(vec![b"word"]), [b"word"]);
+        assert_eq!(rarest(&[b" of ", b"session x of y"]), Some(&b"on x of y"[..]));
+        assert_eq!(rarest(&[b"a"]), None);
     }
 }
