@@ -33,6 +33,8 @@ pub struct Book {
     files: Vec<File>,
     programs: Names,
     modules: Names,
+    /// What is wrong with files that are left out.
+    mistakes: Vec<String>,
 }
 
 /// Which files are of a name.
@@ -58,14 +60,23 @@ impl Names {
     }
 }
 
-/// The rules of this machine. A file that cannot be used is left out: `authalert check` tells of it.
+/// The rules of this machine. A file that cannot be used is left out.
 pub fn book() -> &'static Book {
     static BOOK: OnceLock<Book> = OnceLock::new();
     BOOK.get_or_init(|| {
         let entries = list(std::path::Path::new(OWN)).into_iter();
         // The administrator's own come first.
         let (own, built_in): (Vec<Entry>, Vec<Entry>) = entries.partition(|entry| entry.is_own);
-        Book::of(own.into_iter().chain(built_in).filter_map(|entry| entry.file.ok()).collect())
+        let mut mistakes = Vec::new();
+        let files = own.into_iter().chain(built_in).filter_map(|entry| match entry.file {
+            Ok(file) => Some(file),
+            Err(mistake) => {
+                mistakes.push(format!("the scan does without these rules: {mistake}"));
+                None
+            }
+        });
+        let book = Book::of(files.collect());
+        Book { mistakes, ..book }
     })
 }
 
@@ -77,7 +88,12 @@ impl Book {
             let names = if file.is_of_modules { &mut modules } else { &mut programs };
             file.names.iter().for_each(|name| names.add(name, at));
         }
-        Self { files, programs, modules }
+        Self { files, programs, modules, mistakes: Vec::new() }
+    }
+
+    /// What is wrong with files that are left out.
+    pub fn mistakes(&self) -> &[String] {
+        &self.mistakes
     }
 
     /// What a program says in its own words.
