@@ -214,7 +214,7 @@ pub struct Scan {
     pub simulate: Option<Option<PathBuf>>,
 
     /// Show the rules of programs and PAM modules in their own words, and read nothing
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["files", "journald", "dry_run", "json", "explain", "since", "from_start", "simulate"])]
     pub rules: bool,
 }
 
