@@ -8,6 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::process::{Key, Process, name};
+use super::relayed::is_of_helper;
 use super::success::LetIn;
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
 use crate::scan::rules::Family;
@@ -75,6 +76,9 @@ impl Attempts {
             attempts.opened += 1;
             process.number = attempts.opened;
             attempts.order.push_back((process.key, process.number));
+            if process.rows.iter().any(is_of_helper) {
+                attempts.remember_helper(process.key);
+            }
             attempts.insert(process);
         }
         let processes = &attempts.processes;

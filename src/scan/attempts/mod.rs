@@ -33,6 +33,7 @@ use compact_str::CompactString;
 use super::rules::{Evidence, Family, Kind};
 pub use carried::Open;
 use process::{Key, Mix, Process, hash, name};
+use relayed::is_of_helper;
 use row::State;
 pub use row::{Place, Row};
 use speaker::SECOND;
@@ -66,6 +67,8 @@ pub struct Attempts {
     /// it tried (see [`name`]).
     pam_only: VecDeque<(Key, u64)>,
     checks: VecDeque<(Key, u64)>,
+    /// Processes that ask on behalf of mail servers.
+    helpers: VecDeque<Key>,
     /// Processes of sshd-auth by client address and port.
     connections: HashMap<(u64, u32), Key>,
     settled: Vec<Row>,
@@ -149,6 +152,7 @@ impl Attempts {
         if evidence.kind == Kind::Relayed {
             fresh.relayed = fresh.count;
         }
+        let helps = evidence.kind != Kind::Relayed && is_of_helper(&fresh);
         fresh.module = text(evidence.module);
         fresh.family = process.family;
         let mut fresh = process.complete(fresh, child);
@@ -163,6 +167,9 @@ impl Attempts {
             remember(&mut self.pam_only, key, whom);
         } else if evidence.kind == Kind::CheckPassword {
             remember(&mut self.checks, key, whom);
+        }
+        if helps {
+            self.remember_helper(key);
         }
     }
 

@@ -1,7 +1,7 @@
 //! One attempt, told by the process that asked for it (saslauthd, Dovecot's auth) and by the server that the client spoke to.
 
 use super::process::Key;
-use super::row::State;
+use super::row::{Row, State};
 use super::speaker::SECOND;
 use super::spelling::{address, agree};
 use super::{Attempts, LOOK_BACK};
@@ -13,17 +13,32 @@ const WITHIN: i64 = 300 * SECOND;
 const OF_HELPERS: [&str; 10] =
     ["dovecot", "imap", "imaps", "lmtp", "pop", "pop3", "sieve", "smtp", "smtpd", "submission"];
 
+/// Whether a row may be a helper's.
+pub(super) fn is_of_helper(row: &Row) -> bool {
+    OF_HELPERS.contains(&row.service.as_str())
+}
+
 impl Attempts {
+    /// A process told of what a mail server may tell too.
+    pub(super) fn remember_helper(&mut self, key: Key) {
+        if !self.helpers.contains(&key) {
+            self.helpers.push_back(key);
+            if self.helpers.len() > LOOK_BACK {
+                self.helpers.pop_front();
+            }
+        }
+    }
+
     /// How many of these attempts no helper has told before.
     pub(super) fn not_told_by_helper(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> u32 {
         let mut left = evidence.weight;
         let rhost = address(evidence.rhost);
-        for (other, number) in self.order.iter().rev().take(LOOK_BACK) {
+        for other in self.helpers.iter().rev() {
             if left == 0 {
                 break;
             }
             let helper = self.processes.get_mut(other).filter(|helper| {
-                let is_other = helper.number == *number && *other != key && other.host == key.host;
+                let is_other = *other != key && other.host == key.host;
                 is_other
                     && helper.family == Family::Other
                     && (-SECOND..=WITHIN).contains(&(time - helper.last))
@@ -33,7 +48,7 @@ impl Attempts {
                 let untold = row.count.saturating_sub(row.relayed);
                 let is_same = untold > 0
                     && row.state != State::Gone
-                    && OF_HELPERS.contains(&row.service.as_str())
+                    && is_of_helper(row)
                     && (-SECOND..=WITHIN).contains(&(time - row.time))
                     && agree(&row.user, evidence.user)
                     && agree(&row.rhost, rhost.as_bytes());
