@@ -508,8 +508,9 @@ install_files() {
         IFS='|' read -r source mode destination <<<"$entry"
         place "$source" "$mode" "$destination"
     done
-    # For receivers that are described here, and not by the program.
+    # For receivers, and lines of programs, that are described here, and not by the program.
     make_directory "$configuration/receivers.d" 0755
+    make_directory "$configuration/rules.d" 0755
     remove_what_is_no_longer_installed
 }
 

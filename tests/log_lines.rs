@@ -30,8 +30,10 @@ fn rows(log: &str) -> Vec<String> {
         .collect()
 }
 
+type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
+
 /// Each case: what it shows, its lines, its rows. Lines are `TIME TAG: MESSAGE`, of one day and machine.
-fn check(cases: &[(&str, &[&str], &[&str])]) {
+fn check(cases: &[Case<'_>]) {
     for (what, lines, expected) in cases {
         let log: String = lines.iter().map(|line| format!("Nov  3 {line}\n")).collect();
         let dated = log.replace("Nov  3 ", "2026-11-03T");
@@ -45,144 +47,143 @@ fn check(cases: &[(&str, &[&str], &[&str])]) {
 
 const PAM: &str = "authentication failure; logname= uid=0 euid=0";
 
+const ROOT: &[&str] = &["1 root from 192.0.2.7 (sshd)"];
+const ALICE: &[&str] = &["1 alice from 192.0.2.7 (sshd)"];
+
+const ENDED_WHILE_AUTHENTICATING: &[Case] = &[
+    (
+        "reset",
+        &["10:00:02 web1 sshd[20]: Connection reset by authenticating user root 192.0.2.7 port 64 [preauth]"],
+        ROOT,
+    ),
+    (
+        "disconnected",
+        &[
+            "10:00:02 web1 sshd-session[20]: Received disconnect from 192.0.2.7 port 64:11: Bye Bye [preauth]",
+            "10:00:02 web1 sshd-session[20]: Disconnected from authenticating user root 192.0.2.7 port 64 [preauth]",
+        ],
+        ROOT,
+    ),
+    (
+        "without a number",
+        &["10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]"],
+        ROOT,
+    ),
+    (
+        "two connections without a number",
+        &[
+            "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+            "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
+        ],
+        &["1 root from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "one number, used twice",
+        &[
+            "10:00:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+            "10:03:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
+        ],
+        &["1 root from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "several keys",
+        &[
+            "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+            "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: ED25519 SHA256:b",
+            "10:00:02 web1 sshd[20]: error: maximum authentication attempts exceeded for alice from 192.0.2.7 port 64 ssh2 [preauth]",
+            "10:00:02 web1 sshd[20]: Disconnecting authenticating user alice 192.0.2.7 port 64: Too many authentication failures [preauth]",
+        ],
+        ALICE,
+    ),
+    (
+        "keys of nobody",
+        &[
+            "10:00:02 web1 sshd[20]: Invalid user x from 192.0.2.7 port 64",
+            "10:00:02 web1 sshd[20]: Failed publickey for invalid user x from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+            "10:00:02 web1 sshd[20]: Failed publickey for invalid user x from 192.0.2.7 port 64 ssh2: RSA SHA256:b",
+            "10:00:02 web1 sshd[20]: Connection closed by invalid user x 192.0.2.7 port 64 [preauth]",
+        ],
+        &["1 x from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "OpenSSH 10",
+        &[
+            "10:00:02 web1 sshd-auth[21]: Invalid user x from 192.0.2.7 port 64",
+            "10:00:02 web1 sshd-session[20]: Connection closed by invalid user x 192.0.2.7 port 64 [preauth]",
+        ],
+        &["1 x from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "the address comes at the end",
+        &[
+            "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]",
+            "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
+        ],
+        ALICE,
+    ),
+    (
+        "an account that is locked",
+        &[
+            "10:00:02 web1 sshd[20]: User alice not allowed because account is locked",
+            "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
+            "10:00:02 web1 sshd[20]: Received disconnect from 192.0.2.7: 11: Bye [preauth]",
+        ],
+        ALICE,
+    ),
+    (
+        "an old sshd",
+        &["10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]"],
+        &["1 alice from  (sshd)"],
+    ),
+    (
+        "not allowed, old",
+        &[
+            "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups",
+            "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
+            "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
+        ],
+        ALICE,
+    ),
+    (
+        "root refused",
+        &[
+            "10:00:02 web1 sshd[20]: ROOT LOGIN REFUSED FROM 192.0.2.7 port 64",
+            "10:00:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
+        ],
+        ROOT,
+    ),
+    (
+        "keys, then passwords",
+        &[
+            "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
+            "10:00:05 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+            "10:00:08 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+            "10:00:09 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
+        ],
+        &["1 alice from 192.0.2.7 (sshd)", "1 alice from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "not allowed, with a password",
+        &[
+            "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because not listed in AllowUsers",
+            "10:00:05 web1 sshd[20]: Failed password for invalid user alice from 192.0.2.7 port 64 ssh2",
+            "10:00:09 web1 sshd[20]: Connection closed by invalid user alice 192.0.2.7 port 64 [preauth]",
+        ],
+        ALICE,
+    ),
+    (
+        "left while the child asked",
+        &[
+            "10:00:00 web1 sshd[21]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
+            "10:00:01 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
+        ],
+        ALICE,
+    ),
+];
+
 #[test]
 fn sshd_that_ended_while_authenticating_and_told_nothing_else_is_one_attempt() {
-    let root = &["1 root from 192.0.2.7 (sshd)"][..];
-    let alice = &["1 alice from 192.0.2.7 (sshd)"][..];
-    check(&[
-        (
-            "reset",
-            &[
-                "10:00:02 web1 sshd[20]: Connection reset by authenticating user root 192.0.2.7 port 64 [preauth]",
-            ],
-            root,
-        ),
-        (
-            "disconnected",
-            &[
-                "10:00:02 web1 sshd-session[20]: Received disconnect from 192.0.2.7 port 64:11: Bye Bye [preauth]",
-                "10:00:02 web1 sshd-session[20]: Disconnected from authenticating user root 192.0.2.7 port 64 [preauth]",
-            ],
-            root,
-        ),
-        (
-            "without a number",
-            &[
-                "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
-            ],
-            root,
-        ),
-        (
-            "two connections without a number",
-            &[
-                "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
-                "10:00:02 web1 sshd: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
-            ],
-            &["1 root from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
-        ),
-        (
-            "one number, used twice",
-            &[
-                "10:00:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
-                "10:03:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 65 [preauth]",
-            ],
-            &["1 root from 192.0.2.7 (sshd)", "1 root from 192.0.2.7 (sshd)"],
-        ),
-        (
-            "several keys",
-            &[
-                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
-                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: ED25519 SHA256:b",
-                "10:00:02 web1 sshd[20]: error: maximum authentication attempts exceeded for alice from 192.0.2.7 port 64 ssh2 [preauth]",
-                "10:00:02 web1 sshd[20]: Disconnecting authenticating user alice 192.0.2.7 port 64: Too many authentication failures [preauth]",
-            ],
-            alice,
-        ),
-        (
-            "keys of nobody",
-            &[
-                "10:00:02 web1 sshd[20]: Invalid user x from 192.0.2.7 port 64",
-                "10:00:02 web1 sshd[20]: Failed publickey for invalid user x from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
-                "10:00:02 web1 sshd[20]: Failed publickey for invalid user x from 192.0.2.7 port 64 ssh2: RSA SHA256:b",
-                "10:00:02 web1 sshd[20]: Connection closed by invalid user x 192.0.2.7 port 64 [preauth]",
-            ],
-            &["1 x from 192.0.2.7 (sshd)"],
-        ),
-        (
-            "OpenSSH 10",
-            &[
-                "10:00:02 web1 sshd-auth[21]: Invalid user x from 192.0.2.7 port 64",
-                "10:00:02 web1 sshd-session[20]: Connection closed by invalid user x 192.0.2.7 port 64 [preauth]",
-            ],
-            &["1 x from 192.0.2.7 (sshd)"],
-        ),
-        (
-            "the address comes at the end",
-            &[
-                "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]",
-                "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
-            ],
-            alice,
-        ),
-        (
-            "an account that is locked",
-            &[
-                "10:00:02 web1 sshd[20]: User alice not allowed because account is locked",
-                "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
-                "10:00:02 web1 sshd[20]: Received disconnect from 192.0.2.7: 11: Bye [preauth]",
-            ],
-            alice,
-        ),
-        (
-            "an old sshd",
-            &["10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for alice [preauth]"],
-            &["1 alice from  (sshd)"],
-        ),
-        (
-            "not allowed, old",
-            &[
-                "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups",
-                "10:00:02 web1 sshd[20]: input_userauth_request: invalid user alice [preauth]",
-                "10:00:02 web1 sshd[20]: Connection closed by 192.0.2.7 [preauth]",
-            ],
-            alice,
-        ),
-        (
-            "root refused",
-            &[
-                "10:00:02 web1 sshd[20]: ROOT LOGIN REFUSED FROM 192.0.2.7 port 64",
-                "10:00:02 web1 sshd[20]: Connection closed by authenticating user root 192.0.2.7 port 64 [preauth]",
-            ],
-            root,
-        ),
-        (
-            "keys, then passwords",
-            &[
-                "10:00:02 web1 sshd[20]: Failed publickey for alice from 192.0.2.7 port 64 ssh2: RSA SHA256:a",
-                "10:00:05 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
-                "10:00:08 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
-                "10:00:09 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
-            ],
-            &["1 alice from 192.0.2.7 (sshd)", "1 alice from 192.0.2.7 (sshd)"],
-        ),
-        (
-            "not allowed, with a password",
-            &[
-                "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because not listed in AllowUsers",
-                "10:00:05 web1 sshd[20]: Failed password for invalid user alice from 192.0.2.7 port 64 ssh2",
-                "10:00:09 web1 sshd[20]: Connection closed by invalid user alice 192.0.2.7 port 64 [preauth]",
-            ],
-            alice,
-        ),
-        (
-            "left while the child asked",
-            &[
-                "10:00:00 web1 sshd[21]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
-                "10:00:01 web1 sshd[20]: Connection closed by authenticating user alice 192.0.2.7 port 64 [preauth]",
-            ],
-            alice,
-        ),
-    ]);
+    check(ENDED_WHILE_AUTHENTICATING);
 }
 
 #[test]
@@ -245,241 +246,235 @@ fn sshd_that_let_somebody_in_or_names_nobody_is_none() {
     ]);
 }
 
+/// What it shows, its lines, how many attempts they tell of.
+const GOT_IN: &[(&str, &[&str], usize)] = &[
+    (
+        "su",
+        &[
+            "03:21:16 web1 su[7]: pam_unix(su:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=root",
+            "03:21:16 web1 su[7]: (to root) alice on pts/3",
+        ],
+        0,
+    ),
+    (
+        "su, slow",
+        &[
+            "03:21:16 web1 su[7]: pam_krb5(su:auth): authentication failure; logname=root uid=7001 euid=0 tty=/dev/pts/3 ruser=alice rhost=",
+            "03:21:19 web1 su[7]: (to root) alice on pts/3",
+        ],
+        0,
+    ),
+    (
+        "su, PAM without a number",
+        &[
+            "03:21:16 web1 su: pam_unix(su:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=root",
+            "03:21:16 web1 su[7]: (to root) alice on pts/3",
+        ],
+        0,
+    ),
+    (
+        "su of shadow",
+        &[
+            "03:21:16 web1 su[7]: pam_unix(su:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=root",
+            "03:21:16 web1 su[7]: Successful su for root by alice",
+        ],
+        0,
+    ),
+    (
+        "su, busybox",
+        &[
+            "03:21:16 web1 su: pam_unix(su:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=root",
+            "03:21:16 web1 su: + pts/3 alice:root",
+        ],
+        0,
+    ),
+    (
+        "su, session alone",
+        &[
+            "03:21:16 web1 su: pam_unix(su:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=root",
+            "03:21:16 web1 su: pam_unix(su:session): session opened for user root(uid=0) by alice(uid=7001)",
+        ],
+        0,
+    ),
+    (
+        "su wrong, then another su",
+        &[
+            "03:21:16 web1 su: pam_unix(su:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=root",
+            "03:21:18 web1 su[7]: FAILED SU (to root) alice on pts/3",
+            "03:21:21 web1 su[8]: (to root) alice on pts/3",
+        ],
+        1,
+    ),
+    (
+        "su of another user",
+        &[
+            "03:21:16 web1 su: pam_unix(su:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=root",
+            "03:21:16 web1 su[8]: (to bob) eve on pts/4",
+        ],
+        1,
+    ),
+    (
+        "sudo with a number",
+        &[
+            "03:21:16 web1 sudo[7]: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "03:21:16 web1 sudo[7]:    alice : TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        ],
+        0,
+    ),
+    (
+        "sudo, the next second",
+        &[
+            "03:21:16 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "03:21:17 web1 sudo:    alice : TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        ],
+        0,
+    ),
+    (
+        "sudo, wrong and then right",
+        &[
+            "03:21:16 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "03:21:20 web1 sudo:    alice : TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        ],
+        1,
+    ),
+    (
+        "sudo, wrong, then right by the second module",
+        &[
+            "03:21:16 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "03:21:20 web1 sudo:    alice : TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+            "03:21:20 web1 sudo: PAM 1 more authentication failure; logname= uid=7001 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+        ],
+        1,
+    ),
+    (
+        "sudo, at another terminal",
+        &[
+            "03:21:16 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "03:21:16 web1 sudo:    alice : TTY=pts/4 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        ],
+        1,
+    ),
+    (
+        "sudo, another user",
+        &[
+            "03:21:16 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "03:21:16 web1 sudo:    bob : TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        ],
+        1,
+    ),
+    (
+        "sudo, not allowed",
+        &[
+            "03:21:16 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "03:21:16 web1 sudo:    alice : command not allowed ; TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id",
+        ],
+        1,
+    ),
+    (
+        "sudo as JSON",
+        &[
+            "03:21:16 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            r#"03:21:16 web1 sudo: @cee:{"sudo":{"accept":{"uuid":"b","submituser":"alice","command":"/bin/id","ttyname":"/dev/pts/3"}}}"#,
+        ],
+        0,
+    ),
+    (
+        "doas, slow",
+        &[
+            "03:21:42 web1 doas: pam_unix(doas:auth): authentication failure; logname= uid=0 euid=0 tty=pts/3 ruser=alice rhost=  user=alice",
+            "03:21:45 web1 doas: alice ran command id as root from /",
+        ],
+        0,
+    ),
+    (
+        "doas, wrong and then another",
+        &[
+            "03:21:42 web1 doas: pam_unix(doas:auth): authentication failure; logname= uid=0 euid=0 tty=pts/3 ruser=alice rhost=  user=alice",
+            "03:21:44 web1 doas: failed auth for alice",
+            "03:21:47 web1 doas: alice ran command id as root from /",
+        ],
+        1,
+    ),
+    (
+        "login, slow",
+        &[
+            "12:00:01 web1 login[9]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice",
+            "12:00:08 web1 login[9]: LOGIN ON tty1 BY alice",
+        ],
+        0,
+    ),
+    (
+        "login, wrong and then right",
+        &[
+            "12:00:01 web1 login[9]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice",
+            "12:00:04 web1 login[9]: FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure",
+            "12:00:08 web1 login[9]: pam_unix(login:session): session opened for user alice(uid=1000) by LOGIN(uid=0)",
+        ],
+        1,
+    ),
+    (
+        "two of gdm",
+        &[
+            "12:05:01 web1 gdm-password][200]: pam_unix(gdm-password:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/tty1 ruser= rhost=  user=alice",
+            "12:05:09 web1 gdm-password][201]: pam_unix(gdm-password:session): session opened for user alice(uid=1000) by (uid=0)",
+        ],
+        1,
+    ),
+    (
+        "vsftpd without a number",
+        &[
+            "12:05:01 web1 vsftpd: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+            "12:05:01 web1 vsftpd: pam_unix(vsftpd:session): session opened for user alice(uid=1000) by (uid=0)",
+        ],
+        0,
+    ),
+    (
+        "vsftpd, somebody else",
+        &[
+            "12:05:01 web1 vsftpd: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+            "12:05:01 web1 vsftpd: pam_unix(vsftpd:session): session opened for user bob(uid=1000) by (uid=0)",
+        ],
+        1,
+    ),
+    (
+        "dropbear",
+        &[
+            "12:05:01 web1 dropbear[7]: pam_unix(dropbear:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.7  user=alice",
+            "12:05:04 web1 dropbear[7]: PAM password auth succeeded for 'alice' from 192.0.2.7:4000",
+        ],
+        0,
+    ),
+    (
+        "dovecot, whose login is another process",
+        &[
+            "12:05:01 web1 auth[7]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+            "12:05:01 web1 dovecot: imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1",
+        ],
+        0,
+    ),
+    (
+        "dovecot, from elsewhere",
+        &[
+            "12:05:01 web1 auth[7]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+            "12:05:01 web1 dovecot: imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1",
+        ],
+        1,
+    ),
+    (
+        "cron is nobody's login",
+        &[
+            "12:05:01 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
+            "12:05:01 web1 CRON[7]: pam_unix(cron:session): session opened for user alice(uid=1000) by (uid=0)",
+        ],
+        1,
+    ),
+];
+
 #[test]
 fn who_got_in_owes_what_the_program_itself_refused() {
-    let unix = |service: &str, more: &str| format!("pam_unix({service}:auth): {PAM} {more}");
-    let su = unix("su", "tty=/dev/pts/3 ruser=alice rhost=  user=root");
-    let sudo = unix("sudo", "tty=/dev/pts/3 ruser=alice rhost=  user=alice");
-    let doas = unix("doas", "tty=pts/3 ruser=alice rhost=  user=alice");
-    let krb5 = "pam_krb5(su:auth): authentication failure; logname=root uid=7001 euid=0 tty=/dev/pts/3 ruser=alice rhost=";
-    let at = |time: &str, tag: &str, text: &str| format!("{time} web1 {tag}: {text}");
-    let run = "   alice : TTY=pts/3 ; PWD=/home/alice ; USER=root ; COMMAND=/usr/bin/id";
-    let login = unix("login", "tty=/dev/tty1 ruser= rhost=  user=alice");
-    let cases: Vec<(&str, Vec<String>, u64)> = vec![
-        ("su", vec![at("03:21:16", "su[7]", &su), at("03:21:16", "su[7]", "(to root) alice on pts/3")], 0),
-        (
-            "su, slow",
-            vec![at("03:21:16", "su[7]", krb5), at("03:21:19", "su[7]", "(to root) alice on pts/3")],
-            0,
-        ),
-        (
-            "su, PAM without a number",
-            vec![at("03:21:16", "su", &su), at("03:21:16", "su[7]", "(to root) alice on pts/3")],
-            0,
-        ),
-        (
-            "su of shadow",
-            vec![at("03:21:16", "su[7]", &su), at("03:21:16", "su[7]", "Successful su for root by alice")],
-            0,
-        ),
-        ("su, busybox", vec![at("03:21:16", "su", &su), at("03:21:16", "su", "+ pts/3 alice:root")], 0),
-        (
-            "su, session alone",
-            vec![
-                at("03:21:16", "su", &su),
-                at(
-                    "03:21:16",
-                    "su",
-                    "pam_unix(su:session): session opened for user root(uid=0) by alice(uid=7001)",
-                ),
-            ],
-            0,
-        ),
-        (
-            "su wrong, then another su",
-            vec![
-                at("03:21:16", "su", &su),
-                at("03:21:18", "su[7]", "FAILED SU (to root) alice on pts/3"),
-                at("03:21:21", "su[8]", "(to root) alice on pts/3"),
-            ],
-            1,
-        ),
-        (
-            "su of another user",
-            vec![at("03:21:16", "su", &su), at("03:21:16", "su[8]", "(to bob) eve on pts/4")],
-            1,
-        ),
-        ("sudo with a number", vec![at("03:21:16", "sudo[7]", &sudo), at("03:21:16", "sudo[7]", run)], 0),
-        ("sudo, the next second", vec![at("03:21:16", "sudo", &sudo), at("03:21:17", "sudo", run)], 0),
-        ("sudo, wrong and then right", vec![at("03:21:16", "sudo", &sudo), at("03:21:20", "sudo", run)], 1),
-        (
-            "sudo, wrong, then right by the second module",
-            vec![
-                at("03:21:16", "sudo", &sudo),
-                at("03:21:20", "sudo", run),
-                at(
-                    "03:21:20",
-                    "sudo",
-                    "PAM 1 more authentication failure; logname= uid=7001 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",
-                ),
-            ],
-            1,
-        ),
-        (
-            "sudo, at another terminal",
-            vec![at("03:21:16", "sudo", &sudo), at("03:21:16", "sudo", &run.replace("pts/3", "pts/4"))],
-            1,
-        ),
-        (
-            "sudo, another user",
-            vec![at("03:21:16", "sudo", &sudo), at("03:21:16", "sudo", &run.replace("alice :", "bob :"))],
-            1,
-        ),
-        (
-            "sudo, not allowed",
-            vec![
-                at("03:21:16", "sudo", &sudo),
-                at("03:21:16", "sudo", &run.replace("TTY", "command not allowed ; TTY")),
-            ],
-            1,
-        ),
-        (
-            "sudo as JSON",
-            vec![
-                at("03:21:16", "sudo", &sudo),
-                at(
-                    "03:21:16",
-                    "sudo",
-                    r#"@cee:{"sudo":{"accept":{"uuid":"b","submituser":"alice","command":"/bin/id","ttyname":"/dev/pts/3"}}}"#,
-                ),
-            ],
-            0,
-        ),
-        (
-            "doas, slow",
-            vec![
-                at("03:21:42", "doas", &doas),
-                at("03:21:45", "doas", "alice ran command id as root from /"),
-            ],
-            0,
-        ),
-        (
-            "doas, wrong and then another",
-            vec![
-                at("03:21:42", "doas", &doas),
-                at("03:21:44", "doas", "failed auth for alice"),
-                at("03:21:47", "doas", "alice ran command id as root from /"),
-            ],
-            1,
-        ),
-        (
-            "login, slow",
-            vec![at("12:00:01", "login[9]", &login), at("12:00:08", "login[9]", "LOGIN ON tty1 BY alice")],
-            0,
-        ),
-        (
-            "login, wrong and then right",
-            vec![
-                at("12:00:01", "login[9]", &login),
-                at(
-                    "12:00:04",
-                    "login[9]",
-                    "FAILED LOGIN (1) on '/dev/tty1' FOR 'alice', Authentication failure",
-                ),
-                at(
-                    "12:00:08",
-                    "login[9]",
-                    "pam_unix(login:session): session opened for user alice(uid=1000) by LOGIN(uid=0)",
-                ),
-            ],
-            1,
-        ),
-        (
-            "two of gdm",
-            vec![
-                at(
-                    "12:05:01",
-                    "gdm-password][200]",
-                    &unix("gdm-password", "tty=/dev/tty1 ruser= rhost=  user=alice"),
-                ),
-                at(
-                    "12:05:09",
-                    "gdm-password][201]",
-                    "pam_unix(gdm-password:session): session opened for user alice(uid=1000) by (uid=0)",
-                ),
-            ],
-            1,
-        ),
-        (
-            "vsftpd without a number",
-            vec![
-                at("12:05:01", "vsftpd", &unix("vsftpd", "tty=ftp ruser=alice rhost=192.0.2.7  user=alice")),
-                at(
-                    "12:05:01",
-                    "vsftpd",
-                    "pam_unix(vsftpd:session): session opened for user alice(uid=1000) by (uid=0)",
-                ),
-            ],
-            0,
-        ),
-        (
-            "vsftpd, somebody else",
-            vec![
-                at("12:05:01", "vsftpd", &unix("vsftpd", "tty=ftp ruser=alice rhost=192.0.2.7  user=alice")),
-                at(
-                    "12:05:01",
-                    "vsftpd",
-                    "pam_unix(vsftpd:session): session opened for user bob(uid=1000) by (uid=0)",
-                ),
-            ],
-            1,
-        ),
-        (
-            "dropbear",
-            vec![
-                at("12:05:01", "dropbear[7]", &unix("dropbear", "tty= ruser= rhost=192.0.2.7  user=alice")),
-                at("12:05:04", "dropbear[7]", "PAM password auth succeeded for 'alice' from 192.0.2.7:4000"),
-            ],
-            0,
-        ),
-        (
-            "dovecot, whose login is another process",
-            vec![
-                at(
-                    "12:05:01",
-                    "auth[7]",
-                    &unix("dovecot", "tty=dovecot ruser=alice rhost=192.0.2.7  user=alice"),
-                ),
-                at(
-                    "12:05:01",
-                    "dovecot",
-                    "imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1",
-                ),
-            ],
-            0,
-        ),
-        (
-            "dovecot, from elsewhere",
-            vec![
-                at(
-                    "12:05:01",
-                    "auth[7]",
-                    &unix("dovecot", "tty=dovecot ruser=alice rhost=192.0.2.7  user=alice"),
-                ),
-                at(
-                    "12:05:01",
-                    "dovecot",
-                    "imap-login: Login: user=<alice>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1",
-                ),
-            ],
-            1,
-        ),
-        (
-            "cron is nobody's login",
-            vec![
-                at("12:05:01", "sudo", &sudo),
-                at(
-                    "12:05:01",
-                    "CRON[7]",
-                    "pam_unix(cron:session): session opened for user alice(uid=1000) by (uid=0)",
-                ),
-            ],
-            1,
-        ),
-    ];
-    for (what, lines, expected) in cases {
+    for (what, lines, expected) in GOT_IN {
         let log: String = lines.iter().map(|line| format!("Nov  3 {line}\n")).collect();
-        assert_eq!(rows(&log).len() as u64, expected, "{what}:\n{log}\n{:?}", rows(&log));
+        assert_eq!(rows(&log).len(), *expected, "{what}:\n{log}\n{:?}", rows(&log));
     }
 }
 
@@ -546,107 +541,141 @@ fn polkits_helper_tells_and_polkitd_does_not() {
     ]);
 }
 
+const IN_THEIR_OWN_WORDS: &[Case] = &[
+    (
+        "a code at sshd, whose parent has the address",
+        &[
+            "10:00:01 web1 sshd(pam_google_authenticator)[21]: Invalid verification code for alice",
+            "10:00:03 web1 sshd[20]: error: PAM: Authentication failure for alice from 192.0.2.7",
+        ],
+        &["1 alice from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "Duo at sshd",
+        &[
+            "10:00:01 web1 pam_duo[21]: Failed Duo login for 'alice' from 192.0.2.7",
+            "10:00:03 web1 sshd[20]: error: PAM: Authentication failure for alice from 192.0.2.7",
+        ],
+        &["1 alice from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "Duo at su",
+        &[
+            "10:00:01 web1 pam_duo[21]: Failed Duo login for 'root'",
+            "10:00:03 web1 su[21]: FAILED SU (to root) alice on pts/0",
+        ],
+        &["1 root from  (su)"],
+    ),
+    ("Duo agreed", &["10:00:01 web1 pam_duo[21]: Successful Duo login for 'alice' from 192.0.2.7"], &[]),
+    (
+        "two modules, one password",
+        &[
+            "10:00:01 web1 vsftpd[21]: pam_pwdfile(vsftpd:auth): wrong password for user alice",
+            "10:00:01 web1 vsftpd[21]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+        ],
+        &["1 alice from 192.0.2.7 (vsftpd)"],
+    ),
+    (
+        "pwdfile, a name that is not there, then the system's own",
+        &[
+            "10:00:01 web1 vsftpd[21]: pam_pwdfile(vsftpd:auth): user not found in password database",
+            "10:00:01 web1 vsftpd[21]: pam_unix(vsftpd:session): session opened for user alice(uid=1000) by (uid=0)",
+        ],
+        &[],
+    ),
+    ("tacplus", &["10:00:01 web1 PAM-tacplus[21]: auth failed: 2"], &["1  from  (PAM-tacplus)"]),
+    (
+        "three users of one daemon",
+        &[
+            "10:00:01 web1 proxmox-backup-api[6]: authentication failure; rhost=[2001:db8::7]:50694 user=a@pbs msg=x",
+            "10:00:01 web1 proxmox-backup-api[6]: authentication failure; rhost=[::ffff:192.0.2.7]:5 user=b@pam msg=x",
+            "10:00:02 web1 proxmox-backup-api[6]: authentication failure; rhost=192.0.2.8:5 user=c@pam msg=x",
+        ],
+        &[
+            "1 a@pbs from 2001:db8::7 (proxmox-backup-api)",
+            "1 b@pam from 192.0.2.7 (proxmox-backup-api)",
+            "1 c@pam from 192.0.2.8 (proxmox-backup-api)",
+        ],
+    ),
+    (
+        "names that dropbear does not know",
+        &[
+            "10:00:01 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
+            "10:00:02 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
+            "10:00:03 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
+            "10:00:04 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: Exited normally",
+        ],
+        &["3  from 192.0.2.7 (dropbear)"],
+    ),
+    (
+        "the address comes at the end",
+        &[
+            "10:00:01 web1 dropbear[7]: Login attempt for nonexistent user",
+            "10:00:04 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: Exited normally",
+        ],
+        &["1  from 192.0.2.7 (dropbear)"],
+    ),
+    (
+        "an invalid shell",
+        &[
+            "10:00:02 web1 dropbear[7]: User 'www' has invalid shell, rejected",
+            "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'www', 2 fails): Exited normally",
+        ],
+        &["2 www from 192.0.2.7 (dropbear)"],
+    ),
+    (
+        "told before",
+        &[
+            "10:00:01 web1 dropbear[7]: Bad password attempt for 'root' from 192.0.2.7:4000",
+            "10:00:02 web1 dropbear[7]: Bad password attempt for 'root' from 192.0.2.7:4000",
+            "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'root', 2 fails): Exited normally",
+        ],
+        &["1 root from 192.0.2.7 (dropbear)", "1 root from 192.0.2.7 (dropbear)"],
+    ),
+    (
+        "nothing failed",
+        &[
+            "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'root', 0 fails): Exited normally",
+        ],
+        &[],
+    ),
+    (
+        "Postfix and the helper that it asked",
+        &[
+            "10:00:00 web1 saslauthd[7]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+            "10:00:01 web1 saslauthd[7]: do_auth         : auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]",
+            "10:00:01 web1 postfix/smtpd[31]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: authentication failure, sasl_username=bob",
+            "10:00:09 web1 postfix/smtpd[32]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed: authentication failure",
+        ],
+        &["1 bob from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (smtp)"],
+    ),
+    (
+        "Dovecot's login, which sums up what PAM said",
+        &[
+            "10:00:01 web1 auth[8]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob",
+            "10:00:09 web1 dovecot: imap-login: Disconnected (auth failed, 2 attempts in 9 secs): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1",
+        ],
+        &["1 bob from 192.0.2.7 (dovecot)", "1 bob from 192.0.2.7 (dovecot)"],
+    ),
+    ("AIX", &["10:00:01 web1 su: BAD SU from bob to root at /dev/pts/0"], &["1 root from  (su)"]),
+    (
+        "Webmin, a name that is not there",
+        &["10:00:01 web1 webmin[61]: Non-existent login as x from 192.0.2.7"],
+        &["1 x from 192.0.2.7 (webmin)"],
+    ),
+    (
+        "OpenVPN beside PAM",
+        &[
+            "10:00:01 web1 openvpn[61]: pam_unix(openvpn:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+            "10:00:03 web1 openvpn[61]: AUTH-PAM: BACKGROUND: user 'bob' failed to authenticate: Authentication failure",
+        ],
+        &["1 bob from  (openvpn)"],
+    ),
+];
+
 #[test]
 fn modules_and_servers_in_their_own_words() {
-    check(&[
-        (
-            "a code at sshd, whose parent has the address",
-            &[
-                "10:00:01 web1 sshd(pam_google_authenticator)[21]: Invalid verification code for alice",
-                "10:00:03 web1 sshd[20]: error: PAM: Authentication failure for alice from 192.0.2.7",
-            ],
-            &["1 alice from 192.0.2.7 (sshd)"],
-        ),
-        (
-            "Duo at sshd",
-            &[
-                "10:00:01 web1 pam_duo[21]: Failed Duo login for 'alice' from 192.0.2.7",
-                "10:00:03 web1 sshd[20]: error: PAM: Authentication failure for alice from 192.0.2.7",
-            ],
-            &["1 alice from 192.0.2.7 (sshd)"],
-        ),
-        (
-            "Duo at su",
-            &[
-                "10:00:01 web1 pam_duo[21]: Failed Duo login for 'root'",
-                "10:00:03 web1 su[21]: FAILED SU (to root) alice on pts/0",
-            ],
-            &["1 root from  (su)"],
-        ),
-        ("Duo agreed", &["10:00:01 web1 pam_duo[21]: Successful Duo login for 'alice' from 192.0.2.7"], &[]),
-        (
-            "two modules, one password",
-            &[
-                "10:00:01 web1 vsftpd[21]: pam_pwdfile(vsftpd:auth): wrong password for user alice",
-                "10:00:01 web1 vsftpd[21]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
-            ],
-            &["1 alice from 192.0.2.7 (vsftpd)"],
-        ),
-        (
-            "pwdfile, a name that is not there, then the system's own",
-            &[
-                "10:00:01 web1 vsftpd[21]: pam_pwdfile(vsftpd:auth): user not found in password database",
-                "10:00:01 web1 vsftpd[21]: pam_unix(vsftpd:session): session opened for user alice(uid=1000) by (uid=0)",
-            ],
-            &[],
-        ),
-        ("tacplus", &["10:00:01 web1 PAM-tacplus[21]: auth failed: 2"], &["1  from  (PAM-tacplus)"]),
-        (
-            "three users of one daemon",
-            &[
-                "10:00:01 web1 proxmox-backup-api[6]: authentication failure; rhost=[2001:db8::7]:50694 user=a@pbs msg=x",
-                "10:00:01 web1 proxmox-backup-api[6]: authentication failure; rhost=[::ffff:192.0.2.7]:5 user=b@pam msg=x",
-                "10:00:02 web1 proxmox-backup-api[6]: authentication failure; rhost=192.0.2.8:5 user=c@pam msg=x",
-            ],
-            &[
-                "1 a@pbs from 2001:db8::7 (proxmox-backup-api)",
-                "1 b@pam from 192.0.2.7 (proxmox-backup-api)",
-                "1 c@pam from 192.0.2.8 (proxmox-backup-api)",
-            ],
-        ),
-        (
-            "names that dropbear does not know",
-            &[
-                "10:00:01 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
-                "10:00:02 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
-                "10:00:03 web1 dropbear[7]: Login attempt for nonexistent user from 192.0.2.7:4000",
-                "10:00:04 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: Exited normally",
-            ],
-            &["3  from 192.0.2.7 (dropbear)"],
-        ),
-        (
-            "the address comes at the end",
-            &[
-                "10:00:01 web1 dropbear[7]: Login attempt for nonexistent user",
-                "10:00:04 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: Exited normally",
-            ],
-            &["1  from 192.0.2.7 (dropbear)"],
-        ),
-        (
-            "an invalid shell",
-            &[
-                "10:00:02 web1 dropbear[7]: User 'www' has invalid shell, rejected",
-                "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'www', 2 fails): Exited normally",
-            ],
-            &["2 www from 192.0.2.7 (dropbear)"],
-        ),
-        (
-            "told before",
-            &[
-                "10:00:01 web1 dropbear[7]: Bad password attempt for 'root' from 192.0.2.7:4000",
-                "10:00:02 web1 dropbear[7]: Bad password attempt for 'root' from 192.0.2.7:4000",
-                "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'root', 2 fails): Exited normally",
-            ],
-            &["1 root from 192.0.2.7 (dropbear)", "1 root from 192.0.2.7 (dropbear)"],
-        ),
-        (
-            "nothing failed",
-            &[
-                "10:00:03 web1 dropbear[7]: Exit before auth from <192.0.2.7:4000>: (user 'root', 0 fails): Exited normally",
-            ],
-            &[],
-        ),
-    ]);
+    check(IN_THEIR_OWN_WORDS);
 }
 
 #[test]
@@ -861,6 +890,26 @@ fn one_number_on_two_machines_is_two_processes() {
     assert_eq!(rows(&(pam("a") + &pam("b") + &line("a") + &line("b"))).len(), 2);
     assert_eq!(rows(&(pam("a") + &line("a"))).len(), 1);
     assert_eq!(rows(&(pam("a") + &line("b"))).len(), 2);
+}
+
+#[test]
+fn vsftpds_own_log_is_read() {
+    let log = "Tue Nov  3 10:00:01 2026 [pid 31] CONNECT: Client \"192.0.2.7\"\n\
+               Tue Nov  3 10:00:03 2026 [pid 30] [bob] FAIL LOGIN: Client \"192.0.2.7\"\n\
+               Tue Nov  3 10:00:09 2026 [pid 40] [eve] OK LOGIN: Client \"192.0.2.8\"\n";
+    assert_eq!(rows(log), ["1 bob from 192.0.2.7 (vsftpd)"]);
+}
+
+#[test]
+fn the_systemd_journal_is_read_in_its_export_form_too() {
+    let entry = |tag: &str, message: &str| {
+        format!(
+            "__CURSOR=s=1\n__REALTIME_TIMESTAMP=1795839972000000\n_HOSTNAME=web1\n_PID=7\n_UID=0\nSYSLOG_IDENTIFIER={tag}\nMESSAGE={message}\n\n"
+        )
+    };
+    let log = entry("sshd", "Failed password for root from 192.0.2.7 port 4 ssh2")
+        + &entry("su", "FAILED SU (to root) alice on pts/0");
+    assert_eq!(rows(&log), ["1 root from 192.0.2.7 (sshd)", "1 root from  (su)"]);
 }
 
 #[test]

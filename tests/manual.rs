@@ -331,6 +331,10 @@ the secrets of all receivers; root's, mode 0600, refused otherwise
 definitions of services of your own, see
 .BR authalert\-receivers (5)
 .TP
+.I /etc/authalert/rules.d
+lines of programs that the scan is to understand, see
+.BR authalert\-rules (5)
+.TP
 .I /var/lib/authalert/journal
 what was recorded, one JSON object a line; kept for 30 days
 .TP
@@ -350,6 +354,7 @@ All of it is text, and root's alone.
 .SH SEE ALSO
 .BR authalert.toml (5),
 .BR authalert\-receivers (5),
+.BR authalert\-rules (5),
 .BR pam_authalert (8),
 .BR authalert\-pam (8)
 "#;

@@ -452,7 +452,7 @@ _authalert() {
             return 0
             ;;
         authalert__subcmd__scan)
-            opts="-h --journald --dry-run --json --explain --since --no-commands --from-start --simulate --config --state --help"
+            opts="-h --journald --dry-run --json --explain --since --no-commands --from-start --simulate --rules --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -72,6 +72,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand scan" -l json -d 'On
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l explain -d 'Show each line, and what it is taken for'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l no-commands -d 'Deliver to no receiver that starts a program, as deliver --no-commands'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l from-start -d 'On the first pass over a log, read what is in it already'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l rules -d 'Show the rules of programs and PAM modules in their own words, and read nothing'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l user -d 'Only those for this account' -r -f -a "(__fish_complete_users)"

@@ -60,7 +60,7 @@ fill() {
     strip_them
     put 0644 "$source_tree/pam.d/authalert" /usr/share/pam-configs/authalert
     put 0644 "$source_tree/etc/config.toml" /etc/authalert/config.toml
-    install -d -m 0755 -- "$tree/etc/authalert/receivers.d"
+    install -d -m 0755 -- "$tree/etc/authalert/receivers.d" "$tree/etc/authalert/rules.d"
     with_paths "$source_tree/packaging/cron/authalert" /etc/cron.d/authalert
     for unit in "$source_tree"/packaging/systemd/*; do
         with_paths "$unit" "/usr/lib/systemd/system/${unit##*/}"

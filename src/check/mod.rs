@@ -4,7 +4,7 @@
 //! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
 //! - `schedule`: who starts a pass each minute. `machine`: what the scan can read, the state directory.
 //! - `account`: configuration, credentials, what X says of them, the clock. `receivers`: each that is set up.
-//! - `definitions`: the administrator's own.
+//! - `definitions`, `rules`: the administrator's own.
 //! - `watch`: the same for a pass, which tells the administrator of it.
 
 mod account;
@@ -12,6 +12,7 @@ mod definitions;
 mod loader;
 mod machine;
 mod receivers;
+mod rules;
 mod schedule;
 mod sshd;
 mod stacks;
@@ -78,6 +79,7 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     findings.extend(account::check(config, ask_x));
     findings.extend(receivers::check(config));
     findings.extend(definitions::check(Path::new(OWN)));
+    findings.extend(rules::check(Path::new(crate::scan::rules::book::OWN)));
     // What cannot be used is why nothing is sent: one line for it is enough.
     let said = |why: &str| findings.iter().any(|finding: &Finding| finding.what.contains(why));
     let delivery = machine::delivery(state, config, said);

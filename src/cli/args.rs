@@ -212,6 +212,10 @@ pub struct Scan {
     #[arg(long, value_name = "FILE", num_args = 0..=1,
           conflicts_with_all = ["files", "dry_run", "json", "explain", "since", "from_start"])]
     pub simulate: Option<Option<PathBuf>>,
+
+    /// Show the rules of programs and PAM modules in their own words, and read nothing
+    #[arg(long, conflicts_with_all = ["files", "journald", "dry_run", "json", "explain", "since", "from_start", "simulate"])]
+    pub rules: bool,
 }
 
 /// `failures`.

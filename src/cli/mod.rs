@@ -12,6 +12,7 @@ pub mod failures;
 mod lock;
 mod receivers;
 mod report;
+mod rules;
 mod scan;
 mod status;
 mod test;
@@ -103,6 +104,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
             };
             deliver::run(state, args.config.as_deref(), *now, serve, *settle, out)
         }
+        Command::Scan(scan) if scan.rules => rules::show(out),
         Command::Scan(scan) => match &scan.simulate {
             Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),
             None => {

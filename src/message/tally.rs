@@ -20,6 +20,9 @@ pub struct Tally<const NAMES: usize, const BYTES: usize, const SEEN: usize> {
     total: u64,
     /// Count and error.
     names: BTreeMap<String, (u64, u64)>,
+    /// What they take as JSON: with ever new names, adding that up each time takes longer than all else.
+    #[serde(skip)]
+    bytes: usize,
     /// No name that is not held has a count above this.
     #[serde(default, skip_serializing_if = "is_zero")]
     floor: u64,
@@ -71,6 +74,7 @@ impl<const NAMES: usize, const BYTES: usize, const SEEN: usize> Tally<NAMES, BYT
         if let Some(held) = self.names.get_mut(&name) {
             held.0 = held.0.saturating_add(count);
         } else {
+            self.bytes += json_len(&name);
             self.names.insert(name, (self.floor.saturating_add(count), self.floor));
             self.make_room();
         }
@@ -93,7 +97,10 @@ impl<const NAMES: usize, const BYTES: usize, const SEEN: usize> Tally<NAMES, BYT
         }
         let floor = self.floor;
         for (name, (count, error)) in other.names {
-            let held = self.names.entry(name).or_insert((floor, floor));
+            let held = self.names.entry(name).or_insert_with_key(|name| {
+                self.bytes += json_len(name);
+                (floor, floor)
+            });
             *held = (held.0.saturating_add(count), held.1.saturating_add(error));
         }
         self.floor = floor.saturating_add(other.floor);
@@ -137,14 +144,13 @@ impl<const NAMES: usize, const BYTES: usize, const SEEN: usize> Tally<NAMES, BYT
     }
 
     fn make_room(&mut self) {
-        let mut bytes: usize = self.names.keys().map(|name| json_len(name)).sum();
-        while self.names.len() > NAMES || bytes > BYTES {
+        while self.names.len() > NAMES || self.bytes > BYTES {
             let rarest = self.names.iter().min_by_key(|(_, (count, _))| *count);
             let Some((name, count)) = rarest.map(|(name, (count, _))| (name.clone(), *count)) else { return };
             if self.floor == 0 {
                 self.remember_names();
             }
-            bytes = bytes.saturating_sub(json_len(&name));
+            self.bytes = self.bytes.saturating_sub(json_len(&name));
             self.floor = self.floor.max(count);
             self.names.remove(&name);
         }
@@ -172,7 +178,8 @@ impl<'de, const NAMES: usize, const BYTES: usize, const SEEN: usize> Deserialize
             seen: Seen,
         }
         let Written { sum, names, floor, seen } = Written::deserialize(deserializer)?;
-        let mut tally = Self { total: sum, names, floor, seen };
+        let bytes = names.keys().map(|name| json_len(name)).sum();
+        let mut tally = Self { total: sum, names, bytes, floor, seen };
         tally.make_room();
         Ok(tally)
     }
@@ -214,6 +221,7 @@ mod tests {
     fn assert_bounds(tally: &Small, truth: &BTreeMap<String, u64>) {
         assert_eq!(tally.total(), truth.values().sum::<u64>());
         assert!(tally.names.len() <= 4);
+        assert_eq!(tally.bytes, tally.names.keys().map(|name| json_len(name)).sum::<usize>());
         for (name, true_count) in truth {
             match tally.names.get(name) {
                 Some((count, error)) => {

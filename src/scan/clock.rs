@@ -7,9 +7,9 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 
+use super::calendar::Calendar;
 use super::header;
 use super::source::Log;
-use super::stamp::Calendar;
 
 /// Less is no other clock, but a daemon that is slow; in microseconds.
 const LEAST: i64 = 60_000_000;

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::header::{self, Header, behind_title, name_and_module, tagged};
+use super::header::{self, Header};
 use super::stamp::{self, Stamp};
+use super::tag::{behind_title, name_and_module, tagged};
 use super::writer::Writer;
 
 /// The fields of a journal entry that matter here.

@@ -6,8 +6,8 @@
 //!
 //! - [`choice`]: which logs. [`source`]: files and their predecessors. [`text`], [`reading`]: their blocks.
 //! - [`candidates`]: the lines worth a look. [`intake`]: the way of a line through all that follows.
-//! - [`header`], [`wrapped`], [`stamp`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
-//! - [`sample`]: what a log is, by its first lines. [`writer`]: whether who wrote a line may say so.
+//! - [`header`], [`tag`], [`wrapped`], [`stamp`], [`calendar`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
+//! - [`sample`]: what a log is, by its first lines. [`export`]: one form of the systemd journal as another. [`writer`]: whether who wrote a line may say so.
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`origin`], [`dedup`]: what is recorded already. [`grace`]: what may be recorded yet.
 //!   [`coverage`]: where the module knows better.
@@ -16,6 +16,7 @@
 //! - [`state`]: what there is to say of it all between two passes.
 
 pub mod attempts;
+pub(crate) mod calendar;
 pub mod candidates;
 pub(crate) mod checkpoint;
 pub(crate) mod choice;
@@ -24,6 +25,7 @@ pub(crate) mod coverage;
 pub(crate) mod dedup;
 mod each;
 pub mod entry;
+mod export;
 pub(crate) mod grace;
 pub(crate) mod hash;
 pub mod header;
@@ -40,6 +42,7 @@ mod sample;
 pub(crate) mod source;
 pub mod stamp;
 pub(crate) mod state;
+mod tag;
 pub(crate) mod text;
 pub(crate) mod whole;
 mod wrapped;

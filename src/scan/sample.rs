@@ -9,9 +9,11 @@ use std::os::unix::fs::FileExt;
 
 use jiff::Timestamp;
 
+use super::calendar::Calendar;
 use super::entry::Entry;
+use super::export::{AsJson, is_export};
 use super::header::{self, Header};
-use super::stamp::{Calendar, Stamp};
+use super::stamp::Stamp;
 use crate::neutral;
 
 /// So much is looked at.
@@ -28,6 +30,8 @@ pub(super) struct Sample {
     pub unread: Option<String>,
     /// The lines go back in time.
     pub is_newest_first: bool,
+    /// It is the systemd journal as `journalctl -o export` writes it.
+    pub is_export: bool,
 }
 
 impl Sample {
@@ -69,7 +73,7 @@ impl Sample {
             last = Some(time);
         }
         let unread = unread.filter(|_| !understood).map(|line| neutral::text(line, SHOWN));
-        Self { unread, is_newest_first: earlier > later }
+        Self { unread, is_newest_first: earlier > later, is_export: is_export(text) }
     }
 }
 
@@ -90,9 +94,12 @@ pub(super) struct Sorted<'a> {
 }
 
 /// Look at a log, and turn it round where its newest line comes first.
-pub(super) fn sorted<'a>(mut log: impl Read + 'a, written: Timestamp) -> io::Result<Sorted<'a>> {
+pub(super) fn sorted<'a>(mut log: Box<dyn Read + 'a>, written: Timestamp) -> io::Result<Sorted<'a>> {
     let mut head = Vec::new();
     log.by_ref().take(HEAD).read_to_end(&mut head)?;
+    if is_export(&head) {
+        return sorted(Box::new(AsJson::new(Cursor::new(head).chain(log))), written);
+    }
     let sample = Sample::of(&head, written);
     if !sample.is_newest_first {
         return Ok(Sorted { text: Box::new(Cursor::new(head).chain(log)), sample, turned: None });
@@ -154,7 +161,7 @@ mod tests {
             assert!(!sample(&log(stamps)).is_newest_first, "{stamps:?}");
         }
         let mut text = String::new();
-        let sorted = sorted(back.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
+        let sorted = sorted(Box::new(back.as_bytes()), Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(sorted.turned, Some(3));
         let mut read = sorted.text;
         read.read_to_string(&mut text).unwrap();

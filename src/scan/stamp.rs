@@ -1,13 +1,9 @@
 //! The time at the head of a line, in the forms that log daemons write.
 //!
 //! RFC 3164 (`Nov  3 09:05:01`) has neither year nor zone, ISO forms often have no zone. Parsing
-//! gives what is there; [`Calendar`] fills in the rest.
+//! gives what is there; [`Calendar`](super::calendar::Calendar) fills in the rest.
 
 use jiff::civil;
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{SignedDuration, Timestamp};
-
-use super::years::{InYear, Years};
 
 /// What a line says about its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,91 +346,14 @@ fn days_of(date: civil::Date) -> i64 {
     date.duration_since(civil::date(1970, 1, 1)).as_secs() / 86400
 }
 
-/// Fills in what stamps leave out: the zone of this machine, and the year.
-///
-/// The year is the latest that does not put the line after `latest`: now, or the time at which
-/// the file was last written. Where [`Years`] knows of more ends of a year in the file, it is an
-/// earlier one.
-#[derive(Clone, Debug)]
-pub struct Calendar {
-    zone: TimeZone,
-    latest: Timestamp,
-    /// No line is later on the wall.
-    bound: civil::DateTime,
-    years: Years,
-    hour: Option<(i16, i8, i8, u32, i64)>,
-}
-
-/// How far a line may lie after `latest`: clocks differ, and so may the zone of the writer.
-const SLACK: SignedDuration = SignedDuration::from_hours(26);
-
-impl Calendar {
-    /// For lines that were written at `latest` or before, on the wall clock of `zone`.
-    pub fn new(zone: TimeZone, latest: Timestamp) -> Self {
-        let bound = zone.to_datetime(latest.checked_add(SLACK).unwrap_or(latest));
-        Self { zone, latest, bound, years: Years::default(), hour: None }
-    }
-
-    /// Say which years the lines to come are of.
-    pub fn set_years(&mut self, years: Years) {
-        self.years = years;
-    }
-
-    /// The time of `stamp` at `place` in the log, in microseconds of the epoch; without a stamp,
-    /// when the log was last written.
-    pub fn resolve(&mut self, stamp: &Stamp, place: u64) -> Option<i64> {
-        let (year, month, day, second, micro) = match *stamp {
-            Stamp::Exact(micros) => return Some(micros),
-            Stamp::Missing => return Some(self.latest.as_microsecond()),
-            Stamp::Wall { year, month, day, second, micro } => (year, month, day, second, micro),
-        };
-        let year = match year {
-            Some(year) => year,
-            None => self.year_of((month, day, second), place)?,
-        };
-        let hour = second / 3600;
-        let base = match self.hour {
-            Some((y, m, d, h, base)) if (y, m, d, h) == (year, month, day, hour) => base,
-            _ => {
-                let base = self.hour_start(year, month, day, hour)?;
-                self.hour = Some((year, month, day, hour, base));
-                base
-            }
-        };
-        Some((base + i64::from(second % 3600)) * 1_000_000 + i64::from(micro))
-    }
-
-    fn year_of(&self, time: InYear, place: u64) -> Option<i16> {
-        let (month, day, _) = time;
-        let mut year = self.latest_year_of(time);
-        let to_come = self.years.to_come(place, month);
-        if let Some(last) = self.years.last().filter(|_| to_come > 0) {
-            year = self.latest_year_of(last).checked_sub(to_come)?;
-        }
-        // The last year that had this day, for 29 February.
-        (0..8).map(|back| year - back).find(|y| civil::Date::new(*y, month, day).is_ok())
-    }
-
-    fn latest_year_of(&self, time: InYear) -> i16 {
-        let bound = (self.bound.month(), self.bound.day(), self.bound.hour() as u32 * 3600);
-        self.bound.year() - i16::from(time > bound)
-    }
-
-    fn hour_start(&self, year: i16, month: i8, day: i8, hour: u32) -> Option<i64> {
-        let at = civil::Date::new(year, month, day).ok()?.at(hour as i8, 0, 0, 0);
-        let ambiguous = self.zone.to_ambiguous_timestamp(at);
-        let fold = matches!(ambiguous.offset(), AmbiguousOffset::Fold { .. });
-        let later = ambiguous.later().ok()?;
-        let time = if fold && later <= self.latest { later } else { ambiguous.compatible().ok()? };
-        Some(time.as_second())
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+    use crate::scan::calendar::Calendar;
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
 
-    fn at(text: &str, latest: &str, zone: &str) -> String {
+    pub fn at(text: &str, latest: &str, zone: &str) -> String {
         let zone = if zone == "UTC" { TimeZone::UTC } else { TimeZone::posix(zone).unwrap() };
         let mut calendar = Calendar::new(zone, latest.parse().unwrap());
         let (stamp, rest) = parse(text.as_bytes()).unwrap_or_else(|| panic!("{text:?} has no stamp"));
@@ -483,24 +402,6 @@ mod tests {
         ] {
             assert_eq!(at(text, "2026-11-04T00:00:00Z", "UTC"), "2026-11-03T09:05:01.123456Z", "{text}");
         }
-    }
-
-    #[test]
-    fn a_stamp_without_a_year_lies_before_the_time_of_reading() {
-        let line = "Dec 31 23:59:59 host x: y";
-        assert_eq!(at(line, "2026-01-03T00:00:00Z", "UTC"), "2025-12-31T23:59:59Z");
-        assert_eq!(at(line, "2026-12-31T12:00:00Z", "UTC"), "2026-12-31T23:59:59Z");
-        assert_eq!(at("Feb 29 00:00:00 host x: y", "2026-05-01T00:00:00Z", "UTC"), "2024-02-29T00:00:00Z");
-    }
-
-    #[test]
-    fn wall_time_is_read_in_the_zone_of_this_machine_even_when_an_hour_comes_twice() {
-        let berlin = "CET-1CEST,M3.5.0,M10.5.0/3";
-        let line = "Jul  1 12:00:00 host x: y";
-        assert_eq!(at(line, "2026-07-02T00:00:00Z", berlin), "2026-07-01T10:00:00Z");
-        let line = "Oct 25 02:30:00 host x: y";
-        assert_eq!(at(line, "2026-10-25T00:31:00Z", berlin), "2026-10-25T00:30:00Z");
-        assert_eq!(at(line, "2026-10-25T01:31:00Z", berlin), "2026-10-25T01:30:00Z");
     }
 
     #[test]

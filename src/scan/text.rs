@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::calendar::Calendar;
 use super::identity::{FirstLine, identity};
 use super::source::{Log, Part};
-use super::stamp::Calendar;
 use super::years::Years;
 
 /// So much of a stream shows what it is.

@@ -122,7 +122,7 @@ pub(super) fn read(
     let log = Log::open(path).map_err(failed)?;
     if let Some((file, _)) = log.plain() {
         let sample = Sample::of_file(file, log.written).map_err(failed)?;
-        if !sample.is_newest_first {
+        if !sample.is_newest_first && !sample.is_export {
             let source = Source::whole(&log).map_err(failed)?;
             return read_source(source, intake, watch, after).map(|()| sample);
         }

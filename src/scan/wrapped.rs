@@ -246,7 +246,6 @@ mod tests {
         }
         for line in [
             "192.0.2.7 - - [05/Jan/2026:12:00:01 +0000] \"GET / HTTP/1.1\" 200 1",
-            "Fri Jan  5 12:00:01 2026 [pid 2] CONNECT: Client \"192.0.2.7\"",
             "http://x.example/Failed password for root from 192.0.2.7 port 4000 ssh2",
             "-- Boot 0123 --",
             "x | y",

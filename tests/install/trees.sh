@@ -90,6 +90,7 @@ test_family() {
     check "$family: su-l has the line once, itself or by including su" su_l_has_the_line_once
     check "$family: every page of the manual" every_page_is_there
     check "$family: a directory for receivers of one's own" test "$(stat -c '%F %a' -- "$tree/etc/authalert/receivers.d")" == 'directory 755'
+    check "$family: and for rules" test "$(stat -c '%F %a' -- "$tree/etc/authalert/rules.d")" == 'directory 755'
     check "$family: the state is root's alone" test "$(stat -c %a -- "$tree/var/lib/authalert")" == 700
     if [[ $scheduler == systemd ]]; then
         check "$family: systemd units" exists /etc/systemd/system/authalert-scan.timer

@@ -8,6 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::process::{Key, Process, name};
+use super::relayed::is_of_helper;
 use super::success::LetIn;
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
 use crate::scan::rules::Family;
@@ -31,7 +32,10 @@ impl Attempts {
     /// What is still open.
     pub fn open_processes(&self) -> Open {
         let live = |(key, number): &(Key, u64)| {
-            self.processes.get(key).filter(|process| process.number == *number).cloned()
+            self.processes
+                .get(key)
+                .filter(|process| process.number == *number)
+                .map(|process| Process::clone(process))
         };
         let processes = self.order.iter().filter_map(live).collect();
         Open { processes, ..self.beside_the_processes() }
@@ -43,7 +47,7 @@ impl Attempts {
         let mut processes = Vec::with_capacity(self.processes.len());
         for (key, number) in &self.order {
             if self.processes.get(key).is_some_and(|process| process.number == *number) {
-                processes.extend(self.processes.remove(key));
+                processes.extend(self.processes.remove(key).map(|process| *process));
             }
         }
         Open { processes, ..beside }
@@ -72,6 +76,9 @@ impl Attempts {
             attempts.opened += 1;
             process.number = attempts.opened;
             attempts.order.push_back((process.key, process.number));
+            if process.rows.iter().any(is_of_helper) {
+                attempts.remember_helper(process.key);
+            }
             attempts.insert(process);
         }
         let processes = &attempts.processes;

@@ -9,6 +9,7 @@
 //! - sshd runs keyboard-interactive PAM in a child: its line has another pid than sshd's own. A
 //!   process of which only PAM spoke, and of which sshd then tells under another pid, is the same
 //!   attempt. So are pam_unix's line without a pid and su's own with one, and unix_chkpwd's.
+//! - A server that has a helper ask (Postfix, Dovecot) tells what the helper told.
 //! - A refusal by one module and success right after it is a login by the second module.
 //!
 //! Lines of one process may come minutes apart, and in different passes: what is still open is
@@ -17,6 +18,7 @@
 mod carried;
 mod pairing;
 mod process;
+mod relayed;
 mod row;
 mod speaker;
 mod spelling;
@@ -31,6 +33,7 @@ use compact_str::CompactString;
 use super::rules::{Evidence, Family, Kind};
 pub use carried::Open;
 use process::{Key, Mix, Process, hash, name};
+use relayed::is_of_helper;
 use row::State;
 pub use row::{Place, Row};
 use speaker::SECOND;
@@ -52,7 +55,8 @@ const LOOK_BACK: usize = 256;
 /// Everything that is open, and what has been settled since it was last taken.
 #[derive(Debug, Default)]
 pub struct Attempts {
-    processes: HashMap<Key, Process, BuildHasherDefault<Mix>>,
+    /// In boxes: half of the table's places are empty, and a process is large.
+    processes: HashMap<Key, Box<Process>, BuildHasherDefault<Mix>>,
     /// How many of them have a pid, on whatever machine.
     pids: HashMap<u32, u32, BuildHasherDefault<Mix>>,
     /// In the order in which they were first heard of, with their numbers.
@@ -63,6 +67,8 @@ pub struct Attempts {
     /// it tried (see [`name`]).
     pam_only: VecDeque<(Key, u64)>,
     checks: VecDeque<(Key, u64)>,
+    /// Processes that ask on behalf of mail servers.
+    helpers: VecDeque<Key>,
     /// Processes of sshd-auth by client address and port.
     connections: HashMap<(u64, u32), Key>,
     settled: Vec<Row>,
@@ -96,6 +102,12 @@ impl Attempts {
             Kind::PamAborted => self.prompt_left(key, speaker, evidence, time),
             Kind::PamMore => {
                 let weight = self.weight_of_more(key, speaker, evidence);
+                if weight > 0 {
+                    self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
+                }
+            }
+            Kind::Relayed => {
+                let weight = self.not_told_by_helper(key, evidence, time);
                 if weight > 0 {
                     self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
                 }
@@ -137,6 +149,10 @@ impl Attempts {
         if let Some(before) = process.rows.last().filter(|_| evidence.kind == Kind::PamMore) {
             fresh.service.clone_from(&before.service);
         }
+        if evidence.kind == Kind::Relayed {
+            fresh.relayed = fresh.count;
+        }
+        let helps = evidence.kind != Kind::Relayed && is_of_helper(&fresh);
         fresh.module = text(evidence.module);
         fresh.family = process.family;
         let mut fresh = process.complete(fresh, child);
@@ -151,6 +167,9 @@ impl Attempts {
             remember(&mut self.pam_only, key, whom);
         } else if evidence.kind == Kind::CheckPassword {
             remember(&mut self.checks, key, whom);
+        }
+        if helps {
+            self.remember_helper(key);
         }
     }
 

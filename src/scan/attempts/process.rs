@@ -111,7 +111,7 @@ impl Process {
             Kind::SshdPassword => self.direct += weight,
             Kind::SshdKeyboard => self.keyboard += weight,
             Kind::SshdPamError => self.pam_error += weight,
-            Kind::Program | Kind::CheckPassword => {
+            Kind::Program | Kind::Relayed | Kind::CheckPassword => {
                 self.program += weight;
                 // login goes on, and PAM counts at its end what was before.
                 let goes_on = speaker.family == Family::Login && evidence.has_place();
@@ -180,7 +180,11 @@ impl Process {
     pub fn add_module(&mut self, module: &str, attempts: u64) {
         match self.modules.iter().position(|(name, _)| name == module) {
             Some(at) => self.modules[at].1 += attempts,
-            None if self.modules.len() < MODULES => self.modules.push((module.into(), attempts)),
+            None if self.modules.len() < MODULES => {
+                // Most are refused by one module.
+                self.modules.reserve_exact(1);
+                self.modules.push((module.into(), attempts));
+            }
             None => {}
         }
     }

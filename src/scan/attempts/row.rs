@@ -51,6 +51,9 @@ pub struct Row {
     pub(super) by_program: bool,
     pub(super) by_pam: bool,
     pub(super) module: CompactString,
+    /// How many of its attempts the server that asked for them has told too.
+    #[serde(default)]
+    pub(super) relayed: u32,
     pub(super) state: State,
 }
 
@@ -83,7 +86,7 @@ impl Row {
             rhost: address(evidence.rhost),
             ruser: text(evidence.ruser),
             tty: text(evidence.tty),
-            class: CompactString::const_new(evidence.class),
+            class: CompactString::from(evidence.class),
             count: 0,
             place,
             family: speaker.family,
@@ -91,6 +94,7 @@ impl Row {
             by_program: false,
             by_pam: false,
             module: CompactString::default(),
+            relayed: 0,
             state: State::Waiting,
         }
     }

@@ -95,7 +95,9 @@ impl Attempts {
                 && told.is_some_and(|row| is_equal(&row.user, evidence.user))
         };
         let mut known = self.order.iter().rev().take(LOOK_BACK);
-        known.find(|(key, _)| self.processes.get(key).is_some_and(is_it)).map(|(key, _)| *key)
+        known
+            .find(|(key, _)| self.processes.get(key).is_some_and(|process| is_it(process)))
+            .map(|(key, _)| *key)
     }
 
     /// Whether this tells of a refusal of which sshd has said that the password was right.

@@ -43,7 +43,7 @@ impl Attempts {
         // A process of sshd serves one client: where several have its number at one time (a log of several
         // machines under one name, or one that was made up), each has a process of its own.
         let is_shared = |p: &Process| (time - p.last).abs() <= SILENCE && differs(p, evidence);
-        if speaker.pid != 0 && self.processes.get(&key).is_some_and(is_shared) {
+        if speaker.pid != 0 && self.processes.get(&key).is_some_and(|process| is_shared(process)) {
             key.who = hash(&[address(evidence.rhost).as_bytes()]);
         }
         if let Some(process) = self.processes.get(&key) {
@@ -89,7 +89,7 @@ impl Attempts {
     pub(in crate::scan) fn is_open(&self, header: &Header<'_>, time: i64) -> bool {
         let key = Key { host: hash(&[header.host]), pid: header.pid, who: 0 };
         let is_it = |p: &Process| p.family == family(header.program) && (time - p.last).abs() <= SILENCE;
-        header.pid != 0 && self.processes.get(&key).is_some_and(is_it)
+        header.pid != 0 && self.processes.get(&key).is_some_and(|process| is_it(process))
     }
 
     pub(super) fn open(&mut self, key: Key, speaker: &Speaker<'_>, time: i64) {
@@ -116,7 +116,7 @@ impl Attempts {
 
     pub(super) fn insert(&mut self, process: Process) {
         let key = process.key;
-        if self.processes.insert(key, process).is_none() {
+        if self.processes.insert(key, Box::new(process)).is_none() {
             *self.pids.entry(key.pid).or_default() += 1;
         }
     }

@@ -7,6 +7,7 @@
 //! have reported the same attempts by others.
 
 mod load;
+mod search;
 mod sought;
 
 use std::collections::{HashMap, HashSet};
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use super::attempts::Row;
 use super::origin::{Log, StreamId, name, parse};
 use crate::event::Class;
+use sought::Sought;
 pub(crate) use sought::base;
-use sought::{Sought, agree};
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -176,97 +177,6 @@ impl Recorded {
                 Some(UnsavedRecords::After(saved)) => log.saved == *saved,
                 None => false,
             }
-    }
-
-    /// The free record that is nearest in time among those that may be of this attempt.
-    fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        if row.pid != 0 && !row.is_check_password() {
-            self.of_process(row, sought)
-        } else {
-            self.of_names(row, sought)
-        }
-    }
-
-    fn of_process(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let first = self.by_pid.partition_point(|(pid, _)| *pid < row.pid);
-        let of_pid = self.by_pid[first..].iter().take_while(|(pid, _)| *pid == row.pid);
-        let same = of_pid.map(|(_, index)| *index as usize);
-        let same: Vec<usize> =
-            same.filter(|i| self.is_free(*i, sought) && self.records[*i].service == sought.service).collect();
-        // A line may sum up what was long before; only clocks put it behind a record.
-        let soon = (sought.since - SAME_PROCESS)..=(row.time + NEAR);
-        let at_hand = same.iter().copied().filter(|i| soon.contains(&self.records[*i].time));
-        self.closest(row.time, at_hand)
-            .or_else(|| {
-                // The same process for certain, by a clock that is wrong or was stuck.
-                let certain = same.iter().copied().filter(|i| sought.is_exactly(&self.records[*i]));
-                let apart = |i: &usize| (self.records[*i].time - row.time).abs() <= OTHER_CLOCK;
-                self.closest(row.time, certain.filter(apart))
-            })
-            .or_else(|| {
-                // Another log has the same lines without the pid.
-                let nameless = |i: &usize| {
-                    let record = &self.records[*i];
-                    !record.has_pid && record.service == sought.service && sought.is_exactly(record)
-                };
-                let window = sought.since - SAME_MOMENT..=row.time + SAME_MOMENT;
-                self.closest(row.time, self.within(window, sought).filter(nameless))
-            })
-            .or_else(|| {
-                // One log has the lines of sshd, another those of the child that runs PAM.
-                let relative = |i: &usize| {
-                    let record = &self.records[*i];
-                    let one_of_both =
-                        self.log_of(record).is_some_and(|log| log.keyboard != sought.log.keyboard);
-                    one_of_both && record.service == sought.service && sought.is_exactly(record)
-                };
-                let window = row.time - CHILD_TO_PARENT..=row.time + CHILD_TO_PARENT;
-                self.closest(row.time, self.within(window, sought).filter(relative))
-            })
-    }
-
-    fn of_names(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let near = if row.is_check_password() { NEAR } else { SAME_MOMENT };
-        let fits = |i: &usize| {
-            let record = &self.records[*i];
-            (row.is_check_password() || record.service == sought.service)
-                && agree(record.user, sought.user)
-                && agree(record.ruser, sought.ruser)
-                && agree(record.rhost, sought.rhost)
-        };
-        let window = sought.since - near..=row.time + near;
-        self.closest(row.time, self.within(window, sought).filter(fits)).or_else(|| {
-            let steps = 1..=OTHER_CLOCK / ZONES;
-            steps.flat_map(|n| [n * ZONES, -n * ZONES]).find_map(|off| {
-                let time = row.time + off;
-                let certain = |i: &usize| fits(i) && sought.is_exactly(&self.records[*i]);
-                self.closest(time, self.within(time - near..=time + near, sought).filter(certain))
-            })
-        })
-    }
-
-    fn is_free(&self, index: usize, sought: &Sought) -> bool {
-        let record = &self.records[index];
-        let others = self.log_of(record).is_none_or(|log| {
-            let ours = log.stream == sought.log.stream;
-            agree(log.host, sought.log.host) && (!ours || self.is_unsaved(record.key, *log))
-        });
-        let same_kind = record.is_login == sought.is_login;
-        same_kind
-            && others
-            && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
-    }
-
-    fn within(&self, times: std::ops::RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {
-        let (first, last) = times.into_inner();
-        let time = |index: &u32| self.records[*index as usize].time;
-        let from = self.by_time.partition_point(|index| time(index) < first);
-        let range = self.by_time[from..].iter().take_while(move |index| time(index) <= last);
-        range.map(|index| *index as usize).filter(|i| self.is_free(*i, sought))
-    }
-
-    fn closest(&self, time: i64, among: impl Iterator<Item = usize>) -> Option<usize> {
-        among.min_by_key(|i| (self.records[*i].time - time).abs())
     }
 }
 

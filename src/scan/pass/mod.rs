@@ -27,6 +27,7 @@ use super::lock::Lock;
 use super::origin::{StreamId, ThisMachine};
 use super::reading::Halt;
 use super::report::{self, Style};
+use super::rules::book::book;
 use super::text::Source;
 use super::{Error, ScanOptions, ScanReport, Watch, journald};
 use crate::config;
@@ -63,7 +64,9 @@ pub(crate) fn run(
     };
     let loaded = checkpoint::load(state_dir, options.dry_run)
         .map_err(|why| Error::Checkpoint(state_dir.to_owned(), why.to_string()))?;
-    let mut report = ScanReport { warnings: loaded.warning.into_iter().collect(), ..ScanReport::default() };
+    let mistakes = book().mistakes().iter().cloned();
+    let warnings = loaded.warning.into_iter().chain(mistakes).collect();
+    let mut report = ScanReport { warnings, ..ScanReport::default() };
     let choice = Choice::of(options, config, &loaded.checkpoint, &mut report)?;
     let now = Timestamp::now();
     let mut pass = Pass {

@@ -14,6 +14,9 @@ use crate::scan::{Error, event};
 /// Attempts that wait for the module at one time; over it nobody is waited for.
 const DEFERRED: usize = 10_000;
 
+/// Rows are given to the journal so many at a time: at the end of a pass thousands may be due, and each is some
+/// kilobyte on its way.
+const AT_ONCE: usize = 512;
 /// Logins that are kept until the failures before them are recorded.
 const LOGINS: usize = 2000;
 /// Lines of two logs about one attempt are no further apart, in microseconds.
@@ -59,12 +62,11 @@ impl Pass<'_> {
     ) -> Result<(), Error> {
         self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
         let saved = self.checkpoint.saved;
-        let rows: Vec<_> = rows.into_iter().map(|row| (origin(&row, log.id, saved), row)).collect();
         // All of them first: a record that is claimed is that of no other line.
-        let known: Vec<bool> =
-            rows.iter().map(|(origin, _)| self.recorded.claim_origin(origin, log.id)).collect();
+        let claim = |row: &Row| self.recorded.claim_origin(&origin(row, log.id, saved), log.id);
+        let known: Vec<bool> = rows.iter().map(claim).collect();
         let mut fresh = Vec::new();
-        for ((origin, mut row), is_known) in rows.into_iter().zip(known) {
+        for (mut row, is_known) in rows.into_iter().zip(known) {
             let count = row.count;
             let fate = if is_known {
                 row.count = 0;
@@ -84,13 +86,17 @@ impl Pass<'_> {
                 Fate::Record if row.count > 0 => {
                     self.report.count(&row);
                     self.style.row(self.out, path, &row, row.count).map_err(Error::Output)?;
+                    let origin = origin(&row, log.id, saved);
                     self.recorded.add(&origin);
                     fresh.push((event(&row, row.count, Class::Failure, Some(origin), &self.here), row));
+                    if fresh.len() >= AT_ONCE {
+                        self.append(log, std::mem::take(&mut fresh))?;
+                    }
                 }
                 Fate::Record => {}
             }
         }
-        if self.options.dry_run { Ok(()) } else { self.append(log, fresh) }
+        self.append(log, fresh)
     }
 
     /// What becomes of a row, in which those attempts are left that nobody has recorded.
@@ -204,6 +210,9 @@ impl Pass<'_> {
 
     /// Append to the journal. What finds no room there waits for the next pass, as far as it is not too much.
     fn append(&mut self, log: &mut Log, fresh: Vec<(Event, Row)>) -> Result<(), Error> {
+        if self.options.dry_run {
+            return Ok(());
+        }
         let (events, rows): (Vec<Event>, Vec<Row>) = fresh.into_iter().unzip();
         let (appended, why) = match (self.is_full, rows.is_empty()) {
             (false, _) => self.journal.append_as_fits(&events),

@@ -1,6 +1,7 @@
 //! login in its dialects: util-linux, shadow, busybox, BSD.
 
-use super::{Evidence, Kind, Line, cut, cut_last, leading_number, quoted};
+use super::words::{cut, cut_last, leading_number, quoted};
+use super::{Evidence, Kind, Line};
 use crate::scan::header::{decimal, token};
 use crate::scan::stamp::skip_blanks;
 

@@ -1,6 +1,7 @@
-//! sudo and doas in their own words.
+//! sudo in its own words.
 
-use super::{Evidence, Kind, Line, cut, leading_number};
+use super::words::{cut, leading_number};
+use super::{Evidence, Kind, Line};
 use crate::scan::header::token;
 use crate::scan::stamp::skip_blanks;
 
@@ -66,17 +67,4 @@ fn field<'a>(json: &'a [u8], key: &'static [u8]) -> &'a [u8] {
 /// What follows the number of wrong passwords.
 fn is_refusal(text: &[u8]) -> bool {
     text.starts_with(b" incorrect password attempt") || text.starts_with(b" incorrect authentication attempt")
-}
-
-/// `failed auth for bob`, `bob ran command id as root from /home/bob`
-pub(super) fn doas(message: &[u8]) -> Line<'_> {
-    if let Some((ruser, _)) = cut(message, b" ran command ") {
-        return Line::Evidence(Evidence { user: ruser, ruser, ..Evidence::success(b"doas") });
-    }
-    let Some(user) = message.strip_prefix(b"failed auth for ") else {
-        return Line::Other;
-    };
-    let mut evidence = Evidence::new(Kind::Program, "doas-failed", b"doas");
-    (evidence.user, evidence.ruser) = (user, user);
-    Line::Evidence(evidence)
 }

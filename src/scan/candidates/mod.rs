@@ -1,20 +1,25 @@
 //! Which lines are worth taking apart: a search of whole blocks for a few words.
 //!
 //! Every line that tells of an attempt, or of how one ended, holds one of a few words; the samples
-//! under `tests/scan` are read with and without the search, and must give the same. The words are searched for all at once with vector instructions,
-//! so a log in which nothing happened is read about as fast as memory gives it.
+//! under `tests/scan` are read with and without the search, and must give the same. The words are searched for all at once
+//! with vector instructions, so a log in which nothing happened is read about as fast as memory gives it.
+
+mod order;
+mod several;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use aho_corasick::packed::{Config, MatchKind, Searcher};
 use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
 use super::header::decimal;
+use super::rules::book::{Book, book};
+use order::{arranged, rarest};
+use several::Several;
 
-/// Each line of interest holds one of these. No more than sixteen of them, or the search falls to
-/// a quarter of its speed; none that is frequent in ordinary lines.
-const WORDS: [&str; 16] = [
+/// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
+const WORDS: [&str; 17] = [
     // `authentication failure`, `closed by authenticating user`
     "uthentic",
     "ailed",
@@ -30,8 +35,9 @@ const WORDS: [&str; 16] = [
     " password",
     "BAD SU ",
     "LOGIN ",
-    // `auth failure: [`, `before auth from`
-    "auth ",
+    // `auth failure: [`, `before auth from`; not `auth `, as all of sshd's lines end in `[preauth]`
+    "ailure: [",
+    "fore auth ",
     "su: - ",
     "such user",
     // `not allowed because`
@@ -91,8 +97,8 @@ impl Default for Reach {
 /// Finds candidates.
 #[derive(Debug)]
 pub struct Search {
-    words: Option<Searcher>,
-    success: Option<Searcher>,
+    words: Option<Several>,
+    success: Option<Several>,
     sshd: Finder<'static>,
     /// What stands before the address of a client.
     places: [Finder<'static>; 3],
@@ -103,13 +109,14 @@ pub struct Search {
 impl Search {
     /// `count_lines`: whether [`Candidate::lines_before`] is wanted; counting takes time.
     pub fn new(count_lines: bool) -> Self {
-        let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-        builder.extend(WORDS);
-        let mut success = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-        success.extend(SUCCESS);
+        static WORDS: OnceLock<Words> = OnceLock::new();
+        Self::of(WORDS.get_or_init(|| Words::of(book())).clone(), count_lines)
+    }
+
+    fn of(words: Words, count_lines: bool) -> Self {
         Self {
-            words: builder.build(),
-            success: success.build(),
+            words: words.always,
+            success: words.success,
             sshd: Finder::new(SSHD),
             places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
@@ -167,7 +174,7 @@ impl Search {
 
     fn next_word(&self, block: &[u8], from: usize) -> Option<usize> {
         match &self.words {
-            Some(words) => words.find_in(block, (from..block.len()).into()).map(|m| m.start()),
+            Some(words) => words.find(block, from, block.len()).map(|(start, _)| start),
             // No vector instructions here: every line is a candidate.
             None => block.len().checked_sub(from + 1).map(|longest| {
                 let nuls = block[from..].iter().take(longest).take_while(|b| **b == 0).count();
@@ -188,18 +195,52 @@ impl Search {
     /// The next word of success `within` these bytes. Beyond `reach` only a login matters, where logins are wanted.
     fn next_success(&self, block: &[u8], within: Range<usize>, reach: usize) -> Option<usize> {
         let words = self.success.as_ref()?;
-        let (mut from, end) = (within.start, if self.logins { within.end } else { within.end.min(reach) });
-        while from < end {
-            let hit = words.find_in(block, (from..end).into())?;
-            let is_wanted = hit.start() < reach || hit.pattern().as_usize() < PLACES;
+        let (mut from, until) = (within.start, if self.logins { within.end } else { within.end.min(reach) });
+        while from < until {
+            let (start, end) = words.find(block, from, until)?;
+            let is_wanted = start < reach
+                || !SUCCESS[PLACES..].iter().any(|place| place.as_bytes() == &block[start..end]);
             // cron opens sessions all day and authenticates nobody.
-            if is_wanted && !block[..hit.start()].ends_with(b"cron:session): ") {
-                return Some(hit.start());
+            if is_wanted && !block[..start].ends_with(b"cron:session): ") {
+                return Some(start);
             }
-            from = hit.end();
+            from = end;
         }
         None
     }
+}
+
+/// What is searched for with a book of rules.
+#[derive(Clone)]
+struct Words {
+    always: Option<Several>,
+    success: Option<Several>,
+}
+
+impl Words {
+    fn of(book: &Book) -> Self {
+        let always = with_rules(&WORDS, &[], book.words(false));
+        let success = with_rules(&SUCCESS, &always, book.words(true));
+        Self { always: Several::of(&arranged(always)), success: Several::of(&arranged(success)) }
+    }
+}
+
+/// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, one of its own: so no
+/// program's lines are passed over.
+fn with_rules<'a>(
+    words: &[&'a str],
+    found: &[&'a [u8]],
+    lines: impl Iterator<Item = Vec<&'a [u8]>>,
+) -> Vec<&'a [u8]> {
+    let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    for line in lines {
+        let holds = |word: &&[u8]| line.iter().any(|part| memchr::memmem::find(part, word).is_some());
+        let is_found = words.iter().chain(found).any(holds);
+        if !is_found {
+            words.extend(rarest(&line));
+        }
+    }
+    words
 }
 
 /// The process of `… sshd[71]: Accepted password …`, where that is sure without taking the line
@@ -223,6 +264,7 @@ fn count(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::rules::book::File;
 
     fn found(block: &str) -> Vec<(String, u64)> {
         found_after(&mut Reach::default(), block)
@@ -235,6 +277,28 @@ mod tests {
         });
         assert_eq!(total, block.matches('\n').count() as u64);
         lines
+    }
+
+    #[test]
+    fn every_line_of_a_rule_is_found_by_a_word() {
+        let text = |n: usize| {
+            format!(
+                "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"failure\"\nlines = [\"<word> says nope{n} to <user>\"]\n\
+                 samples = [{{ line = \"a says nope{n} to b\", user = \"b\" }}]\n"
+            )
+        };
+        // More than the vector instructions take at once, too.
+        for rules in [1, 20, 90] {
+            let files = (0..rules).map(|n| File::parse("x", "x.toml", &text(n)).unwrap()).collect();
+            let search = Search::of(Words::of(&Book::of(files)), false);
+            for n in 0..rules {
+                let block =
+                    format!("Nov  3 09:05:01 srv x: a says nope{n} to b\nNov  3 09:05:01 srv x: hello\n");
+                let mut found = 0;
+                search.run(block.as_bytes(), &mut Reach::default(), &mut |_| found += 1);
+                assert_eq!(found, 1, "{n} of {rules}");
+            }
+        }
     }
 
     #[test]

@@ -1,27 +1,20 @@
 //! The way of a line: taken apart, understood, dated, counted.
 
+mod lines;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::attempts::{Attempts, Open, Place, Speaker};
+use super::attempts::{Attempts, Open};
 use super::candidates::Search;
 use super::coverage::Complaint;
-use super::entry::Entry;
-use super::hash::Fnv;
-use super::header::{self, Header};
-use super::identity::{FirstLine, JOURNALD};
-use super::reading::{self, Found, Halt, Progress, Sink};
-use super::rules::{self, Line};
-use super::stamp::{Calendar, Stamp};
+use super::reading::{self, Halt, Progress};
 pub use super::text::Source;
 use super::text::Text;
-use crate::neutral;
-
-/// Of a line so much is shown by `--explain`.
-const SHOWN: usize = 400;
+use lines::{Before, Lines};
 
 /// Takes in lines, and keeps count.
 pub struct Intake {
@@ -135,187 +128,6 @@ impl Intake {
             }
         }
     }
-}
-
-/// The line before: where it ended, what it was, and its time.
-#[derive(Default)]
-struct Before {
-    end: u64,
-    text: Vec<u8>,
-    time: Option<i64>,
-}
-
-/// The sink of one source.
-struct Lines<'a> {
-    intake: &'a mut Intake,
-    /// The file and its first line, by which it is known that it was not emptied meanwhile.
-    still: Option<(&'a File, FirstLine)>,
-    /// That was done since the block was read.
-    is_checked: bool,
-    /// It was emptied.
-    is_other: bool,
-    calendar: Calendar,
-    source: u64,
-    lines: u64,
-    last: Before,
-    watch: super::Watch<'a>,
-    after: &'a mut dyn FnMut(&mut Intake) -> Result<(), super::Error>,
-    path: &'a Path,
-    size: u64,
-    watched: u64,
-}
-
-impl Sink for Lines<'_> {
-    fn line(&mut self, found: Found<'_>) {
-        if self.is_emptied() {
-            return;
-        }
-        self.intake.lines += 1;
-        let attempts = &self.intake.attempts;
-        let matters = found.accepted == 0 || attempts.keeps_logins() || attempts.knows(found.accepted);
-        if !matters && !self.intake.explain {
-            return;
-        }
-        let place = Place {
-            source: self.source,
-            offset: found.offset,
-            line: if self.intake.count_lines {
-                let line = self.lines + found.lines_before + 1;
-                self.intake.turned.map_or(line, |lines| (lines + 1).saturating_sub(line))
-            } else {
-                0
-            },
-        };
-        let text = header::trim(found.text);
-        let end = found.offset + found.text.len() as u64 + 1;
-        if text.first() == Some(&b'{') {
-            let Some(entry) = Entry::parse(text) else { return self.explain(place, "no log line", text) };
-            let mut place = place;
-            let mut header = entry.header();
-            // sudo counts what was wrong in its last words: they are believed for what it was believed before.
-            if let (true, true, Stamp::Exact(time)) =
-                (header.forged, entry.is_of_the_departed(), header.stamp)
-            {
-                header.forged = !self.intake.attempts.is_open(&header, time);
-            }
-            if !entry.cursor().is_empty() {
-                let mut hash = Fnv::default();
-                hash.write(entry.cursor().as_bytes());
-                (place.source, place.offset) = (JOURNALD, hash.finish());
-                self.intake.cursor.clear();
-                self.intake.cursor.push_str(entry.cursor());
-                if self.intake.seen == entry.cursor() {
-                    return self.explain(place, "read before", &as_line(&header));
-                }
-                self.intake.paths.entry(place.source).or_insert_with(|| self.path.to_owned());
-            }
-            let shown = if self.intake.explain { as_line(&header) } else { Vec::new() };
-            self.take(&header, place, end, text, &shown);
-        } else {
-            match header::parse(text) {
-                Some(header) => self.take(&header, place, end, text, text),
-                None => self.explain(place, "no log line", text),
-            }
-        }
-    }
-
-    fn progress(&mut self, progress: Progress) -> Result<(), Halt> {
-        if self.is_emptied() {
-            return Err(Halt::Emptied);
-        }
-        self.is_checked = false;
-        if progress.offset - self.watched >= 16 << 20 {
-            self.watched = progress.offset;
-            (self.watch)(self.path, progress.offset, self.size);
-        }
-        self.intake.reached = progress.offset;
-        (self.after)(self.intake).map_err(Halt::Taker)
-    }
-}
-
-impl Lines<'_> {
-    /// Whether the file is another one since before the block was read, whose lines then may be its.
-    fn is_emptied(&mut self) -> bool {
-        if !self.is_checked {
-            self.is_checked = true;
-            self.is_other |= self.still.as_ref().is_some_and(|(file, first)| !first.is_in(file));
-        }
-        self.is_other
-    }
-
-    /// `shown`: the line as `--explain` shows it.
-    fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8], shown: &[u8]) {
-        let line = rules::classify(header);
-        let time = match header.stamp {
-            Stamp::Missing if self.last.time.is_some() => self.last.time,
-            stamp => self.calendar.resolve(&stamp, place.offset),
-        };
-        let time = time.unwrap_or_else(|| self.intake.attempts.latest());
-        match line {
-            Line::Evidence(evidence) => {
-                self.tell(header, &evidence, time, place);
-                self.last.end = end;
-                self.last.time = Some(time);
-                self.last.text.clear();
-                self.last.text.extend_from_slice(text);
-                self.explain(place, evidence.class, shown);
-            }
-            Line::Again(times) => {
-                // sysklogd: the line before it, whole, from the same machine.
-                let again = std::mem::take(&mut self.last);
-                let first = header::parse(&again.text).filter(|first| first.host == header.host);
-                if let Some(first) = first.filter(|_| again.end == place.offset) {
-                    if let Line::Evidence(mut evidence) = rules::classify(&first) {
-                        evidence.weight = evidence.weight.saturating_mul(times);
-                        self.tell(&first, &evidence, time, place);
-                        return self.explain(place, evidence.class, shown);
-                    }
-                }
-                self.explain(place, "repeats a line about no attempt", shown);
-            }
-            Line::Nothing(_) | Line::Other if self.complained(header, time) => {
-                self.explain(place, "pam_authalert-unrecorded", shown);
-            }
-            Line::Nothing(why) => self.explain(place, why, shown),
-            Line::Forged => {
-                self.intake.forged += 1;
-                self.explain(place, "forged", shown);
-            }
-            Line::Other => self.explain(place, "-", shown),
-        }
-    }
-
-    /// Whether the module says there that it could not record.
-    fn complained(&mut self, header: &Header<'_>, time: i64) -> bool {
-        let complaint = Complaint::parse(header.program, header.pid, header.message, time);
-        let found = complaint.is_some();
-        self.intake.complaints.extend(complaint);
-        found
-    }
-
-    fn tell(&mut self, header: &Header<'_>, evidence: &rules::Evidence<'_>, time: i64, place: Place) {
-        let speaker = Speaker {
-            host: header.host,
-            program: header.program,
-            family: rules::family(header.program),
-            pid: rules::process(header, evidence),
-        };
-        self.intake.attempts.tell(&speaker, evidence, time, place);
-    }
-
-    fn explain(&mut self, place: Place, taken_for: &str, text: &[u8]) {
-        if self.intake.explain {
-            let text = neutral::text(text, SHOWN);
-            let out = &mut self.intake.explanations;
-            out.extend_from_slice(format!("{:>7}  {taken_for:<24} | {text}\n", place.line).as_bytes());
-        }
-    }
-}
-
-/// An entry of the systemd journal as a line: what a person looks for in it.
-fn as_line(header: &Header<'_>) -> Vec<u8> {
-    let pid = if header.pid == 0 { String::new() } else { format!("[{}]", header.pid) };
-    [header.program, pid.as_bytes(), b": ", header.message].concat()
 }
 
 fn count_lines(file: &File, to: u64) -> io::Result<u64> {

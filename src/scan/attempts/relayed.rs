@@ -1,0 +1,98 @@
+//! One attempt, told by the process that asked for it (saslauthd, Dovecot's auth) and by the server that the client spoke to.
+
+use super::process::Key;
+use super::row::{Row, State};
+use super::speaker::SECOND;
+use super::spelling::{address, agree};
+use super::{Attempts, LOOK_BACK};
+use crate::scan::rules::{Evidence, Family};
+
+/// From the helper's line to the server's: Dovecot sums up when the client leaves.
+const WITHIN: i64 = 300 * SECOND;
+/// What the helpers of mail servers are asked for.
+const OF_HELPERS: [&str; 10] =
+    ["dovecot", "imap", "imaps", "lmtp", "pop", "pop3", "sieve", "smtp", "smtpd", "submission"];
+
+/// Whether a row may be a helper's.
+pub(super) fn is_of_helper(row: &Row) -> bool {
+    OF_HELPERS.contains(&row.service.as_str())
+}
+
+impl Attempts {
+    /// A process told of what a mail server may tell too.
+    pub(super) fn remember_helper(&mut self, key: Key) {
+        if !self.helpers.contains(&key) {
+            self.helpers.push_back(key);
+            if self.helpers.len() > LOOK_BACK {
+                self.helpers.pop_front();
+            }
+        }
+    }
+
+    /// How many of these attempts no helper has told before.
+    pub(super) fn not_told_by_helper(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> u32 {
+        let mut left = evidence.weight;
+        let rhost = address(evidence.rhost);
+        for other in self.helpers.iter().rev() {
+            if left == 0 {
+                break;
+            }
+            let helper = self.processes.get_mut(other).filter(|helper| {
+                let is_other = *other != key && other.host == key.host;
+                is_other
+                    && helper.family == Family::Other
+                    && (-SECOND..=WITHIN).contains(&(time - helper.last))
+            });
+            let Some(helper) = helper else { continue };
+            for row in helper.rows.iter_mut().rev() {
+                let untold = row.count.saturating_sub(row.relayed);
+                let is_same = untold > 0
+                    && row.state != State::Gone
+                    && is_of_helper(row)
+                    && (-SECOND..=WITHIN).contains(&(time - row.time))
+                    && agree(&row.user, evidence.user)
+                    && agree(&row.rhost, rhost.as_bytes());
+                if is_same {
+                    let told = untold.min(left);
+                    row.relayed += told;
+                    left -= told;
+                    row.fill_missing(evidence, 0);
+                }
+            }
+        }
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::count;
+
+    #[test]
+    fn what_a_helper_and_its_server_tell_is_one_attempt() {
+        let sasl = "09:00:01 saslauthd[7]: do_auth         : auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]";
+        let pam = "09:00:00 saslauthd[7]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob";
+        let postfix = |second: u32, user: &str| {
+            format!(
+                "09:00:{second:02} postfix/smtpd[{second}]: warning: unknown[192.0.2.7]: SASL LOGIN authentication failed: authentication failure, sasl_username={user}"
+            )
+        };
+        assert_eq!(count(&[pam, sasl, &postfix(1, "bob")]), 1);
+        assert_eq!(count(&[&postfix(1, "bob"), &postfix(2, "bob")]), 2, "nobody else tells");
+        assert_eq!(count(&[pam, sasl, &postfix(1, "bob"), &postfix(2, "bob")]), 2, "one was told before");
+        assert_eq!(count(&[pam, sasl, &postfix(1, "eve")]), 2);
+        let auth = |second: u32| {
+            format!(
+                "09:00:{second:02} auth[8]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob"
+            )
+        };
+        let ended = |attempts: u32| {
+            format!(
+                "09:01:30 dovecot: imap-login: Disconnected: Connection closed (auth failed, {attempts} attempts in 24 secs): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1"
+            )
+        };
+        assert_eq!(count(&[&auth(1), &auth(9), &ended(2)]), 2);
+        assert_eq!(count(&[&ended(2)]), 2, "of passwords that PAM knows nothing of");
+        assert_eq!(count(&[&auth(1), &ended(2)]), 2);
+    }
+}

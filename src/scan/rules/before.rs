@@ -1,0 +1,88 @@
+//! What stands before a program's own words: how often they were repeated, clocks, titles.
+
+use super::words::{cut, find, leading_number};
+use super::{Family, family};
+use crate::scan::header::{Header, decimal, token};
+use crate::scan::stamp::{self, skip_blanks};
+use crate::scan::tag::behind_title;
+
+/// `message repeated 2 times: [ Failed password … ]`, from rsyslog and others.
+pub(super) fn repeated(message: &[u8]) -> Option<(&[u8], u32)> {
+    let rest = message.strip_prefix(b"message repeated ")?;
+    let (times, rest) = leading_number(rest)?;
+    let rest = rest.strip_prefix(b" times: [")?;
+    let inner = rest.strip_suffix(b"]").unwrap_or(rest);
+    Some((inner.strip_prefix(b" ").unwrap_or(inner), times))
+}
+
+/// `last message repeated 2 times`, from sysklogd; `last message buffered` from metalog is none.
+pub(super) fn repeated_before(message: &[u8]) -> Option<u32> {
+    let rest = message.strip_prefix(b"last message repeated ")?;
+    let (times, rest) = leading_number(rest)?;
+    rest.starts_with(b" time").then_some(times)
+}
+
+/// Without Solaris' `[ID 800047 auth.info] `.
+pub(super) fn solaris(message: &[u8]) -> &[u8] {
+    let skip = || {
+        let rest = message.strip_prefix(b"[ID ")?;
+        let end = memchr::memchr(b']', &rest[..rest.len().min(40)])?;
+        rest[end + 1..].strip_prefix(b" ")
+    };
+    skip().unwrap_or(message)
+}
+
+/// Without the `kernel: [  970.699396] ` that some collectors put before what a daemon said. Only
+/// sshd's own, which begins no message of its own like that.
+pub(super) fn past_clock<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
+    if family(header.program) != Family::Sshd || header.pid == 0 {
+        return message;
+    }
+    let skip = || {
+        let rest = skip_blanks(message.strip_prefix(b"kernel:")?);
+        let end = memchr::memchr(b']', &rest[..rest.len().min(24)])?;
+        let (seconds, micros) = cut(skip_blanks(rest[..end].strip_prefix(b"[")?), b".")?;
+        (micros.len() == 6).then_some(())?;
+        decimal(seconds).and(decimal(micros))?;
+        let rest = &rest[end + 1..];
+        rest.strip_prefix(b":").unwrap_or(rest).strip_prefix(b" ")
+    };
+    skip().unwrap_or(message)
+}
+
+/// What PAM says behind the rest of a title, where a log daemon took its first word for the tag: `ker[71]: process:
+/// pam_unix(nginx:auth): …`, `stgres[71]: 192.0.2.7(4) authentication: pam_unix(postgresql:auth): …`. Nothing else may
+/// stand before it: what servers log may be a client's word.
+pub(super) fn past_title<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
+    if !matches!(family(header.program), Family::Other) || message.starts_with(b"pam_") {
+        return message;
+    }
+    let title = |message: &'a [u8]| {
+        let at = find(&message[..message.len().min(LONGEST_TITLE)], b": pam_")?;
+        let words = message[..at].strip_prefix(b" ").unwrap_or(&message[..at]);
+        let is_title = [&b"process"[..], b"worker process"].contains(&words)
+            || words.strip_suffix(b" authentication").is_some_and(|client| {
+                let place = client.rsplit(|b| *b == b' ').next().unwrap_or_default();
+                place == b"[local]" || (place.ends_with(b")") && place.contains(&b'('))
+            });
+        is_title.then(|| behind_title(message))?
+    };
+    title(message).unwrap_or(message)
+}
+
+/// PostgreSQL's has two names of 63 bytes and a host's.
+const LONGEST_TITLE: usize = 512;
+
+/// Without the time that some write where they do not log to syslog, or there too: `[71] Nov 03 09:05:01 ` of dropbear,
+/// `2026-11-03 09:05:01 ` of Exim.
+pub(super) fn past_own_stamp(message: &[u8]) -> &[u8] {
+    let skip = || {
+        if message.first()?.is_ascii_digit() {
+            return Some(stamp::parse(message)?.1);
+        }
+        let (pid, rest) = token(message.strip_prefix(b"[")?);
+        decimal(pid.strip_suffix(b"]")?)?;
+        Some(stamp::parse(rest)?.1)
+    };
+    skip().unwrap_or(message)
+}

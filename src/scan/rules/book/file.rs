@@ -1,0 +1,377 @@
+//! A file of rules: the lines of one program, or of one PAM module.
+
+use std::fmt;
+use std::ops::Range;
+
+use super::field::Field;
+use super::template::{Template, Values};
+use super::written::{Means, Sample, Written, WrittenRule};
+
+/// Why a file of rules cannot be used. `Display` says file, line and what is accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The file, or that it is built in.
+    pub file: String,
+    /// Where, if it is one place.
+    pub line: Option<usize>,
+    /// What is wrong and what is accepted.
+    pub why: String,
+}
+
+impl std::error::Error for Mistake {}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}: line {line}: {}", self.file, self.why),
+            None => write!(f, "{}: {}", self.file, self.why),
+        }
+    }
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    /// What its lines mean.
+    pub means: Means,
+    /// The stable word for them.
+    pub class: String,
+    /// Why they are no attempt.
+    pub why: String,
+    user: Option<String>,
+    templates: Vec<Template>,
+}
+
+impl Rule {
+    /// What `line` has in the places of the fields; none if it is another line.
+    pub(super) fn read<'a>(&'a self, line: &'a [u8]) -> Option<Values<'a>> {
+        let mut values = self.templates.iter().find_map(|template| template.read(line))?;
+        if let Some(user) = &self.user {
+            values.user = user.as_bytes();
+        }
+        Some(values)
+    }
+
+    /// The same of a line that was cut short.
+    pub(super) fn read_cut<'a>(&'a self, line: &'a [u8]) -> Option<Values<'a>> {
+        let is_cut = matches!(self.means, Means::Failure | Means::UnknownUser);
+        is_cut.then(|| self.templates.iter().find_map(|template| template.read_cut(line)))?
+    }
+
+    /// Of each of its lines, the fixed words.
+    pub(super) fn words(&self) -> impl Iterator<Item = impl Iterator<Item = &[u8]>> {
+        self.templates.iter().map(Template::words)
+    }
+}
+
+/// The rules of a program or module, checked.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// What it is about, in one line.
+    pub about: String,
+    /// The tags of the programs, or names of modules, that its lines are of; with `*` at the end: all that begin so.
+    pub names: Vec<String>,
+    /// Whether those are of PAM modules.
+    pub is_of_modules: bool,
+    /// The PAM service, where it is not the program's tag.
+    pub service: Option<String>,
+    /// What nobody could confirm.
+    pub unconfirmed: Vec<String>,
+    /// The lines, as they are written, with what they mean.
+    pub shown: Vec<(String, Vec<String>)>,
+    pub(super) rules: Vec<Rule>,
+    samples: Vec<Sample>,
+}
+
+type Wrong = (Option<Range<usize>>, String);
+
+impl File {
+    /// Parse and check `text`; `name` is the stem of the file's name, `file` how a mistake calls it.
+    pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Mistake> {
+        let mistake = |(span, why): Wrong| Mistake {
+            file: file.into(),
+            line: span.map(|span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1),
+            why,
+        };
+        let written: Written = toml::from_str(text)
+            .map_err(|e| mistake((e.span(), crate::neutral::text(e.message().replace('\n', "; "), 400))))?;
+        let checked = Self::of(name, &written).map_err(mistake)?;
+        checked.try_samples(&written).map_err(mistake)?;
+        Ok(checked)
+    }
+
+    fn of(name: &str, written: &Written) -> Result<Self, Wrong> {
+        let (names, is_of_modules) = match (written.programs.is_empty(), written.modules.is_empty()) {
+            (false, true) => (&written.programs, false),
+            (true, false) => (&written.modules, true),
+            _ => {
+                return Err((
+                    None,
+                    "it names either `programs`, the tags of their lines, or PAM `modules`".into(),
+                ));
+            }
+        };
+        for name in names {
+            let stem = name.get_ref().strip_suffix('*').unwrap_or(name.get_ref());
+            let is_all = stem.is_empty() && is_of_modules;
+            if !is_all && (stem.is_empty() || stem.contains(['*', ' ', '/', '[', '('])) {
+                let why = "a name is the tag of a line without path and number, such as \"proftpd\"; one `*` may be at its end";
+                return Err((Some(name.span()), why.into()));
+            }
+        }
+        let mut rules = Vec::new();
+        let mut shown = Vec::new();
+        let mut samples = Vec::new();
+        for written in written.rule.get_ref() {
+            samples.extend(written.samples.iter().map(|sample| sample.get_ref().clone()));
+            let lines: Vec<String> =
+                written.lines.get_ref().iter().map(|line| line.get_ref().clone()).collect();
+            shown.push((written.means.get_ref().word().to_owned(), lines));
+            rules.push(rule(name, written, is_of_modules)?);
+        }
+        if rules.is_empty() {
+            return Err((Some(written.rule.span()), "it has no rule".into()));
+        }
+        Ok(Self {
+            about: written.about.clone(),
+            names: names.iter().map(|name| name.get_ref().clone()).collect(),
+            is_of_modules,
+            service: written.service.clone(),
+            unconfirmed: written.unconfirmed.clone(),
+            shown,
+            rules,
+            samples,
+        })
+    }
+
+    /// Hold the rules against their own samples.
+    fn try_samples(&self, written: &Written) -> Result<(), Wrong> {
+        for (number, rule) in written.rule.get_ref().iter().enumerate() {
+            for sample in &rule.samples {
+                let wanted = sample.get_ref();
+                let found = self.read(wanted.line.as_bytes());
+                let why = match found {
+                    Some((at, values)) if at == number => differs(wanted, &values),
+                    Some((at, _)) => Some(format!(
+                        "the sample is a line of rule {} in this file, which comes first",
+                        at + 1
+                    )),
+                    None => Some("the sample is not a line of any rule in this file".into()),
+                };
+                if let Some(why) = why {
+                    return Err((Some(sample.span()), why));
+                }
+            }
+            for other in &rule.not {
+                let found = self.read(other.get_ref().as_bytes());
+                if found.is_some_and(|(at, _)| at == number) {
+                    return Err((Some(other.span()), "this is a line of the rule, and must not be".into()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The first rule that a line is of, and what it has in its places.
+    pub(super) fn read<'a>(&'a self, line: &'a [u8]) -> Option<(usize, Values<'a>)> {
+        let mut rules = self.rules.iter().enumerate();
+        rules
+            .find_map(|(at, rule)| Some((at, rule.read(line)?)))
+            .or_else(|| self.rules.iter().enumerate().find_map(|(at, rule)| Some((at, rule.read_cut(line)?))))
+    }
+
+    /// Each of its lines as a program writes it of a client at 192.0.2.7 port 50310 that calls itself `name`.
+    #[cfg(any(test, fuzzing))]
+    pub fn written(&self, name: &[u8]) -> Vec<Vec<u8>> {
+        self.rules.iter().flat_map(|rule| &rule.templates).map(|template| template.written(name)).collect()
+    }
+
+    /// Lines that it bears as samples.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter()
+    }
+}
+
+fn rule(name: &str, written: &WrittenRule, is_of_modules: bool) -> Result<Rule, Wrong> {
+    let means = *written.means.get_ref();
+    let wrong = |why: &str| Err((Some(written.means.span()), why.to_owned()));
+    match means {
+        Means::Failure | Means::Success | Means::Nothing => {}
+        Means::Aborted if is_of_modules => {}
+        Means::Aborted => return wrong("only a PAM module tells of a prompt that was left"),
+        _ if is_of_modules => {
+            return wrong("a line of a PAM module means failure, success, aborted or nothing");
+        }
+        _ => {}
+    }
+    if (means == Means::Nothing) != written.why.is_some() {
+        return wrong("what means nothing says `why`, in a few words, and nothing else does");
+    }
+    let mut templates = Vec::new();
+    for line in written.lines.get_ref() {
+        let template = Template::parse(line.get_ref()).map_err(|why| (Some(line.span()), why))?;
+        if (means == Means::FailuresSoFar) && !template.has(Field::Count) {
+            return Err((Some(line.span()), "such a line has a <count>".into()));
+        }
+        templates.push(template);
+    }
+    if templates.is_empty() {
+        return Err((Some(written.lines.span()), "it has no line".into()));
+    }
+    if written.samples.is_empty() && means != Means::Nothing {
+        let why =
+            "each rule has `samples`: lines as the program writes them, and what is to be found in them";
+        return Err((Some(written.means.span()), why.into()));
+    }
+    let class = written.class.clone().unwrap_or_else(|| format!("{}-failed", name.replace('_', "-")));
+    let is_class = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if !(1..=40).contains(&class.len()) || !class.bytes().all(is_class) {
+        return wrong("a class is a word of small letters, digits and -, at most 40 of them");
+    }
+    let why = written.why.clone().unwrap_or_default();
+    Ok(Rule { means, class, why, user: written.user.clone(), templates })
+}
+
+/// What is not as the sample says.
+fn differs(wanted: &Sample, found: &Values<'_>) -> Option<String> {
+    let texts = [
+        ("user", &wanted.user, found.user),
+        ("rhost", &wanted.rhost, found.rhost),
+        ("ruser", &wanted.ruser, found.ruser),
+        ("tty", &wanted.tty, found.tty),
+        ("service", &wanted.service, found.service),
+    ];
+    for (name, wanted, found) in texts {
+        if wanted.as_bytes() != found {
+            return Some(format!(
+                "{name} is \"{}\" here, not \"{wanted}\"",
+                crate::neutral::text(found, 100)
+            ));
+        }
+    }
+    if wanted.port != found.port {
+        return Some(format!("port is {} here, not {}", found.port, wanted.port));
+    }
+    if wanted.count != found.count {
+        let shown = |count: Option<u32>| count.map_or("not there".into(), |count| count.to_string());
+        return Some(format!("count is {} here, not {}", shown(found.count), shown(wanted.count)));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::rules::book::list;
+
+    const GOOD: &str = "about = \"x\"\nprograms = [\"x\"]\n\n[[rule]]\nmeans = \"failure\"\nlines = [\"no <user> from <rhost>\"]\nsamples = [{ line = \"no a from 192.0.2.7\", user = \"a\", rhost = \"192.0.2.7\" }]\n";
+
+    #[test]
+    fn a_mistake_has_its_line_and_says_what_is_accepted() {
+        assert!(File::parse("x", "x.toml", GOOD).is_ok());
+        for (from, to, line, why) in [
+            ("<user>", "<usr>", Some(6), "<usr> is not known; there are <user>"),
+            ("<user> from", "<user><port> from", Some(6), "fixed words"),
+            ("no <user> from <rhost>", "<user>", Some(6), "4 characters"),
+            ("<user> from", "<user> as <account> from", Some(6), "may stand once"),
+            ("<user> from", "<user> to <anything> or <anything> from", Some(6), "at most two"),
+            ("<user> from", "<user> to <text> or <anything> from", Some(6), "no <text>"),
+            ("failure", "fail", Some(5), "unknown variant"),
+            ("failure", "failures-so-far", Some(6), "<count>"),
+            ("failure", "nothing", Some(5), "`why`"),
+            ("user = \"a\"", "user = \"b\"", Some(7), "user is \"a\" here, not \"b\""),
+            ("line = \"no a", "line = \"yes a", Some(7), "not a line of any rule"),
+            ("samples", "# samples", Some(5), "each rule has `samples`"),
+            ("programs", "program", Some(2), "unknown field"),
+            ("[\"x\"]", "[\"x y\"]", Some(2), "the tag of a line"),
+            ("[\"x\"]", "[\"*\"]", Some(2), "the tag of a line"),
+            ("programs", "modules = [\"m\"]\nprograms", None, "either `programs`"),
+        ] {
+            let mistake = File::parse("x", "x.toml", &GOOD.replacen(from, to, 1)).unwrap_err();
+            assert_eq!(mistake.line, line, "{to}: {mistake}");
+            assert!(mistake.why.contains(why), "{to}: {mistake}");
+        }
+        let not = GOOD.to_owned() + "not = [\"no b from 192.0.2.8\"]\n";
+        let mistake = File::parse("x", "x.toml", &not).unwrap_err();
+        assert_eq!((mistake.line, mistake.why.contains("must not be")), (Some(8), true), "{mistake}");
+    }
+
+    #[test]
+    fn the_example_in_the_manual_is_right() {
+        let page = include_str!("../../../../packaging/man/authalert-rules.5");
+        let (_, example) = page.split_once("\n.nf\n").unwrap();
+        let (example, _) = example.split_once("\n.fi").unwrap();
+        let file = File::parse("intranet", "intranet.toml", &example.replace("\\-", "-")).unwrap();
+        assert_eq!((file.names.len(), file.rules.len()), (1, 2));
+        for name in crate::scan::rules::book::NAMES.map(|(name, _)| format!("<{name}>")) {
+            assert!(page.contains(&name), "{name} is not explained");
+        }
+    }
+
+    #[test]
+    fn a_line_that_a_log_daemon_cut_short_is_an_attempt_without_an_address() {
+        let text = GOOD.replace("no <user>", "no such account <user>").replace("no a", "no such account a");
+        let file = File::parse("x", "x.toml", &text).unwrap();
+        let line = format!("no such account {}", "x from 192.0.2.9 ".repeat(80));
+        let (_, values) = file.read(line.trim_end_matches("9 ").as_bytes()).unwrap();
+        assert!(values.user.starts_with(b"x from") && values.rhost.len() < 12);
+        assert!(file.read(format!("no such account {}", "x".repeat(99)).as_bytes()).is_none());
+    }
+
+    /// What clients call themselves to pose as somebody else, or from elsewhere.
+    fn forged(line: &[u8]) -> Vec<Vec<u8>> {
+        let line = String::from_utf8_lossy(line).replace("192.0.2.7", "198.51.100.9").replace("50310", "22");
+        let mut names: Vec<Vec<u8>> =
+            vec![b"".to_vec(), b" ".to_vec(), b"a b".to_vec(), b"'".to_vec(), b"x>".to_vec()];
+        for (at, _) in line.char_indices().filter(|(_, c)| !c.is_alphanumeric()) {
+            names.push(line.as_bytes()[at..].to_vec());
+            names.push([b"x".as_slice(), &line.as_bytes()[..at]].concat());
+        }
+        names.push([line.as_bytes(), line.as_bytes()].concat());
+        names.push(line.into_bytes());
+        names
+    }
+
+    #[test]
+    fn no_name_moves_an_address() {
+        for entry in list(std::path::Path::new("/nonexistent")) {
+            let file = entry.file.unwrap();
+            for honest in file.written(b"bob") {
+                for name in forged(&honest) {
+                    for line in file.written(&name) {
+                        let Some((at, values)) = file.read(&line) else { continue };
+                        if file.rules[at].means == Means::Nothing {
+                            continue;
+                        }
+                        let shown = String::from_utf8_lossy(&line);
+                        assert!(
+                            [b"".as_slice(), b"192.0.2.7"].contains(&values.rhost),
+                            "{}: {shown}",
+                            entry.name
+                        );
+                        assert!(values.port == 0 || values.port == 50310, "{}: {shown}", entry.name);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn reading_takes_time_in_proportion_to_the_line() {
+        for entry in list(std::path::Path::new("/nonexistent")) {
+            let file = entry.file.unwrap();
+            for line in file.written(b"bob") {
+                let mut hostile = line.repeat(1 + (64 << 10) / line.len());
+                hostile.truncate(64 << 10);
+                let started = std::time::Instant::now();
+                let _ = file.read(&hostile);
+                assert!(
+                    started.elapsed().as_millis() < 200,
+                    "{}: {}",
+                    entry.name,
+                    String::from_utf8_lossy(&line)
+                );
+            }
+        }
+    }
+}

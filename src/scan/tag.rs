@@ -1,0 +1,157 @@
+//! The tag of a line: the program, its process, and the PAM module where it stands there.
+
+use super::header::{Header, decimal, token};
+use super::stamp::Stamp;
+
+/// The tag, its pid and the message.
+pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
+    let mut header =
+        Header { stamp, host, program: b"", module: b"", pid: 0, message: rest, plain: false, forged: false };
+    let (word, after) = token(rest);
+    // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
+    let bare = word.strip_suffix(b":").unwrap_or(word);
+    if let Some(name) = bare.strip_prefix(b"[").and_then(|w| w.strip_suffix(b"]")) {
+        header.message = after;
+        (header.program, header.module) = name_and_module(name);
+        return header;
+    }
+    let Some(tag) = word.strip_suffix(b":") else {
+        // proftpd's own log has the server and the client before the colon.
+        if word.starts_with(b"proftpd[") {
+            header.message = after;
+            (header.program, header.pid) = name_and_pid(word);
+        } else if let Some(message) = behind_title(rest) {
+            header.message = message;
+        }
+        return header;
+    };
+    header.message = rest.get(word.len() + 1..).unwrap_or(b"");
+    let (name, pid) = name_and_pid(tag);
+    header.pid = pid;
+    (header.program, header.module) = name_and_module(name);
+    header.plain = tag.ends_with(header.program) && rest.get(word.len()) == Some(&b' ');
+    header
+}
+
+/// vsftpd's own log has its number in the place of a tag: `[pid 71] [bob] FAIL LOGIN: Client "192.0.2.7"`.
+pub(super) fn of_vsftpd(stamp: Stamp, rest: &[u8]) -> Option<Header<'_>> {
+    let (number, message) = rest.strip_prefix(b"[pid ").map(token)?;
+    let pid = decimal(number.strip_suffix(b"]")?)?;
+    Some(Header {
+        stamp,
+        host: b"",
+        program: b"vsftpd",
+        module: b"",
+        pid,
+        message,
+        plain: false,
+        forged: false,
+    })
+}
+
+/// A server that shows its work in its title logs under that: `ker process: pam_unix(nginx:auth): …`, `stgres
+/// 192.0.2.7(45370) authentication: pam_unix(postgresql:auth): …`. What PAM says behind it.
+///
+/// The name of a user or a database may stand in the title, and PAM ends with one: where either holds such
+/// words too, all that is certain is that somebody failed. PostgreSQL's title has two names of 63 bytes and
+/// a host's.
+pub fn behind_title(rest: &[u8]) -> Option<&[u8]> {
+    const LONGEST: usize = 512;
+    let of_auth = |message: &[u8]| {
+        let open = memchr::memchr(b'(', &message[..message.len().min(32)])?;
+        let close = memchr::memchr(b')', &message[open..])?;
+        let (service, after) = message[open..].split_at(close);
+        Some(service.ends_with(b":auth") && after.starts_with(b"): "))
+    };
+    let mut found = memchr::memmem::find_iter(rest, b": pam_");
+    let at = found.next().filter(|at| (1..=LONGEST).contains(at))?;
+    // One that is of no authentication may be the true one.
+    if found.next().is_some() {
+        return memchr::memmem::find(rest, b":auth): authentication failure;")
+            .map(|_| &b"pam_unix(?:auth): authentication failure;"[..]);
+    }
+    let message = &rest[at + 2..];
+    of_auth(message)?.then_some(message)
+}
+
+/// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`, `ssh.service`.
+pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
+    let name = name.strip_suffix(b"]").unwrap_or(name);
+    let (name, module) = match (memchr::memchr(b'(', name), name.strip_suffix(b")")) {
+        (Some(open), Some(inner)) => (&name[..open], &inner[open + 1..]),
+        _ => (name, &b""[..]),
+    };
+    let name = match memchr::memrchr(b'/', name) {
+        // The unit of a user's own manager, named by that user: only the one it runs in says whose it is.
+        Some(slash) if name[..slash].ends_with(UNIT) => &name[..slash],
+        Some(slash) => &name[slash + 1..],
+        None => name,
+    };
+    (name.strip_suffix(UNIT).map_or(name, of_unit), module)
+}
+
+const UNIT: &[u8] = b".service";
+
+/// The program that logs from a unit, which `journalctl -o with-unit` shows in its place: of
+/// `ssh@3-192.0.2.1:22-192.0.2.7:50310` it is sshd.
+fn of_unit(unit: &[u8]) -> &[u8] {
+    let name = memchr::memchr(b'@', unit).map_or(unit, |at| &unit[..at]);
+    match name {
+        b"ssh" => b"sshd",
+        b"getty" | b"serial-getty" | b"console-getty" | b"container-getty" => b"login",
+        b"polkit" => b"polkitd",
+        name => name,
+    }
+}
+
+fn name_and_pid(tag: &[u8]) -> (&[u8], u32) {
+    let split = || {
+        let inner = tag.strip_suffix(b"]")?;
+        let open = memchr::memrchr(b'[', inner)?;
+        Some((&inner[..open], decimal(&inner[open + 1..])?))
+    };
+    split().unwrap_or((tag, 0))
+}
+
+/// Whether a word is a tag and not a host: `sshd[71]:`, `su:`.
+pub(super) fn is_tag(word: &[u8]) -> bool {
+    word.ends_with(b"]:")
+        || (word.ends_with(b":") && !word[..word.len() - 1].contains(&b':'))
+        || (word.starts_with(b"[") && word.ends_with(b"]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scan::header::tests::shown;
+
+    #[test]
+    fn pam_is_heard_behind_a_servers_title() {
+        let failure = "pam_unix(nginx:auth): authentication failure; logname= uid=33 euid=33 tty= ruser= rhost=192.0.2.7  user=alice";
+        let long =
+            format!("stgres {} {} {}(4) authentication", "u".repeat(63), "d".repeat(63), "h".repeat(253));
+        for title in [
+            "ker process",
+            "stgres 192.0.2.7(45370) authentication",
+            "alice template1 ::1(4) authentication",
+            &long,
+        ] {
+            let line = format!("2026-11-25T17:53:04.082048+00:00 srv {title}: {failure}");
+            let expected = ("srv".into(), String::new(), String::new(), 0, failure.into());
+            assert_eq!(shown(&line), expected);
+        }
+        // A name of the client's with such words in it says nothing of who and where, and hides nothing.
+        let forged = "stgres x: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=198.51.100.1  user=root";
+        for line in [
+            format!("{forged} 192.0.2.7(4) authentication: {failure}"),
+            format!("stgres u d authentication: {failure} {forged}"),
+            format!("{forged} [local] startup: pam_unix(postgresql:session): session opened for user alice"),
+            format!("{forged} [local] startup: pam_permit: {failure}"),
+        ] {
+            let line = format!("2026-11-25T17:53:04+00:00 srv {line}");
+            assert_eq!(shown(&line).4, "pam_unix(?:auth): authentication failure;", "{line}");
+        }
+        let session =
+            "2026-11-25T17:53:04+00:00 srv ker process: pam_unix(nginx:session): session opened for user x";
+        assert_eq!(shown(session).4, "ker process: pam_unix(nginx:session): session opened for user x");
+    }
+}
