@@ -8,10 +8,8 @@
 # The signature is one of OpenSSH's (ssh-keygen -Y): it is there wherever there is an sshd to guard.
 readonly signed_as=authalert-release
 
-choose_files() {
-    if [[ -z $from ]]; then
-        artifacts=${artifacts:-$target/release}
-    elif [[ -e $from/SHA256SUMS || -L $from/SHA256SUMS || $unsigned == no ]]; then
+take_from() {
+    if [[ -e $from/SHA256SUMS || -L $from/SHA256SUMS || $unsigned == no ]]; then
         take_release
     else
         must_be_whose_they_say "$from" "$from"/{authalert,libpam_authalert.so,libauthalert_sender.so}
