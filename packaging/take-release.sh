@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables of install.sh
+# shellcheck disable=SC2154,SC2034 # variables of install.sh
 # install.sh --from DIR: a release is checked and unpacked. Sourced by install.sh.
 #
 # DIR may be anybody's: of each file a copy is made that is root's alone, and only copies are checked and used. What is
