@@ -61,9 +61,6 @@ Exit status: 0 done, 1 could not (and everything is as before), 2 wrong usage.
 USAGE
 }
 
-# shellcheck source=packaging/take-release.sh
-. "$source_tree/packaging/take-release.sh"
-
 main() {
     parse_arguments "$@"
     must_be_allowed
@@ -81,7 +78,12 @@ main() {
     [[ -n $from || -n $artifacts || $dry_run == yes ]] || build
 
     begin
-    choose_files
+    if [[ -n $from ]]; then
+        # shellcheck source=packaging/take-release.sh
+        . "$source_tree/packaging/take-release.sh"
+        take_from
+    fi
+    artifacts=${artifacts:-$target/release}
     [[ $dry_run == yes ]] || artifacts_must_fit
     install_files
     make_state_directory

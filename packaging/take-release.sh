@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # variables of install.sh
+# shellcheck disable=SC2154,SC2034 # variables of install.sh
 # install.sh --from DIR: a release is checked and unpacked. Sourced by install.sh.
 #
 # DIR may be anybody's: of each file a copy is made that is root's alone, and only copies are checked and used. What is
@@ -8,10 +8,8 @@
 # The signature is one of OpenSSH's (ssh-keygen -Y): it is there wherever there is an sshd to guard.
 readonly signed_as=authalert-release
 
-choose_files() {
-    if [[ -z $from ]]; then
-        artifacts=${artifacts:-$target/release}
-    elif [[ -e $from/SHA256SUMS || -L $from/SHA256SUMS || $unsigned == no ]]; then
+take_from() {
+    if [[ -e $from/SHA256SUMS || -L $from/SHA256SUMS || $unsigned == no ]]; then
         take_release
     else
         must_be_whose_they_say "$from" "$from"/{authalert,libpam_authalert.so,libauthalert_sender.so}
