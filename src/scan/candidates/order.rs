@@ -25,7 +25,7 @@ Nov  3 09:05:06 srv sshd[4716]: Accepted publickey for deploy from 203.0.113.17 
 const TRIES: u32 = 400;
 
 /// The words in such an order.
-pub(super) fn arranged<'a>(mut words: Vec<&'a [u8]>) -> Vec<&'a [u8]> {
+pub(super) fn arranged(mut words: Vec<&[u8]>) -> Vec<&[u8]> {
     let mut fewest = stops(&words);
     let mut random = 1_u64;
     let mut next = |below: usize| {
