@@ -103,7 +103,7 @@ fn is_complete(state: &Path, routes: &Routes) -> io::Result<bool> {
 fn beginning_now(state: &Path, config: &Config, receiver: &config::Receiver) -> io::Result<State> {
     let untold = config::Receiver { tell: Some(Vec::new()), ..receiver.clone() };
     let policy = Policy::from(&config.alerts_of(receiver));
-    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver: &untold };
+    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver: &untold, by_hub: false };
     let mut past = State::default();
     intake::take_in(&mut past, &Journal::new(state), &rules, &mut Accounts::in_login(), Moment(0))?;
     Ok(State {

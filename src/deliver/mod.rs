@@ -27,6 +27,7 @@ mod gate;
 pub mod health;
 pub mod heartbeat;
 pub mod history;
+pub mod hub;
 mod intake;
 mod judge;
 mod lock;
@@ -66,6 +67,7 @@ use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
 pub use findings::break_in;
+pub use follow::{Found, Read, belongs, follow_some, is_ahead};
 use gate::Gate;
 pub use health::Fault;
 pub use intake::is_ignored;

@@ -134,7 +134,7 @@ fn try_one(
     let segments = segment::list(journal.directory())?;
     let mut state = saved(directory, routes, receiver)?;
     let policy = Policy::from(&config.alerts_of(receiver));
-    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver };
+    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver, by_hub: false };
     let now = state.clock.advance(&Reading::now());
     let mut accounts = Accounts::in_login();
     let taken = intake::take_from(&mut state, &segments, &journal, &rules, &mut accounts, now)?;

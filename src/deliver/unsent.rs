@@ -33,12 +33,12 @@ pub fn unsent(
     let named = |r: &&config::Receiver| receiver.is_none_or(|name| r.name == name);
     let Some(receiver) = routes.receivers.iter().find(named) else { return Ok(None) };
     let policy = Policy::from(&config.alerts_of(receiver));
-    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver };
+    let rules = Rules { ignore: &config.ignore, policy: &policy, receiver, by_hub: false };
     let (mut announced, mut accounts) = (Announced::default(), Accounts::in_login());
     let mut take = |event: Event| match event.class {
         Class::Test => announced.note(&event),
         Class::Failure if !announced.covers(&event) && !is_ignored(&event, rules.ignore) => {
-            if rules.includes(&event, accounts.standing(&event.user)) {
+            if rules.includes(&event, accounts.tried(&event)) {
                 each(event);
             }
         }

@@ -135,7 +135,7 @@ impl<'a> Collector<'a> {
         if !event.host.is_empty() {
             self.hosts.add(&event.host, count);
         }
-        let kind = self.accounts.standing(&event.user);
+        let kind = self.accounts.tried(event);
         self.kinds[place_of(kind)] += count;
         self.names.add(&event.user, count);
         let at = event.time.as_second();
@@ -344,7 +344,7 @@ impl<'a> Collector<'a> {
 
 impl Judge {
     fn observe(&mut self, event: &Event, accounts: &mut Accounts) {
-        let kind = accounts.standing(&event.user);
+        let kind = accounts.tried(event);
         let Some(finding) = self.detector.observe(event, kind, event.time, &self.rules) else { return };
         let Some(verdict) = Found::verdict_of(&finding) else { return };
         self.count += 1;
@@ -353,7 +353,7 @@ impl Judge {
         }
         let login = &finding.login;
         let (source, asker) = match login.rhost.as_str() {
-            "" => (&login.ruser, accounts.standing(&login.ruser)),
+            "" => (&login.ruser, accounts.asker(login)),
             _ => (&login.rhost, AccountKind::Existing),
         };
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
