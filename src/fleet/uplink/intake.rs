@@ -1,0 +1,374 @@
+//! From the journal into the outbox: what is new gets its number and its final bytes.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use authalert::accounts::Accounts;
+use authalert::deliver::hub::{AWAY, LOCK, Link};
+use authalert::deliver::state::Cursor;
+use authalert::deliver::{Found, Notice, follow_some, is_ahead};
+use authalert::event::{Class, Event};
+use authalert::journal::Journal;
+use authalert::journal::segment::{self, Segment};
+use jiff::Timestamp;
+
+use super::conceal::Concealer;
+use super::outbox::{Entry, Head, Outbox};
+use super::state::State;
+use crate::identity::Identity;
+use crate::place::Place;
+use crate::protocol::batch::LARGEST;
+use crate::protocol::member::{Own, Step};
+use crate::protocol::{Batch, Epoch, Item, Mark, VERSION};
+
+/// Bytes of the journal in one batch: hidden names make an item at most 2.3 times as long as its line.
+const BYTES: u64 = 96 << 10;
+/// Of the outbox. What comes beyond it is counted.
+const ROOM: u64 = 64 << 20;
+/// So often the link is written where nothing else makes it.
+const LINK_EACH: Duration = Duration::from_secs(60);
+
+/// The member's half that needs no connection.
+#[derive(Debug)]
+pub struct Uplink {
+    place: Place,
+    pub(super) state: State,
+    pub(super) outbox: Outbox,
+    pub(super) link: Link,
+    concealer: Concealer,
+    /// This process.
+    pub(super) inst: Epoch,
+    room: u64,
+    _lock: File,
+}
+
+impl Uplink {
+    /// Open what there is, or begin with what comes from now on. None where another process has it.
+    pub fn open(place: &Place, identity: &Identity) -> io::Result<Option<Self>> {
+        place.prepare()?;
+        let Some(lock) = place.lock(LOCK)? else { return Ok(None) };
+        let link = Link::load(&place.state)?;
+        let state = match State::load(place)? {
+            Some(state) => state,
+            None => begin(place, link.as_ref())?,
+        };
+        let outbox = Outbox::open(&directory_of(place, state.member.epoch))?;
+        let link = link.unwrap_or_else(|| Link::new(Timestamp::now(), &state.cursors));
+        let concealer = Concealer::new(&state.secret, identity.names, Accounts::outside_login());
+        let inst = Epoch::random()?;
+        let mut uplink =
+            Self { place: place.clone(), state, outbox, link, concealer, inst, room: ROOM, _lock: lock };
+        uplink.catch_up()?;
+        uplink.save()?;
+        remove_others(place, uplink.state.member.epoch)?;
+        Ok(Some(uplink))
+    }
+
+    /// Take over what batches say that are newer than the state.
+    fn catch_up(&mut self) -> io::Result<()> {
+        let segments = self.segments()?;
+        for entry in self.outbox.entries().to_vec() {
+            let Ok((head, _)) = self.outbox.read(&entry) else { continue };
+            if entry.last >= self.state.next {
+                self.state.next = entry.last + 1;
+                self.state.cursors.clone_from(&head.cursors);
+                self.state.lost = self.state.lost.max(head.lost);
+            }
+            if is_ahead(&head.cursors, self.link.until(), &segments) {
+                self.link.extend(head.own, &head.cursors);
+            }
+        }
+        self.outbox.trim(self.state.member.watermark)
+    }
+
+    /// Write state and link.
+    pub fn save(&mut self) -> io::Result<()> {
+        self.state.save(&self.place)?;
+        self.link.written = Timestamp::now();
+        self.link.save(&self.place.state)
+    }
+
+    /// Whether the receivers of this machine alert, as the hub is away or nothing may be sent to it.
+    pub fn is_alone(&self) -> bool {
+        let away = Timestamp::now().duration_since(self.link.heard).unsigned_abs();
+        self.state.stopped.is_some() || away >= AWAY
+    }
+
+    /// The hub lives.
+    pub fn on_heard(&mut self) -> io::Result<()> {
+        if self.is_alone() {
+            Notice::info("the hub of the fleet is heard of again; it alerts for this machine").send();
+        }
+        self.link.heard = Timestamp::now();
+        Ok(())
+    }
+
+    /// What has to be done from time to time, with a connection or without.
+    pub fn look_after(&mut self) -> io::Result<()> {
+        if self.is_alone() {
+            if !self.link.is_own() {
+                Notice::error("the hub of the fleet is away; this machine alerts by its own receivers")
+                    .send();
+            }
+            while self.take_in()? {}
+            let until = self.state.cursors.clone();
+            if !self.link.is_own() {
+                self.link.extend(true, &until);
+                self.save()?;
+            }
+        }
+        let since = Timestamp::now().duration_since(self.link.written).unsigned_abs();
+        if since >= LINK_EACH { self.save() } else { Ok(()) }
+    }
+
+    /// Read on in the journal, as much as fits a batch. Says whether something was read.
+    pub fn take_in(&mut self) -> io::Result<bool> {
+        let (segments, alone) = (self.segments()?, self.is_alone());
+        let span = self.link.next(&self.state.cursors, &segments).cloned();
+        let own = span.as_ref().map_or(alone, |span| span.own);
+        let (mut cursors, mut events) = (self.state.cursors.clone(), Vec::new());
+        let until = span.as_ref().map(|span| &span.until[..]);
+        let read = follow_some(&mut cursors, &segments, until, BYTES, &mut |found| match found {
+            Found::Event(event) => events.push(*event),
+            // The timeline counts it, and keeps it.
+            Found::Unreadable(_) => {}
+        })?;
+        if read.bytes == 0 && events.is_empty() {
+            self.state.cursors = cursors;
+            return Ok(false);
+        }
+        // A power cut must not take what is numbered here out of the journal.
+        for path in &read.files {
+            match File::open(path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                file => file?.sync_data()?,
+            }
+        }
+        self.keep(events, &cursors, own)?;
+        self.state.cursors = cursors;
+        if span.is_none() {
+            let until = self.state.cursors.clone();
+            let changes = self.link.is_own() != own;
+            self.link.extend(own, &until);
+            if own || changes {
+                self.save()?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn keep(&mut self, events: Vec<Event>, cursors: &[Cursor], own: bool) -> io::Result<()> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        if self.outbox.size() >= self.room {
+            let failures = events.iter().filter(|event| event.class == Class::Failure);
+            let lost: u64 = failures.map(|event| u64::from(event.count)).sum();
+            if self.state.lost == 0 && lost > 0 {
+                Notice::error("the outbox for the hub is full; what comes is counted").send();
+            }
+            self.state.lost += lost;
+            self.state.cursors = cursors.to_vec();
+            return self.state.save(&self.place);
+        }
+        self.concealer.refresh();
+        let mut items: Vec<Item> = events.into_iter().map(|event| self.concealer.item(event, own)).collect();
+        let mut first = self.state.next;
+        let mut message = self.message(first, &items)?;
+        // What was never sent grows: while the hub is away each record would be a file.
+        if let Some((open, before)) = self.open_end(own)? {
+            let joined: Vec<Item> = before.into_iter().chain(items.iter().cloned()).collect();
+            let longer = self.message(open, &joined)?;
+            if longer.len() <= LARGEST {
+                (first, items, message) = (open, joined, longer);
+            }
+        }
+        let last = first + items.len() as u64 - 1;
+        let head = Head { cursors: cursors.to_vec(), lost: self.state.lost, own };
+        self.outbox.put((first, last), &head, &message)?;
+        self.state.next = last + 1;
+        Ok(())
+    }
+
+    fn open_end(&self, own: bool) -> io::Result<Option<(u64, Vec<Item>)>> {
+        let Some(entry) = self.outbox.open_end() else { return Ok(None) };
+        let (head, message) = self.outbox.read(entry)?;
+        let Some(read) = Batch::decode(&message).ok().filter(|_| head.own == own) else { return Ok(None) };
+        Ok(Some((entry.first, read.items.into_iter().flatten().collect())))
+    }
+
+    fn message(&self, first: u64, items: &[Item]) -> io::Result<Vec<u8>> {
+        let State { member, lost, .. } = &self.state;
+        let (epoch, inst, last) = (member.epoch, self.inst, first + items.len() as u64 - 1);
+        let (floor, lost, items) = (member.watermark, *lost, items.to_vec());
+        Ok(Batch { v: VERSION, epoch, inst, first, last, floor, lost, items }.encode()?)
+    }
+
+    /// The batch that is to be sent next, and its bytes. One that is damaged gives its numbers to nothing.
+    pub fn next_to_send(&mut self) -> io::Result<Option<(Entry, Vec<u8>)>> {
+        let Some(entry) = self.outbox.after(self.state.member.stored).cloned() else { return Ok(None) };
+        let message = match self.outbox.read(&entry) {
+            Ok((_, message)) => message,
+            Err(e) if e.kind() == io::ErrorKind::NotFound || e.kind() == io::ErrorKind::Other => {
+                Notice::error(format!("a batch for the hub cannot be read; it is kept, and counted: {e}"))
+                    .send();
+                self.fill(&entry)?
+            }
+            Err(e) => return Err(e),
+        };
+        self.outbox.attempt(entry.first);
+        Ok(Some((entry, message)))
+    }
+
+    fn fill(&mut self, entry: &Entry) -> io::Result<Vec<u8>> {
+        let records = self.outbox.quarantine(entry)?;
+        self.state.lost += records;
+        let State { member, lost, cursors, .. } = &self.state;
+        let items = vec![serde_json::Value::Null; usize::try_from(records).unwrap_or(0)];
+        let message = serde_json::json!({
+            "v": VERSION, "epoch": member.epoch, "inst": self.inst, "first": entry.first, "last": entry.last,
+            "lost": lost, "items": items,
+        });
+        let message = serde_json::to_vec(&message)?;
+        let head = Head { cursors: cursors.clone(), lost: *lost, own: self.link.is_own() };
+        self.outbox.put((entry.first, entry.last), &head, &message)?;
+        self.outbox.sort();
+        self.state.save(&self.place)?;
+        Ok(message)
+    }
+
+    /// What a message on the own subject is.
+    pub fn recognize(&self, sequence: u64, body: &[u8]) -> Own {
+        let Ok(read) = Batch::decode(body) else { return Own::Foreign { sequence } };
+        let Batch { epoch, first, last, .. } = read.batch;
+        let same = if read.batch.is_heartbeat() {
+            last < self.state.next
+        } else {
+            let entry = self.outbox.entries().iter().find(|entry| (entry.first, entry.last) == (first, last));
+            entry.is_some_and(|entry| self.outbox.read(entry).is_ok_and(|(_, message)| message == body))
+        };
+        Own::Batch { sequence, epoch, last, same }
+    }
+
+    /// The hub's watermark: what it has passed goes.
+    pub fn on_mark(&mut self, mark: &Mark, sequence: u64) -> io::Result<Step> {
+        let before = self.state.member.clone();
+        let step = self.state.member.on_mark(mark, sequence, self.state.next - 1);
+        if step == Step::BeginAnew {
+            self.state.begin_anew()?;
+            self.outbox = Outbox::open(&directory_of(&self.place, self.state.member.epoch))?;
+            self.save()?;
+            remove_others(&self.place, self.state.member.epoch)?;
+            Notice::error(
+                "the state of the uplink is older than what the hub has (restored from a copy?); it begins anew",
+            )
+            .send();
+        } else if self.state.member.watermark != before.watermark {
+            // First what was so far: the heads of the batches say it no more.
+            self.save()?;
+            self.outbox.trim(self.state.member.watermark)?;
+        }
+        Ok(step)
+    }
+
+    /// Somebody else writes as this member.
+    pub fn stop(&mut self, why: &str) -> io::Result<()> {
+        Notice::error(why).send();
+        self.state.stopped = Some(why.to_owned());
+        self.save()
+    }
+
+    /// A person has seen to it that no other writes as this member: a new epoch, with what still waits.
+    pub fn begin_after_a_stop(&mut self) -> io::Result<()> {
+        if self.state.stopped.take().is_none() {
+            return Ok(());
+        }
+        let (mut state, mut waiting) = (self.state.clone(), Vec::new());
+        for entry in self.outbox.entries() {
+            waiting.push(self.outbox.read(entry)?);
+        }
+        state.begin_anew()?;
+        state.member.sequence = 0;
+        // In a directory of its own, which the state names: cut before that is written, nothing has happened.
+        let mut outbox = Outbox::open(&directory_of(&self.place, state.member.epoch))?;
+        std::mem::swap(&mut self.state, &mut state);
+        for (head, message) in waiting {
+            let items: Vec<Item> = Batch::decode(&message)
+                .map(|read| read.items.into_iter().flatten().collect())
+                .unwrap_or_default();
+            if !items.is_empty() {
+                let first = self.state.next;
+                let message = self.message(first, &items)?;
+                self.state.next = first + items.len() as u64;
+                outbox.put((first, self.state.next - 1), &head, &message)?;
+            }
+        }
+        self.outbox = outbox;
+        self.save()?;
+        remove_others(&self.place, self.state.member.epoch)
+    }
+
+    /// Records that the hub does not have yet.
+    pub fn waiting(&self) -> u64 {
+        self.outbox.records()
+    }
+
+    fn segments(&self) -> io::Result<Vec<Segment>> {
+        segment::list(Journal::new(&self.place.state).directory())
+    }
+}
+
+/// Batches are kept by epoch.
+const OUTBOX: &str = "outbox-";
+
+/// Where the batches of an epoch are.
+pub fn directory_of(place: &Place, epoch: Epoch) -> PathBuf {
+    place.state_file(&format!("{OUTBOX}{epoch}"))
+}
+
+fn outboxes(place: &Place) -> io::Result<Vec<(Epoch, PathBuf)>> {
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(place.state_file(""))? {
+        let file = file?;
+        let name = file.file_name().to_string_lossy().into_owned();
+        if let Some(epoch) = name.strip_prefix(OUTBOX).and_then(Epoch::parse) {
+            found.push((epoch, file.path()));
+        }
+    }
+    Ok(found)
+}
+
+/// Remove the batches of all epochs.
+pub fn remove_all(place: &Place) -> io::Result<()> {
+    outboxes(place)?.into_iter().try_for_each(|(_, path)| std::fs::remove_dir_all(path))
+}
+
+fn remove_others(place: &Place, epoch: Epoch) -> io::Result<()> {
+    for (_, path) in outboxes(place)?.into_iter().filter(|(other, _)| *other != epoch) {
+        std::fs::remove_dir_all(path)?;
+    }
+    Ok(())
+}
+
+/// A new state: from now on; where there was one before that cannot be read, from where batches and link say.
+fn begin(place: &Place, link: Option<&Link>) -> io::Result<State> {
+    for (epoch, path) in outboxes(place)? {
+        let outbox = Outbox::open(&path)?;
+        let Some(newest) = outbox.entries().last() else { continue };
+        let (head, _) = outbox.read(newest)?;
+        let mut state = State::new(head.cursors)?;
+        state.member.epoch = epoch;
+        state.member.begun = true;
+        state.member.watermark = outbox.entries().first().map_or(0, |entry| entry.first - 1);
+        (state.next, state.lost) = (newest.last + 1, head.lost);
+        return Ok(state);
+    }
+    let mut cursors = link.map(|link| link.until().to_vec()).unwrap_or_default();
+    if link.is_none() {
+        let segments = segment::list(Journal::new(&place.state).directory())?;
+        follow_some(&mut cursors, &segments, None, u64::MAX, &mut |_| {})?;
+    }
+    State::new(cursors)
+}
