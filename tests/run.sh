@@ -13,6 +13,7 @@
 #   install    install.sh on a tree of each distribution; as root in copies of this machine's system too
 #   fuzz       each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer; only with --all, or by name
 #   receivers  real servers, fetched: ntfy and Matrix's Synapse; only with --all, or by name
+#   fleet      members, hub and a real NATS server, killed at random, and a member that lies; only with --all, or by name
 #   report     reports beside the scan, in a real browser; promtool and fail2ban; only with --all, or by name
 #   fresh      fresh Debian machines, booted: from source, and from a package; root; only with --all, or by name
 #
@@ -42,12 +43,13 @@ unit        60    60 1200 tests/unit.sh $more
 module      60    60  600 python3 tests/module/run.py
 fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
+fleet      300   300 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh
 system      60    60  900 python3 tests/system/run.py
 runner      40    40  300 tests/runner/run.sh
 '
-readonly only_with_all='fuzz receivers report fresh'
-readonly quick_always='unit harness receivers' # what is not shipped, or goes through thousands of steps
+readonly only_with_all='fuzz receivers report fleet fresh'
+readonly quick_always='unit harness receivers fleet' # what is not shipped, or goes through thousands of steps
 
 main() {
     local all=no rings=() word names
