@@ -106,7 +106,14 @@ impl Link {
 
     /// The span that who read up to `cursors` comes to next; none at the end of what is decided.
     pub fn next(&self, cursors: &[Cursor], segments: &[Segment]) -> Option<&Span> {
-        self.spans.iter().find(|span| follow::is_ahead(&span.until, cursors, segments))
+        let offset = |of: &[Cursor], segment: &Segment| {
+            of.iter().find(|cursor| follow::belongs(cursor, segment)).map_or(0, |cursor| cursor.offset)
+        };
+        // Not beyond the end of a segment that was cut since.
+        let is_left = |span: &Span, segment: &Segment| {
+            offset(&span.until, segment).min(segment.size) > offset(cursors, segment)
+        };
+        self.spans.iter().find(|span| segments.iter().any(|segment| is_left(span, segment)))
     }
 
     /// Whether nobody decided for so long that another has to.
@@ -116,10 +123,10 @@ impl Link {
     }
 }
 
-/// What is decided; where the uplink stands still, after deciding in its place.
-pub(super) fn decided(state: &Path) -> io::Result<Option<Link>> {
+/// What is decided; where the uplink stands still, after deciding in its place, unless that is left to another pass.
+pub(super) fn decided(state: &Path, may_decide: bool) -> io::Result<Option<Link>> {
     let Some(link) = Link::load(state)? else { return Ok(None) };
-    if !link.is_stale(Timestamp::now()) {
+    if !may_decide || !link.is_stale(Timestamp::now()) {
         return Ok(Some(link));
     }
     let lock = storage::open(
@@ -149,4 +156,91 @@ pub fn is_alone(state: &Path) -> bool {
 
 fn file(state: &Path) -> PathBuf {
     state.join(DIRECTORY).join(LINK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::prepare;
+    use crate::message::summary::tests::failure;
+
+    fn end(state: &Path) -> (Vec<Cursor>, Vec<Segment>) {
+        let (mut cursors, segments) = (Vec::new(), segment::list(Journal::new(state).directory()).unwrap());
+        follow::follow(&mut cursors, &segments, None, &mut |_| {}).unwrap();
+        (cursors, segments)
+    }
+
+    fn state() -> tempfile::TempDir {
+        let state = tempfile::tempdir().unwrap();
+        prepare(state.path()).unwrap();
+        std::fs::create_dir(state.path().join(DIRECTORY)).unwrap();
+        state
+    }
+
+    fn fail(state: &Path) {
+        Journal::new(state).append(&[failure(0, "alice", "192.0.2.7")]).unwrap();
+    }
+
+    #[test]
+    fn each_part_of_the_journal_is_decided_once() {
+        let state = state();
+        fail(state.path());
+        let (first, _) = end(state.path());
+        let mut link = Link::new(Timestamp::now(), &first);
+        fail(state.path());
+        let (second, _) = end(state.path());
+        link.extend(false, &second);
+        fail(state.path());
+        let (third, segments) = end(state.path());
+        link.extend(true, &third);
+        let own = |cursors: &[Cursor]| link.next(cursors, &segments).map(|span| span.own);
+        assert_eq!(
+            (own(&[]), own(&first), own(&second), own(&third)),
+            (Some(true), Some(false), Some(true), None)
+        );
+    }
+
+    #[test]
+    fn spans_are_bounded_and_what_is_folded_is_alerted_of_here() {
+        let mut link = Link::new(Timestamp::now(), &[]);
+        for n in 0..200 {
+            link.extend(n % 2 == 0, &[]);
+        }
+        assert_eq!(link.spans.len(), SPANS);
+        assert!(link.spans[0].own);
+    }
+
+    #[test]
+    fn a_segment_that_was_cut_holds_nobody_up() {
+        let state = state();
+        fail(state.path());
+        let (mut cursors, segments) = end(state.path());
+        cursors[0].offset += 1000;
+        let link = Link::new(Timestamp::now(), &cursors);
+        let (read, _) = end(state.path());
+        assert!(link.next(&read, &segments).is_none());
+    }
+
+    #[test]
+    fn who_finds_the_uplink_standing_still_decides_unless_it_only_is_busy() {
+        let state = state();
+        let mut link = Link::new(Timestamp::now(), &[]);
+        link.save(state.path()).unwrap();
+        fail(state.path());
+        let (until, _) = end(state.path());
+        assert_eq!(decided(state.path(), true).unwrap().unwrap().until(), []);
+        assert!(!is_alone(state.path()));
+        link.written = Timestamp::now().checked_sub(AWAY * 2).unwrap();
+        link.save(state.path()).unwrap();
+        assert!(is_alone(state.path()));
+        let file = File::create(state.path().join(DIRECTORY).join(LOCK)).unwrap();
+        flock(&file, FlockOperation::LockExclusive).unwrap();
+        assert_eq!(decided(state.path(), true).unwrap().unwrap().until(), []);
+        drop(file);
+        assert_eq!(decided(state.path(), false).unwrap().unwrap().until(), []);
+        let link = decided(state.path(), true).unwrap().unwrap();
+        assert_eq!((link.until(), link.is_own()), (&until[..], true));
+        assert_eq!(Link::load(state.path()).unwrap().unwrap(), link);
+        assert!(decided(Path::new("/nonexistent"), true).unwrap().is_none());
+    }
 }

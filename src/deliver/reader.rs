@@ -200,7 +200,11 @@ impl<'a> Pass<'a> {
         let changed = self.look_after_itself();
         let segments = segment::list(journal.directory())?;
         let (before, totals) = (self.state.cursors.clone(), self.state.totals);
-        let link = if self.is_the_timeline() { None } else { hub::decided(&reader.request.state)? };
+        let link = if self.is_the_timeline() {
+            None
+        } else {
+            hub::decided(&reader.request.state, reader.request.context == Context::Command)?
+        };
         let (state, accounts_of) = (&mut self.state, &mut accounts);
         let taken = match &link {
             Some(link) => {

@@ -127,11 +127,8 @@ fn command(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
     }
     match &args.command {
         Command::InitHub { addresses, port, listen, store, no_start } => {
-            if let Some(store) = store {
-                engine.store.clone_from(store);
-            }
-            let (hosts, listen) = (addresses.clone(), listen.clone());
-            let init = hub::Init { hosts, port: *port, listen, start: !no_start };
+            let (hosts, listen, store) = (addresses.clone(), listen.clone(), store.clone());
+            let init = hub::Init { hosts, port: *port, listen, store, start: !no_start };
             hub::init(&place, &engine, &init, out)?;
         }
         Command::AddMember { name, out: file } => hub::add(&place, &engine, name, file.as_deref(), out)?,

@@ -83,12 +83,12 @@ try:
         return json.loads(subprocess.run([AUTHALERT, "--state", fleet.state("web2"), "--config", config, "status", "--json"],
                                          capture_output=True, text=True, timeout=60).stdout)
 
-    deliver()
+    of_phone = lambda status: next(r for r in status["receivers"] if r["name"] == "phone")
+    before = of_phone(deliver())
     append(fleet.state("web2"), [line("root", pid=3)])
     fleet.run_member("web2", "uplink", "--once")
-    status = deliver()
-    own = next(r for r in status["receivers"] if r["name"] == "phone")
-    check(not phone.posts and own["left_out"] == 1, "while the hub is there the member's own receivers leave it out", own)
+    own = of_phone(deliver())
+    check(not phone.posts and own["left_out"] == before["left_out"] + 1 and own["pending"] == 0, "while the hub is there the member's own receivers leave it out", own)
     # An hour passes without it.
     fleet.hub.kill()
     link = fleet.path("web2/state/fleet/link.json")

@@ -1,6 +1,7 @@
 //! What the engine answers, to an append and to a read.
 
-use async_nats::{HeaderMap, StatusCode};
+use async_nats::header::{NATS_SEQUENCE, NATS_SUBJECT};
+use async_nats::{HeaderMap, HeaderName, StatusCode};
 use serde_json::Value;
 
 use crate::protocol::member::Answer;
@@ -54,9 +55,9 @@ pub fn read(
         return Ok(None);
     }
     let headers = headers.ok_or(())?;
-    let text = |name: &str| headers.get(name).map(|value| value.as_str().to_owned());
-    let sequence = text("Nats-Sequence").and_then(|n| n.parse().ok()).ok_or(())?;
-    let subject = text("Nats-Subject").ok_or(())?;
+    let text = |name: HeaderName| headers.get(name).map(|value| value.as_str().to_owned());
+    let sequence = text(NATS_SEQUENCE).and_then(|n| n.parse().ok()).ok_or(())?;
+    let subject = text(NATS_SUBJECT).ok_or(())?;
     Ok(Some(Stored { sequence, subject, body: body.to_vec() }))
 }
 

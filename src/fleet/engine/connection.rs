@@ -18,6 +18,8 @@ const LONGEST_DELAY: Duration = Duration::from_secs(15);
 /// Of requests that were begun and not sent yet.
 const UNDER_WAY: usize = 256;
 
+const NONE: &str = "its answer cannot be read";
+
 /// What went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -130,8 +132,15 @@ impl Engine {
             .send_request(format!("$JS.API.DIRECT.GET.{stream}.{subject}"), request)
             .await
             .map_err(|e| self.why(e))?;
-        let found = answer::read(message.status, message.headers.as_ref(), &message.payload)
-            .map_err(|()| Error::away("an answer that is none"))?;
+        let found =
+            answer::read(message.status, message.headers.as_ref(), &message.payload).map_err(|()| {
+                match serde_json::from_slice(&message.payload) {
+                    Ok(value) => answer::refusal(&value)
+                        .map_or(Error::away(NONE), |(code, why)| Error::Refused(code, why)),
+                    // Before the hub has made the streams nobody answers for them.
+                    Err(_) => Error::away(message.description.as_deref().unwrap_or(NONE)),
+                }
+            })?;
         // Nobody else's, whatever the answer says.
         found
             .map(
@@ -147,8 +156,7 @@ impl Engine {
         let request = Request::new().payload(body.to_string().into());
         let message =
             self.client.send_request(format!("$JS.API.{subject}"), request).await.map_err(|e| self.why(e))?;
-        let value: Value =
-            serde_json::from_slice(&message.payload).map_err(|_| Error::away("an answer that is none"))?;
+        let value: Value = serde_json::from_slice(&message.payload).map_err(|_| Error::away(NONE))?;
         match answer::refusal(&value) {
             Some((code, why)) => Err(Error::Refused(code, why)),
             None => Ok(value),
@@ -168,10 +176,10 @@ impl Engine {
             .map_err(Error::away)
     }
 
-    /// What comes to an inbox of this connection.
+    /// What comes to the inboxes of that name on this connection; their common beginning.
     pub async fn inbox(&self, name: &str) -> Result<(String, Subscriber), Error> {
         let subject = format!("{}.{name}", self.inbox);
-        let messages = self.client.subscribe(subject.clone()).await.map_err(Error::away)?;
+        let messages = self.client.subscribe(format!("{subject}.*")).await.map_err(Error::away)?;
         Ok((subject, messages))
     }
 

@@ -37,6 +37,8 @@ pub struct Handed {
 #[derive(Debug)]
 pub struct Pull {
     inbox: String,
+    /// The number of the request that is answered now; what is said of one before it does not matter.
+    number: u64,
     messages: Subscriber,
     /// How many of those that were asked for may still come.
     left: usize,
@@ -47,7 +49,7 @@ impl Pull {
     /// Nothing yet.
     pub async fn on(engine: &Engine) -> Result<Self, Error> {
         let (inbox, messages) = engine.inbox("pull").await?;
-        Ok(Self { inbox, messages, left: 0, until: Instant::now() })
+        Ok(Self { inbox, number: 0, messages, left: 0, until: Instant::now() })
     }
 
     /// What came, at least one message unless `patience` is over; and what else is there already.
@@ -56,7 +58,9 @@ impl Pull {
         while bytes < TOGETHER && taken.len() < 256 {
             if self.left == 0 || self.until <= Instant::now() {
                 let consumer = format!("{RECORDS}.{CONSUMER}");
-                engine.pull(&consumer, &self.inbox, MOST, LASTS).await?;
+                self.number += 1;
+                let inbox = format!("{}.{}", self.inbox, self.number);
+                engine.pull(&consumer, &inbox, MOST, LASTS).await?;
                 (self.left, self.until) = (MOST, Instant::now() + LASTS);
             }
             let wait = if taken.is_empty() { deadline.min(self.until) } else { Instant::now() };
@@ -79,12 +83,13 @@ impl Pull {
                     });
                 }
                 // Nothing now (404), no more for this request (408, 409).
-                _ => {
+                _ if message.subject.ends_with(&format!(".{}", self.number)) => {
                     self.left = 0;
                     if message.status == Some(async_nats::StatusCode::NOT_FOUND) {
                         tokio::time::sleep(Duration::from_millis(20)).await;
                     }
                 }
+                _ => {}
             }
         }
         if !taken.is_empty() {

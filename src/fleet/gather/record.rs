@@ -1,10 +1,11 @@
 //! Items of members as records of the hub's own journal: bounded and made neutral here once more, as a member may lie.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 
 use authalert::accounts::member::Origin;
 use authalert::event::Event;
-use authalert::journal::Journal;
+use authalert::journal::{CURRENT, Journal, segment};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::protocol::{Epoch, Item, Name};
@@ -33,8 +34,25 @@ pub fn event_of(member: &Name, epoch: Epoch, number: u64, item: Item, now: Times
 
 /// Record as many of them as there is room for, in order; on disk when it returns. What is left, and why.
 pub fn record<'a>(journal: &Journal, events: &'a [Event]) -> (&'a [Event], io::Result<()>) {
+    let before = current(journal);
     let (recorded, result) = journal.append_as_fits(events);
-    (events.get(recorded..).unwrap_or_default(), result)
+    let synced = if current(journal) == before { Ok(()) } else { sync_all(journal) };
+    (events.get(recorded..).unwrap_or_default(), result.and(synced))
+}
+
+/// The segment that records go to.
+fn current(journal: &Journal) -> Option<u64> {
+    std::fs::metadata(journal.directory().join(CURRENT)).ok().map(|meta| meta.ino())
+}
+
+/// It was sealed meanwhile: some of them may be in the one before.
+fn sync_all(journal: &Journal) -> io::Result<()> {
+    for segment in segment::list(journal.directory())? {
+        if let Some(file) = segment.open()? {
+            file.sync_data()?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -27,15 +27,13 @@ const STORE_BYTES: &str = "8GB";
 pub struct Engine {
     /// Of its files.
     pub directory: PathBuf,
-    /// Of its streams.
-    pub store: PathBuf,
     /// The server itself.
     pub program: PathBuf,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { directory: DIRECTORY.into(), store: STORE.into(), program: PROGRAM.into() }
+        Self { directory: DIRECTORY.into(), program: PROGRAM.into() }
     }
 }
 
@@ -96,7 +94,7 @@ impl Engine {
              ca_file: \"{directory}/authority.pem\"\n  verify_and_map: true\n  timeout: 5\n}}\n\
              accounts {{ FLEET {{\n  jetstream: enabled\n  users: [\n",
             fleet.listen,
-            self.store.display()
+            fleet.store.display()
         );
         text += &client(&user(name::HUB, &fleet.hub), &hub_rights(), name::HUB);
         for (member, known) in &fleet.members {
@@ -159,7 +157,8 @@ mod tests {
 
     #[test]
     fn each_member_has_its_own_subjects_and_no_other() {
-        let mut fleet = Fleet::new(vec!["hub:4222".into()], "0.0.0.0:4222".into(), "00000001".into());
+        let mut fleet =
+            Fleet::new(vec!["hub:4222".into()], "0.0.0.0:4222".into(), STORE.into(), "00000001".into());
         for name in ["web1", "web2"] {
             let member =
                 super::super::members::Member { serial: "00000002".into(), until: "2031-01-01".into() };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use authalert::storage;
 
 use super::authority::{Authority, serial};
-use super::engine::Engine;
+use super::engine::{Engine, STORE};
 use super::members::{Fleet, Member, user};
 use super::{private_directory, systemd};
 use crate::identity;
@@ -25,6 +25,8 @@ pub struct Init {
     pub port: u16,
     /// Where the engine listens; everywhere where it is not said.
     pub listen: Option<String>,
+    /// Where it keeps its streams.
+    pub store: Option<PathBuf>,
     /// Start what there is to start.
     pub start: bool,
 }
@@ -51,7 +53,10 @@ pub fn init(place: &Place, engine: &Engine, init: &Init, out: &mut dyn Write) ->
     }
     let listen = init.listen.clone().unwrap_or_else(|| format!("0.0.0.0:{}", init.port));
     let mut fleet = Fleet::load(&place.configuration)?
-        .unwrap_or_else(|| Fleet::new(servers.clone(), listen.clone(), String::new()));
+        .unwrap_or_else(|| Fleet::new(Vec::new(), String::new(), STORE.into(), String::new()));
+    if let Some(store) = &init.store {
+        fleet.store.clone_from(store);
+    }
     (fleet.servers, fleet.listen, fleet.hub) = (servers, listen, serial()?);
     // The hub is beside its engine.
     let hosts: Vec<String> =

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use authalert::storage;
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ pub struct Fleet {
     pub servers: Vec<String>,
     /// Where the engine listens.
     pub listen: String,
+    /// Where the engine keeps its streams.
+    pub store: PathBuf,
     /// Serial of the hub's own certificate.
     pub hub: String,
     /// The members, by name.
@@ -35,8 +37,8 @@ pub struct Member {
 
 impl Fleet {
     /// A new one.
-    pub fn new(servers: Vec<String>, listen: String, hub: String) -> Self {
-        Self { version: VERSION, servers, listen, hub, members: BTreeMap::new() }
+    pub fn new(servers: Vec<String>, listen: String, store: PathBuf, hub: String) -> Self {
+        Self { version: VERSION, servers, listen, store, hub, members: BTreeMap::new() }
     }
 
     /// That of a directory; none where this machine is no hub.

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::conceal::Concealer;
 use super::outbox::{Entry, Head, Outbox};
 use super::state::State;
-use crate::identity::Identity;
+use crate::identity::Names;
 use crate::place::Place;
 use crate::protocol::batch::LARGEST;
 use crate::protocol::member::{Own, Step};
@@ -46,7 +46,7 @@ pub struct Uplink {
 
 impl Uplink {
     /// Open what there is, or begin with what comes from now on. None where another process has it.
-    pub fn open(place: &Place, identity: &Identity) -> io::Result<Option<Self>> {
+    pub fn open(place: &Place, names: Names) -> io::Result<Option<Self>> {
         place.prepare()?;
         let Some(lock) = place.lock(LOCK)? else { return Ok(None) };
         let link = Link::load(&place.state)?;
@@ -56,7 +56,7 @@ impl Uplink {
         };
         let outbox = Outbox::open(&directory_of(place, state.member.epoch))?;
         let link = link.unwrap_or_else(|| Link::new(Timestamp::now(), &state.cursors));
-        let concealer = Concealer::new(&state.secret, identity.names, Accounts::outside_login());
+        let concealer = Concealer::new(&state.secret, names, Accounts::outside_login());
         let inst = Epoch::random()?;
         let mut uplink =
             Self { place: place.clone(), state, outbox, link, concealer, inst, room: ROOM, _lock: lock };
@@ -371,4 +371,227 @@ fn begin(place: &Place, link: Option<&Link>) -> io::Result<State> {
         follow_some(&mut cursors, &segments, None, u64::MAX, &mut |_| {})?;
     }
     State::new(cursors)
+}
+
+#[cfg(test)]
+mod tests {
+    use authalert::event::Route;
+
+    use super::*;
+    use crate::protocol::batch::Received;
+
+    struct World {
+        directory: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let world = Self { directory: tempfile::tempdir().unwrap() };
+            world.place().prepare().unwrap();
+            world
+        }
+
+        fn place(&self) -> Place {
+            let state = self.directory.path().to_path_buf();
+            Place { configuration: state.join("fleet"), state, config: None }
+        }
+
+        fn uplink(&self) -> Uplink {
+            Uplink::open(&self.place(), Names::Shown).unwrap().unwrap()
+        }
+
+        fn fail(&self, users: std::ops::Range<u32>) {
+            let event = |n| Event {
+                time: Timestamp::now(),
+                host: String::new(),
+                route: Route::Pam,
+                class: Class::Failure,
+                count: 1,
+                service: "sshd".into(),
+                pid: n,
+                ppid: 0,
+                user: format!("user{n}"),
+                rhost: "192.0.2.7".into(),
+                tty: String::new(),
+                ruser: String::new(),
+                uid: 0,
+                origin: None,
+            };
+            Journal::new(self.directory.path()).append(&users.map(event).collect::<Vec<_>>()).unwrap();
+        }
+    }
+
+    /// The batches that would be sent one after another, with everything stored.
+    fn sent(uplink: &mut Uplink) -> Vec<Received> {
+        let mut all = Vec::new();
+        while let Some((entry, message)) = uplink.next_to_send().unwrap() {
+            uplink.state.member.stored = entry.last;
+            all.push(Batch::decode(&message).unwrap());
+        }
+        all
+    }
+
+    fn users(batches: &[Received]) -> Vec<(u64, u32)> {
+        let items = batches.iter().flat_map(|read| (read.batch.first..).zip(&read.items));
+        items.map(|(number, item)| (number, item.as_ref().map_or(0, |item| item.event.pid))).collect()
+    }
+
+    #[test]
+    fn what_was_there_before_it_joined_is_not_sent() {
+        let world = World::new();
+        world.fail(1..5);
+        let mut uplink = world.uplink();
+        assert!(!uplink.take_in().unwrap());
+        assert!(!uplink.is_alone() && !uplink.link.is_own());
+    }
+
+    #[test]
+    fn numbers_have_no_holes_whenever_it_is_killed() {
+        let world = World::new();
+        drop(world.uplink());
+        for round in 0..6 {
+            world.fail(1 + round * 3..4 + round * 3);
+            let mut uplink = world.uplink();
+            while uplink.take_in().unwrap() {}
+            if round % 2 == 0 {
+                uplink.save().unwrap();
+            }
+        }
+        let mut uplink = world.uplink();
+        assert_eq!(users(&sent(&mut uplink)), (1..=18).map(|n| (u64::from(n), n)).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_was_never_sent_grows_and_what_was_sent_stays_as_it_is() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        for n in 1..=3 {
+            world.fail(n..n + 1);
+            uplink.take_in().unwrap();
+        }
+        assert_eq!(uplink.outbox.entries().len(), 1);
+        let (_, before) = uplink.next_to_send().unwrap().unwrap();
+        world.fail(4..5);
+        uplink.take_in().unwrap();
+        assert_eq!(uplink.outbox.entries().len(), 2);
+        assert_eq!(uplink.next_to_send().unwrap().unwrap().1, before);
+    }
+
+    #[test]
+    fn a_large_backlog_becomes_batches_that_the_engine_takes() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        world.fail(1..3001);
+        while uplink.take_in().unwrap() {
+            uplink
+                .outbox
+                .entries()
+                .last()
+                .map(|entry| entry.first)
+                .into_iter()
+                .for_each(|n| uplink.outbox.attempt(n));
+        }
+        let entries = uplink.outbox.entries().to_vec();
+        assert!(entries.len() > 2);
+        for entry in &entries {
+            assert!(uplink.outbox.read(entry).unwrap().1.len() <= LARGEST);
+        }
+        assert_eq!(users(&sent(&mut uplink)).len(), 3000);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_said_with_what_comes_after() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        world.fail(1..3);
+        uplink.take_in().unwrap();
+        uplink.room = 1;
+        world.fail(3..10);
+        uplink.take_in().unwrap();
+        uplink.room = ROOM;
+        world.fail(10..11);
+        uplink.outbox.attempt(1);
+        uplink.take_in().unwrap();
+        let batches = sent(&mut uplink);
+        assert_eq!(users(&batches), [(1, 1), (2, 2), (3, 10)]);
+        assert_eq!(batches.last().unwrap().batch.lost, 7);
+        drop(uplink);
+        assert_eq!(world.uplink().state.lost, 7);
+    }
+
+    #[test]
+    fn the_watermark_takes_away_what_it_passed_and_nothing_else() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        world.fail(1..3);
+        uplink.take_in().unwrap();
+        uplink.outbox.attempt(1);
+        world.fail(3..5);
+        uplink.take_in().unwrap();
+        let epoch = uplink.state.member.epoch;
+        uplink.on_mark(&Mark::new(epoch, 2, false), 7).unwrap();
+        assert_eq!(uplink.waiting(), 2);
+        drop(uplink);
+        let mut uplink = world.uplink();
+        assert_eq!(users(&sent(&mut uplink)), [(3, 3), (4, 4)]);
+        // A hub that has more than was ever numbered: this state is a copy from before.
+        assert_eq!(uplink.on_mark(&Mark::new(epoch, 9, false), 8).unwrap(), Step::BeginAnew);
+        assert_ne!(uplink.state.member.epoch, epoch);
+        world.fail(5..6);
+        uplink.take_in().unwrap();
+        assert_eq!(users(&sent(&mut uplink)), [(1, 5)]);
+    }
+
+    #[test]
+    fn a_damaged_batch_leaves_no_hole_in_the_numbers() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        world.fail(1..4);
+        uplink.take_in().unwrap();
+        let directory = directory_of(&uplink.place, uplink.state.member.epoch);
+        let file = std::fs::read_dir(directory).unwrap().next().unwrap().unwrap().path();
+        std::fs::write(file, "damaged").unwrap();
+        assert_eq!(users(&sent(&mut uplink)), [(1, 0), (2, 0), (3, 0)]);
+        assert_eq!(uplink.state.lost, 3);
+    }
+
+    #[test]
+    fn an_hour_without_the_hub_is_alerted_of_here_and_said_to_the_hub() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        world.fail(1..2);
+        uplink.take_in().unwrap();
+        uplink.link.heard = Timestamp::now().checked_sub(AWAY).unwrap();
+        world.fail(2..3);
+        uplink.look_after().unwrap();
+        assert!(uplink.link.is_own());
+        uplink.on_heard().unwrap();
+        world.fail(3..4);
+        uplink.take_in().unwrap();
+        assert!(!uplink.link.is_own());
+        let told: Vec<bool> = sent(&mut uplink)
+            .into_iter()
+            .flat_map(|read| read.items)
+            .flatten()
+            .map(|item| item.told)
+            .collect();
+        assert_eq!(told, [false, true, false]);
+    }
+
+    #[test]
+    fn after_a_person_saw_to_it_what_waits_goes_out_in_a_new_epoch() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        world.fail(1..3);
+        uplink.take_in().unwrap();
+        let epoch = uplink.state.member.epoch;
+        uplink.stop("a copy").unwrap();
+        assert!(uplink.is_alone());
+        uplink.begin_after_a_stop().unwrap();
+        drop(uplink);
+        let mut uplink = world.uplink();
+        assert_ne!(uplink.state.member.epoch, epoch);
+        assert_eq!(users(&sent(&mut uplink)), [(1, 1), (2, 2)]);
+        assert_eq!(outboxes(&uplink.place).unwrap().len(), 1);
+    }
 }

@@ -37,6 +37,8 @@ const READ_EACH: Duration = Duration::from_secs(30);
 const READ_FIRST: Duration = Duration::from_secs(5);
 /// Between attempts to connect.
 const CONNECT_EACH: Duration = Duration::from_secs(10);
+/// A run for cron reads the watermark so often.
+const READ_SOON: Duration = Duration::from_millis(50);
 /// A run for cron waits so long for the hub to have everything.
 const PATIENCE: Duration = Duration::from_secs(10);
 const STOPPED: &str = "somebody else sends to the hub under this member's name: a copy of this machine, or of its key; \
@@ -53,7 +55,7 @@ pub struct Done {
 
 /// Send what there is and wait until the hub has it, at most for a while.
 pub async fn once(place: &Place, identity: &Identity, name: &Name) -> io::Result<Done> {
-    let Some(mut uplink) = Uplink::open(place, identity)? else {
+    let Some(mut uplink) = Uplink::open(place, identity.names)? else {
         return Err(io::Error::other("an uplink is running already"));
     };
     let result = attempt_once(&mut uplink, identity, name).await;
@@ -70,36 +72,42 @@ async fn attempt_once(uplink: &mut Uplink, identity: &Identity, name: &Name) -> 
     let engine = Engine::connect(identity).await?;
     let mut session = Session::new(uplink, engine, name);
     let began = Instant::now();
-    let mut step = session.look_up().await?;
+    let mut step = Step::LookUp;
     loop {
-        step = match step {
-            Step::Send => match session.send().await? {
-                Some(step) => step,
-                None if session.is_settled() => return Ok(true),
-                None if began.elapsed() > PATIENCE => return Ok(false),
-                None => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                    session.read_mark().await?
+        let next = match step {
+            Step::Send => match session.send().await {
+                Ok(Some(step)) => Ok(step),
+                Ok(None) if session.is_settled() => return Ok(true),
+                Ok(None) if began.elapsed() > PATIENCE => return Ok(false),
+                Ok(None) => {
+                    tokio::time::sleep(READ_SOON).await;
+                    session.read_mark().await
                 }
+                Err(e) => Err(e),
             },
-            Step::LookUp | Step::BeginAnew => session.look_up().await?,
-            Step::SendFloor => session.send_floor().await?,
+            Step::LookUp | Step::BeginAnew => session.look_up().await,
+            Step::SendFloor => session.send_floor().await,
             Step::Wait if began.elapsed() > PATIENCE => return Ok(false),
             Step::Wait => {
                 tokio::time::sleep(session.next_wait()).await;
-                session.look_up().await?
+                session.look_up().await
             }
             Step::Stop => {
                 session.uplink().stop(STOPPED)?;
                 return Err(Broken::Disk(io::Error::other(STOPPED)));
             }
         };
+        step = match next {
+            // The engine may be there before the hub has made its streams.
+            Err(Broken::Engine(_)) if began.elapsed() <= PATIENCE => Step::Wait,
+            next => next?,
+        };
     }
 }
 
 /// Send what comes, until this process is to end.
 pub async fn serve(place: &Place, identity: &Identity, name: &Name, stop: &Stop) -> io::Result<()> {
-    let Some(mut uplink) = Uplink::open(place, identity)? else {
+    let Some(mut uplink) = Uplink::open(place, identity.names)? else {
         return Err(io::Error::other("an uplink is running already"));
     };
     let wake = Wake::on(Journal::new(&place.state).directory());
@@ -215,7 +223,7 @@ pub fn look(place: &Place) -> io::Result<Stands> {
 
 /// A person has given this machine a certificate: what was stopped begins anew. Records that wait are kept.
 pub fn forgive(place: &Place, identity: &Identity) -> io::Result<()> {
-    let Some(mut uplink) = Uplink::open(place, identity)? else {
+    let Some(mut uplink) = Uplink::open(place, identity.names)? else {
         return Err(io::Error::other("an uplink is running already; end it first"));
     };
     uplink.begin_after_a_stop()
