@@ -32,6 +32,7 @@ for engine in "${engines[@]}"; do
     export AUTHALERT_ENGINE=$engine
     scenario 120 python3 tests/fleet/lifecycle.py
     scenario 120 python3 tests/fleet/attacks.py
+    scenario 120 python3 tests/fleet/successor.py
     scenario 120 python3 tests/fleet/latency.py
     scenario 300 python3 tests/fleet/kills.py
 done
