@@ -2,12 +2,14 @@
 //!
 //! - [`intake`]: from the journal into the outbox, numbered. [`conceal`]: what leaves the member of names.
 //! - [`outbox`]: what the hub does not have yet. [`state`]: what outlives the process.
+//!   [`epochs`]: where both begin.
 //! - [`session`]: the steps of [`crate::protocol::member`] on a connection. [`wake`]: when the journal grew.
 //!
 //! It runs as a service, or once for cron. What the hub has is removed here; what it does not have stays, for
 //! as long as there is room.
 
 mod conceal;
+mod epochs;
 mod intake;
 mod outbox;
 mod session;
@@ -217,7 +219,7 @@ pub fn look(place: &Place) -> io::Result<Stands> {
     let Some(state) = state else { return Ok(Stands { waiting: 0, lost: 0, stopped: None }) };
     // Those that were given a number; a batch that is being made now is none yet.
     let waiting =
-        outbox::records_in(&intake::directory_of(place, state.member.epoch), state.member.watermark)?;
+        outbox::records_in(&epochs::directory_of(place, state.member.epoch), state.member.watermark)?;
     Ok(Stands { waiting, lost: state.lost, stopped: state.stopped })
 }
 
@@ -231,5 +233,5 @@ pub fn forgive(place: &Place, identity: &Identity) -> io::Result<()> {
 
 /// Remove what waits: this machine is no member any more.
 pub fn forget(place: &Place) -> io::Result<()> {
-    intake::remove_all(place)
+    epochs::remove_all(place)
 }
