@@ -188,10 +188,12 @@ fn append_as_one(directory: &[u8], lines: &[Encoded], whole: &mut usize) -> Resu
         let written = if bytes.is_empty() { 0 } else { Target::write(&*file, &bytes)? };
         // Half a line costs itself alone: its record is appended once more, and read behind it.
         *whole = within(written as u64).min(fit);
-        return match () {
-            () if written < bytes.len() => Err(Errno::NOSPC.raw_os_error().into()),
-            () if fit < lines.len() => Err(Error::Full),
-            () => Ok(()),
+        return if written < bytes.len() {
+            Err(Errno::NOSPC.raw_os_error().into())
+        } else if fit < lines.len() {
+            Err(Error::Full)
+        } else {
+            Ok(())
         };
     }
     Err(Errno::NOENT.raw_os_error().into())
