@@ -12,6 +12,7 @@
 //! - [`receiver`]: X, and the timeline kept on this machine.
 //! - [`report`]: the history as pictures and figures.
 //! - [`cli`]: what can be typed. [`check`]: what is wrong. [`installation`]: where the module stands.
+//! - `fleet/` (a package of its own): many machines that share one account.
 //! - [`config`], [`credentials`]: what the administrator says. [`storage`]: crash-safe files.
 #![deny(unsafe_code)]
 

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The tests: the rings that this machine allows, in about eight minutes on two processors; with --all everything there is.
+# The tests: the rings that this machine allows, in about eight minutes on two processors; with --all the others too, but for
+# the two of a release.
 #
 #   tests/run.sh [--all] [RING]...
 #
@@ -13,9 +14,10 @@
 #   install    install.sh on a tree of each distribution; as root in copies of this machine's system too
 #   fuzz       each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer; only with --all, or by name
 #   receivers  real servers, fetched: ntfy and Matrix's Synapse; only with --all, or by name
+#   fleet      members, hub and a real NATS server, killed at random, and a member that lies; only with --all, or by name
 #   report     reports beside the scan, in a real browser; promtool and fail2ban; only with --all, or by name
-#   release    packaging/release.sh makes the same bytes twice, and what it makes installs; only with --all, or by name
-#   arm64      built for 64-bit ARM, and run under qemu in Debian's system for it; root; only with --all, or by name
+#   release    packaging/release.sh makes the same bytes twice, and what it makes installs; before a release, by name only
+#   arm64      built for 64-bit ARM, and run under qemu in Debian's system for it; root; before a release, by name only
 #   fresh      fresh Debian machines, booted: from source, and from a package; root; only with --all, or by name
 #
 # Rings run beside each other. Each test prints a line as it ends, with the time since the start and the ring; the last
@@ -40,18 +42,20 @@ harness    240   240 1200 tests/harness/run.sh
 install    150   600 2400 tests/install/run.sh $more
 scan       150   200 1200 tests/scan/run.sh $more
 hostile    140   170 1200 tests/hostile/run.sh $parts
-unit        60    60 1200 tests/unit.sh $more
+unit        90    90 1200 tests/unit.sh $more
 module      60    60  600 python3 tests/module/run.py
 release    600   600 2400 tests/release/run.sh
 arm64      600   600 3600 tests/arm64/run.sh
 fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
+fleet      300   300 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh
 system      60    60  900 python3 tests/system/run.py
 runner      40    40  300 tests/runner/run.sh
 '
-readonly only_with_all='fuzz receivers report release arm64 fresh'
-readonly quick_always='unit harness receivers' # what is not shipped, or goes through thousands of steps
+readonly only_with_all='fuzz receivers report fleet fresh'
+readonly only_by_name='release arm64'
+readonly quick_always='unit harness receivers fleet' # what is not shipped, or goes through thousands of steps
 
 main() {
     local all=no rings=() word names
@@ -70,6 +74,7 @@ main() {
     local named=${#rings[@]}
     if ((named == 0)); then
         for word in $names; do
+            [[ " $only_by_name " != *" $word "* ]] || continue
             [[ $all == no && " $only_with_all " == *" $word "* ]] || rings+=("$word")
         done
     fi

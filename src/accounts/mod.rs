@@ -7,6 +7,7 @@
 
 mod getent;
 mod kind;
+pub mod member;
 mod passwd;
 
 use std::collections::HashMap;
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub use getent::Getent;
 pub use kind::AccountKind;
 use passwd::parse_line;
+
+use crate::event::Event;
 
 /// More of passwd is not read; at 80 bytes an account that is 100,000 of them.
 const LARGEST: u64 = 8 << 20;
@@ -79,6 +82,16 @@ impl Accounts {
             Some(getent) if is_plausible(name) => getent.standing(name),
             _ => AccountKind::Unknown,
         }
+    }
+
+    /// What the tried name of `event` is on the machine where it was tried.
+    pub fn tried(&mut self, event: &Event) -> AccountKind {
+        member::Origin::of(event).map_or_else(|| self.standing(&event.user), |origin| origin.user)
+    }
+
+    /// What the asker's name of `event` is on that machine.
+    pub fn asker(&mut self, event: &Event) -> AccountKind {
+        member::Origin::of(event).map_or_else(|| self.standing(&event.ruser), |origin| origin.ruser)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::Config;
-use crate::deliver::{Fault, Watch};
+use crate::deliver::{Fault, Watch, hub};
 use crate::installation;
 use crate::scan::ScanState;
 
@@ -30,11 +30,20 @@ pub fn look(state: &Path, config: &Config) -> Watch {
         let silent = scan.services.iter().filter(|service| service.has_failed());
         faults.extend(silent.map(|service| Fault::ModuleSilent(service.service.clone())));
     }
+    if hub::is_alone(state) {
+        faults.push(Fault::HubAway);
+    }
+    let silent = lines_of(&state.join(hub::DIRECTORY).join(hub::SILENT));
+    faults.extend(silent.into_iter().map(Fault::MemberSilent));
     Watch { services, logs: is_used && logs, faults }
 }
 
 fn guarded(state: &Path) -> Vec<String> {
-    let text = crate::storage::read(&state.join(GUARDED)).unwrap_or_default();
+    lines_of(&state.join(GUARDED))
+}
+
+fn lines_of(file: &Path) -> Vec<String> {
+    let text = crate::storage::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text[..text.len().min(LARGEST)]).into_owned();
     text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }

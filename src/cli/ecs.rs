@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
+use crate::accounts::AccountKind;
+use crate::accounts::member::Origin;
 use crate::event::{Class, Event};
 
 const VERSION: &str = "8.17.0";
@@ -41,11 +43,14 @@ pub fn record(event: &Event, hide: &mut dyn FnMut(&str) -> bool) -> Value {
             put(&mut record, "source", "ip", json!(event.rhost));
         }
     }
+    let origin = Origin::of(event);
     for (name, field) in [(&event.user, "target"), (&event.ruser, "asker")] {
         if name.is_empty() {
             continue;
         }
-        if hide(name) {
+        // What the names of a fleet's member are is known there.
+        let kind = origin.map(|origin| if field == "target" { origin.user } else { origin.ruser });
+        if !kind.is_some_and(AccountKind::is_account) && hide(name) {
             own.insert("user_hidden".into(), json!(true));
         } else if field == "target" {
             put(&mut record, "user", "name", json!(name));

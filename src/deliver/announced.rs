@@ -28,14 +28,22 @@ impl Announced {
         if self.0.len() == MOST {
             self.0.remove(0);
         }
-        self.0.push((event.time, event.pid, event.service.clone()));
+        self.0.push((event.time, event.pid, place(event)));
     }
 
     /// Whether this failure was announced.
     pub fn covers(&self, failure: &Event) -> bool {
-        self.0.iter().any(|(time, pid, service)| {
-            *pid != 0 && *pid == failure.pid && *service == failure.service && is_within(*time, failure.time)
+        self.0.iter().any(|(time, pid, at)| {
+            *pid != 0 && *pid == failure.pid && is_within(*time, failure.time) && *at == place(failure)
         })
+    }
+}
+
+/// The service, and the machine where that is another one: what one of a fleet announces is its own matter.
+fn place(event: &Event) -> String {
+    match event.host.as_str() {
+        "" => event.service.clone(),
+        host => format!("{host} {}", event.service),
     }
 }
 

@@ -47,14 +47,29 @@ pub fn follow(
     until: Option<&[Cursor]>,
     each: &mut dyn FnMut(Found),
 ) -> io::Result<Read> {
+    follow_some(cursors, segments, until, u64::MAX, each)
+}
+
+/// The same; ends as soon as it read about so many bytes, behind a whole line.
+pub fn follow_some(
+    cursors: &mut Vec<Cursor>,
+    segments: &[Segment],
+    until: Option<&[Cursor]>,
+    most: u64,
+    each: &mut dyn FnMut(Found),
+) -> io::Result<Read> {
     let mut done = Read::default();
     for segment in segments {
         let end = until.map(|until| until.iter().find(|c| belongs(c, segment)).map_or(0, |c| c.offset));
         if end == Some(0) {
             continue;
         }
+        if done.bytes >= most {
+            break;
+        }
         let at = cursor_of(cursors, segment, segments)?;
-        follow_one(&mut cursors[at], segment, end, each, &mut done)?;
+        let left = most - done.bytes;
+        follow_one(&mut cursors[at], segment, (end, left), each, &mut done)?;
     }
     forget_the_longest_gone(cursors, segments);
     Ok(done)
@@ -122,7 +137,7 @@ fn cursor_of(cursors: &mut Vec<Cursor>, segment: &Segment, segments: &[Segment])
 fn follow_one(
     known: &mut Cursor,
     segment: &Segment,
-    until: Option<u64>,
+    (until, most): (Option<u64>, u64),
     each: &mut dyn FnMut(Found),
     done: &mut Read,
 ) -> io::Result<()> {
@@ -146,7 +161,9 @@ fn follow_one(
         each(Found::Unreadable(b"the segment was cut or written over".to_vec()));
     }
     let (before, known_to) = (cursor.offset, known.offset);
-    let end = read::read_until(&mut file, before, until.unwrap_or(u64::MAX), &mut |at, line| match line {
+    let limit = before.saturating_add(most);
+    let stop = until.unwrap_or(u64::MAX).min(limit);
+    let end = read::read_until(&mut file, before, stop, &mut |at, line| match line {
         Line::Event(event) => {
             if at < known_to && floor.is_some_and(|floor| event.time <= floor) {
                 return;
@@ -159,9 +176,9 @@ fn follow_one(
         Line::Unreadable(_) if cut && at < known_to => {}
         Line::Unreadable(bytes) => each(Found::Unreadable(bytes)),
     })?;
-    cursor.offset = until.map_or(end, |until| until.min(size));
+    cursor.offset = until.filter(|until| *until <= limit).map_or(end, |until| until.min(size));
     done.seen.push((segment.inode, end.max(size)));
-    if until.is_none() && end < size && is_old(&file) {
+    if until.is_none() && end < size && size <= limit && is_old(&file) {
         each(Found::Unreadable(Vec::new()));
         cursor.offset = size;
     }

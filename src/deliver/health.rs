@@ -34,6 +34,10 @@ pub enum Fault {
     ClockOff,
     /// Nothing can be delivered to this receiver.
     Stuck(String),
+    /// On the hub of a fleet: this member is not heard of.
+    MemberSilent(String),
+    /// On a member of a fleet: the hub is not heard of.
+    HubAway,
 }
 
 impl Fault {
@@ -41,6 +45,8 @@ impl Fault {
     fn patience(&self) -> Duration {
         match self {
             Self::Stuck(_) => DAY,
+            // They were waited for.
+            Self::MemberSilent(_) | Self::HubAway => Duration::ZERO,
             _ => PASSING,
         }
     }
@@ -60,6 +66,15 @@ impl Fault {
             ),
             Self::NoLog => "the scan has no log to read; run: authalert check".into(),
             Self::ClockOff => "the clock of this machine is off; run: timedatectl".into(),
+            Self::MemberSilent(member) => format!(
+                "{} has not been heard of for a day; on it run: authalert-fleet status",
+                neutral::name(member)
+            ),
+            Self::HubAway => {
+                "the hub of the fleet has not been heard of for an hour: this machine alerts by itself; \
+                 run: authalert-fleet status"
+                    .into()
+            }
             Self::Stuck(receiver) => {
                 format!("nothing gets through to {}; run: authalert status", neutral::name(receiver))
             }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::IpAddr;
 
+use crate::accounts::member::Origin;
 use crate::accounts::{AccountKind, Accounts};
 use crate::config;
 use crate::event::{Class, Event};
@@ -11,7 +12,8 @@ use crate::journal::spill::Spilled;
 use crate::journal::{Journal, append};
 
 use super::follow::{self, Found, Read};
-use super::state::State;
+use super::hub::Link;
+use super::state::{Cursor, State};
 use super::{Matter, Moment, Policy};
 
 /// What was taken in.
@@ -32,12 +34,14 @@ pub struct Rules<'a> {
     pub policy: &'a Policy,
     /// What it is told.
     pub receiver: &'a config::Receiver,
+    /// The fleet's hub alerts of it.
+    pub by_hub: bool,
 }
 
 impl Rules<'_> {
     /// Whether this failure will be in an alert for the receiver.
     pub(super) fn includes(&self, failure: &Event, standing: AccountKind) -> bool {
-        Matter::of(failure, standing).pends(|kind| self.receiver.tells(kind))
+        !self.by_hub && Matter::of(failure, standing).pends(|kind| self.receiver.tells(kind))
     }
 }
 
@@ -51,15 +55,53 @@ pub fn take_in(
     accounts: &mut Accounts,
     now: Moment,
 ) -> io::Result<Taken> {
+    let mut taken = take_until(state, segments, None, rules, accounts, now)?;
+    take_dropped(state, journal, now, &mut taken.unreadable);
+    Ok(taken)
+}
+
+/// The same of a member of a fleet, as far as it is decided who alerts.
+pub fn take_decided(
+    state: &mut State,
+    segments: &[Segment],
+    journal: &Journal,
+    (rules, link): (&Rules<'_>, &Link),
+    accounts: &mut Accounts,
+    now: Moment,
+) -> io::Result<Taken> {
+    let mut all = Taken::default();
+    while let Some(span) = link.next(&state.cursors, segments) {
+        let rules = Rules { by_hub: !span.own, ..*rules };
+        let taken = take_until(state, segments, Some(&span.until), &rules, accounts, now)?;
+        let nothing = taken.read.bytes == 0;
+        all.read.bytes += taken.read.bytes;
+        all.read.files.extend(taken.read.files);
+        all.unreadable.extend(taken.unreadable);
+        if nothing {
+            break;
+        }
+    }
+    // What is not decided yet is nothing new.
+    all.read.seen = segments.iter().map(|segment| (segment.inode, segment.size)).collect();
+    take_dropped(state, journal, now, &mut all.unreadable);
+    Ok(all)
+}
+
+fn take_until(
+    state: &mut State,
+    segments: &[Segment],
+    until: Option<&[Cursor]>,
+    rules: &Rules<'_>,
+    accounts: &mut Accounts,
+    now: Moment,
+) -> io::Result<Taken> {
     let (mut lines, mut cursors) = (Vec::new(), std::mem::take(&mut state.cursors));
-    let read = follow::follow(&mut cursors, segments, None, &mut |found| match found {
+    let read = follow::follow(&mut cursors, segments, until, &mut |found| match found {
         Found::Event(event) => settle(state, &event, rules, accounts, now),
         Found::Unreadable(bytes) => unreadable(state, &mut lines, bytes, now),
     });
     state.cursors = cursors;
-    let mut taken = Taken { read: read?, unreadable: lines };
-    take_dropped(state, journal, now, &mut taken.unreadable);
-    Ok(taken)
+    Ok(Taken { read: read?, unreadable: lines })
 }
 
 /// Settle what was spilled, for who looks without taking it over.
@@ -83,15 +125,20 @@ fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Ac
         Class::Failure if is_ignored(event, rules.ignore) => totals.ignored += count,
         Class::Failure => {
             state.heartbeat.on_failures(count);
-            let standing = accounts.standing(&event.user);
-            if !rules.includes(event, standing) {
+            let standing = accounts.tried(event);
+            if !rules.includes(event, standing) || is_told_elsewhere(event) {
                 totals.left_out += count;
                 return;
             }
-            state.pending.add(event, standing, accounts.standing(&event.ruser));
+            state.pending.add(event, standing, accounts.asker(event));
             state.pacing.on_failure(now, event, standing, rules.policy);
         }
     }
+}
+
+/// Whether a member of the fleet alerted of it by its own receivers, as its hub was away.
+pub(super) fn is_told_elsewhere(event: &Event) -> bool {
+    Origin::of(event).is_some_and(|origin| origin.told)
 }
 
 /// Whether the configuration says not to post this failure.

@@ -51,6 +51,8 @@ pub struct Grounds<'a> {
     pub rules: &'a Rules,
     /// Whose failures speak against nobody.
     pub ignore: &'a config::Ignore,
+    /// The fleet's hub tells of it.
+    pub by_hub: bool,
 }
 
 impl Judge {
@@ -78,7 +80,7 @@ impl Judge {
                 announced.note(&event);
             }
             if speaks(&event, announced, grounds.ignore) {
-                let kind = accounts.standing(&event.user);
+                let kind = accounts.tried(&event);
                 if let Some(finding) = detector.observe(&event, kind, now, grounds.rules) {
                     judged(finding, accounts);
                 }
@@ -142,7 +144,7 @@ mod tests {
         /// What there is to say of the logins after `from`, and the judge that said it.
         fn judged(&self, from: &[Cursor]) -> (Vec<Verdict>, Judge) {
             let (segments, rules) = (self.segments(), Rules::default());
-            let grounds = Grounds { segments: &segments, rules: &rules, ignore: &self.ignore };
+            let grounds = Grounds { segments: &segments, rules: &rules, ignore: &self.ignore, by_hub: false };
             let mut accounts = Accounts::in_login();
             let mut judge = Judge::before(self.directory.path(), from, grounds);
             judge.read_to(from, grounds, &mut accounts, &mut |_, _| {}).unwrap();
@@ -183,7 +185,8 @@ mod tests {
             // The file as a pass left it that ended there.
             let segments = world.segments();
             let rules = Rules::default();
-            let grounds = Grounds { segments: &segments, rules: &rules, ignore: &world.ignore };
+            let grounds =
+                Grounds { segments: &segments, rules: &rules, ignore: &world.ignore, by_hub: false };
             let mut judge = Judge { version: VERSION, ..Judge::default() };
             judge.read_to(kept, grounds, &mut Accounts::in_login(), &mut |_, _| {}).unwrap();
             judge.save(world.directory.path()).unwrap();

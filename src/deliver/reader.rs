@@ -17,6 +17,7 @@ use crate::receiver::Receiver;
 use super::clock::Reading;
 use super::gate::Gate;
 use super::health::Change;
+use super::hub;
 use super::intake::{self, Rules, Taken};
 use super::judge::{self, Grounds, Judge};
 use super::lock::Lock;
@@ -187,8 +188,12 @@ impl<'a> Pass<'a> {
         self.tick();
         let cleared = self.clear_what_was_fixed();
         let journal = Journal::new(&reader.request.state);
-        let rules =
-            Rules { ignore: &reader.config.ignore, policy: &reader.policy, receiver: reader.receiver };
+        let rules = Rules {
+            ignore: &reader.config.ignore,
+            policy: &reader.policy,
+            receiver: reader.receiver,
+            by_hub: false,
+        };
         let mut accounts = match reader.request.context {
             Context::Login => Accounts::in_login(),
             Context::Command => Accounts::outside_login(),
@@ -196,8 +201,24 @@ impl<'a> Pass<'a> {
         let changed = self.look_after_itself();
         let segments = segment::list(journal.directory())?;
         let (before, totals) = (self.state.cursors.clone(), self.state.totals);
-        let taken = intake::take_in(&mut self.state, &segments, &journal, &rules, &mut accounts, self.now)?;
-        let grounds = Grounds { segments: &segments, rules: &reader.config.logins, ignore: rules.ignore };
+        let link = if self.is_the_timeline() {
+            None
+        } else {
+            hub::decided(&reader.request.state, reader.request.context == Context::Command)?
+        };
+        let (state, accounts_of) = (&mut self.state, &mut accounts);
+        let taken = match &link {
+            Some(link) => {
+                intake::take_decided(state, &segments, &journal, (&rules, link), accounts_of, self.now)?
+            }
+            None => intake::take_in(state, &segments, &journal, &rules, accounts_of, self.now)?,
+        };
+        let grounds = Grounds {
+            segments: &segments,
+            rules: &reader.config.logins,
+            ignore: rules.ignore,
+            by_hub: link.is_some_and(|link| !link.is_own()),
+        };
         let judge = self.judge(&before, totals.logins, taken.read.bytes, grounds, &mut accounts)?;
         self.fresh.clone_from(&taken.read.files);
         if self.is_the_timeline() {
@@ -248,14 +269,11 @@ impl<'a> Pass<'a> {
         judge.read_to(before, grounds, accounts, &mut |_, _| {})?;
         let (until, now, state) = (self.state.cursors.clone(), self.now, &mut self.state);
         judge.read_to(&until, grounds, accounts, &mut |finding, accounts| {
-            let Some(kind) = findings::told_as(finding.verdict, receiver) else { return };
+            let told_elsewhere = grounds.by_hub || intake::is_told_elsewhere(&finding.login);
+            let kind = findings::told_as(finding.verdict, receiver).filter(|_| !told_elsewhere);
+            let Some(kind) = kind else { return };
             let login = &finding.login;
-            state.findings.add(
-                &finding,
-                kind,
-                accounts.standing(&login.user),
-                accounts.standing(&login.ruser),
-            );
+            state.findings.add(&finding, kind, accounts.tried(login), accounts.asker(login));
             state.pacing.on_finding(now, &finding, kind, policy);
         })?;
         if !is_far_behind {

@@ -192,7 +192,7 @@ impl Reading {
         let saved = saved(directory, config, routes, receiver)?;
         let mut state = saved.clone();
         let policy = Policy::from(&config.alerts_of(receiver));
-        let rules = Rules { ignore: &config.ignore, policy: &policy, receiver };
+        let rules = Rules { ignore: &config.ignore, policy: &policy, receiver, by_hub: false };
         let now = state.clock.advance(&clock::Reading::now());
         let mut accounts = Accounts::in_login();
         let taken = intake::take_in(&mut state, &segments, &journal, &rules, &mut accounts, now)?;

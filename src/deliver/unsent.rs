@@ -39,7 +39,7 @@ pub fn unsent(directory: &Path, config: &Config, receiver: Option<&str>) -> io::
         Reading::take(directory, config, &routes, receiver)?;
     let policy = Policy::from(&config.alerts_of(receiver));
     let mut pending = Pending {
-        rules: Rules { ignore: &config.ignore, policy: &policy, receiver },
+        rules: Rules { ignore: &config.ignore, policy: &policy, receiver, by_hub: false },
         announced: Announced::default(),
         failures: Vec::new(),
     };
@@ -75,7 +75,7 @@ impl Pending<'_> {
         match event.class {
             Class::Test => self.announced.note(&event),
             Class::Failure if !self.announced.covers(&event) && !is_ignored(&event, self.rules.ignore) => {
-                if self.rules.includes(&event, accounts.standing(&event.user)) {
+                if self.rules.includes(&event, accounts.tried(&event)) {
                     self.failures.push(*event);
                 }
             }

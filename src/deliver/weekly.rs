@@ -51,7 +51,7 @@ pub fn week(reader: &Reader<'_>, since: Timestamp, now: Timestamp) -> io::Result
                 Class::Test => announced.note(&event),
                 Class::Login => week.logins += u64::from(event.count),
                 Class::Failure if !announced.covers(&event) && !is_ignored(&event, &reader.config.ignore) => {
-                    let (user, ruser) = (accounts.standing(&event.user), accounts.standing(&event.ruser));
+                    let (user, ruser) = (accounts.tried(&event), accounts.asker(&event));
                     week.failures.add(&event, user, ruser);
                 }
                 Class::Failure | Class::Aborted => {}

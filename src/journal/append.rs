@@ -145,6 +145,60 @@ pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Erro
     Err(Errno::NOENT.raw_os_error().into())
 }
 
+/// Append several lines with one write, for who has many and does not stand in a login's way; how many of them are
+/// there. What finds no room is not counted as dropped.
+pub fn append_lines(directory: &Path, lines: &[Encoded]) -> (usize, Result<(), Error>) {
+    let mut whole = 0;
+    let result = append_as_one(directory.as_os_str().as_encoded_bytes(), lines, &mut whole);
+    (whole, result)
+}
+
+fn append_as_one(directory: &[u8], lines: &[Encoded], whole: &mut usize) -> Result<(), Error> {
+    let mut buffer = [0; 512];
+    let current = join(&mut buffer, directory, CURRENT.as_bytes())?;
+    for _ in 0..3 {
+        let file = <OwnedFd as Target>::open(current, APPEND, MODE)?;
+        if !file.lock() {
+            continue;
+        }
+        let file = Locked(file);
+        let look = file.look()?;
+        if FileType::from_raw_mode(look.mode) != FileType::RegularFile {
+            return Err(Errno::INVAL.raw_os_error().into());
+        }
+        if look.links == 0 {
+            continue;
+        }
+        if Mode::from_raw_mode(look.mode) != MODE {
+            file.set_mode(MODE);
+        }
+        let room = limit(&*file).saturating_sub(look.size);
+        let within = |most: u64| {
+            let mut end = 0;
+            lines
+                .iter()
+                .take_while(|line| {
+                    end += line.len() as u64;
+                    end <= most
+                })
+                .count()
+        };
+        let fit = within(room);
+        let bytes: Vec<u8> = lines.iter().take(fit).flat_map(|line| line.iter().copied()).collect();
+        let written = if bytes.is_empty() { 0 } else { Target::write(&*file, &bytes)? };
+        // Half a line costs itself alone: its record is appended once more, and read behind it.
+        *whole = within(written as u64).min(fit);
+        return if written < bytes.len() {
+            Err(Errno::NOSPC.raw_os_error().into())
+        } else if fit < lines.len() {
+            Err(Error::Full)
+        } else {
+            Ok(())
+        };
+    }
+    Err(Errno::NOENT.raw_os_error().into())
+}
+
 /// A file that is locked until this is dropped. Closing does not unlock it where another thread of the
 /// host forked meanwhile.
 struct Locked<F: Target>(F);
@@ -161,13 +215,6 @@ impl<F: Target> Drop for Locked<F> {
     fn drop(&mut self) {
         self.0.unlock();
     }
-}
-
-/// Whether a line of this length fits the current segment.
-pub fn has_room(directory: &Path, len: usize) -> bool {
-    let Ok(file) = segment::open(&directory.join(CURRENT)) else { return true };
-    let file = OwnedFd::from(file);
-    file.look().is_ok_and(|look| look.size.saturating_add(len as u64) <= limit(&file))
 }
 
 /// Wait until the current segment is on disk.
@@ -352,6 +399,24 @@ mod tests {
         let mut users = Vec::new();
         journal.read_since(jiff::Timestamp::UNIX_EPOCH, &mut |f| users.push(f.user)).unwrap();
         assert_eq!(users, ["root", "bob", "eve"]);
+    }
+
+    #[test]
+    fn several_lines_are_appended_as_far_as_there_is_room_and_none_is_counted_as_dropped() {
+        let (_state, journal) = journal();
+        let lines: Vec<_> = (0..40).map(|n| encode(&record(format!("user{n:02}").as_bytes()))).collect();
+        let length = lines[0].len() as u64;
+        segment::seal(journal.directory(), HEAD as u64 + 10 * length).unwrap();
+        let (whole, result) = append_lines(journal.directory(), &lines);
+        assert_eq!(result, Err(Error::Full));
+        assert!((10..=11).contains(&whole), "{whole}");
+        assert_eq!(append_lines(journal.directory(), &lines[whole..]), (0, Err(Error::Full)));
+        segment::seal(journal.directory(), FIRST_LIMIT).unwrap();
+        assert_eq!(append_lines(journal.directory(), &lines[whole..]), (40 - whole, Ok(())));
+        let mut users = Vec::new();
+        journal.read_since(jiff::Timestamp::UNIX_EPOCH, &mut |f| users.push(f.user)).unwrap();
+        assert_eq!(users, (0..40).map(|n| format!("user{n:02}")).collect::<Vec<_>>());
+        assert_eq!(dropped(journal.directory()), None);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub const CURRENT: &str = "current.jsonl";
 /// Counts the records that found no room (see [`append::count_dropped`]).
 pub const DROPPED: &str = "dropped";
 
+/// Records of one write, where somebody has many.
+const AT_ONCE: usize = 32;
+
 /// The journal below one state directory.
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -64,13 +67,12 @@ impl Journal {
     /// The same; also says how many were appended. One that finds no room is not counted as dropped:
     /// whoever appends here can come again.
     pub fn append_as_fits(&self, failures: &[Event]) -> (usize, io::Result<()>) {
-        for (appended, failure) in failures.iter().enumerate() {
-            let line = record::encode(&record::Record::from(failure));
-            let result = if append::has_room(&self.directory, line.len()) {
-                append::append(self.directory.as_os_str().as_encoded_bytes(), &line)
-            } else {
-                Err(append::Error::Full)
-            };
+        let mut appended = 0;
+        for some in failures.chunks(AT_ONCE) {
+            let lines: Vec<_> =
+                some.iter().map(|failure| record::encode(&record::Record::from(failure))).collect();
+            let (whole, result) = append::append_lines(&self.directory, &lines);
+            appended += whole;
             if let Err(why) = result {
                 return (appended, self.sync().and(Err(why.into())));
             }

@@ -16,6 +16,7 @@ mod login;
 mod markup;
 mod reveal;
 mod seen;
+pub mod shape;
 mod single;
 mod style;
 pub mod summary;

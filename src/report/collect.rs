@@ -98,7 +98,7 @@ impl<'a> Collector<'a> {
             Class::Test => return,
         }
         self.cover(event.time);
-        let kind = self.accounts.standing(&event.user);
+        let kind = self.accounts.tried(&event);
         if event.class == Class::Failure {
             self.add_failure(&event, kind, count);
         }

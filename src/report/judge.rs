@@ -42,7 +42,7 @@ impl Judge {
         }
         let login = &finding.login;
         let (source, asker) = match login.rhost.as_str() {
-            "" => (&login.ruser, accounts.standing(&login.ruser)),
+            "" => (&login.ruser, accounts.asker(login)),
             _ => (&login.rhost, AccountKind::Existing),
         };
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());

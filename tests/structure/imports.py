@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The folders of src/ import one another in one direction: prints every circle, and fails if there is one.
+"""The folders of src/, and those of src/fleet/, import one another in one direction: prints every circle, and fails if there is one.
 
 A file at the top of src/ is a folder of its own. Test modules may look where they like: what stands
 behind `#[cfg(test)]` at a file's end is not read, nor are the files of a `#[cfg(test)] mod NAME;`.
@@ -8,14 +8,14 @@ behind `#[cfg(test)]` at a file's end is not read, nor are the files of a `#[cfg
 import pathlib, re, sys
 
 SRC = pathlib.Path(__file__).resolve().parents[2] / "src"
-OUTSIDE = {"pam"}  # packages of their own; the compiler sees to those
+OUTSIDE = {"pam", "fleet"}  # packages of their own; the compiler sees to those
 TEST = re.compile(r"^#\[cfg\(test\)\]\s*(?:pub(?:\([a-z]+\))? )?mod \w+ \{", re.M)
 TEST_FILE = re.compile(r"^#\[cfg\(test\)\]\s*(?:pub(?:\([a-z]+\))? )?mod (\w+);", re.M)
 NAME = re.compile(r"\bcrate::(?:\{([^}]*)\}|(\w+))")
 
 
-def folder(path):
-    return path.relative_to(SRC).parts[0].removesuffix(".rs")
+def folder(path, top):
+    return path.relative_to(top).parts[0].removesuffix(".rs")
 
 
 def of_tests(paths):
@@ -28,19 +28,19 @@ def of_tests(paths):
     return found
 
 
-def imports():
+def imports(top):
     graph = {}
-    paths = sorted(SRC.rglob("*.rs"))
+    paths = sorted(top.rglob("*.rs"))
     tests = of_tests(paths)
     for path in paths:
-        own = folder(path)
+        own = folder(path, top)
         if own in OUTSIDE | {"lib", "main"} or tests & {path, *path.parents}:
             continue
         text = TEST.split(path.read_text())[0]
         text = re.sub(r"(?m)^\s*//.*$", "", text)
         for several, one in NAME.findall(text):
             for name in re.findall(r"(\w+)(?:::|,|\s*$)", several) if several else [one]:
-                if name != own and ((SRC / name).is_dir() or (SRC / f"{name}.rs").exists()):
+                if name != own and ((top / name).is_dir() or (top / f"{name}.rs").exists()):
                     graph.setdefault(own, {}).setdefault(name, str(path.relative_to(SRC)))
         graph.setdefault(own, {})
     return graph
@@ -74,17 +74,21 @@ def circles(graph):
     return found
 
 
-graph = imports()
-if "--graph" in sys.argv[1:]:
-    for own, others in sorted(graph.items()):
-        print(own, "->", ", ".join(sorted(others)) or "nothing")
-bad = circles(graph)
-for group in bad:
-    print("not ok - no circle of imports among", ", ".join(group))
-    for v in group:
-        for w in group:
-            if w in graph[v]:
-                print(f"    {v} -> {w} in {graph[v][w]}")
-if not bad:
-    print(f"ok - the {len(graph)} folders of src import one another in one direction")
+bad = []
+for top in (SRC, SRC / "fleet"):
+    graph = imports(top)
+    if "--graph" in sys.argv[1:]:
+        for own, others in sorted(graph.items()):
+            print(own, "->", ", ".join(sorted(others)) or "nothing")
+    found = circles(graph)
+    bad += found
+    for group in found:
+        print("not ok - no circle of imports among", ", ".join(group))
+        for v in group:
+            for w in group:
+                if w in graph[v]:
+                    print(f"    {v} -> {w} in {graph[v][w]}")
+    if not found:
+        name = top.relative_to(SRC.parent)
+        print(f"ok - the {len(graph)} folders of {name} import one another in one direction")
 sys.exit(bool(bad))

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::Policy;
 use crate::accounts::AccountKind;
+use crate::accounts::member::Origin;
 use crate::config::Kind;
 use crate::detect::Finding;
 use crate::event::{Event, Route};
@@ -37,6 +38,8 @@ pub use moment::Moment;
 use recent::Recent;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// A member of a fleet hurries so small a part of the alerts of a day at most.
+const SHARES: u32 = 8;
 
 /// Whether an alert has to go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +105,12 @@ impl Pacing {
         // Any user can write a row of a log, in any name: all such rows are one asker, take nothing that is kept
         // for what is proven, and do not make an account's proven failure the second of its day.
         let logged = failure.route == Route::Log;
+        if Origin::of(failure).is_some() {
+            if Matter::of(failure, kind) != Matter::Other {
+                self.urgent |= self.has_share(&failure.host, now, policy);
+            }
+            return;
+        }
         match Matter::of(failure, kind) {
             Matter::Here => {
                 let asker = failure.asker().filter(|_| !logged).map_or("log".into(), |a| format!("{a:?}"));
@@ -120,19 +129,34 @@ impl Pacing {
         }
     }
 
+    /// Whether a member of the fleet may hurry once more: so often in a day that no other is kept waiting, whatever it
+    /// says of accounts and askers. What it says is counted in any case.
+    fn has_share(&mut self, member: &str, now: Moment, policy: &Policy) -> bool {
+        let its_turn = self.askers.is_its_turn(policy.group_interval, &format!("member {member}"), now);
+        its_turn
+            && (0..(policy.max_per_day / SHARES).max(1))
+                .any(|n| self.accounts.is_its_turn(DAY, &format!("member {member} {n}"), now))
+    }
+
     /// A login was judged that the receiver is to be told of, as this `kind` of message.
     pub fn on_finding(&mut self, now: Moment, finding: &Finding, kind: Kind, policy: &Policy) {
         self.bucket.settle(now, policy);
         let login = &finding.login;
         let of = if finding.proven { "" } else { "log " };
-        let account = format!("{of}{} {}", login.host, login.user);
+        // A member that was taken over may tell of any number of accounts: what is kept for break-ins it uses once a day.
+        let is_members = Origin::of(login).is_some();
+        let account = if is_members {
+            format!("{of}member {}", login.host)
+        } else {
+            format!("{of}{} {}", login.host, login.user)
+        };
         match kind {
             Kind::BreakIn => {
                 let lately = self.broken_into.last(&account);
                 let again = lately.is_some_and(|last| now.since(last) < DAY);
                 // Of one account a break-in is not reported more often than this.
                 let from = lately.map_or(now, |last| last.min(now).plus(policy.group_interval)).max(now);
-                let since = match (finding.proven, again) {
+                let since = match (finding.proven && !(again && is_members), again) {
                     (true, false) => &mut self.break_ins.first,
                     (true, true) => &mut self.break_ins.again,
                     (false, _) => &mut self.break_ins.logged,
@@ -144,7 +168,11 @@ impl Pacing {
             }
             Kind::Urgent | Kind::NewSource => {
                 self.mark_pending(now);
-                self.urgent |= self.askers.is_its_turn(policy.group_interval, &format!("in {account}"), now);
+                self.urgent |= if is_members {
+                    self.has_share(&login.host, now, policy)
+                } else {
+                    self.askers.is_its_turn(policy.group_interval, &format!("in {account}"), now)
+                };
             }
             _ => self.mark_pending(now),
         }

@@ -396,3 +396,30 @@ fn none_waits_longer_than_max_interval_and_no_day_has_more_than_max_per_day() {
         }
     }
 }
+
+#[test]
+fn a_member_that_lies_hurries_no_more_than_its_share_and_leaves_the_others_theirs() {
+    let (policy, mut pacing) = (policy(), Pacing::default());
+    let of = |member: &str, user: &str, number: u64| Event {
+        host: member.into(),
+        origin: Some(format!("fleet:0000000000000007:{number}:eu")),
+        ..failure(0, user, "192.0.2.7")
+    };
+    let mut hurried = 0;
+    for second in 0..DAY.as_secs() / 10 {
+        let now = Moment(second * 10_000);
+        pacing.on_failure(now, &of("web1", &format!("user{second}"), second), AccountKind::Existing, &policy);
+        if pacing.urgent {
+            hurried += 1;
+            pacing.urgent = false;
+        }
+    }
+    assert!((1..=(policy.max_per_day / SHARES).max(1)).contains(&hurried), "{hurried}");
+    pacing.on_failure(
+        Moment(DAY.as_millis() as u64),
+        &of("web2", "alice", 1),
+        AccountKind::Existing,
+        &policy,
+    );
+    assert!(pacing.urgent);
+}

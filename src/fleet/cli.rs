@@ -1,0 +1,175 @@
+//! What can be typed.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::identity::Identity;
+use crate::place::{CONFIGURATION, Place};
+use crate::setup::engine::Engine;
+use crate::setup::{hub, member, status};
+use crate::stop::Stop;
+use crate::{gather, uplink};
+
+/// One account and one budget for many machines.
+#[derive(Debug, Parser)]
+#[command(name = "authalert-fleet", version, about, max_term_width = 100)]
+pub struct Args {
+    /// Where authalert keeps its state
+    #[arg(long, global = true, value_name = "DIR", default_value = authalert::config::DEFAULT_STATE)]
+    pub state: PathBuf,
+    /// authalert's configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where certificates and keys of the fleet are
+    #[arg(long, global = true, value_name = "DIR", default_value = CONFIGURATION)]
+    pub fleet: PathBuf,
+    /// Where the engine's files are, on the hub
+    #[arg(long, global = true, value_name = "DIR")]
+    pub engine: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make this machine the hub: an authority, the engine's configuration, its units
+    InitHub {
+        /// Host name or address by which members reach this machine; may be repeated
+        #[arg(long = "address", value_name = "HOST", required = true)]
+        addresses: Vec<String>,
+        /// Port of the engine
+        #[arg(long, default_value_t = 4222)]
+        port: u16,
+        /// Where the engine listens, address:port; everywhere by default
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<String>,
+        /// Where the engine keeps its streams
+        #[arg(long, value_name = "DIR")]
+        store: Option<PathBuf>,
+        /// Write files only; start nothing
+        #[arg(long)]
+        no_start: bool,
+    },
+    /// Let a member in: writes one file to carry there
+    AddMember {
+        /// Its name: small letters, digits and dashes
+        name: String,
+        /// The file; NAME.fleet by default
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Give a member a new certificate; the one that it has is refused at once
+    Renew {
+        /// Its name
+        name: String,
+        /// The file; NAME.fleet by default
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Put a member out
+    Revoke {
+        /// Its name
+        name: String,
+    },
+    /// Make this machine a member, with the file of add-member
+    Join {
+        /// The file
+        file: PathBuf,
+        /// Start nothing
+        #[arg(long)]
+        no_start: bool,
+    },
+    /// Leave the fleet: this machine alerts by itself again
+    Leave,
+    /// Send what this machine records to the hub
+    Uplink {
+        /// Once, for cron; exit status 1 where the hub does not have everything
+        #[arg(long)]
+        once: bool,
+    },
+    /// Take over what members send, and alert for all of them
+    Gather {
+        /// Engines that keep each message, of a cluster
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=5))]
+        replicas: u64,
+    },
+    /// Members, when they were heard of, and what waits
+    Status {
+        /// For programs
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Run it.
+pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    match command(args, out) {
+        Ok(code) => code,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(e) => {
+            let _ = writeln!(err, "authalert-fleet: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn command(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
+    let place =
+        Place { state: args.state.clone(), config: args.config.clone(), configuration: args.fleet.clone() };
+    let mut engine = Engine::default();
+    if let Some(directory) = &args.engine {
+        engine.directory.clone_from(directory);
+    }
+    match &args.command {
+        Command::InitHub { addresses, port, listen, store, no_start } => {
+            let (hosts, listen, store) = (addresses.clone(), listen.clone(), store.clone());
+            let init = hub::Init { hosts, port: *port, listen, store, start: !no_start };
+            hub::init(&place, &engine, &init, out)?;
+        }
+        Command::AddMember { name, out: file } => hub::add(&place, &engine, name, file.as_deref(), out)?,
+        Command::Renew { name, out: file } => hub::renew(&place, &engine, name, file.as_deref(), out)?,
+        Command::Revoke { name } => hub::revoke(&place, &engine, name, out)?,
+        Command::Join { file, no_start } => {
+            runtime()?.block_on(member::join(&place, file, !no_start, out))?
+        }
+        Command::Leave => member::leave(&place, out)?,
+        Command::Uplink { once } => return send(&place, *once, out),
+        Command::Gather { replicas } => {
+            let identity = Identity::load(&place.configuration_file(hub::IDENTITY))?;
+            runtime()?.block_on(async {
+                let stop = Stop::at_signals()?;
+                gather::serve(&place, &identity, *replicas, &stop).await
+            })?;
+        }
+        Command::Status { json } => status::print(&place, *json, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn send(place: &Place, once: bool, out: &mut dyn Write) -> io::Result<ExitCode> {
+    let identity = Identity::load(&place.configuration_file(member::IDENTITY))?;
+    let name = member::name_of(&identity)?;
+    if !once {
+        runtime()?.block_on(async {
+            let stop = Stop::at_signals()?;
+            uplink::serve(place, &identity, &name, &stop).await
+        })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let done = runtime()?.block_on(uplink::once(place, &identity, &name))?;
+    if done.settled {
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(out, "{} records wait for the hub", done.waiting)?;
+    Ok(ExitCode::FAILURE)
+}
+
+/// All on this thread: nothing here is limited by a processor.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

@@ -1,0 +1,133 @@
+//! What the hub leaves for its next run.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use authalert::accounts::member::Origin;
+use authalert::deliver::state::Cursor as JournalCursor;
+use authalert::deliver::{Found, follow_some};
+use authalert::journal::Journal;
+use authalert::journal::segment;
+use authalert::storage;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::place::Place;
+use crate::protocol::Epoch;
+use crate::protocol::hub::Cursors;
+
+/// Of the form in which this is stored.
+const VERSION: u32 = 1;
+/// Name of the file.
+pub const FILE: &str = "gather.json";
+
+/// The state of the hub.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct State {
+    version: u32,
+    generation: u64,
+    /// This hub, as its lease has it.
+    pub hub: Epoch,
+    /// How far each member's records are in the journal.
+    pub cursors: Cursors,
+    /// Where the journal ended when that was so.
+    journal: Vec<JournalCursor>,
+    /// What is known of each member.
+    pub members: BTreeMap<String, Member>,
+    /// Messages that waited at the engine, when one was handed out last.
+    pub backlog: u64,
+    /// When this was written.
+    pub written: Timestamp,
+}
+
+/// What is known of a member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Member {
+    /// When it was heard of last.
+    pub heard: Timestamp,
+    /// Records that were taken over.
+    pub records: u64,
+    /// Failures that found no room at the member.
+    pub lost: u64,
+    /// Messages that were no batch.
+    pub refused: u64,
+    /// Records of a class that a later version writes.
+    pub unreadable: u64,
+    /// Something is missing between its batches.
+    pub gap: bool,
+}
+
+impl Default for Member {
+    fn default() -> Self {
+        let heard = Timestamp::UNIX_EPOCH;
+        Self { heard, records: 0, lost: 0, refused: 0, unreadable: 0, gap: false }
+    }
+}
+
+impl State {
+    /// Read it, and what the journal has beyond it; new where there is none.
+    pub fn load(place: &Place) -> io::Result<Self> {
+        let found = storage::load::<Self>(&place.state_file(FILE), |state| state.generation, false)?;
+        let mut state = match found.value {
+            Some(state) if state.version > VERSION => {
+                return Err(io::Error::other(format!(
+                    "{} was written by a newer authalert-fleet; install that",
+                    place.state_file(FILE).display()
+                )));
+            }
+            Some(state) => state,
+            None => Self {
+                version: VERSION,
+                generation: 0,
+                hub: Epoch::random()?,
+                cursors: Cursors::default(),
+                journal: Vec::new(),
+                members: BTreeMap::new(),
+                backlog: 0,
+                written: Timestamp::UNIX_EPOCH,
+            },
+        };
+        state.recover(place)?;
+        Ok(state)
+    }
+
+    /// Only to look at.
+    pub fn peek(place: &Place) -> io::Result<Option<Self>> {
+        Ok(storage::load::<Self>(&place.state_file(FILE), |state| state.generation, true)?.value)
+    }
+
+    /// What was recorded after this was written is counted: a crash in between leaves it in the journal alone.
+    fn recover(&mut self, place: &Place) -> io::Result<()> {
+        let journal = Journal::new(&place.state);
+        // What a crash left there must last before it is counted.
+        journal.sync()?;
+        let (segments, cursors) = (segment::list(journal.directory())?, &mut self.cursors);
+        let mut from = std::mem::take(&mut self.journal);
+        follow_some(&mut from, &segments, None, u64::MAX, &mut |found| {
+            let Found::Event(event) = found else { return };
+            if let Some(origin) = Origin::of(&event) {
+                cursors.recover(&event.host, Epoch(origin.epoch), origin.number);
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Write it and its copy; everything that the cursors count is in the journal, on disk.
+    pub fn save(&mut self, place: &Place) -> io::Result<()> {
+        let segments = segment::list(Journal::new(&place.state).directory())?;
+        // Others record meanwhile, and may be in the middle of a line: none of it is a member's.
+        self.journal = segments
+            .iter()
+            .map(|segment| JournalCursor { offset: segment.size, ..JournalCursor::at_the_beginning(segment) })
+            .collect();
+        self.generation += 1;
+        self.written = Timestamp::now();
+        storage::save_both(&place.state_file(FILE), self)
+    }
+
+    /// What is known of `member`, to be changed.
+    pub fn member(&mut self, member: &str) -> &mut Member {
+        self.members.entry(member.to_owned()).or_default()
+    }
+}

@@ -1,0 +1,81 @@
+//! Units, where the system has a manager. Otherwise it is said what is to be run.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use authalert::storage;
+
+use super::engine::Engine;
+
+const DROP_IN: &str = "/etc/systemd/system/nats-server.service.d/authalert.conf";
+const SYSTEMCTL: &str = "/usr/bin/systemctl";
+
+/// Whether a manager runs here.
+pub fn runs() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// What gives Debian's unit of the server its configuration and a place.
+pub fn drop_in(engine: &Engine) -> String {
+    format!(
+        "# Made by authalert-fleet.\n\
+         [Service]\n\
+         ExecStart=\n\
+         ExecStart={} -c {}\n\
+         StateDirectory=authalert-engine\n\
+         StateDirectoryMode=0700\n\
+         Restart=always\n\
+         RestartSec=2\n\
+         LimitNOFILE=65536\n\
+         NoNewPrivileges=yes\n\
+         ProtectSystem=strict\n\
+         ProtectHome=yes\n\
+         PrivateDevices=yes\n\
+         RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX\n",
+        engine.program.display(),
+        engine.file().display()
+    )
+}
+
+/// Have the server start with this configuration, now and at boot.
+pub fn start_engine(engine: &Engine) -> io::Result<()> {
+    let path = Path::new(DROP_IN);
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    storage::publish(path, drop_in(engine).as_bytes())?;
+    systemctl(&["daemon-reload"])?;
+    systemctl(&["enable", "nats-server.service"])?;
+    systemctl(&["restart", "nats-server.service"])
+}
+
+/// Have the server read its configuration again; connections stay.
+pub fn reload_engine() -> io::Result<()> {
+    systemctl(&["reload-or-restart", "nats-server.service"])
+}
+
+/// Start a unit, now and at boot.
+pub fn enable(unit: &str) -> io::Result<()> {
+    systemctl(&["enable", unit])?;
+    systemctl(&["restart", unit])
+}
+
+/// Stop a unit, now and at boot.
+pub fn disable(unit: &str) -> io::Result<()> {
+    systemctl(&["disable", "--now", unit])
+}
+
+fn systemctl(arguments: &[&str]) -> io::Result<()> {
+    let done = Command::new(SYSTEMCTL)
+        .args(arguments)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .stdin(Stdio::null())
+        .output()?;
+    if done.status.success() {
+        return Ok(());
+    }
+    let why = authalert::neutral::text(&done.stderr, 300);
+    Err(io::Error::other(format!("systemctl {}: {why}", arguments.join(" "))))
+}

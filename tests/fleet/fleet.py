@@ -1,0 +1,281 @@
+"""What every scenario of the fleet needs: an engine, a hub, members, their journals, and what the hub recorded."""
+
+import fcntl
+import glob
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("AUTHALERT_BUILD", os.path.join(TOP, "target", "quick"))
+COMMAND = os.path.join(BUILD, "authalert-fleet")
+AUTHALERT = os.path.join(BUILD, "authalert")
+ENGINE = os.environ.get("AUTHALERT_ENGINE") or shutil.which("nats-server", path=os.environ["PATH"] + ":/usr/sbin")
+
+failed = []
+
+
+def check(right, name, detail=""):
+    """One line of the report."""
+    print("%s - %s%s" % ("ok" if right else "not ok", name, "" if right or not detail else ": " + str(detail)), flush=True)
+    if not right:
+        failed.append(name)
+    return right
+
+
+def finish():
+    sys.exit(1 if failed else 0)
+
+
+def wait_for(what, seconds, every=0.05):
+    """Whether `what()` becomes true in that time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(every)
+    return bool(what())
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A process of ours, which can be killed and comes back."""
+
+    def __init__(self, arguments, log):
+        self.arguments, self.log, self.process = arguments, log, None
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return self
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self, how=signal.SIGKILL):
+        if self.is_running():
+            self.process.send_signal(how)
+            self.process.wait(20)
+
+    def keep(self):
+        """Start it where it ended by itself."""
+        if not self.is_running():
+            self.start()
+
+
+def journal_of(state):
+    directory = os.path.join(state, "journal")
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    return directory
+
+
+def line(user, number=0, service="sshd", rhost="192.0.2.7", klass="failure", pid=4711, route="pam", uid=0, extra=""):
+    """One record, as the module writes it."""
+    now = time.time()
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + ".%06dZ" % int(now % 1 * 1e6)
+    body = '{"time":"%s","route":"%s","class":"%s","service":"%s","pid":%d,"user":%s%s,"tty":"ssh"%s%s' % (
+        stamp, route, klass, service, pid, json.dumps(user), ',"rhost":"%s"' % rhost if rhost else "",
+        ',"uid":%d' % uid if uid else "", extra)
+    return (body + ',"crc":"%08x"}\n' % zlib.crc32(body.encode())).encode()
+
+
+def append(state, lines):
+    """Append records, each in one write, under the lock that a writer takes."""
+    path = os.path.join(journal_of(state), "current.jsonl")
+    for text in lines:
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH)
+                if os.fstat(fd).st_nlink == 0:
+                    continue
+                os.write(fd, text)
+                break
+            finally:
+                os.close(fd)
+
+
+def recorded(state):
+    """Every record of members in the journal of the hub: (member, user, origin)."""
+    found = []
+    directory = os.path.join(state, "journal")
+    for path in sorted(glob.glob(directory + "/*.jsonl")):
+        with open(path, "rb") as file:
+            for text in file:
+                if b'"host"' not in text:
+                    continue
+                try:
+                    record = json.loads(text)
+                except ValueError:
+                    continue
+                if record.get("class") == "failure":
+                    found.append((record["host"], record.get("user", ""), record.get("origin", "")))
+    return found
+
+
+class Phone:
+    """A receiver that takes what is posted and notes when."""
+
+    def __init__(self):
+        self.posts = []
+        phone = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                phone.posts.append((time.monotonic(), body.decode()))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def config(self, path, more=""):
+        with open(path, "w") as file:
+            file.write('[[receiver]]\nkind = "webhook"\nname = "phone"\nurl = "http://127.0.0.1:%d/"\nplain_http = true\n%s\n' % (self.port, more))
+        os.chmod(path, 0o600)
+        return path
+
+
+class Fleet:
+    """An engine, a hub and members in a directory of their own."""
+
+    def __init__(self, members=(), names="shown", engine=ENGINE):
+        self.directory = tempfile.mkdtemp(prefix="authalert-fleet-")
+        self.port, self.program = free_port(), engine
+        self.hub_state = self.path("hub/state")
+        for name in ("hub/state", "hub/fleet", "engine", "store"):
+            os.makedirs(self.path(name), mode=0o700)
+        journal_of(self.hub_state)
+        self.config = self.path("hub/config.toml")
+        with open(self.config, "w") as file:
+            file.write("[journal]\nmax_size = \"1G\"\n")
+        os.chmod(self.config, 0o600)
+        self.engine = Process([self.program, "-c", self.path("engine/engine.conf")], self.path("engine.log"))
+        self.hub = Process(self.hub_command("gather"), self.path("hub.log"))
+        self.members = {}
+        self.names = names
+        done = self.run_hub("init-hub", "--address", "127.0.0.1", "--port", str(self.port), "--listen",
+                            "127.0.0.1:%d" % self.port, "--store", self.path("store"), "--no-start")
+        assert done.returncode == 0, done.stderr
+        conf = open(self.path("engine/engine.conf")).read()
+        self.syncs = "sync_interval" in conf
+        for name in members:
+            self.add(name)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def hub_command(self, *words):
+        return [COMMAND, "--state", self.hub_state, "--fleet", self.path("hub/fleet"), "--engine", self.path("engine"),
+                "--config", self.config, *words]
+
+    def run_hub(self, *words):
+        # The version of the engine under test decides what its configuration may say.
+        done = subprocess.run(self.hub_command(*words), capture_output=True, text=True, timeout=60)
+        self.fit_to_engine()
+        return done
+
+    def fit_to_engine(self):
+        path = self.path("engine/engine.conf")
+        if not os.path.exists(path):
+            return
+        version = subprocess.run([self.program, "--version"], capture_output=True, text=True).stdout
+        knows = tuple(int(n) for n in re.findall(r"v(\d+)\.(\d+)", version)[0]) >= (2, 10)
+        text = open(path).read().replace(", sync_interval: always", "")
+        if knows:
+            text = text.replace("max_file: 8GB", "max_file: 8GB, sync_interval: always")
+        with open(path, "w") as file:
+            file.write(text)
+
+    def member_command(self, name, *words):
+        return [COMMAND, "--state", self.path(name + "/state"), "--fleet", self.path(name + "/fleet"), *words]
+
+    def run_member(self, name, *words, timeout=60):
+        return subprocess.run(self.member_command(name, *words), capture_output=True, text=True, timeout=timeout)
+
+    def add(self, name):
+        """Let a member in; it has its file, and has not joined."""
+        for part in ("state", "fleet"):
+            os.makedirs(self.path("%s/%s" % (name, part)), mode=0o700, exist_ok=True)
+        journal_of(self.path(name + "/state"))
+        done = self.run_hub("add-member", name, "--out", self.path(name + "/file"))
+        assert done.returncode == 0, done.stderr
+        if self.names == "shown":
+            text = open(self.path(name + "/file")).read().replace('names = "hidden"', 'names = "shown"')
+            with open(self.path(name + "/file"), "w") as file:
+                file.write(text)
+        self.members[name] = Process(self.member_command(name, "uplink"), self.path(name + ".log"))
+        self.reload()
+
+    def reload(self):
+        if self.engine.is_running():
+            self.engine.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3)
+
+    def start(self):
+        self.engine.start()
+        wait_for(self.is_engine_up, 20)
+        self.hub.start()
+        return self
+
+    def is_engine_up(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as s:
+                return s.recv(4) == b"INFO"
+        except OSError:
+            return False
+
+    def join(self, name):
+        return self.run_member(name, "join", "--no-start", self.path(name + "/file"))
+
+    def state(self, name):
+        return self.path(name + "/state")
+
+    def empty_engine(self):
+        """The engine loses everything."""
+        self.engine.kill()
+        shutil.rmtree(self.path("store"))
+        os.makedirs(self.path("store"), mode=0o700)
+        self.engine.start()
+
+    def status(self):
+        return json.loads(self.run_hub("status", "--json").stdout)["hub"]
+
+    def end(self):
+        for process in [*self.members.values(), self.hub, self.engine]:
+            process.kill()
+        if failed and os.environ.get("KEEP"):
+            print("# kept: " + self.directory)
+        else:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def each_once(fleet, expected):
+    """(missing, twice) of what the hub recorded."""
+    from collections import Counter
+    counted = Counter((host, user) for host, user, _ in recorded(fleet.hub_state))
+    missing = [key for key in expected if counted[key] == 0]
+    twice = [key for key, n in counted.items() if n > 1]
+    return missing, twice
