@@ -221,11 +221,13 @@ fn validate(value: &str) -> Result<(), &'static str> {
 }
 
 fn is_placeholder(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
+    // Compared where it is: a copy in lower case would stay in memory.
     let starts =
         ["your", "<", "[", "{", "$", "...", "changeme", "change-me", "change_me", "replace", "placeholder"];
     let one_character = value.len() > 1 && value.bytes().all(|b| Some(b) == value.bytes().next());
-    one_character || starts.iter().any(|start| lower.starts_with(start)) || KEYS.contains(&lower.as_str())
+    let begins =
+        |start: &&str| value.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+    one_character || starts.iter().any(begins) || KEYS.iter().any(|key| key.eq_ignore_ascii_case(value))
 }
 
 #[cfg(test)]

@@ -118,12 +118,17 @@ pub fn take_spilled(
 fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
     let (count, totals) = (u64::from(event.count), &mut state.totals);
     match event.class {
-        Class::Login => totals.logins += count,
+        Class::Login => {
+            totals.logins += count;
+            state.last_login = state.last_login.max(Some(event.time));
+        }
         Class::Test => state.announced.note(event),
         Class::Failure | Class::Aborted if state.announced.covers(event) => totals.tests += count,
         Class::Aborted => totals.aborted += count,
         Class::Failure if is_ignored(event, rules.ignore) => totals.ignored += count,
         Class::Failure => {
+            // It may speak against a login that is judged already.
+            state.has_late |= state.last_login.is_some_and(|login| event.time <= login);
             state.heartbeat.on_failures(count);
             let standing = accounts.tried(event);
             if !rules.includes(event, standing) || is_told_elsewhere(event) {

@@ -219,7 +219,8 @@ impl<'a> Pass<'a> {
             ignore: rules.ignore,
             by_hub: link.is_some_and(|link| !link.is_own()),
         };
-        let judge = self.judge(&before, totals.logins, taken.read.bytes, grounds, &mut accounts)?;
+        let has_logins = self.state.totals.logins > totals.logins || std::mem::take(&mut self.state.has_late);
+        let judge = self.judge(&before, has_logins, taken.read.bytes, grounds, &mut accounts)?;
         self.fresh.clone_from(&taken.read.files);
         if self.is_the_timeline() {
             self.keep_unreadable(&taken)?;
@@ -230,7 +231,6 @@ impl<'a> Pass<'a> {
         journal.sync()?;
         let by_a_command = reader.request.context == Context::Command;
         let worth_saving = taken.read.bytes > if by_a_command { 0 } else { WORTH_SAVING };
-        let has_logins = self.state.totals.logins > totals.logins;
         if cleared || changed || worth_saving || has_logins || !taken.unreadable.is_empty() {
             self.save()?;
             if let Some(judge) = judge {
@@ -249,19 +249,19 @@ impl<'a> Pass<'a> {
         Ok((self.served, taken.read.seen))
     }
 
-    /// Judge the logins that were just taken in, from `before` on. Gives the judge where it is to be kept: behind the
+    /// Judge the logins that were just taken in, from `before` on, or are to be judged again. Gives the judge where it is to be kept: behind the
     /// state, which is saved first.
     fn judge(
         &mut self,
         before: &[Cursor],
-        logins: u64,
+        has_logins: bool,
         bytes: u64,
         grounds: Grounds<'_>,
         accounts: &mut Accounts,
     ) -> io::Result<Option<Judge>> {
         self.state.unjudged = if self.is_the_timeline() { self.state.unjudged + bytes } else { 0 };
         let is_far_behind = self.state.unjudged >= judge::BEHIND;
-        if self.state.totals.logins == logins && !is_far_behind {
+        if !has_logins && !is_far_behind {
             return Ok(None);
         }
         let Reader { receiver, policy, request, .. } = self.reader;

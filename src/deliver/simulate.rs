@@ -115,12 +115,11 @@ pub fn simulate(
         now = arrival;
         let kind = kind_of(&event.user);
         let finding = detector.observe(&event, kind, time, rules);
-        match (event.class, finding) {
-            (Class::Failure, _) => run.on_failure(now, &event, kind, kind_of(&event.ruser)),
-            (_, Some(finding)) if matches!(finding.verdict, Verdict::BreakIn { .. }) => {
-                run.on_break_in(now, finding);
-            }
-            _ => {}
+        if event.class == Class::Failure {
+            run.on_failure(now, &event, kind, kind_of(&event.ruser));
+        }
+        if let Some(finding) = finding.filter(|finding| matches!(finding.verdict, Verdict::BreakIn { .. })) {
+            run.on_break_in(now, finding);
         }
         run.look(now);
     }

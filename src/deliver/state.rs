@@ -66,6 +66,12 @@ pub struct State {
     pub findings: Findings,
     /// Of the timeline: bytes of the journal that were read since what is known of logins was kept.
     pub unjudged: u64,
+    /// The time of the latest login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_login: Option<Timestamp>,
+    /// A failure from before it was taken in after it, by this pass.
+    #[serde(skip)]
+    pub has_late: bool,
     /// Since when nothing was said.
     pub heartbeat: Heartbeat,
     /// What is wrong with authalert itself.
@@ -115,6 +121,8 @@ impl Default for State {
             queue: Queue::default(),
             findings: Findings::default(),
             unjudged: 0,
+            last_login: None,
+            has_late: false,
             heartbeat: Heartbeat::default(),
             health: Health::default(),
             summary_due: None,

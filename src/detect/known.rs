@@ -55,9 +55,9 @@ impl Known {
             .is_some_and(|visits| visits.iter().any(|(key, visit)| of_it(key) && visit.counts(at, proven)))
     }
 
-    /// The second of the last break-in that was reported from there.
-    pub(super) fn suspected_at(&self, account: &str, source: &str) -> Option<i64> {
-        self.visit(account, source).and_then(|visit| visit.suspected)
+    /// Whether a break-in from there was reported, later than all that failed.
+    pub(super) fn is_reported(&self, account: &str, source: &str, last_failure: i64) -> bool {
+        self.visit(account, source).and_then(|visit| visit.suspected).is_some_and(|then| then >= last_failure)
     }
 
     /// `account` came from `source`.

@@ -18,11 +18,14 @@
 //! module and of the log are kept apart; a line of the log takes back no failure that the module saw, and makes no
 //! source known for a login that the module saw. A login that was recorded by both counts once.
 //!
+//! A failure that becomes known only after a login that it was before speaks against that login ([`late`]).
+//!
 //! Everything is bounded, see [`table`]. Names of no account are not kept. No clock is asked.
 
 mod doubles;
 mod finding;
 mod known;
+mod late;
 mod row;
 mod source;
 mod table;
@@ -42,6 +45,7 @@ use crate::event::{Class, Event, Route};
 use doubles::Doubles;
 pub use finding::{After, Failures, Finding, Verdict};
 use known::Known;
+use late::{Before, Judged, Late};
 use row::Row;
 use source::Source;
 use table::Table;
@@ -86,6 +90,7 @@ pub struct Detector {
     log: Seen,
     known: Known,
     doubles: Doubles,
+    late: Late,
 }
 
 /// Failures that came by one route.
@@ -99,13 +104,14 @@ struct Seen {
 }
 
 /// The failures that speak against a login, by the route that they came by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Evidence {
     module: Row,
     log: Row,
 }
 
 impl Detector {
-    /// Take in an event, and judge it if it is a login. `kind` is what its user is on its machine, as far as that is
+    /// Take in an event, and judge it if it is a login, or the login that it should have been known before. `kind` is what its user is on its machine, as far as that is
     /// known; `now` is the time of the machine: an event cannot be later. Events come in the order of the journal.
     pub fn observe(
         &mut self,
@@ -116,22 +122,34 @@ impl Detector {
     ) -> Option<Finding> {
         let at = event.time.min(now).as_second();
         match event.class {
-            Class::Failure => self.fail(event, kind, at),
-            Class::Login => return self.login(event, at, rules),
-            Class::Aborted | Class::Test => {}
+            Class::Failure => self.fail(event, kind, at, rules),
+            Class::Login => self.login(event, at, rules),
+            Class::Aborted | Class::Test => None,
         }
-        None
     }
 
-    fn fail(&mut self, event: &Event, kind: AccountKind, at: i64) {
+    /// Who failed before a login that is judged already speaks against it; else the failure is kept for those to come.
+
+    fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Option<Finding> {
         let count = self.doubles.not_yet_counted(event, at);
         if count == 0 {
-            return;
+            return None;
         }
         let source = Source::of(event);
         // What is an account on another machine is not known here.
         let is_account = kind != AccountKind::Unknown;
         let name = if is_account || !event.host.is_empty() { event.user.as_str() } else { "" };
+        if let Some(source) = &source {
+            let mut is_taken_back = false;
+            for judged in self.late.after(event, source.key(), at) {
+                judged.evidence.of_route(event.route).add(name, is_account, count, at);
+                is_taken_back |= judged.takes_back(event);
+            }
+            let finding = self.judge_again(event, source, at, rules);
+            if finding.is_some() || is_taken_back {
+                return finding;
+            }
+        }
         let seen = if event.route == Route::Pam { &mut self.module } else { &mut self.log };
         if let Some(source) = &source {
             seen.sources.add(source.key(), name, is_account, count, at);
@@ -140,6 +158,25 @@ impl Detector {
             let place = source.as_ref().map_or("", Source::key);
             seen.accounts.add(&account(event), place, false, count, at);
         }
+        None
+    }
+
+    /// A login that `failure`, of `source` at the second `at`, was before and makes a break-in.
+    fn judge_again(&mut self, failure: &Event, source: &Source, at: i64, rules: &Rules) -> Option<Finding> {
+        let after = u64::from(rules.break_in_after.max(1));
+        let known = &self.known;
+        let is_break_in = |judged: &&mut Judged| {
+            let Judged { login, evidence, before, .. } = &**judged;
+            evidence.total() >= after
+                && !is_excused(login, source, evidence, *before, after)
+                && !known.is_reported(&account(login), source.key(), evidence.last())
+        };
+        let judged = self.late.after(failure, source.key(), at).find(is_break_in)?.clone();
+        let Judged { login, at, evidence, .. } = judged;
+        let account = account(&login);
+        self.late.forget(&login);
+        self.known.suspect(&account, source.key(), at);
+        Some(self.finding(&login, break_in(source), &account, &evidence, at, rules))
     }
 
     fn login(&mut self, event: &Event, at: i64, rules: &Rules) -> Option<Finding> {
@@ -148,7 +185,14 @@ impl Detector {
         }
         let (account, source) = (account(event), Source::of(event));
         let evidence = self.evidence(event, &account, source.as_ref(), at);
-        let verdict = self.judge(event, &account, source.as_ref(), &evidence, at, rules);
+        let before = source.as_ref().map_or_else(Before::default, |source| {
+            let proven = event.route == Route::Pam;
+            Before {
+                address: self.known.address(&account, source.key(), at, proven),
+                network: self.known.network(&account, source, at, proven),
+            }
+        });
+        let verdict = self.judge(event, &account, source.as_ref(), &evidence, before, at, rules);
         let finding = self.finding(event, verdict, &account, &evidence, at, rules);
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
@@ -160,6 +204,8 @@ impl Detector {
                 }
                 self.log.forgive(&account, &event.user, source.key());
                 self.known.came(&account, source.key(), proven, at);
+                let (login, source) = (event.clone(), source.key().into());
+                self.late.remember(Judged { login, source, at, evidence, before });
             }
         }
         Some(finding)
@@ -183,14 +229,16 @@ impl Detector {
         account: &str,
         source: Option<&Source>,
         evidence: &Evidence,
+        before: Before,
         at: i64,
         rules: &Rules,
     ) -> Verdict {
         let Some(source) = source else { return Verdict::Login };
         let after = u64::from(rules.break_in_after.max(1));
-        if evidence.total() >= after && !self.is_excused(event, account, source, evidence, at, after) {
-            let after = if source.is_asker() { After::Asker } else { After::Source };
-            return Verdict::BreakIn { after };
+        // It was reported, and nothing failed there since.
+        let is_reported = self.known.is_reported(account, source.key(), evidence.last());
+        if evidence.total() >= after && !is_reported && !is_excused(event, source, evidence, before, after) {
+            return break_in(source);
         }
         if source.network().is_none() || is_expected(event, rules) {
             return Verdict::Login;
@@ -205,29 +253,6 @@ impl Detector {
         } else {
             Verdict::NewSource { network_known }
         }
-    }
-
-    /// Whether that many failures speak against nobody: see the rules above.
-    fn is_excused(
-        &self,
-        event: &Event,
-        account: &str,
-        source: &Source,
-        evidence: &Evidence,
-        at: i64,
-        after: u64,
-    ) -> bool {
-        // It was reported, and nothing failed there since.
-        if self.known.suspected_at(account, source.key()).is_some_and(|then| then >= evidence.last()) {
-            return true;
-        }
-        let own = evidence.of(&event.user);
-        if source.network().is_none() || evidence.total() - own >= after {
-            return false;
-        }
-        let proven = event.route == Route::Pam;
-        self.known.address(account, source.key(), at, proven)
-            || (own < 2 * after && self.known.network(account, source, at, proven))
     }
 
     /// What `account` failed, from wherever.
@@ -289,6 +314,10 @@ impl Seen {
 }
 
 impl Evidence {
+    fn of_route(&mut self, route: Route) -> &mut Row {
+        if route == Route::Pam { &mut self.module } else { &mut self.log }
+    }
+
     fn total(&self) -> u64 {
         self.module.total() + self.log.total()
     }
@@ -314,6 +343,19 @@ pub fn findings<'a>(
         let kind = kind_of(&event);
         detector.observe(&event, kind, event.time, rules)
     })
+}
+
+/// Whether that many failures speak against nobody: see the rules above.
+fn is_excused(login: &Event, source: &Source, evidence: &Evidence, before: Before, after: u64) -> bool {
+    let own = evidence.of(&login.user);
+    if source.network().is_none() || evidence.total() - own >= after {
+        return false;
+    }
+    before.address || (own < 2 * after && before.network)
+}
+
+fn break_in(source: &Source) -> Verdict {
+    Verdict::BreakIn { after: if source.is_asker() { After::Asker } else { After::Source } }
 }
 
 /// An account of one machine.

@@ -388,3 +388,59 @@ fn a_whole_history_is_judged_by_the_same_rules() {
         [Verdict::BreakIn { after: After::Source }, Verdict::NewSource { network_known: false }]
     );
 }
+
+fn of_the_log(at: i64, user: &str, rhost: &str) -> Event {
+    Event { route: Route::Log, ..event(Class::Failure, at, user, rhost) }
+}
+
+#[test]
+fn failures_that_come_late_speak_against_the_login_that_they_were_before_once() {
+    let mut watch = Watch::default();
+    watch.at = 1000;
+    watch.fail(2, "alice", "192.0.2.7");
+    assert!(!watch.is_break_in("alice", "192.0.2.7"));
+    let login = watch.at;
+    // As many as were forgiven, and those that the log tells of now, are five.
+    for n in 0..2 {
+        assert_eq!(watch.take(of_the_log(900 + n, "alice", "192.0.2.7")), None);
+    }
+    let found = watch.take(of_the_log(903, "alice", "192.0.2.7")).unwrap();
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }) && !found.proven, "{found:?}");
+    assert_eq!((found.login.time.as_second() - 1_790_000_000, found.failures.count), (login, 5));
+    // Once, and what it does not know is not held against who comes next.
+    for n in 0..9 {
+        assert_eq!(watch.take(of_the_log(910 + n, "alice", "192.0.2.7")), None);
+    }
+}
+
+#[test]
+fn who_mistyped_and_is_in_owes_nothing_for_what_the_log_tells_later() {
+    let mut watch = Watch::default();
+    for _ in 0..9 {
+        watch.at += 100;
+        let before = watch.at;
+        assert!(!watch.is_break_in("alice", "192.0.2.7"));
+        for n in 1..3 {
+            assert_eq!(watch.take(of_the_log(before - n, "alice", "192.0.2.7")), None);
+        }
+    }
+    // From an address that was known before, or too long before, or after the login: no break-in.
+    for at in [watch.at - 50, watch.at - 100_000, watch.at + 1] {
+        for n in 0..7 {
+            assert_eq!(watch.take(of_the_log(at + n, "alice", "192.0.2.7")), None);
+        }
+    }
+}
+
+#[test]
+fn logins_that_are_kept_for_late_failures_are_few() {
+    let mut watch = Watch::default();
+    for n in 0..late::REMEMBERED + 50 {
+        watch.login("alice", &format!("192.0.2.{n}"));
+    }
+    let size = serde_json::to_string(&watch.detector.late).unwrap().len();
+    assert!(size < 20 * 1024, "{size}");
+    for n in 0..5 {
+        assert_eq!(watch.take(of_the_log(n - 100, "root", "192.0.2.1")), None);
+    }
+}

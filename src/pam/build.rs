@@ -7,6 +7,8 @@
 //!   eight times as much.
 //! - The module of a release without the start files of C: they ask for four functions, three of which no library
 //!   has, and each login would look for them everywhere.
+//! - That module in two segments instead of four, what is only read beside what runs: each one is mapped, and read from
+//!   its first page, at each login.
 //! - The unwinder, where anything needs it, is linked in: loading libgcc_s costs more than all the
 //!   rest. The linker is shown a `libgcc_s.so` that names the static archive.
 
@@ -29,6 +31,7 @@ fn main() {
     if is("CARGO_PKG_NAME", "pam_authalert") && is("PROFILE", "release") && is("CARGO_CFG_TARGET_ENV", "gnu")
     {
         println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,noseparate-code");
         // What pthread_atfork(3) names the library by; nothing is ever looked up with it, as nothing is unloaded.
         println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__dso_handle=_DYNAMIC");
     }

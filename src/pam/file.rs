@@ -2,11 +2,16 @@
 
 use std::ffi::{CStr, c_int};
 use std::mem;
+use std::os::fd::BorrowedFd;
+use std::slice;
 
 use authalert::journal::append::{Error, HEAD, Look, Target};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{self, FallocateFlags, FlockOperation, Mode, OFlags};
+use rustix::io::{self, Errno};
 
-/// An open file; closed with it.
+use crate::late;
+
+/// An open file; closed with it. A number rather than an owned descriptor, whose making can panic.
 pub struct File(c_int);
 
 impl Target for File {
@@ -14,44 +19,31 @@ impl Target for File {
         // SAFETY: a C string; what is opened is owned by nobody else.
         let file = unsafe { libc::open(path.as_ptr(), flags.bits() as c_int, mode.bits()) };
         match file {
-            0..=2 => {
-                // The host closed its standard streams: we must not become one of them.
-                // SAFETY: a descriptor that we opened.
-                let moved = unsafe { libc::fcntl(file, libc::F_DUPFD_CLOEXEC, 3) };
-                drop(Self(file));
-                if moved < 0 { Err(errno()) } else { Ok(Self(moved)) }
-            }
+            // The host closed its standard streams: we must not become one of them.
+            0..=2 => Self(file).moved(),
             3.. => Ok(Self(file)),
             _ => Err(errno()),
         }
     }
 
     fn look(&self) -> Result<Look, i32> {
-        // SAFETY: plain numbers, for which zero is a value; written by fstat before they are used.
-        let (code, stat) = unsafe {
-            let mut stat: libc::stat = mem::zeroed();
-            (libc::fstat(self.0, &mut stat), stat)
-        };
+        let stat = fs::fstat(self.borrowed()?).map_err(Errno::raw_os_error)?;
         // The types of these differ between platforms.
         #[allow(clippy::unnecessary_cast)]
-        let look = Look { mode: stat.st_mode, size: stat.st_size as u64, links: stat.st_nlink as u64 };
-        if code == 0 { Ok(look) } else { Err(errno()) }
+        Ok(Look { mode: stat.st_mode as u32, size: stat.st_size as u64, links: stat.st_nlink as u64 })
     }
 
     fn lock(&self) -> bool {
-        // SAFETY: a descriptor that we opened; it does not wait.
-        let locked = unsafe { libc::flock(self.0, libc::LOCK_SH | libc::LOCK_NB) };
-        locked == 0 || errno() != libc::EWOULDBLOCK
+        let locked = self.borrowed().map(|file| fs::flock(file, FlockOperation::NonBlockingLockShared));
+        locked != Ok(Err(Errno::WOULDBLOCK))
     }
 
     fn unlock(&self) {
-        // SAFETY: a descriptor that we opened.
-        unsafe { libc::flock(self.0, libc::LOCK_UN) };
+        let _ = self.borrowed().map(|file| fs::flock(file, FlockOperation::Unlock));
     }
 
     fn set_mode(&self, mode: Mode) {
-        // SAFETY: a descriptor that we opened.
-        unsafe { libc::fchmod(self.0, mode.bits()) };
+        let _ = self.borrowed().map(|file| fs::fchmod(file, mode));
     }
 
     fn head(&self, place: &mut [u8; HEAD]) -> usize {
@@ -59,9 +51,7 @@ impl Target for File {
     }
 
     fn write(&self, bytes: &[u8]) -> Result<usize, i32> {
-        // SAFETY: as many bytes as there are.
-        let written = unsafe { libc::write(self.0, bytes.as_ptr().cast(), bytes.len()) };
-        usize::try_from(written).map_err(|_| errno())
+        io::write(self.borrowed()?, bytes).map_err(Errno::raw_os_error)
     }
 }
 
@@ -71,45 +61,63 @@ impl File {
         let mut numbers = [0; COUNT];
         let length = mem::size_of_val(&numbers);
         // SAFETY: as many bytes as `numbers` has; any are numbers.
-        let read = unsafe { libc::pread(self.0, numbers.as_mut_ptr().cast(), length, at as libc::off_t) };
-        (usize::try_from(read) == Ok(length)).then_some(numbers)
+        let bytes = unsafe { slice::from_raw_parts_mut(numbers.as_mut_ptr().cast::<u8>(), length) };
+        let read = io::pread(self.borrowed().ok()?, bytes, at);
+        (read == Ok(length)).then_some(numbers)
     }
 
     /// Its beginning, as much as there is of it.
     pub fn beginning(&self, place: &mut [u8]) -> usize {
-        // SAFETY: as many bytes as there are in `place`.
-        let read = unsafe { libc::pread(self.0, place.as_mut_ptr().cast(), place.len(), 0) };
-        usize::try_from(read).unwrap_or(0)
+        self.borrowed().map_or(0, |file| io::pread(file, place, 0).unwrap_or(0))
     }
 
     /// Write numbers at this place.
     pub fn put(&self, at: u64, numbers: &[u32]) -> Result<(), Error> {
         let length = mem::size_of_val(numbers);
         // SAFETY: as many bytes as `numbers` has.
-        let written = unsafe { libc::pwrite(self.0, numbers.as_ptr().cast(), length, at as libc::off_t) };
-        match usize::try_from(written) {
+        let bytes = unsafe { slice::from_raw_parts(numbers.as_ptr().cast::<u8>(), length) };
+        match io::pwrite(self.borrowed()?, bytes, at) {
             Ok(written) if written == length => Ok(()),
             Ok(_) => Err(libc::ENOSPC.into()),
-            Err(_) => Err(errno().into()),
+            Err(why) => Err(why.raw_os_error().into()),
         }
     }
 
     /// Have `size` bytes of zeros, with room on the disk for them where the file system can do that.
     pub fn allocate(&self, size: u64) -> Result<(), Error> {
-        // SAFETY: a descriptor that we opened.
-        let code = unsafe { libc::fallocate(self.0, 0, 0, size as libc::off_t) };
-        match if code == 0 { 0 } else { errno() } {
-            0 => Ok(()),
-            libc::EOPNOTSUPP => self.put(size.saturating_sub(4), &[0]),
-            why => Err(why.into()),
+        match fs::fallocate(self.borrowed()?, FallocateFlags::empty(), 0, size) {
+            Ok(()) => Ok(()),
+            Err(Errno::OPNOTSUPP) => self.put(size.saturating_sub(4), &[0]),
+            Err(why) => Err(why.raw_os_error().into()),
         }
+    }
+
+    /// The same file behind the standard streams.
+    #[cold]
+    fn moved(self) -> Result<Self, i32> {
+        type Control = unsafe extern "C" fn(c_int, c_int, ...) -> c_int;
+        // SAFETY: fcntl as <fcntl.h> declares it; a descriptor that we opened.
+        let moved = unsafe {
+            late::function::<Control>(c"fcntl")
+                .map_or(-1, |control| control(self.0, libc::F_DUPFD_CLOEXEC, 3 as c_int))
+        };
+        if moved < 0 { Err(errno()) } else { Ok(Self(moved)) }
+    }
+
+    fn borrowed(&self) -> Result<BorrowedFd<'_>, i32> {
+        // It never is; so the compiler knows that the check in there cannot fail.
+        if self.0 < 0 {
+            return Err(libc::EBADF);
+        }
+        // SAFETY: open until this is dropped.
+        Ok(unsafe { BorrowedFd::borrow_raw(self.0) })
     }
 }
 
 impl Drop for File {
     fn drop(&mut self) {
         // SAFETY: opened by us, closed once.
-        unsafe { libc::close(self.0) };
+        unsafe { io::close(self.0) };
     }
 }
 

@@ -5,8 +5,9 @@
 //! while another thread was in them: the child hangs or is ended by an assertion. So the host's
 //! forks wait, for a moment at most, until the worker is out of there.
 
-use std::ptr;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use rustix::thread::{Timespec, nanosleep};
 
 /// A fork waits no longer: somebody might fork while he holds what the worker waits for.
 const LONGEST_WAIT_MS: u32 = 500;
@@ -57,9 +58,7 @@ fn give_back() {
 }
 
 fn nap() {
-    let mut time = libc::timeval { tv_sec: 0, tv_usec: 1000 };
-    // SAFETY: no descriptors; `time` outlives the call.
-    unsafe { libc::select(0, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut time) };
+    let _ = nanosleep(&Timespec { tv_sec: 0, tv_nsec: 1_000_000 });
 }
 
 unsafe extern "C" fn before() {

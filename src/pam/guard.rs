@@ -14,6 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::file::File;
+use crate::late;
 
 /// Another thread may put the limit back between our lifting it and the write.
 const MOST_RETRIES: usize = 8;
@@ -143,15 +144,20 @@ fn place_of_sigxfsz(set: *const sigset_t) -> (*const c_ulong, c_ulong) {
     (word, 1 << (AT % c_ulong::BITS))
 }
 
+type SigTimedWait =
+    unsafe extern "C" fn(*const sigset_t, *mut libc::siginfo_t, *const libc::timespec) -> c_int;
+
 /// Take a SIGXFSZ that a write of ours caused off the queue, then restore the mask. Where the host had
 /// it blocked already, one that was pending may be its own: it stays.
 fn unblock(set: &sigset_t, before: &sigset_t, refused: bool) {
-    // SAFETY: both sets were initialised above.
+    // SAFETY: both sets were initialised above; sigtimedwait is as <signal.h> declares it.
     unsafe {
         let (word, bit) = place_of_sigxfsz(before);
         if refused && *word & bit == 0 {
             let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            libc::sigtimedwait(set, ptr::null_mut(), &now);
+            if let Some(wait) = late::function::<SigTimedWait>(c"sigtimedwait") {
+                wait(set, ptr::null_mut(), &now);
+            }
         }
         libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut());
     }

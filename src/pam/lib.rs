@@ -10,7 +10,8 @@
 //! - [`marks`]: what failed within a day; [`login`]: who is in after that, or opens a session.
 //! - [`worker`]: the detached thread; [`library`]: finding the heavy half, which only it loads;
 //!   [`fork`]: what a fork of the host must not cut.
-//! - [`libpam`]: the calls that pam-bindings does not have; [`abi`]: libpam's structures; [`clock`]: the time.
+//! - [`libpam`]: the calls that pam-bindings does not have; [`abi`]: libpam's structures; [`clock`]: the time;
+//!   [`late`]: what of the C library only a failure needs.
 //!
 //! Nothing here prints, prompts, reads a password or the environment, or waits for anybody.
 //!
@@ -29,6 +30,7 @@ mod entry;
 mod file;
 mod fork;
 mod guard;
+mod late;
 mod libpam;
 mod library;
 mod login;

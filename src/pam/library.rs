@@ -1,12 +1,14 @@
 //! Finding the heavy half: HTTP, TLS, composing. It is a library of its own, so that a login pays
 //! for none of it; the worker loads it when the first failure is on disk.
 
-use std::ffi::{CStr, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::mem;
 use std::ptr;
 
 use authalert::journal::append::join;
 use rustix::fs::{Mode, stat};
+
+use crate::late;
 
 const NAME: &CStr = c"libauthalert_sender.so";
 /// Where it is installed. Looked for beside the module first: that place is as trusted.
@@ -49,11 +51,15 @@ pub fn find() -> Found {
 }
 
 fn own_path() -> Option<&'static CStr> {
-    // SAFETY: the structure is written by dladdr before it is read; the name is a C string that
-    // lives as long as the module, which is never unloaded.
+    type Address = unsafe extern "C" fn(*const c_void, *mut libc::Dl_info) -> c_int;
+    // SAFETY: dladdr as <dlfcn.h> declares it. The structure is written by it before it is read; the name is a C
+    // string that lives as long as the module, which is never unloaded.
     unsafe {
         let mut info: libc::Dl_info = mem::zeroed();
-        let found = libc::dladdr(own_path as fn() -> Option<&'static CStr> as *const c_void, &mut info);
+        let found = late::function::<Address>(c"dladdr")?(
+            own_path as fn() -> Option<&'static CStr> as *const c_void,
+            &mut info,
+        );
         (found != 0 && !info.dli_fname.is_null()).then(|| CStr::from_ptr(info.dli_fname))
     }
 }

@@ -19,7 +19,7 @@ use crate::arguments::Arguments;
 use crate::file::File;
 use crate::marks::Key;
 use crate::worker::Job;
-use crate::{clock, guard, libpam, marks, worker};
+use crate::{clock, guard, late, libpam, marks, worker};
 
 /// Record a failure or an aborted prompt, and wake the worker.
 pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) {
@@ -150,16 +150,12 @@ fn first_word<'a>(text: &[u8], place: &'a mut [u8; 64]) -> &'a [u8] {
 }
 
 fn debug(line: &Encoded) {
+    let Some(syslog) = late::syslog() else { return };
     let text = line.as_bytes();
     let length = c_int::try_from(text.len().saturating_sub(1)).unwrap_or(0);
     // SAFETY: a constant format with a length and as many bytes; no openlog, which is the host's.
     unsafe {
-        libc::syslog(
-            libc::LOG_AUTHPRIV | libc::LOG_DEBUG,
-            c"pam_authalert: %.*s".as_ptr(),
-            length,
-            text.as_ptr(),
-        );
+        syslog(libc::LOG_AUTHPRIV | libc::LOG_DEBUG, c"pam_authalert: %.*s".as_ptr(), length, text.as_ptr());
     }
 }
 
@@ -170,13 +166,14 @@ fn complain(state: &CStr, why: i32) {
     if !rustix::process::geteuid().is_root() || DONE.swap(true, Ordering::Relaxed) {
         return;
     }
+    let Some(syslog) = late::syslog() else { return };
     let text = c"pam_authalert: a failed authentication could not be recorded in %s: %m; the login is not affected; see 'authalert check'";
     // SAFETY: a constant format and a C string; `%m` reads errno, which is put back afterwards.
     // openlog is the host's.
     unsafe {
         let errno = libc::__errno_location();
         let before = mem::replace(&mut *errno, why);
-        libc::syslog(libc::LOG_AUTHPRIV | libc::LOG_ERR, text.as_ptr(), state.as_ptr());
+        syslog(libc::LOG_AUTHPRIV | libc::LOG_ERR, text.as_ptr(), state.as_ptr());
         *errno = before;
     }
 }

@@ -5,11 +5,10 @@
 //! short by a signal as libpam's own is (libpam/pam_delay.c, `_pam_await_timer`).
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::ptr;
 
 use authalert::event::Class;
 
-use crate::{attempt, guard, login, record, worker};
+use crate::{attempt, guard, late, login, record, worker};
 
 const SUCCESS: c_int = 0;
 const NEW_AUTHTOK_REQD: c_int = 12;
@@ -55,10 +54,8 @@ fn sleep(status: c_int, microseconds: c_uint) {
         return;
     }
     // Both fit: libpam's delays are seconds.
-    let mut time = libc::timeval {
+    late::wait(libc::timeval {
         tv_sec: (microseconds / 1_000_000) as libc::time_t,
         tv_usec: (microseconds % 1_000_000) as libc::suseconds_t,
-    };
-    // SAFETY: no descriptors; `time` outlives the call.
-    unsafe { libc::select(0, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut time) };
+    });
 }

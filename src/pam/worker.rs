@@ -13,13 +13,15 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
-use crate::{fork, guard, library};
+use rustix::thread::{Timespec, nanosleep};
+
+use crate::{fork, guard, late, library};
 
 /// TLS, JSON and the file formats need about a tenth of this; it is only reserved.
 const STACK: usize = 1 << 20;
 /// A host without a failure delay ends the transaction now: it should not meet the loading of the
 /// library, for which the loader takes a lock.
-const NAP: libc::timeval = libc::timeval { tv_sec: 0, tv_usec: 1000 };
+const NAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
 
 /// What the worker is to do, by value, as it goes to the sender library.
 #[repr(C)]
@@ -111,14 +113,37 @@ fn loaded() -> Option<Take> {
     (!function.is_null()).then(|| unsafe { mem::transmute::<*mut c_void, Take>(function) })
 }
 
-unsafe extern "C" {
-    /// As libc declares it, but for "C-unwind": see `entry::pam_sm_authenticate`.
-    fn pthread_create(
-        thread: *mut libc::pthread_t,
-        attributes: *const libc::pthread_attr_t,
-        start: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
-        argument: *mut c_void,
-    ) -> c_int;
+type Attributes = libc::pthread_attr_t;
+
+/// As libc declares it, but for "C-unwind": see `entry::pam_sm_authenticate`.
+type Create = unsafe extern "C" fn(
+    thread: *mut libc::pthread_t,
+    attributes: *const Attributes,
+    start: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
+    argument: *mut c_void,
+) -> c_int;
+
+/// What starts a thread.
+struct Threads {
+    init: unsafe extern "C" fn(*mut Attributes) -> c_int,
+    detach: unsafe extern "C" fn(*mut Attributes, c_int) -> c_int,
+    stack: unsafe extern "C" fn(*mut Attributes, usize) -> c_int,
+    create: Create,
+}
+
+impl Threads {
+    /// Nothing where the host has none: older C libraries keep them in a library of its own.
+    fn find() -> Option<Self> {
+        // SAFETY: the types are those of <pthread.h>.
+        unsafe {
+            Some(Self {
+                init: late::function(c"pthread_attr_init")?,
+                detach: late::function(c"pthread_attr_setdetachstate")?,
+                stack: late::function(c"pthread_attr_setstacksize")?,
+                create: late::function(c"pthread_create")?,
+            })
+        }
+    }
 }
 
 /// A detached thread with a stack of its own size and every signal blocked: it inherits the mask.
@@ -127,15 +152,16 @@ unsafe extern "C" {
 ///
 /// `job` came from malloc and is the thread's when this says true.
 unsafe fn start(job: *mut Job) -> bool {
+    let Some(threads) = Threads::find() else { return false };
     let Some(mask) = guard::block_all_signals() else { return false };
     // SAFETY: the attributes are initialised before they are used; `run` fits, and takes the job.
     let started = unsafe {
         let mut attributes: libc::pthread_attr_t = mem::zeroed();
         let mut thread = mem::zeroed();
-        libc::pthread_attr_init(&mut attributes) == 0
-            && libc::pthread_attr_setdetachstate(&mut attributes, libc::PTHREAD_CREATE_DETACHED) == 0
-            && libc::pthread_attr_setstacksize(&mut attributes, STACK) == 0
-            && pthread_create(&mut thread, &attributes, run, job.cast()) == 0
+        (threads.init)(&mut attributes) == 0
+            && (threads.detach)(&mut attributes, libc::PTHREAD_CREATE_DETACHED) == 0
+            && (threads.stack)(&mut attributes, STACK) == 0
+            && (threads.create)(&mut thread, &attributes, run, job.cast()) == 0
     };
     guard::restore_signals(&mask);
     started
@@ -144,8 +170,7 @@ unsafe fn start(job: *mut Job) -> bool {
 extern "C-unwind" fn run(job: *mut c_void) -> *mut c_void {
     // SAFETY: sleeping, and the job that `start` handed over, freed once.
     unsafe {
-        let mut nap = NAP;
-        libc::select(0, ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), &mut nap);
+        let _ = nanosleep(&NAP);
         let filtered = loaded().is_none() && guard::is_filtered();
         if loaded().is_none() && !filtered {
             let found = fork::apart(library::find);
@@ -171,9 +196,10 @@ extern "C-unwind" fn run(job: *mut c_void) -> *mut c_void {
 fn missing() {
     static DONE: AtomicBool = AtomicBool::new(false);
     if !DONE.swap(true, Ordering::Relaxed) {
+        let Some(syslog) = late::syslog() else { return };
         let text = c"pam_authalert: libauthalert_sender.so is missing: failures are recorded, cron or systemd delivers them";
         let priority: c_int = libc::LOG_AUTHPRIV | libc::LOG_WARNING;
         // SAFETY: a constant format without arguments.
-        unsafe { libc::syslog(priority, text.as_ptr()) };
+        unsafe { syslog(priority, text.as_ptr()) };
     }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use oauth1_request::{Builder, HMAC_SHA1};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::limits;
 use crate::credentials::{self, Credentials};
@@ -17,6 +17,8 @@ use crate::receiver::http::{Client, Failure, Method, Reply, Request, WORDS_LIMIT
 
 /// What RFC 5849 wants escaped (section 3.6); a form's own coding differs in the blank, `*` and `~`.
 const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The key and the token at their longest, three bytes for each of theirs, and what stands around them.
+const HEADER_ROOM: usize = 4 << 10;
 const REQUEST_TOKEN: &str = "/oauth/request_token";
 const ACCESS_TOKEN: &str = "/oauth/access_token";
 
@@ -26,7 +28,28 @@ pub fn sign(method: Method, url: &str, credentials: &Credentials) -> Zeroizing<S
     let token = pair(credentials.access_token.expose(), credentials.access_token_secret.expose());
     let mut builder = Builder::new(client, HMAC_SHA1);
     builder.token(token).version(true);
-    Zeroizing::new(builder.authorize(method.as_str(), url, &()))
+    header(method, url, &builder)
+}
+
+/// The header, with nothing left of what went into it: the crate keeps the key, and pieces of what is hashed, on the
+/// stack alone, and moves them about there.
+fn header(method: Method, url: &str, builder: &Signer<'_>) -> Zeroizing<String> {
+    #[inline(never)]
+    fn authorize(method: Method, url: &str, builder: &Signer<'_>) -> Zeroizing<String> {
+        // Room for the longest keys: what grows leaves copies behind.
+        let room = String::with_capacity(HEADER_ROOM);
+        Zeroizing::new(builder.authorize_with_buf(room, method.as_str(), url, &()))
+    }
+    let header = authorize(method, url, builder);
+    wipe_stack();
+    header
+}
+
+/// What functions that were called from the same place left on the stack is overwritten.
+#[inline(never)]
+fn wipe_stack() {
+    let mut stack = [0_u8; 32 << 10];
+    stack.zeroize();
 }
 
 /// The key of the app, as the developer console shows it.
@@ -155,7 +178,7 @@ type Signer<'a> = Builder<'a, oauth1_request::signature_method::HmacSha1, &'a st
 
 /// POST with an empty body; the text of a 200.
 fn call(client: &Client, path: &str, builder: &Signer<'_>) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let authorization = Zeroizing::new(builder.authorize(Method::Post.as_str(), client.url(path), &()));
+    let authorization = header(Method::Post, &client.url(path), builder);
     let headers = [("authorization", authorization.as_str())];
     let request = Request { method: Method::Post, path, headers: &headers, body: b"" };
     let reply = client.call(&request, None)?;
