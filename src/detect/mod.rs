@@ -111,8 +111,8 @@ struct Evidence {
 }
 
 impl Detector {
-    /// Take in an event, and judge it if it is a login, or the login that it should have been known before. `kind` is what its user is on its machine, as far as that is
-    /// known; `now` is the time of the machine: an event cannot be later. Events come in the order of the journal.
+    /// Take in an event, and judge it if it is a login, or the login that it should have been known before. `kind` is
+    /// what its user is on its machine, as far as that is known; `now` is the time of the machine: an event cannot be later. Events come in the order of the journal.
     pub fn observe(
         &mut self,
         event: &Event,
@@ -129,7 +129,6 @@ impl Detector {
     }
 
     /// Who failed before a login that is judged already speaks against it; else the failure is kept for those to come.
-
     fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Option<Finding> {
         let count = self.doubles.not_yet_counted(event, at);
         if count == 0 {
@@ -192,7 +191,7 @@ impl Detector {
                 network: self.known.network(&account, source, at, proven),
             }
         });
-        let verdict = self.judge(event, &account, source.as_ref(), &evidence, before, at, rules);
+        let verdict = self.judge(event, source.as_ref(), &evidence, before, at, rules);
         let finding = self.finding(event, verdict, &account, &evidence, at, rules);
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
@@ -226,7 +225,6 @@ impl Detector {
     fn judge(
         &self,
         event: &Event,
-        account: &str,
         source: Option<&Source>,
         evidence: &Evidence,
         before: Before,
@@ -234,6 +232,7 @@ impl Detector {
         rules: &Rules,
     ) -> Verdict {
         let Some(source) = source else { return Verdict::Login };
+        let account = &account(event);
         let after = u64::from(rules.break_in_after.max(1));
         // It was reported, and nothing failed there since.
         let is_reported = self.known.is_reported(account, source.key(), evidence.last());
