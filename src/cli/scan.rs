@@ -134,20 +134,20 @@ fn to_simulate(
     let sources = || ScanState::of(state, &config.scan).map(|found| found.sources);
     let Some(file) = file else {
         if journald {
-            return scan::failures_of_journald().map_err(|e| e.to_string());
+            return events_of_journald().map_err(|e| e.to_string());
         }
-        let mut failures = Vec::new();
+        let mut found = Vec::new();
         // The first alone: others may tell the same.
         if let Some(source) = sources().map_err(|e| e.to_string())?.first() {
-            let found = match &source.path {
-                Some(path) => scan::failures(path),
-                None => scan::failures_of_journald(),
+            let read = match &source.path {
+                Some(path) => events(path),
+                None => events_of_journald(),
             };
-            failures = found.map_err(|e| e.to_string())?;
+            found = read.map_err(|e| e.to_string())?;
         }
-        return Ok(failures);
+        return Ok(found);
     };
-    scan::failures(file).map_err(|e| match (&e, sources()) {
+    events(file).map_err(|e| match (&e, sources()) {
         (scan::Error::Read(_, why), Ok(others)) if why.kind() == ErrorKind::NotFound => {
             let names = others.iter().map(|source| match &source.path {
                 Some(path) => format!("'--simulate {}'", path.display()),
@@ -157,6 +157,21 @@ fn to_simulate(
         }
         _ => e.to_string(),
     })
+}
+
+/// Failures and logins, in the order of time.
+fn events(path: &Path) -> Result<Vec<Event>, scan::Error> {
+    let mut events = Vec::new();
+    scan::each(path, &mut |_, _, _| {}, &mut |event| events.push(event))?;
+    events.sort_by_key(|event| event.time);
+    Ok(events)
+}
+
+fn events_of_journald() -> Result<Vec<Event>, scan::Error> {
+    let mut events = Vec::new();
+    scan::each_of_journald(None, &mut |_, _, _| {}, &mut |event| events.push(event))?;
+    events.sort_by_key(|event| event.time);
+    Ok(events)
 }
 
 /// A point in time as a person types it: RFC 3339, or so long ago (`90s`, `10m`, `6h`, `30d`).

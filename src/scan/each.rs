@@ -1,4 +1,5 @@
-//! The events of a log one by one, logins among them, nothing of which is kept: for reports on logs of any size.
+//! The events of a log one by one, logins among them, nothing of which is kept: for reports on logs of any size, and for
+//! simulations.
 
 use std::path::Path;
 
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_are_those_of_the_dry_run_and_logins_come_too() {
+    fn failures_come_and_logins_too() {
         let mut log = tempfile::NamedTempFile::new().unwrap();
         let text = "Nov  3 09:05:01 srv su[7]: FAILED SU (to alice) bob on pts/0\n\
             Nov  3 09:05:02 srv sshd[9]: Failed password for root from 192.0.2.7 port 4711 ssh2\n\
@@ -82,7 +83,9 @@ mod tests {
         })
         .unwrap();
         failures.sort_by_key(|event| event.time);
-        assert_eq!(failures, super::super::failures(log.path()).unwrap());
+        let of = |event: &Event| (event.service.to_string(), event.user.to_string());
+        let expected = [("su".to_owned(), "alice".to_owned()), ("sshd".to_owned(), "root".to_owned())];
+        assert_eq!(failures.iter().map(of).collect::<Vec<_>>(), expected);
         assert_eq!((logins.len(), logins[0].user.as_str()), (1, "root"));
     }
 }

@@ -62,7 +62,6 @@ pub use each::{each, each_of_journald};
 use origin::ThisMachine;
 use report::Style;
 pub use state::{ScanState, last_pass};
-pub use whole::{failures, failures_of_journald};
 
 /// What a pass is to do.
 #[derive(Clone, Debug, Default)]

@@ -1,59 +1,20 @@
-//! Logs that are read as a whole, of which nothing is remembered: named ones in a dry run, and for simulations.
+//! Logs that are read as a whole, of which nothing is remembered: named ones in a dry run.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::attempts::{Open, Row};
+use super::attempts::Open;
 use super::intake::Intake;
-use super::origin::ThisMachine;
 use super::reading::Halt;
 use super::report::{self, Style};
 use super::sample::{self, Sample};
 use super::source::Log;
 use super::text::Source;
-use super::{Error, ScanOptions, ScanReport, Watch, event, journald};
-use crate::event::{Class, Event};
-
-/// Every failure that a log tells of, in the order of time: for simulations.
-pub fn failures(path: &Path) -> Result<Vec<Event>, Error> {
-    let mut unread = None;
-    let failures = collect(|intake, take| {
-        unread = read(path, intake, &mut |_, _, _| {}, take)?.unread;
-        Ok(())
-    })?;
-    match unread.filter(|_| failures.is_empty()) {
-        Some(line) => Err(Error::NotUnderstood(path.to_owned(), line)),
-        None => Ok(failures),
-    }
-}
-
-/// The same of the systemd journal.
-pub fn failures_of_journald() -> Result<Vec<Event>, Error> {
-    collect(|intake, take| {
-        let result = journald::read(&journald::From::Start, Timestamp::now(), |source| {
-            read_source(source, intake, &mut |_, _, _| {}, take)
-        });
-        result.map(|_| ())
-    })
-}
+use super::{Error, ScanOptions, ScanReport, Watch};
 
 pub(super) type Take<'a> = &'a mut dyn FnMut(&mut Intake) -> Result<(), Error>;
-
-fn collect(read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>) -> Result<Vec<Event>, Error> {
-    let mut rows: Vec<Row> = Vec::new();
-    let mut intake = Intake::new(false, false, Open::default());
-    read(&mut intake, &mut |intake: &mut Intake| {
-        rows.append(&mut intake.attempts.take_settled());
-        Ok(())
-    })?;
-    intake.attempts.finish();
-    rows.append(&mut intake.attempts.take_settled());
-    rows.sort_by_key(|row| row.time);
-    let here = ThisMachine::default();
-    Ok(rows.iter().map(|row| event(row, row.count, Class::Failure, None, &here)).collect())
-}
 
 /// Named files in a dry run are read as a whole, and everything is settled at their end.
 pub(crate) fn dry_run(
