@@ -196,7 +196,7 @@ pub struct Scan {
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
 
-    /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    /// Only what happened since: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
     #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
@@ -221,7 +221,7 @@ pub struct Scan {
 /// `failures`.
 #[derive(Debug, clap::Args)]
 pub struct Failures {
-    /// Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    /// Only what happened since: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
     #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
@@ -270,7 +270,7 @@ pub struct Report {
     #[arg(long)]
     pub journald: bool,
 
-    /// Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
+    /// Not before: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
     #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 

@@ -61,6 +61,8 @@ pub enum From {
 impl From {
     /// As a person types it.
     pub fn parse(text: &str) -> Result<Self, String> {
+        // As alerts write it, so that no service makes a link of it.
+        let text = &text.replace("[.]", ".").replace("[:]", ":");
         Ok(match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
             (Ok(ip), _) => Self::Net(IpNet::from(ip.to_canonical())),
             (_, Ok(net)) => Self::Net(net),
@@ -256,13 +258,17 @@ fn show(
     Ok(())
 }
 
-/// One record as JSON: the names of `scan --json`, and what the journal knows beside them.
+/// One record as JSON: the names of `scan --json`, and what the journal knows beside them. What is empty or 0 is absent.
 fn record(event: &Event) -> Value {
-    json!({
+    let mut record = json!({
         "time": event.time, "host": event.host, "service": event.service, "pid": event.pid, "user": event.user,
         "rhost": event.rhost, "ruser": event.ruser, "tty": event.tty, "class": event.class, "count": event.count,
         "route": event.route, "uid": event.uid,
-    })
+    });
+    if let Value::Object(fields) = &mut record {
+        fields.retain(|name, value| *value != "" && *value != 0 && !(name == "count" && *value == 1));
+    }
+    record
 }
 
 /// One record in words. Everything in it was made neutral when it was recorded.
@@ -364,6 +370,11 @@ mod tests {
         let since = Some(failure(8, "", "").time);
         assert_eq!(count(&Options { since, ..none }), 1);
         assert!(From::parse("192.0.2.0/99").is_err());
+        assert_eq!(
+            From::parse("192[.]0[.]2[.]7").unwrap(),
+            From::parse("192.0.2.7").unwrap(),
+            "out of an alert"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::accounts::Accounts;
 use crate::config::Config;
@@ -179,8 +180,12 @@ pub fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
     }
+    if let Ok(day) = text.parse::<Date>() {
+        let begins = local_zone().to_ambiguous_timestamp(day.at(0, 0, 0, 0));
+        return begins.compatible().map_err(|e| e.to_string());
+    }
     let ago = crate::config::parse_duration(text).ok_or(
-        "expected a time such as 2026-01-05T12:00:00Z, or how long ago, such as 90s, 10m, 6h or 30d",
+        "expected a day such as 2026-01-05, a time such as 2026-01-05T12:00:00Z, or how long ago, such as 90s, 10m, 6h or 30d",
     )?;
     Timestamp::now().checked_sub(ago).map_err(|e| e.to_string())
 }

@@ -155,7 +155,7 @@ fn accounts(report: &Report, open: bool) -> Markup {
             @if report.names_hidden {
                 p {
                     "Names of no account on this machine are hidden: one of them may be a password that was typed in the "
-                    "wrong field. " code { "post_unknown_users" } " in the configuration shows them."
+                    "wrong field. " code { "authalert report --names" } " shows them in this page."
                 }
             }
             (drawn("Failed logins by what the name is on this machine", picture::kinds(&kinds)))

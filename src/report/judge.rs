@@ -19,7 +19,7 @@ pub(super) struct Judge {
     rules: Rules,
     count: u64,
     /// Each with what its account is, and who asked where that is its source.
-    found: VecDeque<(Found, AccountKind, AccountKind)>,
+    found: VecDeque<(Found, AccountKind)>,
 }
 
 impl Judge {
@@ -57,7 +57,6 @@ impl Judge {
                 proven: finding.proven,
                 host: login.host.clone(),
             },
-            kind,
             asker,
         ));
     }
@@ -69,12 +68,13 @@ impl Judge {
 }
 
 /// A finding with what may be shown of it.
-fn revealed((found, user, asker): (Found, AccountKind, AccountKind), reveal: Reveal) -> Found {
+fn revealed((found, asker): (Found, AccountKind), reveal: Reveal) -> Found {
     let shown =
         |text: Option<String>, show: &dyn Fn(&str) -> Option<String>| text.and_then(|text| show(&text));
     let named = |kind: AccountKind| reveal.unknown || kind.is_account();
     Found {
-        account: found.account.filter(|_| named(user)),
+        // Who got in is an account, if not of this machine, then of that which wrote the log.
+        account: found.account,
         source: shown(found.source.filter(|_| named(asker)), &|text| reveal.remote(text).map(str::to_owned)),
         service: shown(found.service, &|text| reveal.service(text).map(str::to_owned)),
         host: reveal.remote(&found.host).unwrap_or_default().to_owned(),

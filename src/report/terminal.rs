@@ -107,10 +107,11 @@ impl Text {
 
     /// A line in a colour: the number of its escape sequence.
     fn coloured(&mut self, colour: &str, line: &str) {
-        let line = cut(line, self.width);
         let (on, off) =
             if self.look.colour { (format!("\x1b[{colour}m"), "\x1b[0m") } else { Default::default() };
-        let _ = writeln!(self.text, "{on}{line}{off}");
+        for line in on_lines(line, self.width) {
+            let _ = writeln!(self.text, "{on}{}{off}", cut(&line, self.width));
+        }
     }
 
     fn title(&mut self, title: &str) {
@@ -120,18 +121,9 @@ impl Text {
 
     /// Words on as many lines as they need.
     fn paragraph(&mut self, text: &str) {
-        let mut line = String::new();
-        for word in text.split(' ') {
-            if !line.is_empty() && columns(&line) + 1 + columns(word) > self.width {
-                self.line(&line);
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
+        for line in on_lines(text, self.width) {
+            self.line(&line);
         }
-        self.line(&line);
     }
 
     fn head(&mut self, report: &Report, zone: &TimeZone) {
@@ -247,6 +239,23 @@ pub(super) fn columns(text: &str) -> usize {
 fn column(c: char) -> usize {
     let drawn = ('\u{2000}'..'\u{2600}').contains(&c);
     if c < '\u{1100}' || drawn { 1 } else { 2 }
+}
+
+/// Words on lines of that width; a longer word has one to itself.
+fn on_lines(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.len() - 1;
+        if !lines[line].is_empty() && columns(&lines[line]) + 1 + columns(word) > width {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if !lines[line].is_empty() {
+            lines[line].push(' ');
+        }
+        lines[line].push_str(word);
+    }
+    lines
 }
 
 /// `text` within `width` columns.

@@ -74,7 +74,8 @@ mod tests {
         let mut log = tempfile::NamedTempFile::new().unwrap();
         let text = "Nov  3 09:05:01 srv su[7]: FAILED SU (to alice) bob on pts/0\n\
             Nov  3 09:05:02 srv sshd[9]: Failed password for root from 192.0.2.7 port 4711 ssh2\n\
-            Nov  3 09:05:09 srv sshd[10]: Accepted password for root from 192.0.2.7 port 4712 ssh2\n";
+            Nov  3 09:05:09 srv sshd[10]: Accepted password for root from 192.0.2.7 port 4712 ssh2\n\
+            Nov  3 09:05:10 srv su[11]: (to bob) root on none\n";
         log.write_all(text.as_bytes()).unwrap();
         let (mut failures, mut logins) = (Vec::new(), Vec::new());
         each(log.path(), &mut |_, _, _| {}, &mut |event| match event.class {

@@ -183,7 +183,7 @@ impl fmt::Display for Error {
             Self::Record(why) => write!(f, "cannot record failures in the journal: {why}"),
             Self::NotUnderstood(path, line) => write!(
                 f,
-                "could not read the log {}: no line of it begins as a log daemon writes it, such as: {line}",
+                "could not read the log {}: no line of it begins as a log daemon writes it; its first is: {line}",
                 path.display()
             ),
             Self::Output(why) => write!(f, "cannot write the output: {why}"),

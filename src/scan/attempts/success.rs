@@ -227,7 +227,9 @@ impl Attempts {
             Kind::PamSession => speaker.family == Family::Other && speaker.asks_once(),
             _ => false,
         };
-        if is_login {
+        // Root that becomes another user is asked for nothing.
+        let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
+        if is_login && !is_roots_own {
             let since = self.processes.get(&key).map_or(time, |process| process.first);
             logins.push(Row { count: 1, ..Row::new(speaker, evidence, time, place, since) });
         }
