@@ -26,8 +26,6 @@ pub(super) struct Judged {
     pub(super) source: CompactString,
     pub(super) at: i64,
     pub(super) evidence: Evidence,
-    /// From where the account came before this login.
-    pub(super) before: Before,
 }
 
 /// From where an account came before.

@@ -103,11 +103,13 @@ struct Seen {
     accounts: Table,
 }
 
-/// The failures that speak against a login, by the route that they came by.
+/// What speaks against a login: failures, by the route that they came by; and for it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Evidence {
     module: Row,
     log: Row,
+    /// From where the account came before.
+    before: Before,
 }
 
 impl Detector {
@@ -129,7 +131,6 @@ impl Detector {
     }
 
     /// Who failed before a login that is judged already speaks against it; else the failure is kept for those to come.
-
     fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Option<Finding> {
         let count = self.doubles.not_yet_counted(event, at);
         if count == 0 {
@@ -166,9 +167,9 @@ impl Detector {
         let after = u64::from(rules.break_in_after.max(1));
         let known = &self.known;
         let is_break_in = |judged: &&mut Judged| {
-            let Judged { login, evidence, before, .. } = &**judged;
+            let Judged { login, evidence, .. } = &**judged;
             evidence.total() >= after
-                && !is_excused(login, source, evidence, *before, after)
+                && !is_excused(login, source, evidence, after)
                 && !known.is_reported(&account(login), source.key(), evidence.last())
         };
         let judged = self.late.after(failure, source.key(), at).find(is_break_in)?.clone();
@@ -185,14 +186,7 @@ impl Detector {
         }
         let (account, source) = (account(event), Source::of(event));
         let evidence = self.evidence(event, &account, source.as_ref(), at);
-        let before = source.as_ref().map_or_else(Before::default, |source| {
-            let proven = event.route == Route::Pam;
-            Before {
-                address: self.known.address(&account, source.key(), at, proven),
-                network: self.known.network(&account, source, at, proven),
-            }
-        });
-        let verdict = self.judge(event, &account, source.as_ref(), &evidence, before, at, rules);
+        let verdict = self.judge(event, &account, source.as_ref(), &evidence, at, rules);
         let finding = self.finding(event, verdict, &account, &evidence, at, rules);
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
@@ -205,7 +199,7 @@ impl Detector {
                 self.log.forgive(&account, &event.user, source.key());
                 self.known.came(&account, source.key(), proven, at);
                 let (login, source) = (event.clone(), source.key().into());
-                self.late.remember(Judged { login, source, at, evidence, before });
+                self.late.remember(Judged { login, source, at, evidence });
             }
         }
         Some(finding)
@@ -220,7 +214,12 @@ impl Detector {
             let by_account = seen.accounts.within_a_day(account, at).only(source.key(), &event.user);
             if by_account.total() > by_source.total() { by_account } else { by_source }
         };
-        Evidence { module: of(&self.module), log: of(&self.log) }
+        let proven = event.route == Route::Pam;
+        let before = source.map_or_else(Before::default, |source| Before {
+            address: self.known.address(account, source.key(), at, proven),
+            network: self.known.network(account, source, at, proven),
+        });
+        Evidence { module: of(&self.module), log: of(&self.log), before }
     }
 
     fn judge(
@@ -229,7 +228,6 @@ impl Detector {
         account: &str,
         source: Option<&Source>,
         evidence: &Evidence,
-        before: Before,
         at: i64,
         rules: &Rules,
     ) -> Verdict {
@@ -237,7 +235,7 @@ impl Detector {
         let after = u64::from(rules.break_in_after.max(1));
         // It was reported, and nothing failed there since.
         let is_reported = self.known.is_reported(account, source.key(), evidence.last());
-        if evidence.total() >= after && !is_reported && !is_excused(event, source, evidence, before, after) {
+        if evidence.total() >= after && !is_reported && !is_excused(event, source, evidence, after) {
             return break_in(source);
         }
         if source.network().is_none() || is_expected(event, rules) {
@@ -346,7 +344,8 @@ pub fn findings<'a>(
 }
 
 /// Whether that many failures speak against nobody: see the rules above.
-fn is_excused(login: &Event, source: &Source, evidence: &Evidence, before: Before, after: u64) -> bool {
+fn is_excused(login: &Event, source: &Source, evidence: &Evidence, after: u64) -> bool {
+    let before = evidence.before;
     let own = evidence.of(&login.user);
     if source.network().is_none() || evidence.total() - own >= after {
         return false;

@@ -395,8 +395,7 @@ fn of_the_log(at: i64, user: &str, rhost: &str) -> Event {
 
 #[test]
 fn failures_that_come_late_speak_against_the_login_that_they_were_before_once() {
-    let mut watch = Watch::default();
-    watch.at = 1000;
+    let mut watch = Watch { at: 1000, ..Watch::default() };
     watch.fail(2, "alice", "192.0.2.7");
     assert!(!watch.is_break_in("alice", "192.0.2.7"));
     let login = watch.at;
