@@ -16,7 +16,7 @@ use super::text::Source;
 use super::{Error, ScanOptions, ScanReport, Watch, event, journald};
 use crate::event::{Class, Event};
 
-/// Every failure that a log tells of, in the order of time: for simulations.
+/// Every failure and login that a log tells of, in the order of time: for simulations.
 pub fn failures(path: &Path) -> Result<Vec<Event>, Error> {
     let mut unread = None;
     let failures = collect(|intake, take| {
@@ -42,17 +42,20 @@ pub fn failures_of_journald() -> Result<Vec<Event>, Error> {
 pub(super) type Take<'a> = &'a mut dyn FnMut(&mut Intake) -> Result<(), Error>;
 
 fn collect(read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>) -> Result<Vec<Event>, Error> {
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows: Vec<(Row, Class)> = Vec::new();
     let mut intake = Intake::new(false, false, Open::default());
-    read(&mut intake, &mut |intake: &mut Intake| {
-        rows.append(&mut intake.attempts.take_settled());
+    intake.attempts.keep_logins();
+    let mut hand_over = |intake: &mut Intake| {
+        rows.extend(intake.attempts.take_settled().into_iter().map(|row| (row, Class::Failure)));
+        rows.extend(intake.attempts.take_logins().into_iter().map(|row| (row, Class::Login)));
         Ok(())
-    })?;
+    };
+    read(&mut intake, &mut hand_over)?;
     intake.attempts.finish();
-    rows.append(&mut intake.attempts.take_settled());
-    rows.sort_by_key(|row| row.time);
+    hand_over(&mut intake)?;
+    rows.sort_by_key(|(row, _)| row.time);
     let here = ThisMachine::default();
-    Ok(rows.iter().map(|row| event(row, row.count, Class::Failure, None, &here)).collect())
+    Ok(rows.iter().map(|(row, class)| event(row, row.count, *class, None, &here)).collect())
 }
 
 /// Named files in a dry run are read as a whole, and everything is settled at their end.
