@@ -14,6 +14,7 @@ use crate::zone;
 
 use super::findings::Other;
 use super::health::{Change, Fault};
+use super::pacing::Claim;
 use super::reader::Pass;
 use super::{Context, Due, Moment, compose, weekly};
 
@@ -55,7 +56,7 @@ impl Pass<'_> {
             Due::Now => Some(now),
             Due::At(at) => Some(at),
         };
-        let waits = self.has_room() && state.findings.is_next_proven().is_some();
+        let waits = self.has_room() && state.findings.next_claim().is_some();
         let break_in = waits.then(|| at(state.pacing.break_in_due(now, policy))).flatten();
         // With failures that are pending the others go out as these do.
         let alone = self.has_room() && state.pending.is_empty() && state.alert.is_none();
@@ -71,7 +72,7 @@ impl Pass<'_> {
     fn has_break_in(&self) -> bool {
         let (state, now) = (&self.state, self.now);
         let is_due = self.at_once || state.pacing.break_in_due(now, &self.reader.policy) == Due::Now;
-        self.has_room() && is_due && state.findings.is_next_proven().is_some()
+        self.has_room() && is_due && state.findings.next_claim().is_some()
     }
 
     fn has_others(&self) -> bool {
@@ -80,20 +81,20 @@ impl Pass<'_> {
         self.has_room() && is_due && state.findings.has_others()
     }
 
-    /// Each in a message of its own as long as there is a token; the last one stands for the others of its kind.
+    /// Those of each source in a message of their own as long as there is a token; the last one stands for the others of
+    /// its kind.
     fn announce_break_ins(&mut self, receiver: &dyn Receiver) {
         let (policy, now) = (&self.reader.policy, self.now);
         self.state.pacing.break_in_sent(now, policy);
         while let Some(mut found) = self.state.findings.next_break_in() {
-            let next = self.state.findings.is_next_proven();
-            let follows = next.is_some_and(|proven| {
-                self.has_room() && self.state.pacing.follows(now, policy, Some(proven))
-            });
+            let next = self.state.findings.next_claim();
+            let follows =
+                next.is_some_and(|claim| self.has_room() && self.state.pacing.follows(now, policy, claim));
             if !follows {
                 found.content.more += self.state.findings.rest_of_break_ins(found.proven);
             }
             compose::enqueue_break_in(&mut self.state, receiver, &self.reader.alerts, &found);
-            if !follows && self.state.findings.is_next_proven().is_some() {
+            if !follows && self.state.findings.next_claim().is_some() {
                 return self.state.pacing.logged_break_in_waits(now);
             }
         }
@@ -108,7 +109,7 @@ impl Pass<'_> {
             self.state.pacing.sent(now, policy);
         }
         while self.state.findings.has_others() && self.has_room() {
-            if !std::mem::take(&mut paid) && !self.state.pacing.follows(now, policy, None) {
+            if !std::mem::take(&mut paid) && !self.state.pacing.follows(now, policy, Claim::Common) {
                 break;
             }
             match self.state.findings.next_other() {

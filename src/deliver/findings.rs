@@ -1,7 +1,9 @@
 //! Findings that wait to be told to one receiver: bounded, whatever comes.
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::pacing::Claim;
 use crate::accounts::AccountKind;
 use crate::config::{self, Kind};
 use crate::detect::{self, Finding, Verdict};
@@ -28,6 +30,33 @@ pub struct Proven {
     pub content: BreakIn,
     /// See [`Finding::proven`].
     pub proven: bool,
+    /// One of the same account or from the same source was reported within a day.
+    #[serde(default)]
+    again: bool,
+    /// See [`Finding::source`].
+    #[serde(default)]
+    source: CompactString,
+}
+
+impl Proven {
+    /// What is reported first is lower: what the module saw, what was not reported yet, root.
+    fn rank(&self) -> (bool, bool, bool) {
+        (!self.proven, self.again, self.content.login.user_kind != AccountKind::Root)
+    }
+
+    /// By what it asks for a message of its own.
+    fn claim(&self) -> Claim {
+        match (self.proven, self.again) {
+            (false, _) => Claim::BreakInLogged,
+            (true, false) => Claim::BreakIn,
+            (true, true) => Claim::BreakInAgain,
+        }
+    }
+
+    fn is_from_where(&self, other: &Self) -> bool {
+        let place = |found: &Self| (found.proven, found.content.login.host.clone(), found.source.clone());
+        !self.source.is_empty() && place(self) == place(other)
+    }
 }
 
 /// What goes out beside break-ins.
@@ -63,10 +92,18 @@ impl Findings {
         !(self.under_attack.is_empty() && self.new_sources.is_empty() && self.logins.is_empty())
     }
 
-    /// Tell `finding` too, `kind` of message; the names in it are of these kinds here.
-    pub fn add(&mut self, finding: &Finding, kind: Kind, user: AccountKind, ruser: AccountKind) {
+    /// Tell `finding` too, `kind` of message; the names in it are of these kinds here. `again`: see
+    /// [`Pacing::on_finding`](super::Pacing::on_finding).
+    pub fn add(
+        &mut self,
+        finding: &Finding,
+        kind: Kind,
+        again: bool,
+        (user, ruser): (AccountKind, AccountKind),
+    ) {
         if let (Kind::BreakIn, Some(content)) = (kind, break_in(finding, user, ruser)) {
-            return self.add_break_in(Proven { content, proven: finding.proven });
+            let source = finding.source();
+            return self.add_break_in(Proven { content, proven: finding.proven, again, source });
         }
         let (login, failures) = (Sample::of(&finding.login, user, ruser), &finding.failures);
         let since = failures.since.unwrap_or(finding.login.time);
@@ -95,48 +132,48 @@ impl Findings {
         }
     }
 
-    /// Of one account one is kept. One that the module saw has the place of one that only a log tells of.
+    /// Of one account one is kept, the one that is reported first. Where there is no room the one that is reported last
+    /// gives way.
     fn add_break_in(&mut self, found: Proven) {
         let known =
             self.break_ins.iter_mut().find(|known| is_same(&known.content.login, &found.content.login));
         if let Some(known) = known {
             let more = known.content.more + 1;
-            if found.proven && !known.proven {
+            if found.rank() < known.rank() {
                 *known = found;
             }
             known.content.more = more;
-            return;
+        } else {
+            self.break_ins.push(found);
         }
-        if self.break_ins.len() >= KEPT {
-            // The last is one that only a log tells of, if there is any.
-            let gives_way = found.proven && self.break_ins.last().is_some_and(|last| !last.proven);
-            let gone = if gives_way { self.break_ins.pop() } else { None };
-            let more = gone.as_ref().map_or(0, |gone| gone.content.more);
-            count(self.break_ins.last_mut().map(|last| &mut last.content.more), 1 + more);
-            if gone.is_none() {
-                return;
-            }
+        self.break_ins.sort_by_key(Proven::rank);
+        while self.break_ins.len() > KEPT {
+            let gone = self.break_ins.pop().map_or(0, |gone| 1 + gone.content.more);
+            count(self.break_ins.last_mut().map(|last| &mut last.content.more), gone);
         }
-        self.break_ins.push(found);
-        self.break_ins.sort_by_key(|found| !found.proven);
     }
 
-    /// Take the next break-in.
+    /// Take the next break-in, with the others from its source.
     pub fn next_break_in(&mut self) -> Option<Proven> {
-        (!self.break_ins.is_empty()).then(|| self.break_ins.remove(0))
+        let mut next = (!self.break_ins.is_empty()).then(|| self.break_ins.remove(0))?;
+        next.content.more += self.take_break_ins(|found| found.is_from_where(&next));
+        Some(next)
     }
 
-    /// Whether a break-in waits, and whether the module saw the next one.
-    pub fn is_next_proven(&self) -> Option<bool> {
-        self.break_ins.first().map(|found| found.proven)
+    /// What the next break-in asks for a message of its own by.
+    pub fn next_claim(&self) -> Option<Claim> {
+        self.break_ins.first().map(Proven::claim)
     }
 
     /// How many break-ins wait that are proven or not; none of these is left.
     pub fn rest_of_break_ins(&mut self, proven: bool) -> u64 {
-        let (rest, others) = self.break_ins.drain(..).partition(|found| found.proven == proven);
-        self.break_ins = others;
-        let rest: Vec<Proven> = rest;
-        rest.iter().map(|found| 1 + found.content.more).sum()
+        self.take_break_ins(|found| found.proven == proven)
+    }
+
+    fn take_break_ins(&mut self, which: impl Fn(&Proven) -> bool) -> u64 {
+        let (taken, left): (Vec<Proven>, _) = self.break_ins.drain(..).partition(|found| which(found));
+        self.break_ins = left;
+        taken.iter().map(|found| 1 + found.content.more).sum()
     }
 
     /// Take what goes out next beside break-ins: one message for each kind.

@@ -125,10 +125,13 @@ fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Ac
         Class::Test => state.announced.note(event),
         Class::Failure | Class::Aborted if state.announced.covers(event) => totals.tests += count,
         Class::Aborted => totals.aborted += count,
-        Class::Failure if is_ignored(event, rules.ignore) => totals.ignored += count,
         Class::Failure => {
-            // It may speak against a login that is judged already.
+            // It may speak against a login that is judged already, in an alert or not.
             state.has_late |= state.last_login.is_some_and(|login| event.time <= login);
+            if is_ignored(event, rules.ignore) {
+                totals.ignored += count;
+                return;
+            }
             state.heartbeat.on_failures(count);
             let standing = accounts.tried(event);
             if !rules.includes(event, standing) || is_told_elsewhere(event) {
@@ -184,5 +187,38 @@ fn unreadable(state: &mut State, lines: &mut Vec<Vec<u8>>, bytes: Vec<u8>, now: 
     state.pacing.mark_pending(now);
     if lines.len() < 16 {
         lines.push(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::deliver::route::Routes;
+    use crate::message::summary::tests::failure;
+
+    #[test]
+    fn a_failure_before_a_judged_login_is_late_whether_it_is_ignored_or_not() {
+        let text = "[ignore]\nusers = [\"backup\"]\nservices = [\"cron\"]\n[[receiver]]\nkind = \"ntfy\"\n";
+        let config = Config::parse(text, std::path::Path::new("/nonexistent/config.toml")).unwrap();
+        let (policy, routes) = (Policy::from(&config.alerts), Routes::of(&config));
+        let rules =
+            Rules { ignore: &config.ignore, policy: &policy, receiver: &routes.receivers[0], by_hub: false };
+        let cron = Event { service: "cron".into(), ..failure(5, "alice", "192.0.2.7") };
+        let login = Event { class: Class::Login, ..failure(9, "alice", "192.0.2.7") };
+        for (failure, ignored) in
+            [(failure(5, "alice", "192.0.2.7"), 0), (failure(5, "backup", "192.0.2.7"), 1), (cron, 1)]
+        {
+            let (mut state, mut accounts) = (State::default(), Accounts::in_login());
+            let mut take = |state: &mut State, event: &Event| {
+                settle(state, event, &rules, &mut accounts, Moment(0));
+            };
+            take(&mut state, &failure);
+            assert!(!state.has_late, "no login yet");
+            take(&mut state, &login);
+            take(&mut state, &failure);
+            assert!(state.has_late, "{failure:?}");
+            assert_eq!(state.totals.ignored, 2 * ignored);
+        }
     }
 }

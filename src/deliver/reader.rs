@@ -273,8 +273,9 @@ impl<'a> Pass<'a> {
             let kind = findings::told_as(finding.verdict, receiver).filter(|_| !told_elsewhere);
             let Some(kind) = kind else { return };
             let login = &finding.login;
-            state.findings.add(&finding, kind, accounts.tried(login), accounts.asker(login));
-            state.pacing.on_finding(now, &finding, kind, policy);
+            let again = state.pacing.on_finding(now, &finding, kind, policy);
+            let kinds = (accounts.tried(login), accounts.asker(login));
+            state.findings.add(&finding, kind, again, kinds);
         })?;
         if !is_far_behind {
             return Ok(None);

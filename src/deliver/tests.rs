@@ -316,6 +316,10 @@ fn finding(account: &str, proven: bool, verdict: Verdict) -> Finding {
     Finding { verdict, login, failures: Failures { count: 8, sources: 4, ..Failures::default() }, proven }
 }
 
+fn from(rhost: &str, finding: Finding) -> Finding {
+    Finding { login: crate::event::Event { rhost: rhost.into(), ..finding.login }, ..finding }
+}
+
 const BREAK_IN: Verdict = Verdict::BreakIn { after: After::Source };
 
 impl World {
@@ -326,8 +330,12 @@ impl World {
         self.pass(later, |state, now| {
             for finding in findings {
                 let kind = findings::told_as(finding.verdict, &routes.receivers[0]).unwrap();
-                state.findings.add(finding, kind, AccountKind::Existing, AccountKind::Unknown);
-                state.pacing.on_finding(now, finding, kind, &policy);
+                let again = state.pacing.on_finding(now, finding, kind, &policy);
+                let kind_of = match finding.login.user.as_str() {
+                    "root" => AccountKind::Root,
+                    _ => AccountKind::Existing,
+                };
+                state.findings.add(finding, kind, again, (kind_of, AccountKind::Unknown));
             }
         })
     }
@@ -341,7 +349,8 @@ impl World {
 fn break_ins_of_several_accounts_are_each_told_at_once_and_more_than_there_is_room_for_are_counted() {
     let world = World::new(Scripted::default());
     let accounts: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
-    let findings: Vec<Finding> = accounts.iter().map(|name| finding(name, true, BREAK_IN)).collect();
+    let of_its_own = |name: &String| from(&format!("{name}.example"), finding(name, true, BREAK_IN));
+    let findings: Vec<Finding> = accounts.iter().map(of_its_own).collect();
     world.pass_with_logins(Duration::ZERO, &findings);
     let texts = world.texts();
     assert!(texts.len() > 2 && texts.iter().all(|text| text.starts_with("BREAK-IN?")), "{texts:?}");
@@ -354,11 +363,51 @@ fn break_ins_of_several_accounts_are_each_told_at_once_and_more_than_there_is_ro
 }
 
 #[test]
+fn who_is_in_as_many_from_one_address_does_not_keep_another_break_in_waiting() {
+    // One after another, and all in one pass; fewer than are kept, and more.
+    for (many, at_once) in [(12, false), (12, true), (40, false), (40, true)] {
+        let world = World::new(Scripted::default());
+        let logins: Vec<Finding> = (0..many).map(|n| finding(&format!("user{n}"), true, BREAK_IN)).collect();
+        logins.chunks(if at_once { many } else { 1 }).for_each(|logins| {
+            world.pass_with_logins(SECOND, logins);
+        });
+        assert_eq!(world.sent().len(), 1, "{:?}", world.texts());
+        let root = from("198.51.100.1", finding("root", true, BREAK_IN));
+        world.pass_with_logins(SECOND, &[root]);
+        let texts = world.texts();
+        assert!(texts[1].contains("root") && texts[1].contains("198.51.100.1"), "{texts:?}");
+        // All of them are counted, in few messages.
+        world.pass_with_logins(10 * MINUTE, &[]);
+        let texts = world.texts();
+        let more =
+            |text: &String| -> Option<usize> { text.split_once(", and ")?.1.split(' ').next()?.parse().ok() };
+        let more: usize = texts.iter().filter_map(more).sum();
+        assert_eq!((texts.len() + more, texts.len() <= 3), (many + 1, true), "{texts:?}");
+        assert!(world.state().findings.is_empty());
+    }
+}
+
+#[test]
+fn of_break_ins_that_go_out_as_one_root_is_named_and_what_was_not_reported_yet() {
+    let world = World::new(Scripted::default());
+    let mut logins: Vec<Finding> = (0..40).map(|n| finding(&format!("user{n}"), true, BREAK_IN)).collect();
+    logins.push(from("198.51.100.1", finding("alice", true, BREAK_IN)));
+    logins.push(finding("root", true, BREAK_IN));
+    world.pass_with_logins(Duration::ZERO, &logins);
+    let texts = world.texts();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[0].contains("root") && texts[1].contains("alice"), "{texts:?}");
+}
+
+#[test]
 fn what_only_a_log_tells_of_does_not_keep_a_proven_break_in_waiting() {
     let world = World::new(Scripted::default());
     for round in 0..50 {
-        let forged: Vec<Finding> =
-            (0..20).map(|n| finding(&format!("forged{round}x{n}"), false, BREAK_IN)).collect();
+        let forged = |n| {
+            let name = format!("forged{round}x{n}");
+            from(&format!("{name}.example"), finding(&name, false, BREAK_IN))
+        };
+        let forged: Vec<Finding> = (0..20).map(forged).collect();
         world.pass_with_logins(MINUTE, &forged);
     }
     let before = world.sent().len();

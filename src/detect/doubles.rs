@@ -2,41 +2,29 @@
 //!
 //! The same process (or its parent: sshd authenticates keyboard-interactive in a child, and logs some of it from the
 //! parent) within two minutes. Of failures there are as many as the route says that says more.
+//!
+//! Any user can write a line of a log, of whatever process. So what the module saw counts in any case: what the log
+//! told of the same attempt before, of the same name from the same source, is what is taken back.
 
 use std::collections::VecDeque;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Class, Event, Route};
 
 /// Seconds that the two may be apart.
 const APART: i64 = 120;
-/// Attempts that are remembered. The scan itself compares with the whole journal; this is for what slips through.
+/// Attempts that are remembered of each route, so that lines of a log push out nothing that the module saw. The scan
+/// itself compares with the whole journal; this is for what slips through.
 const REMEMBERED: usize = 256;
 
 /// Attempts of the last minutes.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(from = "VecDeque<Attempt>")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Doubles {
-    attempts: VecDeque<Attempt>,
-    // Whether some of them came by this route: where all come by one, none has to be looked for.
-    by_module: bool,
-    by_log: bool,
-}
-
-impl From<VecDeque<Attempt>> for Doubles {
-    fn from(attempts: VecDeque<Attempt>) -> Self {
-        let by_module = attempts.iter().any(|attempt| attempt.module > 0);
-        let by_log = attempts.iter().any(|attempt| attempt.log > 0);
-        Self { attempts, by_module, by_log }
-    }
-}
-
-impl Serialize for Doubles {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.attempts.serialize(serializer)
-    }
+    module: VecDeque<Attempt>,
+    log: VecDeque<Attempt>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,10 +38,25 @@ struct Attempt {
     /// Of a login, who is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     login: Option<CompactString>,
+    /// Of failures that the log tells of, under what they were counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    counted: Option<Counted>,
+    /// How many failures.
     #[serde(default)]
-    module: u32,
+    count: u32,
+    /// How many of them came by the other route too.
     #[serde(default)]
-    log: u32,
+    doubled: u32,
+}
+
+/// Name and source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Counted(CompactString, CompactString);
+
+impl Counted {
+    fn is(&self, name: &str, source: &str) -> bool {
+        self.0 == name && self.1 == source
+    }
 }
 
 impl Attempt {
@@ -64,8 +67,9 @@ impl Attempt {
             ppid: event.ppid,
             at,
             login: (event.class == Class::Login).then(|| event.user.as_str().into()),
-            module: 0,
-            log: 0,
+            counted: None,
+            count: 0,
+            doubled: 0,
         }
     }
 
@@ -77,54 +81,75 @@ impl Attempt {
             && self.host == other.host
             && self.login == other.login
     }
+
+    /// Of `left` failures by the other route, how many are among these; they are noted.
+    fn double(&mut self, left: u32) -> u32 {
+        let same = self.count.saturating_sub(self.doubled).min(left);
+        self.doubled += same;
+        same
+    }
+}
+
+/// Failures that were counted twice: by the log, at this second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Twice {
+    pub(super) at: i64,
+    pub(super) count: u32,
 }
 
 impl Doubles {
-    /// How many of the failures in `event` did not come by the other route already.
-    pub(super) fn not_yet_counted(&mut self, event: &Event, at: i64) -> u32 {
+    /// How many of the failures in `event`, a row of the log, the module did not see. They are counted under this name
+    /// and source.
+    pub(super) fn not_seen(&mut self, event: &Event, name: &str, source: &str, at: i64) -> u32 {
         let mut attempt = Attempt::of(event, at);
         let mut left = event.count;
-        let may_be_known = match event.route {
-            Route::Pam => self.by_log,
-            Route::Log => self.by_module,
-        };
-        let known = self.attempts.iter_mut().filter(|known| may_be_known && known.is_of(&attempt));
-        for known in known {
-            let (here, there) = match event.route {
-                Route::Pam => (&mut known.module, known.log),
-                Route::Log => (&mut known.log, known.module),
-            };
-            let same = there.saturating_sub(*here).min(left);
-            *here += same;
-            left -= same;
+        for known in self.module.iter_mut().filter(|known| known.is_of(&attempt)) {
+            left -= known.double(left);
         }
-        let (by_route, count) = match event.route {
-            Route::Pam => (&mut self.by_module, &mut attempt.module),
-            Route::Log => (&mut self.by_log, &mut attempt.log),
-        };
-        *by_route = true;
-        *count = left;
         if left > 0 {
-            self.remember(attempt);
+            attempt.count = left;
+            attempt.counted = Some(Counted(name.into(), source.into()));
+            remember(&mut self.log, attempt);
         }
         left
     }
 
-    /// Whether this login came already, by whatever route: the module may see it twice, as an authentication and
-    /// as a session.
+    /// Which failures in `event`, which the module saw, were counted under this name and source as the log told of them.
+    pub(super) fn counted_by_log(&mut self, event: &Event, name: &str, source: &str, at: i64) -> Vec<Twice> {
+        let mut attempt = Attempt::of(event, at);
+        let mut left = event.count;
+        let mut twice = Vec::new();
+        for known in self.log.iter_mut().filter(|known| known.is_of(&attempt)) {
+            if known.counted.as_ref().is_some_and(|counted| counted.is(name, source)) {
+                let count = known.double(left);
+                left -= count;
+                twice.extend((count > 0).then_some(Twice { at: known.at, count }));
+            }
+        }
+        if left > 0 {
+            attempt.count = left;
+            remember(&mut self.module, attempt);
+        }
+        twice
+    }
+
+    /// Whether this login came already: the module may see it twice, as an authentication and as a session. What the
+    /// log told before says nothing of a login that the module sees.
     pub(super) fn is_known_login(&mut self, event: &Event, at: i64) -> bool {
         let attempt = Attempt::of(event, at);
-        let known = self.attempts.iter().any(|known| known.is_of(&attempt));
+        let by_log = event.route == Route::Log;
+        let is_in = |list: &VecDeque<Attempt>| list.iter().any(|known| known.is_of(&attempt));
+        let known = is_in(&self.module) || (by_log && is_in(&self.log));
         if !known {
-            self.remember(attempt);
+            remember(if by_log { &mut self.log } else { &mut self.module }, attempt);
         }
         known
     }
+}
 
-    fn remember(&mut self, attempt: Attempt) {
-        self.attempts.push_back(attempt);
-        if self.attempts.len() > REMEMBERED {
-            self.attempts.pop_front();
-        }
+fn remember(list: &mut VecDeque<Attempt>, attempt: Attempt) {
+    list.push_back(attempt);
+    if list.len() > REMEMBERED {
+        list.pop_front();
     }
 }

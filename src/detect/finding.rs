@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::source::Source;
 use crate::event::Event;
 use crate::neutral;
 
@@ -22,6 +24,13 @@ pub struct Finding {
     /// written there by any user of the machine: it is reported, and takes no token that is kept for what is proven.
     #[serde(default)]
     pub proven: bool,
+}
+
+impl Finding {
+    /// Where the login came from, as failures are counted by; empty where nothing is known.
+    pub fn source(&self) -> CompactString {
+        Source::of(&self.login).map_or_else(CompactString::default, |source| source.key().into())
+    }
 }
 
 /// One line for the terminal. The text of an alert is the message's.

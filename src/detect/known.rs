@@ -28,6 +28,9 @@ struct Visit {
     /// The second of a break-in from there.
     #[serde(skip_serializing_if = "Option::is_none")]
     suspected: Option<i64>,
+    /// The same of one that is proven: no line of a log can make that one reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proven_break_in: Option<i64>,
 }
 
 impl Visit {
@@ -55,9 +58,10 @@ impl Known {
             .is_some_and(|visits| visits.iter().any(|(key, visit)| of_it(key) && visit.counts(at, proven)))
     }
 
-    /// Whether a break-in from there was reported, later than all that failed.
-    pub(super) fn is_reported(&self, account: &str, source: &str, last_failure: i64) -> bool {
-        self.visit(account, source).and_then(|visit| visit.suspected).is_some_and(|then| then >= last_failure)
+    /// Whether a break-in from there was reported, later than all that failed; if `proven`: one that was proven.
+    pub(super) fn is_reported(&self, account: &str, source: &str, proven: bool, last_failure: i64) -> bool {
+        let then = |visit: &Visit| if proven { visit.proven_break_in } else { visit.suspected };
+        self.visit(account, source).and_then(then).is_some_and(|then| then >= last_failure)
     }
 
     /// `account` came from `source`.
@@ -69,10 +73,13 @@ impl Known {
     }
 
     /// It came as who breaks in comes: the source does not become known by that.
-    pub(super) fn suspect(&mut self, account: &str, source: &str, at: i64) {
+    pub(super) fn suspect(&mut self, account: &str, source: &str, proven: bool, at: i64) {
         let visit = self.visit_mut(account, source);
         visit.last = visit.last.max(at);
         visit.suspected = visit.suspected.max(Some(at));
+        if proven {
+            visit.proven_break_in = visit.proven_break_in.max(Some(at));
+        }
         self.make_room(account, at);
     }
 

@@ -89,6 +89,8 @@ pub struct Detector {
     module: Seen,
     log: Seen,
     known: Known,
+    // Under "doubles" older states keep it in another form; what is lost with it is of two minutes.
+    #[serde(rename = "twice")]
     doubles: Doubles,
     late: Late,
 }
@@ -130,14 +132,19 @@ impl Detector {
 
     /// Who failed before a login that is judged already speaks against it; else the failure is kept for those to come.
     fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Option<Finding> {
-        let count = self.doubles.not_yet_counted(event, at);
-        if count == 0 {
-            return None;
-        }
         let source = Source::of(event);
         // What is an account on another machine is not known here.
         let is_account = kind != AccountKind::Unknown;
         let name = if is_account || !event.host.is_empty() { event.user.as_str() } else { "" };
+        let place = source.as_ref().map_or("", Source::key);
+        let by_log = event.route == Route::Log;
+        let count = if by_log { self.doubles.not_seen(event, name, place, at) } else { event.count };
+        if count == 0 {
+            return None;
+        }
+        if !by_log {
+            self.take_back_from_log(event, name, place, at);
+        }
         if let Some(source) = &source {
             let mut is_taken_back = false;
             for judged in self.late.after(event, source.key(), at) {
@@ -149,15 +156,25 @@ impl Detector {
                 return finding;
             }
         }
-        let seen = if event.route == Route::Pam { &mut self.module } else { &mut self.log };
-        if let Some(source) = &source {
-            seen.sources.add(source.key(), name, is_account, count, at);
+        let seen = if by_log { &mut self.log } else { &mut self.module };
+        if source.is_some() {
+            seen.sources.add(place, name, is_account, count, at);
         }
         if !name.is_empty() {
-            let place = source.as_ref().map_or("", Source::key);
             seen.accounts.add(&account(event), place, false, count, at);
         }
         None
+    }
+
+    /// The module sees failures of which the log told before, and they count once: as what the module saw.
+    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &str, at: i64) {
+        for twice in self.doubles.counted_by_log(event, name, source, at) {
+            for judged in self.late.after(event, source, at) {
+                judged.evidence.log.subtract(name, twice.count, twice.at);
+            }
+            self.log.sources.subtract(source, name, twice.count, twice.at);
+            self.log.accounts.subtract(&account(event), source, twice.count, twice.at);
+        }
     }
 
     /// A login that `failure`, of `source` at the second `at`, was before and makes a break-in.
@@ -168,13 +185,18 @@ impl Detector {
             let Judged { login, evidence, before, .. } = &**judged;
             evidence.total() >= after
                 && !is_excused(login, source, evidence, *before, after)
-                && !known.is_reported(&account(login), source.key(), evidence.last())
+                && !known.is_reported(
+                    &account(login),
+                    source.key(),
+                    evidence.proves(login, after),
+                    evidence.last(),
+                )
         };
         let judged = self.late.after(failure, source.key(), at).find(is_break_in)?.clone();
         let Judged { login, at, evidence, .. } = judged;
         let account = account(&login);
         self.late.forget(&login);
-        self.known.suspect(&account, source.key(), at);
+        self.known.suspect(&account, source.key(), evidence.proves(&login, after), at);
         Some(self.finding(&login, break_in(source), &account, &evidence, at, rules))
     }
 
@@ -196,7 +218,7 @@ impl Detector {
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
             if matches!(verdict, Verdict::BreakIn { .. }) {
-                self.known.suspect(&account, source.key(), at);
+                self.known.suspect(&account, source.key(), finding.proven, at);
             } else {
                 if proven {
                     self.module.forgive(&account, &event.user, source.key());
@@ -235,23 +257,19 @@ impl Detector {
         let account = &account(event);
         let after = u64::from(rules.break_in_after.max(1));
         // It was reported, and nothing failed there since.
-        let is_reported = self.known.is_reported(account, source.key(), evidence.last());
+        let proven = evidence.proves(event, after);
+        let is_reported = self.known.is_reported(account, source.key(), proven, evidence.last());
         if evidence.total() >= after && !is_reported && !is_excused(event, source, evidence, before, after) {
             return break_in(source);
         }
         if source.network().is_none() || is_expected(event, rules) {
             return Verdict::Login;
         }
-        let network_known = self.known.network(account, source, at, false);
         let attack = self.attack(account, at);
-        if !network_known && attack.total() >= after && attack.parts() >= MANY {
+        if !before.network && attack.total() >= after && attack.parts() >= MANY {
             return Verdict::UnderAttack;
         }
-        if self.known.address(account, source.key(), at, false) {
-            Verdict::Login
-        } else {
-            Verdict::NewSource { network_known }
-        }
+        if before.address { Verdict::Login } else { Verdict::NewSource { network_known: before.network } }
     }
 
     /// What `account` failed, from wherever.
@@ -284,7 +302,7 @@ impl Detector {
                     accounts,
                     ..failures(&all)
                 };
-                (failures, by_module && evidence.module.total() >= enough)
+                (failures, evidence.proves(event, enough))
             }
             Verdict::UnderAttack => {
                 let all = self.attack(account, at);
@@ -319,6 +337,11 @@ impl Evidence {
 
     fn total(&self) -> u64 {
         self.module.total() + self.log.total()
+    }
+
+    /// Whether the module saw the login, and so many failures before it.
+    fn proves(&self, login: &Event, failures: u64) -> bool {
+        login.route == Route::Pam && self.module.total() >= failures
     }
 
     fn of(&self, name: &str) -> u64 {

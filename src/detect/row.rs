@@ -144,6 +144,18 @@ impl Row {
         self.sum_up();
     }
 
+    /// `count` of the failures under `name` at the second `at` are counted elsewhere.
+    pub(super) fn subtract(&mut self, name: &str, count: u32, at: i64) {
+        let slot = at.div_euclid(SLOT);
+        for part in self.parts.iter_mut().filter(|part| part.name == name) {
+            let of_slot = part.counts.iter_mut().filter(|(of, _)| *of == slot);
+            of_slot.for_each(|(_, counted)| *counted = counted.saturating_sub(count));
+            part.counts.retain(|(_, counted)| *counted > 0);
+        }
+        self.parts.retain(|part| !part.counts.is_empty());
+        self.sum_up();
+    }
+
     /// What is worth more is higher.
     pub(super) fn rank(&self, now: i64) -> (bool, u64, i64) {
         (self.is_fresh(now), self.total, self.last)

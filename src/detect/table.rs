@@ -71,8 +71,17 @@ impl Table {
 
     /// The failures of `key` under `name` were none.
     pub(super) fn take_back(&mut self, key: &str, name: &str) {
+        self.lessen(key, |row| row.take_back(name));
+    }
+
+    /// `count` of the failures of `key` under `name` at the second `at` are counted elsewhere.
+    pub(super) fn subtract(&mut self, key: &str, name: &str, count: u32, at: i64) {
+        self.lessen(key, |row| row.subtract(name, count, at));
+    }
+
+    fn lessen(&mut self, key: &str, lessen: impl FnOnce(&mut Row)) {
         if let Some(row) = self.rows.get_mut(key) {
-            row.take_back(name);
+            lessen(row);
             if row.is_empty() {
                 self.rows.remove(key);
             }

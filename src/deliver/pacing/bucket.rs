@@ -7,8 +7,9 @@
 //!
 //! What is kept, in the order in which an attacker gives us reason to keep it:
 //!
-//! - A break-in that the module saw: may take anything; the last tokens only for an account of which no break-in was
-//!   reported that day, so that who breaks in to his own account over and over does not spend them.
+//! - A break-in that the module saw: may take anything; the last tokens only for an account and a source of which no
+//!   break-in was reported that day, so that who breaks in to his own account over and over does not spend them, nor who
+//!   is in as many from one address.
 //! - A break-in that only lines of a log tell of, which any user of the machine can write: a pocket of its own.
 //! - Somebody at the machine itself; an account from the network, for the first time in a day: a pocket each, for
 //!   failures that the module saw. The others, and rows of a log, live on what is common.
@@ -20,10 +21,10 @@ use crate::deliver::policy::Policy;
 
 /// Who asks for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
-    /// A break-in that the module saw, of an account that had none in a day.
+pub enum Claim {
+    /// A break-in that the module saw, of an account and from a source that had none in a day.
     BreakIn,
-    /// A further one of the same account.
+    /// A further one of the same account or source.
     BreakInAgain,
     /// A break-in that the log tells of.
     BreakInLogged,

@@ -6,8 +6,8 @@
 //!   never less than four hours (see [`Policy::quiet`]).
 //! - An account other than root that fails for the first time in a day, and somebody at this machine itself, each of
 //!   them once in a `group_interval`, go out at once all the same. Such an alert does not double the interval.
-//! - A break-in goes out at once, before anything else, in a message of its own; of one account once in a
-//!   `group_interval`, with all that came until then.
+//! - A break-in goes out at once, before anything else, in a message of its own; of one account, and from one source,
+//!   once in a `group_interval`, with all that came until then. Root's does not wait for others from its source.
 //! - A token bucket bounds everything, and keeps something for what is of another kind than what used it up (see
 //!   `bucket`); when it is empty the next alert covers more, never less.
 //!
@@ -32,7 +32,8 @@ use crate::config::Kind;
 use crate::detect::Finding;
 use crate::event::{Event, Route};
 
-use bucket::{Bucket, Claim};
+use bucket::Bucket;
+pub use bucket::Claim;
 pub use matter::Matter;
 pub use moment::Moment;
 use recent::Recent;
@@ -79,7 +80,7 @@ pub struct Pacing {
     accounts: Recent,
     /// Who was urgent at the machine itself or by a login, with when last.
     askers: Recent,
-    /// Accounts of which a break-in was reported, with when last.
+    /// Accounts of which a break-in was reported, and sources, with when last.
     broken_into: Recent,
 }
 
@@ -138,8 +139,9 @@ impl Pacing {
                 .any(|n| self.accounts.is_its_turn(DAY, &format!("member {member} {n}"), now))
     }
 
-    /// A login was judged that the receiver is to be told of, as this `kind` of message.
-    pub fn on_finding(&mut self, now: Moment, finding: &Finding, kind: Kind, policy: &Policy) {
+    /// A login was judged that the receiver is to be told of, as this `kind` of message. Says, of a break-in, whether
+    /// there was one of the same account or from the same source within a day.
+    pub fn on_finding(&mut self, now: Moment, finding: &Finding, kind: Kind, policy: &Policy) -> bool {
         self.bucket.settle(now, policy);
         let login = &finding.login;
         let of = if finding.proven { "" } else { "log " };
@@ -151,21 +153,7 @@ impl Pacing {
             format!("{of}{} {}", login.host, login.user)
         };
         match kind {
-            Kind::BreakIn => {
-                let lately = self.broken_into.last(&account);
-                let again = lately.is_some_and(|last| now.since(last) < DAY);
-                // Of one account a break-in is not reported more often than this.
-                let from = lately.map_or(now, |last| last.min(now).plus(policy.group_interval)).max(now);
-                let since = match (finding.proven && !(again && is_members), again) {
-                    (true, false) => &mut self.break_ins.first,
-                    (true, true) => &mut self.break_ins.again,
-                    (false, _) => &mut self.break_ins.logged,
-                };
-                *since = Some(since.map_or(from, |since| since.min(from)));
-                if from == now {
-                    self.broken_into.is_first_in(DAY, &account, now);
-                }
-            }
+            Kind::BreakIn => return self.on_break_in(now, finding, account, is_members, policy),
             Kind::Urgent | Kind::NewSource => {
                 self.mark_pending(now);
                 self.urgent |= if is_members {
@@ -176,6 +164,45 @@ impl Pacing {
             }
             _ => self.mark_pending(now),
         }
+        false
+    }
+
+    fn on_break_in(
+        &mut self,
+        now: Moment,
+        finding: &Finding,
+        account: String,
+        is_members: bool,
+        policy: &Policy,
+    ) -> bool {
+        let login = &finding.login;
+        // Who has one source may be in as any number of accounts: that is said once, and root does not wait for it. What
+        // a member says is of no source but itself.
+        let source = match finding.source() {
+            source if is_members || source.is_empty() => None,
+            source => {
+                Some(format!("{}from {} {source}", if finding.proven { "" } else { "log " }, login.host))
+            }
+        };
+        let lately = |name: &String| self.broken_into.last(name);
+        let by_account = lately(&account);
+        let by_source = source.as_ref().filter(|_| login.user != "root").and_then(lately);
+        let last = by_account.max(by_source);
+        let again = last.is_some_and(|last| now.since(last) < DAY);
+        // Of one account, and from one source, a break-in is not reported more often than this.
+        let from = last.map_or(now, |last| last.min(now).plus(policy.group_interval)).max(now);
+        let since = match (finding.proven && !(again && is_members), again) {
+            (true, false) => &mut self.break_ins.first,
+            (true, true) => &mut self.break_ins.again,
+            (false, _) => &mut self.break_ins.logged,
+        };
+        *since = Some(since.map_or(from, |since| since.min(from)));
+        if from == now {
+            for name in std::iter::once(account).chain(source) {
+                self.broken_into.is_first_in(DAY, &name, now);
+            }
+        }
+        again
     }
 
     /// Something is pending that is not urgent: what a refused alert covered, a count of dropped records.
@@ -250,12 +277,9 @@ impl Pacing {
         self.flush &= self.pending.is_some();
     }
 
-    /// Whether a message more may go out with one that was just paid for; it is paid for then. `break_in`: it tells of
-    /// one, that the module saw or not.
-    pub fn follows(&mut self, now: Moment, policy: &Policy, break_in: Option<bool>) -> bool {
-        let own = break_in.map(|proven| if proven { Claim::BreakIn } else { Claim::BreakInLogged });
-        let claim =
-            std::iter::once(Claim::Common).chain(own).find(|claim| self.bucket.has(*claim, now, policy));
+    /// Whether a message more may go out with one that was just paid for; it is paid for then.
+    pub fn follows(&mut self, now: Moment, policy: &Policy, claim: Claim) -> bool {
+        let claim = [Claim::Common, claim].into_iter().find(|claim| self.bucket.has(*claim, now, policy));
         if let Some(claim) = claim {
             self.bucket.take(claim, now, policy);
         }

@@ -155,8 +155,13 @@ fn su(uid: u32) -> Event {
     Event { service: "su".into(), ruser: format!("user{uid}"), uid, ..failure(0, "root", "") }
 }
 
+/// Each account from an address of its own.
 fn break_in(user: &str, proven: bool) -> Finding {
-    let login = Event { class: crate::event::Class::Login, ..failure(0, user, "198.51.100.1") };
+    break_in_from(&format!("{user}.example"), user, proven)
+}
+
+fn break_in_from(rhost: &str, user: &str, proven: bool) -> Finding {
+    let login = Event { class: crate::event::Class::Login, ..failure(0, user, rhost) };
     let verdict = Verdict::BreakIn { after: crate::detect::After::Source };
     Finding { verdict, login, failures: crate::detect::Failures::default(), proven }
 }
@@ -274,6 +279,47 @@ fn who_breaks_in_to_his_own_account_over_and_over_hides_no_other_break_in() {
     pacing.on_finding(now, &break_in("mallory", true), Kind::BreakIn, &policy());
     let Due::At(at) = pacing.break_in_due(now, &policy()) else { panic!() };
     assert!(at <= now.plus(policy().refill() * 4));
+}
+
+/// Whether this break-in goes out at the moment `at`.
+fn is_told(pacing: &mut Pacing, at: u64, finding: &Finding) -> bool {
+    pacing.on_finding(Moment(at), finding, Kind::BreakIn, &policy());
+    let now = pacing.break_in_due(Moment(at), &policy()) == Due::Now;
+    if now {
+        pacing.break_in_sent(Moment(at), &policy());
+    }
+    now
+}
+
+#[test]
+fn who_is_in_as_many_from_one_source_spends_what_is_kept_for_it_once() {
+    // Of IPv6 all of a network is one.
+    let v4: fn(u64) -> String = |_| "198.51.100.1".into();
+    let v6: fn(u64) -> String = |n| format!("2001:db8:1:2::{n}");
+    for source in [v4, v6] {
+        let mut pacing = Pacing::default();
+        let mut at_once = Vec::new();
+        for n in 0..500 {
+            let finding = break_in_from(&source(n), &format!("user{n}"), true);
+            if is_told(&mut pacing, n * 1000, &finding) {
+                at_once.push(n);
+            }
+        }
+        assert_eq!(at_once, [0], "the others wait their turn");
+        // Root does not wait, whoever was in from there; nor does another source.
+        assert!(is_told(&mut pacing, 500_001, &break_in_from(&source(1), "root", true)));
+        for n in 0..3 {
+            let other = break_in_from(&format!("203.0.113.{n}"), &format!("alice{n}"), true);
+            assert!(is_told(&mut pacing, 500_002, &other), "{n}");
+        }
+    }
+}
+
+#[test]
+fn what_a_log_says_of_a_source_makes_no_proven_break_in_from_there_wait() {
+    let mut pacing = Pacing::default();
+    assert!(is_told(&mut pacing, 0, &break_in_from("198.51.100.1", "user", false)));
+    assert!(is_told(&mut pacing, 1, &break_in_from("198.51.100.1", "alice", true)));
 }
 
 #[test]
