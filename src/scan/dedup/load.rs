@@ -3,7 +3,7 @@
 use std::io;
 
 use super::sought::base;
-use super::{OTHER_CLOCK, Record, Recorded, SAME_PROCESS};
+use super::{OTHER_CLOCK, Record, Recorded, SAME_PROCESS, who};
 use crate::event::{Class, Event, Route};
 use crate::journal::{Journal, read, segment, spill};
 use crate::scan::attempts::Row;
@@ -57,8 +57,7 @@ impl Recorded {
             return;
         }
         if failure.class == Class::Failure {
-            let names = [&failure.user, &failure.rhost].map(|text| name(text));
-            self.failed.extend(names.into_iter().filter(|name| *name != 0));
+            self.failed.extend(who(&failure.user, &failure.rhost));
         }
         let (key, log) = match failure.route {
             Route::Pam => {
