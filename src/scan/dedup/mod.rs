@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::attempts::Row;
 use super::hash::short;
 use super::origin::{Log, StreamId, name, parse};
+use crate::detect::REACH;
 use crate::event::Class;
 use crate::journal::address;
 use sought::Sought;
@@ -34,6 +35,8 @@ const NEAR: i64 = 5 * SECOND;
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
 /// A log daemon that still goes by another zone, or that was stuck, is not further off.
 const OTHER_CLOCK: i64 = 15 * 3600 * SECOND;
+/// Before the records that may match: who failed here may still make a login a break-in.
+const FAILED_BEFORE: i64 = REACH * SECOND - OTHER_CLOCK;
 /// Zones are apart by a multiple of this.
 const ZONES: i64 = 900 * SECOND;
 /// Used records are remembered for so long.
@@ -288,6 +291,17 @@ mod tests {
             assert_eq!(is_suspect(failed, "bob", rhost, SECOND), expected, "{failed}, then {rhost}");
         }
         assert!(is_suspect("192.0.2.7", "alice", "192.0.2.9", SECOND));
+    }
+
+    #[test]
+    fn a_login_is_suspect_for_as_long_as_failures_speak_against_it() {
+        for (hours, expected) in [(3, true), (15, true), (19, true), (24, true), (28, true), (29, false)] {
+            assert_eq!(
+                is_suspect("192.0.2.7", "bob", "192.0.2.7", hours * 3600 * SECOND),
+                expected,
+                "{hours}"
+            );
+        }
     }
 
     const FAILED: &str = "sshd[71]: Failed password for alice from 192.0.2.7 port 5 ssh2";
