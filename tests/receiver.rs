@@ -519,7 +519,12 @@ fn authorize(standin: &Standin, file: &Path, lines: &[&str], right: bool) -> (St
         right,
     };
     let mut input = std::io::BufReader::with_capacity(1, person);
-    let result = authorize::run(&config, None, &mut input, &mut Screen(std::rc::Rc::clone(&screen)));
+    let result = authorize::run(
+        (Path::new("/nonexistent"), &config),
+        None,
+        &mut input,
+        &mut Screen(std::rc::Rc::clone(&screen)),
+    );
     let shown = String::from_utf8(screen.borrow().clone()).unwrap();
     assert!(!shown.contains("standin-secret"), "{shown}");
     (shown, result.map_err(|e| e.to_string()))
@@ -603,7 +608,12 @@ fn authorize_where_a_person_types() {
         },
         ..Config::default()
     };
-    let result = authorize::run(&config, None, &mut std::io::stdin().lock(), &mut std::io::stdout().lock());
+    let result = authorize::run(
+        (Path::new("/nonexistent"), &config),
+        None,
+        &mut std::io::stdin().lock(),
+        &mut std::io::stdout().lock(),
+    );
     println!("ended: {}", result.unwrap_err());
     // Time to look at what is left behind.
     std::thread::sleep(Duration::from_millis(300));
@@ -657,7 +667,8 @@ fn the_file_of_t_is_taken_over_and_tried() {
     let config =
         Config { x: config::X { credentials: Some(file.clone()), ..standin.config() }, ..Config::default() };
     let mut out = Vec::new();
-    authorize::run(&config, Some(&trc), &mut std::io::empty(), &mut out).unwrap();
+    authorize::run((Path::new("/nonexistent"), &config), Some(&trc), &mut std::io::empty(), &mut out)
+        .unwrap();
     assert_eq!(Credentials::load(&file).unwrap(), Some(credentials()));
     let shown = String::from_utf8(out).unwrap();
     assert!(shown.contains("@web1_alerts"), "{shown}");

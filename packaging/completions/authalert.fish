@@ -62,7 +62,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l commands
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l no-commands -d 'Not to those'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l settle -d 'First wait a moment, in a burst three seconds, so that one run covers it; not where somebody is in after failures'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -s h -l help -d 'Print help'
-complete -c authalert -n "__fish_authalert_using_subcommand scan" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l since -d 'Only what happened since: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l simulate -d 'Show what the current settings would have posted of the failures in FILE, or in this machine\'s logs' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
@@ -74,7 +74,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand scan" -l no-commands
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l from-start -d 'On the first pass over a log, read what is in it already'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l rules -d 'Show the rules of programs and PAM modules in their own words, and read nothing'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -s h -l help -d 'Print help'
-complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -d 'Only what happened since: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -d 'Only what happened since: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l user -d 'Only those for this account' -r -f -a "(__fish_complete_users)"
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l from -d 'Only those from this address, network or host name' -r -f -a "(__fish_print_hostnames)"
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l service -d 'Only those at this PAM service' -r -f
@@ -86,7 +86,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand failures" -l json -d
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l ecs -d 'With --json: by the names of the Elastic Common Schema, without names that may be passwords'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s f -l follow -d 'Wait for more'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s h -l help -d 'Print help'
-complete -c authalert -n "__fish_authalert_using_subcommand report" -l since -d 'Not before: 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l since -d 'Not before: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l until -d 'Not after' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l html -d 'As a page for a browser, into FILE; `-` is standard output' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l geo -d 'A database in MaxMind\'s format, which says in which country and network an address is; may be repeated' -r -F

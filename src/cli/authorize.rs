@@ -100,21 +100,21 @@ impl From<oauth::Error> for Error {
 
 /// Authorize this machine: by the PIN flow, or with the credentials in the file `import` of the Ruby command `t`.
 pub fn run(
-    config: &Config,
+    (state, config): (&Path, &Config),
     import: Option<&Path>,
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let path = config.credentials_path();
     // A PIN is good for one try: better to fail before it is asked for.
-    let lock = Lock::take(&config.path).map_err(Error::Input)?;
+    let lock = Lock::take(state, &config.path).map_err(Error::Input)?;
     credentials::probe(&path).map_err(Error::Credentials)?;
     drop(lock);
     let (credentials, name) = match import {
         Some(file) => (trc::import(&home(file)).map_err(Error::Import)?, None),
         None => pin_flow(config, input, out)?,
     };
-    let lock = Lock::take(&config.path).map_err(Error::Input)?;
+    let lock = Lock::take(state, &config.path).map_err(Error::Input)?;
     credentials.store(&path).map_err(Error::Credentials)?;
     drop(lock);
     let shown = path.display();

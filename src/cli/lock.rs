@@ -12,7 +12,8 @@ use rustix::fs::{FlockOperation, flock};
 const PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Held until it is dropped. It is on the directory of the configuration, and leaves no file behind.
+/// Held until it is dropped. It is on the state directory, which nobody but root can open, and where there is none yet on
+/// that of the configuration; it leaves no file behind.
 #[derive(Debug)]
 pub(super) struct Lock {
     _directory: File,
@@ -20,9 +21,9 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Wait for it a while. The error says what to do.
-    pub fn take(config: &Path) -> Result<Self, String> {
+    pub fn take(state: &Path, config: &Path) -> Result<Self, String> {
         let parent = config.parent().filter(|parent| !parent.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
+        let parent = if state.is_dir() { state } else { parent.unwrap_or(Path::new(".")) };
         let shown = parent.display();
         let directory = File::open(parent).map_err(|e| format!("cannot open {shown}: {e}"))?;
         let begun = Instant::now();
@@ -48,17 +49,22 @@ mod tests {
     #[test]
     fn a_second_one_waits_for_the_first() {
         let directory = tempfile::tempdir().unwrap();
-        let config = directory.path().join("config.toml");
-        let first = Lock::take(&config).unwrap();
+        let (state, config) = (directory.path().join("state"), directory.path().join("config.toml"));
+        let first = Lock::take(&state, &config).unwrap();
         thread::scope(|scope| {
             let second = scope.spawn(|| {
                 let begun = Instant::now();
-                Lock::take(&config).map(|_lock| begun.elapsed()).unwrap()
+                Lock::take(&state, &config).map(|_lock| begun.elapsed()).unwrap()
             });
             thread::sleep(Duration::from_millis(200));
             drop(first);
             assert!(second.join().unwrap() >= Duration::from_millis(150));
         });
-        assert!(Lock::take(&directory.path().join("none/config.toml")).is_err());
+        assert!(Lock::take(&state, &directory.path().join("none/config.toml")).is_err());
+        std::fs::create_dir(&state).unwrap();
+        let _one = Lock::take(&state, &config).unwrap();
+        assert!(
+            flock(File::open(directory.path()).unwrap(), FlockOperation::NonBlockingLockExclusive).is_ok()
+        );
     }
 }

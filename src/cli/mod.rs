@@ -91,7 +91,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
     match &args.command {
         Command::Authorize { import_trc } => {
             let (config, input) = (config()?, &mut io::stdin().lock());
-            authorize::run(&config, import_trc.as_deref(), input, out)
+            authorize::run((state, &config), import_trc.as_deref(), input, out)
                 .map_err(|e| Error::Failed(e.to_string()))?;
             begin(state, &config);
             Ok(())

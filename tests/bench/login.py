@@ -1,4 +1,12 @@
-"""See login.sh."""
+"""See login.sh.
+
+The bounds: a good login adds at most 1.25 times what pam_deny adds, without a mark and with one; a failed one at most what
+pam_faillock adds. The bound with a mark is not kept, and cannot be while the record is a line that is appended to a
+file: "append_alone" loads a module that does one open, one write and one close, and that alone added 1.5 to 1.9 times what
+pam_deny adds. Ours makes sure besides that nobody else can write there (two stat), that the file is not going away (two
+flock) and has room (fstat, pread), and lifts the caller's limit. Loading the module itself costs what loading pam_deny costs.
+Without a mark, and for a failure, the bounds were not met on a machine that had other work either (1.5 and 1.05).
+"""
 
 import json
 import os
@@ -24,6 +32,7 @@ def confdir(state, config):
         "pam_deny": "auth optional pam_deny.so",
         "pam_authalert": f"auth optional {ours}",
         "pam_faillock": f"auth [default=ignore] {faillock}",
+        "append_alone": f"auth optional {WORK}/append_alone.so {WORK}/appended",
         "pam_exec": "auth [default=ignore] pam_exec.so quiet /bin/true",
     }
     for name, line in modules.items():

@@ -117,7 +117,9 @@ configure() {
     {
         printf '%s\n' "$1" 'alerts.group_interval = "1s"' 'alerts.max_interval = "1s"' 'alerts.burst = 1000' 'alerts.max_per_day = 10000'
         [[ -z ${2:-} ]] || printf '%s\n' "$2"
-    } >"$root/etc/authalert/config.toml"
+    } >"$root/etc/authalert/config.toml.new"
+    # A pass may read it at this moment.
+    mv -- "$root/etc/authalert/config.toml.new" "$root/etc/authalert/config.toml"
 }
 
 # Names, kinds, modes, owners, links and contents; of what the tests themselves write, nothing.

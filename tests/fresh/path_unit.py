@@ -88,5 +88,7 @@ new = sum(record.get("count", 1) for record in records()[known:])
 check("1,000 wrong passwords at su: each recorded, each told once", (new, receiver["posted"] - posted) == (1000, 1000),
       "in %.0f s; %d recorded, %d posted in %d posts" % (lasted, new, receiver["posted"] - posted, len(posts()) - before))
 failed = guest("systemctl --failed --no-legend; systemctl is-active authalert-deliver.path")
+if failed.strip() != "active":
+    failed += guest("journalctl --no-pager -o cat -n 12 -u authalert-deliver.service -u authalert-commands.service")
 check("no start limit is met, and the path unit watches on", failed.strip() == "active", failed.strip())
 check("no more passes than one in two seconds of it", starts <= lasted / 2 + 5, "%d passes" % starts)

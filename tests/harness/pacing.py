@@ -47,7 +47,7 @@ class Log:
 
     def break_ins(self):
         """One each day and a half: somebody fails a few times, and is in. Says how many."""
-        number, second = 0, 0
+        number, second, self.tries = 0, 0, 0
         while True:
             second += APART + int(self.random.expovariate(1 / (1.5 * DAY - APART)))
             if second > DAYS * DAY:
@@ -55,6 +55,7 @@ class Log:
             user, source = "person%d" % (10 + number), "203.0.113.%d" % (number + 1)
             for i in range(self.random.randrange(5, 20)):
                 self.ssh(second - 2 * i - 1, user, source)
+                self.tries += 1
             self.login(second, user, source)
             number += 1
 
@@ -172,6 +173,20 @@ def simulate(path, base):
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
+def figures(log, path, base):
+    """What the simulation of a log says, in numbers, and in its own words."""
+    log.write(path)
+    run = simulate(path, base)
+    found = re.search(r"failures +(?P<failures>\d+) in .*\nalerts +(?P<alerts>\d+), [\d.]+ a day, (?P<busiest>\d+) in the "
+                      r"busiest 24 hours\nlongest wait +(?P<wait>.*)\ncovered +(?P<covered>\d+) of.*"
+                      r"(\nbreak-ins +(?P<break_ins>\d+) in (?P<reports>\d+) more alerts, longest wait (?P<break_in_wait>.*))?",
+                      run.stdout)
+    last = "\n".join((run.stdout + run.stderr).splitlines()[-12:])
+    if not found:
+        return None, last
+    return {name: seconds(text) if "wait" in name else int(text) for name, text in found.groupdict("0").items()}, last
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
@@ -182,23 +197,21 @@ def main():
             make, most, longest = STYLES[name]
             log = Log("%s %d" % (name, options.seed))
             make(log)
-            break_ins = log.break_ins()
             path = os.path.join(base, name + ".log")
-            log.write(path)
-            run = simulate(path, base)
-            found = re.search(r"failures +(\d+) in .*\nalerts +(\d+), ([\d.]+) a day, (\d+) in the busiest 24 hours\n"
-                              r"longest wait +(.*)\ncovered +(\d+) of.*\nbreak-ins +(\d+) in (\d+) more alerts, longest wait (.*)",
-                              run.stdout)
-            if not check(found, "%s: is simulated" % name, run.stdout + run.stderr):
+            alone, alone_text = figures(log, path, base)
+            break_ins = log.break_ins()
+            among, among_text = figures(log, path, base)
+            if not check(alone and among, "%s: is simulated" % name, alone_text + among_text):
                 continue
-            failures, alerts, a_day, busiest, wait, covered, found_break_ins, reports, break_in_wait = found.groups()
-            print("# %s: %s failures, %s alerts, %s a day, %s on the busiest, longest wait %s; %s break-ins, longest wait %s"
-                  % (name, failures, alerts, a_day, busiest, wait, found_break_ins, break_in_wait))
-            check(int(found_break_ins) == int(reports) == break_ins and seconds(break_in_wait) <= 60,
-                  "%s: each of %d break-ins is reported at once" % (name, break_ins), run.stdout)
-            check(int(failures) == int(covered) == len(log.failures) - break_ins and int(busiest) <= most
-                  and seconds(wait) <= longest,
-                  "%s: at most %d alerts a day, none later than %d s, each failure reported" % (name, most, longest), run.stdout)
+            print("# %s: %d failures, %d alerts, %d on the busiest day, longest wait %d s; with %d break-ins %d on the busiest"
+                  % (name, alone["failures"], alone["alerts"], alone["busiest"], alone["wait"], break_ins, among["busiest"]))
+            check(alone["failures"] == alone["covered"] == len(log.failures) - break_ins - log.tries
+                  and alone["busiest"] <= most and alone["wait"] <= longest,
+                  "%s: at most %d alerts a day, none later than %d s, each failure reported" % (name, most, longest), alone_text)
+            check(among["break_ins"] == among["reports"] == break_ins and among["break_in_wait"] <= 60
+                  and among["failures"] == among["covered"] and among["busiest"] <= max(most, 20),
+                  "%s: each of %d break-ins put in at random is reported at once, and beside them at most %d alerts a day"
+                  % (name, break_ins, max(most, 20)), among_text)
     finish()
 
 

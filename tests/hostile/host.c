@@ -27,15 +27,19 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <security/pam_appl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -466,28 +470,29 @@ static int signals(void)
 	return handled == 0 && workers > 0 ? 0 : 1;
 }
 
-/* The module's writes come here: an executable's functions go before the C library's. */
-static atomic_int lowest = 1000, writes;
-
-ssize_t write(int file, const void *data, size_t size)
-{
-	if (size > 8 && !memcmp(data, "{\"time\"", 7)) {
-		atomic_fetch_add(&writes, 1);
-		if (file < lowest)
-			lowest = file;
-	}
-	return syscall(SYS_write, file, data, size);
-}
-
+/* Whatever is written to the places of the standard streams fails: what is recorded was written elsewhere. */
 static int low(void)
 {
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pwrite64, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_writev, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EIO),
+	};
+	struct sock_fprog filter = { sizeof rules / sizeof *rules, rules };
 	int saved = dup2(1, 100), code;
 	for (int file = 0; file < 3; file++)
 		close(file);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
+		return 2;
 	code = once("low");
-	dup2(saved, 1);
-	printf("code %d, %d writes, to %d and above\n", code, writes, lowest);
-	return code == PAM_AUTH_ERR && writes == 1 && lowest > 2 ? 0 : 1;
+	dprintf(saved, "code %d\n", code);
+	return code == PAM_AUTH_ERR ? 0 : 1;
 }
 
 static int burst(int runs)

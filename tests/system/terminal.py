@@ -104,19 +104,20 @@ def su(*answers, user="bob", to="alice"):
     return once(["/bin/su", to, "-c", "echo logged-in"], answers, user)
 
 
-def sudo(*answers, user="bob"):
-    return once(["/usr/bin/sudo", "-k", "echo", "logged-in"], answers, user)
+def sudo(*answers, user="bob", pause=0):
+    return once(["/usr/bin/sudo", "-k", "echo", "logged-in"], answers, user, pause)
 
 
 def ssh(sshd, user, method, *answers, source="127.0.0.1"):
     return once(sshd.client(user, method, max(1, len(answers)), source), answers, None)
 
 
-def once(words, answers, user):
-    """Run, give one answer a prompt; gives the terminal, the exit status and the seconds it took."""
+def once(words, answers, user, pause=0):
+    """Run, give one answer a prompt, with a pause between them; gives the terminal, the exit status and the seconds it took."""
     terminal = Terminal(words, user)
-    for answer in answers:
+    for number, answer in enumerate(answers):
         terminal.expect(r"(?i)password[^\n]*: ?$")
+        time.sleep(pause if number else 0)
         keys = answer in ("\x03", "\x04")
         terminal.type(answer, enter=not keys)
     status, took = terminal.end()

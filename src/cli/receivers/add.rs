@@ -49,14 +49,15 @@ pub fn add(
     };
     let path = config.credentials_path();
     // Better before anything is asked. The file that tries it would be in the way of one who writes.
-    let lock = Lock::take(&config.path).map_err(nothing_written)?;
+    let lock = Lock::take(state, &config.path).map_err(nothing_written)?;
     credentials::probe(&path).map_err(nothing_written)?;
     credentials::probe(&config.path).map_err(nothing_written)?;
     drop(lock);
     let mut talk = Talk { input, out, is_pipe };
     let mut stored = Stored::load(&path).map_err(nothing_written)?;
     if matches!(service.kind.as_str(), "x" | "x-dm") && !stored.has_account() {
-        authorize::run(config, None, talk.input, talk.out).map_err(|e| Error::Failed(e.to_string()))?;
+        authorize::run((state, config), None, talk.input, talk.out)
+            .map_err(|e| Error::Failed(e.to_string()))?;
         stored = Stored::load(&path).map_err(nothing_written)?;
         if config.receivers(stored.has_account()).iter().any(|receiver| receiver.kind == service.kind) {
             begin(state, config);
@@ -174,7 +175,7 @@ fn usable(
 /// Write both files, and let the receiver begin.
 fn write(state: &Path, config: &Config, given: &Given, out: &mut dyn Write) -> Result<(), Error> {
     let shown = config.path.display();
-    let _lock = Lock::take(&config.path).map_err(nothing_written)?;
+    let _lock = Lock::take(state, &config.path).map_err(nothing_written)?;
     // Both files again, as they are by now.
     let (text, after, ..) = checked(config, given)?;
     let path = config.credentials_path();

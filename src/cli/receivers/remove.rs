@@ -17,7 +17,7 @@ pub(super) fn remove(state: &Path, config: &Config, name: &str, out: &mut dyn Wr
         return Err(Error::Failed(why.into()));
     }
     let (path, shown) = (config.credentials_path(), config.path.display());
-    let _lock = Lock::take(&config.path).map_err(nothing_written)?;
+    let _lock = Lock::take(state, &config.path).map_err(nothing_written)?;
     let stored = Stored::load(&path).map_err(nothing_written)?;
     let text = edit::read(&config.path).map_err(|e| nothing_written(format!("cannot read {shown}: {e}")))?;
     let changed = edit::removed(&text, stored.has_account(), name)
