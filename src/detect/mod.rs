@@ -46,6 +46,7 @@ use doubles::Doubles;
 pub use finding::{After, Failures, Finding, Verdict};
 use known::Known;
 use late::{Before, Judged, Late};
+pub(crate) use row::REACH;
 use row::Row;
 use source::Source;
 use table::Table;

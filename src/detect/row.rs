@@ -10,6 +10,8 @@ pub(super) const PARTS: usize = 16;
 /// Seconds of one count.
 const SLOT: i64 = 4 * 3600;
 const DAY: i64 = 86_400;
+/// Seconds that a failure is before a login at most, if it may speak against it.
+pub(crate) const REACH: i64 = DAY + SLOT;
 
 /// Failures under one key, told apart by at most [`PARTS`] names.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -163,7 +165,7 @@ impl Row {
 
     /// Whether something in it may be of the last day.
     pub(super) fn is_fresh(&self, now: i64) -> bool {
-        self.last > now - DAY - SLOT
+        self.last > now - REACH
     }
 
     fn newest(&self) -> i64 {

@@ -1,10 +1,11 @@
 //! Where an attempt came from, as something to count by.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use compact_str::{CompactString, format_compact};
 
 use crate::event::{Asker, Event, Route};
+use crate::journal::address::{self, network as counted};
 
 /// Where an attempt came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +28,14 @@ const V4_NETWORK: usize = 1 + 4;
 const V6_NETWORK: usize = 1 + 12;
 
 impl Source {
-    /// Of an attempt; none where nothing is known. Who has one address of IPv6 has all of its network of 64 bits.
+    /// Of an attempt; none where nothing is known.
     pub(super) fn of(event: &Event) -> Option<Self> {
         let of = |kind, key: CompactString| Some(Self { key, kind });
-        match event.rhost.parse::<IpAddr>().map(|address| address.to_canonical()) {
-            Ok(IpAddr::V4(v4)) => return of(Kind::V4, format_compact!("4{:08x}", u32::from(v4))),
-            Ok(IpAddr::V6(v6)) => return of(Kind::V6, format_compact!("6{:016x}", upper_half(v6))),
-            Err(_) if !event.rhost.is_empty() => return of(Kind::Name, format_compact!("n{}", event.rhost)),
-            Err(_) => {}
+        match address::parse(&event.rhost) {
+            Some(v4 @ IpAddr::V4(_)) => return of(Kind::V4, format_compact!("4{:08x}", counted(v4))),
+            Some(v6 @ IpAddr::V6(_)) => return of(Kind::V6, format_compact!("6{:016x}", counted(v6))),
+            None if !event.rhost.is_empty() => return of(Kind::Name, format_compact!("n{}", event.rhost)),
+            None => {}
         }
         let host = &event.host;
         match event.asker()? {
@@ -75,8 +76,4 @@ pub(super) fn network(key: &str) -> &str {
         _ => key.len(),
     };
     key.get(..length).unwrap_or(key)
-}
-
-fn upper_half(address: Ipv6Addr) -> u64 {
-    (u128::from(address) >> 64) as u64
 }

@@ -1,7 +1,7 @@
 //! Where failures leave their mark, so that a login after them is known for one: a file of fixed size. The
 //! module marks and looks (`src/pam/marks.rs`); here is how the file is laid out, and its first making.
 //!
-//! A mark is the minute of the last failure, at a place that is the hash of an address, a user or an account. No
+//! A mark is the minute of the last failure, at a place that is the hash of a network ([`super::address::network`]), a user or an account. No
 //! place is ever given to another, so nobody can clear a mark: whoever fails under many names, or finds two names
 //! with one hash, adds marks, and a mark too many costs a record of a good login. That is why the hash needs no
 //! key.
@@ -34,7 +34,8 @@ pub const MINUTES: (u64, u32) = (8192, 32_768);
 /// Bytes of the file.
 pub const SIZE: u64 = MINUTES.0 + 4 * MINUTES.1 as u64;
 
-const MAGIC: u32 = u32::from_ne_bytes(*b"AAM1");
+/// Another number is of another hash: where a mark of it is, nobody would look.
+const MAGIC: u32 = u32::from_ne_bytes(*b"AAM2");
 
 /// The beginning of a file that was made in this minute since 1970.
 pub fn header(minute: u32) -> [u32; 3] {

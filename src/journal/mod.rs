@@ -11,11 +11,13 @@
 //! - Writers only append, one `write` a record, and wait for nothing ([`append`]).
 //! - What cannot be appended is spilled beside it, and appended by the next pass ([`spill`]).
 //! - Failures leave a mark, which a login after them finds ([`marks`]).
+//! - Failures from addresses that one machine can have count as of one ([`address`]).
 //! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`]).
 //! - Whoever delivers seals, lists and deletes segments, under the delivery lock ([`segment`]).
 //! - Readers go on from where they were, by segment and offset ([`read`]). A record that lands in
 //!   a segment after it was sealed is found all the same.
 
+pub mod address;
 pub mod append;
 pub mod marks;
 pub mod read;

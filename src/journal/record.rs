@@ -7,10 +7,9 @@
 //! Encoding is written out by hand: it stands in a login's way, allocates nothing, and cannot
 //! panic, so that the module is linked without everything that a panic needs.
 
-use std::net::IpAddr;
-
 use serde::{Deserialize, Serialize};
 
+use super::address;
 use crate::event::{Class, Event, Route};
 use crate::neutral::Neutral;
 
@@ -352,17 +351,11 @@ fn decode_event(line: &[u8]) -> Option<Event> {
     }
 
     let mut failure: Event = serde_json::from_slice(line).ok()?;
-    let beside = || serde_json::from_slice(line).ok().and_then(|b: Beside| address_of(&b.address));
-    if let Some(ip) = address_of(&failure.rhost).or_else(beside) {
+    let beside = || serde_json::from_slice(line).ok().and_then(|b: Beside| address::parse(&b.address));
+    if let Some(ip) = address::parse(&failure.rhost).or_else(beside) {
         failure.rhost = ip.to_string();
     }
     Some(failure)
-}
-
-/// An address as it is grouped and matched: no zone, mapped IPv4 as IPv4.
-fn address_of(text: &str) -> Option<IpAddr> {
-    let ip: IpAddr = text.split('%').next()?.parse().ok()?;
-    Some(ip.to_canonical())
 }
 
 /// CRC-32 (IEEE 802.3), as crc32fast computes it; small rather than fast, for one line a login.

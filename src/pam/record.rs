@@ -5,10 +5,12 @@
 
 use std::ffi::{CStr, c_char, c_int};
 use std::mem;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use authalert::event::{Class, Route};
+use authalert::journal::address::network;
 use authalert::journal::append::{self, Error};
 use authalert::journal::record::{Encoded, Record, encode_into};
 use authalert::journal::spill;
@@ -19,7 +21,7 @@ use crate::arguments::Arguments;
 use crate::file::File;
 use crate::marks::Key;
 use crate::worker::Job;
-use crate::{clock, guard, late, libpam, marks, worker};
+use crate::{address, clock, guard, late, libpam, marks, worker};
 
 /// Record a failure or an aborted prompt, and wake the worker.
 pub fn failure(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) {
@@ -49,10 +51,14 @@ pub fn login(pamh: &mut PamHandle, arguments: &Arguments<'_>) -> bool {
 }
 
 /// What a failure marks, and a login looks for: where it came from, and the account.
-pub fn keys(pamh: &PamHandle) -> [Option<Key>; 2] {
+pub fn keys(pamh: &mut PamHandle) -> [Option<Key>; 2] {
+    let address = address_of(pamh);
     let (rhost, user) = (item::<RHost<'_>>(pamh), item::<User<'_>>(pamh));
     let uid = rustix::process::getuid().as_raw();
-    let source = if !rhost.is_empty() {
+    let source = if let Some(address) = address {
+        // He has others of its network, and may come in from there.
+        Some(Key::of(b'r', &network(address).to_ne_bytes()))
+    } else if !rhost.is_empty() {
         Some(Key::of(b'r', rhost))
     } else if uid != 0 {
         Some(Key::of(b'u', &uid.to_ne_bytes()))
@@ -62,6 +68,19 @@ pub fn keys(pamh: &PamHandle) -> [Option<Key>; 2] {
         (!tty.is_empty()).then(|| Key::of(b't', tty))
     };
     [source, (!user.is_empty()).then(|| Key::of(b'a', user))]
+}
+
+/// The address of who is at the other end, where one is known.
+fn address_of(pamh: &mut PamHandle) -> Option<IpAddr> {
+    address::parse(item::<RHost<'_>>(pamh)).or_else(|| address::parse(beside(pamh, &mut [0; 64])))
+}
+
+/// What sshd knows beside a name, which comes from the attacker's own name server; empty beside an address.
+fn beside<'a>(pamh: &mut PamHandle, place: &'a mut [u8; 64]) -> &'a [u8] {
+    let rhost = item::<RHost<'_>>(pamh);
+    let named = !rhost.is_empty() && address::parse(rhost).is_none();
+    let connection = if named { libpam::variable(pamh, c"SSH_CONNECTION") } else { None };
+    first_word(connection.map_or(b"", CStr::to_bytes), place)
 }
 
 fn event(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) -> Result<(), Error> {
@@ -78,12 +97,8 @@ fn event(pamh: &mut PamHandle, arguments: &Arguments<'_>, class: Class) -> Resul
 }
 
 fn fill(line: &mut Encoded, pamh: &mut PamHandle, class: Class) {
-    // A name comes from the attacker's own name server; sshd knows the address beside it.
-    let named =
-        item::<RHost<'_>>(pamh).iter().any(|b| !b.is_ascii_hexdigit() && !matches!(b, b'.' | b':' | b'%'));
     let mut address = [0; 64];
-    let connection = if named { libpam::variable(pamh, c"SSH_CONNECTION") } else { None };
-    let address = first_word(connection.map_or(b"", CStr::to_bytes), &mut address);
+    let address = beside(pamh, &mut address);
     let record = Record {
         time: clock::now(),
         host: b"",

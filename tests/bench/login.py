@@ -87,7 +87,7 @@ def logins(marked):
 def old_marks(state):
     """The file as it is when nothing failed for a day."""
     with open(os.open(f"{state}/journal/marks", os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
-        file.write((struct.pack("=4sII", b"AAM1", 0, 0xFFFFFFFF)).ljust(8192 + 4 * 32768, b"\0"))
+        file.write((struct.pack("=4sII", b"AAM2", 0, 0xFFFFFFFF)).ljust(8192 + 4 * 32768, b"\0"))
 
 
 def posts():

@@ -17,7 +17,7 @@ def old_marks(scene):
     """As they are when nothing failed for days."""
     path = os.path.join(os.path.dirname(scene.journal), "marks")
     with open(path, "wb") as file:
-        file.write(struct.pack("=4sII", b"AAM1", 1, 0xFFFFFFFE).ljust(SIZE, b"\0"))
+        file.write(struct.pack("=4sII", b"AAM2", 1, 0xFFFFFFFE).ljust(SIZE, b"\0"))
     os.chmod(path, 0o600)
     return path
 

@@ -16,7 +16,7 @@ def marks(stage):
 
 
 def header(made):
-    return struct.pack("=4sII", b"AAM1", made, made ^ 0xFFFFFFFF)
+    return struct.pack("=4sII", b"AAM2", made, made ^ 0xFFFFFFFF)
 
 
 def old_marks(stage):
@@ -55,6 +55,27 @@ def after_failures():
     equal(stage.records()[1]["rhost"], "192.0.2.7")
 
 
+@test("who fails comes in from another address of his network, or by another spelling: that login is recorded")
+def networks():
+    def connection(address):
+        return "env=SSH_CONNECTION=%s 50310 2001:db8:ffff::1 22" % address
+
+    for failed, came, expected in (("2001:db8::1", "2001:db8::2", True), ("2001:db8::1", "2001:DB8:0:0:ffff::2", True),
+                                   ("2001:db8::1", "2001:db8:0:1::1", False), ("fe80::1%eth0", "fe80::2%eth1", True),
+                                   ("::ffff:203.0.113.5", "203.0.113.5", True), ("203.0.113.5", "203.0.113.6", False),
+                                   ("one.example", "one.example", True), ("one.example", "two.example", False)):
+        stage = guarded()
+        equal(attempt(stage, "alice", failed, answer="wrong"), [AUTH_ERR])
+        equal(attempt(stage, "bob", came), [SUCCESS])
+        equal(("login", "bob") in seen(stage), expected, "%s, then %s" % (failed, came))
+    # Names are his own name server's; sshd knows the addresses.
+    for failed, came, expected in (("2001:db8::1", "2001:db8::2", True), ("192.0.2.7", "192.0.2.8", False), ("UNKNOWN", "UNKNOWN", False)):
+        stage = guarded()
+        equal(attempt(stage, "alice", "one.example", connection(failed), "auth", answer="wrong"), [AUTH_ERR])
+        equal(attempt(stage, "bob", "cafe.cafe", connection(came), "auth"), [SUCCESS])
+        equal(("login", "bob") in seen(stage), expected, "%s, then %s" % (failed, came))
+
+
 @test("an aborted prompt marks nothing, and a mark is forgotten after a day; one of the future is not")
 def fresh():
     stage = guarded()
@@ -84,7 +105,8 @@ DAMAGE = {
     "one byte short": lambda path: os.truncate(path, MINUTES + 4 * PLACES - 1),
     "half": lambda path: os.truncate(path, MINUTES + 2 * PLACES),
     "another's": lambda path: write(path, b"x" * (MINUTES + 4 * PLACES)),
-    "its time damaged": lambda path: write(path, (b"AAM1" + b"\1\0\0\0" * 2).ljust(MINUTES + 4 * PLACES, b"\0")),
+    "of an earlier version": lambda path: write(path, (struct.pack("=4sII", b"AAM1", 1, 0xFFFFFFFE)).ljust(MINUTES + 4 * PLACES, b"\0")),
+    "its time damaged": lambda path: write(path, (b"AAM2" + b"\1\0\0\0" * 2).ljust(MINUTES + 4 * PLACES, b"\0")),
     "a link": lambda path: (os.remove(path), os.symlink("/etc/passwd", path)),
     "a dangling link": lambda path: (os.remove(path), os.symlink("/nonexistent/x", path)),
     "a pipe": lambda path: (os.remove(path), os.mkfifo(path)),

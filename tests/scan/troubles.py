@@ -165,6 +165,19 @@ def logins():
     state.remove()
 
 
+@test("a break-in is found for as long as the failures before it speak against it", seconds=60)
+def long_after():
+    state = begun("auth.log")
+    write(state.log, attempts(99, 7, user="alice", ago=19 * 3600))
+    state.passed()
+    accepted = attempts(100, user="bob", rhost="192.0.2.7")[1].replace("Failed", "Accepted")
+    stranger = attempts(101, user="bob", rhost="192.0.2.9")[1].replace("Failed", "Accepted")
+    write(state.log, [accepted, stranger])
+    state.passed()
+    equal([(r["class"], r["pid"]) for r in state.records() if r["class"] != "failure"], [("login", 100)])
+    state.remove()
+
+
 @test("what the module did not record is told by the log, also by a process whose number was in use before", seconds=60)
 def reused():
     state = begun()

@@ -3,7 +3,7 @@
 use std::io;
 
 use super::sought::base;
-use super::{OTHER_CLOCK, Record, Recorded, SAME_PROCESS};
+use super::{FAILED_BEFORE, OTHER_CLOCK, Record, Recorded, SAME_PROCESS, who};
 use crate::event::{Class, Event, Route};
 use crate::journal::{Journal, read, segment, spill};
 use crate::scan::attempts::Row;
@@ -52,13 +52,13 @@ impl Recorded {
 
     fn take(&mut self, failure: &Event) {
         let time = failure.time.as_microsecond();
-        // Root's announcement of a test is not an attempt; the failure that follows it is.
-        if self.since.is_some_and(|since| time < since) || failure.class == Class::Test {
-            return;
+        let is_before = |by: i64| self.since.is_some_and(|since| time < since.saturating_sub(by));
+        if failure.class == Class::Failure && !is_before(FAILED_BEFORE) {
+            self.failed.extend(who(&failure.user, &failure.rhost));
         }
-        if failure.class == Class::Failure {
-            let names = [&failure.user, &failure.rhost].map(|text| name(text));
-            self.failed.extend(names.into_iter().filter(|name| *name != 0));
+        // Root's announcement of a test is not an attempt; the failure that follows it is.
+        if is_before(0) || failure.class == Class::Test {
+            return;
         }
         let (key, log) = match failure.route {
             Route::Pam => {

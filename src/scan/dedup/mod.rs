@@ -15,8 +15,11 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
+use super::hash::short;
 use super::origin::{Log, StreamId, name, parse};
+use crate::detect::REACH;
 use crate::event::Class;
+use crate::journal::address;
 use sought::Sought;
 pub(crate) use sought::base;
 
@@ -32,6 +35,8 @@ const NEAR: i64 = 5 * SECOND;
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
 /// A log daemon that still goes by another zone, or that was stuck, is not further off.
 const OTHER_CLOCK: i64 = 15 * 3600 * SECOND;
+/// Before the records that may match: who failed here may still make a login a break-in.
+const FAILED_BEFORE: i64 = REACH * SECOND - OTHER_CLOCK;
 /// Zones are apart by a multiple of this.
 const ZONES: i64 = 900 * SECOND;
 /// Used records are remembered for so long.
@@ -53,7 +58,7 @@ pub(crate) struct Recorded {
     /// Which records there are, by time.
     by_time: Vec<u32>,
     origins: HashSet<u64>,
-    /// Who failed, and from where.
+    /// Who failed, and from where: see [`who`].
     failed: HashSet<u32>,
     used: HashMap<(u32, u64), Used>,
     since: Option<i64>,
@@ -132,7 +137,7 @@ impl Recorded {
 
     /// Whether somebody of this name, or from there, failed in the hours before: else a login tells nothing.
     pub(crate) fn has_failed(&self, row: &Row) -> bool {
-        [&row.user, &row.rhost].iter().any(|text| !text.is_empty() && self.failed.contains(&name(text)))
+        who(&row.user, &row.rhost).any(|one| self.failed.contains(&one))
     }
 
     fn log_of(&self, record: &Record) -> Option<&Log> {
@@ -178,6 +183,14 @@ impl Recorded {
                 None => false,
             }
     }
+}
+
+/// An account and where it was tried from, as far as they are known: who fails from one address of a network may
+/// come in from another.
+fn who(user: &str, rhost: &str) -> impl Iterator<Item = u32> {
+    let network = address::parse(rhost).map(address::network);
+    let source = network.map_or_else(|| name(rhost), |network| short(&[&network.to_le_bytes()]).max(1));
+    [name(user), source].into_iter().filter(|one| *one != 0)
 }
 
 #[cfg(test)]
@@ -237,6 +250,58 @@ mod tests {
         let unknown = rows.iter().filter(|row| !recorded.claim_origin(&origin(row, stream, 1), stream));
         let unknown: Vec<&Row> = unknown.collect();
         unknown.into_iter().map(|row| recorded.find(row, Class::Failure, stream).left).sum()
+    }
+
+    /// Whether a login of `user` from `rhost`, so long after the failure of alice from `failed`, may be a break-in.
+    fn is_suspect(failed: &str, user: &str, rhost: &str, after: i64) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join(crate::journal::DIRECTORY)).unwrap();
+        let journal = Journal::new(directory.path());
+        let failure = Event { rhost: failed.into(), ..recorded("sshd", 71, 70, -after) };
+        journal.append(&[failure]).unwrap();
+        let line = format!(
+            "2026-11-03T09:05:01Z srv sshd[80]: Accepted password for {user} from {rhost} port 5 ssh2"
+        );
+        let header = header::parse(line.as_bytes()).unwrap();
+        let rules::Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
+        let family = rules::family(header.program);
+        let speaker = Speaker { host: header.host, program: header.program, family, pid: header.pid };
+        let mut attempts = Attempts::default();
+        attempts.keep_logins();
+        attempts.tell(&speaker, &evidence, TIME, Place { source: 1, offset: 0, line: 0 });
+        attempts.finish();
+        let logins = attempts.take_logins();
+        let mut recorded = Recorded::default();
+        recorded.load_since(&journal, &logins).unwrap();
+        recorded.has_failed(&logins[0])
+    }
+
+    #[test]
+    fn a_login_is_suspect_from_any_address_of_the_network_that_failed_and_by_its_account() {
+        for (failed, rhost, expected) in [
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.8", false),
+            ("2001:db8::1", "2001:db8::2", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+            ("::ffff:203.0.113.5", "203.0.113.5", true),
+            ("203.0.113.5", "::ffff:203.0.113.5", true),
+            ("one.example", "one.example", true),
+            ("", "192.0.2.7", false),
+        ] {
+            assert_eq!(is_suspect(failed, "bob", rhost, SECOND), expected, "{failed}, then {rhost}");
+        }
+        assert!(is_suspect("192.0.2.7", "alice", "192.0.2.9", SECOND));
+    }
+
+    #[test]
+    fn a_login_is_suspect_for_as_long_as_failures_speak_against_it() {
+        for (hours, expected) in [(3, true), (15, true), (19, true), (24, true), (28, true), (29, false)] {
+            assert_eq!(
+                is_suspect("192.0.2.7", "bob", "192.0.2.7", hours * 3600 * SECOND),
+                expected,
+                "{hours}"
+            );
+        }
     }
 
     const FAILED: &str = "sshd[71]: Failed password for alice from 192.0.2.7 port 5 ssh2";
