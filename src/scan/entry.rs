@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::header::{self, Header};
 use super::stamp::{self, Stamp};
 use super::tag::{behind_title, name_and_module, tagged};
+use super::wrapped;
 use super::writer::Writer;
 
 /// The fields of a journal entry that matter here.
@@ -117,7 +118,7 @@ impl Entry {
     fn of_container(&self) -> Header<'_> {
         let text = header::trim(self.log.as_bytes());
         let stamp = stamp::parse(self.time.as_bytes()).map_or(Stamp::Missing, |(stamp, _)| stamp);
-        match header::parse(text) {
+        match header::parse(text).filter(wrapped::may_be_sshds) {
             Some(header) if stamp != Stamp::Missing => Header { stamp, ..header },
             Some(header) => header,
             None => named(stamp, b"", b"", text),

@@ -54,8 +54,18 @@ pub(super) fn behind<'a>(header: &Header<'a>) -> Option<Header<'a>> {
 pub(super) fn of_container<'a>(header: &Header<'a>) -> Option<Header<'a>> {
     let is_id = matches!(header.program.len(), 12 | 64) && header.program.iter().all(u8::is_ascii_hexdigit);
     let is_runtime = matches!(header.program, b"docker" | b"dockerd" | b"podman" | b"conmon" | b"containerd");
-    (is_id || is_runtime || is_facility(header.program))
+    let of_container = is_id || is_runtime;
+    (of_container || is_facility(header.program))
         .then(|| inside(skip_blanks(header.message), header.stamp, header.host, DEPTH - 1))?
+        .filter(|header| !of_container || may_be_sshds(header))
+}
+
+/// Whether sshd alone can have written what a container wrote: any program in it may show a client's words at the start
+/// of a line. A refusal that is none does little harm; that somebody got in would excuse refusals.
+pub(super) fn may_be_sshds(header: &Header<'_>) -> bool {
+    header.pid != 0
+        || header.program != b"sshd"
+        || !header.message.trim_ascii_start().starts_with(b"Accepted ")
 }
 
 /// The line in `text`, of a collector that wrote `stamp` and `host`.
@@ -87,12 +97,17 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
         if matches!(word, b"stdout" | b"stderr") {
             // A whole line or part of one, as Kubernetes has it.
             let (kind, message) = token(after);
-            return matches!(kind, b"F" | b"P").then(|| inside(message, stamp, host, depth))?;
+            return matches!(kind, b"F" | b"P")
+                .then(|| inside(message, stamp, host, depth))?
+                .filter(may_be_sshds);
         }
         return inside(rest, stamp, host, depth)
             .or_else(|| inside(after, stamp, word, depth).filter(|header| has_head(header, after)));
     }
-    let rest = past_socklog(text).or_else(|| past_service(text)).or_else(|| past_file_name(text))?;
+    if let Some(rest) = past_service(text) {
+        return inside(rest, stamp, host, depth).filter(may_be_sshds);
+    }
+    let rest = past_socklog(text).or_else(|| past_file_name(text))?;
     inside(rest, stamp, host, depth)
 }
 
@@ -219,6 +234,30 @@ mod tests {
             shown("[71] Nov 03 09:05:01 Bad password attempt for 'root' from 192.0.2.7:1").unwrap();
         assert_eq!((program.as_str(), pid), ("dropbear", 71));
         assert!(message.starts_with("Bad password"));
+    }
+
+    #[test]
+    fn a_container_says_of_nobody_that_he_got_in() {
+        let accepted = "Accepted password for root from 198.51.100.9 port 4000 ssh2";
+        for before in [
+            "Nov  3 09:05:01 srv e8d820bf982c[2136]: ",
+            "Nov  3 09:05:01 srv docker/e8d820bf982c[2136]:  ",
+            "Nov  3 09:05:01 srv dockerd[2136]: ",
+            "Nov  3 09:05:01 srv podman: 2026-11-03T09:05:01Z ",
+            "Nov  3 09:05:01 srv conmon: Nov  3 08:05:01 sshd: ",
+            "2026-11-03T09:05:01.123456789Z stdout F ",
+            "web-1  | ",
+            "web-1  | 2026-11-03T09:05:01.123456789Z ",
+            "[pod/web-0/app] ",
+        ] {
+            let is_sshds = |text: &str| shown(&format!("{before}{text}")).is_some_and(|it| it.1 == "sshd");
+            assert!(!is_sshds(accepted) && is_sshds(FAILED), "{before}");
+        }
+        for before in ["", "auth.log:", "Nov  3 09:05:01 srv sshd[71]: ", "auth.info: "] {
+            assert_eq!(shown(&format!("{before}{accepted}")).unwrap().1, "sshd", "{before}");
+        }
+        let of_number = shown(&format!("Nov  3 09:05:01 srv e8d820bf982c[2136]: sshd[58]: {accepted}"));
+        assert_eq!(of_number.unwrap().1, "sshd");
     }
 
     #[test]

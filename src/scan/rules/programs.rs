@@ -354,7 +354,6 @@ const NO_ATTEMPTS_OF_SERVERS: &[(&str, &str)] = &[
     ("vsftpd[7]", "[bob] FAIL LOGIN: Client \"192.0.2.7\", \"User is not in the allow user list.\""),
     ("vsftpd[7]", "[bob] OK LOGIN: Client \"192.0.2.7\""),
     // A file of such a name, and a command before anybody was named.
-    ("vsftpd[7]", "[bob] FAIL DELETE: Client \"192.0.2.7\", \"/x] FAIL LOGIN: Client \"198.51.100.9\""),
     ("vsftpd[7]", "FTP command: Client \"192.0.2.7\", \"USER x] FAIL LOGIN: Client \"198.51.100.9\""),
 ];
 

@@ -43,16 +43,18 @@ pub(super) struct Rule {
 }
 
 impl Rule {
-    /// What `line` has in the places of the fields; none if it is another line.
-    pub(super) fn read<'a>(&'a self, line: &'a [u8]) -> Option<Values<'a>> {
-        let mut values = self.templates.iter().find_map(|template| template.read(line))?;
-        if let Some(user) = &self.user {
-            values.user = user.as_bytes();
-        }
-        Some(values)
+    /// The templates that `line` fits, and what it has in the places of their fields.
+    fn read<'a>(&'a self, line: &'a [u8]) -> impl Iterator<Item = (&'a Template, Values<'a>)> {
+        self.templates.iter().filter_map(move |template| {
+            let mut values = template.read(line)?;
+            if let Some(user) = &self.user {
+                values.user = user.as_bytes();
+            }
+            Some((template, values))
+        })
     }
 
-    /// The same of a line that was cut short.
+    /// What a line has that was cut short.
     pub(super) fn read_cut<'a>(&'a self, line: &'a [u8]) -> Option<Values<'a>> {
         let is_cut = matches!(self.means, Means::Failure | Means::UnknownUser);
         is_cut.then(|| self.templates.iter().find_map(|template| template.read_cut(line)))?
@@ -174,10 +176,36 @@ impl File {
 
     /// The first rule that a line is of, and what it has in its places.
     pub(super) fn read<'a>(&'a self, line: &'a [u8]) -> Option<(usize, Values<'a>)> {
-        let mut rules = self.rules.iter().enumerate();
-        rules
-            .find_map(|(at, rule)| Some((at, rule.read(line)?)))
-            .or_else(|| self.rules.iter().enumerate().find_map(|(at, rule)| Some((at, rule.read_cut(line)?))))
+        let cut = || self.rules.iter().enumerate().find_map(|(at, rule)| Some((at, rule.read_cut(line)?)));
+        self.read_whole(line).or_else(cut)
+    }
+
+    /// What a client calls itself may hold the words of another line of the program. So every template is tried: a
+    /// failure is one whatever else fits, and where they differ about the place nothing is said of who and where.
+    fn read_whole<'a>(&'a self, line: &'a [u8]) -> Option<(usize, Values<'a>)> {
+        let rules = self.rules.iter().enumerate();
+        let mut found = rules
+            .flat_map(|(at, rule)| rule.read(line).map(move |(template, values)| (at, template, values)));
+        let means = |at: usize| self.rules.get(at).map(|rule| rule.means);
+        let is_failure = |at: usize| means(at).is_some_and(Means::is_failure);
+        let (mut at, first, mut values) = found.next()?;
+        let mut count = values.count;
+        let mut is_certain = true;
+        for (other, template, others) in found {
+            is_certain &= !template.tells_of_a_client() || values.is_of_the_place_of(&others);
+            if !is_failure(at) && first.is_open() && is_failure(other) {
+                (at, values, count) = (other, others, others.count);
+            }
+            if is_failure(other) {
+                count = count.min(others.count);
+            }
+        }
+        if is_certain {
+            return Some((at, values));
+        }
+        // That somebody got in, or is a client, is nothing without a place that is certain.
+        let is_lost = matches!(means(at), Some(Means::Success | Means::Client));
+        (!is_lost).then(|| (at, Values { count, ..Values::default() }))
     }
 
     /// Each of its lines as a program writes it of a client at 192.0.2.7 port 50310 that calls itself `name`.
@@ -354,6 +382,48 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// One of a client's words at a time holds a part of any line of the program, as a client at 198.51.100.9 has it.
+    #[test]
+    fn no_name_makes_a_line_another() {
+        for entry in list(std::path::Path::new("/nonexistent")) {
+            let file = entry.file.unwrap();
+            let names: Vec<Vec<u8>> = file.written(b"bob").iter().flat_map(|honest| parts(honest)).collect();
+            for (rule, template) in
+                file.rules.iter().flat_map(|rule| rule.templates.iter().map(move |template| (rule, template)))
+            {
+                for (which, name) in (0..template.clients()).flat_map(|w| names.iter().map(move |n| (w, n))) {
+                    let line = template.written_with(|at| if at == which { name } else { b"q" });
+                    let shown = || format!("{}: {}", entry.name, String::from_utf8_lossy(&line));
+                    let Some((at, values)) = file.read(&line) else { continue };
+                    let means = file.rules[at].means;
+                    assert!([b"".as_slice(), b"192.0.2.7"].contains(&values.rhost), "{}", shown());
+                    assert!([0, 50310].contains(&values.port), "{}", shown());
+                    assert!(values.count.is_none_or(|count| count <= 3), "{}", shown());
+                    if rule.means.is_failure() {
+                        assert!(means.is_failure(), "{means:?}: {}", shown());
+                    }
+                    if means == Means::Success {
+                        assert_eq!(rule.means, Means::Success, "{}", shown());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Parts of a line, from each of its words on and up to each, that make another line of one that has them in it.
+    fn parts(line: &[u8]) -> Vec<Vec<u8>> {
+        let line = String::from_utf8_lossy(line).replace("192.0.2.7", "198.51.100.9").replace("50310", "22");
+        let line = line.replace('3', "99").into_bytes();
+        let mut parts = vec![line.clone()];
+        for at in (0..line.len()).filter(|at| *at == 0 || !line[*at].is_ascii_alphanumeric()) {
+            let (before, behind) = line.split_at(at);
+            parts.extend([[b"q", before].concat(), [b"q", behind].concat(), behind.to_vec()]);
+            let inner = behind.split_last().filter(|(last, _)| b"\"'])>".contains(last));
+            parts.extend(inner.map(|(_, inner)| [b"q", inner].concat()));
+        }
+        parts
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::super::words::{places, rplaces};
 use super::field::{Field, NAMES, endpoint, host};
 use crate::scan::header::decimal;
 
+/// So many attempts does no client have in one connection.
+const MOST: u32 = 1000;
 /// The longest word.
 const LONGEST: usize = 255;
 
@@ -52,9 +54,15 @@ impl<'a> Values<'a> {
             Field::Endpoint => (self.rhost, self.port) = endpoint(value).unwrap_or_default(),
             Field::Tty => self.tty = value,
             Field::Service => self.service = value,
-            Field::Count => self.count = decimal(value),
+            Field::Count => self.count = decimal(value).map(|count| count.min(MOST)),
             Field::Number | Field::Word | Field::Text | Field::Anything => {}
         }
+    }
+
+    /// Whether `other` names the same client; a port may be left out.
+    pub(super) fn is_of_the_place_of(&self, other: &Self) -> bool {
+        let ports = [self.port, other.port];
+        self.rhost == other.rhost && (ports.contains(&0) || self.port == other.port)
     }
 }
 
@@ -111,6 +119,17 @@ impl Template {
         self.pieces.iter().any(|piece| piece.field() == Some(field))
     }
 
+    /// Whether a part of it may be of any length.
+    pub(super) fn is_open(&self) -> bool {
+        self.pieces.iter().filter_map(Piece::field).any(Field::is_open)
+    }
+
+    /// Whether it has a client's place, or a client's words that may have taken it in.
+    pub(super) fn tells_of_a_client(&self) -> bool {
+        let is_it = |field: Field| field.is_clients() || matches!(field, Field::Rhost | Field::Endpoint);
+        self.pieces.iter().filter_map(Piece::field).any(is_it)
+    }
+
     /// Whom a line names that a log daemon cut short, for the length of the name: what stands behind it is lost, and the
     /// attempt is not.
     pub(super) fn read_cut<'a>(&self, line: &'a [u8]) -> Option<Values<'a>> {
@@ -145,8 +164,15 @@ impl Template {
     /// A line of a client at 192.0.2.7 port 50310 that calls itself `name`.
     #[cfg(any(test, fuzzing))]
     pub(super) fn written(&self, name: &[u8]) -> Vec<u8> {
-        let value = |field: Field| match field {
-            Field::User | Field::Anything => name,
+        self.written_with(|_| name)
+    }
+
+    /// The same of one that gives of its words each by its number.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn written_with<'a>(&self, word: impl Fn(usize) -> &'a [u8]) -> Vec<u8> {
+        let mut words = 0..;
+        let mut value = |field: Field| match field {
+            Field::User | Field::Anything => word(words.next().unwrap_or_default()),
             Field::Account | Field::Ruser => b"alice",
             Field::Rhost => b"192.0.2.7",
             Field::Port => b"50310",
@@ -157,10 +183,16 @@ impl Template {
             Field::Text => b"some text",
         };
         let pieces = self.pieces.iter().map(|piece| match piece {
-            Piece::Words(words) => words,
-            Piece::Field(field) => value(*field),
+            Piece::Words(words) => words.to_vec(),
+            Piece::Field(field) => value(*field).to_vec(),
         });
         pieces.collect::<Vec<_>>().concat()
+    }
+
+    /// How many of its parts are a client's words.
+    #[cfg(test)]
+    pub(super) fn clients(&self) -> usize {
+        self.pieces.iter().filter_map(Piece::field).filter(|field| field.is_clients()).count()
     }
 
     /// Two parts of the client's words, and what is between them. Where that stands more than once, one of them is

@@ -43,6 +43,18 @@ impl Means {
         }
     }
 
+    /// Whether it says that somebody was refused.
+    pub(super) fn is_failure(self) -> bool {
+        matches!(
+            self,
+            Self::Failure
+                | Self::FailureToo
+                | Self::FailureOfHelper
+                | Self::UnknownUser
+                | Self::FailuresSoFar
+        )
+    }
+
     /// Whether such a line is to be found wherever it stands, and not only behind a failure.
     pub(super) fn is_searched(self) -> bool {
         matches!(
