@@ -76,6 +76,46 @@ try:
     answer = evil.request("$JS.API.DIRECT.GET.AAF.aa.f.evil", json.dumps({"last_by_subj": "aa.f.web1"}))
     check(answer is None or b"heard-by-nobody" not in answer[1], "a request for its own record is not widened to another's", answer)
 
+    # The engine publishes an answer wherever the request wants it, with its own rights: no answer gets to another's
+    # subject, and no command is carried there.
+    hub, other = Wire(fleet.port, fleet.path("hub/fleet/hub.toml")), Wire(fleet.port, fleet.path("web1/file"))
+    carrier = Wire(fleet.port, fleet.path("evil/file"))
+    of_lease = lambda: hub.request("$JS.API.DIRECT.GET.AAK.aa.lease")
+    of_mark = lambda: hub.request("$JS.API.DIRECT.GET.AAK.aa.ack.web1")
+    of_records = lambda: other.request("$JS.API.DIRECT.GET.AAF.aa.f.web1")
+    has = lambda answer, word: answer is not None and word in answer[1]
+    check(has(of_lease(), b"hub") and has(of_mark(), b"last") and has(of_records(), b"items"), "all three can be read")
+
+    def answered_to(subject, body):
+        """The last record of its own, which is `body`, is sent to `subject`."""
+        check(has(carrier.request("aa.f.evil", body), b'"seq"'), "it wrote what is to be carried to " + subject)
+        carrier.send("PUB $JS.API.DIRECT.GET.AAF.aa.f.evil %s 0\r\n\r\n" % subject)
+        time.sleep(0.5)
+
+    answered_to("aa.f.web1", batch(1, [item("forged")], epoch="00000000000000cc"))
+    carrier.send("PUB aa.f.evil aa.f.web1 1\r\nx\r\n")
+    time.sleep(0.5)
+    check(has(of_records(), b"items") and not has(of_records(), b"forged") and "forged" not in counted("web1"),
+          "no answer is a record of another", of_records())
+    answered_to("aa.ack.web1", json.dumps({"v": 1, "epoch": EPOCH, "last": 987654321}))
+    check(has(of_mark(), b"last") and not has(of_mark(), b"987654321"), "no answer is a watermark", of_mark())
+    answered_to("aa.lease", json.dumps({"v": 1, "hub": "00000000000000dd", "machine": "forged", "over": False}))
+    check(has(of_lease(), b"hub") and not has(of_lease(), b"forged"), "no answer is a lease", of_lease())
+    answered_to("$JS.API.STREAM.PURGE.AAF", json.dumps({"filter": "aa.f.web1"}))
+    check(has(of_records(), b"items"), "no answer purges the stream", of_records())
+    answered_to("$JS.API.STREAM.DELETE.AAK", "{}")
+    check(has(of_lease(), b"hub"), "no answer deletes a stream", of_lease())
+    answered_to("$JS.API.CONSUMER.DURABLE.CREATE.AAF.x", json.dumps({"stream_name": "AAF", "config": {"durable_name": "x", "ack_policy": "explicit"}}))
+    consumers = [name for top, names, _ in os.walk(fleet.path("store")) if os.path.basename(top) == "obs" for name in names]
+    check(consumers == ["hub"], "no answer makes a consumer", consumers)
+    # Nor does one that goes round within its own account.
+    for subject in ("aa.f.evil", "$JS.API.DIRECT.GET.AAF.aa.f.evil"):
+        carrier.send("PUB aa.f.evil %s 1\r\nx\r\nPUB $JS.API.DIRECT.GET.AAF.aa.f.evil %s 0\r\n\r\n" % (subject, subject))
+    time.sleep(0.5)
+    while carrier.message():
+        pass
+    is_well("answers sent where commands go")
+
     # 2. Identifiers that are one name space in the stream.
     evil.request("aa.f.evil", batch(1, [item("one")]), {"Nats-Msg-Id": "web1-1"})
     is_well("message ids used first")

@@ -11,6 +11,12 @@ from fleet import AUTHALERT, Fleet, Phone, append, check, finish, line, recorded
 fleet = Fleet(["web1", "web2"], names="hidden").start()
 try:
     file = fleet.path("web1/file")
+    done = fleet.run_member("web1", "join", "--no-start", "/nonexistent/file")
+    check(done.returncode == 1 and "cannot read /nonexistent/file: " in done.stderr, "a file that is not there is named", done.stderr)
+    done = fleet.run_member("web1", "leave")
+    check(done.returncode == 1 and "this machine is in no fleet" in done.stderr, "who is in no fleet cannot leave it", done.stderr)
+    done = fleet.run_hub("leave")
+    check(done.returncode == 1 and "is the hub" in done.stderr, "nor can the hub", done.stderr)
     check(stat.S_IMODE(os.stat(file).st_mode) == 0o600, "the file of a member is root's alone")
     done = fleet.join("web1")
     check(done.returncode == 0 and "arrived at the hub" in done.stdout, "join proves itself by a record that arrives", done)

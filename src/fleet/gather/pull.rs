@@ -71,7 +71,7 @@ impl Pull {
                 Err(_) => break,
             };
             match message.reply {
-                Some(reply) if message.status.is_none() => {
+                Some(reply) if message.status.is_none() && is_ack(&reply) => {
                     self.left = self.left.saturating_sub(1);
                     bytes += message.payload.len();
                     taken.push(Handed {
@@ -100,6 +100,11 @@ impl Pull {
     }
 }
 
+/// Whether it is where the engine awaits an acknowledgement: the hub answers nowhere else, whoever asks.
+fn is_ack(reply: &str) -> bool {
+    reply.starts_with(&format!("$JS.ACK.{RECORDS}.{CONSUMER}."))
+}
+
 /// A number of `$JS.ACK.STREAM.CONSUMER.DELIVERED.SEQUENCE.CONSUMED.TIME.PENDING`, counted from the end.
 fn part(reply: &str, from_the_end: usize) -> u64 {
     reply.rsplit('.').nth(from_the_end).and_then(|part| part.parse().ok()).unwrap_or(0)
@@ -113,5 +118,9 @@ mod tests {
     fn where_an_acknowledgement_goes_says_which_message_it_is() {
         let reply = "$JS.ACK.AAF.hub.1.4711.9.1767225600000000000.12";
         assert_eq!((part(reply, 3), part(reply, 0), part("x", 3)), (4711, 12, 0));
+        assert!(is_ack(reply));
+        for other in ["aa.lease", "aa.ack.web1", "$JS.ACK.AAF.x.1.4711.9.1.12", "$JS.API.STREAM.PURGE.AAF"] {
+            assert!(!is_ack(other), "{other}");
+        }
     }
 }

@@ -4,14 +4,15 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use authalert::accounts::member::Origin;
-use authalert::event::Event;
+use authalert::event::{Event, Route};
 use authalert::journal::{CURRENT, Journal, segment};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::protocol::{Epoch, Item, Name};
 
-/// A row of a log may stand for some; the largest that PAM's own modules write is far below.
-const MOST_IN_ONE: u32 = 10_000;
+/// A row of a log may stand for some, where syslog counted repetitions. Beyond this a member has to send more items: one
+/// that lies shall not outweigh the evidence about the others with a few.
+const MOST_IN_ONE: u32 = 100;
 /// A member's clock may be off by so much; what is later happened now.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 /// What is older happened then.
@@ -21,12 +22,16 @@ const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 366);
 pub fn event_of(member: &Name, epoch: Epoch, number: u64, item: Item, now: Timestamp) -> Event {
     let Item { event, user, ruser, told } = item;
     let latest = now.checked_add(AHEAD).map_or(event.time, |latest| event.time.min(latest));
+    let most = match event.route {
+        Route::Pam => 1,
+        Route::Log => MOST_IN_ONE,
+    };
     let oldest = now.checked_sub(OLDEST).unwrap_or(Timestamp::UNIX_EPOCH);
     Event {
         time: latest.max(oldest),
         // Whatever it says of machines: the engine lets nobody else write under this name.
         host: member.to_string(),
-        count: event.count.clamp(1, MOST_IN_ONE),
+        count: event.count.clamp(1, most),
         origin: Some(Origin { epoch: epoch.0, number, user, ruser, told }.to_string()),
         ..event
     }
@@ -87,17 +92,25 @@ mod tests {
 
     #[test]
     fn what_it_says_of_time_and_number_is_bounded() {
-        let at = |time: &str, count: u32| {
+        let at = |time: &str, route: &str, count: u32| {
             recorded(&format!(
-                r#"{{"time":"{time}","route":"pam","class":"failure","service":"sshd","count":{count}}}"#
+                r#"{{"time":"{time}","route":"{route}","class":"failure","service":"sshd","count":{count}}}"#
             ))
         };
-        assert_eq!(at("2099-01-01T00:00:00Z", 1).time.to_string(), "2026-01-05T12:05:00Z");
-        assert_eq!(at("1970-01-01T00:00:00Z", 1).time.to_string(), "2025-01-04T12:00:00Z");
-        assert_eq!(
-            (at("2026-01-01T00:00:00Z", u32::MAX).count, at("2026-01-01T00:00:00Z", 0).count),
-            (10_000, 1)
-        );
+        assert_eq!(at("2099-01-01T00:00:00Z", "pam", 1).time.to_string(), "2026-01-05T12:05:00Z");
+        assert_eq!(at("1970-01-01T00:00:00Z", "pam", 1).time.to_string(), "2025-01-04T12:00:00Z");
+        for (route, said, count) in [
+            ("pam", 0, 1),
+            ("pam", 2, 1),
+            ("pam", u32::MAX, 1),
+            ("log", 0, 1),
+            ("log", 6, 6),
+            ("log", 100, 100),
+            ("log", 101, 100),
+            ("log", u32::MAX, 100),
+        ] {
+            assert_eq!(at("2026-01-01T00:00:00Z", route, said).count, count, "{route} {said}");
+        }
     }
 
     #[test]

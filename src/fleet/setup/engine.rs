@@ -1,4 +1,8 @@
 //! The engine's configuration: TLS both ways, and for each client the subjects that it may write and read, nothing else.
+//!
+//! Each member has an account of its own, which reaches the streams only through the services that are exported to it.
+//! Rights of publishing alone do not hold it: the server publishes its answer wherever the request wants it, with its
+//! own rights, which in a common account is as good as writing there. In an account of its own it comes back there.
 
 use std::fmt::Write as _;
 use std::io;
@@ -19,6 +23,8 @@ pub const STORE: &str = "/var/lib/authalert-engine";
 /// The account that it runs as on Debian.
 const GROUP: &str = "nats";
 const PROGRAM: &str = "/usr/sbin/nats-server";
+/// The hub's account, which has the streams.
+const ACCOUNT: &str = "FLEET";
 /// Of all streams together.
 const STORE_BYTES: &str = "8GB";
 
@@ -92,26 +98,58 @@ impl Engine {
              max_payload: 1MB\n\
              tls {{\n  cert_file: \"{directory}/engine.pem\"\n  key_file: \"{directory}/engine.key\"\n  \
              ca_file: \"{directory}/authority.pem\"\n  verify_and_map: true\n  timeout: 5\n}}\n\
-             accounts {{ FLEET {{\n  jetstream: enabled\n  users: [\n",
+             accounts {{\n  {ACCOUNT} {{\n    jetstream: enabled\n    users: [\n",
             fleet.listen,
             fleet.store.display()
         );
         text += &client(&user(name::HUB, &fleet.hub), &hub_rights(), name::HUB);
-        for (member, known) in &fleet.members {
-            text += &client(&user(member, &known.serial), &member_rights(member), member);
+        text += "    ]\n    exports: [\n";
+        for member in fleet.members.keys() {
+            for subject in member_rights(member) {
+                let _ =
+                    writeln!(text, "      {{ service: \"{subject}\", accounts: [\"{}\"] }}", account(member));
+            }
         }
-        text + "  ]\n} }\n"
+        // Without a member nobody may ask for it; without a list of accounts everybody might.
+        if !fleet.members.is_empty() {
+            let all: Vec<_> = fleet.members.keys().map(|member| format!("\"{}\"", account(member))).collect();
+            let _ =
+                writeln!(text, "      {{ service: \"{}\", accounts: [{}] }}", lease_read(), all.join(", "));
+        }
+        text += "    ]\n  }\n";
+        for (member, known) in &fleet.members {
+            let mut rights = member_rights(member);
+            rights.push(lease_read());
+            let _ = writeln!(text, "  \"{}\" {{\n    users: [", account(member));
+            text += &client(&user(member, &known.serial), &rights, member);
+            text += "    ]\n    imports: [\n";
+            for subject in rights {
+                let _ =
+                    writeln!(text, "      {{ service: {{ account: {ACCOUNT}, subject: \"{subject}\" }} }}");
+            }
+            text += "    ]\n  }\n";
+        }
+        text + "}\n"
     }
 }
 
-/// What a member may write: its own records, and requests for its own last record, its own watermark and the lease.
+/// The account of a member; no member is called so that it could be the hub's.
+fn account(member: &str) -> String {
+    format!("M-{member}")
+}
+
+/// What one member alone may write: its own records, and requests for its own last record and its own watermark.
 fn member_rights(member: &str) -> Vec<String> {
     vec![
         format!("aa.f.{member}"),
         format!("$JS.API.DIRECT.GET.{RECORDS}.aa.f.{member}"),
         format!("$JS.API.DIRECT.GET.{MARKS}.aa.ack.{member}"),
-        format!("$JS.API.DIRECT.GET.{MARKS}.{LEASE}"),
     ]
+}
+
+/// What all of them may write: a request for the lease.
+fn lease_read() -> String {
+    format!("$JS.API.DIRECT.GET.{MARKS}.{LEASE}")
 }
 
 fn hub_rights() -> Vec<String> {
@@ -135,7 +173,7 @@ fn client(user: &str, rights: &[String], inbox: &str) -> String {
         let _ = write!(quoted, "{}\"{right}\"", if quoted.is_empty() { "" } else { ", " });
     }
     format!(
-        "    {{ user: \"{user}\", permissions: {{ publish: {{ allow: [{quoted}] }}, \
+        "      {{ user: \"{user}\", permissions: {{ publish: {{ allow: [{quoted}] }}, \
          subscribe: {{ allow: [\"_INBOX.{inbox}.>\"] }} }} }}\n"
     )
 }
@@ -155,16 +193,20 @@ fn group(file: &Path, name: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_member_has_its_own_subjects_and_no_other() {
+    fn text_for(members: &[&str]) -> String {
         let mut fleet =
             Fleet::new(vec!["hub:4222".into()], "0.0.0.0:4222".into(), STORE.into(), "00000001".into());
-        for name in ["web1", "web2"] {
+        for name in members {
             let member =
                 super::super::members::Member { serial: "00000002".into(), until: "2031-01-01".into() };
-            fleet.members.insert(name.into(), member);
+            fleet.members.insert((*name).into(), member);
         }
-        let text = Engine::default().text(&fleet);
+        Engine::default().text(&fleet)
+    }
+
+    #[test]
+    fn each_member_has_its_own_subjects_and_no_other() {
+        let text = text_for(&["web1", "web2"]);
         let of =
             |user: &str| text.lines().find(|line| line.contains(&format!("\"{user}.0"))).unwrap().to_owned();
         assert!(of("web1").contains("\"aa.f.web1\"") && !of("web1").contains("web2"));
@@ -178,5 +220,27 @@ mod tests {
                 && !of("hub").contains("\"$JS.API.>\"")
                 && !of("hub").contains("aa.f.")
         );
+    }
+
+    #[test]
+    fn each_member_has_an_account_of_its_own_and_reaches_four_services() {
+        let text = text_for(&["web1", "web2"]);
+        let (hub, members) = text.split_once("  \"M-web1\" {").unwrap();
+        let (web1, web2) = members.split_once("  \"M-web2\" {").unwrap();
+        assert!(!hub.contains("\"web1.0") && web1.contains("\"web1.0") && web2.contains("\"web2.0"));
+        assert!(!web1.contains("web2") && !web2.contains("web1") && !members.contains("jetstream"));
+        assert_eq!((web1.matches("service:").count(), hub.matches("service:").count()), (4, 7));
+        for line in hub.lines().filter(|line| line.contains("service:")) {
+            let all = line.contains("accounts: [\"M-web1\", \"M-web2\"]");
+            let own = |name: &str| {
+                line.contains(&format!(".{name}\"")) && line.contains(&format!("accounts: [\"M-{name}\"]"))
+            };
+            assert!(if line.contains(LEASE) { all } else { own("web1") || own("web2") }, "{line}");
+        }
+    }
+
+    #[test]
+    fn without_a_member_nothing_is_exported() {
+        assert!(!text_for(&[]).contains("service:"));
     }
 }

@@ -9,7 +9,7 @@ use authalert::storage;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{private_directory, systemd};
+use super::{hub, private_directory, systemd};
 use crate::identity::Identity;
 use crate::place::Place;
 use crate::protocol::Name;
@@ -23,7 +23,9 @@ const PROOF: &str = "authalert-fleet";
 
 /// Join with a file of `add-member`, and prove it by a record that arrives.
 pub async fn join(place: &Place, file: &Path, start: bool, out: &mut dyn Write) -> io::Result<()> {
-    let text = Zeroizing::new(storage::read(file)?);
+    let text = storage::read(file)
+        .map_err(|e| io::Error::new(e.kind(), format!("cannot read {}: {e}", file.display())))?;
+    let text = Zeroizing::new(text);
     let identity = Identity::parse(&text)
         .map_err(|why| io::Error::other(format!("{} is not a file of add-member: {why}", file.display())))?;
     let name = name_of(&identity)?;
@@ -62,6 +64,13 @@ pub async fn join(place: &Place, file: &Path, start: bool, out: &mut dyn Write) 
 
 /// Leave the fleet: the receivers of this machine alert again.
 pub fn leave(place: &Place, out: &mut dyn Write) -> io::Result<()> {
+    let member = place.configuration_file(IDENTITY);
+    if is_missing(&member) && is_missing(&place.state.join(DIRECTORY).join(LINK)) {
+        let is_hub = !is_missing(&place.configuration_file(hub::IDENTITY));
+        let why =
+            if is_hub { "this machine is the hub, not a member" } else { "this machine is in no fleet" };
+        return Err(io::Error::other(why));
+    }
     if systemd::runs() {
         let _ = systemd::disable(UNIT);
     }
@@ -73,13 +82,17 @@ pub fn leave(place: &Place, out: &mut dyn Write) -> io::Result<()> {
         remove(&place.state.join(DIRECTORY).join(name))?;
     }
     uplink::forget(place)?;
-    remove(&place.configuration_file(IDENTITY))?;
+    remove(&member)?;
     writeln!(out, "this machine alerts by itself again; on the hub run: authalert-fleet revoke NAME")
 }
 
 /// The name in the file.
 pub fn name_of(identity: &Identity) -> io::Result<Name> {
     Name::new(&identity.name).ok_or_else(|| io::Error::other("the file names no member"))
+}
+
+fn is_missing(path: &Path) -> bool {
+    matches!(std::fs::symlink_metadata(path), Err(e) if e.kind() == io::ErrorKind::NotFound)
 }
 
 fn remove(path: &Path) -> io::Result<()> {
