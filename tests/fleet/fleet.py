@@ -230,9 +230,11 @@ class Fleet:
         self.reload()
 
     def reload(self):
-        if self.engine.is_running():
-            self.engine.process.send_signal(signal.SIGHUP)
-            time.sleep(0.3)
+        # Twice, as authalert-fleet does: an account that is new reaches nobody before the second.
+        for _ in range(2):
+            if self.engine.is_running():
+                self.engine.process.send_signal(signal.SIGHUP)
+                time.sleep(0.3)
 
     def start(self):
         self.engine.start()

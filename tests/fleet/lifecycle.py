@@ -78,6 +78,25 @@ try:
     check(len([1 for host, _, _ in recorded(fleet.hub_state) if host == "web1"]) == 5, "a member that was put out is not heard any more")
     fleet.members["web1"].kill()
 
+    # Accounts come and go while the engine runs: who is connected stays, who is new gets in, also under a name of before.
+    append(fleet.state("web2"), [line("root", pid=20)])
+    fleet.members["web2"].start()
+    of = lambda name: len([1 for host, _, _ in recorded(fleet.hub_state) if host == name])
+    check(wait_for(lambda: of("web2") == 3, 10), "a member that stays is heard after another was put out")
+    fleet.add("web3")
+    check(fleet.join("web3").returncode == 0, "a member that is let in while the engine runs joins")
+    append(fleet.state("web2"), [line("root", pid=21)])
+    check(wait_for(lambda: of("web2") == 4, 10), "who was connected is heard on", of("web2"))
+    fleet.run_hub("revoke", "web3")
+    fleet.reload()
+    append(fleet.state("web3"), [line("root", pid=22)])
+    done = fleet.run_member("web3", "uplink", "--once")
+    check(done.returncode == 1 and of("web3") == 0, "put out again it is refused", done)
+    fleet.add("web3")
+    check(fleet.join("web3").returncode == 0 and of("web3") == 1, "let in anew it sends what waited", of("web3"))
+    fleet.members["web2"].kill()
+    fleet.run_member("web2", "uplink", "--once")
+
     # The receivers of a member are held back, and alert when the hub is away.
     phone = Phone()
     config = phone.config(fleet.path("web2/config.toml"))

@@ -178,7 +178,7 @@ fn reload(engine: &Engine, fleet: &Fleet, out: &mut dyn Write) -> io::Result<()>
     if systemd::runs() {
         return systemd::reload_engine();
     }
-    writeln!(out, "the engine has to read its configuration again: send it SIGHUP")
+    writeln!(out, "the engine has to read its configuration again: send it SIGHUP twice, a second apart")
 }
 
 fn fleet_of(place: &Place) -> io::Result<Fleet> {

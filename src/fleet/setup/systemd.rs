@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use authalert::storage;
 
@@ -51,7 +52,13 @@ pub fn start_engine(engine: &Engine) -> io::Result<()> {
 }
 
 /// Have the server read its configuration again; connections stay.
+///
+/// Twice: the server of Debian 12 (2.9) makes a new account at the first, and what
+/// that imports reaches nobody until the second.
 pub fn reload_engine() -> io::Result<()> {
+    systemctl(&["reload-or-restart", "nats-server.service"])?;
+    // Two signals at once may come as one.
+    std::thread::sleep(Duration::from_secs(1));
     systemctl(&["reload-or-restart", "nats-server.service"])
 }
 
