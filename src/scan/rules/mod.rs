@@ -6,7 +6,7 @@
 //!
 //! - [`evidence`]: what a line says. [`family`](mod@family): which programs belong together.
 //! - [`before`]: what stands before a program's own words.
-//! - [`book`]: rules as data, for programs and PAM modules whose lines speak for themselves.
+//! - [`mod@book`]: rules as data, for programs and PAM modules whose lines speak for themselves.
 //! - [`sshd`], [`pam`], [`su`], [`sudo`], [`login`]: by hand, where lines have many forms or belong to each other.
 
 mod before;
