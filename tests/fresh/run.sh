@@ -261,7 +261,7 @@ KEYS
 api_url = \"https://127.0.0.1:$(sed -n 's/.*\bport=\([0-9]*\).*/\1/p' "$work/x/said")\"
 ca_file = \"/etc/authalert/ca.pem\""
     # A receiver begins with the pass that first sees it.
-    check "the receiver x begins" in_guest 'authalert deliver && authalert status | grep -q "^x "'
+    check "the receiver x begins" in_guest 'authalert deliver && authalert status | grep "^x " >/dev/null'
     check "sshd refuses the wrong password of grace" ssh_refuses grace password
     check "the post of it is on X" within 30 grep -qsw grace "$work/x/posts.jsonl" ||
         { in_guest 'authalert status; authalert check; authalert timeline | tail -n 3'; cat -- "$work/said" "$work/x/said"; }

@@ -160,7 +160,7 @@ def open_credentials():
     before = len(ACCOUNT.posts())
     logins_unharmed(here.line())
     equal(len(one_line("alerts are not delivered", here.credentials, "chmod 600")), 1, "told once, not once a login")
-    shown_by_status(here, "error", here.credentials, "chmod 600")
+    shown_by_status(here, "since", here.credentials, "chmod 600")
     equal(len(ACCOUNT.posts()), before, "they were not used")
     secrets = list(here.account.keys.values())
     assert not [line for line in machine.LOG if any(secret in line for secret in secrets)], "a secret in syslog"
@@ -173,7 +173,7 @@ def unreachable():
     here.configure(url="https://127.0.0.1:9")
     logins_unharmed(here.line())
     equal(len(one_line("alerts are not delivered", "127.0.0.1:9")), 1, "told once, not once a login")
-    shown_by_status(here, "error  ", "127.0.0.1:9")
+    shown_by_status(here, "since", "127.0.0.1:9")
     mended(here)
 
 
@@ -188,7 +188,7 @@ def hanging():
         code, out, err = here.command("deliver", "--now")
         # The timeline is another receiver.
         equal((code, [line for line in out.splitlines() if not line.startswith("timeline: ")]), (1, []))
-        shown_by_status(here, "error  ", err.split("authalert: x: ")[1].split(";")[0][:30])
+        shown_by_status(here, "since", err.split("authalert: x: ")[1].split(";")[0][:30])
         one_line("alerts are not delivered", "127.0.0.1")
     finally:
         ACCOUNT.behave()
