@@ -42,7 +42,7 @@ harness    240   240 1200 tests/harness/run.sh
 install    150   600 2400 tests/install/run.sh $more
 scan       150   200 1200 tests/scan/run.sh $more
 hostile    140   170 1200 tests/hostile/run.sh $parts
-unit        90    90 1200 tests/unit.sh $more
+unit       150   150 1500 tests/unit.sh $more
 module      60    60  600 python3 tests/module/run.py
 release    600   600 2400 tests/release/run.sh
 arm64      600   600 3600 tests/arm64/run.sh
@@ -50,7 +50,7 @@ fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
 fleet      300   300 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh
-system      60    60  900 python3 tests/system/run.py
+system     300   300 1500 python3 tests/system/run.py
 runner      40    40  300 tests/runner/run.sh
 '
 readonly only_with_all='fuzz receivers report fleet fresh'
