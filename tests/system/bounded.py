@@ -40,7 +40,7 @@ def asked(since):
       "most, and no text twice", seconds=180)
 def storm():
     here = at_the_defaults("storm")
-    ACCOUNT.behave(default={"late": 0.3})
+    ACCOUNT.behave(default={"post": True, "late": 0.3})
     try:
         since, before = time.time(), len(ACCOUNT.posts())
 
