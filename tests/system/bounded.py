@@ -79,12 +79,14 @@ def spent():
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             equal({code for _, code, _ in pool.map(lambda _: su("wrong"), range(16))}, {1})
         took = time.time() - begun
+        # As stacks are: the worker has the time that a wrong password costs.
+        machine.stack_lines(here.line())
         before, typed = len(ACCOUNT.posts()), time.time()
         equal(ssh(SSHD, "alice", "password", "wrong", source="127.44.0.9")[1], 255)
 
         def is_told():
             return [post for post in ACCOUNT.posts()[before:] if "alice" in post["text"] and "127.44.0.9" in post["text"]]
-        post = within(60, is_told, "the failure from the network is told")[0]
+        post = within(60, is_told, "the failure from the network is told, in %r" % here.command("status")[1][:600])[0]
         print("    16 su in %.1f s; told %.2f s after it was typed: %s" % (
             took, post["time"] - typed, post["text"].replace("\n", " ")))
 
