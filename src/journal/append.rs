@@ -244,14 +244,19 @@ pub fn settle_dropped(directory: &Path) -> io::Result<()> {
         return Ok(());
     }
     let mut file = File::options().append(true).custom_flags(OFlags::NOFOLLOW.bits() as i32).open(&path)?;
-    for n in 0..MOST_NAMES {
-        let name = directory.join(format!("{DROPPED_NAME}{n:05}"));
-        if name.symlink_metadata().is_ok() {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if is_further_name(entry.file_name().as_encoded_bytes()) {
             file.write_all(b".")?;
-            std::fs::remove_file(&name)?;
+            std::fs::remove_file(entry.path())?;
         }
     }
     Ok(())
+}
+
+fn is_further_name(name: &[u8]) -> bool {
+    name.strip_prefix(DROPPED_NAME.as_bytes())
+        .is_some_and(|number| number.len() == 5 && number.iter().all(u8::is_ascii_digit))
 }
 
 /// `directory/name` in the caller's buffer, as the kernel wants it. Too long is an error.
