@@ -621,8 +621,8 @@ schedule() {
         return
     elif ! { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
         no_cron=yes
-        warn "nothing runs authalert each minute: there is no cron. The module itself posts; no log is read, and what
-    could not be posted waits, until cron is installed, or \"$bin/authalert scan\" is run each minute some other way.
+        warn "nothing runs authalert each minute: there is no cron. The module itself sends what fails at sshd and
+    login; what fails at su and sudo, break-ins, and what could not be sent wait, and no log is read, until cron is installed, or \"$bin/authalert scan\" is run each minute some other way.
     \"$bin/authalert check\" says so too, with status 1."
     fi
 }

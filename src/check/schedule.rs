@@ -1,7 +1,7 @@
 //! Who starts a pass each minute, systemd or cron, and whether that is so.
 //!
-//! Where nobody does, the module still sends what it records in a login; no log is read, and what could not be sent
-//! waits. That is an error here, and said in the same words by `authalert status` and by the installer.
+//! Where nobody does, the module still sends what fails in a login; no log is read, and break-ins, failures at su and
+//! sudo, and what could not be sent wait. That is an error here, and said in the same words by `authalert status` and by the installer.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -55,7 +55,10 @@ pub fn each_minute() -> Finding {
             Finding::fine(format!("cron scans and delivers each minute ({CRON})"))
         }
         Ok(_) => Finding::error(
-            format!("nothing runs authalert each minute: {CRON} is there, and no cron to read it"),
+            format!(
+                "nothing runs authalert each minute: {CRON} is there, and no cron to read it; break-ins, and what fails \
+                 at su and sudo, wait"
+            ),
             "install cron",
         ),
     }
