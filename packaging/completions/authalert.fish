@@ -41,11 +41,16 @@ complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l import
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
 complete -c authalert -n "__fish_authalert_using_subcommand authorize" -s h -l help -d 'Print help'
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -s h -l help -d 'Print help'
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "add" -d 'Set one up: asks for what the kind needs, sends a test message, asks whether it came, then writes both files'
-complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from add remove" -f -a "remove" -d 'Take one out, with its credentials: what add wrote, and nothing else'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from list add remove test" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from list add remove test" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from list add remove test" -s h -l help -d 'Print help'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from list add remove test" -f -a "list" -d 'Show the kinds, and how each receiver that is set up does; as without a word'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from list add remove test" -f -a "add" -d 'Set one up: asks for what the kind needs, sends a test message, asks whether it came, then writes both files'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from list add remove test" -f -a "remove" -d 'Take one out, with its credentials: what add wrote, and nothing else'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and not __fish_seen_subcommand_from list add remove test" -f -a "test" -d 'Send a test message to one, or to every receiver; as `authalert test`'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from list" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l name -d 'What to call it [default: as its kind]' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l set -d 'A value that is not secret, so that it is not asked for; may be given several times' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from add" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
@@ -55,6 +60,9 @@ complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fis
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from remove" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from remove" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from test" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from test" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l now -d 'At once, whatever intervals and outages say; it says why something cannot go out'

@@ -129,7 +129,7 @@ pub enum Command {
 /// `receivers`.
 #[derive(Debug, clap::Args)]
 pub struct ReceiversCommand {
-    /// Without one: show them.
+    /// Without one: list.
     #[command(subcommand)]
     pub what: Option<ReceiversWhat>,
 }
@@ -137,6 +137,9 @@ pub struct ReceiversCommand {
 /// What to do about receivers.
 #[derive(Debug, Subcommand)]
 pub enum ReceiversWhat {
+    /// Show the kinds, and how each receiver that is set up does; as without a word
+    List,
+
     /// Set one up: asks for what the kind needs, sends a test message, asks whether it came, then writes both files
     Add(AddReceiver),
 
@@ -145,6 +148,13 @@ pub enum ReceiversWhat {
         /// Its name
         #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
         name: String,
+    },
+
+    /// Send a test message to one, or to every receiver; as `authalert test`
+    Test {
+        /// Its name
+        #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
+        name: Option<String>,
     },
 }
 

@@ -137,6 +137,28 @@ fn what_the_service_refuses_is_typed_again_and_nothing_else_is() {
 }
 
 #[test]
+fn who_chose_no_login_at_a_server_that_wants_one_is_asked_for_it() {
+    let standin = Standin::plain();
+    let place = Place::new("");
+    let script = json!([
+        ["server [https://ntfy.sh]:", format!("{}\n", standin.url())],
+        ["topic:", "alerts-1\n"],
+        ["none, token or user [none]:", "\n"],
+        ["none, token or user [none]:", "token\n"],
+        ["token (not shown): ", "tk_standinsecret1\n"],
+        ["come on the phone?", "y\n"],
+    ]);
+    let screen = place.type_in(&["receivers", "add", "ntfy"], &script);
+    assert!(screen.contains("was not taken") && !screen.contains("again?"), "{screen}");
+    assert!(place.text("credentials.toml").ends_with("[ntfy]\ntoken = \"tk_standinsecret1\"\n"));
+    let tested = place.run(&["receivers", "test", "ntfy"], "");
+    assert!(tested.status.success() && standin.messages().len() == 2, "{tested:?}");
+    let [listed, shown] =
+        [&["receivers", "list"][..], &["receivers"]].map(|words| place.run(words, "").stdout);
+    assert!(listed == shown && !listed.is_empty());
+}
+
+#[test]
 fn who_gives_up_at_a_question_leaves_everything_as_it_was_whichever_it_is() {
     let standin = Standin::plain();
     let questions = [

@@ -16,7 +16,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use super::args::{ReceiversCommand, ReceiversWhat};
-use super::{Error, ask};
+use super::{Error, ask, test};
 use crate::config::Config;
 
 /// Do what was asked.
@@ -27,13 +27,14 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     match &asked.what {
-        None => list::list(state, config, out),
+        None | Some(ReceiversWhat::List) => list::list(state, config, out),
         Some(ReceiversWhat::Add(asked)) => {
             let stdin = io::stdin();
             let is_pipe = !stdin.is_terminal();
             add::add((state, config), asked, is_pipe, &mut stdin.lock(), out)
         }
         Some(ReceiversWhat::Remove { name }) => remove::remove(state, config, name, out),
+        Some(ReceiversWhat::Test { name }) => test::post(config, name.as_deref(), out),
     }
 }
 

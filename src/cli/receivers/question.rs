@@ -203,6 +203,9 @@ pub(super) fn again(
     given: &mut Given,
     talk: &mut Talk<'_>,
 ) -> Result<bool, Error> {
+    if !is_unreachable && logged_in(service, given, talk)? {
+        return Ok(true);
+    }
     let blamed = blamed(service, why, is_unreachable, given);
     let names: Vec<_> = blamed.iter().map(|parameter| parameter.name.get_ref().as_str()).collect();
     if names.is_empty() {
@@ -216,6 +219,25 @@ pub(super) fn again(
         question(parameter, true, given, talk)?;
     }
     Ok(true)
+}
+
+/// Ask again for a way to log in where none was chosen: a server that refuses may want one. False where none is wanted.
+fn logged_in(service: &Service, given: &mut Given, talk: &mut Talk<'_>) -> Result<bool, Error> {
+    for (i, choice) in service.choices.iter().enumerate() {
+        if given.chosen[i] != Some(None) {
+            continue;
+        }
+        let chosen = way(choice, talk)?;
+        given.chosen[i] = Some(chosen);
+        let Some(way) = chosen else { continue };
+        for parameter in &service.parameters {
+            if choice.ways[way].contains(parameter.name.get_ref()) {
+                question(parameter, true, given, talk)?;
+            }
+        }
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// Whose value is wrong: the address where nothing was reached; else what the definition's advice about this answer
