@@ -21,10 +21,10 @@ class TimeOver(Exception):
     """Not an OSError: nothing may take it for a failed system call."""
 
 
-def test(sentence, seconds=60):
-    """Register a function as the proof of `sentence`."""
+def test(sentence, seconds=60, slow=False):
+    """Register a function as the proof of `sentence`. One that is slow runs only where slow ones are asked for."""
     def register(function):
-        TESTS.append((sentence, seconds, function))
+        TESTS.append((sentence, seconds, slow, function))
         return function
     return register
 
@@ -51,13 +51,13 @@ def _over(_signal, _frame):
     raise TimeOver("it took too long")
 
 
-def run(only=""):
-    """Run the tests whose sentence contains `only`; gives the exit status."""
+def run(only="", slow=False):
+    """Run the tests whose sentence contains `only`, with `slow` the slow ones too; gives the exit status."""
     passed = failed = 0
     signal.signal(signal.SIGALRM, _over)
-    chosen = [test for test in TESTS if only in test[0]]
+    chosen = [test for test in TESTS if only in test[0] and (slow or not test[2])]
     print("plan %d" % len(chosen), flush=True)
-    for sentence, seconds, function in chosen:
+    for sentence, seconds, _, function in chosen:
         signal.alarm(seconds)
         try:
             function()

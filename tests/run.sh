@@ -38,10 +38,10 @@ export LC_ALL=C.UTF-8
 # shellcheck disable=SC2016 # filled in by begin_ring
 readonly table='
 fresh      900  1500 3600 tests/fresh/run.sh $more
-harness    240   240 1200 tests/harness/run.sh
+harness    160   270 1200 tests/harness/run.sh $more
 install    150   600 2400 tests/install/run.sh $more
 scan       150   200 1200 tests/scan/run.sh $more
-hostile    140   170 1200 tests/hostile/run.sh $parts
+hostile    140   280 1200 tests/hostile/run.sh $parts
 unit       150   150 1500 tests/unit.sh $more
 module      60    60  600 python3 tests/module/run.py
 release    600   600 2400 tests/release/run.sh
@@ -50,7 +50,7 @@ fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
 fleet      300   300 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh
-system     300   300 1500 python3 tests/system/run.py
+system     180   400 1500 python3 tests/system/run.py $more
 runner      40    40  300 tests/runner/run.sh
 '
 readonly only_with_all='fuzz receivers report fleet fresh'
@@ -136,7 +136,7 @@ build_for() { # ALL RING...
 }
 
 begin_ring() { # RING ALL
-    local name=$1 about more='' parts='supply hosts callers files marks sshd' build=target/release which=2 command
+    local name=$1 about more='' parts='--sample supply hosts callers files marks sshd' build=target/release which=2 command
     if [[ $2 == yes ]]; then more=--all parts='' which=3; fi
     [[ $2 == yes && " $quick_always " != *" $name "* || $name == fresh ]] || build=target/quick
     command=$(awk -v ring="$name" '$1 == ring { $1 = $2 = $3 = $4 = ""; print }' <<<"$table")
@@ -207,7 +207,7 @@ conclude() { # RING
 sum_up() { # ALL NAMED
     ((${#without[@]} == 0)) || say "left out: ${without[*]}"
     if [[ $1 == no ]]; then
-        say "left for --all: $( (($2)) || echo "the rings ${only_with_all// /, }; ")the release build and its files (elf); install.sh killed at each step; the slow tests of scan"
+        say "left for --all: $( (($2)) || echo "the rings ${only_with_all// /, }; ")the release build and its files (elf); install.sh killed at each step; the slow tests of scan, system and hostile"
     fi
     say "$total_good passed, $total_bad failed"
     exit $((total_bad > 0))

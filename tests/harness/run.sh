@@ -2,7 +2,7 @@
 # Failures from many processes, passes that are killed or meddled with, an X that fails, disks that fill: nothing is lost,
 # nothing is told twice. Reports as tests/report.sh says.
 #
-#     run.sh [--large]     about four minutes; with --large about an hour
+#     run.sh [--all | --large]     some two and a half minutes; with --all four, with --large about an hour
 #
 # AUTHALERT_BUILD: where the artifacts and the example "append" are (default: target/quick). Needs python3; uses strace,
 # libfaketime, cc with libpam's headers, and mounts where it may.
@@ -41,13 +41,16 @@ if [[ ${1:-} == --large ]]; then
     scenario 600 python3 $here/troubles.py
     HARNESS_EVERY=1 scenario 3600 cargo test --locked --profile quick --test damage
 else
+    # How much of it: a flood's failures, and each which step is cut, out of room, or meddled with.
+    failures=8000 cut=17 full=31 meddled=251
+    if [[ ${1:-} == --all ]]; then failures=20000 cut=7 full=13 meddled=97; fi
     scenario 400 python3 $here/crowd.py --seconds 15
-    scenario 600 python3 $here/receivers.py --failures 20000
+    scenario 600 python3 $here/receivers.py --failures $failures
     scenario 400 python3 $here/kinds.py --seconds 10
-    scenario 600 python3 $here/steps.py --every 7
+    scenario 600 python3 $here/steps.py --every $cut
     scenario 600 python3 $here/migration.py --every 40
-    scenario 600 python3 $here/steps.py --every 13 --error ENOSPC
-    scenario 600 python3 $here/meanwhile.py --every 97
+    scenario 600 python3 $here/steps.py --every $full --error ENOSPC
+    scenario 600 python3 $here/meanwhile.py --every $meddled
     scenario 600 python3 $here/pacing.py bursts irregular spray workstation slow-30 slow-60
     scenario 600 python3 $here/troubles.py
 fi

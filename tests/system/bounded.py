@@ -37,7 +37,7 @@ def asked(since):
 
 
 @test("200 wrong passwords over ssh in 30 s, without a delay, X answers after 0.3 s: asked six times in the first minute at "
-      "most, and no text twice", seconds=180)
+      "most, and no text twice", seconds=180, slow=True)
 def storm():
     here = at_the_defaults("storm")
     ACCOUNT.behave(default={"post": True, "late": 0.3})
