@@ -1,6 +1,9 @@
-//! Any failures, any host name, any template, any style: a text fits into the limit in its unit, holds
+//! Any failures, any host name, any template, any style, the shipped definitions' among them: a text fits into the limit in its unit, holds
 //! nothing that a service acts on, no name that may be a password, and tells the exact number of failures.
 #![no_main]
+
+use std::path::Path;
+use std::sync::OnceLock;
 
 use authalert::accounts::AccountKind;
 use authalert::config::Template;
@@ -9,6 +12,7 @@ use authalert::message::{
     After, BreakIn, Composer, Content, Dispatch, Sample, Style, Summary, Unit, count_in, harmless,
 };
 use authalert::neutral::is_visible;
+use authalert::receiver::definition;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libfuzzer_sys::fuzz_target;
@@ -87,6 +91,10 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn style(unit: u8, limit: u8, rest: u8) -> Style {
+    if rest & 64 == 64 {
+        let shipped = shipped();
+        return shipped[usize::from(unit) % shipped.len()].clone();
+    }
     let units = [Unit::X, Unit::Characters, Unit::Bytes, Unit::Utf16, Unit::Gsm7];
     let limits = [280, 70, 160, 500, 1024, 2000, 4000, 65_536];
     let mut style =
@@ -95,6 +103,15 @@ fn style(unit: u8, limit: u8, rest: u8) -> Style {
     style.lines = rest & 4 == 4;
     style.links_addresses = rest & 8 == 8;
     style
+}
+
+/// As each service that is shipped has it.
+fn shipped() -> &'static [Style] {
+    static ALL: OnceLock<Vec<Style>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let found = definition::list(Path::new("/nonexistent")).into_iter();
+        found.map(|entry| entry.definition.unwrap().style()).collect()
+    })
 }
 
 fn check(text: &str, style: &Style, open: bool) {

@@ -53,7 +53,7 @@ fn ntfy_itself_has_the_text_and_its_refusals_are_understood() {
         assert_eq!(there["id"], id);
     }
     let got = send(&with(topic, "tk_00000000000000000000000000000"), "aa-1-2", "text");
-    assert!(matches!(&got, Outcome::Stop { why } if why.contains("new token")), "{got:?}");
+    assert!(matches!(&got, Outcome::Stop { why } if why.contains("that it knows")), "{got:?}");
     let got = send(&with("elsewhere", token), "aa-1-3", "text");
     assert!(matches!(&got, Outcome::Stop { why } if why.contains("ntfy access")), "{got:?}");
     let limited =
