@@ -23,20 +23,6 @@ fn x(config: &config::X) -> X {
     X::new(config, credentials(), Vec::new()).unwrap()
 }
 
-fn kind(answer: &Outcome) -> &'static str {
-    match answer {
-        Outcome::Accepted { .. } => "accepted",
-        Outcome::Duplicate => "duplicate",
-        Outcome::NotSent { .. } => "not sent",
-        Outcome::Ambiguous { .. } => "ambiguous",
-        Outcome::Limited { .. } => "limited",
-        Outcome::Pause { .. } => "pause",
-        Outcome::Suspect { .. } => "suspect",
-        Outcome::Stop { .. } => "stop",
-        Outcome::Refused { .. } => "refused",
-    }
-}
-
 fn assert_says_no_secret(text: &str) {
     for secret in
         ["standin-key-1", "standin-secret-2", "standin-token-3", "standin-secret-4", "oauth_signature"]
@@ -62,7 +48,7 @@ fn a_post_over_tls_arrives_once_with_its_text_and_its_id_comes_back() {
 fn the_same_text_again_is_a_duplicate_and_wrong_keys_stop() {
     let standin = Standin::plain();
     let account = x(&standin.config());
-    assert_eq!(kind(&account.post("once")), "accepted");
+    assert_eq!(account.post("once").kind(), "accepted");
     assert_eq!(account.post("once"), Outcome::Duplicate);
     let wrong = Credentials::new("standin-key-1", "wrong", "6253282-standin-token-3", "wrong").unwrap();
     let answer = X::new(&standin.config(), wrong, Vec::new()).unwrap().post("twice");
@@ -105,7 +91,7 @@ fn every_answer_seen_in_the_wild_has_its_meaning_on_the_wire() {
     ] {
         standin.next(json!({ "name": name }));
         let answer = account.post(name);
-        assert_eq!(kind(&answer), expected, "{name}: {answer:?}");
+        assert_eq!(answer.kind(), expected, "{name}: {answer:?}");
         assert_says_no_secret(answer.why());
     }
     assert!(standin.posts().is_empty());
@@ -124,7 +110,7 @@ fn an_answer_that_comes_coded_unasked_is_read_and_a_bomb_is_bounded() {
     ] {
         standin.next(answer.clone());
         let got = account.post("coded");
-        assert_eq!(kind(&got), expected, "{answer}: {got:?}");
+        assert_eq!(got.kind(), expected, "{answer}: {got:?}");
     }
 }
 
@@ -152,13 +138,13 @@ fn a_daily_limit_refuses_and_is_renewed() {
     standin.control(json!({ "daily_limit": 2, "day_seconds": 3 }));
     let account = x(&standin.config());
     let begun = Instant::now();
-    while kind(&account.post(&format!("{:?}", begun.elapsed()))) == "accepted" {
+    while account.post(&format!("{:?}", begun.elapsed())).kind() == "accepted" {
         assert!(begun.elapsed() < Duration::from_secs(9), "no limit");
     }
     let Outcome::Limited { until: Some(until), .. } = account.post("over") else { panic!("not limited") };
     assert!(until.duration_since(SystemTime::now()).unwrap() <= Duration::from_secs(5));
     std::thread::sleep(until.duration_since(SystemTime::now()).unwrap());
-    assert_eq!(kind(&account.post("renewed")), "accepted");
+    assert_eq!(account.post("renewed").kind(), "accepted");
 }
 
 #[test]
@@ -191,7 +177,7 @@ fn whatever_the_server_does_the_call_ends_in_time_and_is_not_taken_for_success()
         let begun = Instant::now();
         let got = x(&config).post("bounded");
         let took = begun.elapsed();
-        assert_eq!(kind(&got), expected, "{answer}: {got:?}");
+        assert_eq!(got.kind(), expected, "{answer}: {got:?}");
         assert!(took < config.timeout + Duration::from_millis(300), "{answer}: {took:?}");
         assert!(got.why().len() < 500 && got.why().chars().all(|c| !c.is_control()), "{got:?}");
         assert_says_no_secret(got.why());
@@ -210,7 +196,7 @@ fn an_accepted_post_whose_answer_is_lost_is_ambiguous_and_then_a_duplicate() {
     ] {
         standin.next(answer);
         let first = account.post(text);
-        assert_eq!(kind(&first), "ambiguous", "{text}: {first:?}");
+        assert_eq!(first.kind(), "ambiguous", "{text}: {first:?}");
         assert_eq!(account.post(text), Outcome::Duplicate, "{text}");
     }
     assert_eq!(standin.posts().len(), 3);
@@ -277,7 +263,7 @@ fn what_never_left_this_machine_is_not_sent() {
         let answer = x(&standin.config()).post("closed");
         // After the handshake the request is on its way before the end can be seen.
         let expected = if close == "tcp" { "not sent" } else { "ambiguous" };
-        assert_eq!(kind(&answer), expected, "{answer:?}");
+        assert_eq!(answer.kind(), expected, "{answer:?}");
     }
     assert!(standin.posts().is_empty());
 }
@@ -302,7 +288,7 @@ fn a_handshake_that_drips_ends_in_time_and_is_not_sent() {
     let begun = Instant::now();
     let answer = x(&config).post("drip");
     assert!(begun.elapsed() < Duration::from_millis(1300), "{:?}", begun.elapsed());
-    assert_eq!(kind(&answer), "not sent", "{answer:?}");
+    assert_eq!(answer.kind(), "not sent", "{answer:?}");
 }
 
 #[test]
@@ -323,7 +309,7 @@ fn only_a_trusted_certificate_for_the_right_name_will_do() {
     }
     let standin = Standin::tls("server.pem");
     let mozilla = config::X { ca_file: None, ..standin.config() };
-    assert_eq!(kind(&x(&mozilla).post("secret")), "not sent");
+    assert_eq!(x(&mozilla).post("secret").kind(), "not sent");
     let none = config::X { ca_file: Some("/nonexistent/ca.pem".into()), ..standin.config() };
     let error = X::new(&none, credentials(), Vec::new()).unwrap_err().to_string();
     assert!(error.contains("/nonexistent/ca.pem"), "{error}");
@@ -336,12 +322,12 @@ fn preset_addresses_spare_the_look_up_and_the_name_is_still_checked() {
     let at =
         |host: &str| config::X { api_url: format!("https://{host}:{}", standin.port), ..standin.config() };
     let account = X::new(&at("api.x.com"), credentials(), vec![address]).unwrap();
-    assert_eq!(kind(&account.post("preset")), "accepted");
+    assert_eq!(account.post("preset").kind(), "accepted");
     assert_eq!(account.addresses(), [address]);
     let account = X::new(&at("nobody.invalid"), credentials(), vec![address]).unwrap();
-    assert_eq!(kind(&account.post("preset")), "not sent");
+    assert_eq!(account.post("preset").kind(), "not sent");
     let account = x(&at("localhost"));
-    assert_eq!(kind(&account.post("looked up")), "accepted");
+    assert_eq!(account.post("looked up").kind(), "accepted");
     assert!(account.addresses().contains(&address));
 }
 
@@ -381,7 +367,7 @@ fn a_configured_proxy_is_used_and_a_refusal_by_it_is_not_sent() {
     let (port, lines) = proxy(None);
     let proxied = config::X { proxy: Some(format!("http://127.0.0.1:{port}")), ..standin.config() };
     let answer = x(&proxied).post("through");
-    assert_eq!(kind(&answer), "accepted", "{answer:?}");
+    assert_eq!(answer.kind(), "accepted", "{answer:?}");
     assert_eq!(lines.recv().unwrap(), format!("CONNECT 127.0.0.1:{} HTTP/1.1", standin.port));
 
     let (port, _lines) =
@@ -411,7 +397,7 @@ fn a_proxy_that_drips_ends_in_time_and_is_not_sent() {
     let begun = Instant::now();
     let answer = x(&config).post("drip");
     assert!(begun.elapsed() < Duration::from_millis(1300), "{:?}", begun.elapsed());
-    assert_eq!(kind(&answer), "not sent", "{answer:?}");
+    assert_eq!(answer.kind(), "not sent", "{answer:?}");
 }
 
 /// Run by the next test in a process of its own, because an environment belongs to a process.
@@ -424,7 +410,7 @@ fn post_in_a_hostile_environment() {
         timeout: Duration::from_secs(2),
         ..config::X::default()
     };
-    println!("answer: {}", kind(&x(&config).post("unmoved")));
+    println!("answer: {}", x(&config).post("unmoved").kind());
 }
 
 #[test]
@@ -541,7 +527,7 @@ fn the_right_pin_gives_credentials_that_post() {
     let credentials = Credentials::load(&file).unwrap().unwrap();
     assert!(!shown.contains(credentials.access_token_secret.expose()), "{shown}");
     let answer = X::new(&standin.config(), credentials, Vec::new()).unwrap().post("authorized");
-    assert_eq!(kind(&answer), "accepted", "{answer:?}");
+    assert_eq!(answer.kind(), "accepted", "{answer:?}");
 }
 
 #[test]
@@ -707,7 +693,7 @@ fn post_and_count_threads() {
     std::thread::sleep(Duration::from_millis(50));
     let answer = account.post("alone");
     drop(done);
-    println!("{} with {} threads more", kind(&answer), watch.join().unwrap());
+    println!("{} with {} threads more", answer.kind(), watch.join().unwrap());
 }
 
 #[test]

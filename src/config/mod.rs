@@ -21,12 +21,14 @@ use crate::storage;
 mod effective;
 mod kind;
 mod line;
+mod mistake;
 mod receiver;
 pub(crate) mod template;
 mod values;
 
 pub use effective::TIMELINE;
 pub use kind::Kind;
+pub use mistake::Mistake;
 pub use receiver::{AfterUnknown, RECEIVER_KEYS, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub use values::parse_duration;

@@ -61,6 +61,21 @@ impl Outcome {
         Self::Ambiguous { until: None, why }
     }
 
+    /// Its name, in a word or two.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::NotSent { .. } => "not sent",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::Limited { .. } => "limited",
+            Self::Pause { .. } => "pause",
+            Self::Suspect { .. } => "suspect",
+            Self::Stop { .. } => "stop",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
     /// The line for the administrator; empty for what needs none.
     pub fn why(&self) -> &str {
         match self {

@@ -6,7 +6,7 @@ use authalert::receiver::{Kind, Message, Outcome, Receiver};
 use serde_json::{Value, json};
 
 use crate::standin::Standin;
-use crate::{definition, kind, kinds, receiver, send};
+use crate::{definition, kinds, receiver, send};
 
 /// `text` as the composer would have written it for this definition: in its letters, without its markup, cut.
 fn in_style(definition: &Definition, text: &str) -> String {
@@ -49,7 +49,7 @@ fn every_service_has_exactly_the_text_whatever_stands_in_it() {
                 continue;
             }
             let got = send(&receiver, &format!("aa-1-{i}"), &text);
-            assert_eq!(kind(&got), "accepted", "{name} {i}: {got:?} {:?}", standin.requests().last());
+            assert_eq!(got.kind(), "accepted", "{name} {i}: {got:?} {:?}", standin.requests().last());
             let there = standin.messages().pop().unwrap();
             assert_eq!(there["service"], *name);
             assert_eq!(there["text"].as_str().unwrap(), text, "{name} {i}");
@@ -64,7 +64,7 @@ fn a_message_bears_its_title_its_priority_and_its_key_where_the_service_has_them
         let got = send(&receiver(&standin, &name), "aa-7-17", "text");
         let there = standin.messages().pop().unwrap();
         let has = |what: &str| !there[what].is_null();
-        assert_eq!(kind(&got), "accepted", "{name}: {got:?}");
+        assert_eq!(got.kind(), "accepted", "{name}: {got:?}");
         let Outcome::Accepted { id } = &got else { panic!() };
         assert_eq!(
             !id.is_empty(),
@@ -90,8 +90,8 @@ fn a_service_that_knows_repeats_has_a_repeated_message_once() {
         let receiver = receiver(&standin, name);
         assert!(receiver.knows_repeats());
         standin.next_of(name, json!({ "post": true, "close": "request" }));
-        assert_eq!(kind(&send(&receiver, "aa-1-1", "once")), "ambiguous", "{name}");
-        assert_eq!(kind(&send(&receiver, "aa-1-1", "once")), "accepted", "{name}");
+        assert_eq!(send(&receiver, "aa-1-1", "once").kind(), "ambiguous", "{name}");
+        assert_eq!(send(&receiver, "aa-1-1", "once").kind(), "accepted", "{name}");
         let there = standin.messages().into_iter().filter(|message| message["service"] == name).count();
         assert_eq!(there, 1, "{name}");
     }
@@ -117,6 +117,6 @@ fn a_message_is_sent_only_after_what_is_done_before_it() {
     let refused = message(Box::new(|| Err(std::io::Error::other("no room to note it"))));
     assert!(matches!(&refused, Outcome::NotSent { why } if why.contains("no room")), "{refused:?}");
     assert!(standin.messages().is_empty());
-    assert_eq!(kind(&message(Box::new(|| Ok(())))), "accepted");
+    assert_eq!(message(Box::new(|| Ok(()))).kind(), "accepted");
     assert_eq!(receiver.addresses().len(), 1);
 }

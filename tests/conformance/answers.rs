@@ -6,7 +6,7 @@ use authalert::receiver::Outcome;
 use serde_json::{Value, json};
 
 use crate::standin::Standin;
-use crate::{kind, kinds, receiver, send};
+use crate::{kinds, receiver, send};
 
 /// Answers as the services document them: service, status, body, meaning, a word of what to do.
 const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
@@ -254,7 +254,7 @@ fn every_documented_answer_has_its_meaning_on_the_wire() {
         let receiver = receiver(&standin, name);
         standin.next_of(name, json!({ "status": status, "body": body }));
         let got = send(&receiver, "aa-1-1", "text");
-        assert_eq!(kind(&got), *expected, "{name} {status} {body}: {got:?}");
+        assert_eq!(got.kind(), *expected, "{name} {status} {body}: {got:?}");
         assert!(got.why().contains(words), "{name} {status} {body}: {got:?}");
     }
     let untested: Vec<_> = kinds().into_iter().filter(|k| !DOCUMENTED.iter().any(|d| d.0 == k)).collect();

@@ -7,8 +7,8 @@ use authalert::credentials::{Secret, Secrets};
 use authalert::receiver::definition::{Definition, Http, find_in};
 use serde_json::json;
 
+use crate::send;
 use crate::standin::Standin;
-use crate::{kind, send};
 
 /// As somebody would write it for a gateway that nobody has heard of.
 const OWN: &str = r#"
@@ -76,11 +76,11 @@ fn an_unknown_gateway_is_spoken_to_by_a_file_of_ones_own() {
     .unwrap();
     let secrets = Secrets::from([("password".to_owned(), Secret::new("standin-secret-46elks"))]);
     let receiver = Http::new(found, &config, &secrets, Vec::new()).unwrap();
-    assert_eq!(kind(&send(&receiver, "aa-1-1", "text")), "accepted");
+    assert_eq!(send(&receiver, "aa-1-1", "text").kind(), "accepted");
     assert_eq!(standin.messages()[0]["text"], "text");
     standin.next_of("46elks", json!({ "status": 403, "body": "no" }));
     let got = send(&receiver, "aa-1-1", "text");
-    assert!(kind(&got) == "pause" && got.why().contains("credit"), "{got:?}");
+    assert!(got.kind() == "pause" && got.why().contains("credit"), "{got:?}");
 }
 
 #[test]

@@ -81,17 +81,3 @@ fn send(receiver: &Http, key: &str, text: &str) -> Outcome {
     };
     receiver.send(&message, Box::new(|| Ok(())))
 }
-
-fn kind(answer: &Outcome) -> &'static str {
-    match answer {
-        Outcome::Accepted { .. } => "accepted",
-        Outcome::Duplicate => "duplicate",
-        Outcome::NotSent { .. } => "not sent",
-        Outcome::Ambiguous { .. } => "ambiguous",
-        Outcome::Limited { .. } => "limited",
-        Outcome::Pause { .. } => "pause",
-        Outcome::Suspect { .. } => "suspect",
-        Outcome::Stop { .. } => "stop",
-        Outcome::Refused { .. } => "refused",
-    }
-}

@@ -7,7 +7,7 @@ use authalert::receiver::definition::Http;
 use serde_json::json;
 
 use crate::standin::Standin;
-use crate::{definition, given, kind, kinds, send};
+use crate::{definition, given, kinds, send};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -66,7 +66,7 @@ fn whatever_a_service_does_the_call_ends_in_time_and_is_not_taken_for_success() 
                         begun.elapsed()
                     );
                     let expected = if expected == "unproved" { "ambiguous" } else { expected };
-                    assert_eq!(kind(&got), expected, "{name} {answer}: {got:?}");
+                    assert_eq!(got.kind(), expected, "{name} {answer}: {got:?}");
                     let why = got.why();
                     assert!(why.chars().count() < 600 && why.chars().all(|c| !c.is_control()), "{got:?}");
                 }

@@ -9,7 +9,7 @@ use authalert::receiver::Outcome;
 use authalert::receiver::definition::Http;
 use serde_json::Value;
 
-use crate::{definition, kind, send};
+use crate::{definition, send};
 
 const HOSTILE: &str =
     "12:01:47 sshd: \"root\\\" {text} {{}} %41 + a&b=c; <!channel> *a* [x](y) `z` 東京 🐱\nsecond line";
@@ -44,7 +44,7 @@ fn ntfy_itself_has_the_text_and_its_refusals_are_understood() {
     let long = "東".repeat(1333);
     for (i, text) in [HOSTILE, &long].into_iter().enumerate() {
         let got = send(&ntfy, &format!("aa-1-{i}"), text);
-        assert_eq!(kind(&got), "accepted", "{got:?}");
+        assert_eq!(got.kind(), "accepted", "{got:?}");
         let there = read(&format!("{server}/{topic}/json?poll=1"), token).pop().unwrap();
         assert_eq!(there["message"], text);
         assert_eq!(there["title"], "web1: break-in \"?\" {text} 東");
@@ -57,7 +57,7 @@ fn ntfy_itself_has_the_text_and_its_refusals_are_understood() {
     let got = send(&with("elsewhere", token), "aa-1-3", "text");
     assert!(matches!(&got, Outcome::Stop { why } if why.contains("ntfy access")), "{got:?}");
     let limited =
-        (0..80).map(|i| send(&ntfy, &format!("aa-2-{i}"), "flood")).find(|got| kind(got) != "accepted");
+        (0..80).map(|i| send(&ntfy, &format!("aa-2-{i}"), "flood")).find(|got| got.kind() != "accepted");
     assert!(matches!(limited, Some(Outcome::Limited { .. })), "{limited:?}");
 }
 
@@ -68,7 +68,7 @@ fn synapse_itself_has_a_repeated_message_once_and_its_refusals_are_understood() 
     let with = |room: &str, token: &str| receiver("matrix", &[("server", server), ("room", room)], token);
     let matrix = with(room, token);
     let first = send(&matrix, "aa-1-1", HOSTILE);
-    assert_eq!(kind(&first), "accepted", "{first:?}");
+    assert_eq!(first.kind(), "accepted", "{first:?}");
     assert_eq!(send(&matrix, "aa-1-1", HOSTILE), first);
     assert_eq!(send(&with(room, token), "aa-1-1", HOSTILE), first);
     let encoded = room.replace('!', "%21").replace(':', "%3A");
@@ -82,9 +82,9 @@ fn synapse_itself_has_a_repeated_message_once_and_its_refusals_are_understood() 
     let got = send(&with("!none:test.local", token), "aa-1-3", "text");
     assert!(matches!(&got, Outcome::Stop { why } if why.contains("invite")), "{got:?}");
     let got = send(&matrix, "aa-1-4", &"x".repeat(70_000));
-    assert_eq!(kind(&got), "refused", "{got:?}");
+    assert_eq!(got.kind(), "refused", "{got:?}");
     let limited =
-        (0..60).map(|i| send(&matrix, &format!("aa-2-{i}"), "flood")).find(|got| kind(got) != "accepted");
+        (0..60).map(|i| send(&matrix, &format!("aa-2-{i}"), "flood")).find(|got| got.kind() != "accepted");
     assert!(matches!(limited, Some(Outcome::Limited { until: Some(_), .. })), "{limited:?}");
     let found = Http::discover(
         definition("matrix"),

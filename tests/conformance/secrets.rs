@@ -8,7 +8,7 @@ use authalert::receiver::definition::Http;
 use serde_json::json;
 
 use crate::standin::Standin;
-use crate::{definition, given, kind, kinds, receiver, send};
+use crate::{definition, given, kinds, receiver, send};
 
 #[test]
 fn no_secret_is_seen_in_an_error_a_debug_text_or_an_outcome_also_where_the_server_quotes_it() {
@@ -50,7 +50,7 @@ fn no_secret_is_seen_in_an_error_a_debug_text_or_an_outcome_also_where_the_serve
         unreachable.0.proxy = Some("http://127.0.0.1:1".into());
         let receiver = Http::new(definition(&name), &unreachable.0, &unreachable.1, Vec::new()).unwrap();
         let got = send(&receiver, "aa-1-1", "text");
-        assert_eq!(kind(&got), "not sent", "{name}: {got:?}");
+        assert_eq!(got.kind(), "not sent", "{name}: {got:?}");
         note(format!("{got:?}"));
     }
     let seen = seen.into_inner().unwrap();

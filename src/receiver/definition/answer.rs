@@ -241,20 +241,6 @@ advice = "name another channel"
         )
     }
 
-    fn kind(answer: &Outcome) -> &'static str {
-        match answer {
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::Duplicate => "duplicate",
-            Outcome::NotSent { .. } => "not sent",
-            Outcome::Ambiguous { .. } => "ambiguous",
-            Outcome::Limited { .. } => "limited",
-            Outcome::Pause { .. } => "pause",
-            Outcome::Suspect { .. } => "suspect",
-            Outcome::Stop { .. } => "stop",
-            Outcome::Refused { .. } => "refused",
-        }
-    }
-
     #[test]
     fn only_what_the_service_says_in_its_own_fields_decides() {
         for (status, body, expected) in [
@@ -287,11 +273,11 @@ advice = "name another channel"
             (503, "", "ambiguous"),
         ] {
             let got = answer(status, body, true);
-            assert_eq!(kind(&got), expected, "{status} {body}: {got:?}");
+            assert_eq!(got.kind(), expected, "{status} {body}: {got:?}");
         }
         for (status, expected) in [(200, "ambiguous"), (400, "ambiguous"), (401, "stop"), (429, "limited")] {
             let got = answer(status, r#"{"parts":[{"status":"0"}],"error":{"code":"E7"}}"#, false);
-            assert_eq!(kind(&got), expected, "cut {status}: {got:?}");
+            assert_eq!(got.kind(), expected, "cut {status}: {got:?}");
         }
     }
 

@@ -20,7 +20,6 @@ mod registry;
 mod send;
 mod template;
 
-use std::fmt;
 use std::time::SystemTime;
 
 pub use choice::Choice;
@@ -30,6 +29,7 @@ pub use registry::{Entry, OWN, find, find_in, list, own_file};
 pub use send::{Found, Http};
 
 use crate::config::AfterUnknown;
+pub use crate::config::Mistake;
 use crate::message::Style;
 use crate::receiver::http::Reply;
 use crate::receiver::{Kind, Outcome};
@@ -39,28 +39,6 @@ use crate::receiver::{Kind, Outcome};
 pub struct Definition {
     kind: String,
     file: model::File,
-}
-
-/// Why a definition cannot be used. `Display` says file, line and what is accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The file, or that it is built in.
-    pub file: String,
-    /// Where, if it is one place.
-    pub line: Option<usize>,
-    /// What is wrong and what is accepted.
-    pub why: String,
-}
-
-impl std::error::Error for Mistake {}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}: line {line}: {}", self.file, self.why),
-            None => write!(f, "{}: {}", self.file, self.why),
-        }
-    }
 }
 
 impl Definition {

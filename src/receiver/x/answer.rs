@@ -139,20 +139,6 @@ mod tests {
         classify(&reply(status, body), SystemTime::now())
     }
 
-    fn kind(answer: &Outcome) -> &'static str {
-        match answer {
-            Outcome::Accepted { .. } => "accepted",
-            Outcome::Duplicate => "duplicate",
-            Outcome::NotSent { .. } => "not sent",
-            Outcome::Ambiguous { .. } => "ambiguous",
-            Outcome::Limited { .. } => "limited",
-            Outcome::Pause { .. } => "pause",
-            Outcome::Suspect { .. } => "suspect",
-            Outcome::Stop { .. } => "stop",
-            Outcome::Refused { .. } => "refused",
-        }
-    }
-
     fn assert_sane(answer: &Outcome) {
         let why = answer.why();
         assert!(why.chars().all(neutral::is_visible), "{why:?}");
@@ -281,7 +267,7 @@ mod tests {
     fn every_answer_that_was_seen_in_the_wild_is_understood() {
         for (status, expected, advice, body) in SEEN {
             let answer = answer(*status, body);
-            assert_eq!(kind(&answer), *expected, "{status} {body}: {answer:?}");
+            assert_eq!(answer.kind(), *expected, "{status} {body}: {answer:?}");
             assert!(answer.why().contains(advice), "{status} {body}: {answer:?}");
             assert_sane(&answer);
         }
@@ -323,7 +309,7 @@ mod tests {
             (403, 453, "stop"),
         ] {
             let answer = answer(status, &format!(r#"{{"errors":[{{"code":{code},"message":"..."}}]}}"#));
-            assert_eq!(kind(&answer), expected, "{status} {code}: {answer:?}");
+            assert_eq!(answer.kind(), expected, "{status} {code}: {answer:?}");
         }
     }
 
@@ -355,7 +341,7 @@ mod tests {
             (521, "ambiguous"),
             (999, "ambiguous"),
         ] {
-            assert_eq!(kind(&answer(status, "")), expected, "{status}");
+            assert_eq!(answer(status, "").kind(), expected, "{status}");
         }
     }
 
@@ -367,21 +353,21 @@ mod tests {
         assert_eq!(answer(200, body), accepted);
         for body in ["", "<html>", r#"{"data":{"id":17}}"#, r#"{"data":{"id":"1\n2"}}"#, r#"{"data":"#] {
             assert_eq!(answer(201, body), Outcome::Accepted { id: String::new() }, "{body}");
-            assert_eq!(kind(&answer(200, body)), "ambiguous", "{body}");
+            assert_eq!(answer(200, body).kind(), "ambiguous", "{body}");
         }
     }
 
     #[test]
     fn what_a_body_quotes_of_the_post_is_no_instruction() {
         let quoted = r#"{"errors":[{"message":"user=duplicate content spend-cap is suspended","parameters":{"text":["duplicate content"]}}],"title":"Invalid Request"}"#;
-        assert_eq!(kind(&answer(400, quoted)), "refused");
+        assert_eq!(answer(400, quoted).kind(), "refused");
         let elsewhere = r#"{"title":"Forbidden","value":"duplicate content","parameters":{"text":["status is a duplicate"]}}"#;
-        assert_eq!(kind(&answer(403, elsewhere)), "suspect");
+        assert_eq!(answer(403, elsewhere).kind(), "suspect");
         let cut = r#"{"title":"Forbidden","value":"duplicate content"#;
-        assert_eq!(kind(&answer(403, cut)), "suspect");
+        assert_eq!(answer(403, cut).kind(), "suspect");
         let mut reply = reply(403, cut);
         reply.complete = false;
-        assert_eq!(kind(&classify(&reply, SystemTime::now())), "ambiguous");
+        assert_eq!(classify(&reply, SystemTime::now()).kind(), "ambiguous");
     }
 
     #[test]

@@ -1,33 +1,11 @@
 //! A file of rules: the lines of one program, or of one PAM module.
 
-use std::fmt;
 use std::ops::Range;
 
 use super::field::Field;
 use super::template::{Template, Values};
 use super::written::{Means, Sample, Written, WrittenRule};
-
-/// Why a file of rules cannot be used. `Display` says file, line and what is accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The file, or that it is built in.
-    pub file: String,
-    /// Where, if it is one place.
-    pub line: Option<usize>,
-    /// What is wrong and what is accepted.
-    pub why: String,
-}
-
-impl std::error::Error for Mistake {}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}: line {line}: {}", self.file, self.why),
-            None => write!(f, "{}: {}", self.file, self.why),
-        }
-    }
-}
+pub use crate::config::Mistake;
 
 /// One rule.
 #[derive(Clone, Debug)]
