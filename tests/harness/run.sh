@@ -42,7 +42,7 @@ if [[ ${1:-} == --large ]]; then
     HARNESS_EVERY=1 scenario 3600 cargo test --locked --profile quick --test damage
 else
     # How much of it: a flood's failures, and each which step is cut, out of room, or meddled with.
-    failures=8000 cut=17 full=31 meddled=251
+    failures=8000 cut=17 full=21 meddled=251
     if [[ ${1:-} == --all ]]; then failures=20000 cut=7 full=13 meddled=97; fi
     scenario 400 python3 $here/crowd.py --seconds 15
     scenario 600 python3 $here/receivers.py --failures $failures

@@ -76,7 +76,7 @@ main() {
     # The schedule, and the logs.
     mistake "no cron entry" 1 '/etc/cron.d/authalert is missing.* -> install authalert again' 'rm /etc/cron.d/authalert'
     mistake "a cron entry that cron refuses" 1 'cron.d/authalert: others than root .* -> .*chmod 644' 'chmod 664 /etc/cron.d/authalert'
-    mistake "no cron" 1 'no cron to read it -> install cron' 'rm -f /usr/sbin/cron /usr/sbin/crond /usr/bin/crond /usr/sbin/fcron'
+    mistake "no cron" 1 'no cron to read it; .* -> install cron' 'rm -f /usr/sbin/cron /usr/sbin/crond /usr/bin/crond /usr/sbin/fcron'
     mistake "a timer that is disabled" 1 'systemd does not start authalert-scan.timer.* -> systemctl enable --now' 'mkdir -p /run/systemd/system'
     mistake "a path unit that is disabled" 1 'systemd does not start authalert-deliver.path.* -> systemctl enable --now' \
         'mkdir -p /run/systemd/system /etc/systemd/system/timers.target.wants; ln -s /x /etc/systemd/system/timers.target.wants/authalert-scan.timer'
