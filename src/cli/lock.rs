@@ -16,7 +16,14 @@ const POLL: Duration = Duration::from_millis(20);
 /// that of the configuration; it leaves no file behind.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _directory: File,
+    directory: File,
+}
+
+/// Closing does not unlock it where another thread is starting a program meanwhile.
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = flock(&self.directory, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -29,7 +36,7 @@ impl Lock {
         let begun = Instant::now();
         loop {
             match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { _directory: directory }),
+                Ok(()) => return Ok(Self { directory }),
                 Err(rustix::io::Errno::AGAIN) if begun.elapsed() < PATIENCE => thread::sleep(POLL),
                 Err(rustix::io::Errno::AGAIN) => {
                     return Err(format!(
