@@ -1,5 +1,9 @@
 #!/bin/bash
-# Scan against grep and fail2ban-regex on one large log, each on one core: medians and ratios within one run.
+# Scan against grep and fail2ban-regex on one large log, each on one and the same core (taskset), user and system time
+# together: medians and ratios within one run.
+#
+# The bound: scan takes at most 1.2 times as long as grep -c for `authentication failure`, which finds each of them in one line
+# and takes no line apart.
 #
 #   tests/bench/scan.sh [SCAN] [MEGABYTES] [RUNS]
 #
