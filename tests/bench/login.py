@@ -4,16 +4,16 @@ The bounds: a good login adds at most 1.25 times what pam_deny adds; a failed on
 after failures at most what "bare" adds. They are held against what the processor worked on the login's thread: what else a
 machine does is not in it. What went by on the clock stands beside it.
 
-Without a mark the module added 0.95 to 1.2 times what pam_deny adds, the more the less of it was in the processor's caches; nearly
-all of that is loading it: it is mapped in fewer pieces, and looks up more functions. A failed login added 0.87 to 0.9 times
-what pam_faillock adds.
+Without a mark the module added 0.95 to 1.2 times what pam_deny adds, the more the less of it was in the processor's caches;
+nearly all of that is loading it: it is mapped in fewer pieces, and looks up more functions. A failed login added 0.87 to
+0.9 times what pam_faillock adds.
 
 A login after failures does not add at most 1.25 times what pam_deny adds, and cannot as long as its record is on disk before
 it goes on, in a file that nobody else can write to, that is not going away and that has room, whatever limit the caller set.
 "bare" makes the system calls for that and does nothing else, and added 1.5 to 1.7 times what pam_deny adds; the module added
-as much as "bare", within 4 %. With those calls made in assembler, so that not one function was looked up, it were 1.26 to
-1.31. Of that each function that is looked up costs about 0.6 % of what pam_deny adds, the lock 4 %, the two looks at directories 5 %,
-the write 8 %.
+as much as "bare", within 4 %. With those calls made in assembler, so that no function is looked up, it was 1.26 to 1.31. Each
+function that is looked up costs about 0.6 % of what pam_deny adds, the lock 4 %, the two looks at directories 5 %, the write
+8 %.
 """
 
 import json
