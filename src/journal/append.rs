@@ -1,4 +1,4 @@
-//! Appending: what stands in a login's way. One open, one write, one close; nothing is waited for, no
+//! Appending, on the login path. One open, one write, one close; nothing is waited for, no
 //! allocation, no configuration file, and nothing that could panic.
 //!
 //! While it writes, a writer holds a shared lock on the segment, which it gets at once or not at all:
@@ -67,7 +67,9 @@ const APPEND: OFlags = OFlags::RDWR
     .union(OFlags::CLOEXEC)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY);
+    .union(OFlags::NOCTTY)
+    // Each append is followed by a look at the first line, which would write the time of that look to the disk.
+    .union(OFlags::NOATIME);
 const TOO_LONG: i32 = Errno::NAMETOOLONG.raw_os_error();
 
 /// What appending needs of a file. The module brings its own, on bare system calls: safe descriptors
@@ -111,6 +113,51 @@ pub fn append(directory: &[u8], line: &Encoded) -> Result<(), Error> {
 
 /// The same, with the files of the caller.
 pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Error> {
+    let (file, size) = current::<F>(directory)?;
+    if size.saturating_add(line.len() as u64) > limit(&*file) {
+        count_dropped::<F>(directory, line);
+        return Err(Error::Full);
+    }
+    if file.write(line)? == line.len() { Ok(()) } else { Err(Errno::NOSPC.raw_os_error().into()) }
+}
+
+/// Append several lines with one write, for who has many and is not on the login path; how many of them are
+/// there. What finds no room is not counted as dropped.
+pub fn append_lines(directory: &Path, lines: &[Encoded]) -> (usize, Result<(), Error>) {
+    let mut whole = 0;
+    let result = append_as_one(directory.as_os_str().as_encoded_bytes(), lines, &mut whole);
+    (whole, result)
+}
+
+fn append_as_one(directory: &[u8], lines: &[Encoded], whole: &mut usize) -> Result<(), Error> {
+    let (file, size) = current::<OwnedFd>(directory)?;
+    let room = limit(&*file).saturating_sub(size);
+    let within = |most: u64| {
+        let mut end = 0;
+        lines
+            .iter()
+            .take_while(|line| {
+                end += line.len() as u64;
+                end <= most
+            })
+            .count()
+    };
+    let fit = within(room);
+    let bytes: Vec<u8> = lines.iter().take(fit).flat_map(|line| line.iter().copied()).collect();
+    let written = if bytes.is_empty() { 0 } else { Target::write(&*file, &bytes)? };
+    // Half a line costs itself alone: its record is appended once more, and read behind it.
+    *whole = within(written as u64).min(fit);
+    if written < bytes.len() {
+        Err(Errno::NOSPC.raw_os_error().into())
+    } else if fit < lines.len() {
+        Err(Error::Full)
+    } else {
+        Ok(())
+    }
+}
+
+/// The segment that is current in `directory`, locked, and how many bytes it has.
+fn current<F: Target>(directory: &[u8]) -> Result<(Locked<F>, u64), Error> {
     let mut buffer = [0; 512];
     let current = join(&mut buffer, directory, CURRENT.as_bytes())?;
     // Sealed and deleted since it was opened: there is a newer one. More than twice means that
@@ -132,69 +179,7 @@ pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Erro
             // New, and the caller's umask has taken bits away.
             file.set_mode(MODE);
         }
-        if look.size.saturating_add(line.len() as u64) > limit(&*file) {
-            count_dropped::<F>(directory, line);
-            return Err(Error::Full);
-        }
-        return if file.write(line)? == line.len() {
-            Ok(())
-        } else {
-            Err(Errno::NOSPC.raw_os_error().into())
-        };
-    }
-    Err(Errno::NOENT.raw_os_error().into())
-}
-
-/// Append several lines with one write, for who has many and does not stand in a login's way; how many of them are
-/// there. What finds no room is not counted as dropped.
-pub fn append_lines(directory: &Path, lines: &[Encoded]) -> (usize, Result<(), Error>) {
-    let mut whole = 0;
-    let result = append_as_one(directory.as_os_str().as_encoded_bytes(), lines, &mut whole);
-    (whole, result)
-}
-
-fn append_as_one(directory: &[u8], lines: &[Encoded], whole: &mut usize) -> Result<(), Error> {
-    let mut buffer = [0; 512];
-    let current = join(&mut buffer, directory, CURRENT.as_bytes())?;
-    for _ in 0..3 {
-        let file = <OwnedFd as Target>::open(current, APPEND, MODE)?;
-        if !file.lock() {
-            continue;
-        }
-        let file = Locked(file);
-        let look = file.look()?;
-        if FileType::from_raw_mode(look.mode) != FileType::RegularFile {
-            return Err(Errno::INVAL.raw_os_error().into());
-        }
-        if look.links == 0 {
-            continue;
-        }
-        if Mode::from_raw_mode(look.mode) != MODE {
-            file.set_mode(MODE);
-        }
-        let room = limit(&*file).saturating_sub(look.size);
-        let within = |most: u64| {
-            let mut end = 0;
-            lines
-                .iter()
-                .take_while(|line| {
-                    end += line.len() as u64;
-                    end <= most
-                })
-                .count()
-        };
-        let fit = within(room);
-        let bytes: Vec<u8> = lines.iter().take(fit).flat_map(|line| line.iter().copied()).collect();
-        let written = if bytes.is_empty() { 0 } else { Target::write(&*file, &bytes)? };
-        // Half a line costs itself alone: its record is appended once more, and read behind it.
-        *whole = within(written as u64).min(fit);
-        return if written < bytes.len() {
-            Err(Errno::NOSPC.raw_os_error().into())
-        } else if fit < lines.len() {
-            Err(Error::Full)
-        } else {
-            Ok(())
-        };
+        return Ok((file, look.size));
     }
     Err(Errno::NOENT.raw_os_error().into())
 }
@@ -262,10 +247,11 @@ fn is_further_name(name: &[u8]) -> bool {
 /// `directory/name` in the caller's buffer, as the kernel wants it. Too long is an error.
 #[inline(never)]
 pub fn join<'a>(buffer: &'a mut [u8; 512], directory: &[u8], name: &[u8]) -> Result<&'a CStr, i32> {
-    let parts = directory.iter().chain(b"/").chain(name).chain(b"\0");
-    let mut places = buffer.iter_mut();
-    for byte in parts {
-        *places.next().ok_or(TOO_LONG)? = *byte;
+    let mut length: usize = 0;
+    for part in [directory, b"/", name, b"\0"] {
+        let places = buffer.get_mut(length..length.saturating_add(part.len())).ok_or(TOO_LONG)?;
+        places.iter_mut().zip(part).for_each(|(place, byte)| *place = *byte);
+        length += part.len();
     }
     CStr::from_bytes_until_nul(buffer).map_err(|_| TOO_LONG)
 }

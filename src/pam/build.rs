@@ -32,8 +32,6 @@ fn main() {
     {
         println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,noseparate-code");
-        // What pthread_atfork(3) names the library by; nothing is ever looked up with it, as nothing is unloaded.
-        println!("cargo:rustc-cdylib-link-arg=-Wl,--defsym=__dso_handle=_DYNAMIC");
     }
     if let Ok(out) = env::var("OUT_DIR") {
         let script = Path::new(&out).join("libgcc_s.so");

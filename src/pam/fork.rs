@@ -5,9 +5,14 @@
 //! while another thread was in them: the child hangs or is ended by an assertion. So the host's
 //! forks wait, for a moment at most, until the worker is out of there.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::ffi::{c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustix::thread::{Timespec, nanosleep};
+
+use crate::late;
+use crate::waiting::this_thread;
 
 /// A fork waits no longer: somebody might fork while he holds what the worker waits for.
 const LONGEST_WAIT_MS: u32 = 500;
@@ -16,9 +21,29 @@ const LONGEST_WAIT_MS: u32 = 500;
 /// that is named here is looked up at each login.
 static BAR: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether the host's forks wait.
+static WAITED_FOR: AtomicBool = AtomicBool::new(false);
+
+/// Have the host's forks wait from now on. On the login's thread, before there is a worker: the function is looked up in the
+/// dynamic linker, where a fork must not find the worker.
+pub fn register() {
+    type Handler = unsafe extern "C" fn();
+    type Register = unsafe extern "C" fn(Handler, Handler, Handler, *mut c_void) -> c_int;
+    if WAITED_FOR.load(Ordering::Acquire) {
+        return;
+    }
+    // SAFETY: what pthread_atfork(3) is in glibc: three functions, and the library that they go with; of none, as this one
+    // is never unloaded.
+    let is_done = unsafe {
+        late::function::<Register>(c"__register_atfork")
+            .is_some_and(|register| register(before, give_back_in_parent, in_child, ptr::null_mut()) == 0)
+    };
+    WAITED_FOR.fetch_or(is_done, Ordering::AcqRel);
+}
+
 /// Do `work` while no thread of this process forks. For the worker only, and briefly.
 pub fn apart<T>(work: impl FnOnce() -> T) -> T {
-    if !registered() {
+    if !WAITED_FOR.load(Ordering::Acquire) {
         return work();
     }
     while !take() {
@@ -27,25 +52,6 @@ pub fn apart<T>(work: impl FnOnce() -> T) -> T {
     let result = work();
     give_back();
     result
-}
-
-fn registered() -> bool {
-    const DONE: u8 = 1;
-    static STATE: AtomicU8 = AtomicU8::new(0);
-    if STATE.load(Ordering::Acquire) == DONE {
-        return true;
-    }
-    // SAFETY: three functions of this module, which is never unloaded.
-    let code = unsafe { libc::pthread_atfork(Some(before), Some(give_back_in_parent), Some(in_child)) };
-    if code == 0 {
-        STATE.store(DONE, Ordering::Release);
-    }
-    code == 0
-}
-
-fn this_thread() -> usize {
-    // SAFETY: a call without arguments that cannot fail.
-    unsafe { libc::pthread_self() as usize }
 }
 
 fn take() -> bool {
@@ -63,7 +69,8 @@ fn nap() {
 
 unsafe extern "C" fn before() {
     for _ in 0..LONGEST_WAIT_MS {
-        if take() {
+        // A child that was forked while its parent registered this has registered it twice.
+        if take() || BAR.load(Ordering::Acquire) == this_thread() {
             return;
         }
         nap();

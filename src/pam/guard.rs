@@ -9,7 +9,7 @@ use std::mem;
 use std::ptr;
 
 use authalert::journal::append::{Error, Target};
-use libc::{c_int, c_ulong, sigset_t};
+use libc::{c_int, c_ulong, sigset_t, uid_t};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -86,9 +86,13 @@ pub fn ours_alone(directory: &CStr) -> bool {
 
 /// Whether this process is root's own, not one that a user started set-user-id: who may stop, kill and limit it.
 pub fn is_roots_own() -> bool {
+    type Users = unsafe extern "C" fn(*mut uid_t, *mut uid_t, *mut uid_t) -> c_int;
     let (mut real, mut effective, mut saved) = (1, 1, 1);
-    // SAFETY: three places that outlive the call.
-    let known = unsafe { libc::getresuid(&mut real, &mut effective, &mut saved) } == 0;
+    // SAFETY: getresuid as <unistd.h> declares it; three places that outlive the call.
+    let known = unsafe {
+        late::function::<Users>(c"getresuid")
+            .is_some_and(|get| get(&mut real, &mut effective, &mut saved) == 0)
+    };
     known && (real, effective, saved) == (0, 0, 0)
 }
 
@@ -125,13 +129,16 @@ fn number_behind(text: &[u8], field: &[u8]) -> Option<u32> {
 }
 
 /// Block SIGXFSZ on this thread; gives the signal as a set, and the mask as it was.
+///
+/// With sigprocmask, which in glibc is pthread_sigmask by its oldest name: each further version of the C library that
+/// is asked for is looked up at each login too.
 fn block_sigxfsz() -> Option<(sigset_t, sigset_t)> {
     // SAFETY: plain words, for which zero is a value; a set has a bit for every signal.
     unsafe {
         let (mut set, mut before): (sigset_t, sigset_t) = (mem::zeroed(), mem::zeroed());
         let (word, bit) = place_of_sigxfsz(&raw mut set);
         *word.cast_mut() = bit;
-        (libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before) == 0).then_some((set, before))
+        (libc::sigprocmask(libc::SIG_BLOCK, &set, &mut before) == 0).then_some((set, before))
     }
 }
 
@@ -159,7 +166,7 @@ fn unblock(set: &sigset_t, before: &sigset_t, refused: bool) {
                 wait(set, ptr::null_mut(), &now);
             }
         }
-        libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut());
+        libc::sigprocmask(libc::SIG_SETMASK, before, ptr::null_mut());
     }
 }
 
@@ -171,7 +178,7 @@ pub fn block_all_signals() -> Option<sigset_t> {
     unsafe {
         let (mut all, mut before): (sigset_t, sigset_t) = (mem::zeroed(), mem::zeroed());
         ptr::write_bytes(&mut all, 0xff, 1);
-        let code: c_int = libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+        let code: c_int = libc::sigprocmask(libc::SIG_SETMASK, &all, &mut before);
         (code == 0).then_some(before)
     }
 }
@@ -179,7 +186,7 @@ pub fn block_all_signals() -> Option<sigset_t> {
 /// Put the mask back.
 pub fn restore_signals(before: &sigset_t) {
     // SAFETY: it came from `block_all_signals`.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, before, ptr::null_mut()) };
 }
 
 #[cfg(test)]

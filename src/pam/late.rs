@@ -1,5 +1,5 @@
-//! Functions of the C library that only a failure needs, looked up when it does: each one that the module names is
-//! looked up at every login that loads it, used or not.
+//! Functions of the C library, and one of libpam, that most logins do not need, looked up when one does: each one that
+//! the module names is looked up at every login that loads it, used or not.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem;

@@ -11,7 +11,7 @@
 //! - [`worker`]: the detached thread; [`library`]: finding the heavy half, which only it loads;
 //!   [`fork`]: what a fork of the host must not cut.
 //! - [`libpam`]: the calls that pam-bindings does not have; [`abi`]: libpam's structures; [`clock`]: the time;
-//!   [`mod@address`]: a text as an address; [`late`]: what of the C library only a failure needs.
+//!   [`mod@address`]: a text as an address; [`late`]: what of the C library few logins need.
 //!
 //! Nothing here prints, prompts, reads a password or the environment, or waits for anybody.
 //!

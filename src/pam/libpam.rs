@@ -6,6 +6,7 @@ use std::ptr;
 use pam::module::PamHandle;
 
 use crate::abi::Conv;
+use crate::late;
 
 /// Item: the conversation (security/_pam_types.h).
 const PAM_CONV: c_int = 5;
@@ -33,7 +34,6 @@ unsafe extern "C" {
         data: *mut c_void,
         cleanup: CleanupFn,
     ) -> c_int;
-    fn pam_getenv(pamh: *mut PamHandle, name: *const c_char) -> *const c_char;
 }
 
 /// The application's conversation, copied.
@@ -88,9 +88,11 @@ pub fn set_data(pamh: &mut PamHandle, data: *mut c_void, cleanup: CleanupFn) -> 
 
 /// A variable of the PAM environment, which modules and the application set, not the caller.
 pub fn variable<'a>(pamh: &'a mut PamHandle, name: &CStr) -> Option<&'a CStr> {
-    // SAFETY: `name` is a C string; the value belongs to the handle, which is borrowed for 'a.
+    type GetEnv = unsafe extern "C" fn(*mut PamHandle, *const c_char) -> *const c_char;
+    // SAFETY: as <security/pam_appl.h> declares it; `name` is a C string; the value belongs to the handle, which is
+    // borrowed for 'a.
     unsafe {
-        let value = pam_getenv(pamh, name.as_ptr());
+        let value = late::function::<GetEnv>(c"pam_getenv")?(pamh, name.as_ptr());
         (!value.is_null()).then(|| CStr::from_ptr(value))
     }
 }

@@ -1,7 +1,7 @@
 //! Finding the heavy half: HTTP, TLS, composing. It is a library of its own, so that a login pays
 //! for none of it; the worker loads it when the first failure is on disk.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem;
 use std::ptr;
 
@@ -74,9 +74,11 @@ fn trusted(path: &CStr, module_owner: Option<u32>) -> bool {
 }
 
 fn open(path: &CStr) -> Found {
-    // SAFETY: C strings; the library is linked `nodelete` and never closed.
+    type Open = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+    // SAFETY: dlopen as <dlfcn.h> declares it; C strings; the library is linked `nodelete` and never closed.
     unsafe {
-        let library = libc::dlopen(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL);
+        let library = late::function::<Open>(c"dlopen")
+            .map_or(ptr::null_mut(), |open| open(path.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL));
         let symbol = |name: &CStr| {
             if library.is_null() { ptr::null_mut() } else { libc::dlsym(library, name.as_ptr()) }
         };

@@ -10,6 +10,7 @@ use authalert::journal::{CURRENT, DIRECTORY};
 use rustix::fs::{Mode, OFlags};
 
 use crate::file::File;
+use crate::waiting::this_thread;
 use crate::{clock, guard};
 
 const FLAGS: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
@@ -54,7 +55,8 @@ pub enum Marked {
 
 /// Whether one of `keys` failed within a day.
 pub fn look(state: &CStr, keys: &[Option<Key>; 2]) -> Marked {
-    let file = match open(state, OFlags::RDONLY) {
+    // Looking is not to write the time of it to the disk.
+    let file = match open(state, OFlags::RDONLY | OFlags::NOATIME) {
         Ok(file) => file,
         // Not root's: it may not look, and may not record either.
         Err(libc::EACCES) => return Marked::No,
@@ -142,9 +144,7 @@ pub fn has_login(state: &CStr, login: Key) -> bool {
 /// for a day: whichever of several that are made at once stays, no mark is missed.
 fn create(state: &CStr, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Error> {
     let (mut buffer, mut other) = ([0; 512], [0; 512]);
-    // SAFETY: a call without arguments that cannot fail.
-    let thread = unsafe { libc::pthread_self() } as usize;
-    let unique = digits::<10>(own_pid()).into_iter().chain(digits::<10>((thread >> 6) as u32));
+    let unique = digits::<10>(own_pid()).into_iter().chain(digits::<10>((this_thread() >> 6) as u32));
     let mut name = [0; NEW.len() + 20];
     name.iter_mut().zip(NEW.bytes().chain(unique)).for_each(|(place, byte)| *place = byte);
     let new = path(&mut buffer, state, &name)?;

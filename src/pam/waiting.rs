@@ -84,10 +84,11 @@ impl Slot {
     }
 }
 
-/// The address of this thread's control block: unique among living threads, kept over a fork.
-fn this_thread() -> usize {
+/// Where this thread keeps its errno: unique among living threads, kept over a fork. Not pthread_self(3): opening a file
+/// needs errno anyway, and each further function is looked up at each login.
+pub fn this_thread() -> usize {
     // SAFETY: a call without arguments that cannot fail.
-    unsafe { libc::pthread_self() as usize }
+    unsafe { libc::__errno_location() as usize }
 }
 
 fn blocks() -> impl Iterator<Item = &'static Block> {

@@ -153,6 +153,7 @@ impl Threads {
 /// `job` came from malloc and is the thread's when this says true.
 unsafe fn start(job: *mut Job) -> bool {
     let Some(threads) = Threads::find() else { return false };
+    fork::register();
     let Some(mask) = guard::block_all_signals() else { return false };
     // SAFETY: the attributes are initialised before they are used; `run` fits, and takes the job.
     let started = unsafe {

@@ -55,18 +55,15 @@ pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
     let mut host: &[u8] = b"";
     if let Some((bracketed, after)) = host_in_brackets(rest) {
         (host, rest) = (bracketed, after);
-    } else if !is_tag(token(rest).0) {
-        (host, rest) = token(rest);
-        if is_facility(host) {
-            host = b"";
-            if !is_tag(token(rest).0) {
-                (host, rest) = token(rest);
-            }
-        } else {
-            let (word, after) = token(rest);
-            if is_facility(word) {
-                rest = after;
-            }
+    } else {
+        let (first, behind) = token(rest);
+        let (second, after) = token(behind);
+        match (is_tag(first), is_facility(first)) {
+            (true, _) => {}
+            (false, true) if is_tag(second) => rest = behind,
+            (false, true) => (host, rest) = (second, after),
+            (false, false) if is_facility(second) => (host, rest) = (first, after),
+            (false, false) => (host, rest) = (first, behind),
         }
     }
     Some(tagged(stamp, host, rest))
@@ -165,37 +162,36 @@ fn priority(line: &[u8]) -> (bool, &[u8]) {
 
 /// `<auth.info>` or `<4.6>` of BSD, or busybox's `auth.info`, between host and tag.
 pub(super) fn is_facility(word: &[u8]) -> bool {
+    let Some(dot) = word.iter().position(|b| *b == b'.') else { return false };
     if let [b'<', facility @ .., b'.', severity, b'>'] = word {
         if decimal(facility).is_some_and(|n| n < 24) && (b'0'..=b'7').contains(severity) {
             return true;
         }
     }
-    let word = word.strip_prefix(b"<").and_then(|w| w.strip_suffix(b">")).unwrap_or(word);
-    match memchr::memchr(b'.', word) {
-        Some(dot) => {
-            matches!(
-                &word[..dot],
-                b"auth" | b"authpriv" | b"security" | b"user" | b"daemon" | b"local0" | b"syslog"
-            ) && matches!(
-                &word[dot + 1..],
-                b"emerg"
-                    | b"alert"
-                    | b"crit"
-                    | b"err"
-                    | b"error"
-                    | b"warn"
-                    | b"warning"
-                    | b"notice"
-                    | b"info"
-                    | b"debug"
-            )
-        }
-        None => false,
-    }
+    let (facility, severity) = (&word[..dot], &word[dot + 1..]);
+    let (facility, severity) = match (facility.strip_prefix(b"<"), severity.strip_suffix(b">")) {
+        (Some(facility), Some(severity)) => (facility, severity),
+        _ => (facility, severity),
+    };
+    matches!(facility, b"auth" | b"authpriv" | b"security" | b"user" | b"daemon" | b"local0" | b"syslog")
+        && matches!(
+            severity,
+            b"emerg"
+                | b"alert"
+                | b"crit"
+                | b"err"
+                | b"error"
+                | b"warn"
+                | b"warning"
+                | b"notice"
+                | b"info"
+                | b"debug"
+        )
 }
 
 /// `[web1.example.org] sshd[71]: …`, and what follows the host. metalog's tag in brackets has no dot, and no tag behind it.
 fn host_in_brackets(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    text.first().filter(|first| **first == b'[')?;
     let (word, after) = token(text);
     let name = word.strip_prefix(b"[")?.strip_suffix(b"]")?;
     (name.contains(&b'.') && token(after).0.ends_with(b"]:")).then_some((name, after))
@@ -203,7 +199,8 @@ fn host_in_brackets(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The first word and what follows the blanks after it.
 pub fn token(text: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memchr(b' ', text) {
+    // Words are too short for a search with vector instructions to pay.
+    match text.iter().position(|b| *b == b' ') {
         Some(end) => (&text[..end], skip_blanks(&text[end..])),
         None => (text, b""),
     }

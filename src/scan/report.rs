@@ -105,16 +105,17 @@ impl Summary {
         for part in [&row.service, " from ", from] {
             self.key.push_str(part);
         }
-        if !self.rows.contains_key(&self.key) {
-            if self.rows.len() >= COUNTED {
-                "others".clone_into(&mut self.key);
-            }
-            self.rows.insert(self.key.clone(), (0, row.time, row.time));
+        let count = |(count, first, last): &mut (u64, i64, i64)| {
+            *count += u64::from(row.count);
+            (*first, *last) = ((*first).min(row.time), (*last).max(row.time));
+        };
+        if let Some(known) = self.rows.get_mut(&self.key) {
+            return count(known);
         }
-        let Some(entry) = self.rows.get_mut(&self.key) else { return };
-        entry.0 += u64::from(row.count);
-        entry.1 = entry.1.min(row.time);
-        entry.2 = entry.2.max(row.time);
+        if self.rows.len() >= COUNTED {
+            "others".clone_into(&mut self.key);
+        }
+        count(self.rows.entry(self.key.clone()).or_insert((0, row.time, row.time)));
     }
 
     /// The most frequent, and the total.

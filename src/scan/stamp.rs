@@ -46,6 +46,10 @@ pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
 /// `Nov  3 09:05:01`, with a year before or after the time, or a weekday before it all; and as `date` writes it, with
 /// the zone's name between time and year (`Tue Nov  3 09:05:01 CET 2026`) or the day first (`Tue, 03 Nov 2026 …`).
 fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    if let Some((month, day, second, rest)) = usual(text) {
+        let (year, rest) = year_after(rest, false);
+        return wall(year, month, day, second, 0).map(|stamp| (stamp, past_zone_name(&stamp, rest)));
+    }
     let (text, of_date) = match weekday(text) {
         Some(rest) if rest.first().is_some_and(u8::is_ascii_digit) => {
             return full(rest).or_else(|| day_first(rest));
@@ -72,6 +76,20 @@ fn named(text: &[u8]) -> Option<(Stamp, &[u8])> {
         None => year_after(rest, of_date),
     };
     wall(year, month, day, second, micro).map(|stamp| (stamp, past_zone_name(&stamp, rest)))
+}
+
+/// Month, day and second of `Nov  3 09:05:01 `, as nearly every line has it; nothing where it may be another form.
+fn usual(text: &[u8]) -> Option<(i8, i64, u32, &[u8])> {
+    let (head, rest) = text.split_at_checked(15)?;
+    let &[_, _, _, b' ', day, last_of_day, b' ', h, hh, b':', m, mm, b':', s, ss] = head else { return None };
+    let two = |tens: u8, ones: u8| {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then_some(u32::from(tens) * 10 + u32::from(ones))
+    };
+    let day = two(if day == b' ' { b'0' } else { day }, last_of_day)?;
+    let (hour, minute, second) = (two(h, hh)?, two(m, mm)?, two(s, ss)?);
+    let is_clock = hour < 24 && minute < 60 && second < 60 && rest.first() == Some(&b' ');
+    is_clock.then_some((month(head)?, i64::from(day), hour * 3600 + minute * 60 + second, rest))
 }
 
 /// The year behind the time, with the zone's name between them where `date` wrote it.
@@ -139,10 +157,10 @@ fn past_word_of_zone(text: &[u8]) -> Option<&[u8]> {
         b"ADT", b"NST", b"JST", b"KST", b"HKT", b"SGT", b"PKT", b"AEST", b"AEDT", b"ACST", b"AWST", b"NZST",
         b"NZDT", b"SAST",
     ];
-    let end = memchr::memchr(b' ', &text[..text.len().min(6)])?;
     // What follows is mostly a host, which is seldom in capitals.
-    let is_name = |word: &[u8]| word.first().is_some_and(u8::is_ascii_uppercase) && NAMES.contains(&word);
-    is_name(&text[..end]).then_some(&text[end..])
+    text.first().filter(|first| first.is_ascii_uppercase())?;
+    let end = memchr::memchr(b' ', &text[..text.len().min(6)])?;
+    NAMES.contains(&&text[..end]).then_some(&text[end..])
 }
 
 /// `Dez 31 23:59:59`, `Déc 31 …`, in any encoding: metalog writes the month in its locale. When it was is

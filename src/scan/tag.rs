@@ -76,6 +76,10 @@ pub fn behind_title(rest: &[u8]) -> Option<&[u8]> {
 
 /// Program and module of `sshd(pam_unix)`, `/usr/sbin/sshd`, `gdm-password]`, `ssh.service`.
 pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
+    // As most are: nothing is to be taken off.
+    if !name.iter().any(|b| matches!(b, b'(' | b'/' | b'.' | b']')) {
+        return (name, b"");
+    }
     let name = name.strip_suffix(b"]").unwrap_or(name);
     let (name, module) = match (memchr::memchr(b'(', name), name.strip_suffix(b")")) {
         (Some(open), Some(inner)) => (&name[..open], &inner[open + 1..]),

@@ -1,5 +1,11 @@
 #!/bin/bash
-# Scan against grep and fail2ban-regex on one large log, each on one core: medians and ratios within one run.
+# Scan against grep and fail2ban-regex on one large log, each on one and the same core (taskset), user and system time
+# together: medians and ratios within one run.
+#
+# The bound: scan takes at most 1.2 times as long as grep -c for `authentication failure`. It was 1.14 to 1.22, so at the bound
+# and not below it. What is searched in vain costs less than grep's search: the same log without its failures took 0.75. Each
+# line that tells of an attempt then costs about half a microsecond: it is taken apart, paired with the others of its process,
+# and summed up.
 #
 #   tests/bench/scan.sh [SCAN] [MEGABYTES] [RUNS]
 #

@@ -16,8 +16,9 @@ pub(super) fn is_address(text: &str) -> bool {
 /// An address in one spelling, or neutral text.
 pub(super) fn address(bytes: &[u8]) -> CompactString {
     // Plain IPv4 is what nearly every line has.
-    if bytes.len() <= 15 && bytes.iter().all(|b| b.is_ascii_digit() || *b == b'.') {
-        return text(bytes);
+    let is_digits = |is_digits: bool, b: &u8| is_digits & (b.is_ascii_digit() | (*b == b'.'));
+    if bytes.len() <= 15 && bytes.iter().fold(true, is_digits) {
+        return std::str::from_utf8(bytes).unwrap_or_default().into();
     }
     let bare = bytes.split(|b| *b == b'%').next().unwrap_or(bytes);
     match std::str::from_utf8(bare).ok().and_then(|t| t.parse::<std::net::IpAddr>().ok()) {
@@ -28,9 +29,13 @@ pub(super) fn address(bytes: &[u8]) -> CompactString {
 
 /// A name as neutral text.
 pub(super) fn text(bytes: &[u8]) -> CompactString {
-    let plain = bytes.len() <= neutral::NAME_LIMIT && bytes.iter().all(|b| (b' '..=b'~').contains(b));
+    if bytes.is_empty() {
+        return CompactString::default();
+    }
+    // Without an end in the middle, so that several bytes are looked at in one step.
+    let is_plain = bytes.iter().fold(true, |is_plain, b| is_plain & (b' '..=b'~').contains(b));
     match std::str::from_utf8(bytes) {
-        Ok(text) if plain => text.into(),
+        Ok(text) if is_plain && bytes.len() <= neutral::NAME_LIMIT => text.into(),
         _ => neutral::name(bytes).into(),
     }
 }

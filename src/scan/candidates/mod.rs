@@ -236,12 +236,14 @@ fn with_rules<'a>(
     lines: impl Iterator<Item = Vec<&'a [u8]>>,
 ) -> Vec<&'a [u8]> {
     let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    let mut searches: Vec<Finder<'_>> = words.iter().chain(found).map(|word| Finder::new(*word)).collect();
     for line in lines {
-        let holds = |word: &&[u8]| line.iter().any(|part| memchr::memmem::find(part, word).is_some());
-        let is_found = words.iter().chain(found).any(holds);
-        if !is_found {
-            words.extend(rarest(&line));
+        if searches.iter().any(|word| line.iter().any(|part| word.find(part).is_some())) {
+            continue;
         }
+        let word = rarest(&line);
+        searches.extend(word.map(Finder::new));
+        words.extend(word);
     }
     words
 }
@@ -254,8 +256,10 @@ fn accepted(line: &[u8], word: usize) -> u32 {
         let head = head.strip_suffix(b"]: ").filter(|_| text.starts_with(b"Accepted p"))?;
         // What stands before the number was written by the log daemon.
         let open = head.iter().rposition(|b| *b == b'[').filter(|open| *open < LONGEST_HEAD)?;
-        (!head[..open].windows(2).any(|w| w == b": ")).then_some(())?;
-        decimal(&head[open + 1..])
+        let (before, pid) = (&head[..open], &head[open + 1..]);
+        let mut pairs = before.iter().zip(before.get(1..).unwrap_or_default());
+        (!pairs.any(|pair| pair == (&b':', &b' '))).then_some(())?;
+        decimal(pid)
     };
     number().unwrap_or(0)
 }
