@@ -97,11 +97,11 @@ impl Policy {
         self.break_ins() / 2
     }
 
-    /// How many of the burst nothing that a log says may use up before its turn, but such break-ins. One is left for
-    /// failures, whatever break-ins there are.
+    /// How many of the burst somebody at the machine, or an account, of whom only a log tells may not use up, but such
+    /// break-ins.
     pub(super) fn shared(&self) -> u32 {
         let kept = if self.includes_the_kept() { 0 } else { 2 * self.kept() };
-        (self.burst() - kept - 1).min(3)
+        ((self.burst() - kept) / 2).min(3)
     }
 
     /// How long failures wait for an alert at most: for their turn, or for the one that break-ins leave them.

@@ -11,8 +11,8 @@
 //!   a source of which no break-in was reported that day, so that an attacker who breaks in to an account that he owns
 //!   over and over does not spend them, nor one who is in as many from one address.
 //! - A break-in that only lines of a log tell of, which any user of the machine can write: a pocket of its own, half of it
-//!   again for an account and a source that had none that day. A part of it is common: other alerts that rest on what
-//!   the module saw, or that wait for their turn, may take it; those that lines of a log make urgent may not.
+//!   again for an account and a source that had none that day. A part of it is common: other alerts may take it, but
+//!   not those of somebody at the machine or of an account of whom only the log tells.
 //! - Somebody at the machine itself; an account from the network, for the first time in a day: a pocket each, for
 //!   failures that the module saw.
 //! - Failures, of whatever kind: no break-in takes the last token, so that these come out whatever break-ins go on. In
@@ -39,7 +39,7 @@ pub enum Claim {
     Here,
     /// An account from the network.
     Account,
-    /// What a log says, before its turn.
+    /// Somebody at the machine, or an account, of whom only a log tells.
     Logged,
     /// Anything else.
     #[default]

@@ -71,6 +71,8 @@ pub struct Pacing {
     urgent: bool,
     /// The same, that only a log tells of.
     logged: bool,
+    /// Somebody at the machine or an account is pending, urgent or not, of whom only a log tells.
+    of_log: bool,
     /// Somebody at the machine is pending, and urgent.
     here: bool,
     /// An account from the network is pending, and urgent.
@@ -107,6 +109,7 @@ impl Pacing {
             }
             return;
         }
+        self.of_log |= logged && Matter::of(failure, kind) != Matter::Other;
         match Matter::of(failure, kind) {
             Matter::Here => {
                 let asker = failure.asker().filter(|_| !logged).map_or("log".into(), |a| format!("{a:?}"));
@@ -180,9 +183,10 @@ impl Pacing {
         }
         let since = pending.min(now);
         let turn = since.max(self.turn(now, policy).min(since.plus(policy.longest_wait())));
-        let common = self.bucket.when(Claim::Common, now, policy);
+        let in_turn = if self.of_log { Claim::Logged } else { Claim::Common };
         let at = [
-            Some(if self.urgent { since } else { turn }.max(common)),
+            Some(turn.max(self.bucket.when(in_turn, now, policy))),
+            self.urgent.then(|| self.bucket.when(Claim::Common, now, policy)),
             self.logged.then(|| self.bucket.when(Claim::Logged, now, policy)),
             self.here.then(|| self.bucket.when(Claim::Here, now, policy)),
             self.account.then(|| self.bucket.when(Claim::Account, now, policy)),
@@ -219,7 +223,7 @@ impl Pacing {
         self.bucket.take(claim, now, policy);
         self.sent = Some(now);
         self.pending = None;
-        (self.urgent, self.logged, self.here, self.account) = <_>::default();
+        (self.urgent, self.logged, self.of_log, self.here, self.account) = <_>::default();
         self.flush = false;
     }
 

@@ -303,9 +303,9 @@ fn break_ins_that_only_a_log_tells_of_go_out_at_once_whoever_empties_the_bucket_
     for second in (0..2 * DAY.as_secs()).step_by(5) {
         told_at_once(&mut pacing, second * 1000, &su(second), AccountKind::Root);
     }
-    // Five in an hour, then one each three hours.
+    // Four in half an hour, then one each three hours.
     let begin = 2 * DAY.as_secs() * 1000;
-    let at = |n: u64| begin + MINUTE * if n < 5 { 10 * n } else { 60 + 180 * (n - 4) };
+    let at = |n: u64| begin + MINUTE * if n < 4 { 10 * n } else { 180 * (n - 3) };
     let mut second = begin / 1000;
     for n in 0..20 {
         while second * 1000 < at(n) {
