@@ -9,17 +9,27 @@
 readonly signed_as=authalert-release
 
 take_from() {
-    if [[ -e $from/SHA256SUMS || -L $from/SHA256SUMS || $unsigned == no ]]; then
+    local directory file
+    # Held open: whoever can rename a directory above it puts no other one in its place.
+    exec {directory}<"$from" || fail "$from cannot be read"
+    held=/proc/$$/fd/$directory
+    directory_must_be_ours
+    if [[ -e $held/SHA256SUMS || -L $held/SHA256SUMS || $unsigned == no ]]; then
         take_release
     else
-        must_be_whose_they_say "$from" "$from"/{authalert,libpam_authalert.so,libauthalert_sender.so}
-        artifacts=$from
+        make_staging
+        for file in authalert libpam_authalert.so libauthalert_sender.so; do
+            take "$file" 256
+            chmod 0755 -- "$staging/$file"
+        done
+        artifacts=$staging
     fi
+    exec {directory}<&-
 }
 
 take_release() {
     local machine archive version
-    [[ -e $from/SHA256SUMS || -L $from/SHA256SUMS ]] ||
+    [[ -e $held/SHA256SUMS || -L $held/SHA256SUMS ]] ||
         fail "$from holds no SHA256SUMS, so nobody can say what is in it. What you built yourself: --unsigned"
     make_staging
     take SHA256SUMS 1
@@ -54,10 +64,11 @@ make_staging() {
 
 # No link is followed, nothing is waited for, and no more is read than a release can have.
 take() { # NAME MEGABYTES
-    [[ ! -L $from/$1 ]] || fail "$from/$1 is a link; a release has files only"
-    [[ -e $from/$1 ]] || fail "$from/$1 is missing, which the release's own list names"
+    [[ ! -L $held/$1 ]] || fail "$from/$1 is a link; a release has files only"
+    [[ -e $held/$1 ]] || fail "$from/$1 is missing, which belongs to a release"
+    must_be_ours "$held/$1" "$from/$1"
     local complaint
-    complaint=$(dd if="$from/$1" of="$staging/$1" iflag=nofollow,nonblock,fullblock bs=1M count="$2" status=none 2>&1) ||
+    complaint=$(dd if="$held/$1" of="$staging/$1" iflag=nofollow,nonblock,fullblock bs=1M count="$2" status=none 2>&1) ||
         fail "$from/$1 cannot be copied: $complaint"
 }
 
@@ -66,7 +77,7 @@ signature_must_be_good() {
     local key=${release_key:-$source_tree/packaging/release-key.pub}
     [[ -f $key ]] || fail "there is no key to check the release with: say --key FILE, the maintainer's public key
 (or --unsigned, and nobody answers for what it is)"
-    [[ -e $from/SHA256SUMS.sig || -L $from/SHA256SUMS.sig ]] ||
+    [[ -e $held/SHA256SUMS.sig || -L $held/SHA256SUMS.sig ]] ||
         fail "$from holds no SHA256SUMS.sig: nobody signed this release (--unsigned installs it all the same)"
     command -v ssh-keygen >/dev/null || fail "the signature is checked with ssh-keygen, which is not here; install the OpenSSH client"
     take SHA256SUMS.sig 1
@@ -98,13 +109,24 @@ machine_of() { # FILE
     esac
 }
 
-# Nobody signed it: then nobody else may have been able to change it.
-must_be_whose_they_say() { # PATH...
-    [[ -z $destdir ]] || return 0
-    local path owner mode
-    for path; do
-        read -r owner mode < <(stat -Lc '%u %a' -- "$path" 2>/dev/null) || continue
-        [[ " 0 $EUID ${SUDO_UID:-0} " == *" $owner "* && $((8#$mode & 8#022)) == 0 ]] ||
-            fail "$path can be changed by others than you and root, and root will run it; take a copy that is yours"
+# Nobody signed it: then nobody else may have been able to change it, nor to put something in its place.
+directory_must_be_ours() {
+    local above
+    must_be_ours "$held/." "$from"
+    above=$(readlink -- "$held")
+    while [[ $above == /?* ]]; do
+        above=${above%/*}
+        must_be_ours "${above:-/}" "${above:-/}" sticky
     done
+}
+
+# "sticky": others may write in it, and cannot rename what is not theirs, as in /tmp.
+must_be_ours() { # PATH SHOWN [sticky]
+    [[ $unsigned == yes && -z $destdir ]] || return 0
+    local owner mode ours=no
+    read -r owner mode < <(stat -c '%u %a' -- "$1") || fail "$2 cannot be looked at"
+    if [[ " 0 $EUID ${SUDO_UID:-0} " == *" $owner "* ]]; then
+        ((8#$mode & 8#022)) && [[ ${3:-} != sticky || $((8#$mode & 8#1000)) == 0 ]] || ours=yes
+    fi
+    [[ $ours == yes ]] || fail "$2 can be changed by others than you and root, and root will run what is in it; take a copy that is yours"
 }

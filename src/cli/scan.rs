@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::deliver::Policy;
 use crate::deliver::Serve;
 use crate::deliver::simulate::{Sent, simulate};
-use crate::deliver::{Notice, break_in, is_ignored};
+use crate::deliver::{Notice, is_ignored};
 use crate::event::{Class, Event};
 use crate::message::{Composer, Content, Dispatch, Style};
 use crate::neutral;
@@ -95,7 +95,7 @@ pub fn simulation(
     let mut accounts = Accounts::outside_login();
     let policy = Policy::from(&config.alerts);
     let (composer, zone, mut id) = (Composer::of_this_machine(&config.alerts), local_zone(), 0);
-    let (mut shown, mut names) = (Ok(()), Accounts::outside_login());
+    let mut shown = Ok(());
     let mut say = |time: Timestamp, content: Content<'_>| {
         id += 1;
         let text = composer.text(&Style::x(), content, Dispatch::new(id, time));
@@ -106,14 +106,7 @@ pub fn simulation(
     };
     let show = |time: Timestamp, sent: Sent| match sent {
         Sent::Failures(summary) => say(time, Content::Failures(&summary)),
-        Sent::BreakIns(findings) => {
-            for found in &findings {
-                let (user, ruser) = (names.standing(&found.login.user), names.standing(&found.login.ruser));
-                if let Some(content) = break_in(found, user, ruser) {
-                    say(time, Content::BreakIn(&content));
-                }
-            }
-        }
+        Sent::BreakIn(found) => say(time, Content::BreakIn(&found.content)),
     };
     let result =
         simulate(told.map(|f| (f.time, f)), &policy, &config.logins, |name| accounts.standing(name), show);

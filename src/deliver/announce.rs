@@ -16,6 +16,7 @@ use super::findings::Other;
 use super::health::{Change, Fault};
 use super::pacing::Claim;
 use super::reader::Pass;
+use super::state::State;
 use super::{Context, Due, Moment, compose, weekly};
 
 /// With so many messages in the queue nothing is added: it is bounded, and what is folded loses nothing.
@@ -56,8 +57,7 @@ impl Pass<'_> {
             Due::Now => Some(now),
             Due::At(at) => Some(at),
         };
-        let waits = self.has_room() && state.findings.next_claim().is_some();
-        let break_in = waits.then(|| at(state.pacing.break_in_due(now, policy))).flatten();
+        let break_in = self.has_room().then(|| at(self.break_in_due())).flatten();
         // With failures that are pending the others go out as these do.
         let alone = self.has_room() && state.pending.is_empty() && state.alert.is_none();
         let waits = alone && state.findings.has_others();
@@ -70,9 +70,12 @@ impl Pass<'_> {
     }
 
     fn has_break_in(&self) -> bool {
-        let (state, now) = (&self.state, self.now);
-        let is_due = self.at_once || state.pacing.break_in_due(now, &self.reader.policy) == Due::Now;
-        self.has_room() && is_due && state.findings.next_claim().is_some()
+        let due = self.break_in_due();
+        self.has_room() && (due == Due::Now || (self.at_once && due != Due::Nothing))
+    }
+
+    fn break_in_due(&self) -> Due {
+        self.state.pacing.break_in_due(self.now, &self.reader.policy, self.state.findings.turns())
     }
 
     fn has_others(&self) -> bool {
@@ -84,19 +87,11 @@ impl Pass<'_> {
     /// Those of each source in a message of their own as long as there is a token; the last one stands for the others of
     /// its kind.
     fn announce_break_ins(&mut self, receiver: &dyn Receiver) {
-        let (policy, now) = (&self.reader.policy, self.now);
-        self.state.pacing.break_in_sent(now, policy);
-        while let Some(mut found) = self.state.findings.next_break_in() {
-            let next = self.state.findings.next_claim();
-            let follows =
-                next.is_some_and(|claim| self.has_room() && self.state.pacing.follows(now, policy, claim));
-            if !follows {
-                found.content.more += self.state.findings.rest_of_break_ins(found.proven);
-            }
+        let room = ENOUGH.saturating_sub(self.state.queue.len());
+        let when = (self.now, &self.reader.policy);
+        let State { findings, pacing, .. } = &mut self.state;
+        for found in findings.take_break_ins(pacing, when, self.at_once, room) {
             compose::enqueue_break_in(&mut self.state, receiver, &self.reader.alerts, &found);
-            if !follows && self.state.findings.next_claim().is_some() {
-                return self.state.pacing.logged_break_in_waits(now);
-            }
         }
     }
 

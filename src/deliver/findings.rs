@@ -1,9 +1,12 @@
 //! Findings that wait to be told to one receiver: bounded, whatever comes.
 
+use std::collections::BTreeSet;
+
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::pacing::Claim;
+use super::pacing::{Claim, Pacing, Turn};
+use super::{Moment, Policy};
 use crate::accounts::AccountKind;
 use crate::config::{self, Kind};
 use crate::detect::{self, Finding, Verdict};
@@ -11,6 +14,8 @@ use crate::message::{self, BreakIn, NewSource, Sample, Summary, UnderAttack};
 
 /// Of a kind that are kept with all that there is to say of them; further ones are counted.
 const KEPT: usize = 16;
+/// Sources of break-ins that one message tells of are told apart up to this number.
+const SOURCES: usize = 64;
 
 /// Findings that wait; part of a receiver's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,27 +35,34 @@ pub struct Proven {
     pub content: BreakIn,
     /// See [`Finding::proven`].
     pub proven: bool,
-    /// One of the same account or from the same source was reported within a day.
+    /// When it may go out.
     #[serde(default)]
-    again: bool,
+    pub turn: Turn,
     /// See [`Finding::source`].
     #[serde(default)]
     source: CompactString,
+    /// Those of the others that the message stands for.
+    #[serde(default)]
+    others: BTreeSet<CompactString>,
 }
 
 impl Proven {
     /// What is reported first is lower: what the module saw, what was not reported yet, root.
     fn rank(&self) -> (bool, bool, bool) {
-        (!self.proven, self.again, self.content.login.user_kind != AccountKind::Root)
+        let again = matches!(self.turn.claim, Claim::BreakInAgain | Claim::BreakInLoggedAgain);
+        (!self.proven, again, self.content.login.user_kind != AccountKind::Root)
     }
 
-    /// By what it asks for a message of its own.
-    fn claim(&self) -> Claim {
-        match (self.proven, self.again) {
-            (false, _) => Claim::BreakInLogged,
-            (true, false) => Claim::BreakIn,
-            (true, true) => Claim::BreakInAgain,
+    /// Stand for `other` too, and for all that it stands for.
+    fn fold(&mut self, other: Self) {
+        let more = 1_u64.saturating_add(other.content.more);
+        self.content.more = self.content.more.saturating_add(more);
+        self.others.extend(other.others);
+        self.others.insert(other.source);
+        while self.others.len() > SOURCES {
+            self.others.pop_last();
         }
+        self.content.more_sources = self.others.len() as u64;
     }
 
     fn is_from_where(&self, other: &Self) -> bool {
@@ -92,18 +104,18 @@ impl Findings {
         !(self.under_attack.is_empty() && self.new_sources.is_empty() && self.logins.is_empty())
     }
 
-    /// Tell `finding` too, `kind` of message; the names in it are of these kinds here. `again`: see
-    /// [`Pacing::on_finding`](super::Pacing::on_finding).
+    /// Tell `finding` too, `kind` of message; the names in it are of these kinds here. `turn`: of a break-in, see
+    /// [`Pacing::on_finding`].
     pub fn add(
         &mut self,
         finding: &Finding,
         kind: Kind,
-        again: bool,
+        turn: Option<Turn>,
         (user, ruser): (AccountKind, AccountKind),
     ) {
-        if let (Kind::BreakIn, Some(content)) = (kind, break_in(finding, user, ruser)) {
-            let source = finding.source();
-            return self.add_break_in(Proven { content, proven: finding.proven, again, source });
+        if let (Some(turn), Some(content)) = (turn, break_in(finding, user, ruser)) {
+            let (proven, source, others) = (finding.proven, finding.source(), BTreeSet::new());
+            return self.add_break_in(Proven { content, proven, turn, source, others });
         }
         let (login, failures) = (Sample::of(&finding.login, user, ruser), &finding.failures);
         let since = failures.since.unwrap_or(finding.login.time);
@@ -134,46 +146,71 @@ impl Findings {
 
     /// Of one account one is kept, the one that is reported first. Where there is no room the one that is reported last
     /// gives way.
-    fn add_break_in(&mut self, found: Proven) {
+    fn add_break_in(&mut self, mut found: Proven) {
         let known =
             self.break_ins.iter_mut().find(|known| is_same(&known.content.login, &found.content.login));
-        if let Some(known) = known {
-            let more = known.content.more + 1;
-            if found.rank() < known.rank() {
-                *known = found;
+        match known {
+            Some(known) => {
+                if found.rank() < known.rank() {
+                    std::mem::swap(known, &mut found);
+                }
+                known.fold(found);
             }
-            known.content.more = more;
-        } else {
-            self.break_ins.push(found);
+            None => {
+                let is_root = found.content.login.user_kind == AccountKind::Root;
+                if !is_root && self.break_ins.iter().any(|other| other.turn.is_with(&found.turn)) {
+                    found.turn = found.turn.behind();
+                }
+                self.break_ins.push(found);
+            }
         }
         self.break_ins.sort_by_key(Proven::rank);
         while self.break_ins.len() > KEPT {
-            let gone = self.break_ins.pop().map_or(0, |gone| 1 + gone.content.more);
-            count(self.break_ins.last_mut().map(|last| &mut last.content.more), gone);
+            let gone = self.break_ins.pop();
+            if let (Some(last), Some(gone)) = (self.break_ins.last_mut(), gone) {
+                last.fold(gone);
+            }
         }
     }
 
-    /// Take the next break-in, with the others from its source.
-    pub fn next_break_in(&mut self) -> Option<Proven> {
-        let mut next = (!self.break_ins.is_empty()).then(|| self.break_ins.remove(0))?;
-        next.content.more += self.take_break_ins(|found| found.is_from_where(&next));
-        Some(next)
+    /// When those may go out that wait.
+    pub fn turns(&self) -> impl Iterator<Item = &Turn> {
+        self.break_ins.iter().map(|found| &found.turn)
     }
 
-    /// What the next break-in asks for a message of its own by.
-    pub fn next_claim(&self) -> Option<Claim> {
-        self.break_ins.first().map(Proven::claim)
+    /// Take the break-ins that go out now, at most so many messages, each with the others from its source; they are paid
+    /// for. What is due beside the last one, and for what there is no token, is counted with it. `at_once`: one goes out
+    /// in any case.
+    pub fn take_break_ins(
+        &mut self,
+        pacing: &mut Pacing,
+        (now, policy): (Moment, &Policy),
+        at_once: bool,
+        most: usize,
+    ) -> Vec<Proven> {
+        let mut taken: Vec<Proven> = Vec::new();
+        let is_due = |found: &Proven| at_once || found.turn.from(now, policy) <= now;
+        while taken.len() < most {
+            let may_go = |found: &Proven| {
+                let is_paid = at_once && taken.is_empty();
+                is_due(found) && (is_paid || pacing.has(found.turn.claim, now, policy))
+            };
+            let Some(next) = self.break_ins.iter().position(may_go) else { break };
+            let mut next = self.break_ins.remove(next);
+            self.fold_into(&mut next, |found, next| found.is_from_where(next));
+            pacing.break_in_sent(now, &next.turn, policy);
+            taken.push(next);
+        }
+        if let Some(last) = taken.last_mut() {
+            self.fold_into(last, |found, last| is_due(found) && found.proven == last.proven);
+        }
+        taken
     }
 
-    /// How many break-ins wait that are proven or not; none of these is left.
-    pub fn rest_of_break_ins(&mut self, proven: bool) -> u64 {
-        self.take_break_ins(|found| found.proven == proven)
-    }
-
-    fn take_break_ins(&mut self, which: impl Fn(&Proven) -> bool) -> u64 {
-        let (taken, left): (Vec<Proven>, _) = self.break_ins.drain(..).partition(|found| which(found));
+    fn fold_into(&mut self, one: &mut Proven, which: impl Fn(&Proven, &Proven) -> bool) {
+        let (folded, left): (Vec<Proven>, _) = self.break_ins.drain(..).partition(|found| which(found, one));
         self.break_ins = left;
-        taken.iter().map(|found| 1 + found.content.more).sum()
+        folded.into_iter().for_each(|found| one.fold(found));
     }
 
     /// Take what goes out next beside break-ins: one message for each kind.
@@ -196,12 +233,6 @@ fn room<T>(list: &mut [T], is_known: impl Fn(&T) -> bool) -> Option<&mut T> {
     at.and_then(|at| list.get_mut(at))
 }
 
-fn count(more: Option<&mut u64>, by: u64) {
-    if let Some(more) = more {
-        *more = more.saturating_add(by);
-    }
-}
-
 fn is_same(one: &Sample, other: &Sample) -> bool {
     (&one.host, &one.user) == (&other.host, &other.user)
 }
@@ -215,6 +246,7 @@ pub fn break_in(finding: &Finding, user: AccountKind, ruser: AccountKind) -> Opt
         since: finding.failures.since.unwrap_or(finding.login.time),
         after: of(after),
         more: 0,
+        more_sources: 0,
     })
 }
 

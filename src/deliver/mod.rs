@@ -67,7 +67,6 @@ use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
 pub use enrol::{begin, forget};
-pub use findings::break_in;
 pub use follow::{Found, Read, belongs, follow_some, is_ahead};
 use gate::Gate;
 pub use health::Fault;

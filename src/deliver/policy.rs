@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::pacing::Moment;
+use super::pacing::{Moment, ORDINARY};
 use crate::config::{Alerts, Receiver};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -97,6 +97,18 @@ impl Policy {
         self.break_ins() / 2
     }
 
+    /// How many of the burst somebody at the machine, or an account, of whom only a log tells may not use up, but such
+    /// break-ins.
+    pub(super) fn shared(&self) -> u32 {
+        let kept = if self.includes_the_kept() { 0 } else { 2 * self.kept() };
+        ((self.burst() - kept) / 2).min(3)
+    }
+
+    /// How long failures wait for an alert at most: for their turn, or for the one that break-ins leave them.
+    pub fn longest_of_failures(&self) -> Duration {
+        self.max_interval.max(self.refill().saturating_mul(ORDINARY))
+    }
+
     /// Whether `max_per_day` is large enough to hold what is kept beside the burst. Otherwise what is kept for
     /// break-ins comes on top of it.
     fn includes_the_kept(&self) -> bool {
@@ -163,6 +175,13 @@ impl Policy {
                 self.break_ins_logged(),
                 self.kept(),
                 self.kept()
+            ),
+            format!(
+                "a break-in: at once; further ones of the same account in one alert {} after the one before, then twice \
+                 that, up to {}; whatever break-ins there are, failures wait {} at most",
+                human(self.group_interval),
+                human(self.max_interval),
+                human(self.longest_of_failures())
             ),
         ]
     }

@@ -273,9 +273,9 @@ impl<'a> Pass<'a> {
             let kind = findings::told_as(finding.verdict, receiver).filter(|_| !told_elsewhere);
             let Some(kind) = kind else { return };
             let login = &finding.login;
-            let again = state.pacing.on_finding(now, &finding, kind, policy);
+            let turn = state.pacing.on_finding(now, &finding, kind, policy);
             let kinds = (accounts.tried(login), accounts.asker(login));
-            state.findings.add(&finding, kind, again, kinds);
+            state.findings.add(&finding, kind, turn, kinds);
         })?;
         if !is_far_behind {
             return Ok(None);

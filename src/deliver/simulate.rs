@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::findings::{Findings, Proven};
 use super::pacing::{Due, Moment, Pacing};
 use super::policy::{Policy, human};
 use crate::accounts::AccountKind;
@@ -41,7 +42,7 @@ pub struct Simulation {
     pub break_ins: u64,
     /// Alerts that told of them, beside the others.
     pub break_in_alerts: u64,
-    /// How long the break-in waited that waited longest.
+    /// How long the break-in waited that waited longest, of those that are named.
     pub longest_break_in_wait: Duration,
 }
 
@@ -50,8 +51,8 @@ pub struct Simulation {
 pub enum Sent {
     /// An alert of failures.
     Failures(Box<Summary>),
-    /// An alert of break-ins, the latest last.
-    BreakIns(Vec<Finding>),
+    /// An alert of a break-in, and of others that are counted in it.
+    BreakIn(Box<Proven>),
 }
 
 impl Simulation {
@@ -99,7 +100,7 @@ pub fn simulate(
         pacing: Pacing::default(),
         policy,
         pending: None,
-        break_ins: None,
+        findings: Findings::default(),
         recent: VecDeque::new(),
         start: None,
         result: Simulation::default(),
@@ -119,7 +120,7 @@ pub fn simulate(
             run.on_failure(now, &event, kind, kind_of(&event.ruser));
         }
         if let Some(finding) = finding.filter(|finding| matches!(finding.verdict, Verdict::BreakIn { .. })) {
-            run.on_break_in(now, finding);
+            run.on_break_in(now, &finding, (kind, kind_of(&finding.login.ruser)));
         }
         run.look(now);
     }
@@ -131,7 +132,7 @@ struct Run<'a, F> {
     pacing: Pacing,
     policy: &'a Policy,
     pending: Option<(Moment, Summary)>,
-    break_ins: Option<(Moment, Vec<Finding>)>,
+    findings: Findings,
     /// Alerts of the last 24 hours.
     recent: VecDeque<Moment>,
     /// The time of the first event.
@@ -148,9 +149,9 @@ impl<F: FnMut(Timestamp, Sent)> Run<'_, F> {
         self.result.duration = now.since(Moment(0));
     }
 
-    fn on_break_in(&mut self, now: Moment, finding: Finding) {
-        self.pacing.on_finding(now, &finding, Kind::BreakIn, self.policy);
-        self.break_ins.get_or_insert_with(|| (now, Vec::new())).1.push(finding);
+    fn on_break_in(&mut self, now: Moment, finding: &Finding, kinds: (AccountKind, AccountKind)) {
+        let turn = self.pacing.on_finding(now, finding, Kind::BreakIn, self.policy);
+        self.findings.add(finding, Kind::BreakIn, turn, kinds);
         self.result.break_ins += 1;
     }
 
@@ -158,7 +159,8 @@ impl<F: FnMut(Timestamp, Sent)> Run<'_, F> {
     fn look_until(&mut self, until: Moment, now: Moment) {
         let mut now = now;
         loop {
-            let dues = [self.pacing.break_in_due(now, self.policy), self.pacing.due(now, self.policy)];
+            let break_in = self.pacing.break_in_due(now, self.policy, self.findings.turns());
+            let dues = [break_in, self.pacing.due(now, self.policy)];
             let at = dues.into_iter().filter_map(|due| match due {
                 Due::At(at) => Some(at),
                 Due::Now => Some(now),
@@ -177,13 +179,12 @@ impl<F: FnMut(Timestamp, Sent)> Run<'_, F> {
     fn look(&mut self, now: Moment) {
         let time = self.start.and_then(|start| start.checked_add(Duration::from_millis(now.0)).ok());
         let time = time.unwrap_or(Timestamp::MAX);
-        if self.pacing.break_in_due(now, self.policy) == Due::Now {
-            self.pacing.break_in_sent(now, self.policy);
-            if let Some((since, findings)) = self.break_ins.take() {
-                self.result.break_in_alerts += 1;
-                self.result.longest_break_in_wait = self.result.longest_break_in_wait.max(now.since(since));
-                (self.sent)(time, Sent::BreakIns(findings));
-            }
+        let when = (now, self.policy);
+        for found in self.findings.take_break_ins(&mut self.pacing, when, false, usize::MAX) {
+            self.result.break_in_alerts += 1;
+            let waited = now.since(found.turn.since);
+            self.result.longest_break_in_wait = self.result.longest_break_in_wait.max(waited);
+            (self.sent)(time, Sent::BreakIn(Box::new(found)));
         }
         if self.pacing.due(now, self.policy) == Due::Now {
             self.pacing.sent(now, self.policy);
@@ -430,8 +431,8 @@ mod tests {
             let failures = log.iter().filter(|(_, event)| event.class == Class::Failure).count() as u64;
             let mut told = Vec::new();
             let result = simulate(log, &policy(), &Rules::default(), standing, |time, sent| {
-                if let Sent::BreakIns(findings) = sent {
-                    told.extend(findings.into_iter().map(|found| (time, found.login.user)));
+                if let Sent::BreakIn(found) = sent {
+                    told.push((time, found.content.login.user));
                 }
             });
             assert_eq!(told, break_ins, "{gap} {sources} {here} {route:?}");
@@ -473,8 +474,8 @@ mod tests {
             add(begin + 9, Event { class: Class::Login, ..failure(0, "alice", "198.51.100.252") });
             let mut told = None;
             let result = simulate(log, &policy(), &Rules::default(), standing, |time, sent| {
-                if let Sent::BreakIns(findings) = sent {
-                    told = told.or(findings.iter().any(|found| found.login.user == "alice").then_some(time));
+                if let Sent::BreakIn(found) = sent {
+                    told = told.or((found.content.login.user == "alice").then_some(time));
                 }
             });
             assert_eq!(told, Some(failure(begin + 9, "", "").time), "{own}: {result}");

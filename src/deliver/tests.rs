@@ -330,12 +330,12 @@ impl World {
         self.pass(later, |state, now| {
             for finding in findings {
                 let kind = findings::told_as(finding.verdict, &routes.receivers[0]).unwrap();
-                let again = state.pacing.on_finding(now, finding, kind, &policy);
+                let turn = state.pacing.on_finding(now, finding, kind, &policy);
                 let kind_of = match finding.login.user.as_str() {
                     "root" => AccountKind::Root,
                     _ => AccountKind::Existing,
                 };
-                state.findings.add(finding, kind, again, (kind_of, AccountKind::Unknown));
+                state.findings.add(finding, kind, turn, (kind_of, AccountKind::Unknown));
             }
         })
     }

@@ -20,12 +20,14 @@
 //!
 //! A failure that becomes known only after a login that it was before speaks against that login ([`late`]).
 //!
-//! Everything is bounded, see [`table`]. Names of no account are not kept. No clock is asked.
+//! Everything is bounded, see [`table`]; each member of a fleet has tables of its own ([`members`]). Names of no account
+//! are not kept. No clock is asked.
 
 mod doubles;
 mod finding;
 mod known;
 mod late;
+mod members;
 mod row;
 mod source;
 mod table;
@@ -42,10 +44,11 @@ use crate::accounts::AccountKind;
 pub use crate::config::Logins as Rules;
 use crate::event::{Class, Event, Route};
 
-use doubles::Doubles;
+use doubles::{Doubles, Twice};
 pub use finding::{After, Failures, Finding, Verdict};
 use known::Known;
 use late::{Before, Judged, Late};
+use members::Members;
 pub(crate) use row::REACH;
 use row::Row;
 use source::Source;
@@ -94,6 +97,22 @@ pub struct Detector {
     #[serde(rename = "twice")]
     doubles: Doubles,
     late: Late,
+    /// The same of each member of a fleet.
+    #[serde(skip_serializing_if = "Members::is_empty")]
+    members: Members,
+}
+
+/// A failure as it counts.
+struct Failed<'a> {
+    event: &'a Event,
+    source: Option<Source>,
+    /// Empty for a name of no account.
+    name: &'a str,
+    is_account: bool,
+    count: u32,
+    at: i64,
+    /// Of these the log told before.
+    twice: Vec<Twice>,
 }
 
 /// Failures that came by one route.
@@ -126,13 +145,29 @@ impl Detector {
         let at = event.time.min(now).as_second();
         match event.class {
             Class::Failure => self.fail(event, kind, at, rules),
-            Class::Login => self.login(event, at, rules),
+            Class::Login => {
+                let elsewhere = self.elsewhere(event, at);
+                self.of_mut(event).login(event, elsewhere, at, rules)
+            }
             Class::Aborted | Class::Test => None,
         }
     }
 
-    /// Who failed before a login that is judged already speaks against it; else the failure is kept for those to come.
+    /// Who failed before a login that is judged already, here or at another machine of a fleet, speaks against it; else
+    /// the failure is kept for those to come.
     fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Option<Finding> {
+        let own = self.of_mut(event);
+        let failure = own.count(event, kind, at)?;
+        let (finding, is_taken_back) = own.speak(&failure, rules);
+        let finding = finding.or_else(|| self.speak_elsewhere(&failure, rules));
+        if finding.is_none() && !is_taken_back {
+            self.of_mut(event).keep(&failure);
+        }
+        finding
+    }
+
+    /// How often a failure counts that the other route may have told of too; none where not at all.
+    fn count<'a>(&mut self, event: &'a Event, kind: AccountKind, at: i64) -> Option<Failed<'a>> {
         let source = Source::of(event);
         // What is an account on another machine is not known here.
         let is_account = kind != AccountKind::Unknown;
@@ -143,39 +178,45 @@ impl Detector {
         if count == 0 {
             return None;
         }
-        if !by_log {
-            self.take_back_from_log(event, name, place, at);
+        let twice = if by_log { Vec::new() } else { self.take_back_from_log(event, name, place, at) };
+        Some(Failed { event, source, name, is_account, count, at, twice })
+    }
+
+    /// Let a failure speak against the logins that it was before. What it turns into a break-in, and whether one of them
+    /// takes it back.
+    fn speak(&mut self, failure: &Failed<'_>, rules: &Rules) -> (Option<Finding>, bool) {
+        let Failed { event, source, name, is_account, count, at, twice } = failure;
+        let Some(source) = source else { return (None, false) };
+        let mut is_taken_back = false;
+        for judged in self.late.after(event, source.key(), *at) {
+            twice.iter().for_each(|twice| judged.evidence.log.subtract(name, twice.count, twice.at));
+            judged.evidence.of_route(event.route).add(name, *is_account, *count, *at);
+            is_taken_back |= judged.takes_back(event);
         }
-        if let Some(source) = &source {
-            let mut is_taken_back = false;
-            for judged in self.late.after(event, source.key(), at) {
-                judged.evidence.of_route(event.route).add(name, is_account, count, at);
-                is_taken_back |= judged.takes_back(event);
-            }
-            let finding = self.judge_again(event, source, at, rules);
-            if finding.is_some() || is_taken_back {
-                return finding;
-            }
-        }
-        let seen = if by_log { &mut self.log } else { &mut self.module };
+        (self.judge_again(event, source, *at, rules), is_taken_back)
+    }
+
+    /// Keep a failure for the logins to come.
+    fn keep(&mut self, failure: &Failed<'_>) {
+        let Failed { event, source, name, is_account, count, at, .. } = failure;
+        let place = source.as_ref().map_or("", Source::key);
+        let seen = if event.route == Route::Log { &mut self.log } else { &mut self.module };
         if source.is_some() {
-            seen.sources.add(place, name, is_account, count, at);
+            seen.sources.add(place, name, *is_account, *count, *at);
         }
         if !name.is_empty() {
-            seen.accounts.add(&account(event), place, false, count, at);
+            seen.accounts.add(&account(event), place, false, *count, *at);
         }
-        None
     }
 
     /// The module sees failures of which the log told before, and they count once: as what the module saw.
-    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &str, at: i64) {
-        for twice in self.doubles.counted_by_log(event, name, source, at) {
-            for judged in self.late.after(event, source, at) {
-                judged.evidence.log.subtract(name, twice.count, twice.at);
-            }
+    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &str, at: i64) -> Vec<Twice> {
+        let twice = self.doubles.counted_by_log(event, name, source, at);
+        for twice in &twice {
             self.log.sources.subtract(source, name, twice.count, twice.at);
             self.log.accounts.subtract(&account(event), source, twice.count, twice.at);
         }
+        twice
     }
 
     /// A login that `failure`, of `source` at the second `at`, was before and makes a break-in.
@@ -201,12 +242,14 @@ impl Detector {
         Some(self.finding(&login, break_in(source), &account, &evidence, at, rules))
     }
 
-    fn login(&mut self, event: &Event, at: i64, rules: &Rules) -> Option<Finding> {
+    /// `elsewhere`: what its source failed at other machines of a fleet.
+    fn login(&mut self, event: &Event, elsewhere: Evidence, at: i64, rules: &Rules) -> Option<Finding> {
         if self.doubles.is_known_login(event, at) {
             return None;
         }
         let (account, source) = (account(event), Source::of(event));
-        let evidence = self.evidence(event, &account, source.as_ref(), at);
+        let mut evidence = self.evidence(event, &account, source.as_ref(), at);
+        evidence.merge(elsewhere);
         let before = source.as_ref().map_or_else(Before::default, |source| {
             let proven = event.route == Route::Pam;
             Before {
@@ -332,6 +375,11 @@ impl Seen {
 }
 
 impl Evidence {
+    fn merge(&mut self, other: Self) {
+        self.module.merge(other.module);
+        self.log.merge(other.log);
+    }
+
     fn of_route(&mut self, route: Route) -> &mut Row {
         if route == Route::Pam { &mut self.module } else { &mut self.log }
     }

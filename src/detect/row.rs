@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// Names that are told apart under one key; what is beyond is counted together.
 pub(super) const PARTS: usize = 16;
-/// Seconds of one count.
-const SLOT: i64 = 4 * 3600;
+/// Seconds that a failure is before a login at most, if it may speak against it: a day, to within a slot.
+pub(crate) const REACH: i64 = crate::journal::marks::REACH as i64;
 const DAY: i64 = 86_400;
-/// Seconds that a failure is before a login at most, if it may speak against it.
-pub(crate) const REACH: i64 = DAY + SLOT;
+/// Seconds of one count.
+const SLOT: i64 = REACH - DAY;
 
 /// Failures under one key, told apart by at most [`PARTS`] names.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

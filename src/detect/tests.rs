@@ -544,3 +544,63 @@ fn logins_that_are_kept_for_late_failures_are_few() {
         assert_eq!(watch.take(of_the_log(n - 100, "root", "192.0.2.1")), None);
     }
 }
+
+/// As the hub records it.
+fn of_member(member: &str, event: Event) -> Event {
+    let origin = Some(format!("fleet:0000000000000007:{}:ee", event.pid));
+    Event { host: member.into(), origin, ..event }
+}
+
+#[test]
+fn a_member_that_fills_its_tables_pushes_out_nothing_that_another_one_tells() {
+    let mut watch = Watch::default();
+    for _ in 0..6 {
+        watch.at += 1;
+        watch.take(of_member("web1", event(Class::Failure, watch.at, "alice", "203.0.113.9")));
+    }
+    // Each more often than that, from everywhere, for all names, by both routes; and logins of all.
+    for n in 0..3000_u32 {
+        watch.at += 1;
+        let rhost = format!("{}.{}.7.9", 11 + n % 180, n / 180);
+        for route in [Route::Pam, Route::Log] {
+            let lie = Event { route, ..event(Class::Failure, watch.at, &format!("user{n}"), &rhost) };
+            (0..8).for_each(|_| drop(watch.take(of_member("web2", lie.clone()))));
+        }
+        watch.take(of_member("web2", event(Class::Login, watch.at, &format!("other{n}"), "192.0.2.1")));
+    }
+    assert!(watch.detector.members.of("web2").unwrap().module.sources.len() > table::ROWS / 2);
+    watch.at += 1;
+    let login = of_member("web1", event(Class::Login, watch.at, "alice", "203.0.113.9"));
+    let found = watch.take(login).unwrap();
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }));
+    assert_eq!((found.failures.count, found.failures.of_account), (6, 6));
+}
+
+#[test]
+fn who_fails_at_one_machine_of_a_fleet_and_is_in_at_another_breaks_in() {
+    let machine = |name: &str, event: Event| if name.is_empty() { event } else { of_member(name, event) };
+    for (failed, came) in [("web1", "web2"), ("web1", ""), ("", "web1")] {
+        // The last failure is known before the login, or only after it.
+        for late in [false, true] {
+            let mut watch = Watch::default();
+            let failure = |at| machine(failed, event(Class::Failure, at, "guess", "203.0.113.9"));
+            (0..4).for_each(|at| assert_eq!(watch.take(failure(at)), None));
+            let login = machine(came, event(Class::Login, 10, "alice", "203.0.113.9"));
+            let found = if late {
+                assert!(!matches!(watch.take(login).unwrap().verdict, Verdict::BreakIn { .. }));
+                watch.take(failure(5))
+            } else {
+                watch.take(failure(5));
+                watch.take(login)
+            };
+            let found = found.unwrap();
+            assert!(matches!(found.verdict, Verdict::BreakIn { .. }), "{failed} {came} {late}");
+            assert_eq!((found.failures.count, found.login.host.as_str()), (5, came));
+        }
+    }
+    // At another machine a user of the same number is another one.
+    let mut watch = Watch::default();
+    (0..9).for_each(|at| drop(watch.take(of_member("web1", su(Class::Failure, at, "su", "root", 1000)))));
+    let found = watch.take(of_member("web2", su(Class::Login, 10, "su", "root", 1000))).unwrap();
+    assert_eq!(found.verdict, Verdict::Login);
+}

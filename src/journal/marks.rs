@@ -8,7 +8,7 @@
 //!
 //! A file that is missing, damaged or cannot be written marks everything: each login is recorded. Who finds it so
 //! puts a new one in its place, which bears the minute of its making: it may lack what failed
-//! before, so for a day it marks everything too.
+//! before, so it marks everything too as long as such a mark would be fresh.
 //!
 //! ```text
 //! 0     magic, minute of its making, that minute inverted
@@ -33,6 +33,11 @@ pub const LOGINS: (u64, u32) = (16, 512);
 pub const MINUTES: (u64, u32) = (8192, 32_768);
 /// Bytes of the file.
 pub const SIZE: u64 = MINUTES.0 + 4 * MINUTES.1 as u64;
+
+/// Seconds that a failure is before a login at most, if it may speak against it.
+pub const REACH: u32 = 28 * 3600;
+/// Minutes that a mark is fresh: as long as the failure that it is of counts. Both minutes are cut.
+pub const FRESH: u32 = REACH / 60 + 1;
 
 /// Another number is of another hash: where a mark of it is, nobody would look.
 const MAGIC: u32 = u32::from_ne_bytes(*b"AAM2");

@@ -62,6 +62,9 @@ pub struct BreakIn {
     /// Further break-ins that this text stands for, 0 as a rule.
     #[serde(default)]
     pub more: u64,
+    /// From how many sources these were; a lower bound from 64 on.
+    #[serde(default)]
+    pub more_sources: u64,
 }
 
 /// What failures have in common with the login that followed.

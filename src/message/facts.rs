@@ -104,6 +104,10 @@ impl Facts<'_> {
             Content::Failures(summary) | Content::Logins(summary) => self.summary(summary),
             Content::BreakIn(content) => {
                 self.login(&content.login, content.since, content.failures);
+                if content.more > 0 {
+                    self.set("authalert", &["more"], json!(content.more));
+                    self.set("authalert", &["more_sources"], json!(content.more_sources));
+                }
             }
             Content::UnderAttack(content) => {
                 self.login(&content.login, content.since, content.failures);

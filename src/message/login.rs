@@ -49,12 +49,18 @@ pub(super) fn break_in(content: &BreakIn, clock: &Clock<'_>, reveal: Reveal) -> 
         After::Account => "for this account",
         After::Asker => "by the same user",
     };
-    let (more, since) = (more(content.more), clock.minute(content.since));
-    let full = format!("{} {time} after {failed} {of} since {since}{more}.", who(true));
+    let more = more(content.more);
+    let since = clock.minute(content.since);
+    // Of one account, from many addresses: who has these is not somebody who mistyped.
+    let from = match content.more_sources {
+        0 | 1 => String::new(),
+        n => format!(" from {}", counted(n, "source")),
+    };
+    let full = format!("{} {time} after {failed} {of} since {since}{more}{from}.", who(true));
     vec![
         format!("{full}\n{}", next(login, reveal)),
         full,
-        format!("{} {time} after {failed} {of} since {since}{more}", who(false)),
+        format!("{} {time} after {failed} {of} since {since}{more}{from}", who(false)),
         format!("{} {time} after {failed}{more}", who(false)),
         format!("{} after {} failed", who(false), number(content.failures)),
     ]
@@ -160,6 +166,7 @@ mod tests {
             since: failure(0, "", "").time,
             after: After::Asker,
             more: 2,
+            more_sources: 1,
         };
         let forms = break_in(&content, &clock, HIDDEN);
         assert_eq!(
@@ -168,6 +175,8 @@ mod tests {
              and 2 more like it.\nLook at: last root; authalert failures"
         );
         assert_eq!(forms[4], "bob became root on pts/0 after 8 failed");
+        let many = break_in(&BreakIn { more: 12, more_sources: 9, ..content }, &clock, HIDDEN);
+        assert!(many[1].ends_with("by the same user since 12:01, and 12 more like it from 9 sources."));
         assert!(forms.iter().map(String::len).is_sorted_by(|a, b| a > b), "{forms:?}");
     }
 }

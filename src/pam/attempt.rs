@@ -9,12 +9,14 @@ use std::ffi::{c_int, c_void};
 use std::mem;
 use std::ptr;
 
+use pam::items::User;
 use pam::module::PamHandle;
 
 use crate::abi::{Conv, ConvFn};
 use crate::arguments::Arguments;
 use crate::libpam::{self, DelayFn};
 use crate::prompts::Prompts;
+use crate::record::item;
 use crate::waiting;
 
 /// What is put in the place of the application's items.
@@ -107,6 +109,12 @@ pub fn end(appdata: *mut c_void) -> Option<Ended> {
 }
 
 impl Attempt {
+    /// Whether it is not known yet who authenticates.
+    pub fn is_nameless(&self) -> bool {
+        // SAFETY: the handle of the `pam_authenticate` that this attempt is of, which has not ended.
+        item::<User<'_>>(unsafe { &*self.pamh }).is_empty()
+    }
+
     fn is_ours(&self, function: DelayFn) -> bool {
         function as usize == self.hooks.verdict as usize
     }

@@ -24,6 +24,8 @@ pub unsafe extern "C-unwind" fn watch(
     // not ended, as ending it takes this function away. Copied: the application's function may
     // run a transaction of its own.
     let conv = unsafe { (*attempt).conv };
+    // SAFETY: as above.
+    let is_nameless = unsafe { (*attempt).is_nameless() };
     let Some(application) = conv.function else { return PAM_CONV_ERR };
     // SAFETY: the application's function, with the application's own argument.
     let code = unsafe { application(count, messages, responses, conv.appdata) };
@@ -43,7 +45,7 @@ pub unsafe extern "C-unwind" fn watch(
             let message = *messages.add(i);
             if !message.is_null() {
                 let answered = !answers.is_null() && !(*answers.add(i)).answer.is_null();
-                (*attempt).prompts.count((*message).style, answered);
+                (*attempt).prompts.count((*message).style, answered, is_nameless);
             }
         }
     }

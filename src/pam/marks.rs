@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use authalert::journal::append::{Error, Target, digits, join};
-use authalert::journal::marks::{LOGINS, MINUTES, NAME, NEW, SIZE, header, made};
+use authalert::journal::marks::{FRESH, LOGINS, MINUTES, NAME, NEW, SIZE, header, made};
 use authalert::journal::{CURRENT, DIRECTORY};
 use rustix::fs::{Mode, OFlags};
 
@@ -15,8 +15,6 @@ use crate::{clock, guard};
 
 const FLAGS: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// Minutes that a mark is fresh.
-const DAY: u32 = 24 * 60;
 /// Seconds from an attempt to its session at most; sshd's LoginGraceTime is two minutes.
 const SESSION_AFTER: u32 = 150;
 
@@ -45,7 +43,7 @@ impl Key {
 /// What the marks say of a login.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Marked {
-    /// Nothing failed here within a day.
+    /// Nothing failed here that may still count.
     No,
     /// A failure may have been.
     Yes,
@@ -53,7 +51,7 @@ pub enum Marked {
     Unknown,
 }
 
-/// Whether one of `keys` failed within a day.
+/// Whether one of `keys` failed, so lately that it may count.
 pub fn look(state: &CStr, keys: &[Option<Key>; 2]) -> Marked {
     // Looking is not to write the time of it to the disk.
     let file = match open(state, OFlags::RDONLY | OFlags::NOATIME) {
@@ -66,7 +64,7 @@ pub fn look(state: &CStr, keys: &[Option<Key>; 2]) -> Marked {
     };
     let minute = seconds() / 60;
     let Some(since) = made_of(&file) else { return Marked::Unknown };
-    let recent = |then: u32| minute.saturating_sub(then) <= DAY;
+    let recent = |then: u32| minute.saturating_sub(then) <= FRESH;
     let mut marked = recent(since);
     for key in keys.iter().flatten() {
         if marked {
@@ -141,7 +139,7 @@ pub fn has_login(state: &CStr, login: Key) -> bool {
 }
 
 /// A new file in the place of what is there. Each is made with the marks that it is made for, and marks everything
-/// for a day: whichever of several that are made at once stays, no mark is missed.
+/// as long as they last: whichever of several that are made at once stays, no mark is missed.
 fn create(state: &CStr, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Error> {
     let (mut buffer, mut other) = ([0; 512], [0; 512]);
     let unique = digits::<10>(own_pid()).into_iter().chain(digits::<10>((this_thread() >> 6) as u32));

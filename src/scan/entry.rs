@@ -118,7 +118,7 @@ impl Entry {
     fn of_container(&self) -> Header<'_> {
         let text = header::trim(self.log.as_bytes());
         let stamp = stamp::parse(self.time.as_bytes()).map_or(Stamp::Missing, |(stamp, _)| stamp);
-        match header::parse(text).filter(wrapped::may_be_sshds) {
+        match header::parse(text).filter(wrapped::excuses_nobody) {
             Some(header) if stamp != Stamp::Missing => Header { stamp, ..header },
             Some(header) => header,
             None => named(stamp, b"", b"", text),

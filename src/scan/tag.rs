@@ -65,6 +65,10 @@ pub fn behind_title(rest: &[u8]) -> Option<&[u8]> {
     };
     let mut found = memchr::memmem::find_iter(rest, b": pam_");
     let at = found.next().filter(|at| (1..=LONGEST).contains(at))?;
+    // What ends in a number is the tag of a line in this one.
+    if rest[..at].ends_with(b"]") {
+        return None;
+    }
     // One that is of no authentication may be the true one.
     if found.next().is_some() {
         return memchr::memmem::find(rest, b":auth): authentication failure;")

@@ -4,6 +4,7 @@
 //! sshd alone begins so: `sshd -e` in a container has no tag.
 
 use super::header::{Header, decimal, is_facility, plain, token};
+use super::rules::{Line, classify};
 use super::stamp::{self, Stamp, skip_blanks};
 
 /// Heads in one another that are taken off.
@@ -57,15 +58,14 @@ pub(super) fn of_container<'a>(header: &Header<'a>) -> Option<Header<'a>> {
     let of_container = is_id || is_runtime;
     (of_container || is_facility(header.program))
         .then(|| inside(skip_blanks(header.message), header.stamp, header.host, DEPTH - 1))?
-        .filter(|header| !of_container || may_be_sshds(header))
+        .filter(|header| !of_container || excuses_nobody(header))
 }
 
-/// Whether sshd alone can have written what a container wrote: any program in it may show a client's words at the start
-/// of a line. A refusal that is none does little harm; that somebody got in would excuse refusals.
-pub(super) fn may_be_sshds(header: &Header<'_>) -> bool {
-    header.pid != 0
-        || header.program != b"sshd"
-        || !header.message.trim_ascii_start().starts_with(b"Accepted ")
+/// What a container wrote tells of nobody who got in, under whatever tag and number: any program in it may show a client's
+/// words at the start of a line, and its accounts are not those of this machine. A refusal that is none does little harm;
+/// that somebody got in would be a login here, and excuse refusals.
+pub(super) fn excuses_nobody(header: &Header<'_>) -> bool {
+    !matches!(classify(header), Line::Evidence(evidence) if evidence.kind.excuses())
 }
 
 /// The line in `text`, of a collector that wrote `stamp` and `host`.
@@ -99,13 +99,13 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
             let (kind, message) = token(after);
             return matches!(kind, b"F" | b"P")
                 .then(|| inside(message, stamp, host, depth))?
-                .filter(may_be_sshds);
+                .filter(excuses_nobody);
         }
         return inside(rest, stamp, host, depth)
             .or_else(|| inside(after, stamp, word, depth).filter(|header| has_head(header, after)));
     }
     if let Some(rest) = past_service(text) {
-        return inside(rest, stamp, host, depth).filter(may_be_sshds);
+        return inside(rest, stamp, host, depth).filter(excuses_nobody);
     }
     let rest = past_socklog(text).or_else(|| past_file_name(text))?;
     inside(rest, stamp, host, depth)
@@ -256,8 +256,48 @@ mod tests {
         for before in ["", "auth.log:", "Nov  3 09:05:01 srv sshd[71]: ", "auth.info: "] {
             assert_eq!(shown(&format!("{before}{accepted}")).unwrap().1, "sshd", "{before}");
         }
-        let of_number = shown(&format!("Nov  3 09:05:01 srv e8d820bf982c[2136]: sshd[58]: {accepted}"));
-        assert_eq!(of_number.unwrap().1, "sshd");
+    }
+
+    #[test]
+    fn nor_does_it_under_the_tag_and_number_of_any_program() {
+        let pam = "logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7";
+        for (text, is_refusal) in [
+            ("sshd[58]: Accepted password for root from 198.51.100.9 port 4000 ssh2", false),
+            (
+                "sshd-session[58]: Accepted publickey for root from 198.51.100.9 port 4000 ssh2: ED25519 SHA256:a",
+                false,
+            ),
+            (&format!("sshd[58]: pam_sss(sshd:auth): authentication success; {pam}  user=alice"), false),
+            ("sshd[58]: fatal: Access denied for user alice by PAM account configuration [preauth]", false),
+            ("su[58]: (to root) bob on pts/0", false),
+            ("su[58]: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1000)", false),
+            ("sudo[58]:      bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", false),
+            ("login[58]: LOGIN ON tty1 BY alice", false),
+            ("dropbear[58]: Password auth succeeded for 'root' from 198.51.100.9:4000", false),
+            (&format!("sshd[58]: {FAILED}"), true),
+            (&format!("sshd[58]: pam_unix(sshd:auth): authentication failure; {pam}  user=root"), true),
+            ("su[58]: FAILED SU (to root) bob on pts/0", true),
+        ] {
+            let is_evidence = |line: &str| {
+                let header = header::parse(line.as_bytes()).unwrap();
+                matches!(classify(&header), Line::Evidence(_))
+            };
+            assert!(is_evidence(&format!("Nov  3 09:05:01 srv {text}")), "{text}");
+            for before in [
+                "Nov  3 09:05:01 srv e8d820bf982c[2136]: ",
+                "Nov  3 09:05:01 srv e8d820bf982c[2136]: Nov  3 08:05:01 ",
+                "Nov  3 09:05:01 srv docker/e8d820bf982c[2136]: Nov  3 08:05:01 box ",
+                "Nov  3 09:05:01 srv dockerd[2136]: ",
+                "Nov  3 09:05:01 srv conmon: ",
+                "2026-11-03T09:05:01.123456789Z stdout F Nov  3 09:05:01 ",
+            ] {
+                assert_eq!(is_evidence(&format!("{before}{text}")), is_refusal, "{before}{text}");
+            }
+            // Under the tag of any other program it is text.
+            for before in ["Nov  3 09:05:01 srv app[5]: ", "Nov  3 09:05:01 srv web-1[5]: Nov  3 09:05:01 "] {
+                assert!(!is_evidence(&format!("{before}{text}")), "{before}{text}");
+            }
+        }
     }
 
     #[test]

@@ -18,12 +18,12 @@ from world import AUTHALERT, check, finish, is_root
 
 DAY = 86400
 DAYS = 30
-# Between two break-ins at least, in seconds: what is kept for those that only a log tells of is filled again in that time.
-APART = 9 * 3600
+# Between two break-ins at least and on average, in seconds.
+APART, MEAN = 600, 12 * 3600
 START = datetime.datetime(2026, 1, 5, tzinfo=datetime.timezone.utc)
 SYSTEM = ["backup", "www-data", "nobody", "sshd", "mail", "games", "sync"]
 GUESSES = ["admin", "oracle", "test", "user1", "ftpuser", "guest", "hadoop", "es", "minecraft", "deploy"]
-PASSWD = "".join("person%d:x:%d:%d::/home/person%d:/bin/bash\n" % (i, 2000 + i, 2000 + i, i) for i in range(40))
+PASSWD = "".join("person%d:x:%d:%d::/home/person%d:/bin/bash\n" % (i, 2000 + i, 2000 + i, i) for i in range(120))
 
 
 class Log:
@@ -46,10 +46,10 @@ class Log:
         self.failures.append((second, "in", user, source))
 
     def break_ins(self):
-        """One each day and a half: somebody fails a few times, and is in. Says how many."""
+        """Two a day, at random: somebody fails a few times, and is in. Says how many."""
         number, second, self.tries = 0, 0, 0
         while True:
-            second += APART + int(self.random.expovariate(1 / (1.5 * DAY - APART)))
+            second += APART + int(self.random.expovariate(1 / (MEAN - APART)))
             if second > DAYS * DAY:
                 return number
             user, source = "person%d" % (10 + number), "203.0.113.%d" % (number + 1)

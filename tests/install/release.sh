@@ -66,6 +66,13 @@ main() {
     refuses "a changed byte of what is not signed" 'is not what SHA256SUMS says' 'keys=(--unsigned); rm /aa-release/SHA256SUMS.sig; other_byte /aa-release/authalert-*-linux-*.tar.gz 5000'
     refuses "programs that anybody may write" 'can be changed by others' 'keys=(--unsigned); rm -r /aa-release/* && cp /aa-built/* /aa-release/ && chmod 777 /aa-release'
     refuses "programs of somebody else" 'can be changed by others' 'keys=(--unsigned); rm -r /aa-release/* && cp /aa-built/* /aa-release/ && chown nobody /aa-release/authalert'
+    refuses "programs in a directory that somebody else can put another one in the place of" 'can be changed by others' '
+        keys=(--unsigned); mkdir -p /aa-nobody/mine && cp /aa-built/* /aa-nobody/mine/ && chown nobody /aa-nobody && from=/aa-nobody/mine'
+    refuses "the same by way of a link" 'can be changed by others' '
+        keys=(--unsigned); mkdir -p /aa-nobody/mine && cp /aa-built/* /aa-nobody/mine/ && chown nobody /aa-nobody && ln -s /aa-nobody/mine /aa-link && from=/aa-link'
+    refuses "an unsigned release that somebody else can change" 'can be changed by others' 'keys=(--unsigned); rm /aa-release/SHA256SUMS.sig; chown nobody /aa-release/*.tar.gz'
+    refuses "programs that are links" 'is a link' 'keys=(--unsigned); rm -r /aa-release/* && ln -s /aa-built/* /aa-release/'
+    installs "unsigned programs that are in a directory of root in /tmp" 'mkdir /tmp/mine && cp /aa-built/* /tmp/mine/ && from=/tmp/mine release --unsigned'
     installs "no older one over what is here" '
         release --key /aa-key/key.pub && ! tree=/aa from=/aa-older release --key /aa-key/key.pub && grep -q "no way back" /tmp/said'
     finish

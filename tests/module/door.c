@@ -1,6 +1,7 @@
 /* A module that stands in for the others of a stack: it asks, delays, and returns what it is told.
  *
  *   prompt           ask for a password; "right" is right
+ *   shown            ask for a code, which shows as it is typed
  *   strict           and a prompt without an answer is CONV_ERR
  *   user             ask for the user's name, if there is none
  *   delay=MICROSECONDS
@@ -32,10 +33,10 @@ static int has(int argc, const char **argv, const char *word)
 	return 0;
 }
 
-static int ask(pam_handle_t *pamh, int unanswered)
+static int ask(pam_handle_t *pamh, int style, int unanswered)
 {
 	const struct pam_conv *conv = NULL;
-	struct pam_message message = { PAM_PROMPT_ECHO_OFF, "Password: " };
+	struct pam_message message = { style, style == PAM_PROMPT_ECHO_ON ? "Code: " : "Password: " };
 	const struct pam_message *messages = &message;
 	struct pam_response *response = NULL;
 	int code, right;
@@ -66,7 +67,9 @@ int pam_sm_authenticate(pam_handle_t *pamh, int flags, int argc, const char **ar
 	if (has(argc, argv, "user") && pam_get_user(pamh, &user, "login: ") != PAM_SUCCESS)
 		return PAM_AUTH_ERR;
 	if (has(argc, argv, "prompt"))
-		return ask(pamh, has(argc, argv, "strict") ? PAM_CONV_ERR : PAM_AUTH_ERR);
+		return ask(pamh, PAM_PROMPT_ECHO_OFF, has(argc, argv, "strict") ? PAM_CONV_ERR : PAM_AUTH_ERR);
+	if (has(argc, argv, "shown"))
+		return ask(pamh, PAM_PROMPT_ECHO_ON, PAM_AUTH_ERR);
 	return number(argc, argv, "return", PAM_SUCCESS);
 }
 

@@ -64,6 +64,23 @@ def first_of_two():
     equal(recorded(stage), ["failure", "aborted"])
 
 
+@test("a code that shows as it is typed is an answer like a password: whoever gave one had a failure, whatever is left then")
+def codes():
+    # The host answers what shows with a name, so with a wrong code; what is hidden it leaves.
+    password = "required DOOR prompt"
+    for stack, answer, expected in (
+        (("optional DOOR shown", password), "@err", "failure"),
+        ((password, "optional DOOR shown"), "@err", "failure"),
+        (("required DOOR shown",), "@err", "failure"),
+        (("optional DOOR shown", password), "wrong", "failure"),
+        ((password,), "", "failure"),
+        ((password,), "@err", "aborted"),
+    ):
+        stage = stage_with("OURS", *stack, "requisite pam_deny.so")
+        stage.host("door", "start", "answer=" + answer, "auth", "end")
+        equal(recorded(stage), [expected], (stack, answer))
+
+
 @test("a refusal without a question is a failure")
 def no_prompt():
     stage = stage_with("OURS", "required DOOR return=10")

@@ -110,3 +110,27 @@ def dies():
     finally:
         subprocess.run(["umount", machine.MODULE], check=True)
     assert here.balanced()
+
+
+@test("who is in where a module is silent: the login is recorded at once, though its failures are waited for, and is held against it",
+      seconds=240)
+def in_meanwhile():
+    here = OneLog("su")
+    permit, = glob.glob("/usr/lib/*/security/pam_permit.so")
+    copy = os.path.join(machine.ROOM, "silent.so")
+    shutil.copy(permit, copy)
+    machine.mount("--bind", copy, machine.MODULE)
+    try:
+        for _ in range(6):
+            su("wrong")
+        su(machine.USERS["alice"][1])
+        here.wait(SETTLED)
+        seen = [(record["class"], record["route"]) for record in here.records()]
+        equal(seen, [("login", "log")], here.shown())
+        here.wait(GRACE)
+        equal(here.told("log"), {("su", "alice"): 6}, here.shown())
+        said = subprocess.run(here.command("timeline"), stdout=subprocess.PIPE, text=True, timeout=60).stdout
+        equal(said.count("BREAK-IN?"), 1, said)
+    finally:
+        subprocess.run(["umount", machine.MODULE], check=True)
+    assert here.balanced()

@@ -7,12 +7,16 @@
 //!
 //! What is kept, in the order in which an attacker gives us reason to keep it:
 //!
-//! - A break-in that the module saw: may take anything; the last tokens only for an account and a source of which no
-//!   break-in was reported that day, so that who breaks in to his own account over and over does not spend them, nor who
-//!   is in as many from one address.
-//! - A break-in that only lines of a log tell of, which any user of the machine can write: a pocket of its own.
+//! - A break-in that the module saw: may take all but what is kept for failures; the last tokens only for an account and
+//!   a source of which no break-in was reported that day, so that an attacker who breaks in to an account that he owns
+//!   over and over does not spend them, nor one who is in as many from one address.
+//! - A break-in that only lines of a log tell of, which any user of the machine can write: a pocket of its own, half of it
+//!   again for an account and a source that had none that day. A part of it is common: other alerts may take it, but
+//!   not those of somebody at the machine or of an account of whom only the log tells.
 //! - Somebody at the machine itself; an account from the network, for the first time in a day: a pocket each, for
-//!   failures that the module saw. The others, and rows of a log, live on what is common.
+//!   failures that the module saw.
+//! - Failures, of whatever kind: no break-in takes the last token, so that these come out whatever break-ins go on. In
+//!   [`ORDINARY`] refills there is another one.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,24 +24,33 @@ use super::moment::{Moment, milliseconds};
 use crate::deliver::policy::Policy;
 
 /// Who asks for a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Claim {
     /// A break-in that the module saw, of an account and from a source that had none in a day.
     BreakIn,
     /// A further one of the same account or source.
     BreakInAgain,
-    /// A break-in that the log tells of.
+    /// A break-in that the log tells of, of an account and from a source of which it told none in a day.
     BreakInLogged,
+    /// A further one of the same account or source.
+    BreakInLoggedAgain,
     /// Somebody at the machine.
     Here,
     /// An account from the network.
     Account,
+    /// Somebody at the machine, or an account, of whom only a log tells.
+    Logged,
     /// Anything else.
+    #[default]
     Common,
 }
 
 /// The pockets, in the order in which a break-in empties them: its own first.
-const POCKETS: [Pocket; 4] = [Pocket::BreakIn, Pocket::BreakInLogged, Pocket::Here, Pocket::Account];
+const POCKETS: [Pocket; 5] =
+    [Pocket::BreakIn, Pocket::BreakInLogged, Pocket::Here, Pocket::Account, Pocket::Ordinary];
+/// After so many refills of the whole at most there is a token for failures, whatever break-ins go on.
+pub const ORDINARY: u32 = 8;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pocket {
@@ -45,6 +58,7 @@ enum Pocket {
     BreakInLogged,
     Here,
     Account,
+    Ordinary,
 }
 
 impl Pocket {
@@ -52,29 +66,40 @@ impl Pocket {
     /// never shrinks while nobody takes from it, and who waits for it is certain to get it.
     const fn slowness(self) -> u64 {
         match self {
-            Self::Account => 2,
-            Self::BreakIn => 4,
-            Self::Here | Self::BreakInLogged => 8,
+            Self::BreakIn | Self::BreakInLogged | Self::Account => 4,
+            Self::Here => 8,
+            Self::Ordinary => ORDINARY as u64,
         }
     }
 
     fn size(self, policy: &Policy) -> u64 {
         u64::from(match self {
             Self::BreakIn => policy.break_ins(),
-            Self::BreakInLogged => policy.break_ins_logged(),
+            Self::BreakInLogged => policy.break_ins_logged() + policy.shared(),
             Self::Here | Self::Account => policy.kept(),
+            Self::Ordinary => 1,
         })
     }
 
     /// How many of its tokens are not for `claim`.
     fn barred(self, claim: Claim, policy: &Policy) -> u64 {
-        match (claim, self) {
-            (Claim::BreakIn, _)
-            | (Claim::BreakInLogged, Self::BreakInLogged)
-            | (Claim::Here, Self::Here)
-            | (Claim::Account, Self::Account) => 0,
-            (Claim::BreakInAgain, Self::BreakIn) => self.size(policy).div_ceil(2),
-            _ => self.size(policy),
+        let all = self.size(policy);
+        match (self, claim) {
+            (
+                Self::Ordinary,
+                Claim::BreakIn | Claim::BreakInAgain | Claim::BreakInLogged | Claim::BreakInLoggedAgain,
+            )
+            | (Self::BreakInLogged, Claim::Logged) => all,
+            (Self::Ordinary, _)
+            | (_, Claim::BreakIn)
+            | (Self::BreakInLogged, Claim::BreakInLogged)
+            | (Self::Here, Claim::Here)
+            | (Self::Account, Claim::Account) => 0,
+            (Self::BreakIn, Claim::BreakInAgain) | (Self::BreakInLogged, Claim::BreakInLoggedAgain) => {
+                all.div_ceil(2)
+            }
+            (Self::BreakInLogged, _) => policy.break_ins_logged().into(),
+            _ => all,
         }
     }
 }
@@ -84,7 +109,7 @@ impl Pocket {
 #[serde(default)]
 pub(super) struct Bucket {
     full: Moment,
-    pockets: [Moment; POCKETS.len()],
+    kept: [Moment; POCKETS.len()],
 }
 
 impl Bucket {
@@ -94,7 +119,7 @@ impl Bucket {
         let one = token(policy);
         let at_most = |tokens: u64| Moment(now.0.saturating_add(one.saturating_mul(tokens)));
         self.full = self.full.min(at_most(policy.capacity()));
-        for (pocket, full) in POCKETS.into_iter().zip(&mut self.pockets) {
+        for (pocket, full) in POCKETS.into_iter().zip(&mut self.kept) {
             *full = (*full).min(at_most(pocket.size(policy) * pocket.slowness()));
         }
     }
@@ -139,16 +164,20 @@ impl Bucket {
         let level = self.level(now, policy);
         self.full = Moment(now.0.saturating_add((whole - level).saturating_add(one).min(whole)));
         let held = POCKETS.map(|pocket| self.held(pocket, now, policy));
-        // What the common part cannot give comes from the pockets, first from those that are for this.
+        // What is in no pocket goes first, then what is common of what is in one, then what is kept for this.
         let mut missing = held.iter().sum::<u64>().saturating_sub(level.saturating_sub(one));
-        for own in [true, false] {
+        let barred = |pocket: Pocket, claim| one.saturating_mul(pocket.barred(claim, policy));
+        let left: [&dyn Fn(Pocket) -> u64; 3] = [
+            &|pocket| barred(pocket, claim).max(barred(pocket, Claim::Common)),
+            &|pocket| barred(pocket, claim),
+            // What was sent is counted, though there was nothing for it.
+            &|_| 0,
+        ];
+        for left in left {
             for (i, pocket) in POCKETS.into_iter().enumerate() {
-                if (pocket.barred(claim, policy) < pocket.size(policy)) == own {
-                    let part = missing.min(self.held(pocket, now, policy));
-                    missing -= part;
-                    self.pockets[i] =
-                        Moment(self.pockets[i].max(now).0.saturating_add(part * pocket.slowness()));
-                }
+                let part = missing.min(self.held(pocket, now, policy).saturating_sub(left(pocket)));
+                missing -= part;
+                self.kept[i] = Moment(self.kept[i].max(now).0.saturating_add(part * pocket.slowness()));
             }
         }
     }
@@ -163,7 +192,7 @@ impl Bucket {
         let whole = pocket.size(policy) * token(policy);
         let at = POCKETS.iter().position(|p| *p == pocket).unwrap_or_default();
         // In a damaged state it is empty, and fills within its time.
-        whole - (self.pockets[at].0.saturating_sub(now.0) / pocket.slowness()).min(whole)
+        whole - (self.kept[at].0.saturating_sub(now.0) / pocket.slowness()).min(whole)
     }
 }
 

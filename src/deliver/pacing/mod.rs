@@ -6,8 +6,9 @@
 //!   never less than four hours (see [`Policy::quiet`]).
 //! - An account other than root that fails for the first time in a day, and somebody at this machine itself, each of
 //!   them once in a `group_interval`, go out at once all the same. Such an alert does not double the interval.
-//! - A break-in goes out at once, before anything else, in a message of its own; of one account, and from one source,
-//!   once in a `group_interval`, with all that came until then. Root's does not wait for others from its source.
+//! - A break-in goes out at once, before anything else, in a message of its own. From one source there is one in a
+//!   `group_interval`, with all that came until then; root's does not wait for others from its source. Of one account the
+//!   next one waits `group_interval`, and each further one twice as long, up to `max_interval`.
 //! - A token bucket bounds everything, and keeps something for what is of another kind than what used it up (see
 //!   `bucket`); when it is empty the next alert covers more, never less.
 //!
@@ -18,6 +19,7 @@ mod bucket;
 mod matter;
 mod moment;
 mod recent;
+mod repeats;
 #[cfg(test)]
 mod tests;
 
@@ -33,10 +35,12 @@ use crate::detect::Finding;
 use crate::event::{Event, Route};
 
 use bucket::Bucket;
-pub use bucket::Claim;
+pub use bucket::{Claim, ORDINARY};
 pub use matter::Matter;
 pub use moment::Moment;
 use recent::Recent;
+use repeats::Repeats;
+pub use repeats::Turn;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// A member of a fleet hurries so small a part of the alerts of a day at most.
@@ -65,12 +69,14 @@ pub struct Pacing {
     pending: Option<Moment>,
     /// Something urgent is pending for which the bucket keeps nothing.
     urgent: bool,
+    /// The same, that only a log tells of.
+    logged: bool,
+    /// Somebody at the machine or an account is pending, urgent or not, of whom only a log tells.
+    of_log: bool,
     /// Somebody at the machine is pending, and urgent.
     here: bool,
     /// An account from the network is pending, and urgent.
     account: bool,
-    /// Break-ins that are pending.
-    break_ins: BreakIns,
     /// An administrator at the keyboard wants to see what is pending.
     flush: bool,
     #[serde(flatten)]
@@ -80,17 +86,8 @@ pub struct Pacing {
     accounts: Recent,
     /// Who was urgent at the machine itself or by a login, with when last.
     askers: Recent,
-    /// Accounts of which a break-in was reported, and sources, with when last.
-    broken_into: Recent,
-}
-
-/// Since when break-ins are pending: of accounts that had none in a day, of others, and such as only the log tells of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-struct BreakIns {
-    first: Option<Moment>,
-    again: Option<Moment>,
-    logged: Option<Moment>,
+    /// Accounts of which a break-in was reported, and sources.
+    repeats: Repeats,
 }
 
 impl Pacing {
@@ -112,18 +109,19 @@ impl Pacing {
             }
             return;
         }
+        self.of_log |= logged && Matter::of(failure, kind) != Matter::Other;
         match Matter::of(failure, kind) {
             Matter::Here => {
                 let asker = failure.asker().filter(|_| !logged).map_or("log".into(), |a| format!("{a:?}"));
                 if self.askers.is_its_turn(policy.group_interval, &asker, now) {
-                    *(if logged { &mut self.urgent } else { &mut self.here }) = true;
+                    *(if logged { &mut self.logged } else { &mut self.here }) = true;
                 }
             }
             Matter::Account => {
                 let logged_name = format!("log {}", failure.user);
                 let name = if logged { &logged_name } else { &failure.user };
                 if self.accounts.is_first_in(DAY, name, now) {
-                    *(if logged { &mut self.urgent } else { &mut self.account }) = true;
+                    *(if logged { &mut self.logged } else { &mut self.account }) = true;
                 }
             }
             Matter::Other => {}
@@ -139,70 +137,31 @@ impl Pacing {
                 .any(|n| self.accounts.is_its_turn(DAY, &format!("member {member} {n}"), now))
     }
 
-    /// A login was judged that the receiver is to be told of, as this `kind` of message. Says, of a break-in, whether
-    /// there was one of the same account or from the same source within a day.
-    pub fn on_finding(&mut self, now: Moment, finding: &Finding, kind: Kind, policy: &Policy) -> bool {
-        self.bucket.settle(now, policy);
-        let login = &finding.login;
-        let of = if finding.proven { "" } else { "log " };
-        // A member that was taken over may tell of any number of accounts: what is kept for break-ins it uses once a day.
-        let is_members = Origin::of(login).is_some();
-        let account = if is_members {
-            format!("{of}member {}", login.host)
-        } else {
-            format!("{of}{} {}", login.host, login.user)
-        };
-        match kind {
-            Kind::BreakIn => return self.on_break_in(now, finding, account, is_members, policy),
-            Kind::Urgent | Kind::NewSource => {
-                self.mark_pending(now);
-                self.urgent |= if is_members {
-                    self.has_share(&login.host, now, policy)
-                } else {
-                    self.askers.is_its_turn(policy.group_interval, &format!("in {account}"), now)
-                };
-            }
-            _ => self.mark_pending(now),
-        }
-        false
-    }
-
-    fn on_break_in(
+    /// A login was judged that the receiver is to be told of, as this `kind` of message. Gives, of a break-in, when it may
+    /// go out.
+    pub fn on_finding(
         &mut self,
         now: Moment,
         finding: &Finding,
-        account: String,
-        is_members: bool,
+        kind: Kind,
         policy: &Policy,
-    ) -> bool {
-        let login = &finding.login;
-        // Who has one source may be in as any number of accounts: that is said once, and root does not wait for it. What
-        // a member says is of no source but itself.
-        let source = match finding.source() {
-            source if is_members || source.is_empty() => None,
-            source => {
-                Some(format!("{}from {} {source}", if finding.proven { "" } else { "log " }, login.host))
-            }
-        };
-        let lately = |name: &String| self.broken_into.last(name);
-        let by_account = lately(&account);
-        let by_source = source.as_ref().filter(|_| login.user != "root").and_then(lately);
-        let last = by_account.max(by_source);
-        let again = last.is_some_and(|last| now.since(last) < DAY);
-        // Of one account, and from one source, a break-in is not reported more often than this.
-        let from = last.map_or(now, |last| last.min(now).plus(policy.group_interval)).max(now);
-        let since = match (finding.proven && !(again && is_members), again) {
-            (true, false) => &mut self.break_ins.first,
-            (true, true) => &mut self.break_ins.again,
-            (false, _) => &mut self.break_ins.logged,
-        };
-        *since = Some(since.map_or(from, |since| since.min(from)));
-        if from == now {
-            for name in std::iter::once(account).chain(source) {
-                self.broken_into.is_first_in(DAY, &name, now);
+    ) -> Option<Turn> {
+        self.bucket.settle(now, policy);
+        if kind == Kind::BreakIn {
+            return Some(self.repeats.turn(now, finding, policy));
+        }
+        self.mark_pending(now);
+        if matches!(kind, Kind::Urgent | Kind::NewSource) {
+            let login = &finding.login;
+            if Origin::of(login).is_some() {
+                self.urgent |= self.has_share(&login.host, now, policy);
+            } else {
+                let name = format!("in {}", repeats::account(finding));
+                let its_turn = self.askers.is_its_turn(policy.group_interval, &name, now);
+                *(if finding.proven { &mut self.urgent } else { &mut self.logged }) |= its_turn;
             }
         }
-        again
+        None
     }
 
     /// Something is pending that is not urgent: what a refused alert covered, a count of dropped records.
@@ -213,7 +172,7 @@ impl Pacing {
     /// An administrator at the keyboard wants to see what is pending now. It waits for nothing; what goes out is
     /// counted against the bucket all the same.
     pub fn flush(&mut self) {
-        self.flush = self.pending.is_some() || self.break_ins != BreakIns::default();
+        self.flush = self.pending.is_some();
     }
 
     /// Whether an alert has to go out that covers everything pending but break-ins.
@@ -224,25 +183,26 @@ impl Pacing {
         }
         let since = pending.min(now);
         let turn = since.max(self.turn(now, policy).min(since.plus(policy.longest_wait())));
-        let common = self.bucket.when(Claim::Common, now, policy);
+        let in_turn = if self.of_log { Claim::Logged } else { Claim::Common };
         let at = [
-            Some(if self.urgent { since } else { turn }.max(common)),
+            Some(turn.max(self.bucket.when(in_turn, now, policy))),
+            self.urgent.then(|| self.bucket.when(Claim::Common, now, policy)),
+            self.logged.then(|| self.bucket.when(Claim::Logged, now, policy)),
             self.here.then(|| self.bucket.when(Claim::Here, now, policy)),
             self.account.then(|| self.bucket.when(Claim::Account, now, policy)),
         ];
         due_at(at.into_iter().flatten().min(), now)
     }
 
-    /// Whether an alert has to go out that covers the pending break-ins: before any other.
-    pub fn break_in_due(&self, now: Moment, policy: &Policy) -> Due {
-        if self.flush && self.break_ins != BreakIns::default() {
-            return Due::Now;
-        }
-        let at = self.break_ins.claims().into_iter().flatten().map(|(claim, from)| {
-            // A moment that is further off than any wait is a damaged one.
-            from.min(now.plus(policy.group_interval)).max(self.bucket.when(claim, now, policy))
-        });
-        due_at(at.min(), now)
+    /// Whether a break-in of these has to go out: before anything else.
+    pub fn break_in_due<'a>(
+        &self,
+        now: Moment,
+        policy: &Policy,
+        turns: impl Iterator<Item = &'a Turn>,
+    ) -> Due {
+        let at = |turn: &Turn| turn.from(now, policy).max(self.bucket.when(turn.claim, now, policy));
+        due_at(turns.map(at).min(), now)
     }
 
     /// Everything pending but break-ins was put into an alert.
@@ -254,41 +214,37 @@ impl Pacing {
         }
         let claims = [(self.here, Claim::Here), (self.account, Claim::Account)];
         let kept = claims.into_iter().filter(|(pending, _)| *pending).map(|(_, claim)| claim);
-        let claim = std::iter::once(Claim::Common)
+        // First what leaves break-ins that a log tells of what is kept for them.
+        let claim = [Claim::Logged, Claim::Common]
+            .into_iter()
             .chain(kept)
             .find(|claim| self.bucket.has(*claim, now, policy))
             .unwrap_or(Claim::Common);
         self.bucket.take(claim, now, policy);
         self.sent = Some(now);
         self.pending = None;
-        (self.urgent, self.here, self.account) = (false, false, false);
-        self.flush &= self.break_ins != BreakIns::default();
+        (self.urgent, self.logged, self.of_log, self.here, self.account) = <_>::default();
+        self.flush = false;
     }
 
-    /// All pending break-ins were put into an alert.
-    pub fn break_in_sent(&mut self, now: Moment, policy: &Policy) {
-        let claims = self.break_ins.claims().map(|claim| claim.map(|(claim, _)| claim));
-        let claim = std::iter::once(Claim::Common)
-            .chain(claims.into_iter().flatten())
-            .find(|claim| self.bucket.has(*claim, now, policy))
-            .unwrap_or(Claim::BreakIn);
-        self.bucket.take(claim, now, policy);
-        self.break_ins = BreakIns::default();
-        self.flush &= self.pending.is_some();
+    /// A break-in is put into a message, which is paid for, whether there is a token or not.
+    pub fn break_in_sent(&mut self, now: Moment, turn: &Turn, policy: &Policy) {
+        self.bucket.take(turn.claim, now, policy);
+        self.repeats.reported(now, turn, policy);
+    }
+
+    /// Whether there is a token for a message of this kind.
+    pub fn has(&self, claim: Claim, now: Moment, policy: &Policy) -> bool {
+        self.bucket.has(claim, now, policy)
     }
 
     /// Whether a message more may go out with one that was just paid for; it is paid for then.
     pub fn follows(&mut self, now: Moment, policy: &Policy, claim: Claim) -> bool {
-        let claim = [Claim::Common, claim].into_iter().find(|claim| self.bucket.has(*claim, now, policy));
-        if let Some(claim) = claim {
+        let has_one = self.has(claim, now, policy);
+        if has_one {
             self.bucket.take(claim, now, policy);
         }
-        claim.is_some()
-    }
-
-    /// Break-ins are left that only a log tells of.
-    pub fn logged_break_in_waits(&mut self, now: Moment) {
-        self.break_ins.logged.get_or_insert(now);
+        has_one
     }
 
     /// How long the next alert waits after the last while failures keep coming; zero after quiet.
@@ -303,17 +259,6 @@ impl Pacing {
             Some(sent) if self.interval > 0 => sent.min(now).plus(self.interval(policy)),
             _ => now,
         }
-    }
-}
-
-impl BreakIns {
-    /// What asks for a token, and from when on.
-    fn claims(self) -> [Option<(Claim, Moment)>; 3] {
-        [
-            self.first.map(|from| (Claim::BreakIn, from)),
-            self.logged.map(|from| (Claim::BreakInLogged, from)),
-            self.again.map(|from| (Claim::BreakInAgain, from)),
-        ]
     }
 }
 

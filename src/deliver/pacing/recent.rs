@@ -34,6 +34,7 @@ impl Recent {
     }
 
     /// When `name` came last.
+    #[cfg(test)]
     pub(super) fn last(&self, name: &str) -> Option<Moment> {
         self.0.get(name).copied()
     }

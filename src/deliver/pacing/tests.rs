@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::Alerts;
+use crate::deliver::findings::{Findings, Proven};
 use crate::detect::Verdict;
 use crate::message::summary::tests::failure;
 
@@ -230,8 +231,7 @@ fn a_spray_over_all_accounts_leaves_what_is_kept_for_the_machine_itself_and_for_
         told_at_once(&mut pacing, i * 1000, &event, AccountKind::Existing);
     }
     assert!(told_at_once(&mut pacing, 500_000, &su(1000), AccountKind::Root));
-    pacing.on_finding(Moment(500_001), &break_in("alice", true), Kind::BreakIn, &policy());
-    assert_eq!(pacing.break_in_due(Moment(500_001), &policy()), Due::Now);
+    assert!(is_told(&mut pacing, 500_001, &break_in("alice", true)));
 }
 
 #[test]
@@ -242,53 +242,121 @@ fn rows_of_the_log_take_nothing_that_is_kept_and_do_not_make_a_proven_failure_th
         told_at_once(&mut pacing, u64::from(i), &su, AccountKind::Root);
         let alice = Event { route: Route::Log, ..failure(0, &format!("alice{}", i % 50), "192.0.2.7") };
         told_at_once(&mut pacing, u64::from(i), &alice, AccountKind::Existing);
-        pacing.on_finding(Moment(i.into()), &break_in(&format!("user{i}"), false), Kind::BreakIn, &policy());
-        if pacing.break_in_due(Moment(i.into()), &policy()) == Due::Now {
-            pacing.break_in_sent(Moment(i.into()), &policy());
-        }
+        is_told(&mut pacing, i.into(), &break_in(&format!("user{i}"), false));
     }
     let alice = failure(0, "alice7", "192.0.2.7");
     assert!(told_at_once(&mut pacing, 5001, &alice, AccountKind::Existing));
     assert!(told_at_once(&mut pacing, 5001, &su(1000), AccountKind::Root));
     for user in ["alice", "bob", "carol", "dave"] {
-        pacing.on_finding(Moment(5002), &break_in(user, true), Kind::BreakIn, &policy());
-        assert_eq!(pacing.break_in_due(Moment(5002), &policy()), Due::Now, "{user}");
-        pacing.break_in_sent(Moment(5002), &policy());
+        assert!(is_told(&mut pacing, 5002, &break_in(user, true)), "{user}");
     }
 }
 
 #[test]
-fn who_breaks_in_to_his_own_account_over_and_over_hides_no_other_break_in() {
-    let mut pacing = Pacing::default();
-    let (mut reports, minutes) = (0, 3 * 1440);
+fn an_attacker_who_breaks_in_to_an_account_of_his_own_over_and_over_hides_no_other_break_in() {
+    let (mut pacing, mut waiting) = (Pacing::default(), Findings::default());
+    let (mut reports, minutes) = (Vec::new(), 3 * 1440);
     for minute in 0..minutes {
-        let now = Moment(minute * MINUTE);
-        pacing.on_finding(now, &break_in("mallory", true), Kind::BreakIn, &policy());
+        // From as many addresses as he has.
+        let mallory = break_in_from(&format!("198.51.{}.{}", minute / 200, minute % 200), "mallory", true);
+        let mut told = tell(&mut pacing, &mut waiting, minute * MINUTE, Some(&mallory));
         if minute % 300 == 299 {
-            pacing.on_finding(now, &break_in(&format!("alice{minute}"), true), Kind::BreakIn, &policy());
-            assert_eq!(pacing.break_in_due(now, &policy()), Due::Now, "{minute}");
+            let alice = break_in(&format!("alice{minute}"), true);
+            told.extend(tell(&mut pacing, &mut waiting, minute * MINUTE, Some(&alice)));
+            assert!(told.iter().any(|found| found.content.login.user == alice.login.user), "{minute}");
         }
-        if pacing.break_in_due(now, &policy()) == Due::Now {
-            pacing.break_in_sent(now, &policy());
-            reports += 1;
-        }
+        told.retain(|found| found.content.login.user == "mallory");
+        reports
+            .extend(told.into_iter().map(|found| (minute, found.content.more, found.content.more_sources)));
     }
-    assert!(reports <= 3 * policy().most_in_a_day(), "{reports}");
-    // None is kept for ever: the last ones of his wait for the bucket at most.
-    let now = Moment(minutes * MINUTE);
-    pacing.on_finding(now, &break_in("mallory", true), Kind::BreakIn, &policy());
-    let Due::At(at) = pacing.break_in_due(now, &policy()) else { panic!() };
-    assert!(at <= now.plus(policy().refill() * 4));
+    let at: Vec<u64> = reports.iter().map(|(minute, ..)| *minute).collect();
+    assert_eq!(at[..8], [0, 10, 30, 70, 150, 310, 630, 990], "twice as long each time, up to six hours");
+    assert!(at.windows(2).all(|two| two[1] - two[0] <= 360), "{at:?}");
+    assert_eq!(reports[2], (30, 19, 19), "nineteen more, each from an address of its own");
+    assert_eq!(reports[7], (990, 359, 64), "told apart up to a number");
+    let told: u64 = reports.iter().map(|(_, more, _)| 1 + more).sum();
+    assert_eq!(told, reports.last().unwrap().0 + 1, "each is counted once");
 }
 
-/// Whether this break-in goes out at the moment `at`.
-fn is_told(pacing: &mut Pacing, at: u64, finding: &Finding) -> bool {
-    pacing.on_finding(Moment(at), finding, Kind::BreakIn, &policy());
-    let now = pacing.break_in_due(Moment(at), &policy()) == Due::Now;
-    if now {
-        pacing.break_in_sent(Moment(at), &policy());
+/// What goes out at the moment `at`, at which this was found.
+fn tell(pacing: &mut Pacing, waiting: &mut Findings, at: u64, finding: Option<&Finding>) -> Vec<Proven> {
+    let now = Moment(at);
+    if let Some(finding) = finding {
+        let turn = pacing.on_finding(now, finding, Kind::BreakIn, &policy());
+        waiting.add(finding, Kind::BreakIn, turn, (AccountKind::Existing, AccountKind::Unknown));
     }
-    now
+    let is_due = pacing.break_in_due(now, &policy(), waiting.turns()) == Due::Now;
+    let told = waiting.take_break_ins(pacing, (now, &policy()), false, usize::MAX);
+    assert_eq!(is_due, !told.is_empty());
+    told
+}
+
+/// Whether this break-in goes out at the moment `at`, where no other waits.
+fn is_told(pacing: &mut Pacing, at: u64, finding: &Finding) -> bool {
+    !tell(pacing, &mut Findings::default(), at, Some(finding)).is_empty()
+}
+
+#[test]
+fn break_ins_that_only_a_log_tells_of_go_out_at_once_whoever_empties_the_bucket_by_the_log() {
+    let su = |second: u64| Event { route: Route::Log, ..su(1000 + (second / 600) as u32 % 50) };
+    let mut pacing = Pacing::default();
+    for second in (0..2 * DAY.as_secs()).step_by(5) {
+        told_at_once(&mut pacing, second * 1000, &su(second), AccountKind::Root);
+    }
+    // Four in half an hour, then one each three hours.
+    let begin = 2 * DAY.as_secs() * 1000;
+    let at = |n: u64| begin + MINUTE * if n < 4 { 10 * n } else { 180 * (n - 3) };
+    let mut second = begin / 1000;
+    for n in 0..20 {
+        while second * 1000 < at(n) {
+            told_at_once(&mut pacing, second * 1000, &su(second), AccountKind::Root);
+            second += 5;
+        }
+        assert!(is_told(&mut pacing, at(n), &break_in(&format!("user{n}"), false)), "{n}");
+    }
+}
+
+#[test]
+fn one_account_of_which_the_log_tells_over_and_over_keeps_no_other_waiting() {
+    let (mut pacing, mut waiting) = (Pacing::default(), Findings::default());
+    for minute in 0..3 * 1440 {
+        let at = minute * MINUTE;
+        let mallory = break_in_from(&format!("198.51.{}.{}", minute / 200, minute % 200), "mallory", false);
+        tell(&mut pacing, &mut waiting, at, Some(&mallory));
+        if minute % 300 == 299 {
+            let alice = break_in(&format!("alice{minute}"), false);
+            let told = tell(&mut pacing, &mut waiting, at, Some(&alice));
+            assert!(told.iter().any(|found| found.content.login.user == alice.login.user), "{minute}");
+        }
+    }
+}
+
+#[test]
+fn whatever_break_ins_go_on_failures_are_told_within_the_time_that_the_schedule_says() {
+    let small = Policy { max_per_day: 6, burst: 1, ..policy() };
+    for (policy, proven) in [(policy(), true), (policy(), false), (small, true)] {
+        let (mut pacing, mut waiting) = (Pacing::default(), Findings::default());
+        let (mut oldest, mut longest, mut alerts) = (None, Duration::ZERO, 0);
+        for minute in 0..20 * 1440 {
+            let now = Moment(minute * MINUTE);
+            // Each of another account from another address, as often as one looks.
+            let found = break_in(&format!("user{minute}"), proven);
+            let turn = pacing.on_finding(now, &found, Kind::BreakIn, &policy);
+            waiting.add(&found, Kind::BreakIn, turn, (AccountKind::Existing, AccountKind::Unknown));
+            alerts += waiting.take_break_ins(&mut pacing, (now, &policy), false, usize::MAX).len();
+            pacing.on_failure(now, &failure(0, "root", "192.0.2.7"), AccountKind::Root, &policy);
+            let since = *oldest.get_or_insert(now);
+            if pacing.due(now, &policy) == Due::Now {
+                pacing.sent(now, &policy);
+                longest = longest.max(now.since(since));
+                oldest = None;
+            }
+        }
+        let minute = Duration::from_secs(60);
+        assert!(longest <= policy.longest_of_failures() + minute, "{longest:?} {policy:?}");
+        assert!(alerts > 20, "{alerts}");
+    }
+    assert!(policy().longest_of_failures() <= policy().max_interval);
 }
 
 #[test]

@@ -140,6 +140,13 @@ impl Recorded {
         who(&row.user, &row.rhost).any(|one| self.failed.contains(&one))
     }
 
+    /// The same of attempts that are not recorded yet.
+    pub(crate) fn is_after<'a>(login: &Row, waiting: impl IntoIterator<Item = &'a Row>) -> bool {
+        let of_login: Vec<u32> = who(&login.user, &login.rhost).collect();
+        let is_kin = |row: &Row| who(&row.user, &row.rhost).any(|one| of_login.contains(&one));
+        waiting.into_iter().any(is_kin)
+    }
+
     fn log_of(&self, record: &Record) -> Option<&Log> {
         self.logs.get((record.log as usize).checked_sub(1)?)
     }

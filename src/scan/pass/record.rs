@@ -7,6 +7,7 @@ use super::log::Log;
 use crate::event::{Class, Event};
 use crate::scan::attempts::Row;
 use crate::scan::coverage::Judgement;
+use crate::scan::dedup::Recorded;
 use crate::scan::intake::Intake;
 use crate::scan::origin::origin;
 use crate::scan::{Error, event};
@@ -128,7 +129,8 @@ impl Pass<'_> {
     }
 
     /// Record logins up to a time, when the failures before them are recorded: those of somebody who failed
-    /// before, or from where somebody did. All others are what a machine is for, and are in the log.
+    /// before, or from where somebody did. All others are what a machine is for, and are in the log. Failures that wait for
+    /// the module count too: no login waits for them, and they are held against it when they come.
     pub(super) fn record_logins(&mut self, log: &mut Log, until: i64) -> Result<(), Error> {
         let (due, early) =
             std::mem::take(&mut log.stream.logins).into_iter().partition(|row| row.time <= until);
@@ -138,7 +140,8 @@ impl Pass<'_> {
         let mut events = Vec::new();
         for row in due {
             let origin = origin(&row, log.id, self.checkpoint.saved);
-            let is_known = !self.recorded.has_failed(&row)
+            let waiting = log.stream.deferred.iter().chain(&log.stream.doubted);
+            let is_known = !(self.recorded.has_failed(&row) || Recorded::is_after(&row, waiting))
                 || self.recorded.claim_origin(&origin, log.id)
                 || self.recorded.find(&row, Class::Login, log.id).left == 0;
             if !is_known {

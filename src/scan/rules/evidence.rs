@@ -50,6 +50,16 @@ pub enum Kind {
     CheckPassword,
 }
 
+impl Kind {
+    /// Whether it says that a password was right: what was refused before is excused by it.
+    pub fn excuses(self) -> bool {
+        matches!(
+            self,
+            Self::SshdAccepted | Self::SshdDenied | Self::Success | Self::PamSuccess | Self::PamSession
+        )
+    }
+}
+
 /// What one line tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence<'a> {

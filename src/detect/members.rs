@@ -1,0 +1,71 @@
+//! The members of a fleet, apart: each has tables of its own, so that one that lies, and fills them as it likes, pushes
+//! out nothing that another one tells. There are as many as the administrator made; what all of them tell of a source is
+//! put together where a login is judged.
+
+use std::collections::BTreeMap;
+
+use compact_str::CompactString;
+use serde::{Deserialize, Serialize};
+
+use super::source::Source;
+use super::{Detector, Evidence, Failed, Finding, Rules};
+use crate::accounts::member::Origin;
+use crate::event::Event;
+
+/// By name of the member.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Members(BTreeMap<CompactString, Detector>);
+
+impl Members {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(&self, name: &str) -> Option<&Detector> {
+        self.0.get(name)
+    }
+}
+
+/// The member that tells of it; empty for this machine.
+fn member(event: &Event) -> &str {
+    if Origin::of(event).is_some() { &event.host } else { "" }
+}
+
+impl Detector {
+    /// The part that an event belongs to.
+    pub(super) fn of_mut(&mut self, event: &Event) -> &mut Self {
+        match member(event) {
+            "" => self,
+            name => self.members.0.entry(name.into()).or_default(),
+        }
+    }
+
+    /// Let a failure speak against logins at the others. What it turns into a break-in.
+    pub(super) fn speak_elsewhere(&mut self, failure: &Failed<'_>, rules: &Rules) -> Option<Finding> {
+        let own = member(failure.event);
+        let here = if own.is_empty() { None } else { self.speak(failure, rules).0 };
+        here.or_else(|| {
+            let mut others = self.members.0.iter_mut().filter(|(name, _)| *name != own);
+            others.find_map(|(_, other)| other.speak(failure, rules).0)
+        })
+    }
+
+    /// What the source of `event` failed at the others, before the second `at`.
+    pub(super) fn elsewhere(&self, event: &Event, at: i64) -> Evidence {
+        let mut evidence = Evidence::default();
+        let Some(source) = Source::of(event).filter(|source| source.network().is_some()) else {
+            return evidence;
+        };
+        let own = member(event);
+        let others = self.members.0.iter().filter(|(name, _)| *name != own).map(|(_, other)| other);
+        for other in others.chain((!own.is_empty()).then_some(self)) {
+            evidence.merge(Evidence {
+                module: other.module.sources.within_a_day(source.key(), at),
+                log: other.log.sources.within_a_day(source.key(), at),
+            });
+        }
+        evidence
+    }
+}
