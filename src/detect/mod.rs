@@ -24,6 +24,7 @@
 
 mod doubles;
 mod finding;
+mod key;
 mod known;
 mod late;
 mod row;
@@ -34,7 +35,6 @@ mod tests;
 
 use std::net::IpAddr;
 
-use compact_str::{CompactString, format_compact};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +44,7 @@ use crate::event::{Class, Event, Route};
 
 use doubles::Doubles;
 pub use finding::{After, Failures, Finding, Verdict};
+use key::Key;
 use known::Known;
 use late::{Before, Judged, Late};
 pub(crate) use row::REACH;
@@ -136,8 +137,9 @@ impl Detector {
         let source = Source::of(event);
         // What is an account on another machine is not known here.
         let is_account = kind != AccountKind::Unknown;
-        let name = if is_account || !event.host.is_empty() { event.user.as_str() } else { "" };
-        let place = source.as_ref().map_or("", Source::key);
+        let name = &Key::from(if is_account || !event.host.is_empty() { event.user.as_str() } else { "" });
+        let nowhere = Key::default();
+        let place = source.as_ref().map_or(&nowhere, Source::key);
         let by_log = event.route == Route::Log;
         let count = if by_log { self.doubles.not_seen(event, name, place, at) } else { event.count };
         if count == 0 {
@@ -168,7 +170,7 @@ impl Detector {
     }
 
     /// The module sees failures of which the log told before, and they count once: as what the module saw.
-    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &str, at: i64) {
+    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &Key, at: i64) {
         for twice in self.doubles.counted_by_log(event, name, source, at) {
             for judged in self.late.after(event, source, at) {
                 judged.evidence.log.subtract(name, twice.count, twice.at);
@@ -226,7 +228,7 @@ impl Detector {
                 }
                 self.log.forgive(&account, &event.user, source.key());
                 self.known.came(&account, source.key(), proven, at);
-                let (login, source) = (event.clone(), source.key().into());
+                let (login, source) = (event.clone(), (**source.key()).into());
                 self.late.remember(Judged { login, source, at, evidence, before });
             }
         }
@@ -235,11 +237,11 @@ impl Detector {
 
     /// What the source failed. Its row may have given way to others in a flood; what it failed for this very
     /// account stands with the account too, where sources cannot push it out.
-    fn evidence(&self, event: &Event, account: &str, source: Option<&Source>, at: i64) -> Evidence {
+    fn evidence(&self, event: &Event, account: &Key, source: Option<&Source>, at: i64) -> Evidence {
         let of = |seen: &Seen| {
             let Some(source) = source else { return Row::default() };
             let by_source = seen.sources.within_a_day(source.key(), at);
-            let by_account = seen.accounts.within_a_day(account, at).only(source.key(), &event.user);
+            let by_account = seen.accounts.only_within_a_day(account, source.key(), &event.user, at);
             if by_account.total() > by_source.total() { by_account } else { by_source }
         };
         Evidence { module: of(&self.module), log: of(&self.log) }
@@ -266,15 +268,15 @@ impl Detector {
         if source.network().is_none() || is_expected(event, rules) {
             return Verdict::Login;
         }
-        let attack = self.attack(account, at);
-        if !before.network && attack.total() >= after && attack.parts() >= MANY {
+        let is_under_attack = |attack: Row| attack.total() >= after && attack.parts() >= MANY;
+        if !before.network && is_under_attack(self.attack(account, at)) {
             return Verdict::UnderAttack;
         }
         if before.address { Verdict::Login } else { Verdict::NewSource { network_known: before.network } }
     }
 
     /// What `account` failed, from wherever.
-    fn attack(&self, account: &str, at: i64) -> Row {
+    fn attack(&self, account: &Key, at: i64) -> Row {
         let mut row = self.module.accounts.within_a_day(account, at);
         row.merge(self.log.accounts.within_a_day(account, at));
         row
@@ -284,7 +286,7 @@ impl Detector {
         &self,
         event: &Event,
         verdict: Verdict,
-        account: &str,
+        account: &Key,
         evidence: &Evidence,
         at: i64,
         rules: &Rules,
@@ -325,7 +327,7 @@ impl Detector {
 
 impl Seen {
     /// Who mistyped got in.
-    fn forgive(&mut self, account: &str, user: &str, source: &str) {
+    fn forgive(&mut self, account: &Key, user: &str, source: &Key) {
         self.sources.take_back(source, user);
         self.accounts.take_back(account, source);
     }
@@ -382,8 +384,8 @@ fn break_in(source: &Source) -> Verdict {
 }
 
 /// An account of one machine.
-fn account(event: &Event) -> CompactString {
-    format_compact!("{} {}", event.host, event.user)
+fn account(event: &Event) -> Key {
+    Key::of(&[&event.host, " ", &event.user])
 }
 
 fn is_expected(event: &Event, rules: &Rules) -> bool {
