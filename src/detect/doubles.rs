@@ -123,8 +123,10 @@ impl Recent {
         let (some, others) = self.processes.as_slices();
         // To its end, so that the processor compares several at once.
         let any = |of: &[[u32; 2]]| of.iter().fold(false, |any, of| any | is_kin(of));
-        let attempts = (any(some) | any(others)).then_some(&mut self.attempts);
-        attempts.into_iter().flatten().filter(|known| known.is_of(attempt))
+        let looked_at = if any(some) | any(others) { self.attempts.len() } else { 0 };
+        let attempts = self.attempts.iter_mut().zip(&self.processes).take(looked_at);
+        let kin = attempts.filter(move |(_, of)| is_kin(of));
+        kin.map(|(known, _)| known).filter(|known| known.is_of(attempt))
     }
 
     fn remember(&mut self, attempt: Attempt) {

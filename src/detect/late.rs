@@ -76,8 +76,8 @@ impl Late {
         let is_before = move |login: &Judged| {
             time <= login.login.time && (login.at - DAY..=login.at).contains(&at) && login.source == source
         };
-        let may_be = self.latest >= Some(time);
-        may_be.then_some(&mut self.logins).into_iter().flatten().filter(move |login| is_before(login))
+        let looked_at = if self.latest >= Some(time) { self.logins.len() } else { 0 };
+        self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))
     }
 
     /// What it was judged by is not needed any more.

@@ -125,7 +125,7 @@ impl Table {
     fn make_room(&mut self) {
         let now = self.now;
         let (all_stay, mut room) = self.sizes_that_stay();
-        let (mut out, mut order) = (Vec::new(), Vec::new());
+        let (mut out, mut order) = (Vec::with_capacity(SLACK), Vec::with_capacity(SLACK));
         for (key, row) in &self.rows {
             let size = size(row.total());
             if !row.is_fresh(now) || size + 1 < all_stay {
