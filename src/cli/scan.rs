@@ -156,14 +156,16 @@ fn to_simulate(
 /// Failures and logins, in the order of time.
 fn events(path: &Path) -> Result<Vec<Event>, scan::Error> {
     let mut events = Vec::new();
-    scan::each(path, &mut |_, _, _| {}, &mut |event| events.push(event))?;
+    let mut take = |event: &Event| events.push(event.clone());
+    scan::each(path, &mut |_, _, _| {}, &mut |rows| rows.each(&mut take))?;
     events.sort_by_key(|event| event.time);
     Ok(events)
 }
 
 fn events_of_journald() -> Result<Vec<Event>, scan::Error> {
     let mut events = Vec::new();
-    scan::each_of_journald(None, &mut |_, _, _| {}, &mut |event| events.push(event))?;
+    let mut take = |event: &Event| events.push(event.clone());
+    scan::each_of_journald(None, &mut |_, _, _| {}, &mut |rows| rows.each(&mut take))?;
     events.sort_by_key(|event| event.time);
     Ok(events)
 }

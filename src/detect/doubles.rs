@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::event::{Class, Event, Route};
 
@@ -23,8 +23,17 @@ const REMEMBERED: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Doubles {
-    module: VecDeque<Attempt>,
-    log: VecDeque<Attempt>,
+    module: Recent,
+    log: Recent,
+}
+
+/// The attempts of one route.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "VecDeque<Attempt>")]
+struct Recent {
+    attempts: VecDeque<Attempt>,
+    /// Process and parent of each: they are looked through for each failure and login, and most of them are of others.
+    processes: VecDeque<[u32; 2]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +82,10 @@ impl Attempt {
         }
     }
 
+    fn processes(&self) -> [u32; 2] {
+        [self.pid, self.ppid]
+    }
+
     /// Whether the two may be the same.
     fn is_of(&self, other: &Self) -> bool {
         let same = |a: u32, b: u32| a != 0 && a == b;
@@ -90,6 +103,42 @@ impl Attempt {
     }
 }
 
+impl From<VecDeque<Attempt>> for Recent {
+    fn from(attempts: VecDeque<Attempt>) -> Self {
+        Self { processes: attempts.iter().map(Attempt::processes).collect(), attempts }
+    }
+}
+
+impl Serialize for Recent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.attempts.serialize(serializer)
+    }
+}
+
+impl Recent {
+    /// Those that may be the same as `attempt`, oldest first.
+    fn same_as<'a>(&'a mut self, attempt: &'a Attempt) -> impl Iterator<Item = &'a mut Attempt> {
+        let [pid, ppid] = attempt.processes();
+        let is_kin = move |of: &[u32; 2]| (of[0] == pid) | (of[0] == ppid) | (of[1] == pid);
+        let (some, others) = self.processes.as_slices();
+        // To its end, so that the processor compares several at once.
+        let any = |of: &[[u32; 2]]| of.iter().fold(false, |any, of| any | is_kin(of));
+        let looked_at = if any(some) | any(others) { self.attempts.len() } else { 0 };
+        let attempts = self.attempts.iter_mut().zip(&self.processes).take(looked_at);
+        let kin = attempts.filter(move |(_, of)| is_kin(of));
+        kin.map(|(known, _)| known).filter(|known| known.is_of(attempt))
+    }
+
+    fn remember(&mut self, attempt: Attempt) {
+        self.processes.push_back(attempt.processes());
+        self.attempts.push_back(attempt);
+        if self.attempts.len() > REMEMBERED {
+            self.attempts.pop_front();
+            self.processes.pop_front();
+        }
+    }
+}
+
 /// Failures that were counted twice: by the log, at this second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Twice {
@@ -103,13 +152,13 @@ impl Doubles {
     pub(super) fn not_seen(&mut self, event: &Event, name: &str, source: &str, at: i64) -> u32 {
         let mut attempt = Attempt::of(event, at);
         let mut left = event.count;
-        for known in self.module.iter_mut().filter(|known| known.is_of(&attempt)) {
+        for known in self.module.same_as(&attempt) {
             left -= known.double(left);
         }
         if left > 0 {
             attempt.count = left;
             attempt.counted = Some(Counted(name.into(), source.into()));
-            remember(&mut self.log, attempt);
+            self.log.remember(attempt);
         }
         left
     }
@@ -119,7 +168,7 @@ impl Doubles {
         let mut attempt = Attempt::of(event, at);
         let mut left = event.count;
         let mut twice = Vec::new();
-        for known in self.log.iter_mut().filter(|known| known.is_of(&attempt)) {
+        for known in self.log.same_as(&attempt) {
             if known.counted.as_ref().is_some_and(|counted| counted.is(name, source)) {
                 let count = known.double(left);
                 left -= count;
@@ -128,7 +177,7 @@ impl Doubles {
         }
         if left > 0 {
             attempt.count = left;
-            remember(&mut self.module, attempt);
+            self.module.remember(attempt);
         }
         twice
     }
@@ -138,18 +187,12 @@ impl Doubles {
     pub(super) fn is_known_login(&mut self, event: &Event, at: i64) -> bool {
         let attempt = Attempt::of(event, at);
         let by_log = event.route == Route::Log;
-        let is_in = |list: &VecDeque<Attempt>| list.iter().any(|known| known.is_of(&attempt));
-        let known = is_in(&self.module) || (by_log && is_in(&self.log));
+        let is_in = |recent: &mut Recent| recent.same_as(&attempt).next().is_some();
+        let known = is_in(&mut self.module) || (by_log && is_in(&mut self.log));
         if !known {
-            remember(if by_log { &mut self.log } else { &mut self.module }, attempt);
+            let own = if by_log { &mut self.log } else { &mut self.module };
+            own.remember(attempt);
         }
         known
-    }
-}
-
-fn remember(list: &mut VecDeque<Attempt>, attempt: Attempt) {
-    list.push_back(attempt);
-    if list.len() > REMEMBERED {
-        list.pop_front();
     }
 }

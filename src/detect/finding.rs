@@ -29,7 +29,7 @@ pub struct Finding {
 impl Finding {
     /// Where the login came from, as failures are counted by; empty where nothing is known.
     pub fn source(&self) -> CompactString {
-        Source::of(&self.login).map_or_else(CompactString::default, |source| source.key().into())
+        Source::of(&self.login).map_or_else(CompactString::default, |source| (**source.key()).into())
     }
 }
 

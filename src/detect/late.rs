@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 
 use compact_str::CompactString;
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::Evidence;
 use crate::event::{Event, Route};
@@ -15,9 +16,13 @@ pub(super) const REMEMBERED: usize = 32;
 const DAY: i64 = 86_400;
 
 /// The last logins that were no break-ins.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Late(VecDeque<Judged>);
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "VecDeque<Judged>")]
+pub(super) struct Late {
+    logins: VecDeque<Judged>,
+    /// None of them was later: nearly each failure is.
+    latest: Option<Timestamp>,
+}
 
 /// A login, and what it was judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,11 +44,24 @@ pub(super) struct Before {
     pub(super) network: bool,
 }
 
+impl From<VecDeque<Judged>> for Late {
+    fn from(logins: VecDeque<Judged>) -> Self {
+        Self { latest: logins.iter().map(|judged| judged.login.time).max(), logins }
+    }
+}
+
+impl Serialize for Late {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.logins.serialize(serializer)
+    }
+}
+
 impl Late {
-    pub(super) fn remember(&mut self, login: Judged) {
-        self.0.push_back(login);
-        if self.0.len() > REMEMBERED {
-            self.0.pop_front();
+    pub(super) fn remember(&mut self, judged: Judged) {
+        self.latest = self.latest.max(Some(judged.login.time));
+        self.logins.push_back(judged);
+        if self.logins.len() > REMEMBERED {
+            self.logins.pop_front();
         }
     }
 
@@ -58,12 +76,13 @@ impl Late {
         let is_before = move |login: &Judged| {
             time <= login.login.time && (login.at - DAY..=login.at).contains(&at) && login.source == source
         };
-        self.0.iter_mut().filter(move |login| is_before(login))
+        let looked_at = if self.latest >= Some(time) { self.logins.len() } else { 0 };
+        self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))
     }
 
     /// What it was judged by is not needed any more.
     pub(super) fn forget(&mut self, login: &Event) {
-        self.0.retain(|judged| judged.login != *login);
+        self.logins.retain(|judged| judged.login != *login);
     }
 }
 

@@ -25,6 +25,7 @@
 
 mod doubles;
 mod finding;
+mod key;
 mod known;
 mod late;
 mod members;
@@ -36,7 +37,6 @@ mod tests;
 
 use std::net::IpAddr;
 
-use compact_str::{CompactString, format_compact};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,7 @@ use crate::event::{Class, Event, Route};
 
 use doubles::{Doubles, Twice};
 pub use finding::{After, Failures, Finding, Verdict};
+use key::Key;
 use known::Known;
 use late::{Before, Judged, Late};
 use members::Members;
@@ -107,7 +108,7 @@ struct Failed<'a> {
     event: &'a Event,
     source: Option<Source>,
     /// Empty for a name of no account.
-    name: &'a str,
+    name: Key,
     is_account: bool,
     count: u32,
     at: i64,
@@ -171,14 +172,15 @@ impl Detector {
         let source = Source::of(event);
         // What is an account on another machine is not known here.
         let is_account = kind != AccountKind::Unknown;
-        let name = if is_account || !event.host.is_empty() { event.user.as_str() } else { "" };
-        let place = source.as_ref().map_or("", Source::key);
+        let name = Key::from(if is_account || !event.host.is_empty() { event.user.as_str() } else { "" });
+        let nowhere = Key::default();
+        let place = source.as_ref().map_or(&nowhere, Source::key);
         let by_log = event.route == Route::Log;
-        let count = if by_log { self.doubles.not_seen(event, name, place, at) } else { event.count };
+        let count = if by_log { self.doubles.not_seen(event, &name, place, at) } else { event.count };
         if count == 0 {
             return None;
         }
-        let twice = if by_log { Vec::new() } else { self.take_back_from_log(event, name, place, at) };
+        let twice = if by_log { Vec::new() } else { self.take_back_from_log(event, &name, place, at) };
         Some(Failed { event, source, name, is_account, count, at, twice })
     }
 
@@ -199,7 +201,8 @@ impl Detector {
     /// Keep a failure for the logins to come.
     fn keep(&mut self, failure: &Failed<'_>) {
         let Failed { event, source, name, is_account, count, at, .. } = failure;
-        let place = source.as_ref().map_or("", Source::key);
+        let nowhere = Key::default();
+        let place = source.as_ref().map_or(&nowhere, Source::key);
         let seen = if event.route == Route::Log { &mut self.log } else { &mut self.module };
         if source.is_some() {
             seen.sources.add(place, name, *is_account, *count, *at);
@@ -210,7 +213,7 @@ impl Detector {
     }
 
     /// The module sees failures of which the log told before, and they count once: as what the module saw.
-    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &str, at: i64) -> Vec<Twice> {
+    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &Key, at: i64) -> Vec<Twice> {
         let twice = self.doubles.counted_by_log(event, name, source, at);
         for twice in &twice {
             self.log.sources.subtract(source, name, twice.count, twice.at);
@@ -269,7 +272,7 @@ impl Detector {
                 }
                 self.log.forgive(&account, &event.user, source.key());
                 self.known.came(&account, source.key(), proven, at);
-                let (login, source) = (event.clone(), source.key().into());
+                let (login, source) = (event.clone(), (**source.key()).into());
                 self.late.remember(Judged { login, source, at, evidence, before });
             }
         }
@@ -278,11 +281,11 @@ impl Detector {
 
     /// What the source failed. Its row may have given way to others in a flood; what it failed for this very
     /// account stands with the account too, where sources cannot push it out.
-    fn evidence(&self, event: &Event, account: &str, source: Option<&Source>, at: i64) -> Evidence {
+    fn evidence(&self, event: &Event, account: &Key, source: Option<&Source>, at: i64) -> Evidence {
         let of = |seen: &Seen| {
             let Some(source) = source else { return Row::default() };
             let by_source = seen.sources.within_a_day(source.key(), at);
-            let by_account = seen.accounts.within_a_day(account, at).only(source.key(), &event.user);
+            let by_account = seen.accounts.only_within_a_day(account, source.key(), &event.user, at);
             if by_account.total() > by_source.total() { by_account } else { by_source }
         };
         Evidence { module: of(&self.module), log: of(&self.log) }
@@ -309,15 +312,15 @@ impl Detector {
         if source.network().is_none() || is_expected(event, rules) {
             return Verdict::Login;
         }
-        let attack = self.attack(account, at);
-        if !before.network && attack.total() >= after && attack.parts() >= MANY {
+        let is_under_attack = |attack: Row| attack.total() >= after && attack.parts() >= MANY;
+        if !before.network && is_under_attack(self.attack(account, at)) {
             return Verdict::UnderAttack;
         }
         if before.address { Verdict::Login } else { Verdict::NewSource { network_known: before.network } }
     }
 
     /// What `account` failed, from wherever.
-    fn attack(&self, account: &str, at: i64) -> Row {
+    fn attack(&self, account: &Key, at: i64) -> Row {
         let mut row = self.module.accounts.within_a_day(account, at);
         row.merge(self.log.accounts.within_a_day(account, at));
         row
@@ -327,7 +330,7 @@ impl Detector {
         &self,
         event: &Event,
         verdict: Verdict,
-        account: &str,
+        account: &Key,
         evidence: &Evidence,
         at: i64,
         rules: &Rules,
@@ -368,7 +371,7 @@ impl Detector {
 
 impl Seen {
     /// Who mistyped got in.
-    fn forgive(&mut self, account: &str, user: &str, source: &str) {
+    fn forgive(&mut self, account: &Key, user: &str, source: &Key) {
         self.sources.take_back(source, user);
         self.accounts.take_back(account, source);
     }
@@ -430,8 +433,8 @@ fn break_in(source: &Source) -> Verdict {
 }
 
 /// An account of one machine.
-fn account(event: &Event) -> CompactString {
-    format_compact!("{} {}", event.host, event.user)
+fn account(event: &Event) -> Key {
+    Key::of(&[&event.host, " ", &event.user])
 }
 
 fn is_expected(event: &Event, rules: &Rules) -> bool {

@@ -2,8 +2,9 @@
 
 use std::cmp::Reverse;
 
-use compact_str::CompactString;
 use serde::{Deserialize, Serialize, Serializer};
+
+use super::key::Key;
 
 /// Names that are told apart under one key; what is beyond is counted together.
 pub(super) const PARTS: usize = 16;
@@ -21,14 +22,15 @@ pub(super) struct Row {
     // What the parts are together: rows are compared for each new source of a flood.
     total: u64,
     last: i64,
+    counts: usize,
 }
 
 /// Failures under one key and name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Part {
     /// Empty: names of no account, and what is too many.
-    #[serde(default, skip_serializing_if = "CompactString::is_empty")]
-    name: CompactString,
+    #[serde(default, skip_serializing_if = "Key::is_empty")]
+    name: Key,
     /// The name is an account's of this machine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_account: bool,
@@ -36,11 +38,15 @@ struct Part {
     counts: Vec<(i64, u32)>,
     first: i64,
     last: i64,
+    /// The sum of `counts`.
+    #[serde(skip)]
+    total: u64,
 }
 
 impl From<Vec<Part>> for Row {
     fn from(parts: Vec<Part>) -> Self {
         let mut row = Self { parts, ..Self::default() };
+        row.parts.iter_mut().for_each(Part::sum_up);
         row.sum_up();
         row
     }
@@ -60,7 +66,7 @@ impl Row {
 
     /// How many under `name`.
     pub(super) fn of(&self, name: &str) -> u64 {
-        self.parts.iter().filter(|part| part.name == name).map(Part::total).sum()
+        self.parts.iter().filter(|part| *part.name == *name).map(|part| part.total).sum()
     }
 
     /// Under how many names; what is counted together counts as one.
@@ -70,7 +76,7 @@ impl Row {
 
     /// How many numbers are kept in it.
     pub(super) fn counts(&self) -> usize {
-        self.parts.iter().map(|part| part.counts.len()).sum()
+        self.counts
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -90,8 +96,8 @@ impl Row {
     /// Names that are accounts, most failures first.
     pub(super) fn accounts(&self) -> Vec<String> {
         let mut parts: Vec<&Part> = self.parts.iter().filter(|part| part.is_account).collect();
-        parts.sort_by_key(|part| (Reverse(part.total()), &part.name));
-        parts.into_iter().map(|part| part.name.to_string()).take(super::NAMES).collect()
+        parts.sort_by_key(|part| (Reverse(part.total), &part.name));
+        parts.into_iter().map(|part| (*part.name).to_owned()).take(super::NAMES).collect()
     }
 
     /// What failed in the day before the second `at`.
@@ -102,15 +108,11 @@ impl Row {
         row
     }
 
-    /// Only what stands under `name`, as failures of `user`.
-    pub(super) fn only(mut self, name: &str, user: &str) -> Self {
-        self.parts.retain(|part| part.name == name && !name.is_empty());
-        for part in &mut self.parts {
-            part.name = user.into();
-            part.is_account = true;
-        }
-        self.sum_up();
-        self
+    /// The same of what stands under `name` alone, as failures of `user`.
+    pub(super) fn only_within_a_day(&self, name: &Key, user: &str, at: i64) -> Self {
+        let of_it = self.parts.iter().filter(|part| part.name == *name && !name.is_empty());
+        let as_of_user = |part: &Part| Part { name: user.into(), is_account: true, ..part.clone() };
+        Self { parts: of_it.map(as_of_user).collect(), ..Self::default() }.within_a_day(at)
     }
 
     /// Count everything that `other` counts too.
@@ -120,16 +122,22 @@ impl Row {
     }
 
     /// `count` failures under `name` at the second `at`.
-    pub(super) fn add(&mut self, name: &str, is_account: bool, count: u32, at: i64) {
+    pub(super) fn add(&mut self, name: &Key, is_account: bool, count: u32, at: i64) {
         let slot = at.div_euclid(SLOT);
         // In the newest slot nothing becomes too old.
         if self.parts.is_empty() || slot == self.last.div_euclid(SLOT) {
-            if let Some(part) = self.parts.iter_mut().find(|part| part.name == name) {
-                self.total += part.add(is_account, count, at);
+            if let Some(part) = self.parts.iter_mut().find(|part| part.name == *name) {
+                let (total, counts) = (part.total, part.counts.len());
+                part.add(is_account, count, at);
+                self.total += part.total - total;
+                self.counts += part.counts.len() - counts;
                 self.last = self.last.max(part.last);
                 return;
             }
+            // Most rows of a flood have one part.
+            self.parts.reserve_exact(usize::from(self.parts.is_empty()));
             self.parts.push(Part::new(name, is_account, count, at));
+            self.counts += 1;
             self.total += u64::from(count);
             self.last = if self.parts.len() == 1 { at } else { self.last.max(at) };
             return self.fold();
@@ -142,17 +150,18 @@ impl Row {
 
     /// The failures under `name` were none.
     pub(super) fn take_back(&mut self, name: &str) {
-        self.parts.retain(|part| part.name != name || name.is_empty());
+        self.parts.retain(|part| *part.name != *name || name.is_empty());
         self.sum_up();
     }
 
     /// `count` of the failures under `name` at the second `at` are counted elsewhere.
     pub(super) fn subtract(&mut self, name: &str, count: u32, at: i64) {
         let slot = at.div_euclid(SLOT);
-        for part in self.parts.iter_mut().filter(|part| part.name == name) {
+        for part in self.parts.iter_mut().filter(|part| *part.name == *name) {
             let of_slot = part.counts.iter_mut().filter(|(of, _)| *of == slot);
             of_slot.for_each(|(_, counted)| *counted = counted.saturating_sub(count));
             part.counts.retain(|(_, counted)| *counted > 0);
+            part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
         self.sum_up();
@@ -173,13 +182,14 @@ impl Row {
     }
 
     fn sum_up(&mut self) {
-        self.total = self.parts.iter().map(Part::total).sum();
+        self.total = self.parts.iter().map(|part| part.total).sum();
+        self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
         self.last = self.newest();
     }
 
     fn merge_part(&mut self, part: Part) {
         match self.parts.iter_mut().find(|own| own.name == part.name) {
-            Some(own) => own.merge(part),
+            Some(own) => own.merge(&part),
             None => self.parts.push(part),
         }
     }
@@ -189,11 +199,16 @@ impl Row {
         if self.parts.len() <= PARTS {
             return;
         }
-        let rank = |part: &Part| Reverse((part.name.is_empty(), part.total(), part.last));
-        self.parts.select_nth_unstable_by_key(PARTS - 2, rank);
-        for part in self.parts.split_off(PARTS - 1) {
-            self.merge_part(Part { name: CompactString::default(), is_account: false, ..part });
+        let has_rest = self.parts.iter().any(|part| part.name.is_empty());
+        // One place is left, so that this is not done for each new name.
+        let most = if has_rest { PARTS - 1 } else { PARTS };
+        while self.parts.len() > most {
+            let named = self.parts.iter().enumerate().filter(|(_, part)| !part.name.is_empty());
+            let Some((least, _)) = named.min_by_key(|(_, part)| (part.total, part.last)) else { break };
+            let part = self.parts.swap_remove(least);
+            self.merge_part(Part { name: Key::default(), is_account: false, ..part });
         }
+        self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
     }
 
     /// Only what failed in the day before the second `until`, to within a slot.
@@ -203,46 +218,52 @@ impl Row {
             part.counts.retain(|(slot, _)| start(slot.saturating_add(1)) > from && start(*slot) <= until);
             let begin = part.counts.first().map_or(0, |(slot, _)| start(*slot));
             part.first = part.first.max(begin);
+            part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
     }
 }
 
 impl Part {
-    fn new(name: &str, is_account: bool, count: u32, at: i64) -> Self {
+    fn new(name: &Key, is_account: bool, count: u32, at: i64) -> Self {
         Self {
-            name: name.into(),
+            name: name.clone(),
             is_account,
             counts: vec![(at.div_euclid(SLOT), count)],
             first: at,
             last: at,
+            total: count.into(),
         }
     }
 
-    fn total(&self) -> u64 {
-        self.counts.iter().map(|(_, count)| u64::from(*count)).sum()
+    fn sum_up(&mut self) {
+        self.total = self.counts.iter().map(|(_, count)| u64::from(*count)).sum();
     }
 
-    /// `count` failures at the second `at`; gives by how many there are more now.
-    fn add(&mut self, is_account: bool, count: u32, at: i64) -> u64 {
-        let of_slot = self.of_slot(at.div_euclid(SLOT));
-        let before = *of_slot;
-        *of_slot = before.saturating_add(count);
-        let more = *of_slot - before;
+    /// `count` failures at the second `at`.
+    fn add(&mut self, is_account: bool, count: u32, at: i64) {
+        self.add_in(at.div_euclid(SLOT), count);
         self.is_account |= is_account;
         self.first = self.first.min(at);
         self.last = self.last.max(at);
-        more.into()
     }
 
-    fn merge(&mut self, other: Self) {
-        for (slot, count) in other.counts {
-            let of_slot = self.of_slot(slot);
-            *of_slot = of_slot.saturating_add(count);
+    fn merge(&mut self, other: &Self) {
+        for (slot, count) in &other.counts {
+            self.add_in(*slot, *count);
         }
         self.is_account |= other.is_account;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
+    }
+
+    /// `count` failures in `slot`.
+    fn add_in(&mut self, slot: i64, count: u32) {
+        let of_slot = self.of_slot(slot);
+        let before = *of_slot;
+        *of_slot = before.saturating_add(count);
+        let more = *of_slot - before;
+        self.total += u64::from(more);
     }
 
     /// The failures in `slot`.

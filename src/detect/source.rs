@@ -2,15 +2,16 @@
 
 use std::net::IpAddr;
 
-use compact_str::{CompactString, format_compact};
+use compact_str::CompactString;
 
+use super::key::Key;
 use crate::event::{Asker, Event, Route};
 use crate::journal::address::{self, network as counted};
 
 /// Where an attempt came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source {
-    key: CompactString,
+    key: Key,
     kind: Kind,
 }
 
@@ -30,27 +31,27 @@ const V6_NETWORK: usize = 1 + 12;
 impl Source {
     /// Of an attempt; none where nothing is known.
     pub(super) fn of(event: &Event) -> Option<Self> {
-        let of = |kind, key: CompactString| Some(Self { key, kind });
+        let of = |kind, key| Some(Self { key, kind });
         match address::parse(&event.rhost) {
-            Some(v4 @ IpAddr::V4(_)) => return of(Kind::V4, format_compact!("4{:08x}", counted(v4))),
-            Some(v6 @ IpAddr::V6(_)) => return of(Kind::V6, format_compact!("6{:016x}", counted(v6))),
-            None if !event.rhost.is_empty() => return of(Kind::Name, format_compact!("n{}", event.rhost)),
+            Some(v4 @ IpAddr::V4(_)) => return of(Kind::V4, digits(b'4', 8, counted(v4))),
+            Some(v6 @ IpAddr::V6(_)) => return of(Kind::V6, digits(b'6', 16, counted(v6))),
+            None if !event.rhost.is_empty() => return of(Kind::Name, Key::of(&["n", &event.rhost])),
             None => {}
         }
         let host = &event.host;
         match event.asker()? {
             // The lines of one attempt in a log do not all have the id; those that have it have the name too.
             _ if event.route == Route::Log && !event.ruser.is_empty() => {
-                of(Kind::Asker, format_compact!("a{host} {}", event.ruser))
+                of(Kind::Asker, Key::of(&["a", host, " ", &event.ruser]))
             }
-            Asker::Uid(uid) => of(Kind::Asker, format_compact!("a{host} {uid}")),
-            Asker::User(user) => of(Kind::Asker, format_compact!("a{host} {user}")),
-            Asker::Terminal(terminal) => of(Kind::Terminal, format_compact!("t{host} {terminal}")),
+            Asker::Uid(uid) => of(Kind::Asker, Key::of(&["a", host, " ", &uid.to_string()])),
+            Asker::User(user) => of(Kind::Asker, Key::of(&["a", host, " ", user])),
+            Asker::Terminal(terminal) => of(Kind::Terminal, Key::of(&["t", host, " ", terminal])),
         }
     }
 
     /// What it is counted by.
-    pub(super) fn key(&self) -> &str {
+    pub(super) fn key(&self) -> &Key {
         &self.key
     }
 
@@ -68,6 +69,15 @@ impl Source {
     }
 }
 
+/// A letter and so many digits to the base of 16, as `format!` has it: this is done for each failure.
+fn digits(kind: u8, digits: usize, number: u64) -> Key {
+    let mut text = [kind; 1 + 16];
+    for (place, digit) in text[1..=digits].iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 15];
+    }
+    CompactString::from_utf8(&text[..=digits]).unwrap_or_default().into()
+}
+
 /// The beginning of a source's key that the others of its network have too; all of it where it has none.
 pub(super) fn network(key: &str) -> &str {
     let length = match key.as_bytes().first() {
@@ -76,4 +86,19 @@ pub(super) fn network(key: &str) -> &str {
         _ => key.len(),
     };
     key.get(..length).unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_number_has_all_of_its_digits() {
+        for number in [0, 9, 0xcb00_7109, u64::from(u32::MAX)] {
+            assert_eq!(*digits(b'4', 8, number), format!("4{number:08x}"));
+        }
+        for number in [0, 0x2001_0db8_0001_0002, u64::MAX] {
+            assert_eq!(*digits(b'6', 16, number), format!("6{number:016x}"));
+        }
+    }
 }

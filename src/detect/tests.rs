@@ -427,14 +427,14 @@ fn a_million_sources_take_bounded_memory_and_do_not_push_out_who_failed_more() {
 fn one_network_cannot_fill_the_table_and_the_largest_rows_stay_within_the_size() {
     let mut table = Table::default();
     for n in 0..100_000u64 {
-        table.add(&format!("620010db80001{n:04x}"), "", false, 1, n as i64);
+        table.add(&format!("620010db80001{n:04x}").as_str().into(), &Key::default(), false, 1, n as i64);
     }
     assert!(table.len() <= 2 * table::OF_ONE_NETWORK, "{}", table.len());
     // Each source with many names, all day.
     let mut table = Table::default();
     for n in 0..400_000i64 {
         let key = format!("4{:08x}", (n % 5000) * 65_536);
-        table.add(&key, &format!("name{}", n / 5000 % 40), true, 1, n / 5);
+        table.add(&key.as_str().into(), &format!("name{}", n / 5000 % 40).as_str().into(), true, 1, n / 5);
     }
     let size = serde_json::to_string(&table).unwrap().len();
     assert!(size < 1 << 20, "{size}");
@@ -443,13 +443,19 @@ fn one_network_cannot_fill_the_table_and_the_largest_rows_stay_within_the_size()
 #[test]
 fn what_is_known_is_bounded_and_what_the_module_saw_stays_longest() {
     let mut known = Known::default();
-    known.came(" alice", "4cb007109", true, 5);
+    known.came(&" alice".into(), &"4cb007109".into(), true, 5);
     for n in 0..60_000u32 {
-        known.came(&format!(" user{}", n % 3000), &format!("4{n:08x}"), false, 10 + i64::from(n));
+        known.came(
+            &format!(" user{}", n % 3000).as_str().into(),
+            &format!("4{n:08x}").as_str().into(),
+            false,
+            10 + i64::from(n),
+        );
     }
     assert!(known.len() <= 4096, "{}", known.len());
-    (0..1000u32).for_each(|n| known.came(" alice", &format!("4{n:08x}"), false, 70_000));
-    assert!(known.address(" alice", "4cb007109", 70_000, true));
+    (0..1000u32)
+        .for_each(|n| known.came(&" alice".into(), &format!("4{n:08x}").as_str().into(), false, 70_000));
+    assert!(known.address(&" alice".into(), &"4cb007109".into(), 70_000, true));
 }
 
 #[test]

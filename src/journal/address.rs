@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 /// The address that a text is: no zone, mapped IPv4 as IPv4.
 pub(crate) fn parse(text: &str) -> Option<IpAddr> {
-    let ip: IpAddr = text.split('%').next()?.parse().ok()?;
-    Some(ip.to_canonical())
+    // Few have a zone, and this is asked of each failure.
+    let bare = || text.split_once('%').and_then(|(bare, _)| bare.parse::<IpAddr>().ok());
+    Some(text.parse::<IpAddr>().ok().or_else(bare)?.to_canonical())
 }
 
 /// What attempts from an address are counted by: all of IPv4; of IPv6 its network of 64 bits, as who has one address

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use compact_str::CompactString;
-use ipnet::IpNet;
+
+use super::network::Network;
 
 /// A pause of so many seconds ends a campaign.
 const PAUSE: i64 = 86_400;
@@ -24,7 +25,7 @@ const NAMES: usize = 4;
 /// One campaign.
 #[derive(Clone, Debug)]
 pub(crate) struct Campaign {
-    network: IpNet,
+    network: Network,
     /// Where it was one alone.
     address: Option<IpAddr>,
     pub(crate) first: i64,
@@ -43,10 +44,10 @@ impl Campaign {
 
     /// The address, or the network where there were several.
     pub(crate) fn source(&self) -> String {
-        self.address.map_or_else(|| self.network.to_string(), |address| address.to_string())
+        self.address.map_or_else(|| self.network.net().to_string(), |address| address.to_string())
     }
 
-    fn new(address: IpAddr, network: IpNet, at: i64) -> Self {
+    fn new(address: IpAddr, network: Network, at: i64) -> Self {
         let address = Some(address);
         Self { network, address, first: at, last: at, failures: 0, names: Vec::new(), more_names: false }
     }
@@ -71,7 +72,7 @@ impl Campaign {
 /// The campaigns of a history.
 #[derive(Debug, Default)]
 pub(crate) struct Campaigns {
-    active: HashMap<IpNet, Campaign>,
+    active: HashMap<Network, Campaign>,
     finished: Vec<Campaign>,
     /// Some gave way to others.
     pub(crate) incomplete: bool,
@@ -79,7 +80,7 @@ pub(crate) struct Campaigns {
 
 impl Campaigns {
     /// Count failures from `address`, which is part of `network`.
-    pub(crate) fn add(&mut self, address: IpAddr, network: IpNet, user: &str, at: i64, count: u64) {
+    pub(crate) fn add(&mut self, address: IpAddr, network: Network, user: &str, at: i64, count: u64) {
         if let Some(campaign) = self.active.get_mut(&network) {
             let ended = (at - campaign.last > PAUSE)
                 .then(|| std::mem::replace(campaign, Campaign::new(address, network, at)));
@@ -129,7 +130,7 @@ impl Campaigns {
     }
 
     fn give_way(&mut self, is_out: impl Fn(&Campaign) -> bool) {
-        let out: Vec<IpNet> = self
+        let out: Vec<Network> = self
             .active
             .iter()
             .filter(|(_, campaign)| is_out(campaign))
@@ -149,7 +150,7 @@ mod tests {
 
     fn add(campaigns: &mut Campaigns, address: &str, user: &str, at: i64, count: u64) {
         let address = address.parse().unwrap();
-        campaigns.add(address, super::super::network::of(address), user, at, count);
+        campaigns.add(address, Network::of(address), user, at, count);
     }
 
     #[test]

@@ -4,19 +4,15 @@
 use std::net::IpAddr;
 
 use compact_str::CompactString;
-use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::calendar::Calendar;
 use super::campaign::Campaigns;
 use super::geo::Geo;
-use super::judge::Judge;
-use super::network::{self, Addresses};
-use super::order::Order;
-use super::top::Top;
+use super::network::{Addresses, Network};
+use super::top::{Runs, Top};
 use crate::accounts::{AccountKind, Accounts};
-use crate::detect::Rules;
 use crate::event::{Class, Event};
 use crate::message::UNKNOWN_ADDRESS;
 
@@ -52,19 +48,19 @@ pub(crate) struct Collector<'a> {
     pub(super) last: Option<Timestamp>,
     pub(super) calendar: Calendar,
     pub(super) sources: Top<CompactString, Times>,
-    pub(super) networks: Top<IpNet, Addresses>,
-    pub(super) names: Top<CompactString, ()>,
-    pub(super) services: Top<CompactString, ()>,
-    pub(super) hosts: Top<CompactString, ()>,
+    pub(super) networks: Top<Network, Addresses>,
+    pub(super) names: Runs,
+    pub(super) services: Runs,
+    pub(super) hosts: Runs,
     pub(super) kinds: [u64; 4],
     pub(super) countries: Vec<(String, u64)>,
     pub(super) campaigns: Campaigns,
-    order: Order,
-    judge: Judge,
+    /// The name that was tried last on this machine, and what it is.
+    tried: (CompactString, AccountKind),
 }
 
 impl<'a> Collector<'a> {
-    pub(crate) fn new(zone: TimeZone, geo: Geo, rules: Rules, accounts: &'a mut Accounts) -> Self {
+    pub(crate) fn new(zone: TimeZone, geo: Geo, accounts: &'a mut Accounts) -> Self {
         Self {
             accounts,
             geo,
@@ -77,33 +73,34 @@ impl<'a> Collector<'a> {
             calendar: Calendar::new(zone),
             sources: Top::new(SOURCES),
             networks: Top::new(NETWORKS),
-            names: Top::new(NAMES),
-            services: Top::new(FEW),
-            hosts: Top::new(FEW),
+            names: Runs::new(NAMES),
+            services: Runs::new(FEW),
+            hosts: Runs::new(FEW),
             kinds: [0; 4],
             countries: Vec::new(),
             campaigns: Campaigns::default(),
-            order: Order::default(),
-            judge: Judge::new(rules),
+            tried: (CompactString::default(), AccountKind::Unknown),
         }
     }
 
-    /// Count `event`.
-    pub(crate) fn add(&mut self, event: Event) {
+    /// Count `event`; gives what its user is, where it is to be judged.
+    pub(crate) fn add(&mut self, event: &Event) -> Option<AccountKind> {
         let count = u64::from(event.count);
         match event.class {
             Class::Failure => self.failures += count,
             Class::Login => self.logins += count,
-            Class::Aborted => return self.aborted += count,
-            Class::Test => return,
+            Class::Aborted => {
+                self.aborted += count;
+                return None;
+            }
+            Class::Test => return None,
         }
         self.cover(event.time);
-        let kind = self.accounts.tried(&event);
+        let kind = self.kind_of(event);
         if event.class == Class::Failure {
-            self.add_failure(&event, kind, count);
+            self.add_failure(event, kind, count);
         }
-        let Self { order, judge, accounts, .. } = self;
-        order.push(event, kind, &mut |event, kind| judge.observe(event, kind, accounts));
+        Some(kind)
     }
 
     /// Count a failure that root announced.
@@ -111,11 +108,15 @@ impl<'a> Collector<'a> {
         self.tests += u64::from(count);
     }
 
-    /// Judge what was held back: nothing more comes.
-    pub(super) fn judged(&mut self) -> Judge {
-        let Self { order, judge, accounts, .. } = self;
-        std::mem::take(order).finish(&mut |event, kind| judge.observe(event, kind, accounts));
-        std::mem::take(judge)
+    /// What the tried name is. One mostly comes again and again; an origin may say what it is on another machine.
+    fn kind_of(&mut self, event: &Event) -> AccountKind {
+        if event.origin.is_some() {
+            return self.accounts.tried(event);
+        }
+        if self.tried.0 != event.user {
+            self.tried = (event.user.as_str().into(), self.accounts.tried(event));
+        }
+        self.tried.1
     }
 
     fn cover(&mut self, time: Timestamp) {
@@ -125,12 +126,12 @@ impl<'a> Collector<'a> {
 
     fn add_failure(&mut self, event: &Event, kind: AccountKind, count: u64) {
         self.calendar.add(event.time, count);
-        self.services.add(event.service.as_str().into(), count);
+        self.services.add(&event.service, count);
         if !event.host.is_empty() {
-            self.hosts.add(event.host.as_str().into(), count);
+            self.hosts.add(&event.host, count);
         }
         self.kinds[place_of(kind)] += count;
-        self.names.add(event.user.as_str().into(), count);
+        self.names.add(&event.user, count);
         let at = event.time.as_second();
         let source = match event.rhost.as_str() {
             "" if event.is_local() => THIS_MACHINE,
@@ -148,7 +149,7 @@ impl<'a> Collector<'a> {
             *failures += count;
         }
         if let Some(address) = address {
-            let network = network::of(address);
+            let network = Network::of(address);
             self.networks.add(network, count).0.add(address);
             self.campaigns.add(address, network, &event.user, at, count);
         }

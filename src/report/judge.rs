@@ -3,81 +3,86 @@
 use std::collections::VecDeque;
 
 use crate::accounts::{AccountKind, Accounts};
-use crate::detect::{Detector, Rules};
+use crate::detect::{Detector, Finding, Rules};
 use crate::event::Event;
 use crate::message::Reveal;
 
 use super::numbers::Found;
+use super::order::Order;
 
 /// Logins after failures that are shown one by one.
 pub(super) const FOUND: usize = 200;
 
 /// Judges logins, and keeps those that came after failures.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Judge {
+    order: Order,
+    judged: Judged,
+}
+
+/// What was judged so far, in the order of time.
+#[derive(Debug)]
+struct Judged {
     detector: Detector,
     rules: Rules,
     count: u64,
-    /// Each with what its account is, and who asked where that is its source.
-    found: VecDeque<(Found, AccountKind)>,
+    found: VecDeque<Finding>,
 }
 
 impl Judge {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, ..Self::default() }
-    }
-
-    /// How many logins came after failures.
-    pub(super) fn count(&self) -> u64 {
-        self.count
+        let judged = Judged { detector: Detector::default(), rules, count: 0, found: VecDeque::new() };
+        Self { order: Order::default(), judged }
     }
 
     /// Take in the next event; `kind` is what its user is here.
-    pub(super) fn observe(&mut self, event: &Event, kind: AccountKind, accounts: &mut Accounts) {
-        let Some(finding) = self.detector.observe(event, kind, event.time, &self.rules) else { return };
-        let Some(verdict) = Found::verdict_of(&finding) else { return };
-        self.count += 1;
-        if self.found.len() >= FOUND {
-            self.found.pop_front();
-        }
-        let login = &finding.login;
-        let (source, asker) = match login.rhost.as_str() {
-            "" => (&login.ruser, accounts.asker(login)),
-            _ => (&login.rhost, AccountKind::Existing),
-        };
-        let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-        self.found.push_back((
-            Found {
-                time: login.time,
-                verdict,
-                account: some(&login.user),
-                source: some(source),
-                service: some(&login.service),
-                failures: finding.failures.count,
-                proven: finding.proven,
-                host: login.host.clone(),
-            },
-            asker,
-        ));
+    pub(super) fn take(&mut self, event: &Event, kind: AccountKind) {
+        let Self { order, judged } = self;
+        order.push(event, kind, &mut |event, kind| judged.observe(event, kind));
     }
 
-    /// The latest of them, with what may be shown.
-    pub(super) fn findings(self, reveal: Reveal) -> Vec<Found> {
-        self.found.into_iter().map(|found| revealed(found, reveal)).collect()
+    /// How many logins came after failures, and the latest of them, with what may be shown.
+    pub(super) fn finish(self, accounts: &mut Accounts, reveal: Reveal) -> (u64, Vec<Found>) {
+        let Self { order, mut judged } = self;
+        order.finish(&mut |event, kind| judged.observe(event, kind));
+        let found = judged.found.into_iter().filter_map(|finding| revealed(finding, accounts, reveal));
+        (judged.count, found.collect())
+    }
+}
+
+impl Judged {
+    fn observe(&mut self, event: &Event, kind: AccountKind) {
+        let found = self.detector.observe(event, kind, event.time, &self.rules);
+        if let Some(finding) = found.filter(|finding| Found::verdict_of(finding).is_some()) {
+            self.count += 1;
+            if self.found.len() >= FOUND {
+                self.found.pop_front();
+            }
+            self.found.push_back(finding);
+        }
     }
 }
 
 /// A finding with what may be shown of it.
-fn revealed((found, asker): (Found, AccountKind), reveal: Reveal) -> Found {
-    let shown =
-        |text: Option<String>, show: &dyn Fn(&str) -> Option<String>| text.and_then(|text| show(&text));
-    let named = |kind: AccountKind| reveal.unknown || kind.is_account();
-    Found {
+fn revealed(finding: Finding, accounts: &mut Accounts, reveal: Reveal) -> Option<Found> {
+    let verdict = Found::verdict_of(&finding)?;
+    let Finding { login, failures, proven, .. } = finding;
+    // Who asked, where that is its source.
+    let (source, asker) = match login.rhost.as_str() {
+        "" => (&login.ruser, accounts.asker(&login)),
+        _ => (&login.rhost, AccountKind::Existing),
+    };
+    let source = Some(source).filter(|_| reveal.unknown || asker.is_account());
+    let shown = |text: &str, shown: Option<&str>| shown.filter(|_| !text.is_empty()).map(str::to_owned);
+    Some(Found {
+        time: login.time,
+        verdict,
+        source: source.and_then(|text| shown(text, reveal.remote(text))),
+        service: shown(&login.service, reveal.service(&login.service)),
+        failures: failures.count,
+        proven,
+        host: reveal.remote(&login.host).unwrap_or_default().to_owned(),
         // Who got in is an account, if not of this machine, then of that which wrote the log.
-        account: found.account,
-        source: shown(found.source.filter(|_| named(asker)), &|text| reveal.remote(text).map(str::to_owned)),
-        service: shown(found.service, &|text| reveal.service(text).map(str::to_owned)),
-        host: reveal.remote(&found.host).unwrap_or_default().to_owned(),
-        ..found
-    }
+        account: Some(login.user).filter(|user| !user.is_empty()),
+    })
 }

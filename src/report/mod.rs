@@ -1,11 +1,11 @@
 //! The history as pictures and figures: how bad it is, who it is, whether it gets worse, whether anybody got in.
 //!
 //! - [`collect`]: events are counted as they come, in bounded memory; [`top`], [`calendar`], [`campaign`], [`network`]:
-//!   what is counted. [`judge`]: logins after failures; [`order`]: events in the order of time, as it wants them.
+//!   what is counted. [`judge`]: logins after failures; [`order`]: events in the order of time, as it wants them; [`held`]: until then.
 //!   [`geo`]: where addresses are.
 //! - [`outcome`]: what was collected, as a report; [`days`]: over time. [`numbers`]: what it shows, as plain data; as JSON
 //!   it is a contract, see authalert-json(7).
-//! - [`source`]: where the events come from. [`sent`]: what receivers were sent.
+//! - [`source`]: where the events come from; [`pipeline`]: how they get there. [`sent`]: what receivers were sent.
 //! - [`terminal`], [`plain`]: as text. [`html`], [`tables`], [`picture`]: as a page. [`weekly`]: by mail, each Monday.
 //! - [`prometheus`]: the counters of now for a monitoring system.
 
@@ -14,6 +14,7 @@ mod campaign;
 mod collect;
 mod days;
 mod geo;
+mod held;
 mod html;
 mod judge;
 mod network;
@@ -21,6 +22,7 @@ mod numbers;
 mod order;
 mod outcome;
 mod picture;
+mod pipeline;
 mod plain;
 pub(crate) mod prometheus;
 mod sent;
@@ -43,6 +45,7 @@ mod tests {
 
     use super::collect::Collector;
     use super::geo::Geo;
+    use super::judge::Judge;
     use super::numbers::Report;
     use crate::accounts::Accounts;
     use crate::detect::Rules;
@@ -52,7 +55,13 @@ mod tests {
     /// What an attacker would have a report say: markup, quotes, wide and long names, in every field.
     pub(super) fn hostile(names_hidden: bool) -> Report {
         let mut accounts = Accounts::in_login();
-        let mut collector = Collector::new(TimeZone::UTC, Geo::default(), Rules::default(), &mut accounts);
+        let mut collector = Collector::new(TimeZone::UTC, Geo::default(), &mut accounts);
+        let mut judge = Judge::new(Rules::default());
+        let mut take = |event: Event| {
+            if let Some(kind) = collector.add(&event) {
+                judge.take(&event, kind);
+            }
+        };
         let names = [
             "root",
             "<script>alert(1)</script>",
@@ -64,11 +73,11 @@ mod tests {
             let name = names[i as usize % names.len()];
             let rhost = if i % 3 == 0 { "203.0.113.9".into() } else { format!("192.0.2.{}", i % 7) };
             let service = if i % 11 == 0 { "</title><b>" } else { "sshd" };
-            collector.add(Event { service: service.into(), ..failure(i * 600, name, &rhost) });
+            take(Event { service: service.into(), ..failure(i * 600, name, &rhost) });
         }
-        collector.add(failure(5, "alice", "<svg onload=alert(1)>"));
-        collector.add(Event { class: Class::Login, ..failure(4000 * 600, "root", "203.0.113.9") });
-        collector.finish(names_hidden)
+        take(failure(5, "alice", "<svg onload=alert(1)>"));
+        take(Event { class: Class::Login, ..failure(4000 * 600, "root", "203.0.113.9") });
+        collector.finish(judge, names_hidden)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::collect::{Collector, KINDS, NAMES, NETWORKS, SOURCES, THIS_MACHINE, place_of};
 use super::geo::Place;
-use super::judge::FOUND;
+use super::judge::{FOUND, Judge};
 use super::numbers::{Counted, Distinct, Lasting, OfAccount, OfDay, OfHour, OfKind, OfNetwork, Report};
 use super::top::Top;
 use crate::accounts::AccountKind;
@@ -21,9 +21,9 @@ const FEW_LISTED: usize = 100;
 
 impl Collector<'_> {
     /// The report, with the names of no account or without them.
-    pub(crate) fn finish(mut self, names_hidden: bool) -> Report {
-        let judge = self.judged();
+    pub(super) fn finish(mut self, judge: Judge, names_hidden: bool) -> Report {
         let reveal = Reveal { unknown: !names_hidden };
+        let (logins_after_failures, findings) = judge.finish(self.accounts, reveal);
         let mut report = Report {
             since: self.first,
             until: self.last,
@@ -31,15 +31,16 @@ impl Collector<'_> {
             aborted: self.aborted,
             tests: self.tests,
             logins: self.logins,
-            logins_after_failures: judge.count(),
+            logins_after_failures,
+            findings,
             names_hidden,
             ..Report::default()
         };
         self.put_times(&mut report);
         self.put_sources(&mut report, reveal);
         self.put_accounts(&mut report, names_hidden);
-        report.by_service = listed(&self.services, |name| reveal.service(name));
-        report.by_host = listed(&self.hosts, |name| reveal.remote(name));
+        report.by_service = listed(self.services.counted(), |name| reveal.service(name));
+        report.by_host = listed(self.hosts.counted(), |name| reveal.remote(name));
         let countries = self.countries.iter().map(|(name, failures)| Counted {
             name: Some(if name.is_empty() { "not known".into() } else { name.clone() }),
             failures: *failures,
@@ -47,7 +48,6 @@ impl Collector<'_> {
         });
         report.by_country = joined(countries.collect());
         self.put_notes(&mut report);
-        report.findings = judge.findings(reveal);
         self.put_campaigns(&mut report, reveal);
         report
     }
@@ -84,6 +84,7 @@ impl Collector<'_> {
         };
         let several = self.networks.ranking(NETWORKS).into_iter().filter(|(_, row)| row.kept.count() > 1);
         let rows = several.take(FEW_LISTED).map(|(network, row)| {
+            let network = network.net();
             let Place { country, operator } = place(network.addr());
             OfNetwork {
                 network: network.to_string(),
@@ -100,7 +101,8 @@ impl Collector<'_> {
     fn put_accounts(&mut self, report: &mut Report, names_hidden: bool) {
         let mut rows: Vec<OfAccount> = Vec::new();
         let mut listed = 0;
-        for (name, row) in self.names.ranking(if names_hidden { NAMES } else { LISTED }) {
+        let names = self.names.counted();
+        for (name, row) in names.ranking(if names_hidden { NAMES } else { LISTED }) {
             let kind = self.accounts.standing(name);
             if names_hidden && kind == AccountKind::Unknown || rows.len() >= LISTED {
                 continue;
@@ -122,9 +124,9 @@ impl Collector<'_> {
         }
         report.by_account = rows;
         report.accounts = Distinct {
-            distinct: self.names.len() as u64,
+            distinct: names.len() as u64,
             others: self.failures.saturating_sub(listed),
-            may_be_off_by: self.names.error(),
+            may_be_off_by: names.error(),
         };
         report.by_kind =
             KINDS.into_iter().zip(self.kinds).map(|(kind, failures)| OfKind { kind, failures }).collect();
@@ -152,7 +154,7 @@ impl Collector<'_> {
         }
     }
 
-    fn put_notes(&self, report: &mut Report) {
+    fn put_notes(&mut self, report: &mut Report) {
         let off = self.sources.error().max(self.networks.error());
         if off > 0 {
             report.notes.push(format!(
@@ -161,11 +163,11 @@ impl Collector<'_> {
                 self.sources.len().max(SOURCES / 2)
             ));
         }
-        if self.names.error() > 0 {
+        let off = self.names.counted().error();
+        if off > 0 {
             report.notes.push(format!(
-                "More than {} names were tried: the count of a name may be too low, by at most {}.",
+                "More than {} names were tried: the count of a name may be too low, by at most {off}.",
                 NAMES / 2,
-                self.names.error()
             ));
         }
         if self.campaigns.incomplete {
@@ -179,12 +181,11 @@ impl Collector<'_> {
                 self.calendar.elsewhere()
             ));
         }
-        if self.services.len().max(self.hosts.len()) > LISTED
-            || self.services.error().max(self.hosts.error()) > 0
-        {
+        let (services, hosts) = (self.services.counted(), self.hosts.counted());
+        let off = services.error().max(hosts.error());
+        if services.len().max(hosts.len()) > LISTED || off > 0 {
             report.notes.push(format!(
-                "So many services or machines are named that the rarest are not listed; the count of one may be too low, by at most {}.",
-                self.services.error().max(self.hosts.error())
+                "So many services or machines are named that the rarest are not listed; the count of one may be too low, by at most {off}."
             ));
         }
         if report.logins_after_failures > FOUND as u64 {

@@ -4,16 +4,16 @@ use std::cmp::Reverse;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, SyncSender};
-use std::thread;
 
 use jiff::Timestamp;
 
 use super::collect::Collector;
 use super::geo::Geo;
+use super::judge::Judge;
 use super::numbers::Report;
+use super::pipeline::{self, Batches};
 use super::sent;
-use crate::accounts::Accounts;
+use crate::accounts::{AccountKind, Accounts};
 use crate::config::Config;
 use crate::deliver::announced::Announced;
 use crate::detect::Rules;
@@ -22,10 +22,6 @@ use crate::journal::{self, Journal};
 use crate::neutral;
 use crate::scan::{self, Watch};
 use crate::zone;
-
-/// Events that are handed over at once, and how many batches may wait.
-const BATCH: usize = 512;
-const WAITING: usize = 4;
 
 /// What a report is to cover.
 #[derive(Clone, Debug)]
@@ -81,11 +77,11 @@ pub(crate) fn make(
     }
     let logs = logs(request, state, config)?;
     let (mut read, mut forged, mut errors) = (Vec::new(), 0, Vec::new());
-    let mut report = collected(request, |intake| {
+    let mut report = collected(request, |batches| {
         for log in logs {
             let result = match &log {
-                Some(path) => scan::each(path, watch, &mut |event| intake.take(event)),
-                None => scan::each_of_journald(request.since, watch, &mut |event| intake.take(event)),
+                Some(path) => scan::each(path, watch, &mut |rows| batches.take_rows(rows)),
+                None => scan::each_of_journald(request.since, watch, &mut |rows| batches.take_rows(rows)),
             };
             match result {
                 Ok(lines) => {
@@ -112,9 +108,9 @@ pub(crate) fn make(
 /// Make a report of the records that this machine keeps.
 pub(crate) fn of_journal(request: &Request, state: &Path, config: &Config) -> Result<Report, Error> {
     let journal = Journal::new(state);
-    let mut report = collected(request, |intake| {
+    let mut report = collected(request, |batches| {
         journal
-            .read_since(intake.since, &mut |event| intake.take(event))
+            .read_since(request.since.unwrap_or(Timestamp::MIN), &mut |event| batches.take(event))
             .map_err(|why| Error::Journal(journal.directory().into(), why))
     })?;
     report.read = vec![format!(
@@ -126,58 +122,26 @@ pub(crate) fn of_journal(request: &Request, state: &Path, config: &Config) -> Re
     Ok(report)
 }
 
-/// A report of what `read` reads, counted by a thread of its own: a log is read about as fast as its events are counted.
+/// A report of what `read` reads.
 fn collected(
     request: &Request,
     read: impl FnOnce(&mut Batches) -> Result<(), Error>,
 ) -> Result<Report, Error> {
     let geo = Geo::open(&request.geo).map_err(Error::Geo)?;
     let (since, until) = (request.since.unwrap_or(Timestamp::MIN), request.until.unwrap_or(Timestamp::MAX));
-    let (sender, batches) = mpsc::sync_channel(WAITING);
-    let mut report = thread::scope(|scope| {
-        let counting = scope.spawn(move || {
-            let mut accounts = Accounts::outside_login();
-            let collector = Collector::new(zone::local(), geo, Rules::default(), &mut accounts);
-            let mut intake = Intake { since, until, announced: Announced::default(), collector };
-            batches.into_iter().flatten().for_each(|event| intake.take(event));
-            intake.collector.finish(request.names_hidden)
-        });
-        let mut batches = Batches { since, sender, events: Vec::new() };
-        let result = read(&mut batches);
-        batches.hand_over();
-        drop(batches);
-        let report = counting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        result.map(|()| report)
-    })?;
+    let mut accounts = Accounts::outside_login();
+    let collector = Collector::new(zone::local(), geo, &mut accounts);
+    let intake = Intake { since, until, announced: Announced::default(), collector };
+    let (read, intake, judge) = pipeline::run(intake, Judge::new(Rules::default()), read);
+    read?;
+    let mut report = intake.collector.finish(judge, request.names_hidden);
     report.since = request.since.or(report.since);
     report.until = request.until.or(report.until);
     Ok(report)
 }
 
-/// Events on their way to be counted.
-struct Batches {
-    since: Timestamp,
-    sender: SyncSender<Vec<Event>>,
-    events: Vec<Event>,
-}
-
-impl Batches {
-    fn take(&mut self, event: Event) {
-        self.events.push(event);
-        if self.events.len() >= BATCH {
-            self.hand_over();
-        }
-    }
-
-    fn hand_over(&mut self) {
-        let batch = std::mem::replace(&mut self.events, Vec::with_capacity(BATCH));
-        // Nobody takes it where counting panicked, and then that is what ends us.
-        let _ = self.sender.send(batch);
-    }
-}
-
 /// Counts what falls into the time of the report, tests apart.
-struct Intake<'a> {
+pub(super) struct Intake<'a> {
     since: Timestamp,
     until: Timestamp,
     announced: Announced,
@@ -185,15 +149,17 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn take(&mut self, event: Event) {
+    /// Gives what the user of an event is that is to be judged.
+    pub(super) fn take(&mut self, event: &Event) -> Option<AccountKind> {
         if event.time < self.since || event.time > self.until {
-            return;
+            return None;
         }
         match event.class {
-            Class::Test => self.announced.note(&event),
-            Class::Failure if self.announced.covers(&event) => self.collector.add_test(event.count),
-            _ => self.collector.add(event),
+            Class::Test => self.announced.note(event),
+            Class::Failure if self.announced.covers(event) => self.collector.add_test(event.count),
+            _ => return self.collector.add(event),
         }
+        None
     }
 }
 

@@ -8,9 +8,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
+use std::mem;
 
 use compact_str::CompactString;
-use ipnet::IpNet;
+
+use super::network::Network;
 
 /// Bytes that a name may take beside its row, on the average: a host's name may be a thousand bytes long.
 const BYTES: usize = 64;
@@ -27,7 +29,7 @@ impl Key for CompactString {
     }
 }
 
-impl Key for IpNet {
+impl Key for Network {
     fn bytes(&self) -> usize {
         0
     }
@@ -41,6 +43,8 @@ pub(crate) struct Top<K, T> {
     /// What all names take beside their rows.
     bytes: usize,
     error: u64,
+    /// Names that were new so far.
+    begun: u64,
 }
 
 /// What is known of one name.
@@ -52,12 +56,14 @@ pub(crate) struct Row<T> {
     pub(crate) missed: u64,
     /// What else is kept of it.
     pub(crate) kept: T,
+    /// How many names were new before it.
+    begun: u64,
 }
 
 impl<K: Key, T: Default> Top<K, T> {
     /// Room for `room` names; at least half of them are always kept, unless they are long.
     pub(crate) fn new(room: usize) -> Self {
-        Self { rows: HashMap::new(), room: room.max(2), bytes: 0, error: 0 }
+        Self { rows: HashMap::new(), room: room.max(2), bytes: 0, error: 0, begun: 0 }
     }
 
     /// Count `name`; gives what is kept of it, and whether it is new.
@@ -71,7 +77,9 @@ impl<K: Key, T: Default> Top<K, T> {
             Entry::Occupied(known) => (known.into_mut(), false),
             Entry::Vacant(new) => {
                 self.bytes += new.key().bytes();
-                (new.insert(Row { count: 0, missed: self.error, kept: T::default() }), true)
+                self.begun += 1;
+                let row = Row { count: 0, missed: self.error, kept: T::default(), begun: self.begun };
+                (new.insert(row), true)
             }
         };
         row.count = row.count.saturating_add(count);
@@ -101,25 +109,54 @@ impl<K: Key, T: Default> Top<K, T> {
         rows
     }
 
-    /// The rarer half is forgotten.
+    /// The rarer half is forgotten; of those that are as rare, who came first. So the same log gives the same report.
     fn give_way(&mut self) {
-        let mut counts: Vec<u64> = self.rows.values().map(|row| row.count + row.missed).collect();
-        let middle = counts.len() / 2;
-        let (_, median, _) = counts.select_nth_unstable(middle);
-        let median = *median;
-        let below = self.rows.values().filter(|row| row.count + row.missed < median).count();
-        // Of those that are as frequent as the median so many go that half is left.
-        let mut equals = (middle + 1).saturating_sub(below);
-        self.rows.retain(|_, row| {
-            let estimate = row.count + row.missed;
-            if estimate == median && equals > 0 {
-                equals -= 1;
-                return false;
-            }
-            estimate >= median
-        });
+        let mut ranks: Vec<(u64, u64)> = self.rows.values().map(Row::rank).collect();
+        let middle = ranks.len() / 2;
+        let (_, last, _) = ranks.select_nth_unstable(middle);
+        let last = *last;
+        self.rows.retain(|_, row| row.rank() > last);
         self.bytes = self.rows.keys().map(Key::bytes).sum();
-        self.error = self.error.max(median);
+        self.error = self.error.max(last.0);
+    }
+}
+
+impl<T> Row<T> {
+    fn rank(&self) -> (u64, u64) {
+        (self.count + self.missed, self.begun)
+    }
+}
+
+/// A [`Top`] of which the same name mostly comes again and again: it is looked up once for all of these.
+#[derive(Debug)]
+pub(crate) struct Runs {
+    top: Top<CompactString, ()>,
+    name: CompactString,
+    /// How often that name came since it was looked up.
+    count: u64,
+}
+
+impl Runs {
+    pub(crate) fn new(room: usize) -> Self {
+        Self { top: Top::new(room), name: CompactString::default(), count: 0 }
+    }
+
+    /// Count `name`.
+    pub(crate) fn add(&mut self, name: &str, count: u64) {
+        if self.name != name {
+            self.counted();
+            self.name = name.into();
+        }
+        self.count = self.count.saturating_add(count);
+    }
+
+    /// What all was counted.
+    pub(crate) fn counted(&mut self) -> &Top<CompactString, ()> {
+        let count = mem::take(&mut self.count);
+        if count > 0 {
+            self.top.add(mem::take(&mut self.name), count);
+        }
+        &self.top
     }
 }
 
@@ -181,5 +218,32 @@ mod tests {
                 assert!(top.len() <= 4);
             }
         }
+    }
+
+    #[test]
+    fn the_same_names_in_the_same_order_give_the_same_counts() {
+        let counted = || {
+            let mut top: Top<CompactString, ()> = Top::new(100);
+            (0..5000_u64).for_each(|i| _ = top.add((i * 2_654_435_761 % 1009 % 300).to_string().into(), 1));
+            let rows = top.ranking(100).into_iter().map(|(name, row)| (name.clone(), row.count, row.missed));
+            rows.collect::<Vec<_>>()
+        };
+        assert_eq!(counted(), counted());
+    }
+
+    #[test]
+    fn names_that_come_again_and_again_are_counted_as_if_each_were_looked_up() {
+        let (mut runs, mut top) = (Runs::new(8), Top::<CompactString, ()>::new(8));
+        for i in 0..2000_u64 {
+            let name =
+                ["", "root", "root", "a", ""][i as usize / 3 % 5].to_owned() + &"x".repeat(i as usize / 500);
+            runs.add(&name, 1 + i % 4);
+            top.add(name.as_str().into(), 1 + i % 4);
+        }
+        let counted = |top: &Top<CompactString, ()>| {
+            top.ranking(8).into_iter().map(|(name, row)| (name.clone(), row.count)).collect::<Vec<_>>()
+        };
+        assert_eq!(counted(runs.counted()), counted(&top));
+        assert_eq!(runs.counted().error(), top.error());
     }
 }

@@ -1,25 +1,80 @@
-//! The events of a log one by one, logins among them, nothing of which is kept: for reports on logs of any size, and for
+//! The failures and logins of a log one by one, nothing of which is kept: for reports on logs of any size, and for
 //! simulations.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::attempts::{Open, Row};
+use super::attempts::{Attempts, Open, Row};
 use super::intake::Intake;
 use super::origin::ThisMachine;
 use super::whole::{Take, read, read_source};
-use super::{Error, Watch, event, journald};
+use super::{Error, Watch, blank, journald, put};
 use crate::event::{Class, Event};
 
-/// Hand each failure and login of the log at `path` to `take`, nearly in the order of time: a failure comes when its
-/// process has ended, or 8192 others have begun. Gives how many lines were forged.
-pub fn each(path: &Path, watch: Watch<'_>, take: &mut dyn FnMut(Event)) -> Result<u64, Error> {
+/// Rows that are handed over at once, or a few more.
+const BATCH: usize = 512;
+
+/// Failures and logins, nearly in the order of time: a failure comes when its process has ended, or 8192 others have
+/// begun. They become events only where they are counted, all of them in the same memory.
+#[derive(Debug)]
+pub struct Rows {
+    rows: Vec<Row>,
+    /// What they are, each up to that place.
+    classes: Vec<(Class, usize)>,
+    here: ThisMachine,
+    event: Box<Event>,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        let (here, event) = (ThisMachine::default(), Box::new(blank()));
+        Self { rows: Vec::new(), classes: Vec::new(), here, event }
+    }
+}
+
+impl Rows {
+    /// Hand each to `take`.
+    pub fn each(&mut self, take: &mut dyn FnMut(&Event)) {
+        let mut from = 0;
+        for (class, to) in &self.classes {
+            for row in &self.rows[from..*to] {
+                put(row, row.count, *class, &self.here, &mut self.event);
+                take(&self.event);
+            }
+            from = *to;
+        }
+    }
+
+    /// Forget them, but keep their memory.
+    pub fn clear(&mut self) {
+        self.classes.clear();
+        self.rows.clear();
+    }
+
+    /// What was settled since the last call, and then who got in.
+    fn take_from(&mut self, attempts: &mut Attempts) {
+        attempts.move_settled(&mut self.rows);
+        self.are_of(Class::Failure);
+        attempts.move_logins(&mut self.rows);
+        self.are_of(Class::Login);
+    }
+
+    fn are_of(&mut self, class: Class) {
+        if self.classes.last().map_or(0, |(_, to)| *to) < self.rows.len() {
+            self.classes.push((class, self.rows.len()));
+        }
+    }
+}
+
+/// Hand the failures and logins of the log at `path` to `take`, which may exchange the rows for others that are empty.
+/// Gives how many lines were forged.
+pub fn each(path: &Path, watch: Watch<'_>, take: &mut dyn FnMut(&mut Rows)) -> Result<u64, Error> {
     let mut found = false;
     let mut unread = None;
-    let mut taker = |event| {
+    let mut taker = |rows: &mut Rows| {
         found = true;
-        take(event);
+        take(rows);
     };
     let forged = each_of(&mut taker, |intake, after| {
         unread = read(path, intake, watch, after)?.unread;
@@ -35,7 +90,7 @@ pub fn each(path: &Path, watch: Watch<'_>, take: &mut dyn FnMut(Event)) -> Resul
 pub fn each_of_journald(
     since: Option<Timestamp>,
     watch: Watch<'_>,
-    take: &mut dyn FnMut(Event),
+    take: &mut dyn FnMut(&mut Rows),
 ) -> Result<u64, Error> {
     let from = since.map_or(journald::From::Start, journald::From::Since);
     each_of(take, |intake, after| {
@@ -45,21 +100,28 @@ pub fn each_of_journald(
 }
 
 fn each_of(
-    take: &mut dyn FnMut(Event),
+    take: &mut dyn FnMut(&mut Rows),
     read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>,
 ) -> Result<u64, Error> {
-    let here = ThisMachine::default();
+    let mut rows = Rows::default();
     let mut intake = Intake::new(false, false, Open::default());
     intake.attempts.keep_logins();
-    let mut hand_over = |intake: &mut Intake| {
-        let mut hand = |row: Row, class| take(event(&row, row.count, class, None, &here));
-        intake.attempts.take_settled().into_iter().for_each(|row| hand(row, Class::Failure));
-        intake.attempts.take_logins().into_iter().for_each(|row| hand(row, Class::Login));
-        Ok(())
+    let mut hand_over = |intake: &mut Intake, fewest: usize| {
+        rows.take_from(&mut intake.attempts);
+        if rows.rows.len() >= fewest {
+            take(&mut rows);
+            rows.clear();
+        }
     };
-    read(&mut intake, &mut hand_over)?;
+    let read = read(&mut intake, &mut |intake| {
+        hand_over(intake, BATCH);
+        Ok(())
+    });
+    // What was settled before the log could not be read any more was found all the same.
+    hand_over(&mut intake, 1);
+    read?;
     intake.attempts.finish();
-    hand_over(&mut intake)?;
+    hand_over(&mut intake, 1);
     Ok(intake.forged)
 }
 
@@ -78,11 +140,11 @@ mod tests {
             Nov  3 09:05:10 srv su[11]: (to bob) root on none\n";
         log.write_all(text.as_bytes()).unwrap();
         let (mut failures, mut logins) = (Vec::new(), Vec::new());
-        each(log.path(), &mut |_, _, _| {}, &mut |event| match event.class {
-            Class::Login => logins.push(event),
-            _ => failures.push(event),
-        })
-        .unwrap();
+        let mut take = |event: &Event| match event.class {
+            Class::Login => logins.push(event.clone()),
+            _ => failures.push(event.clone()),
+        };
+        each(log.path(), &mut |_, _, _| {}, &mut |rows| rows.each(&mut take)).unwrap();
         failures.sort_by_key(|event| event.time);
         let of = |event: &Event| (event.service.to_string(), event.user.to_string());
         let expected = [("su".to_owned(), "alice".to_owned()), ("sshd".to_owned(), "root".to_owned())];

@@ -58,7 +58,7 @@ use jiff::Timestamp;
 use crate::config;
 use crate::event::{Class, Event, Route};
 use attempts::Row;
-pub use each::{each, each_of_journald};
+pub use each::{Rows, each, each_of_journald};
 use origin::ThisMachine;
 use report::Style;
 pub use state::{ScanState, last_pass};
@@ -223,20 +223,50 @@ pub fn run(
 
 /// What is recorded of `count` attempts in a row. Only what goes to the journal needs an origin.
 fn event(row: &Row, count: u32, class: Class, origin: Option<String>, here: &ThisMachine) -> Event {
+    let mut event = blank();
+    put(row, count, class, here, &mut event);
+    Event { origin, ..event }
+}
+
+/// The same into an event that is not needed any more, in the memory that it has.
+fn put(row: &Row, count: u32, class: Class, here: &ThisMachine, event: &mut Event) {
+    event.time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
+    (event.route, event.class, event.count) = (Route::Log, class, count);
+    (event.pid, event.ppid, event.uid, event.origin) = (row.pid, 0, 0, None);
+    let host = if here.is(&row.host) { "" } else { &row.host };
+    for (text, new) in [
+        (&mut event.host, host),
+        (&mut event.service, &row.service),
+        (&mut event.user, &row.user),
+        (&mut event.rhost, &row.rhost),
+        (&mut event.tty, &row.tty),
+        (&mut event.ruser, &row.ruser),
+    ] {
+        // Not more memory than is needed: many events are held, and names may be long.
+        if text.capacity() < new.len() {
+            *text = new.to_owned();
+        } else {
+            new.clone_into(text);
+        }
+    }
+}
+
+/// An event to put a row into.
+fn blank() -> Event {
     Event {
-        time: Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH),
-        host: if here.is(&row.host) { String::new() } else { row.host.to_string() },
+        time: Timestamp::UNIX_EPOCH,
+        host: String::new(),
         route: Route::Log,
-        class,
-        count,
-        service: row.service.to_string(),
-        pid: row.pid,
+        class: Class::Failure,
+        count: 0,
+        service: String::new(),
+        pid: 0,
         ppid: 0,
-        user: row.user.to_string(),
-        rhost: row.rhost.to_string(),
-        tty: row.tty.to_string(),
-        ruser: row.ruser.to_string(),
+        user: String::new(),
+        rhost: String::new(),
+        tty: String::new(),
+        ruser: String::new(),
         uid: 0,
-        origin,
+        origin: None,
     }
 }

@@ -275,6 +275,11 @@ impl Attempts {
         std::mem::take(&mut self.settled)
     }
 
+    /// The same, behind what is in `rows` already.
+    pub fn move_settled(&mut self, rows: &mut Vec<Row>) {
+        move_behind(&mut self.settled, rows);
+    }
+
     /// How many rows are settled and not taken.
     pub fn settled(&self) -> usize {
         self.settled.len()
@@ -289,6 +294,15 @@ impl Attempts {
     /// The time of the latest line, for one that has none.
     pub fn latest(&self) -> i64 {
         self.latest
+    }
+}
+
+/// Both keep their memory, as this is done again and again.
+fn move_behind(from: &mut Vec<Row>, to: &mut Vec<Row>) {
+    if to.is_empty() {
+        std::mem::swap(from, to);
+    } else {
+        to.append(from);
     }
 }
 

@@ -12,7 +12,7 @@ use super::process::{Key, Process};
 use super::row::{Place, Row, State};
 use super::speaker::SECOND;
 use super::spelling::{agree, text};
-use super::{Attempts, LOOK_BACK, SECOND_MODULE, Speaker};
+use super::{Attempts, LOOK_BACK, SECOND_MODULE, Speaker, move_behind};
 use crate::scan::rules::{Evidence, Family, Kind};
 
 /// Where the same process asks again after a refusal: libpam's delay is at least one second.
@@ -211,6 +211,11 @@ impl Attempts {
     /// Logins since the last call: each by the program's own word for it, or where it has none, by a session.
     pub fn take_logins(&mut self) -> Vec<Row> {
         self.logins.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The same, behind what is in `rows` already.
+    pub fn move_logins(&mut self, rows: &mut Vec<Row>) {
+        self.logins.as_mut().into_iter().for_each(|logins| move_behind(logins, rows));
     }
 
     pub(super) fn keep_login(

@@ -1,0 +1,121 @@
+//! The way of events through a report, on three threads: one reads, one counts what was read, one judges what was
+//! counted. A log is read about as fast as its failures are counted, and as they are judged.
+
+use std::mem;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, ScopedJoinHandle};
+
+use super::judge::Judge;
+use super::source::Intake;
+use crate::accounts::AccountKind;
+use crate::event::Event;
+use crate::scan::Rows;
+
+/// Events that are handed over at once, and how many batches may wait.
+const BATCH: usize = 512;
+const WAITING: usize = 2;
+
+/// Read, count and judge; gives what reading gave, and those who counted and judged.
+pub(super) fn run<T>(
+    mut intake: Intake<'_>,
+    mut judge: Judge,
+    read: impl FnOnce(&mut Batches) -> T,
+) -> (T, Intake<'_>, Judge) {
+    let (read_on, to_count) = mpsc::sync_channel::<Batch>(WAITING);
+    let (counted, to_judge) = mpsc::sync_channel::<Batch>(WAITING);
+    let (emptied, empty) = mpsc::channel();
+    thread::scope(|scope| {
+        let judging = scope.spawn(move || {
+            for mut batch in to_judge {
+                let mut kinds = mem::take(&mut batch.kinds).into_iter();
+                batch.each(&mut |event| {
+                    kinds.next().flatten().into_iter().for_each(|kind| judge.take(event, kind));
+                });
+                // At the end nobody needs it any more.
+                let _ = emptied.send(batch);
+            }
+            judge
+        });
+        let counting = scope.spawn(move || {
+            for mut batch in to_count {
+                let mut kinds = mem::take(&mut batch.kinds);
+                batch.each(&mut |event| kinds.push(intake.take(event)));
+                batch.kinds = kinds;
+                // Nobody takes it where judging panicked, and then that is what ends us.
+                let _ = counted.send(batch);
+            }
+            intake
+        });
+        let mut batches = Batches { sender: read_on, empty, events: Vec::new() };
+        let result = read(&mut batches);
+        batches.send_events();
+        drop(batches);
+        (result, joined(counting), joined(judging))
+    })
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// What is handed over at once.
+#[derive(Default)]
+struct Batch {
+    /// What a log tells.
+    rows: Rows,
+    /// Records of the journal.
+    events: Vec<Event>,
+    /// What the user of each of them is, where it is to be judged.
+    kinds: Vec<Option<AccountKind>>,
+}
+
+impl Batch {
+    fn each(&mut self, take: &mut dyn FnMut(&Event)) {
+        self.rows.each(take);
+        self.events.iter().for_each(take);
+    }
+}
+
+/// Batches on their way to be counted.
+pub(super) struct Batches {
+    sender: SyncSender<Batch>,
+    /// Those that were judged, whose memory serves again.
+    empty: Receiver<Batch>,
+    events: Vec<Event>,
+}
+
+impl Batches {
+    /// Take a record of the journal.
+    pub(super) fn take(&mut self, event: Event) {
+        self.events.push(event);
+        if self.events.len() >= BATCH {
+            self.send_events();
+        }
+    }
+
+    /// Take what a log tells; empty rows are left in its place.
+    pub(super) fn take_rows(&mut self, rows: &mut Rows) {
+        let mut batch = self.empty();
+        mem::swap(&mut batch.rows, rows);
+        self.send(batch);
+    }
+
+    fn send_events(&mut self) {
+        let mut batch = self.empty();
+        mem::swap(&mut batch.events, &mut self.events);
+        self.send(batch);
+    }
+
+    fn empty(&self) -> Batch {
+        let mut batch = self.empty.try_recv().unwrap_or_default();
+        batch.rows.clear();
+        batch.events.clear();
+        batch.kinds.clear();
+        batch
+    }
+
+    fn send(&self, batch: Batch) {
+        // Nobody takes it where counting panicked, and then that is what ends us.
+        let _ = self.sender.send(batch);
+    }
+}
