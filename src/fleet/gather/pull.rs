@@ -29,6 +29,8 @@ pub struct Handed {
     pub ack: String,
     /// The engine's number.
     pub sequence: u64,
+    /// When the engine stored it, in its own nanoseconds.
+    pub time: u64,
     /// Messages that wait behind it.
     pub behind: u64,
 }
@@ -78,6 +80,7 @@ impl Pull {
                         member: member_of(&message.subject),
                         body: message.payload.to_vec(),
                         sequence: part(&reply, 3),
+                        time: part(&reply, 1),
                         behind: part(&reply, 0),
                         ack: reply.to_string(),
                     });
@@ -118,6 +121,7 @@ mod tests {
     fn where_an_acknowledgement_goes_says_which_message_it_is() {
         let reply = "$JS.ACK.AAF.hub.1.4711.9.1767225600000000000.12";
         assert_eq!((part(reply, 3), part(reply, 0), part("x", 3)), (4711, 12, 0));
+        assert_eq!(part(reply, 1), 1_767_225_600_000_000_000);
         assert!(is_ack(reply));
         for other in ["aa.lease", "aa.ack.web1", "$JS.ACK.AAF.x.1.4711.9.1.12", "$JS.API.STREAM.PURGE.AAF"] {
             assert!(!is_ack(other), "{other}");

@@ -130,6 +130,7 @@ impl<'a> Round<'a> {
             state.backlog = message.behind;
             taken.acks.push(message.ack);
             let Some(member) = message.member else { continue };
+            state.member(member.as_str()).on_message(message.time);
             judge(state, &member, &message.body, &mut taken);
             let stored = self.stored.entry(member).or_insert_with(|| (0, Instant::now(), 0));
             stored.0 += 1;
@@ -201,7 +202,6 @@ impl<'a> Round<'a> {
 /// What one message comes to. What it brings is counted at once, and recorded before anybody is told of it.
 fn judge(state: &mut State, member: &Name, body: &[u8], taken: &mut Taken) {
     let (name, now) = (member.as_str(), Timestamp::now());
-    state.member(name).heard = now;
     let read = match Batch::decode(body) {
         Ok(read) => read,
         Err(why) => {

@@ -46,6 +46,8 @@ pub struct State {
 pub struct Member {
     /// When it was heard of last.
     pub heard: Timestamp,
+    /// When the engine stored the newest message that was read.
+    pub newest: u64,
     /// Records that were taken over.
     pub records: u64,
     /// Failures that found no room at the member.
@@ -61,7 +63,17 @@ pub struct Member {
 impl Default for Member {
     fn default() -> Self {
         let heard = Timestamp::UNIX_EPOCH;
-        Self { heard, records: 0, lost: 0, refused: 0, unreadable: 0, gap: false }
+        Self { heard, newest: 0, records: 0, lost: 0, refused: 0, unreadable: 0, gap: false }
+    }
+}
+
+impl Member {
+    /// A message of it was read, which the engine stored at that time. The newest one is handed out anew to each hub,
+    /// and says only once that the member lives.
+    pub fn on_message(&mut self, stored: u64) {
+        if stored > self.newest {
+            (self.newest, self.heard) = (stored, Timestamp::now());
+        }
     }
 }
 
@@ -129,5 +141,23 @@ impl State {
     /// What is known of `member`, to be changed.
     pub fn member(&mut self, member: &str) -> &mut Member {
         self.members.entry(member.to_owned()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_handed_out_again_does_not_say_that_the_member_lives() {
+        let mut member = Member::default();
+        member.on_message(7);
+        assert!(member.heard > Timestamp::UNIX_EPOCH);
+        member.heard = Timestamp::UNIX_EPOCH;
+        member.on_message(7);
+        member.on_message(5);
+        assert_eq!(member.heard, Timestamp::UNIX_EPOCH);
+        member.on_message(8);
+        assert!(member.heard > Timestamp::UNIX_EPOCH);
     }
 }
