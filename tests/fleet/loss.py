@@ -68,6 +68,18 @@ try:
     check(is_reported(failed_so_far), "and again", phone.reported())
     check(keep_nothing(), "nor of that", kept())
 
+    # A configuration that cannot be read holds up the alerts, and nothing else.
+    good = open(fleet.config).read()
+    with open(fleet.config, "w") as file:
+        file.write("max_per_day = [")
+    fail(1)
+    check(wait_for(lambda: count_recorded(fleet.hub_state) == failed_so_far * len(names), 30), "with a configuration of no sense the hub goes on")
+    time.sleep(3)
+    check(fleet.hub.is_running(), "and on")
+    with open(fleet.config, "w") as file:
+        file.write(good)
+    check(is_reported(failed_so_far) and keep_nothing(), "and reports when it can be read", phone.reported())
+
     # The phone takes nothing: these wait on the hub's disk, and nowhere else but at the members.
     phone.is_away = True
 

@@ -91,7 +91,7 @@ class Wire:
             return None
 
     def request(self, subject, body=b"", headers=None, reply=None):
-        """Send, and the answer as (headers, body)."""
+        """Send, and the answer as (headers, body): to this request, not a late one to another before it."""
         self.number += 1
         reply = reply or "%s.%d" % (self.inbox, self.number)
         body = body if isinstance(body, bytes) else body.encode()
@@ -103,4 +103,6 @@ class Wire:
             self.send("PUB %s %s %d\r\n" % (subject, reply, len(body)))
             self.send(body + b"\r\n")
         answer = self.message()
+        while answer and answer[0] != reply:
+            answer = self.message()
         return answer and (answer[1], answer[2])
