@@ -48,9 +48,10 @@ def lead_anew(what):
     leader.kill()
     took = time.monotonic()
     check(wait_for(lambda: fleet.leader() not in (None, leader), 40, 0.5), "another leads (%s)" % what)
-    print("# after %.0f s" % (time.monotonic() - took))
-    before = count_recorded(fleet.hub_state)
-    check(wait_for(lambda: count_recorded(fleet.hub_state) > before, 30, 0.2), "and the members are heard (%s)" % what)
+    led, before = time.monotonic() - took, count_recorded(fleet.hub_state)
+    check(wait_for(lambda: count_recorded(fleet.hub_state) > before, 40, 0.2), "and the members are heard (%s)" % what,
+          [open(fleet.path(name + ".log")).read()[-1500:] for name in ("hub", *names[:1])])
+    print("# another leads after %.0f s, members are heard after %.0f s" % (led, time.monotonic() - took))
     leader.start()
     wait_for(fleet.is_engine_up, 10)
 

@@ -138,6 +138,8 @@ async fn gather(
     let result = loop {
         if again || made.has_changed().unwrap_or(false) {
             made.borrow_and_update();
+            // Until it is done: cut in the middle it leaves no consumer.
+            again = true;
             // It may have lost what it had, or all of it; and what was handed out is handed out anew, in order.
             match after_a_gap(engine, replicas, &mut held, &mut round).await {
                 Ok(()) => again = false,

@@ -11,8 +11,8 @@ use crate::protocol::{CONSUMER, Name, RECORDS, member_of};
 
 /// Messages that are asked for at once: of the longest, 8 MB.
 const MOST: usize = 32;
-/// A request lasts so long.
-const LASTS: Duration = Duration::from_secs(20);
+/// A request lasts so long: an engine of a cluster that goes takes those that were made of it along.
+const LASTS: Duration = Duration::from_secs(5);
 /// After something came and nothing more did, it is asked again.
 const QUIET: Duration = Duration::from_secs(1);
 /// What is taken together, so that one sync serves it, in bytes.
@@ -85,12 +85,15 @@ impl Pull {
                         ack: reply.to_string(),
                     });
                 }
+                // Nobody hands out anything: there is no such consumer, or no engine that leads it.
+                _ if message.status == Some(async_nats::StatusCode::NO_RESPONDERS) => {
+                    self.left = 0;
+                    return Err(Error::Away("it has no consumer for the hub".into()));
+                }
                 // Nothing now (404), no more for this request (408, 409).
                 _ if message.subject.ends_with(&format!(".{}", self.number)) => {
                     self.left = 0;
-                    if message.status == Some(async_nats::StatusCode::NOT_FOUND) {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 _ => {}
             }
