@@ -43,6 +43,7 @@ mod requests;
 mod retention;
 mod route;
 mod settle;
+mod settled;
 mod settling;
 pub mod simulate;
 pub mod state;
@@ -80,6 +81,7 @@ use reader::Reader;
 use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
 use route::Routes;
+pub use settled::is_settled;
 pub use settling::settle;
 pub use unsent::{Unsent, unsent};
 

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::identity::Identity;
 use crate::place::{CONFIGURATION, Place};
 use crate::setup::engine::Engine;
+use crate::setup::members::Fleet;
 use crate::setup::{hub, member, status};
 use crate::stop::Stop;
 use crate::{gather, uplink};
@@ -51,6 +52,9 @@ pub enum Command {
         /// Where the engine keeps its streams
         #[arg(long, value_name = "DIR")]
         store: Option<PathBuf>,
+        /// Each address is an engine of its own, three or five of one cluster
+        #[arg(long)]
+        cluster: bool,
         /// Write files only; start nothing
         #[arg(long)]
         no_start: bool,
@@ -94,10 +98,12 @@ pub enum Command {
     },
     /// Take over what members send, and alert for all of them
     Gather {
-        /// Engines that keep each message, of a cluster
-        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=5))]
-        replicas: u64,
+        /// Engines that keep each message; 3 of a cluster of init-hub's, else 1
+        #[arg(long, value_parser = clap::value_parser!(u64).range(1..=5))]
+        replicas: Option<u64>,
     },
+    /// Before gather is started in the place of a hub that is gone, with a copy of its state or without
+    TakeOver,
     /// Members, when they were heard of, and what waits
     Status {
         /// For programs
@@ -126,9 +132,10 @@ fn command(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         engine.directory.clone_from(directory);
     }
     match &args.command {
-        Command::InitHub { addresses, port, listen, store, no_start } => {
+        Command::InitHub { addresses, port, listen, store, cluster, no_start } => {
             let (hosts, listen, store) = (addresses.clone(), listen.clone(), store.clone());
-            let init = hub::Init { hosts, port: *port, listen, store, start: !no_start };
+            let (is_cluster, start) = (*cluster, !no_start);
+            let init = hub::Init { hosts, port: *port, listen, store, is_cluster, start };
             hub::init(&place, &engine, &init, out)?;
         }
         Command::AddMember { name, out: file } => hub::add(&place, &engine, name, file.as_deref(), out)?,
@@ -141,10 +148,17 @@ fn command(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         Command::Uplink { once } => return send(&place, *once, out),
         Command::Gather { replicas } => {
             let identity = Identity::load(&place.configuration_file(hub::IDENTITY))?;
+            let made = || Fleet::load(&place.configuration).map(|fleet| fleet.map_or(1, |f| f.replicas()));
+            let replicas = replicas.map_or_else(made, Ok)?;
             runtime()?.block_on(async {
                 let stop = Stop::at_signals()?;
-                gather::serve(&place, &identity, *replicas, &stop).await
+                gather::serve(&place, &identity, replicas, &stop).await
             })?;
+        }
+        Command::TakeOver => {
+            gather::succeed(&place)?;
+            writeln!(out, "gather takes over once that hub has not been heard of for 20 seconds; what it")?;
+            writeln!(out, "had not alerted of, and is not here, is taken from the members again")?;
         }
         Command::Status { json } => status::print(&place, *json, out)?,
     }

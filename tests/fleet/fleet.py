@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -24,6 +25,8 @@ AUTHALERT = os.path.join(BUILD, "authalert")
 ENGINE = os.environ.get("AUTHALERT_ENGINE") or shutil.which("nats-server", path=os.environ["PATH"] + ":/usr/sbin")
 
 failed = []
+# A scenario that is ended ends what it started.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def check(right, name, detail=""):
@@ -111,35 +114,63 @@ def append(state, lines):
                 os.close(fd)
 
 
+def segments(state):
+    """The files of a journal, open: also where one is given another name meanwhile."""
+    paths = lambda: sorted(glob.glob(os.path.join(state, "journal", "*.jsonl")))
+    while True:
+        found = paths()
+        try:
+            files = [open(path, "rb") for path in found]
+        except FileNotFoundError:
+            continue
+        if paths() == found and len({os.fstat(file.fileno()).st_ino for file in files}) == len(files):
+            return files
+
+
 def recorded(state):
     """Every record of members in the journal of the hub: (member, user, origin)."""
     found = []
-    directory = os.path.join(state, "journal")
-    for path in sorted(glob.glob(directory + "/*.jsonl")):
-        with open(path, "rb") as file:
-            for text in file:
-                if b'"host"' not in text:
-                    continue
-                try:
-                    record = json.loads(text)
-                except ValueError:
-                    continue
-                if record.get("class") == "failure":
-                    found.append((record["host"], record.get("user", ""), record.get("origin", "")))
+    for file in segments(state):
+        for text in file:
+            if b'"host"' not in text:
+                continue
+            try:
+                record = json.loads(text)
+            except ValueError:
+                continue
+            if record.get("class") == "failure":
+                found.append((record["host"], record.get("user", ""), record.get("origin", "")))
     return found
 
 
-class Phone:
-    """A receiver that takes what is posted and notes when."""
+def count_recorded(state, needle=b'"class":"failure","host":'):
+    """How many records of members the journal of the hub has."""
+    return sum(text.count(needle) for file in segments(state) for text in file)
 
-    def __init__(self):
-        self.posts = []
+
+class Phone:
+    """A receiver that takes what is posted and notes when. It knows a repeat by its key; of some posts the answer is lost."""
+
+    def __init__(self, loses=0.0):
+        self.posts, self.known, self.altered, self.lost, self.is_away = [], {}, [], 0, False
         phone = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                phone.posts.append((time.monotonic(), body.decode()))
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+                if phone.is_away:
+                    self.send_response(503)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
+                key = self.headers.get("Idempotency-Key", "")
+                if phone.known.setdefault(key, body) != body:
+                    phone.altered.append((key, phone.known[key], body))
+                phone.posts.append((time.monotonic(), body))
+                if random.random() < loses:
+                    phone.lost += 1
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -151,6 +182,11 @@ class Phone:
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def reported(self):
+        """Failures in all alerts of them, each alert once."""
+        alerts = (json.loads(body) for body in list(self.known.values()))
+        return sum(alert["authalert"]["count"] for alert in alerts if alert["event"]["action"] == "failed-login")
+
     def config(self, path, more=""):
         with open(path, "w") as file:
             file.write('[[receiver]]\nkind = "webhook"\nname = "phone"\nurl = "http://127.0.0.1:%d/"\nplain_http = true\n%s\n' % (self.port, more))
@@ -161,7 +197,7 @@ class Phone:
 class Fleet:
     """An engine, a hub and members in a directory of their own."""
 
-    def __init__(self, members=(), names="shown", engine=ENGINE):
+    def __init__(self, members=(), names="shown", engine=ENGINE, cluster=False):
         self.directory = tempfile.mkdtemp(prefix="authalert-fleet-")
         self.port, self.program = free_port(), engine
         self.hub_state = self.path("hub/state")
@@ -172,12 +208,18 @@ class Fleet:
         with open(self.config, "w") as file:
             file.write("[journal]\nmax_size = \"1G\"\n")
         os.chmod(self.config, 0o600)
-        self.engine = Process([self.program, "-c", self.path("engine/engine.conf")], self.path("engine.log"))
+        self.cluster = ["127.0.0.%d" % n for n in (1, 2, 3)] if cluster else []
+        if cluster:
+            self.engines = [self.engine_of(*one) for one in enumerate(self.cluster, 1)]
+        else:
+            self.engines = [Process([self.program, "-c", self.path("engine/engine.conf")], self.path("engine.log"))]
+        self.engine = self.engines[0]
         self.hub = Process(self.hub_command("gather"), self.path("hub.log"))
         self.members = {}
         self.names = names
-        done = self.run_hub("init-hub", "--address", "127.0.0.1", "--port", str(self.port), "--listen",
-                            "127.0.0.1:%d" % self.port, "--store", self.path("store"), "--no-start")
+        where = [word for host in self.cluster for word in ("--address", host)] + ["--cluster"] if cluster else ["--address", "127.0.0.1"]
+        done = self.run_hub("init-hub", *where, "--port", str(self.port), "--listen", "127.0.0.1:%d" % self.port, "--store",
+                            self.path("store"), "--no-start")
         assert done.returncode == 0, done.stderr
         conf = open(self.path("engine/engine.conf")).read()
         self.syncs = "sync_interval" in conf
@@ -190,6 +232,40 @@ class Fleet:
     def hub_command(self, *words):
         return [COMMAND, "--state", self.hub_state, "--fleet", self.path("hub/fleet"), "--engine", self.path("engine"),
                 "--config", self.config, *words]
+
+    def engine_of(self, number, host):
+        """An engine of the cluster: on a machine of its own, which here is an address of its own."""
+        name = "engine%d" % number
+        self.monitors = getattr(self, "monitors", {})
+        self.monitors[name] = free_port()
+        return Process([self.program, "-c", self.path(name + "/engine.conf"), "--name", name, "--addr", host, "--http_port",
+                        str(self.monitors[name])], self.path(name + ".log"))
+
+    def carry(self):
+        """What an administrator carries to the other engines; here each has its own address and its own disk."""
+        for number, host in enumerate(self.cluster, 1):
+            directory = self.path("engine%d" % number)
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            for name in ("engine.conf", "cluster.conf"):
+                text = open(self.path("engine/" + name)).read().replace("0.0.0.0", host).replace(self.path("store"), self.path("store%d" % number))
+                with open(os.path.join(directory, name), "w") as file:
+                    file.write(text)
+
+    def leader(self, stream="AAF"):
+        """The engine that leads the stream, as each engine that runs says."""
+        for name, engine in zip(sorted(self.monitors), self.engines):
+            host = engine.arguments[engine.arguments.index("--addr") + 1]
+            try:
+                with urllib.request.urlopen("http://%s:%d/jsz?accounts=true&streams=true&config=false" % (host, self.monitors[name]), timeout=2) as answer:
+                    found = json.load(answer)
+            except OSError:
+                continue
+            for account in found.get("account_details", []):
+                for detail in account.get("stream_detail", []):
+                    leader = detail["name"] == stream and detail.get("cluster", {}).get("leader")
+                    if leader:
+                        return self.engines[sorted(self.monitors).index(leader)]
+        return None
 
     def run_hub(self, *words):
         # The version of the engine under test decides what its configuration may say.
@@ -208,6 +284,7 @@ class Fleet:
             text = text.replace("max_file: 8GB", "max_file: 8GB, sync_interval: always")
         with open(path, "w") as file:
             file.write(text)
+        self.carry()
 
     def member_command(self, name, *words):
         return [COMMAND, "--state", self.path(name + "/state"), "--fleet", self.path(name + "/fleet"), *words]
@@ -232,12 +309,14 @@ class Fleet:
     def reload(self):
         # Twice, as authalert-fleet does: an account that is new reaches nobody before the second.
         for _ in range(2):
-            if self.engine.is_running():
-                self.engine.process.send_signal(signal.SIGHUP)
-                time.sleep(0.3)
+            running = [engine for engine in self.engines if engine.is_running()]
+            for engine in running:
+                engine.process.send_signal(signal.SIGHUP)
+            time.sleep(0.3 if running else 0)
 
     def start(self):
-        self.engine.start()
+        for engine in self.engines:
+            engine.start()
         wait_for(self.is_engine_up, 20)
         self.hub.start()
         return self
@@ -262,11 +341,41 @@ class Fleet:
         os.makedirs(self.path("store"), mode=0o700)
         self.engine.start()
 
+    def prepare_hub(self):
+        """A machine on which nothing was recorded yet."""
+        os.makedirs(self.hub_state, mode=0o700, exist_ok=True)
+        journal_of(self.hub_state)
+
+    def move_hub(self, name):
+        """The hub's disk in another machine."""
+        state = self.path(name + "/state")
+        shutil.copytree(self.hub_state, state)
+        self.hub_state = state
+        self.hub = Process(self.hub_command("gather"), self.path(name + ".log"))
+        return self.hub
+
+    def cut_connections(self):
+        """Each connection to the engine is reset, as by a router that forgets it."""
+        done = subprocess.run(["ss", "-K", "-t", "dst", "127.0.0.1", "dport", "=", ":%d" % self.port], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+    def deliver(self, *words):
+        """A delivery pass on the hub."""
+        done = subprocess.run([AUTHALERT, "--state", self.hub_state, "--config", self.config, "deliver", *words],
+                              capture_output=True, text=True, timeout=120)
+        return done.returncode == 0
+
+    def receiver(self, name):
+        """What the hub counts for one of its receivers."""
+        done = subprocess.run([AUTHALERT, "--state", self.hub_state, "--config", self.config, "status", "--json"],
+                              capture_output=True, text=True, timeout=60)
+        return next(one for one in json.loads(done.stdout)["receivers"] if one["name"] == name)
+
     def status(self):
         return json.loads(self.run_hub("status", "--json").stdout)["hub"]
 
     def end(self):
-        for process in [*self.members.values(), self.hub, self.engine]:
+        for process in [*self.members.values(), self.hub, *self.engines]:
             process.kill()
         if failed and os.environ.get("KEEP"):
             print("# kept: " + self.directory)

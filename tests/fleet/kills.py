@@ -1,5 +1,6 @@
-"""Members, hub and engine are killed at random while failures come from many processes; the engine stands still, comes back
-with a disk of a while ago, and with an empty one. At the hub: every failure once.
+"""Members, hub and engine are killed at random and connections are cut while failures come from many processes; the engine
+stands still, comes back with a disk of a while ago, and with an empty one; the phone takes alerts whose answer is lost. At the
+hub: every failure once, and in one alert.
 
     kills.py [--members N] [--failures N] [--seconds N] [--seed N]
 """
@@ -12,7 +13,7 @@ import shutil
 import signal
 import time
 
-from fleet import Fleet, append, check, each_once, finish, line, recorded, wait_for
+from fleet import Fleet, Phone, append, check, count_recorded, each_once, finish, line, wait_for
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--members", type=int, default=6)
@@ -33,7 +34,16 @@ def write(state, name, part, parts, failures, seconds):
 
 
 names = ["m%d" % n for n in range(arguments.members)]
-fleet = Fleet(names).start()
+fleet, phone = Fleet(names), Phone(loses=0.1)
+phone.config(fleet.config, """group_interval = "2s"
+max_interval = "2s"
+max_per_day = 10000
+burst = 20
+[journal]
+max_size = "1G"
+""")
+fleet.deliver()
+fleet.start()
 try:
     joined = [fleet.join(name).returncode for name in names]
     check(joined == [0] * len(names), "all members join", joined)
@@ -43,7 +53,7 @@ try:
                for n in names for part in range(3)]
     for writer in writers:
         writer.start()
-    begun, kills, special = time.monotonic(), {"member": 0, "hub": 0, "engine": 0}, ["hang", "back", "empty"]
+    begun, kills, special = time.monotonic(), {"member": 0, "hub": 0, "engine": 0, "cut": 0}, ["hang", "back", "empty"]
     old = fleet.path("store.old")
 
     def killed(process):
@@ -52,12 +62,14 @@ try:
 
     while time.monotonic() - begun < arguments.seconds:
         passed = (time.monotonic() - begun) / arguments.seconds
-        what = chance.choice(["member", "member", "hub", "engine"])
+        what = chance.choice(["member", "member", "hub", "engine", "cut", "cut"])
         kills[what] += 1
         if what == "member":
             killed(chance.choice(list(fleet.members.values())))
         elif what == "hub":
             killed(fleet.hub)
+        elif what == "cut":
+            fleet.cut_connections()
         else:
             killed(fleet.engine)
         if passed > 0.2 and not os.path.exists(old):
@@ -87,7 +99,7 @@ try:
     def is_there():
         for process in (fleet.engine, fleet.hub, *fleet.members.values()):
             process.keep()
-        return len(recorded(fleet.hub_state)) >= len(expected)
+        return count_recorded(fleet.hub_state) >= len(expected)
 
     took = time.monotonic()
     wait_for(is_there, 150, 1)
@@ -95,6 +107,13 @@ try:
     print("# %d failures of %d members; killed %s; settled %.0f s after the last" % (len(expected), len(names), kills, time.monotonic() - took))
     check(not missing, "nothing is lost", "%d, as %s" % (len(missing), missing[:5]))
     check(not twice, "nothing is there twice", "%d, as %s" % (len(twice), twice[:5]))
+    # In alerts: what waits goes out now, what was begun is sent again with the same bytes.
+    wait_for(lambda: fleet.deliver("--now") and fleet.receiver("phone")["pending"] == 0, 60, 1)
+    phones = fleet.receiver("phone")
+    print("# %d posts of %d alerts; of %d the answer was lost" % (len(phone.posts), len(phone.known), phone.lost))
+    check(phones["pending"] == 0 and phones["posted"] == len(expected), "the hub counts each of them as posted", phones)
+    check(phone.reported() == len(expected), "in the alerts that the phone has is each of them once", (phone.reported(), len(expected)))
+    check(not phone.altered, "an alert that comes again is the same to the byte", phone.altered[:1])
     waiting = lambda: all("waiting 0" in fleet.run_member(name, "status").stdout for name in names)
     check(wait_for(waiting, 60, 2), "the members have nothing left to keep", [fleet.run_member(n, "status").stdout for n in names])
 finally:

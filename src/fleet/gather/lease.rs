@@ -19,8 +19,7 @@ const SAFE: Duration = Duration::from_secs(12);
 /// A lease that is held.
 #[derive(Debug)]
 pub struct Held {
-    hub: Epoch,
-    machine: String,
+    lease: Lease,
     /// The engine's number of the message.
     sequence: u64,
     renewed: Instant,
@@ -29,8 +28,8 @@ pub struct Held {
 /// What a look at another's lease came to.
 #[derive(Debug)]
 pub enum Look {
-    /// It is ours.
-    Held(Held),
+    /// It is ours; the hub that had it before.
+    Held(Held, Option<Epoch>),
     /// Another hub has it; its machine.
     Others(String),
 }
@@ -38,33 +37,35 @@ pub enum Look {
 /// Waits for another's lease to end.
 #[derive(Debug)]
 pub struct Candidate {
-    hub: Epoch,
-    machine: String,
+    lease: Lease,
     seen: Option<(u64, Instant)>,
 }
 
 impl Candidate {
-    /// For the hub with this id on this machine.
-    pub fn new(hub: Epoch, machine: &str) -> Self {
-        Self { hub, machine: machine.to_owned(), seen: None }
+    /// For the hub with this id, as this process on this machine.
+    pub fn new(hub: Epoch, inst: Epoch, machine: &str) -> Self {
+        let machine = machine.to_owned();
+        Self { lease: Lease { v: VERSION, hub, inst, machine, over: false }, seen: None }
     }
 
-    /// Take the lease if nobody has it, or if it is this hub's own, from before it was ended.
+    /// Take the lease if nobody has it, or if it is this hub's own, from before it was ended. Where that process goes on,
+    /// as on the machine that this state was copied from, it finds the lease changed.
     pub async fn look(&mut self, engine: &Engine) -> Result<Look, Error> {
         let began = Instant::now();
         let found = engine.last_of(MARKS, LEASE).await?;
         let sequence = found.as_ref().map_or(0, |found| found.sequence);
         let lease = found.and_then(|found| serde_json::from_slice::<Lease>(&found.body).ok());
-        if let Some(lease) = lease.filter(|lease| lease.hub != self.hub && !lease.over) {
+        let before = lease.as_ref().map(|lease| lease.hub);
+        if let Some(lease) = lease.filter(|lease| lease.hub != self.lease.hub && !lease.over) {
             let since = self.seen.filter(|(seen, _)| *seen == sequence).map_or(began, |(_, since)| since);
             self.seen = Some((sequence, since));
             if since.elapsed() < LASTS {
                 return Ok(Look::Others(authalert::neutral::name(lease.machine)));
             }
         }
-        let mut held = Held { hub: self.hub, machine: self.machine.clone(), sequence, renewed: began };
+        let mut held = Held { lease: self.lease.clone(), sequence, renewed: began };
         Ok(match held.write(engine, false).await? {
-            true => Look::Held(held),
+            true => Look::Held(held, before),
             false => Look::Others("another hub".into()),
         })
     }
@@ -92,7 +93,7 @@ impl Held {
     }
 
     async fn write(&mut self, engine: &Engine, over: bool) -> Result<bool, Error> {
-        let lease = Lease { v: VERSION, hub: self.hub, machine: self.machine.clone(), over };
+        let lease = Lease { over, ..self.lease.clone() };
         let body = serde_json::to_vec(&lease).map_err(|e| Error::Away(e.to_string()))?;
         // Once more where the answer was lost, or the engine lost what was there.
         for _ in 0..3 {
@@ -107,8 +108,10 @@ impl Held {
                 Answer::WrongLast | Answer::Unknown => {}
             }
             let found = engine.last_of(MARKS, LEASE).await?;
-            let is_ours =
-                |body: &[u8]| serde_json::from_slice::<Lease>(body).is_ok_and(|l| l.hub == self.hub);
+            let is_ours = |body: &[u8]| {
+                let found = serde_json::from_slice::<Lease>(body);
+                found.is_ok_and(|found| (found.hub, found.inst) == (self.lease.hub, self.lease.inst))
+            };
             match found {
                 None => self.sequence = 0,
                 Some(found) if is_ours(&found.body) => self.sequence = found.sequence,

@@ -1,17 +1,22 @@
 //! Watermarks: how far each member's records are on this disk, each written only over the one that is known.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::join_all;
 
+use super::alerted::Alerted;
 use crate::engine::{Engine, Error};
 use crate::protocol::hub::Cursors;
 use crate::protocol::member::Answer;
-use crate::protocol::{MARKS, Mark, Name, mark_of};
+use crate::protocol::{Epoch, MARKS, Mark, Name, VERSION, mark_of};
 
 /// The watermarks that are at the engine.
-#[derive(Debug, Default)]
-pub struct Marks(HashMap<Name, Known>);
+#[derive(Debug)]
+pub struct Marks {
+    /// This hub.
+    hub: Epoch,
+    known: HashMap<Name, Known>,
+}
 
 /// One of them.
 #[derive(Clone, Debug)]
@@ -22,36 +27,61 @@ struct Known {
 }
 
 impl Marks {
-    /// Another connection: what the engine has is read again.
-    pub fn forget(&mut self) {
-        self.0.clear();
+    /// Nothing was read.
+    pub fn of(hub: Epoch) -> Self {
+        Self { hub, known: HashMap::new() }
     }
 
-    /// Read the watermark of `member`, if that was not done: what an earlier hub had is not counted again.
+    /// Another connection: what the engine has is read again.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// The watermark of `member`: everything up to `last` is on disk.
+    pub fn next(&self, member: &Name, (epoch, last, gap): (Epoch, u64, bool), alerted: &Alerted) -> Mark {
+        let known = self.known.get(member).and_then(|known| known.mark.as_ref());
+        let known = known.filter(|known| known.epoch == epoch).map_or(0, |known| known.alerted);
+        let alerted = alerted.of(member.as_str(), epoch).max(known).min(last);
+        Mark { v: VERSION, epoch, last, gap, alerted, hub: self.hub }
+    }
+
+    /// Watermarks of this hub that do not say how far it alerted.
+    pub fn outdated(&self, alerted: &Alerted) -> Vec<(Name, Mark)> {
+        let own = self.known.iter().filter_map(|(member, known)| Some((member, known.mark.as_ref()?)));
+        own.filter(|(_, mark)| mark.hub == self.hub)
+            .map(|(member, mark)| {
+                (member.clone(), self.next(member, (mark.epoch, mark.last, mark.gap), alerted))
+            })
+            .collect()
+    }
+
+    /// Read the watermark of `member`, if that was not done: what an earlier hub had is not counted again, unless its disk
+    /// is `lost`.
     pub async fn learn(
         &mut self,
         engine: &Engine,
         member: &Name,
-        cursors: &mut Cursors,
+        (cursors, lost): (&mut Cursors, &BTreeSet<Epoch>),
     ) -> Result<(), Error> {
-        if self.0.contains_key(member) {
+        if self.known.contains_key(member) {
             return Ok(());
         }
         let known = read(engine, member).await?;
         if let Some(mark) = &known.mark {
-            cursors.counted(member.as_str(), mark.epoch, mark.last);
+            let last = if lost.contains(&mark.hub) { mark.alerted } else { mark.last };
+            cursors.counted(member.as_str(), mark.epoch, last);
         }
-        self.0.insert(member.clone(), known);
+        self.known.insert(member.clone(), known);
         Ok(())
     }
 
     /// Write these, beside each other. False where somebody else writes them: another hub.
     pub async fn write(&mut self, engine: &Engine, marks: Vec<(Name, Mark)>) -> Result<bool, Error> {
         let news = marks.into_iter().filter(|(member, mark)| {
-            self.0.get(member).is_none_or(|known| known.mark.as_ref() != Some(mark))
+            self.known.get(member).is_none_or(|known| known.mark.as_ref() != Some(mark))
         });
         let writes = news.map(|(member, mark)| {
-            let known = self.0.get(&member).cloned();
+            let known = self.known.get(&member).cloned();
             async move {
                 let result = write_one(engine, &member, &mark, known).await;
                 (member, mark, result)
@@ -60,7 +90,7 @@ impl Marks {
         let mut ours = true;
         for (member, mark, result) in join_all(writes.collect::<Vec<_>>()).await {
             match result? {
-                Some(sequence) => drop(self.0.insert(member, Known { sequence, mark: Some(mark) })),
+                Some(sequence) => drop(self.known.insert(member, Known { sequence, mark: Some(mark) })),
                 None => ours = false,
             }
         }

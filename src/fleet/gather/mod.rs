@@ -1,10 +1,12 @@
 //! The hub: from the engine into its own journal, each record once; then it alerts as ever.
 //!
 //! - [`pull`]: what the engine hands out. [`record`]: items as records. [`state`]: what outlives the process.
-//! - [`marks`]: watermarks. [`lease`]: which hub it is. [`alerts`]: the passes that deliver.
+//! - [`marks`]: watermarks. [`lease`]: which hub it is. [`alerts`]: the passes that deliver; [`alerted`]: what they have
+//!   delivered.
 //!
 //! The steps and what each may rely on are in [`crate::protocol::hub`].
 
+mod alerted;
 mod alerts;
 mod lease;
 mod marks;
@@ -29,8 +31,10 @@ use state::State;
 use crate::engine::{Engine, Error, consume, ensure};
 use crate::identity::Identity;
 use crate::place::Place;
+use crate::protocol::Epoch;
 use crate::stop::Stop;
 
+const LOCK: &str = "gather.lock";
 /// Between attempts to connect, and looks at another hub's lease.
 const AGAIN: Duration = Duration::from_secs(2);
 /// After the engine did not answer.
@@ -62,7 +66,7 @@ impl From<io::Error> for Broken {
 /// Gather until this process is to end, or another hub takes over.
 pub async fn serve(place: &Place, identity: &Identity, replicas: u64, stop: &Stop) -> io::Result<()> {
     place.prepare()?;
-    let Some(_lock) = place.lock("gather.lock")? else {
+    let Some(_lock) = place.lock(LOCK)? else {
         return Err(io::Error::other("a hub is running here already"));
     };
     let mut state = State::load(place)?;
@@ -89,6 +93,9 @@ pub async fn serve(place: &Place, identity: &Identity, replicas: u64, stop: &Sto
             Err(Broken::Disk(e)) => return Err(e),
             Err(Broken::Fenced) => {
                 Alerts::let_go();
+                // It may be a copy of the one that took over, and not the hub any more by their common id.
+                state.hub = Epoch::random()?;
+                state.save(place)?;
                 return Err(io::Error::other("another hub has taken over; this one stops"));
             }
         }
@@ -97,6 +104,17 @@ pub async fn serve(place: &Place, identity: &Identity, replicas: u64, stop: &Sto
             () = tokio::time::sleep(AGAIN) => {}
         }
     }
+}
+
+/// Have the next turn begin in the place of a hub that is gone with its disk.
+pub fn succeed(place: &Place) -> io::Result<()> {
+    place.prepare()?;
+    let Some(_lock) = place.lock(LOCK)? else {
+        return Err(io::Error::other("a hub is running here; end it first"));
+    };
+    let mut state = State::load(place)?;
+    state.succeed()?;
+    state.save(place)
 }
 
 /// On one connection, which comes back by itself.
@@ -108,16 +126,20 @@ async fn gather(
     stop: &Stop,
 ) -> Result<(), Broken> {
     ensure(engine, replicas).await?;
-    let Some(mut held) = wait_for_lease(engine, state, stop).await? else { return Ok(()) };
+    let Some((mut held, before)) = wait_for_lease(engine, state, stop).await? else { return Ok(()) };
+    state.take_lease_of(before);
+    state.save(place)?;
     let mut made = engine.made();
     made.borrow_and_update();
     consume(engine).await?;
-    let mut round = Round::new(place, engine, Pull::on(engine).await?, Marks::default());
+    let mut round = Round::new(place, engine, Pull::on(engine).await?, Marks::of(state.hub));
     alerts.wake();
     let mut again = false;
     let result = loop {
         if again || made.has_changed().unwrap_or(false) {
             made.borrow_and_update();
+            // Until it is done: cut in the middle it leaves no consumer.
+            again = true;
             // It may have lost what it had, or all of it; and what was handed out is handed out anew, in order.
             match after_a_gap(engine, replicas, &mut held, &mut round).await {
                 Ok(()) => again = false,
@@ -145,13 +167,19 @@ async fn gather(
     result
 }
 
-async fn wait_for_lease(engine: &Engine, state: &State, stop: &Stop) -> Result<Option<Held>, Broken> {
+/// The lease, and whose it was before.
+async fn wait_for_lease(
+    engine: &Engine,
+    state: &State,
+    stop: &Stop,
+) -> Result<Option<(Held, Option<Epoch>)>, Broken> {
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let mut candidate = Candidate::new(state.hub, &machine);
+    let inst = Epoch::random().map_err(Broken::Disk)?;
+    let mut candidate = Candidate::new(state.hub, inst, &machine);
     let mut said = false;
     loop {
         match candidate.look(engine).await? {
-            Look::Held(held) => return Ok(Some(held)),
+            Look::Held(held, before) => return Ok(Some((held, before))),
             Look::Others(machine) if !said => {
                 Notice::info(format!("the hub is {machine}; this one waits for its turn")).send();
                 said = true;

@@ -11,8 +11,8 @@ use crate::protocol::{CONSUMER, Name, RECORDS, member_of};
 
 /// Messages that are asked for at once: of the longest, 8 MB.
 const MOST: usize = 32;
-/// A request lasts so long.
-const LASTS: Duration = Duration::from_secs(20);
+/// A request lasts so long: an engine of a cluster that goes takes those that were made of it along.
+const LASTS: Duration = Duration::from_secs(5);
 /// After something came and nothing more did, it is asked again.
 const QUIET: Duration = Duration::from_secs(1);
 /// What is taken together, so that one sync serves it, in bytes.
@@ -29,6 +29,8 @@ pub struct Handed {
     pub ack: String,
     /// The engine's number.
     pub sequence: u64,
+    /// When the engine stored it, in its own nanoseconds.
+    pub time: u64,
     /// Messages that wait behind it.
     pub behind: u64,
 }
@@ -78,16 +80,20 @@ impl Pull {
                         member: member_of(&message.subject),
                         body: message.payload.to_vec(),
                         sequence: part(&reply, 3),
+                        time: part(&reply, 1),
                         behind: part(&reply, 0),
                         ack: reply.to_string(),
                     });
                 }
+                // Nobody hands out anything: there is no such consumer, or no engine that leads it.
+                _ if message.status == Some(async_nats::StatusCode::NO_RESPONDERS) => {
+                    self.left = 0;
+                    return Err(Error::Away("it has no consumer for the hub".into()));
+                }
                 // Nothing now (404), no more for this request (408, 409).
                 _ if message.subject.ends_with(&format!(".{}", self.number)) => {
                     self.left = 0;
-                    if message.status == Some(async_nats::StatusCode::NOT_FOUND) {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
                 }
                 _ => {}
             }
@@ -118,6 +124,7 @@ mod tests {
     fn where_an_acknowledgement_goes_says_which_message_it_is() {
         let reply = "$JS.ACK.AAF.hub.1.4711.9.1767225600000000000.12";
         assert_eq!((part(reply, 3), part(reply, 0), part("x", 3)), (4711, 12, 0));
+        assert_eq!(part(reply, 1), 1_767_225_600_000_000_000);
         assert!(is_ack(reply));
         for other in ["aa.lease", "aa.ack.web1", "$JS.ACK.AAF.x.1.4711.9.1.12", "$JS.API.STREAM.PURGE.AAF"] {
             assert!(!is_ack(other), "{other}");

@@ -10,6 +10,7 @@ use authalert::event::Event;
 use authalert::journal::Journal;
 use jiff::Timestamp;
 
+use super::alerted::Alerted;
 use super::alerts::Alerts;
 use super::lease::Held;
 use super::marks::Marks;
@@ -43,6 +44,7 @@ pub struct Round<'a> {
     journal: Journal,
     pull: Pull,
     marks: Marks,
+    alerted: Alerted,
     saved: Instant,
     looked: Option<Instant>,
     changed: bool,
@@ -78,6 +80,7 @@ impl<'a> Round<'a> {
             journal: Journal::new(&place.state),
             pull,
             marks,
+            alerted: Alerted::new(),
             saved: Instant::now(),
             looked: None,
             changed: false,
@@ -122,7 +125,7 @@ impl<'a> Round<'a> {
         handed: Vec<Handed>,
     ) -> Result<(), Broken> {
         for member in handed.iter().filter_map(|message| message.member.as_ref()) {
-            self.marks.learn(self.engine, member, &mut state.cursors).await?;
+            self.marks.learn(self.engine, member, (&mut state.cursors, &state.lost)).await?;
         }
         // From here to the end of recording nothing may come in between: what is judged counts as recorded.
         let mut taken = Taken::default();
@@ -130,6 +133,7 @@ impl<'a> Round<'a> {
             state.backlog = message.behind;
             taken.acks.push(message.ack);
             let Some(member) = message.member else { continue };
+            state.member(member.as_str()).on_message(message.time);
             judge(state, &member, &message.body, &mut taken);
             let stored = self.stored.entry(member).or_insert_with(|| (0, Instant::now(), 0));
             stored.0 += 1;
@@ -142,9 +146,13 @@ impl<'a> Round<'a> {
         }
         let marks = taken.touched.into_iter().filter_map(|(member, (epoch, gap))| {
             let last = state.cursors.of(member.as_str(), epoch).map_or(0, |cursor| cursor.last);
-            (last > 0 || gap).then(|| (member, Mark::new(epoch, last, gap)))
+            (last > 0 || gap).then(|| {
+                let mark = self.marks.next(&member, (epoch, last, gap), &self.alerted);
+                (member, mark)
+            })
         });
-        if !self.marks.write(self.engine, marks.collect()).await? {
+        let marks: Vec<(Name, Mark)> = marks.collect();
+        if !self.marks.write(self.engine, marks).await? {
             return Err(Broken::Fenced);
         }
         for ack in &taken.acks {
@@ -183,6 +191,13 @@ impl<'a> Round<'a> {
             self.looked = Some(Instant::now());
             silence::look(self.place, state)?;
         }
+        if self.alerted.look(self.place, &state.cursors)? {
+            let began = Instant::now();
+            if !self.marks.write(self.engine, self.marks.outdated(&self.alerted)).await? {
+                return Err(Broken::Fenced);
+            }
+            self.alerted.written(began.elapsed());
+        }
         let due = |(count, since, _): &Stored| *count >= PURGE_AT || since.elapsed() >= PURGE_EACH;
         let full: Vec<(Name, u64)> = self
             .stored
@@ -201,7 +216,6 @@ impl<'a> Round<'a> {
 /// What one message comes to. What it brings is counted at once, and recorded before anybody is told of it.
 fn judge(state: &mut State, member: &Name, body: &[u8], taken: &mut Taken) {
     let (name, now) = (member.as_str(), Timestamp::now());
-    state.member(name).heard = now;
     let read = match Batch::decode(body) {
         Ok(read) => read,
         Err(why) => {

@@ -1,6 +1,6 @@
 //! What the hub leaves for its next run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use authalert::accounts::member::Origin;
@@ -28,6 +28,12 @@ pub struct State {
     generation: u64,
     /// This hub, as its lease has it.
     pub hub: Epoch,
+    /// See [`State::succeed`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    after_loss: bool,
+    /// Hubs whose disk is lost.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub lost: BTreeSet<Epoch>,
     /// How far each member's records are in the journal.
     pub cursors: Cursors,
     /// Where the journal ended when that was so.
@@ -46,6 +52,8 @@ pub struct State {
 pub struct Member {
     /// When it was heard of last.
     pub heard: Timestamp,
+    /// When the engine stored the newest message that was read.
+    pub newest: u64,
     /// Records that were taken over.
     pub records: u64,
     /// Failures that found no room at the member.
@@ -61,7 +69,17 @@ pub struct Member {
 impl Default for Member {
     fn default() -> Self {
         let heard = Timestamp::UNIX_EPOCH;
-        Self { heard, records: 0, lost: 0, refused: 0, unreadable: 0, gap: false }
+        Self { heard, newest: 0, records: 0, lost: 0, refused: 0, unreadable: 0, gap: false }
+    }
+}
+
+impl Member {
+    /// A message of it was read, which the engine stored at that time. The newest one is handed out anew to each hub,
+    /// and says only once that the member lives.
+    pub fn on_message(&mut self, stored: u64) {
+        if stored > self.newest {
+            (self.newest, self.heard) = (stored, Timestamp::now());
+        }
     }
 }
 
@@ -81,6 +99,8 @@ impl State {
                 version: VERSION,
                 generation: 0,
                 hub: Epoch::random()?,
+                after_loss: false,
+                lost: BTreeSet::new(),
                 cursors: Cursors::default(),
                 journal: Vec::new(),
                 members: BTreeMap::new(),
@@ -115,19 +135,73 @@ impl State {
 
     /// Write it and its copy; everything that the cursors count is in the journal, on disk.
     pub fn save(&mut self, place: &Place) -> io::Result<()> {
-        let segments = segment::list(Journal::new(&place.state).directory())?;
-        // Others record meanwhile, and may be in the middle of a line: none of it is a member's.
-        self.journal = segments
-            .iter()
-            .map(|segment| JournalCursor { offset: segment.size, ..JournalCursor::at_the_beginning(segment) })
-            .collect();
+        self.journal = end_of_journal(place)?;
         self.generation += 1;
         self.written = Timestamp::now();
         storage::save_both(&place.state_file(FILE), self)
     }
 
+    /// This is another hub than the one that has the lease before it, which is gone with its disk: what that one had not
+    /// alerted of, and is not in a copy of its state here, is taken again.
+    pub fn succeed(&mut self) -> io::Result<()> {
+        self.hub = Epoch::random()?;
+        self.after_loss = true;
+        Ok(())
+    }
+
+    /// This hub takes the lease of that one.
+    pub fn take_lease_of(&mut self, before: Option<Epoch>) {
+        if std::mem::take(&mut self.after_loss) {
+            self.lost.extend(before.filter(|before| *before != self.hub));
+        }
+    }
+
     /// What is known of `member`, to be changed.
     pub fn member(&mut self, member: &str) -> &mut Member {
         self.members.entry(member.to_owned()).or_default()
+    }
+}
+
+/// Where the journal ends. Others record meanwhile, and may be in the middle of a line: none of it is a member's.
+pub fn end_of_journal(place: &Place) -> io::Result<Vec<JournalCursor>> {
+    let segments = segment::list(Journal::new(&place.state).directory())?;
+    let end = |s: &segment::Segment| JournalCursor { offset: s.size, ..JournalCursor::at_the_beginning(s) };
+    Ok(segments.iter().map(end).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_handed_out_again_does_not_say_that_the_member_lives() {
+        let mut member = Member::default();
+        member.on_message(7);
+        assert!(member.heard > Timestamp::UNIX_EPOCH);
+        member.heard = Timestamp::UNIX_EPOCH;
+        member.on_message(7);
+        member.on_message(5);
+        assert_eq!(member.heard, Timestamp::UNIX_EPOCH);
+        member.on_message(8);
+        assert!(member.heard > Timestamp::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_hub_that_takes_the_place_of_another_is_not_that_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().to_path_buf();
+        let place = Place { configuration: state.join("fleet"), state, config: None };
+        place.prepare().unwrap();
+        let mut copy = State::load(&place).unwrap();
+        let before = copy.hub;
+        copy.succeed().unwrap();
+        assert_ne!(copy.hub, before);
+        copy.save(&place).unwrap();
+        let mut copy = State::load(&place).unwrap();
+        copy.take_lease_of(Some(before));
+        assert_eq!(copy.lost, BTreeSet::from([before]));
+        // Once: whoever has the lease later has a disk.
+        copy.take_lease_of(Some(Epoch(7)));
+        assert_eq!(copy.lost.len(), 1);
     }
 }

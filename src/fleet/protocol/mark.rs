@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Epoch, VERSION};
+use super::Epoch;
 
 /// The watermark of one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,13 +16,17 @@ pub struct Mark {
     /// Something behind it is missing: the member sends again what follows `last`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
+    /// The hub's receivers have reported everything up to this number: where the hub's disk is lost, the next hub takes
+    /// again what follows.
+    #[serde(default)]
+    pub alerted: u64,
+    /// The hub that wrote this.
+    #[serde(default = "nobody")]
+    pub hub: Epoch,
 }
 
-impl Mark {
-    /// Everything up to `last` is on the hub's disk.
-    pub fn new(epoch: Epoch, last: u64, gap: bool) -> Self {
-        Self { v: VERSION, epoch, last, gap }
-    }
+fn nobody() -> Epoch {
+    Epoch(0)
 }
 
 /// Which hub reads, posts and moves watermarks. Written anew before it ends; the engine's number of the message is
@@ -31,8 +35,11 @@ impl Mark {
 pub struct Lease {
     /// See [`VERSION`].
     pub v: u32,
-    /// The process.
+    /// The hub, by its state.
     pub hub: Epoch,
+    /// Its process: a copy of that state is another hub.
+    #[serde(default = "nobody")]
+    pub inst: Epoch,
     /// Its machine, for people.
     pub machine: String,
     /// It lets go: the next one need not wait.

@@ -6,7 +6,7 @@
 //!
 //! | step | here | by |
 //! |---|---|---|
-//! | 1 keep until the watermark passes | [`Member::on_mark`] | a read of the own watermark |
+//! | 1 keep until the hub has alerted of it | [`Member::on_mark`] | a read of the own watermark |
 //! | 2 send, one batch in flight, if the last is `S` | [`Step::Send`] | the batch with the number after `stored` |
 //! | 3 stored as `N` | [`Member::on_answer`], [`Answer::Stored`] | `S = N` |
 //! | 4 another last message | [`Answer::WrongLast`], then [`Member::on_own`] | a read of the own subject |
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Epoch, Mark};
 
-/// What the member knows. Of this only `epoch`, `watermark`, `begun` and `heeded` must outlive the process: the rest
+/// What the member knows. Of this only `epoch`, `watermark`, `gone`, `begun` and `heeded` must outlive the process: the rest
 /// is read from the engine ([`Member::on_own`]) whenever a connection begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -32,6 +32,9 @@ pub struct Member {
     pub stored: u64,
     /// The hub has everything up to this number.
     pub watermark: u64,
+    /// Everything up to this number is here no more: the hub has alerted of it, or has it and there was no room.
+    #[serde(default)]
+    pub gone: u64,
     /// A message of this epoch was stored.
     pub begun: bool,
     /// The engine's number of the newest watermark that told of a gap and was followed.
@@ -97,7 +100,7 @@ pub enum Step {
 impl Member {
     /// Nothing was sent yet.
     pub fn new(epoch: Epoch) -> Self {
-        Self { epoch, sequence: 0, stored: 0, watermark: 0, begun: false, heeded: 0 }
+        Self { epoch, sequence: 0, stored: 0, watermark: 0, gone: 0, begun: false, heeded: 0 }
     }
 
     /// The engine answered to the batch that ends in `last`.
@@ -112,6 +115,11 @@ impl Member {
             Answer::WrongLast | Answer::Unknown => Step::LookUp,
             Answer::NoRoom | Answer::Refused(_) => Step::Wait,
         }
+    }
+
+    /// A connection begins: a gap that is still told of is followed anew, as what was sent may not have arrived.
+    pub fn on_connection(&mut self) {
+        self.heeded = 0;
     }
 
     /// What the last message of the own subject is.
@@ -161,11 +169,14 @@ impl Member {
         }
         self.begun = true;
         self.watermark = self.watermark.max(mark.last);
+        self.gone = self.gone.max(mark.alerted.min(mark.last));
         self.stored = self.stored.max(self.watermark);
         if mark.gap && sequence > self.heeded {
             self.heeded = sequence;
+            // It has less than a hub before it had, whose disk is lost.
+            self.watermark = mark.last.max(self.gone);
             self.stored = self.watermark;
-            if mark.last < self.watermark {
+            if mark.last < self.gone {
                 return Step::SendFloor;
             }
         }
@@ -182,6 +193,10 @@ mod tests {
 
     fn member(sequence: u64, stored: u64, watermark: u64) -> Member {
         Member { sequence, stored, watermark, begun: true, ..Member::new(E) }
+    }
+
+    fn mark(last: u64, gap: bool) -> Mark {
+        Mark { v: 1, epoch: E, last, gap, alerted: 0, hub: Epoch(1) }
     }
 
     fn own(sequence: u64, epoch: Epoch, last: u64, same: bool) -> Own {
@@ -242,7 +257,7 @@ mod tests {
         assert_eq!(m.on_own(own(91, OTHER, 60, false)), Step::Send);
         assert_eq!((m.sequence, m.stored, m.begun), (91, 0, false));
         // Its mark is still of the epoch before.
-        assert_eq!(m.on_mark(&Mark::new(OTHER, 60, false), 5, 10), Step::Send);
+        assert_eq!(m.on_mark(&Mark { epoch: OTHER, ..mark(60, false) }, 5, 10), Step::Send);
         assert_eq!(m.watermark, 0);
     }
 
@@ -257,24 +272,43 @@ mod tests {
     #[test]
     fn the_watermark_never_goes_back_and_a_gap_is_filled_once() {
         let mut m = member(90, 60, 20);
-        assert_eq!(m.on_mark(&Mark::new(E, 40, false), 5, 80), Step::Send);
+        assert_eq!(m.on_mark(&mark(40, false), 5, 80), Step::Send);
         assert_eq!((m.watermark, m.stored), (40, 60));
-        m.on_mark(&Mark::new(E, 30, false), 6, 80);
+        m.on_mark(&mark(30, false), 6, 80);
         assert_eq!(m.watermark, 40);
-        m.on_mark(&Mark::new(E, 40, true), 7, 80);
+        m.on_mark(&mark(40, true), 7, 80);
         assert_eq!(m.stored, 40);
         m.stored = 60;
-        m.on_mark(&Mark::new(E, 40, true), 7, 80);
+        m.on_mark(&mark(40, true), 7, 80);
         assert_eq!(m.stored, 60);
-        m.on_mark(&Mark::new(E, 40, true), 8, 80);
+        m.on_mark(&mark(40, true), 8, 80);
         assert_eq!(m.stored, 40);
-        // A hub that does not know what one before it had.
-        assert_eq!(m.on_mark(&Mark::new(E, 0, true), 9, 80), Step::SendFloor);
-        assert_eq!(m.on_mark(&Mark::new(E, 0, true), 9, 80), Step::Send);
+        // The connection was cut before it was stored again.
+        m.stored = 60;
+        m.on_connection();
+        m.on_mark(&mark(40, true), 8, 80);
+        assert_eq!(m.stored, 40);
+    }
+
+    #[test]
+    fn a_hub_without_the_disk_of_the_one_before_gets_what_that_one_had_not_alerted_of() {
+        let mut m = member(90, 60, 20);
+        m.on_mark(&Mark { alerted: 30, ..mark(60, false) }, 5, 80);
+        assert_eq!((m.watermark, m.gone), (60, 30));
+        // What is alerted of without being counted is a lie.
+        m.on_mark(&Mark { alerted: 70, ..mark(20, false) }, 6, 80);
+        assert_eq!((m.watermark, m.gone), (60, 30));
+        assert_eq!(m.on_mark(&mark(30, true), 7, 80), Step::Send);
+        assert_eq!((m.watermark, m.stored), (30, 30));
+        // It knows less than what is here no more.
+        m.on_mark(&mark(60, false), 8, 80);
+        assert_eq!(m.on_mark(&mark(0, true), 9, 80), Step::SendFloor);
+        assert_eq!((m.watermark, m.stored), (30, 30));
+        assert_eq!(m.on_mark(&mark(0, true), 9, 80), Step::Send);
     }
 
     #[test]
     fn a_state_that_is_older_than_what_was_sent_begins_a_new_epoch() {
-        assert_eq!(member(90, 60, 20).on_mark(&Mark::new(E, 81, false), 5, 80), Step::BeginAnew);
+        assert_eq!(member(90, 60, 20).on_mark(&mark(81, false), 5, 80), Step::BeginAnew);
     }
 }

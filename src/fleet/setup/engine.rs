@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use authalert::storage;
+use zeroize::Zeroizing;
 
 use super::authority::Authority;
 use super::members::{Fleet, user};
-use crate::protocol::{CONSUMER, LEASE, MARKS, RECORDS, name};
+use crate::protocol::{CONSUMER, Epoch, LEASE, MARKS, RECORDS, name};
 
 /// Where the engine finds its files.
 pub const DIRECTORY: &str = "/etc/authalert-engine";
@@ -25,6 +26,10 @@ const GROUP: &str = "nats";
 const PROGRAM: &str = "/usr/sbin/nats-server";
 /// The hub's account, which has the streams.
 const ACCOUNT: &str = "FLEET";
+/// The port of a cluster's engines among themselves is so much higher than that of members.
+const BESIDE: u16 = 2000;
+/// What they alone know.
+const CLUSTER: &str = "cluster.conf";
 /// Of all streams together.
 const STORE_BYTES: &str = "8GB";
 
@@ -74,6 +79,34 @@ impl Engine {
         self.give("engine.conf", self.text(fleet).as_bytes())
     }
 
+    /// Write how the engines of a cluster reach each other, with a secret of their own: members have certificates of the
+    /// same authority, and who is taken for an engine reads everything.
+    pub fn join_together(&self, fleet: &Fleet) -> io::Result<()> {
+        let secret = Zeroizing::new(format!("{}{}", Epoch::random()?, Epoch::random()?));
+        let routes: Vec<_> = fleet.servers.iter().filter_map(|server| route(server)).collect();
+        let port = routes.first().map_or(0, |(_, port)| *port);
+        let mut text = Zeroizing::new(String::with_capacity(4096));
+        let _ = write!(
+            text,
+            "cluster {{\n  name: \"authalert\"\n  listen: \"0.0.0.0:{port}\"\n  \
+             authorization {{ user: \"engine\", password: \"{}\", timeout: 5 }}\n  routes: [",
+            *secret
+        );
+        for (host, port) in routes {
+            let _ = write!(text, "\n    \"tls://engine:{}@{host}:{port}\"", *secret);
+        }
+        let _ = writeln!(text, "\n  ]\n{}}}", self.tls("verify"));
+        self.give(CLUSTER, text.as_bytes())
+    }
+
+    fn tls(&self, verify: &str) -> String {
+        let directory = self.directory.display();
+        format!(
+            "tls {{\n  cert_file: \"{directory}/engine.pem\"\n  key_file: \"{directory}/engine.key\"\n  \
+             ca_file: \"{directory}/authority.pem\"\n  {verify}: true\n  timeout: 5\n}}\n"
+        )
+    }
+
     /// A file that the engine's account may read, and nobody else.
     fn give(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = self.directory.join(name);
@@ -88,19 +121,23 @@ impl Engine {
     }
 
     fn text(&self, fleet: &Fleet) -> String {
-        let directory = self.directory.display();
         let sync = if self.syncs() == Some(true) { ", sync_interval: always" } else { "" };
+        // The engines of a cluster are alike, but for the name that each is started with.
+        let who = match fleet.is_cluster {
+            true => format!("include \"{CLUSTER}\"\n"),
+            false => "server_name: \"authalert\"\n".into(),
+        };
         let mut text = format!(
             "# Made by authalert-fleet, which writes it anew with each member.\n\
              listen: \"{}\"\n\
-             server_name: \"authalert\"\n\
+             {who}\
              jetstream {{ store_dir: \"{}\", max_file: {STORE_BYTES}{sync} }}\n\
              max_payload: 1MB\n\
-             tls {{\n  cert_file: \"{directory}/engine.pem\"\n  key_file: \"{directory}/engine.key\"\n  \
-             ca_file: \"{directory}/authority.pem\"\n  verify_and_map: true\n  timeout: 5\n}}\n\
+             {}\
              accounts {{\n  {ACCOUNT} {{\n    jetstream: enabled\n    users: [\n",
             fleet.listen,
-            fleet.store.display()
+            fleet.store.display(),
+            self.tls("verify_and_map"),
         );
         text += &client(&user(name::HUB, &fleet.hub), &hub_rights(), name::HUB);
         text += "    ]\n    exports: [\n";
@@ -131,6 +168,12 @@ impl Engine {
         }
         text + "}\n"
     }
+}
+
+/// Where engines of a cluster reach each other, for one whose members reach it at `server`.
+fn route(server: &str) -> Option<(&str, u16)> {
+    let (host, port) = server.rsplit_once(':')?;
+    Some((host, port.parse::<u16>().ok()?.checked_add(BESIDE)?))
 }
 
 /// The account of a member; no member is called so that it could be the hub's.
@@ -237,6 +280,33 @@ mod tests {
             };
             assert!(if line.contains(LEASE) { all } else { own("web1") || own("web2") }, "{line}");
         }
+    }
+
+    #[test]
+    fn engines_of_a_cluster_are_alike_and_have_a_secret_that_no_certificate_stands_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = Engine { directory: directory.path().into(), ..Engine::default() };
+        let servers = ["a.example:4222", "192.0.2.2:4222", "[2001:db8::3]:4222"].map(str::to_owned);
+        let mut fleet = Fleet::new(servers.to_vec(), "0.0.0.0:4222".into(), STORE.into(), "00000001".into());
+        assert_eq!(fleet.replicas(), 1);
+        fleet.is_cluster = true;
+        assert_eq!(fleet.replicas(), 3);
+        engine.join_together(&fleet).unwrap();
+        engine.configure(&fleet).unwrap();
+        let read = |name: &str| std::fs::read_to_string(directory.path().join(name)).unwrap();
+        assert!(
+            read("engine.conf").contains("include \"cluster.conf\"")
+                && !read("engine.conf").contains("server_name")
+        );
+        let text = read(CLUSTER);
+        let secret = text.split("password: \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        assert_eq!(secret.len(), 32);
+        for host in ["a.example:6222", "192.0.2.2:6222", "[2001:db8::3]:6222"] {
+            assert!(text.contains(&format!("\"tls://engine:{secret}@{host}\"")), "{text}");
+        }
+        assert!(text.contains("verify: true") && !read("engine.conf").contains(&secret));
+        engine.join_together(&fleet).unwrap();
+        assert!(!read(CLUSTER).contains(&secret));
     }
 
     #[test]

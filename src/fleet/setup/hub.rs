@@ -27,12 +27,17 @@ pub struct Init {
     pub listen: Option<String>,
     /// Where it keeps its streams.
     pub store: Option<PathBuf>,
+    /// Each host is an engine of its own, of one cluster.
+    pub is_cluster: bool,
     /// Start what there is to start.
     pub start: bool,
 }
 
 /// Begin a fleet, or give one that is there other addresses. Members and authority stay.
 pub fn init(place: &Place, engine: &Engine, init: &Init, out: &mut dyn Write) -> io::Result<()> {
+    if init.is_cluster && ![3, 5].contains(&init.hosts.len()) {
+        return Err(io::Error::other("a cluster is three engines, or five: name each with --address"));
+    }
     private_directory(&place.configuration)?;
     let authority = Authority::open(&place.configuration)?;
     let servers: Vec<String> = init
@@ -58,15 +63,20 @@ pub fn init(place: &Place, engine: &Engine, init: &Init, out: &mut dyn Write) ->
         fleet.store.clone_from(store);
     }
     (fleet.servers, fleet.listen, fleet.hub) = (servers, listen, serial()?);
+    fleet.is_cluster = init.is_cluster;
     // The hub is beside its engine.
     let hosts: Vec<String> =
         init.hosts.iter().cloned().chain(["127.0.0.1".into(), "localhost".into()]).collect();
     engine.certify(&authority, &hosts)?;
     let signed = authority.sign_client(&user(name::HUB, &fleet.hub))?;
-    let local = vec![format!("127.0.0.1:{}", init.port)];
+    let local =
+        if fleet.is_cluster { fleet.servers.clone() } else { vec![format!("127.0.0.1:{}", init.port)] };
     let text = identity::write(name::HUB, &local, authority.certificate(), &signed.certificate, &signed.key);
     storage::replace(&place.configuration_file(IDENTITY), text.as_bytes())?;
     fleet.save(&place.configuration)?;
+    if fleet.is_cluster {
+        engine.join_together(&fleet)?;
+    }
     engine.configure(&fleet)?;
     writeln!(out, "authority  {}", place.configuration.display())?;
     writeln!(out, "engine     {}, reached at {}", engine.file().display(), fleet.servers.join(", "))?;
@@ -81,12 +91,16 @@ pub fn init(place: &Place, engine: &Engine, init: &Init, out: &mut dyn Write) ->
         }
     }
     if init.start && systemd::runs() {
-        systemd::start_engine(engine)?;
+        systemd::start_engine(engine, fleet.is_cluster)?;
         systemd::enable("authalert-gather.service")?;
         writeln!(out, "started    nats-server, authalert-gather")?;
     } else {
-        writeln!(out, "now run    {} -c {}", engine.program.display(), engine.file().display())?;
+        let name = if fleet.is_cluster { " --name NAME, another for each engine" } else { "" };
+        writeln!(out, "now run    {} -c {}{name}", engine.program.display(), engine.file().display())?;
         writeln!(out, "           authalert-fleet gather")?;
+    }
+    if fleet.is_cluster {
+        writeln!(out, "engines    {}", systemd::how_to_carry(engine))?;
     }
     writeln!(out, "next       authalert-fleet add-member NAME")
 }
@@ -175,6 +189,9 @@ fn issue(
 
 fn reload(engine: &Engine, fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
     engine.configure(fleet)?;
+    if fleet.is_cluster {
+        writeln!(out, "{}; then reload it there twice, a second apart", systemd::how_to_carry(engine))?;
+    }
     if systemd::runs() {
         return systemd::reload_engine();
     }

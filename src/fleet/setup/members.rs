@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 1;
 const FILE: &str = "members.json";
+/// In a cluster: one of them may be gone.
+const REPLICAS: u64 = 3;
 
 /// The fleet, as the hub's administrator set it up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,6 +22,9 @@ pub struct Fleet {
     pub listen: String,
     /// Where the engine keeps its streams.
     pub store: PathBuf,
+    /// Each server is an engine of its own, of one cluster.
+    #[serde(default)]
+    pub is_cluster: bool,
     /// Serial of the hub's own certificate.
     pub hub: String,
     /// The members, by name.
@@ -38,7 +43,12 @@ pub struct Member {
 impl Fleet {
     /// A new one.
     pub fn new(servers: Vec<String>, listen: String, store: PathBuf, hub: String) -> Self {
-        Self { version: VERSION, servers, listen, store, hub, members: BTreeMap::new() }
+        Self { version: VERSION, servers, listen, store, is_cluster: false, hub, members: BTreeMap::new() }
+    }
+
+    /// Engines that keep each message.
+    pub fn replicas(&self) -> u64 {
+        if self.is_cluster { REPLICAS } else { 1 }
     }
 
     /// That of a directory; none where this machine is no hub.

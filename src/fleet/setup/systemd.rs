@@ -18,12 +18,14 @@ pub fn runs() -> bool {
 }
 
 /// What gives Debian's unit of the server its configuration and a place.
-pub fn drop_in(engine: &Engine) -> String {
+pub fn drop_in(engine: &Engine, is_cluster: bool) -> String {
+    // Engines of a cluster know one another by their names.
+    let name = if is_cluster { " --name %H" } else { "" };
     format!(
         "# Made by authalert-fleet.\n\
          [Service]\n\
          ExecStart=\n\
-         ExecStart={} -c {}\n\
+         ExecStart={} -c {}{name}\n\
          StateDirectory=authalert-engine\n\
          StateDirectoryMode=0700\n\
          Restart=always\n\
@@ -40,15 +42,23 @@ pub fn drop_in(engine: &Engine) -> String {
 }
 
 /// Have the server start with this configuration, now and at boot.
-pub fn start_engine(engine: &Engine) -> io::Result<()> {
+pub fn start_engine(engine: &Engine, is_cluster: bool) -> io::Result<()> {
     let path = Path::new(DROP_IN);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    storage::publish(path, drop_in(engine).as_bytes())?;
+    storage::publish(path, drop_in(engine, is_cluster).as_bytes())?;
     systemctl(&["daemon-reload"])?;
     systemctl(&["enable", "nats-server.service"])?;
     systemctl(&["restart", "nats-server.service"])
+}
+
+/// What the other engines of a cluster need of this one.
+pub fn how_to_carry(engine: &Engine) -> String {
+    format!(
+        "carry {} and {DROP_IN} to each engine over a safe way, owners and modes as they are",
+        engine.directory.display()
+    )
 }
 
 /// Have the server read its configuration again; connections stay.

@@ -55,7 +55,9 @@ pub fn begin(place: &Place, link: Option<&Link>) -> io::Result<State> {
         let mut state = State::new(head.cursors)?;
         state.member.epoch = epoch;
         state.member.begun = true;
-        state.member.watermark = outbox.entries().first().map_or(0, |entry| entry.first - 1);
+        // The hub may have more; what it has it passes over.
+        state.member.gone = outbox.entries().first().map_or(0, |entry| entry.first - 1);
+        state.member.watermark = state.member.gone;
         (state.next, state.lost) = (newest.last + 1, head.lost);
         return Ok(state);
     }

@@ -19,7 +19,7 @@ use super::outbox::{Entry, Head, Outbox};
 use super::state::State;
 use crate::identity::Names;
 use crate::place::Place;
-use crate::protocol::batch::LARGEST;
+use crate::protocol::batch::{LARGEST, Received};
 use crate::protocol::member::{Own, Step};
 use crate::protocol::{Batch, Epoch, Item, Mark, VERSION};
 
@@ -27,6 +27,8 @@ use crate::protocol::{Batch, Epoch, Item, Mark, VERSION};
 const BYTES: u64 = 96 << 10;
 /// Of the outbox. What comes beyond it is counted.
 const ROOM: u64 = 64 << 20;
+/// What the hub has and has not alerted of stays while there are no more batches, and half of that room is free.
+const KEPT: usize = 4096;
 /// So often the link is written where nothing else makes it.
 const LINK_EACH: Duration = Duration::from_secs(60);
 
@@ -80,7 +82,19 @@ impl Uplink {
                 self.link.extend(head.own, &head.cursors);
             }
         }
-        self.outbox.trim(self.state.member.watermark)
+        self.outbox.trim(self.state.member.gone)
+    }
+
+    /// Where there is little room, what the hub has goes before it has alerted of it.
+    fn make_room(&mut self) -> io::Result<()> {
+        let State { member, .. } = &mut self.state;
+        let is_short = self.outbox.size() >= self.room / 2 || self.outbox.entries().len() > KEPT;
+        if is_short && member.gone < member.watermark {
+            member.gone = member.watermark;
+            self.save()?;
+            self.outbox.trim(self.state.member.gone)?;
+        }
+        Ok(())
     }
 
     /// Write state and link.
@@ -163,6 +177,7 @@ impl Uplink {
         if events.is_empty() {
             return Ok(());
         }
+        self.make_room()?;
         if self.outbox.size() >= self.room {
             let failures = events.iter().filter(|event| event.class == Class::Failure);
             let lost: u64 = failures.map(|event| u64::from(event.count)).sum();
@@ -202,7 +217,7 @@ impl Uplink {
     fn message(&self, first: u64, items: &[Item]) -> io::Result<Vec<u8>> {
         let State { member, lost, .. } = &self.state;
         let (epoch, inst, last) = (member.epoch, self.inst, first + items.len() as u64 - 1);
-        let (floor, lost, items) = (member.watermark, *lost, items.to_vec());
+        let (floor, lost, items) = (member.gone, *lost, items.to_vec());
         Ok(Batch { v: VERSION, epoch, inst, first, last, floor, lost, items }.encode()?)
     }
 
@@ -252,7 +267,7 @@ impl Uplink {
         Own::Batch { sequence, epoch, last, same }
     }
 
-    /// The hub's watermark: what it has passed goes.
+    /// The hub's watermark: what it has alerted of goes.
     pub fn on_mark(&mut self, mark: &Mark, sequence: u64) -> io::Result<Step> {
         let before = self.state.member.clone();
         let step = self.state.member.on_mark(mark, sequence, self.state.next - 1);
@@ -265,10 +280,10 @@ impl Uplink {
                 "the state of the uplink is older than what the hub has (restored from a copy?); it begins anew",
             )
             .send();
-        } else if self.state.member.watermark != before.watermark {
+        } else if self.state.member.watermark != before.watermark || self.state.member.gone != before.gone {
             // First what was so far: the heads of the batches say it no more.
             self.save()?;
-            self.outbox.trim(self.state.member.watermark)?;
+            self.outbox.trim(self.state.member.gone)?;
         }
         Ok(step)
     }
@@ -286,6 +301,7 @@ impl Uplink {
             return Ok(());
         }
         let (mut state, mut waiting) = (self.state.clone(), Vec::new());
+        let watermark = state.member.watermark;
         for entry in self.outbox.entries() {
             waiting.push(self.outbox.read(entry)?);
         }
@@ -295,9 +311,12 @@ impl Uplink {
         let mut outbox = Outbox::open(&directory_of(&self.place, state.member.epoch))?;
         std::mem::swap(&mut self.state, &mut state);
         for (head, message) in waiting {
-            let items: Vec<Item> = Batch::decode(&message)
-                .map(|read| read.items.into_iter().flatten().collect())
-                .unwrap_or_default();
+            // What the hub has keeps its old number.
+            let waits = |read: Received| {
+                let numbered = (read.batch.first..).zip(read.items);
+                numbered.filter(|(number, _)| *number > watermark).filter_map(|(_, item)| item).collect()
+            };
+            let items: Vec<Item> = Batch::decode(&message).map(waits).unwrap_or_default();
             if !items.is_empty() {
                 let first = self.state.next;
                 let message = self.message(first, &items)?;
@@ -312,7 +331,7 @@ impl Uplink {
 
     /// Records that the hub does not have yet.
     pub fn waiting(&self) -> u64 {
-        self.outbox.records()
+        (self.state.next - 1).saturating_sub(self.state.member.watermark)
     }
 
     fn segments(&self) -> io::Result<Vec<Segment>> {
@@ -326,7 +345,6 @@ mod tests {
 
     use super::super::epochs::outboxes;
     use super::*;
-    use crate::protocol::batch::Received;
 
     struct World {
         directory: tempfile::TempDir,
@@ -377,6 +395,10 @@ mod tests {
             all.push(Batch::decode(&message).unwrap());
         }
         all
+    }
+
+    fn mark(epoch: Epoch, last: u64, alerted: u64) -> Mark {
+        Mark { v: VERSION, epoch, last, gap: false, alerted, hub: Epoch(1) }
     }
 
     fn users(batches: &[Received]) -> Vec<(u64, u32)> {
@@ -468,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn the_watermark_takes_away_what_it_passed_and_nothing_else() {
+    fn what_the_hub_has_alerted_of_goes_and_nothing_else() {
         let world = World::new();
         let mut uplink = world.uplink();
         world.fail(1..3);
@@ -477,17 +499,40 @@ mod tests {
         world.fail(3..5);
         uplink.take_in().unwrap();
         let epoch = uplink.state.member.epoch;
-        uplink.on_mark(&Mark::new(epoch, 2, false), 7).unwrap();
-        assert_eq!(uplink.waiting(), 2);
+        uplink.on_mark(&mark(epoch, 2, 0), 7).unwrap();
+        assert_eq!((uplink.waiting(), uplink.outbox.entries().len()), (2, 2));
+        uplink.on_mark(&mark(epoch, 4, 2), 8).unwrap();
+        assert_eq!((uplink.waiting(), uplink.outbox.entries().len()), (0, 1));
         drop(uplink);
         let mut uplink = world.uplink();
+        uplink.state.member.on_own(Own::Nothing);
+        assert!(uplink.next_to_send().unwrap().is_none());
+        // A hub whose disk is lost, and another that knows only what that one had alerted of.
+        uplink.on_mark(&Mark { gap: true, ..mark(epoch, 2, 2) }, 9).unwrap();
         assert_eq!(users(&sent(&mut uplink)), [(3, 3), (4, 4)]);
         // A hub that has more than was ever numbered: this state is a copy from before.
-        assert_eq!(uplink.on_mark(&Mark::new(epoch, 9, false), 8).unwrap(), Step::BeginAnew);
+        assert_eq!(uplink.on_mark(&mark(epoch, 9, 0), 10).unwrap(), Step::BeginAnew);
         assert_ne!(uplink.state.member.epoch, epoch);
         world.fail(5..6);
         uplink.take_in().unwrap();
         assert_eq!(users(&sent(&mut uplink)), [(1, 5)]);
+    }
+
+    #[test]
+    fn what_the_hub_has_makes_room_for_what_it_has_not() {
+        let world = World::new();
+        let mut uplink = world.uplink();
+        world.fail(1..3);
+        uplink.take_in().unwrap();
+        uplink.outbox.attempt(1);
+        let epoch = uplink.state.member.epoch;
+        uplink.on_mark(&mark(epoch, 2, 0), 7).unwrap();
+        uplink.room = uplink.outbox.size();
+        world.fail(3..5);
+        uplink.take_in().unwrap();
+        assert_eq!((uplink.state.lost, uplink.state.member.gone, uplink.waiting()), (0, 2, 2));
+        let (_, message) = uplink.next_to_send().unwrap().unwrap();
+        assert_eq!(Batch::decode(&message).unwrap().batch.floor, 2);
     }
 
     #[test]
@@ -530,9 +575,13 @@ mod tests {
     fn after_a_person_saw_to_it_what_waits_goes_out_in_a_new_epoch() {
         let world = World::new();
         let mut uplink = world.uplink();
+        world.fail(0..1);
+        uplink.take_in().unwrap();
+        uplink.outbox.attempt(1);
         world.fail(1..3);
         uplink.take_in().unwrap();
         let epoch = uplink.state.member.epoch;
+        uplink.on_mark(&mark(epoch, 1, 0), 7).unwrap();
         uplink.stop("a copy").unwrap();
         assert!(uplink.is_alone());
         uplink.begin_after_a_stop().unwrap();

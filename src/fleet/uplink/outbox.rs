@@ -1,11 +1,11 @@
-//! Batches that the hub does not have yet, each a file with the very bytes that are sent.
+//! Batches that the hub does not have yet, or has not alerted of, each a file with the very bytes that are sent.
 //!
 //! ```text
 //! outbox/00000000000000000501-00000000000000001000.batch    head, then the message
 //! ```
 //!
 //! The head says how far the journal was read when the batch was made, so that one write makes both last. A file goes
-//! when the hub's watermark has passed it.
+//! when the hub has alerted of what is in it.
 
 use std::fs;
 use std::io;
@@ -90,11 +90,6 @@ impl Outbox {
         self.size
     }
 
-    /// Records in it.
-    pub fn records(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.last + 1 - entry.first).sum()
-    }
-
     /// The batches.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
@@ -148,9 +143,9 @@ impl Outbox {
         self.entries.sort_by_key(|entry| entry.first);
     }
 
-    /// Remove what the hub has.
-    pub fn trim(&mut self, watermark: u64) -> io::Result<()> {
-        let passed = self.entries.iter().take_while(|entry| entry.last <= watermark).count();
+    /// Remove what ends up to this number.
+    pub fn trim(&mut self, gone: u64) -> io::Result<()> {
+        let passed = self.entries.iter().take_while(|entry| entry.last <= gone).count();
         for entry in self.entries.drain(..passed).collect::<Vec<_>>() {
             self.size -= entry.size;
             fs::remove_file(self.file(entry.first, entry.last))?;
@@ -202,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_stay_until_the_watermark_passes_them() {
+    fn batches_stay_until_they_are_trimmed() {
         let directory = tempfile::tempdir().unwrap();
         let mut outbox = Outbox::open(directory.path()).unwrap();
         outbox.put((1, 10), &head(), b"one\ntwo").unwrap();
@@ -214,11 +209,11 @@ mod tests {
         assert_eq!(outbox.after(10).unwrap().first, 11);
         assert!(outbox.after(12).is_none());
         outbox.trim(9).unwrap();
-        assert_eq!(outbox.records(), 12);
+        assert_eq!(outbox.entries().len(), 2);
         outbox.trim(10).unwrap();
         assert_eq!(numbers(&Outbox::open(directory.path()).unwrap()), [(11, 12)]);
         outbox.trim(12).unwrap();
-        assert_eq!((outbox.size(), outbox.records()), (0, 0));
+        assert_eq!((outbox.size(), outbox.entries().len()), (0, 0));
     }
 
     #[test]

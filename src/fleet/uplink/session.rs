@@ -82,6 +82,7 @@ impl<'a> Session<'a> {
     /// Read the own subject and the watermark: what is sent next follows from these.
     pub async fn look_up(&mut self) -> Result<Step, Broken> {
         self.made.borrow_and_update();
+        self.uplink.state.member.on_connection();
         let (sequence, mark) = self.fetch_mark().await?;
         if let Some(mark) = &mark {
             // First what is confirmed; a gap only when it is known what the engine has.
@@ -138,15 +139,15 @@ impl<'a> Session<'a> {
         self.append(last, message).await.map(Some)
     }
 
-    /// Say what an earlier hub has confirmed.
+    /// Say what an earlier hub has alerted of.
     pub async fn send_floor(&mut self) -> Result<Step, Broken> {
-        let (last, message) = self.heartbeat(self.uplink.state.member.watermark)?;
+        let (last, message) = self.heartbeat(self.uplink.state.member.gone)?;
         self.append(last, message).await
     }
 
     fn heartbeat(&self, last: u64) -> Result<(u64, Vec<u8>), Broken> {
         let state = &self.uplink.state;
-        let marks = (state.member.watermark, state.lost);
+        let marks = (state.member.gone, state.lost);
         let batch = Batch::heartbeat(state.member.epoch, self.uplink.inst, last, marks);
         Ok((last, batch.encode().map_err(io::Error::from)?))
     }
