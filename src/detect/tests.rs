@@ -568,11 +568,13 @@ fn a_member_that_fills_its_tables_pushes_out_nothing_that_another_one_tells() {
     for n in 0..3000_u32 {
         watch.at += 1;
         let rhost = format!("{}.{}.7.9", 11 + n % 180, n / 180);
-        for route in [Route::Pam, Route::Log] {
-            let lie = Event { route, ..event(Class::Failure, watch.at, &format!("user{n}"), &rhost) };
-            (0..8).for_each(|_| drop(watch.take(of_member("web2", lie.clone()))));
+        for (route, pid) in [(Route::Pam, 2_000_000 + n), (Route::Log, 3_000_000 + n)] {
+            let lie = Event { route, pid, ..event(Class::Failure, watch.at, &format!("user{n}"), &rhost) };
+            let lie = of_member("web2", Event { count: 8, ..lie });
+            watch.detector.observe(&lie, AccountKind::Existing, lie.time, &Rules::default());
         }
-        watch.take(of_member("web2", event(Class::Login, watch.at, &format!("other{n}"), "192.0.2.1")));
+        let login = of_member("web2", event(Class::Login, watch.at, &format!("other{n}"), "192.0.2.1"));
+        watch.detector.observe(&login, AccountKind::Existing, login.time, &Rules::default());
     }
     assert!(watch.detector.members.of("web2").unwrap().module.sources.len() > table::ROWS / 2);
     watch.at += 1;
