@@ -43,7 +43,7 @@ needs_of() { # RING
     harness) echo "$for_cargo python3:python3 openssl:openssl strace:strace faketime:faketime" ;;
     hostile) echo "$for_cargo python3:python3 openssl:openssl readelf:binutils sshd:openssh-server ssh:openssh-client sudo:sudo" ;;
     scan) echo "$for_cargo python3:python3 openssl:openssl strace:strace xz:xz-utils zstd:zstd bzip2:bzip2 rsyslogd:rsyslog sshd:openssh-server ssh:openssh-client sudo:sudo" ;;
-    fleet) echo "$for_cargo python3:python3 openssl:openssl nats-server:nats-server" ;;
+    fleet) echo "$for_cargo python3:python3 openssl:openssl nats-server:nats-server faketime:faketime ss:iproute2" ;;
     receivers) echo "$for_cargo python3:python3 openssl:openssl" ;;
     fuzz) echo "$for_cargo c++:g++" ;;
     install) echo "$for_cargo openssl:openssl git:git python3:python3" ;;

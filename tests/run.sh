@@ -14,7 +14,7 @@
 #   install    install.sh on a tree of each distribution; as root in copies of this machine's system too
 #   fuzz       each fuzz target for some seconds; fuzz/run.sh -n RUNS goes on for longer; only with --all, or by name
 #   receivers  real servers, fetched: ntfy and Matrix's Synapse; only with --all, or by name
-#   fleet      members, hub and a real NATS server, killed at random, and a member that lies; only with --all, or by name
+#   fleet      members, hub and real NATS servers, killed at random and lost, and a member that lies; only with --all, or by name
 #   report     reports beside the scan, in a real browser; promtool and fail2ban; only with --all, or by name
 #   release    packaging/release.sh makes the same bytes twice, and what it makes installs; before a release, by name only
 #   arm64      built for 64-bit ARM, and run under qemu in Debian's system for it; root; before a release, by name only
@@ -48,7 +48,7 @@ release    600   600 2400 tests/release/run.sh
 arm64      600   600 3600 tests/arm64/run.sh
 fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
-fleet      300   300 1500 tests/fleet/run.sh
+fleet      420   420 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh
 system     180   400 1500 python3 tests/system/run.py $more
 runner      40    40  300 tests/runner/run.sh

@@ -145,9 +145,9 @@ try:
         have = (size() - before) / one
         if have >= total * (len(quarters) + 1) / 4 - 1 and len(quarters) < 3:
             quarters.append((have, time.monotonic() - began))
-        if have >= total * 0.995 and count_recorded(fleet.hub_state) >= total + pressed:
+        if have >= total * 0.98 and count_recorded(fleet.hub_state) >= total + pressed:
             break
-        time.sleep(0.1)
+        time.sleep(0.1 if have < total * 0.98 else 0.5)
     took = time.monotonic() - began
     used = [processor(process) - before for process, before in zip([fleet.engine, fleet.hub], used)]
     for sender in senders:
