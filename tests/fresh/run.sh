@@ -7,6 +7,7 @@
 #
 # run.sh [SCENARIO]...   from source-13 source-12 deb-13 deb-12; without one: source-13 and deb-12
 # run.sh --all           all of them
+# run.sh tests-13        the README's two commands, the second of which runs the tests in there; by name only
 #
 # Two at once. As root, with debootstrap and systemd-container
 # installed. The base systems are kept in target/fresh. AUTHALERT_BUILD: the directory of the built files for the
@@ -35,7 +36,7 @@ main() {
         say "source-13 and $(runs_on_12 && echo deb-12 || echo deb-13); all of ${all[*]} with --all"
         set -- source-13 "$(runs_on_12 && echo deb-12 || echo deb-13)"
     fi
-    for scenario; do [[ " ${all[*]} " == *" $scenario "* ]] || give_up "no scenario $scenario"; done
+    for scenario; do [[ " ${all[*]} tests-13 " == *" $scenario "* ]] || give_up "no scenario $scenario"; done
     mkdir -p -- "$cache"
     shared=$(mktemp -d "${TMPDIR:-/var/tmp}/authalert-fresh.XXXXXXXX")
     trap 'end_all' EXIT
@@ -78,6 +79,7 @@ one_scenario() {
     case $1 in
     source-13) from_source trixie ;;
     source-12) from_source bookworm ;;
+    tests-13) with_its_tests trixie ;;
     deb-13) from_package trixie ;;
     deb-12) from_package bookworm ;;
     esac
@@ -124,20 +126,7 @@ check() {
 
 # The README's own command, by somebody with sudo, on a machine without compiler or cargo.
 from_source() {
-    make_guest "$1"
-    mkdir -p -- "$root/home/alice/authalert"
-    (cd -- "$source_tree" && git ls-files -z | tar -c --null -T - | tar -x -C "$root/home/alice/authalert")
-    start_guest || return
-    in_guest 'chown -R alice: /home/alice/authalert; echo "alice ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/alice'
-    picture_of_etc >"$work/first"
-
-    local begun=$SECONDS
-    if ! by_alice 2400 'sudo ./install.sh'; then
-        check "sudo ./install.sh, nothing else typed" false
-        stop_guest
-        return
-    fi
-    check "sudo ./install.sh, nothing else typed (after $((SECONDS - begun)) seconds)" true
+    install_from_source "$1" || return
     check "it shows the record of its own wrong password" grep -q 'recorded: nobody from 127.0.0.1 (sshd' "$work/said"
     check "and how to undo it, what runs, and the way to a phone" grep -cz 'runs .*authalert-scan.timer.*undo .*--uninstall.*receivers add ntfy' "$work/said"
     check "right after it authalert check is content" by_alice 60 'sudo authalert check --quiet'
@@ -160,6 +149,34 @@ from_source() {
     check "install and uninstall leave no difference in /etc" same "$work/last" "$work/again"
     stop_guest
     [[ $1 != trixie ]] || penalties_stay
+}
+
+# Both commands of the README.
+with_its_tests() {
+    install_from_source "$1" || return
+    check "right after it authalert check is content" by_alice 60 'sudo authalert check --quiet'
+    local begun=$SECONDS
+    check "sudo ./tests/run.sh, nothing else typed" by_alice 3600 'sudo ./tests/run.sh'
+    say "# it took $((SECONDS - begun)) seconds"
+    grep -E '^== |^ *[0-9:]+ [a-z]+ +not ok|^left|passed, [0-9]+ failed' "$work/said" | sed 's/^/    /'
+    stop_guest
+}
+
+install_from_source() {
+    make_guest "$1"
+    mkdir -p -- "$root/home/alice/authalert"
+    (cd -- "$source_tree" && git ls-files -z | tar -c --null -T - | tar -x -C "$root/home/alice/authalert")
+    start_guest || return
+    in_guest 'chown -R alice: /home/alice/authalert; echo "alice ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/alice'
+    picture_of_etc >"$work/first"
+
+    local begun=$SECONDS
+    if ! by_alice 2400 'sudo ./install.sh'; then
+        check "sudo ./install.sh, nothing else typed" false
+        stop_guest
+        return 1
+    fi
+    check "sudo ./install.sh, nothing else typed (after $((SECONDS - begun)) seconds)" true
 }
 
 from_package() {
