@@ -163,8 +163,11 @@ try:
     found = numbers_of_each()
     wrong = [(name, found.get(name)) for name in names if found.get(name) != (each, each)]
     check(not wrong, "each failure is at the hub, once", wrong[:5])
-    # Without sync_interval an engine takes what no disk has yet: the hub, which syncs before it confirms, is not held to that.
-    check(rate >= limit / 2 or not fleet.syncs, "where the engine syncs, the hub takes over at least half of what it can take", (rate, limit))
+    # Whatever else this machine does.
+    check(1e6 * used[1] / total <= 20, "a failure costs the hub at most 20 microseconds, with its alerts", used)
+    # On a machine of its own, and where the engine syncs: else it takes what no disk has yet, and the hub syncs.
+    if total >= 1000000 and fleet.syncs:
+        check(rate >= limit / 2, "the hub takes over at least half of what the engine can take", (rate, limit))
     check(rates[-1] >= 0.6 * rates[0], "the last of them as fast as the first", rates)
     check(wait_for(lambda: all(m["records"] == each for m in fleet.status()["members"] if m["name"] in names), 20, 1), "status has each of them")
     wait_for(lambda: fleet.deliver("--now") and fleet.receiver("phone")["pending"] == 0, 60, 1)

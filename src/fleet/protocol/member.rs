@@ -117,7 +117,7 @@ impl Member {
         }
     }
 
-    /// A connection begins: a gap that is still told of is followed anew, as what was sent may not have arrived.
+    /// A connection begins: a gap that is still marked is followed anew, as what was sent may not have arrived.
     pub fn on_connection(&mut self) {
         self.heeded = 0;
     }
