@@ -81,7 +81,7 @@ impl Judge {
             }
             if speaks(&event, announced, grounds.ignore) {
                 let kind = accounts.tried(&event);
-                if let Some(finding) = detector.observe(&event, kind, now, grounds.rules) {
+                for finding in detector.observe(&event, kind, now, grounds.rules) {
                     judged(finding, accounts);
                 }
             }

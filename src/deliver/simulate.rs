@@ -115,12 +115,14 @@ pub fn simulate(
         run.look_until(arrival, now);
         now = arrival;
         let kind = kind_of(&event.user);
-        let finding = detector.observe(&event, kind, time, rules);
+        let found = detector.observe(&event, kind, time, rules);
         if event.class == Class::Failure {
             run.on_failure(now, &event, kind, kind_of(&event.ruser));
         }
-        if let Some(finding) = finding.filter(|finding| matches!(finding.verdict, Verdict::BreakIn { .. })) {
-            run.on_break_in(now, &finding, (kind, kind_of(&finding.login.ruser)));
+        for finding in found.iter().filter(|finding| matches!(finding.verdict, Verdict::BreakIn { .. })) {
+            // It may be another login than this event.
+            let login = &finding.login;
+            run.on_break_in(now, finding, (kind_of(&login.user), kind_of(&login.ruser)));
         }
         run.look(now);
     }

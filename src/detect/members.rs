@@ -42,14 +42,17 @@ impl Detector {
         }
     }
 
-    /// Let a failure speak against logins at the others. What it turns into a break-in.
-    pub(super) fn speak_elsewhere(&mut self, failure: &Failed<'_>, rules: &Rules) -> Option<Finding> {
+    /// Let a failure speak against logins at all the others. What it turns into break-ins is `found`.
+    pub(super) fn speak_elsewhere(&mut self, failure: &Failed<'_>, rules: &Rules, found: &mut Vec<Finding>) {
         let own = member(failure.event);
-        let here = if own.is_empty() { None } else { self.speak(failure, rules).0 };
-        here.or_else(|| {
-            let mut others = self.members.0.iter_mut().filter(|(name, _)| *name != own);
-            others.find_map(|(_, other)| other.speak(failure, rules).0)
-        })
+        if !own.is_empty() {
+            found.extend(self.speak(failure, rules).0);
+        }
+        for (name, other) in &mut self.members.0 {
+            if *name != own {
+                found.extend(other.speak(failure, rules).0);
+            }
+        }
     }
 
     /// What the source of `event` failed at the others, before the second `at`.

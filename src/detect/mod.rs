@@ -134,7 +134,7 @@ struct Evidence {
 }
 
 impl Detector {
-    /// Take in an event, and judge it if it is a login, or the login that it should have been known before. `kind` is
+    /// Take in an event, and judge it if it is a login, or the logins that it should have been known before. `kind` is
     /// what its user is on its machine, as far as that is known; `now` is the time of the machine: an event cannot be later. Events come in the order of the journal.
     pub fn observe(
         &mut self,
@@ -142,29 +142,29 @@ impl Detector {
         kind: AccountKind,
         now: Timestamp,
         rules: &Rules,
-    ) -> Option<Finding> {
+    ) -> Vec<Finding> {
         let at = event.time.min(now).as_second();
         match event.class {
             Class::Failure => self.fail(event, kind, at, rules),
             Class::Login => {
                 let elsewhere = self.elsewhere(event, at);
-                self.of_mut(event).login(event, elsewhere, at, rules)
+                self.of_mut(event).login(event, elsewhere, at, rules).into_iter().collect()
             }
-            Class::Aborted | Class::Test => None,
+            Class::Aborted | Class::Test => Vec::new(),
         }
     }
 
-    /// Who failed before a login that is judged already, here or at another machine of a fleet, speaks against it; else
-    /// the failure is kept for those to come.
-    fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Option<Finding> {
+    /// Who failed before logins that are judged already, here or at another machine of a fleet, speaks against each of
+    /// them. The failure is kept for those to come as well: what one login makes of it is nothing to another's favour.
+    fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Vec<Finding> {
         let own = self.of_mut(event);
-        let failure = own.count(event, kind, at)?;
-        let (finding, is_taken_back) = own.speak(&failure, rules);
-        let finding = finding.or_else(|| self.speak_elsewhere(&failure, rules));
-        if finding.is_none() && !is_taken_back {
-            self.of_mut(event).keep(&failure);
+        let Some(failure) = own.count(event, kind, at) else { return Vec::new() };
+        let (mut found, is_taken_back) = own.speak(&failure, rules);
+        if !is_taken_back {
+            own.keep(&failure);
         }
-        finding
+        self.speak_elsewhere(&failure, rules, &mut found);
+        found
     }
 
     /// How often a failure counts that the other route may have told of too; none where not at all.
@@ -184,18 +184,18 @@ impl Detector {
         Some(Failed { event, source, name, is_account, count, at, twice })
     }
 
-    /// Let a failure speak against the logins that it was before. What it turns into a break-in, and whether one of them
-    /// takes it back.
-    fn speak(&mut self, failure: &Failed<'_>, rules: &Rules) -> (Option<Finding>, bool) {
+    /// Let a failure speak against the logins that it was before. Which of them it turns into break-ins, and whether one
+    /// of the others takes it back.
+    fn speak(&mut self, failure: &Failed<'_>, rules: &Rules) -> (Vec<Finding>, bool) {
         let Failed { event, source, name, is_account, count, at, twice } = failure;
-        let Some(source) = source else { return (None, false) };
-        let mut is_taken_back = false;
+        let Some(source) = source else { return (Vec::new(), false) };
         for judged in self.late.after(event, source.key(), *at) {
             twice.iter().for_each(|twice| judged.evidence.log.subtract(name, twice.count, twice.at));
             judged.evidence.of_route(event.route).add(name, *is_account, *count, *at);
-            is_taken_back |= judged.takes_back(event);
         }
-        (self.judge_again(event, source, *at, rules), is_taken_back)
+        let found = self.judge_again(event, source, *at, rules);
+        let is_taken_back = self.late.after(event, source.key(), *at).any(|judged| judged.takes_back(event));
+        (found, is_taken_back)
     }
 
     /// Keep a failure for the logins to come.
@@ -222,8 +222,23 @@ impl Detector {
         twice
     }
 
-    /// A login that `failure`, of `source` at the second `at`, was before and makes a break-in.
-    fn judge_again(&mut self, failure: &Event, source: &Source, at: i64, rules: &Rules) -> Option<Finding> {
+    /// The logins that `failure`, of `source` at the second `at`, was before and makes break-ins.
+    fn judge_again(&mut self, failure: &Event, source: &Source, at: i64, rules: &Rules) -> Vec<Finding> {
+        let mut found = Vec::new();
+        while let Some(finding) = self.judge_one_again(failure, source, at, rules) {
+            found.push(finding);
+        }
+        found
+    }
+
+    /// One of them. It is not looked at again.
+    fn judge_one_again(
+        &mut self,
+        failure: &Event,
+        source: &Source,
+        at: i64,
+        rules: &Rules,
+    ) -> Option<Finding> {
         let after = u64::from(rules.break_in_after.max(1));
         let known = &self.known;
         let is_break_in = |judged: &&mut Judged| {
@@ -413,7 +428,7 @@ pub fn findings<'a>(
     rules: &'a Rules,
 ) -> impl Iterator<Item = Finding> + 'a {
     let mut detector = Detector::default();
-    history.into_iter().filter_map(move |event| {
+    history.into_iter().flat_map(move |event| {
         let kind = kind_of(&event);
         detector.observe(&event, kind, event.time, rules)
     })

@@ -24,6 +24,12 @@ fn event(class: Class, at: i64, user: &str, rhost: &str) -> Event {
     }
 }
 
+/// The one finding, where there is one.
+fn first(found: Vec<Finding>) -> Option<Finding> {
+    assert!(found.len() <= 1, "{found:?}");
+    found.into_iter().next()
+}
+
 /// A detector at a time of its own.
 #[derive(Default)]
 struct Watch {
@@ -47,7 +53,7 @@ impl Watch {
         if let Some(json) = json {
             self.detector = serde_json::from_str(&json).unwrap();
         }
-        self.detector.observe(&event, kind, now, &self.rules)
+        first(self.detector.observe(&event, kind, now, &self.rules))
     }
 
     fn fail(&mut self, times: usize, user: &str, rhost: &str) {
@@ -256,7 +262,7 @@ fn lines_of_a_log_excuse_nobody_whom_the_module_saw() {
 fn what_the_module_recorded_and_the_log_tells_of_again_counts_once() {
     let mut detector = Detector::default();
     let mut take =
-        |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+        |event: Event| first(detector.observe(&event, AccountKind::Existing, event.time, &Rules::default()));
     for i in 0..4 {
         let pam = Event { pid: 50, ..event(Class::Failure, i, "alice", "203.0.113.9") };
         take(pam.clone());
@@ -295,8 +301,9 @@ fn no_line_of_a_log_takes_away_what_the_module_sees() {
         (of_itself, "alice", "203.0.113.5"),
     ] {
         let mut detector = Detector::default();
-        let mut take =
-            |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+        let mut take = |event: Event| {
+            first(detector.observe(&event, AccountKind::Existing, event.time, &Rules::default()))
+        };
         for n in 0..199 {
             let pid = 1000 + n;
             let at = i64::from(n);
@@ -318,7 +325,8 @@ fn no_line_of_a_log_takes_away_what_the_module_sees() {
 #[test]
 fn a_login_that_only_a_log_told_of_is_judged_when_the_module_sees_it() {
     let mut detector = Detector::default();
-    let mut take = |event: Event| detector.observe(&event, AccountKind::Root, event.time, &Rules::default());
+    let mut take =
+        |event: Event| first(detector.observe(&event, AccountKind::Root, event.time, &Rules::default()));
     let login = event(Class::Login, 10, "root", "203.0.113.5");
     assert!(take(forged(1, 50, Event { rhost: "192.0.2.1".into(), ..login.clone() })).is_some());
     let found = take(Event { pid: 50, ..login.clone() }).unwrap();
@@ -331,8 +339,9 @@ fn a_login_that_only_a_log_told_of_is_judged_when_the_module_sees_it() {
 fn of_failures_that_the_log_told_of_first_there_are_as_many_as_by_the_route_that_says_more() {
     for (by_log, by_module) in [(4, 4), (4, 2), (1, 4)] {
         let mut detector = Detector::default();
-        let mut take =
-            |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+        let mut take = |event: Event| {
+            first(detector.observe(&event, AccountKind::Existing, event.time, &Rules::default()))
+        };
         let tried = event(Class::Failure, 5, "alice", "203.0.113.5");
         let tried = Event { pid: 60, ..tried };
         take(Event { route: Route::Log, count: by_log, ..tried.clone() });
@@ -342,8 +351,9 @@ fn of_failures_that_the_log_told_of_first_there_are_as_many_as_by_the_route_that
         assert_eq!(found.verdict, Verdict::NewSource { network_known: false }, "{by_log} {by_module}");
         // The same after a login that they were before: they come late.
         let mut detector = Detector::default();
-        let mut take =
-            |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+        let mut take = |event: Event| {
+            first(detector.observe(&event, AccountKind::Existing, event.time, &Rules::default()))
+        };
         take(Event { pid: 61, ..login });
         assert_eq!(take(Event { route: Route::Log, count: by_log, ..tried.clone() }), None);
         (0..by_module).for_each(|_| assert_eq!(take(tried.clone()), None));
@@ -354,7 +364,7 @@ fn of_failures_that_the_log_told_of_first_there_are_as_many_as_by_the_route_that
 fn a_flood_of_a_log_does_not_make_the_module_see_twice() {
     let mut detector = Detector::default();
     let mut take =
-        |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+        |event: Event| first(detector.observe(&event, AccountKind::Existing, event.time, &Rules::default()));
     let login = event(Class::Login, 10, "alice", "203.0.113.5");
     take(Event { pid: 50, ..login.clone() });
     (0..5000).for_each(|n| _ = take(forged(1, 5000 + n, event(Class::Failure, 11, "guess", "198.51.100.9"))));
@@ -611,4 +621,42 @@ fn who_fails_at_one_machine_of_a_fleet_and_is_in_at_another_breaks_in() {
     (0..9).for_each(|at| drop(watch.take(of_member("web1", su(Class::Failure, at, "su", "root", 1000)))));
     let found = watch.take(of_member("web2", su(Class::Login, 10, "su", "root", 1000))).unwrap();
     assert_eq!(found.verdict, Verdict::Login);
+}
+
+#[test]
+fn a_failure_that_comes_late_speaks_against_every_login_of_its_source_and_those_to_come() {
+    let mut detector = Detector::default();
+    let mut take =
+        |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+    let by_log = |class, at, user: &str, pid| Event {
+        route: Route::Log,
+        pid,
+        service: "dovecot".into(),
+        ..event(class, at, user, "192.0.2.7")
+    };
+    for (pid, user) in [(1, "sync"), (2, "root")] {
+        let found = take(by_log(Class::Login, 100, user, pid));
+        assert!(found.iter().all(|found| !matches!(found.verdict, Verdict::BreakIn { .. })));
+    }
+    let late = Event { count: 9, ..by_log(Class::Failure, 50, "guess", 3) };
+    let users = |found: Vec<Finding>| -> Vec<String> {
+        let of = found.into_iter().filter(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        of.map(|found| found.login.user).collect()
+    };
+    assert_eq!(users(take(late)), ["sync", "root"]);
+    assert_eq!(users(take(by_log(Class::Login, 200, "alice", 4))), ["alice"]);
+}
+
+#[test]
+fn what_one_member_tells_late_speaks_against_logins_at_every_other() {
+    let mut detector = Detector::default();
+    let mut take =
+        |event: Event| detector.observe(&event, AccountKind::Existing, event.time, &Rules::default());
+    let of = |member: &str, class, at, user: &str| of_member(member, event(class, at, user, "192.0.2.7"));
+    for member in ["web1", "web2", "web3"] {
+        take(of(member, Class::Login, 100, "alice"));
+    }
+    let found = take(Event { count: 9, ..of("web4", Class::Failure, 50, "root") });
+    let hosts: Vec<_> = found.into_iter().map(|found| found.login.host).collect();
+    assert_eq!(hosts, ["web1", "web2", "web3"]);
 }

@@ -53,7 +53,7 @@ impl Judge {
 impl Judged {
     fn observe(&mut self, event: &Event, kind: AccountKind) {
         let found = self.detector.observe(event, kind, event.time, &self.rules);
-        if let Some(finding) = found.filter(|finding| Found::verdict_of(finding).is_some()) {
+        for finding in found.into_iter().filter(|finding| Found::verdict_of(finding).is_some()) {
             self.count += 1;
             if self.found.len() >= FOUND {
                 self.found.pop_front();
