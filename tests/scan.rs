@@ -232,6 +232,7 @@ fn repeated_lines_count_as_often_as_the_log_daemon_says() {
         (of_rsyslog(71, failed, 3).replace("srv sshd[71]:", "srv sshd:"), 4),
         // sysklogd: the line right before, of the same machine.
         (format!("{} {failed}\nNov  3 09:05:09 srv last message repeated 2 times\n", at(71)), 3),
+        (format!("{} {failed}\nNov  3 09:05:09 srv app: last message repeated 2 times\n", at(71)), 1),
         (format!("{} {failed}\nNov  3 09:05:09 other last message repeated 2 times\n", at(71)), 1),
         (
             format!("{} {failed}\n{} x\nNov  3 09:05:09 srv last message repeated 2 times\n", at(71), at(72)),

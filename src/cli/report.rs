@@ -74,11 +74,20 @@ fn write(report: &Report, asked: &args::Report, out: &mut dyn Write) -> Result<(
     Ok(out.flush()?)
 }
 
-/// Into `file`, which is its owner's alone, or with `-` to the standard output.
+/// Into `file`, which is its owner's alone, or with `-` to the standard output. What is there and is no file, such as a
+/// device or a link, stays what it is.
 fn write_page(file: &PathBuf, page: &str, out: &mut dyn Write) -> Result<(), Error> {
     if file == Path::new("-") {
         return Ok(out.write_all(page.as_bytes())?);
     }
-    storage::replace(file, page.as_bytes())
-        .map_err(|why| Error::Failed(format!("cannot write {}: {why}", file.display())))
+    let is_other = std::fs::symlink_metadata(file).is_ok_and(|there| !there.is_file());
+    let written = match is_other {
+        true => std::fs::File::options()
+            .write(true)
+            .truncate(true)
+            .open(file)
+            .and_then(|mut there| there.write_all(page.as_bytes())),
+        false => storage::replace(file, page.as_bytes()),
+    };
+    written.map_err(|why| Error::Failed(format!("cannot write {}: {why}", file.display())))
 }

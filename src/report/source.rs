@@ -20,7 +20,7 @@ use crate::detect::Rules;
 use crate::event::{Class, Event};
 use crate::journal::{self, Journal};
 use crate::neutral;
-use crate::scan::{self, Watch};
+use crate::scan::{self, Rows, Watch};
 use crate::zone;
 
 /// What a report is to cover.
@@ -79,30 +79,39 @@ pub(crate) fn make(
     let (mut read, mut forged, mut errors) = (Vec::new(), 0, Vec::new());
     let mut report = collected(request, |batches| {
         for log in logs {
+            let mut has_rows = false;
+            let mut take = |rows: &mut Rows| {
+                has_rows = true;
+                batches.take_rows(rows);
+            };
             let result = match &log {
-                Some(path) => scan::each(path, watch, &mut |rows| batches.take_rows(rows)),
-                None => scan::each_of_journald(request.since, watch, &mut |rows| batches.take_rows(rows)),
+                Some(path) => scan::each(path, watch, &mut take),
+                None => scan::each_of_journald(request.since, watch, &mut take),
             };
             match result {
                 Ok(lines) => {
                     forged += lines;
                     read.push(log.map_or("the systemd journal".into(), |path| path.display().to_string()));
                 }
-                Err(why) => errors.push(why),
+                Err(why) => errors.push((why, has_rows)),
             }
         }
         Ok(())
     })?;
     if read.is_empty() {
-        return Err(Error::Scan(errors.into_iter().next().unwrap_or(scan::Error::NoSource)));
+        let first = errors.into_iter().next().map(|(why, _)| why);
+        return Err(Error::Scan(first.unwrap_or(scan::Error::NoSource)));
     }
     report.read = read.iter().map(|name| neutral::text(name, 200)).collect();
     if forged > 0 {
         report.notes.push(format!("{forged} forged lines count for nothing."));
     }
-    let left_out = errors.iter().map(|why| format!("Not in it: {}", neutral::text(why.to_string(), 300)));
+    let left_out = errors.iter().map(|(why, has_rows)| {
+        let what = if *has_rows { "Only the beginning is in it" } else { "Not in it" };
+        format!("{what}: {}", neutral::text(why.to_string(), 300))
+    });
     report.notes.extend(left_out);
-    Ok((report, errors))
+    Ok((report, errors.into_iter().map(|(why, _)| why).collect()))
 }
 
 /// Make a report of the records that this machine keeps.

@@ -72,7 +72,8 @@ main() {
         keys=(--unsigned); mkdir -p /aa-nobody/mine && cp /aa-built/* /aa-nobody/mine/ && chown nobody /aa-nobody && ln -s /aa-nobody/mine /aa-link && from=/aa-link'
     refuses "an unsigned release that somebody else can change" 'can be changed by others' 'keys=(--unsigned); rm /aa-release/SHA256SUMS.sig; chown nobody /aa-release/*.tar.gz'
     refuses "programs that are links" 'is a link' 'keys=(--unsigned); rm -r /aa-release/* && ln -s /aa-built/* /aa-release/'
-    installs "unsigned programs that are in a directory of root in /tmp" 'mkdir /tmp/mine && cp /aa-built/* /tmp/mine/ && from=/tmp/mine release --unsigned'
+    installs "unsigned programs that are in a directory of root in /tmp" '
+        mkdir /tmp/mine && cp /aa-built/* /tmp/mine/ && from=/tmp/mine release --unsigned && rm -r /tmp/mine'
     installs "no older one over what is here" '
         release --key /aa-key/key.pub && ! tree=/aa from=/aa-older release --key /aa-key/key.pub && grep -q "no way back" /tmp/said'
     finish

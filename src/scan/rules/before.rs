@@ -15,11 +15,15 @@ pub(super) fn repeated(message: &[u8]) -> Option<(&[u8], u32)> {
     Some((inner.strip_prefix(b" ").unwrap_or(inner), times))
 }
 
-/// `last message repeated 2 times`, from sysklogd; `last message buffered` from metalog is none.
-pub(super) fn repeated_before(message: &[u8]) -> Option<u32> {
-    let rest = message.strip_prefix(b"last message repeated ")?;
+/// sysklogd says it every ten minutes at least; what any user can write into a log is to multiply nothing without bound.
+const MOST_REPEATED: u32 = 65_535;
+
+/// `last message repeated 2 times`, from sysklogd, which puts no tag before it: with one it is what some program said.
+/// `last message buffered` from metalog is none.
+pub(super) fn repeated_before(header: &Header<'_>, message: &[u8]) -> Option<u32> {
+    let rest = message.strip_prefix(b"last message repeated ").filter(|_| header.program.is_empty())?;
     let (times, rest) = leading_number(rest)?;
-    rest.starts_with(b" time").then_some(times)
+    rest.starts_with(b" time").then_some(times.min(MOST_REPEATED))
 }
 
 /// Without Solaris' `[ID 800047 auth.info] `.

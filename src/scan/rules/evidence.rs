@@ -51,11 +51,16 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Whether it says that a password was right: what was refused before is excused by it.
+    /// Whether it says that a password was right, or that nobody typed one: a refusal beside it is excused by it.
     pub fn excuses(self) -> bool {
         matches!(
             self,
-            Self::SshdAccepted | Self::SshdDenied | Self::Success | Self::PamSuccess | Self::PamSession
+            Self::SshdAccepted
+                | Self::SshdDenied
+                | Self::Success
+                | Self::PamSuccess
+                | Self::PamSession
+                | Self::PamAborted
         )
     }
 }

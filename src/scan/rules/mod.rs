@@ -38,7 +38,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         return Line::Other;
     }
     let message = before::past_clock(header, before::solaris(header.message));
-    if let Some(times) = before::repeated_before(message) {
+    if let Some(times) = before::repeated_before(header, message) {
         return Line::Again(times);
     }
     let message = before::past_title(header, message);
