@@ -83,7 +83,10 @@ fuzz_target!(|data: &[u8]| {
 
     if let Some(login) = summary.latest() {
         let login: Sample = login.clone();
-        let content = BreakIn { login, failures: 37, since: now, after: After::Source, more: 0 };
+        let also = vec![login.clone(); usize::from(switch(1) >> 6)];
+        let (more, since) = (also.len() as u64, now);
+        let content =
+            BreakIn { login, failures: 37, since, after: After::Source, more, more_sources: more, also };
         let text = composer.text(&style, Content::BreakIn(&content), dispatch);
         check(&text, &style, open);
         assert!(text.starts_with("BREAK-IN? ") && text.contains("a17"), "{text}");

@@ -16,6 +16,8 @@ use crate::message::{self, BreakIn, NewSource, Sample, Summary, UnderAttack};
 const KEPT: usize = 16;
 /// Sources of break-ins that one message tells of are told apart up to this number.
 const SOURCES: usize = 64;
+/// Of other accounts that one message of a break-in stands for so many are named.
+const NAMED: usize = 4;
 
 /// Findings that wait; part of a receiver's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,14 @@ impl Proven {
             self.others.pop_last();
         }
         self.content.more_sources = self.others.len() as u64;
+        let BreakIn { login, also, .. } = &mut self.content;
+        for folded in std::iter::once(other.content.login).chain(other.content.also) {
+            if !is_same(&folded, login) && !also.iter().any(|known| is_same(known, &folded)) {
+                also.push(folded);
+            }
+        }
+        also.sort_by_key(|folded| folded.user_kind != AccountKind::Root);
+        also.truncate(NAMED);
     }
 
     fn is_from_where(&self, other: &Self) -> bool {
@@ -247,6 +257,7 @@ pub fn break_in(finding: &Finding, user: AccountKind, ruser: AccountKind) -> Opt
         after: of(after),
         more: 0,
         more_sources: 0,
+        also: Vec::new(),
     })
 }
 
@@ -254,5 +265,40 @@ fn of(after: detect::After) -> message::After {
     match after {
         detect::After::Source => message::After::Source,
         detect::After::Asker => message::After::Asker,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::summary::tests::failure;
+
+    #[test]
+    fn who_breaks_in_to_an_account_of_his_own_hides_no_other_behind_it() {
+        let proven = |user: &str| {
+            let kind = if user == "root" { AccountKind::Root } else { AccountKind::Existing };
+            let event = failure(0, user, "192.0.2.7");
+            let content = BreakIn {
+                login: Sample::of(&event, kind, AccountKind::Unknown),
+                failures: 8,
+                since: event.time,
+                after: message::After::Source,
+                more: 0,
+                more_sources: 0,
+                also: Vec::new(),
+            };
+            let source = "192.0.2.7".into();
+            Proven { content, proven: true, turn: Turn::default(), source, others: BTreeSet::new() }
+        };
+        let mut own = proven("bob");
+        for user in ["alice", "bob", "alice", "carol", "root", "dave", "erin"] {
+            own.fold(proven(user));
+        }
+        let named: Vec<_> = own.content.also.iter().map(|login| login.user.as_str()).collect();
+        assert_eq!((named, own.content.more), (vec!["root", "alice", "carol", "dave"], 7));
+        let mut first = proven("carol");
+        first.fold(own);
+        let named: Vec<_> = first.content.also.iter().map(|login| login.user.as_str()).collect();
+        assert_eq!((named, first.content.more), (vec!["root", "bob", "alice", "dave"], 8));
     }
 }

@@ -65,6 +65,9 @@ pub struct BreakIn {
     /// From how many sources these were; a lower bound from 64 on.
     #[serde(default)]
     pub more_sources: u64,
+    /// Of these such as are of other accounts; a few of them, root first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Sample>,
 }
 
 /// What failures have in common with the login that followed.

@@ -279,7 +279,15 @@ fn every_other_kind_of_message_keeps_the_same_promises() {
         let (login, failures) = (attacker.sample(), attacker.below(1 << 40));
         let (since, more) = (failure(-(failures as i64 % 900_000), "", "").time, attacker.below(3));
         let after = [After::Source, After::Account, After::Asker][round % 3];
-        let break_in = BreakIn { login: login.clone(), failures, since, after, more, more_sources: more };
+        let break_in = BreakIn {
+            login: login.clone(),
+            failures,
+            since,
+            after,
+            more,
+            more_sources: more,
+            also: vec![login.clone(); 4],
+        };
         let under_attack = UnderAttack { login: login.clone(), failures, sources: more, since, more };
         let new_source = NewSource { login, more };
         let services = (0..attacker.below(5)).map(|_| attacker.text()).collect();

@@ -50,17 +50,21 @@ pub(super) fn break_in(content: &BreakIn, clock: &Clock<'_>, reveal: Reveal) -> 
         After::Asker => "by the same user",
     };
     let more = more(content.more);
+    // Who has an account here may break in to that to be named in the place of another one.
+    let mut also: Vec<String> = content.also.iter().map(|login| user(login, reveal)).collect();
+    also.dedup();
+    let named = if also.is_empty() { more.clone() } else { format!("{more} ({})", also.join(", ")) };
     let since = clock.minute(content.since);
     // Of one account, from many addresses: who has these is not somebody who mistyped.
     let from = match content.more_sources {
         0 | 1 => String::new(),
         n => format!(" from {}", counted(n, "source")),
     };
-    let full = format!("{} {time} after {failed} {of} since {since}{more}{from}.", who(true));
+    let full = format!("{} {time} after {failed} {of} since {since}{named}{from}.", who(true));
     vec![
         format!("{full}\n{}", next(login, reveal)),
         full,
-        format!("{} {time} after {failed} {of} since {since}{more}{from}", who(false)),
+        format!("{} {time} after {failed} {of} since {since}{named}{from}", who(false)),
         format!("{} {time} after {failed}{more}", who(false)),
         format!("{} after {} failed", who(false), number(content.failures)),
     ]
@@ -167,6 +171,7 @@ mod tests {
             after: After::Asker,
             more: 2,
             more_sources: 1,
+            also: Vec::new(),
         };
         let forms = break_in(&content, &clock, HIDDEN);
         assert_eq!(
@@ -175,6 +180,9 @@ mod tests {
              and 2 more like it.\nLook at: last root; authalert failures"
         );
         assert_eq!(forms[4], "bob became root on pts/0 after 8 failed");
+        let also = vec![content.login.clone(), local("su", "bob", "alice")];
+        let named = break_in(&BreakIn { also, ..content.clone() }, &clock, HIDDEN);
+        assert!(named[1].ends_with("since 12:01, and 2 more like it (root, alice)."), "{named:?}");
         let many = break_in(&BreakIn { more: 12, more_sources: 9, ..content }, &clock, HIDDEN);
         assert!(many[1].ends_with("by the same user since 12:01, and 12 more like it from 9 sources."));
         assert!(forms.iter().map(String::len).is_sorted_by(|a, b| a > b), "{forms:?}");

@@ -66,7 +66,15 @@ fn login() -> Sample {
 
 fn break_in() -> BreakIn {
     let since = failure(-2500, "", "").time;
-    BreakIn { login: login(), failures: 37, since, after: After::Source, more: 0, more_sources: 0 }
+    BreakIn {
+        login: login(),
+        failures: 37,
+        since,
+        after: After::Source,
+        more: 0,
+        more_sources: 0,
+        also: Vec::new(),
+    }
 }
 
 #[test]
