@@ -39,6 +39,7 @@ export LC_ALL=C.UTF-8
 readonly table='
 fresh      900  1500 3600 tests/fresh/run.sh $more
 harness    160   270 1200 tests/harness/run.sh $more
+system     180   400 1500 python3 tests/system/run.py $more
 install    150   600 2400 tests/install/run.sh $more
 scan       150   200 1200 tests/scan/run.sh $more
 hostile    140   280 1200 tests/hostile/run.sh $parts
@@ -50,7 +51,6 @@ fuzz       120   120 1500 fuzz/run.sh 40
 receivers   90    90 1500 tests/receivers/run.sh
 fleet      420   420 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh
-system     180   400 1500 python3 tests/system/run.py $more
 runner      40    40  300 tests/runner/run.sh
 '
 readonly only_with_all='fuzz receivers report fleet fresh'
