@@ -93,7 +93,7 @@ def stopped(world, name, number, log, deed):
     run = subprocess.Popen(["strace", "-f", "-qq", "-o", log, "-e", "trace=" + name,
                             "-e", "inject=%s:signal=STOP:when=%d" % (name, number), *world.command("deliver", "--now")],
                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    stop = None
+    stop, run.said = None, "it did not end"
     while stop is None and run.poll() is None:
         time.sleep(.002)
         with open(log, "a+") as file:
@@ -135,7 +135,7 @@ def one(state, point, deed, destroys, base, x):
         return wrong
     move_back(world)
     if run.returncode not in (0, 1) or "panicked" in run.said:
-        return "crashed: %d, %s" % (run.returncode, run.said[-300:])
+        return "crashed: %s, %s" % (run.returncode, run.said[-300:])
     world.append(12, 5000)
     later = expected(12, 5000)
     status, told = world.deliver_all(40), x.told()
