@@ -7,7 +7,7 @@ use super::Epoch;
 /// The watermark of one member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// See [`VERSION`].
+    /// See [`VERSION`](super::VERSION).
     pub v: u32,
     /// Of these numbers.
     pub epoch: Epoch,
@@ -33,7 +33,7 @@ fn nobody() -> Epoch {
 /// what a later hub's is compared with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// See [`VERSION`].
+    /// See [`VERSION`](super::VERSION).
     pub v: u32,
     /// The hub, by its state.
     pub hub: Epoch,
