@@ -47,7 +47,6 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
         let fix = format!("change [[receiver]] {}", receiver.name);
         findings.extend(new.map(|why| Finding::warning(why, fix.clone())));
     }
-    findings.extend(policy.schedule().into_iter().map(Finding::fine));
     findings
 }
 

@@ -21,7 +21,6 @@ mod watch;
 use std::path::Path;
 
 use crate::config::{self, Config};
-use crate::detect;
 use crate::installation;
 use crate::receiver::definition::OWN;
 
@@ -81,8 +80,6 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     findings.extend(receivers::check(config));
     findings.extend(definitions::check(Path::new(OWN)));
     findings.extend(rules::check(Path::new(crate::scan::rules::book::OWN)));
-    findings
-        .extend(detect::in_words(&config.logins).iter().map(|rule| Finding::fine(format!("logins: {rule}"))));
     // What cannot be used is why nothing is sent: one line for it is enough.
     let said = |why: &str| findings.iter().any(|finding: &Finding| finding.what.contains(why));
     let delivery = machine::delivery(state, config, said);

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::check::{self, Level};
 use crate::config::{self, Config};
 
-use super::Error;
+use super::{Error, lines};
 
 /// Show the findings; fails where one of them is an error.
 pub fn run(
@@ -24,7 +24,7 @@ pub fn run(
             Level::Error => "error",
         };
         let fix = if finding.fix.is_empty() { String::new() } else { format!(" -> {}", finding.fix) };
-        writeln!(out, "{word:8}{}{fix}", finding.what)?;
+        writeln!(out, "{}", lines::fitted(&format!("{word:8}{}{fix}", finding.what), 8))?;
     }
     match findings.iter().filter(|f| f.level == Level::Error).count() {
         0 => Ok(()),

@@ -70,6 +70,10 @@ pub fn run(
     };
     let told = report.errors.first().map(|error| Error::Failed(error.clone()));
     if options.dry_run {
+        out.flush()?;
+        for warning in &report.warnings {
+            let _ = writeln!(stderr(), "authalert: {}", neutral::text(warning.as_bytes(), 1000));
+        }
         return told.map_or(Ok(()), Err);
     }
     for warning in report.warnings.iter().chain(report.errors.iter().skip(1)) {

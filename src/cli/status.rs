@@ -18,7 +18,10 @@ use crate::scan::{ScanState, last_pass};
 use crate::storage;
 use crate::zone::local as local_zone;
 
-use super::{Error, cannot};
+use super::{Error, cannot, lines};
+
+/// Columns of what a line is about.
+const INDENT: usize = 10;
 
 /// How the counters are shown.
 #[derive(Clone, Copy, Debug)]
@@ -45,20 +48,20 @@ pub fn run(
     };
     let mut status = status::take(state, config)
         .map_err(|e| cannot(format_args!("read the state in {}", state.display()), &e))?;
-    let lines: Vec<Line> = installation::lines().into_iter().filter(Line::is_auth).collect();
+    let stacks: Vec<Line> = installation::lines().into_iter().filter(Line::is_auth).collect();
     // What keeps all of them from it comes before what one of them has.
     let error = cannot_record(state).or(wrong);
-    let missing = missing(&lines);
+    let missing = missing(&stacks);
     status.first.last_error = error.clone().or(status.first.last_error).or(missing.clone());
     match form {
-        Form::Prometheus(file) => metrics(state, &status, lines.len(), file, out),
-        Form::Json => as_json(state, config, &status, &lines, out),
+        Form::Prometheus(file) => metrics(state, &status, stacks.len(), file, out),
+        Form::Json => as_json(state, config, &status, &stacks, out),
         Form::Text => {
-            show(&status, error.or(missing).as_deref(), &lines, out)?;
+            show(&status, error.or(missing).as_deref(), &stacks, out)?;
             show_list("schedule", &Policy::from(&config.alerts).schedule(), out)?;
             show_list("rules", &detect::in_words(&config.logins), out)?;
             for line in ScanState::lines(state, &config.scan) {
-                writeln!(out, "{line}")?;
+                writeln!(out, "{}", lines::fitted(&line, INDENT))?;
             }
             Ok(())
         }
@@ -104,43 +107,46 @@ fn metrics(
     }
 }
 
-fn show(status: &Status, error: Option<&str>, lines: &[Line], out: &mut dyn Write) -> Result<(), Error> {
+fn show(status: &Status, error: Option<&str>, stacks: &[Line], out: &mut dyn Write) -> Result<(), Error> {
     for Named { name, counters, .. } in &status.receivers {
         show_list(name, &of_receiver(counters), out)?;
     }
+    let mut line = |name: &str, text: String| show_list(name, &[text], out);
     if status.tests > 0 {
-        writeln!(out, "tests     {}, announced by root and in no alert", status.tests)?;
+        line("tests", format!("{}, announced by root and in no alert", status.tests))?;
     }
     if status.logins > 0 {
-        writeln!(out, "logins    {} recorded", status.logins)?;
+        line("logins", format!("{} recorded", status.logins))?;
     }
     if status.dropped > 0 {
-        writeln!(out, "dropped   {} more found no room in the journal ([journal] max_size)", status.dropped)?;
+        let dropped = status.dropped;
+        line("dropped", format!("{dropped} more found no room in the journal ([journal] max_size)"))?;
     }
     if status.unreadable > 0 {
-        writeln!(out, "damaged   {} of the journal could not be read", counted(status.unreadable, "line"))?;
+        let damaged = counted(status.unreadable, "line");
+        line("damaged", format!("{damaged} of the journal could not be read"))?;
     }
     if let Some(why) = error {
-        writeln!(out, "error     {why}")?;
+        line("error", why.to_owned())?;
     }
     let Finding { level, what, fix } = check::each_minute();
     match level {
-        Level::Fine => writeln!(out, "runs      {what}")?,
-        Level::Warning | Level::Error => writeln!(out, "error     {what}; {fix}")?,
+        Level::Fine => line("runs", what)?,
+        Level::Warning | Level::Error => line("error", format!("{what}; {fix}"))?,
     }
-    match lines {
-        [] => writeln!(out, "module    in no PAM service: nothing is caught at its source")?,
-        lines => {
-            let services: Vec<&str> = lines.iter().map(|l| l.service.as_str()).collect();
-            writeln!(out, "module    in {}", services.join(", "))?;
+    match stacks {
+        [] => line("module", "in no PAM service: nothing is caught at its source".into()),
+        stacks => {
+            let services: Vec<&str> = stacks.iter().map(|stack| stack.service.as_str()).collect();
+            line("module", format!("in {}", services.join(", ")))
         }
     }
-    Ok(())
 }
 
-fn show_list(name: &str, lines: &[String], out: &mut dyn Write) -> Result<(), Error> {
-    for (i, line) in lines.iter().enumerate() {
-        writeln!(out, "{:<9} {line}", if i == 0 { name } else { "" })?;
+fn show_list(name: &str, texts: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    for (i, text) in texts.iter().enumerate() {
+        let line = format!("{:<9} {text}", if i == 0 { name } else { "" });
+        writeln!(out, "{}", lines::fitted(&line, INDENT))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::deliver::history::{Entry, History};
 use crate::zone::local as local_zone;
 
-use super::{Error, cannot};
+use super::{Error, cannot, lines};
 
 /// Columns of the time and the blanks after it.
 const INDENT: usize = 21;
@@ -69,57 +69,8 @@ fn show(entry: Option<&Entry>, json: bool, out: &mut dyn Write) -> Result<(), Er
         writeln!(out, "{line}")?;
     } else {
         let time = local_zone().to_datetime(entry.time);
-        let text = match columns() {
-            Some(columns) => broken_at_words(&entry.text, columns.saturating_sub(INDENT)),
-            None => entry.text.clone(),
-        };
-        writeln!(out, "{}  {text}", time.strftime("%Y-%m-%d %H:%M:%S"))?;
+        let line = format!("{}  {}", time.strftime("%Y-%m-%d %H:%M:%S"), entry.text);
+        writeln!(out, "{}", lines::fitted(&line, INDENT))?;
     }
     Ok(())
-}
-
-/// How wide the terminal is; none where the output goes elsewhere.
-fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
-}
-
-/// `text` in lines of `room` columns at most where its words allow it, those after the first below the text.
-fn broken_at_words(text: &str, room: usize) -> String {
-    let (mut broken, mut used) = (String::new(), 0);
-    for (number, line) in text.split('\n').enumerate() {
-        for (place, word) in line.split(' ').enumerate() {
-            let length = word.chars().count();
-            let is_new = if place == 0 { number > 0 } else { used + 1 + length > room };
-            if is_new {
-                broken.push('\n');
-                broken.push_str(&" ".repeat(INDENT));
-                used = 0;
-            } else if place > 0 {
-                broken.push(' ');
-                used += 1;
-            }
-            broken.push_str(word);
-            used += length;
-        }
-    }
-    broken
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_alert_is_broken_between_words_and_stays_behind_its_time() {
-        let indent = format!("\n{}", " ".repeat(INDENT));
-        for (text, room, shown) in [
-            ("web1: two words", 15, "web1: two words".to_owned()),
-            ("web1: two words", 14, format!("web1: two{indent}words")),
-            ("averylongword b", 4, format!("averylongword{indent}b")),
-            ("one\ntwo three", 20, format!("one{indent}two three")),
-        ] {
-            assert_eq!(broken_at_words(text, room), shown, "{text} {room}");
-        }
-    }
 }

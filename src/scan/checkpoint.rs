@@ -191,15 +191,14 @@ pub(crate) fn load(directory: &Path, keep: bool) -> Result<Loaded, Error> {
     }
     let written = fs::metadata(&path)?.modified().ok().and_then(|time| Timestamp::try_from(time).ok());
     let again = written.unwrap_or_else(Timestamp::now).checked_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH);
-    let quarantine = directory.join("scan.json.damaged");
-    if !keep {
+    let damaged = if keep {
+        "is damaged".to_owned()
+    } else {
+        let quarantine = directory.join("scan.json.damaged");
         fs::rename(&path, &quarantine)?;
-    }
-    let warning = format!(
-        "{} was damaged and is now {}; what was logged since {again:.0} is read again",
-        path.display(),
-        quarantine.display()
-    );
+        format!("was damaged and is now {}", quarantine.display())
+    };
+    let warning = format!("{} {damaged}; what was logged since {again:.0} is read again", path.display());
     Ok(Loaded { again: Some(again), warning: Some(warning), ..Loaded::default() })
 }
 

@@ -96,6 +96,8 @@ def damaged():
         with open(path, "wb") as file:
             file.write(text if round_number % 3 else text[:at])
         write(state.log, later)
+        tried = state.passed("--dry-run")
+        assert "scan.json is damaged; what was" in tried, tried
         if round_number % 2:
             os.rename(state.log, state.log + ".1")
             write(state.log, attempts(200))
