@@ -111,6 +111,7 @@ one_way() {
 }
 
 # A machine may have files of that name for other reasons, as this checkout.
-named_so() { find / -xdev \( -path /aa -o -path /aa-built -o -path /home -o -path /proc -o -path /dev -o -path /tmp \) -prune -o -name '*authalert*' -print | sort; }
+# Where a system keeps what is installed, and nowhere else: others may be building on this machine.
+named_so() { find /etc /usr /var /opt /srv /run /lib /bin /sbin -xdev -path /var/tmp -prune -o -name '*authalert*' -print | sort; }
 
 main
