@@ -16,7 +16,9 @@ pub fn run(
     quiet: bool,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let findings = check::check(state, config, !offline);
+    let mut findings = check::check(state, config, !offline);
+    // What is wrong stands last: that is what is on the screen.
+    findings.sort_by_key(|finding| finding.level);
     for finding in findings.iter().filter(|f| !quiet || f.level > Level::Fine) {
         let word = match finding.level {
             Level::Fine => "ok",

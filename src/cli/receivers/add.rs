@@ -16,6 +16,8 @@ use crate::cli::lock::Lock;
 use crate::cli::{Error, authorize, begin, test};
 use crate::config::{self, Config};
 use crate::credentials::{self, Secrets, Stored};
+use crate::neutral;
+use crate::receiver::definition::OWN;
 use crate::receiver::service::{self, Service};
 use crate::receiver::{self, Outcome};
 
@@ -42,7 +44,9 @@ pub fn add(
         None => {
             let kinds: Vec<_> = service::list().into_keys().collect();
             return Err(nothing_written(format!(
-                "there is no kind of that name; the kinds are {}",
+                "{} is not a kind; the kinds are {}, and what a file NAME.toml in {OWN} describes, see \
+                 authalert-receivers(5)",
+                neutral::text(asked.kind.as_bytes(), 60),
                 kinds.join(", ")
             )));
         }

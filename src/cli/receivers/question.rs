@@ -103,7 +103,10 @@ fn question(
     let key = parameter.name.get_ref();
     if talk.is_pipe && !parameter.secret {
         return match is_required {
-            true => Err(nothing_written(format!("{key} is missing (--set {key}=…): {}", parameter.find))),
+            true => Err(nothing_written(format!(
+                "{key} is missing (--set {key}=…, where no terminal is there to ask at): {}",
+                parameter.find
+            ))),
             false => Ok(()),
         };
     }
