@@ -4,6 +4,7 @@ Only the program itself is looked at, all its threads: what it starts (journalct
 go, lest its calls be counted as the program's own. Each has a session of its own, so that a signal reaches all of it.
 """
 
+import glob
 import os
 import re
 import shutil
@@ -113,6 +114,15 @@ class Traced:
             return []
 
     def processes(self):
-        """Of its session, with their state."""
-        return subprocess.run(["ps", "-s", str(self.process.pid), "-o", "pid,ppid,stat,wchan:20,args"], capture_output=True,
-                              text=True, timeout=20).stdout
+        """Of its session: number and name, state, parent, where in the kernel it waits."""
+        found = []
+        for place in glob.glob("/proc/[0-9]*"):
+            try:
+                with open(place + "/stat") as stat, open(place + "/wchan") as wchan:
+                    name, _, rest = stat.read().rpartition(") ")
+                    state, parent, _, session = rest.split()[:4]
+                    if int(session) == self.process.pid:
+                        found.append("%s) %s, of %s, in %s" % (name, state, parent, wchan.read()))
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                pass
+        return "\n".join(found)
