@@ -110,7 +110,7 @@ one_way() {
     fi
 }
 
-# A machine may have files of that name for other reasons, as this checkout.
-named_so() { find / -xdev \( -path /aa -o -path /aa-built -o -path /home -o -path /proc -o -path /dev -o -path /tmp \) -prune -o -name '*authalert*' -print | sort; }
+# A machine may have files of that name for other reasons, as this checkout, or a test that runs beside.
+named_so() { find / -xdev \( -path "/var/tmp/authalert-fresh.*" -o -path "/var/tmp/authalert-scratch.*" -o -path /aa -o -path /aa-built -o -path /home -o -path /proc -o -path /dev -o -path /tmp \) -prune -o -name '*authalert*' -print | sort; }
 
 main
