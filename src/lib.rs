@@ -13,7 +13,7 @@
 //! - [`report`]: the history as pictures and figures.
 //! - [`cli`]: what can be typed. [`check`]: what is wrong. [`installation`]: where the module stands.
 //! - `fleet/` (a package of its own): many machines that share one account.
-//! - [`config`], [`credentials`]: what the administrator says. [`storage`]: crash-safe files.
+//! - [`config`], [`credentials`]: what the administrator says. [`storage`]: crash-safe files. `output`: what a program prints.
 #![deny(unsafe_code)]
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
@@ -33,6 +33,7 @@ pub mod installation;
 pub mod journal;
 pub mod message;
 pub mod neutral;
+pub(crate) mod output;
 pub mod receiver;
 pub mod report;
 pub mod scan;

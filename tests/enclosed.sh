@@ -59,8 +59,9 @@ enclosed() { # NAME SECONDS COMMAND...
     exec {fd}<"$work/$name.log"
     reader[$name]=$fd begins_line[$name]=''
     # The shell is the first process of the namespace, and waits for those that nobody else waits for.
+    # shellcheck disable=SC2016 # for that shell
     TMPDIR=$work/$name AUTHALERT_RUN=$run${AUTHALERT_RUN:+,$AUTHALERT_RUN} setsid setpriv --pdeathsig KILL "${enclosure[@]}" \
-        sh -c '"$@"; exit $?' - "$@" >"$work/$name.log" 2>&1 </dev/null &
+        sh -c '"$@"; status=$?; times >"$TMPDIR.times"; exit $status' - "$@" >"$work/$name.log" 2>&1 </dev/null &
     process[$name]=$!
 }
 
@@ -89,10 +90,11 @@ has_ended() { # NAME
     kill -KILL "${process[$1]}" 2>/dev/null
 }
 
-# Sets status to what it ended with, and late to whether it had to be ended.
+# Sets status to what it ended with, late to whether it had to be ended, and processor to how long it took one, in words.
 ended_with() { # NAME
     wait "${process[$1]}" 2>/dev/null
     status=$? late=no
+    processor=$(awk -F '[ms ]' 'NR == 2 { printf ", %d s of a processor", $1 * 60 + $2 + $4 * 60 + $5 }' "$work/$1.times" 2>/dev/null)
     if [[ ${limit[$1]} == late\ * ]]; then
         limit[$1]=${limit[$1]#late } late=yes
     fi
@@ -102,7 +104,7 @@ ended_with() { # NAME
 forget() { # NAME
     local fd=${reader[$1]}
     exec {fd}<&-
-    rm -rf --one-file-system -- "${work:?}/$1"
+    rm -rf --one-file-system -- "${work:?}/$1" "$work/$1.times"
     unset "process[$1]" "reader[$1]"
 }
 
@@ -148,7 +150,7 @@ interrupted() {
 
 # Something before the rings that takes its time: nothing of it is shown but how it goes, and its end if that is bad.
 run_step() { # SENTENCE SECONDS COMMAND...
-    local sentence=$1 status late newest='' took
+    local sentence=$1 status late newest='' took processor
     say "== $sentence"
     enclosed step "${@:2}"
     until has_ended step; do
@@ -158,7 +160,7 @@ run_step() { # SENTENCE SECONDS COMMAND...
     done
     ended_with step
     minutes took $((SECONDS - begun[step]))
-    say "== took $took"
+    say "== took $took$processor"
     cp -- "$work/step.log" "$logs/step.log" 2>/dev/null
     [[ $status == 0 ]] || tail -n 40 "$work/step.log"
     forget step

@@ -46,10 +46,10 @@ needs_of() { # RING
     fleet) echo "$for_cargo python3:python3 openssl:openssl nats-server:nats-server faketime:faketime ss:iproute2" ;;
     receivers) echo "$for_cargo python3:python3 openssl:openssl" ;;
     fuzz) echo "$for_cargo c++:g++" ;;
-    install) echo "$for_cargo openssl:openssl git:git python3:python3" ;;
+    install) echo "$for_cargo openssl:openssl python3:python3" ;;
     release) echo "$for_cargo python3:python3 git:git readelf:binutils dpkg-deb:dpkg rpmbuild:rpm xz:xz-utils ssh-keygen:openssh-client aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu" ;;
     arm64) echo "$for_cargo python3:python3 debootstrap:debootstrap qemu-aarch64-static:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu unshare:util-linux" ;;
-    fresh) echo "$for_cargo python3:python3 openssl:openssl git:git debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
+    fresh) echo "$for_cargo python3:python3 openssl:openssl debootstrap:debootstrap systemd-nspawn:systemd-container ssh:openssh-client" ;;
     esac
 }
 

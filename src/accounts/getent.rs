@@ -6,13 +6,12 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::AccountKind;
 use super::passwd::parse_line;
+use crate::output;
 
 /// Names asked for in one pass.
 const NAMES: usize = 64;
@@ -83,50 +82,10 @@ fn names_more_than_files(nsswitch: &str) -> bool {
 /// The account that getent prints for `name`. One name a process: with several it would not be
 /// certain which answer belongs to which name, as a directory may spell the name its own way.
 fn ask(program: &Path, name: &str, patience: Duration) -> Option<AccountKind> {
-    let mut child = Command::new(program)
-        .args(["passwd", "--", name])
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
-    let answer = child.stdout.take().and_then(|stdout| read(stdout, patience));
-    end(&mut child);
-    let answer = answer?;
+    let mut getent = Command::new(program);
+    getent.args(["passwd", "--", name]).env_clear().current_dir("/");
+    let answer = output::of(&mut getent, patience, LARGEST).filter(|answer| answer.len() <= LARGEST)?;
     parse_line(String::from_utf8_lossy(&answer).lines().next()?).map(|(_, standing)| standing)
-}
-
-/// All that comes until the end, if the end comes in time.
-fn read(mut from: ChildStdout, patience: Duration) -> Option<Vec<u8>> {
-    let deadline = Instant::now() + patience;
-    let mut answer = Vec::new();
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() || answer.len() > LARGEST {
-            return None;
-        }
-        let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
-        match poll(&mut [PollFd::new(&from, PollFlags::IN)], Some(&timeout)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
-            Ok(_) => {}
-            Err(_) => return None,
-        }
-        let mut part = [0; 1024];
-        match from.read(&mut part) {
-            Ok(0) => return Some(answer),
-            Ok(n) => answer.extend(&part[..n]),
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return None,
-        }
-    }
-}
-
-/// It has said what it had to say, or is not waited for any longer.
-fn end(child: &mut Child) {
-    let _ = child.kill();
-    let _ = child.wait();
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn may_not_look(state: &Path) -> Option<Finding> {
 /// Which logs the scan reads, since when they are silent, and where the module does not record what they tell.
 fn logs(state: &Path, config: &Config) -> Vec<Finding> {
     let found = match ScanState::of(state, &config.scan) {
-        Ok(found) => found,
+        Ok(found) => found.dated(),
         Err(e @ scan::Error::Checkpoint(..)) => return vec![Finding::error(e.to_string(), "")],
         Err(e) => {
             return vec![Finding::error(e.to_string(), "set [scan] files or journald in the configuration")];

@@ -6,10 +6,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::deliver::human;
+use crate::output;
 use crate::scan;
 
 use super::Finding;
@@ -17,6 +18,8 @@ use super::Finding;
 /// The scan is run each minute; one pass may take long, and a machine that was off needs a moment.
 const STALE: Duration = Duration::from_secs(15 * 60);
 const SINCE_BOOT: Duration = Duration::from_secs(5 * 60);
+/// For what systemd says of its units.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const SYSTEMD: &str = "/run/systemd/system";
 /// Each with the directory of the links that have it started at boot.
@@ -85,14 +88,9 @@ fn by_systemd(is_enabled: impl Fn((&str, &str)) -> bool, states: &[String]) -> F
 
 fn states() -> Vec<String> {
     let Some(systemctl) = found("systemctl") else { return Vec::new() };
-    let asked = Command::new(systemctl)
-        .arg("is-active")
-        .args(UNITS.map(|(_, unit)| unit))
-        .env_clear()
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let said = asked.map(|output| output.stdout).unwrap_or_default();
+    let mut asked = Command::new(systemctl);
+    asked.arg("is-active").args(UNITS.map(|(_, unit)| unit)).env_clear();
+    let said = output::of(&mut asked, PATIENCE, 4096).unwrap_or_default();
     let states: Vec<String> = String::from_utf8_lossy(&said).lines().map(str::to_owned).collect();
     if states.len() == UNITS.len() { states } else { Vec::new() }
 }

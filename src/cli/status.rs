@@ -83,7 +83,7 @@ fn as_json(
         map.insert("rules".into(), detect::in_words(&config.logins).into());
         map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
         if let Ok(scan) = ScanState::of(state, &config.scan) {
-            map.insert("scan".into(), serde_json::to_value(scan).unwrap_or_default());
+            map.insert("scan".into(), serde_json::to_value(scan.dated()).unwrap_or_default());
         }
     }
     Ok(writeln!(out, "{object}")?)

@@ -53,9 +53,8 @@ impl Choice {
             Some(files) => Self::configured(files, config.journald == Some(true), checkpoint, report)?,
             None => {
                 let files: Vec<PathBuf> = DEFAULT_FILES.iter().map(PathBuf::from).collect();
-                Self::found(&files, config.journald, checkpoint, report, &|| {
-                    journald::is_there().then(journald::newest)
-                })?
+                let systemd = Systemd { is_there: &journald::is_there, newest: &journald::newest };
+                Self::found(&files, config.journald, checkpoint, report, &systemd)?
             }
         };
         choice.is_regular = true;
@@ -82,18 +81,17 @@ impl Choice {
         Ok(Self { files: here, journald, ..Self::default() })
     }
 
-    /// `newest`: whether there is a systemd journal, and the time of its newest entry of authentications.
     fn found(
         files: &[PathBuf],
         journald: Option<bool>,
         checkpoint: &Checkpoint,
         report: &mut ScanReport,
-        newest: &dyn Fn() -> Option<Option<Timestamp>>,
+        systemd: &Systemd<'_>,
     ) -> Result<Self, Error> {
         let mut files: Vec<PathBuf> =
             files.iter().filter(|path| is_here(path, checkpoint)).cloned().collect();
         if files.is_empty() {
-            let is_there = journald != Some(false) && newest().is_some();
+            let is_there = journald != Some(false) && (systemd.is_there)();
             return if is_there {
                 Ok(Self { journald: true, ..Self::default() })
             } else {
@@ -110,7 +108,7 @@ impl Choice {
         let Some(latest) = latest.filter(|time| now.duration_since(*time).as_secs() > IN_USE) else {
             return Ok(Self { files, ..Self::default() });
         };
-        match newest().flatten() {
+        match (systemd.is_there)().then(systemd.newest).flatten() {
             Some(entry) if entry.duration_since(latest).as_secs() > SLOW => {
                 report.warnings.push(format!(
                     "{} was last written {latest:.0}, and the systemd journal has newer entries: that is read instead",
@@ -163,6 +161,13 @@ impl Choice {
         let from = self.silent_since.map_or(last, |since| since.min(last)).checked_sub(OVERLAP).ok()?;
         Some(from.max(now.checked_sub(LONGEST).ok()?))
     }
+}
+
+/// The systemd journal of this machine.
+struct Systemd<'a> {
+    is_there: &'a dyn Fn() -> bool,
+    /// When its newest entry of authentications was written; for that a program is run.
+    newest: &'a dyn Fn() -> Option<Timestamp>,
 }
 
 fn is_here(path: &Path, checkpoint: &Checkpoint) -> bool {
@@ -230,10 +235,11 @@ mod tests {
         let choose = |written_ago: i64, entry_ago: Option<Option<i64>>, journald: Option<bool>| {
             let file = std::fs::File::create(&log).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(written_ago as u64)).unwrap();
-            let newest = || entry_ago.map(|ago| ago.map(seconds));
+            let newest = || entry_ago.flatten().map(seconds);
+            let systemd = Systemd { is_there: &|| entry_ago.is_some(), newest: &newest };
             let (checkpoint, mut report) = (Checkpoint::default(), ScanReport::default());
             let files = [log.clone()];
-            let choice = Choice::found(&files, journald, &checkpoint, &mut report, &newest).unwrap();
+            let choice = Choice::found(&files, journald, &checkpoint, &mut report, &systemd).unwrap();
             (choice.files.len(), choice.journald, choice.silent_since.is_some(), report.warnings.len())
         };
         let (file, systemd) = ((1, false, false, 0), (0, true, true, 1));
@@ -249,8 +255,9 @@ mod tests {
         let (checkpoint, mut report) = (Checkpoint::default(), ScanReport::default());
         std::fs::remove_file(&log).unwrap();
         let mut none = |journald, is_there: bool| {
-            let newest = || is_there.then_some(None);
-            Choice::found(std::slice::from_ref(&log), journald, &checkpoint, &mut report, &newest)
+            let newest = || panic!("that it is there is enough");
+            let systemd = Systemd { is_there: &|| is_there, newest: &newest };
+            Choice::found(std::slice::from_ref(&log), journald, &checkpoint, &mut report, &systemd)
                 .is_ok_and(|c| c.journald)
         };
         assert!(none(None, true) && none(Some(true), true) && !none(None, false) && !none(Some(false), true));

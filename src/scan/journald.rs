@@ -3,8 +3,11 @@
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use jiff::Timestamp;
+
+use crate::output;
 
 use super::Error;
 use super::checkpoint::Cursor;
@@ -15,6 +18,8 @@ use super::text::Source;
 pub const NAME: &str = "journald";
 /// Facilities auth and authpriv.
 const FACILITIES: [&str; 2] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10"];
+/// For the time of one entry; a delivery pass may wait for it.
+const PATIENCE: Duration = Duration::from_secs(2);
 const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME";
 
 /// Whether this machine keeps a systemd journal that can be read.
@@ -28,9 +33,9 @@ pub fn is_there() -> bool {
 pub fn newest() -> Option<Timestamp> {
     let mut journalctl = command("journalctl").ok()?;
     journalctl.args(["--output=short-unix", "--no-pager", "--quiet", "--lines=1"]).args(FACILITIES);
-    let output = journalctl.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let said = output::of(&mut journalctl, PATIENCE, 4096)?;
     // "1793696701.123456 srv sshd[71]: …"
-    let seconds = output.stdout.split(|byte| !byte.is_ascii_digit()).next()?;
+    let seconds = said.split(|byte| !byte.is_ascii_digit()).next()?;
     Timestamp::from_second(std::str::from_utf8(seconds).ok()?.parse().ok()?).ok()
 }
 

@@ -73,8 +73,7 @@ impl ScanState {
             path: Some(path.clone()),
             newest: choice::written(path),
         });
-        let systemd =
-            || Source { name: "the systemd journal".into(), path: None, newest: journald::newest() };
+        let systemd = || Source { name: "the systemd journal".into(), path: None, newest: None };
         let sources = files.chain(choice.journald.then(systemd)).collect();
         let mut doubted: BTreeMap<&str, u64> = BTreeMap::new();
         for row in checkpoint.streams.values().flat_map(|stream| &stream.doubted) {
@@ -93,13 +92,21 @@ impl ScanState {
             });
         Ok(Self { sources, services: services.collect(), warnings: report.warnings })
     }
+
+    /// With the time of the systemd journal's newest entry too: for that a program is run.
+    pub fn dated(mut self) -> Self {
+        for systemd in self.sources.iter_mut().filter(|source| source.path.is_none()) {
+            systemd.newest = journald::newest();
+        }
+        self
+    }
 }
 
 impl ScanState {
     /// The same for a person: which log, since when it is silent, and what the module knew better.
     pub fn lines(directory: &Path, config: &config::Scan) -> Vec<String> {
         let found = match Self::of(directory, config) {
-            Ok(found) => found,
+            Ok(found) => found.dated(),
             Err(why) => return vec![format!("scan      {why}")],
         };
         let sources = found.sources.iter().map(|source| {

@@ -164,9 +164,8 @@ with_its_tests() {
 
 install_from_source() {
     make_guest "$1"
-    # As git clone leaves it, with what is not committed yet.
-    git clone -q --no-hardlinks "$source_tree" "$root/home/alice/authalert"
-    (cd -- "$source_tree" && git ls-files -z | tar -c --null -T - | tar -x -C "$root/home/alice/authalert")
+    # As a release's archive is unpacked: no repository.
+    "$source_tree/tests/sources.sh" "$root/home/alice/authalert"
     start_guest || return
     in_guest 'chown -R alice: /home/alice/authalert; echo "alice ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/alice'
     picture_of_etc >"$work/first"

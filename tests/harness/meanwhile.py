@@ -9,13 +9,11 @@ passes after it count and tell each failure once that was not itself destroyed, 
 import argparse
 import concurrent.futures
 import os
-import re
 import shutil
-import signal
-import subprocess
 import tempfile
 import time
 
+import injected
 import steps
 from world import X, balanced, check, expected, finish
 
@@ -89,39 +87,14 @@ DEEDS = {
 
 
 def stopped(world, name, number, log, deed):
-    """A pass that is stopped after a call; what it said."""
-    run = subprocess.Popen(["strace", "-f", "-qq", "-o", log, "-e", "trace=" + name,
-                            "-e", "inject=%s:signal=STOP:when=%d" % (name, number), *world.command("deliver", "--now")],
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    stop, run.said = None, "it did not end"
-    while stop is None and run.poll() is None:
-        time.sleep(.002)
-        with open(log, "a+") as file:
-            file.seek(0)
-            stop = re.search(r"^(\d+) +--- stopped by SIGSTOP ---$", file.read(), re.M)
-    if stop:
-        # Of the process; a thread may be gone sooner.
-        with open("/proc/%s/status" % stop.group(1)) as file:
-            process = int(re.search(r"^Tgid:\t(\d+)", file.read(), re.M).group(1))
-    try:
-        if stop is None:
+    """A pass that is stopped after a call, and goes on after the deed; how it ended."""
+    with injected.at(world.command("deliver", "--now"), name, number, "signal=STOP", log) as run:
+        if run.is_stopped():
+            deed(world)
+        else:
             # A pass may take a step less than the one that was looked at.
             steps.unkilled.append((name, number))
-            return run, ""
-        deed(world)
-        return run, ""
-    finally:
-        # Each thread that comes to that call stops the pass, the others after the first without a deed.
-        for _ in range(600):
-            try:
-                if stop:
-                    os.kill(process, signal.SIGCONT)
-                run.said = run.communicate(timeout=.2)[1]
-                break
-            except subprocess.TimeoutExpired:
-                pass
-            except ProcessLookupError:
-                stop = None
+        return run.go_on()
 
 
 def one(state, point, deed, destroys, base, x):
@@ -130,12 +103,13 @@ def one(state, point, deed, destroys, base, x):
     log = os.path.join(base, "log")
     if os.path.exists(log):
         os.unlink(log)
-    run, wrong = stopped(world, *point, log, deed)
-    if wrong:
-        return wrong
+    try:
+        run = stopped(world, *point, log, deed)
+    except injected.Hung as why:
+        return str(why)
     move_back(world)
-    if run.returncode not in (0, 1) or "panicked" in run.said:
-        return "crashed: %s, %s" % (run.returncode, run.said[-300:])
+    if run.returncode not in (0, 1) or "panicked" in run.stderr:
+        return "crashed: %s, %s" % (run.returncode, run.stderr[-300:])
     world.append(12, 5000)
     later = expected(12, 5000)
     status, told = world.deliver_all(40), x.told()
@@ -146,7 +120,7 @@ def one(state, point, deed, destroys, base, x):
     for kind, most in state.journal.items():
         least = later[kind] if destroys else most + later[kind]
         if not least <= status[kind] <= most + later[kind]:
-            return "%s: %s of at most %d: %s" % (kind, status, most + later[kind], run.said[-300:])
+            return "%s: %s of at most %d: %s" % (kind, status, most + later[kind], run.stderr[-300:])
     # What was counted before is counted, whatever is destroyed.
     if status["recorded"] < state.status["posted"] + sum(later.values()):
         return "forgotten: %s, before %s" % (status, state.status)
@@ -161,9 +135,7 @@ def main():
     parser.add_argument("--only")
     parser.add_argument("--state")
     options = parser.parse_args()
-    if not shutil.which("strace"):
-        check(True, "meanwhile # skip strace is not installed")
-        finish()
+    steps.or_left_out("meanwhile")
     base = tempfile.mkdtemp(prefix="authalert-meanwhile-")
     workers = 3
     pool = concurrent.futures.ThreadPoolExecutor(workers)

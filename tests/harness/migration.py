@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import tempfile
 
+import injected
 import steps
 from world import TOP, World, X, balanced, check, finish
 
@@ -87,9 +88,10 @@ def wrong(state, world, x):
 def one(state, point, base, x):
     name, number = point
     world = state.copy(base, x)
-    run = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + name,
-                          "-e", "inject=%s:signal=KILL:when=%d" % (name, number), *world.command("deliver", "--now")],
-                         capture_output=True, timeout=120)
+    try:
+        run = injected.run(world.command("deliver", "--now"), name, number, "signal=KILL", os.path.join(base, "strace"))
+    except injected.Hung as why:
+        return str(why)
     if run.returncode == 0:
         steps.unkilled.append(point)
     if OLD and not os.path.isdir(os.path.join(world.state, "state.json")):
@@ -118,9 +120,7 @@ def main():
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--only")
     options = parser.parse_args()
-    if not shutil.which("strace"):
-        check(True, "migration # skip strace is not installed")
-        finish()
+    steps.or_left_out("migration")
     base = tempfile.mkdtemp(prefix="authalert-migration-")
     pool = concurrent.futures.ThreadPoolExecutor(3)
     spots = [(os.path.join(base, "w%d" % i), X(os.path.join(base, "w%d" % i, "x"))) for i in range(3)]

@@ -44,6 +44,7 @@ else
     # How much of it: a flood's failures, and each which step is cut, out of room, or meddled with.
     failures=8000 cut=17 full=21 meddled=251
     if [[ ${1:-} == --all ]]; then failures=20000 cut=7 full=13 meddled=97; fi
+    scenario 100 python3 $here/hung.py
     scenario 400 python3 $here/crowd.py --seconds 15
     scenario 600 python3 $here/receivers.py --failures $failures
     scenario 400 python3 $here/kinds.py --seconds 10

@@ -8,12 +8,12 @@ pass was about to do, the counters add up at once, and the passes after it tell 
 import argparse
 import concurrent.futures
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 import time
 
+import injected
 from world import World, X, balanced, check, finish
 
 # What changes files, talks to X or takes a lock, and the opening of what is read.
@@ -146,21 +146,13 @@ def points(state, base, x):
     """The calls of a whole pass from the moment it turns to the state directory, as (name, number): those of the thread
     that serves X in order, then those of the others. strace counts by thread, and kills at whichever comes first."""
     world = state.copy(base, x)
-    log = os.path.join(base, "strace")
-    subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", "trace=" + CALLS, "-e", "signal=none",
-                    *world.command("deliver", "--now")], capture_output=True, timeout=120)
     found, others, numbers, first, begun = [], [], {}, None, False
-    with open(log) as file:
-        for line in file:
-            match = re.match(r"(\d+) +([a-z0-9_]+)\(", line)
-            if not match:
-                continue
-            thread, name = match.groups()
-            first = first or thread
-            numbers[thread, name] = numbers.get((thread, name), 0) + 1
-            begun = begun or world.state in line
-            if begun:
-                (found if thread == first else others).append((name, numbers[thread, name]))
+    for thread, name, line in injected.calls_of(world.command("deliver", "--now"), CALLS, os.path.join(base, "strace")):
+        first = first or thread
+        numbers[thread, name] = numbers.get((thread, name), 0) + 1
+        begun = begun or world.state in line
+        if begun:
+            (found if thread == first else others).append((name, numbers[thread, name]))
     return found + [point for point in dict.fromkeys(others) if point not in found]
 
 
@@ -172,9 +164,11 @@ def one(state, point, error, base, x):
     """Kill a pass at `point`, or let that call fail with `error`; what is wrong afterwards, or nothing."""
     name, number = point
     world = state.copy(base, x)
-    run = subprocess.run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + name,
-                          "-e", "inject=%s:%s:when=%d" % (name, "error=" + error if error else "signal=KILL", number),
-                          *world.command("deliver", "--now")], capture_output=True, text=True, timeout=120)
+    try:
+        run = injected.run(world.command("deliver", "--now"), name, number, "error=" + error if error else "signal=KILL",
+                           os.path.join(base, "strace"))
+    except injected.Hung as why:
+        return str(why)
     if not error and run.returncode == 0:
         unkilled.append(point)
     if error and (run.returncode not in (0, 1) or "panicked" in run.stderr):
@@ -217,15 +211,21 @@ def faulty(chosen, pool, spots, one):
     return [(point, result) for point, result in zip(chosen, pool.map(at, chosen)) if result]
 
 
+def or_left_out(scenario):
+    """End here, and say so, where nothing can be injected."""
+    why = injected.why_not()
+    if why:
+        print("left out - %s: %s" % (scenario, why))
+        finish()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--only")
     parser.add_argument("--error", help="let the call fail with this errno, by name, instead of killing the pass")
     options = parser.parse_args()
-    if not shutil.which("strace"):
-        check(True, "steps # skip strace is not installed")
-        finish()
+    or_left_out("steps")
     base = tempfile.mkdtemp(prefix="authalert-steps-")
     workers = 3
     pool = concurrent.futures.ThreadPoolExecutor(workers)

@@ -80,8 +80,8 @@ way() { # SENTENCE COMMAND
 # Somebody with sudo, the sources, and a cargo in their home; none elsewhere.
 callers() {
     chroot "$work/root" useradd -m caller || echo "no account"
-    mkdir -p -- "$work/root/home/caller/tree" "$work/root/home/caller/.cargo/bin" "$work/root/etc/sudoers.d"
-    (cd -- "$source_tree" && git ls-files -z | tar -c --null -T - | tar -x -C "$work/root/home/caller/tree")
+    mkdir -p -- "$work/root/home/caller/.cargo/bin" "$work/root/etc/sudoers.d"
+    "$source_tree/tests/sources.sh" "$work/root/home/caller/tree"
     echo 'caller ALL=(ALL) NOPASSWD: ALL' >"$work/root/etc/sudoers.d/caller"
     chmod 0440 -- "$work/root/etc/sudoers.d/caller"
     rm -rf -- "$work"/root/usr/bin/cargo "$work"/root/usr/local/bin/cargo "$work"/root/usr/lib/rust-*/bin/cargo "$work/root/root/.cargo/bin/cargo"
@@ -110,7 +110,6 @@ one_way() {
     fi
 }
 
-# A machine may have files of that name for other reasons, as this checkout.
 # Where a system keeps what is installed, and nowhere else: others may be building on this machine.
 named_so() { find /etc /usr /var /opt /srv /run /lib /bin /sbin -xdev -path /var/tmp -prune -o -name '*authalert*' -print | sort; }
 

@@ -61,8 +61,7 @@ stop() {
 
 # The sources as they are here, in a repository of their own.
 checkout() { # DIRECTORY
-    mkdir -p -- "$1"
-    (cd -- "$source_tree" && git ls-files -z --cached --others --exclude-standard | tar -c --null -T - 2>/dev/null) | tar -x -C "$1"
+    "$source_tree/tests/sources.sh" "$1"
     git -C "$1" init -q && git -C "$1" add -A && git -C "$1" commit -qm sources
 }
 

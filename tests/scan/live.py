@@ -4,6 +4,7 @@ every second both at work. What is typed is recorded, once.
 
 import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import subprocess
@@ -171,26 +172,44 @@ def vacuumed():
     assert here.balanced()
 
 
+@contextlib.contextmanager
+def journalctl(text, mode):
+    """Another one in its place."""
+    tool, other = os.path.realpath("/usr/bin/journalctl"), os.path.join(machine.ROOM, "journalctl")
+    with open(other, "w") as file:
+        file.write(text)
+    os.chmod(other, mode)
+    machine.mount("--bind", other, tool)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", tool], check=True)
+
+
 @test("journalctl is not there: it is said, and the other logs are read", seconds=60)
 def no_journalctl():
     here = Machine()
     entries(1)
-    nothing = os.path.join(machine.ROOM, "nothing")
-    os.mkdir(nothing)
     time.sleep(SETTLED)
-    tool = os.path.realpath("/usr/bin/journalctl")
-    empty = os.path.join(nothing, "journalctl")
-    open(empty, "w").close()
-    machine.mount("--bind", empty, tool)
-    try:
+    with journalctl("", 0o644):
         status, said = here.scan()
         equal(status, 1, said)
         assert "systemd journal" in said, said
         equal(sum(here.told().values()), 1, here.shown())
-    finally:
-        subprocess.run(["umount", tool], check=True)
     here.passed()
     equal(sum(here.told().values()), 1, here.shown())
+
+
+@test("journalctl hangs: a delivery pass does not wait for it, and status not for long", seconds=120)
+def hanging_journalctl():
+    here = JournalAlone()
+    with journalctl("#!/bin/sh\nexec sleep 100\n", 0o755):
+        for words in (["deliver", "--now"], ["status"]):
+            begun = time.monotonic()
+            done = subprocess.run(here.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True, timeout=60)
+            equal(done.returncode, 0, done.stdout)
+            assert time.monotonic() - begun < 20, words
 
 
 @test("the journal cannot be written for a while: the log route records what the module could not, once",

@@ -11,7 +11,7 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "system"), os.path.dirname(HERE)]
+sys.path[:0] = [HERE, *(os.path.join(os.path.dirname(HERE), other) for other in ("system", "harness", ""))]
 sys.dont_write_bytecode = True
 
 parser = argparse.ArgumentParser()

@@ -4,10 +4,10 @@ import collections
 import concurrent.futures
 import gzip
 import os
-import re
 import shutil
 import subprocess
 
+import injected
 from report import LeftOut, test
 from state import State, attempts, different, module_record
 
@@ -81,26 +81,21 @@ def with_module(state):
 
 def points(state, words):
     """The calls of a pass from the moment it turns to the state directory until the place is saved."""
-    trace = os.path.join(state.base, "strace")
-    subprocess.run(["strace", "-f", "-qq", "-o", trace, "-e", "trace=" + CALLS, "-e", "signal=none",
-                    *state.command("scan", *words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=120)
-    with open(trace) as file:
-        lines = file.read().splitlines()
-    last = max(i for i, line in enumerate(lines) if "scan.json" in line)
+    calls = injected.calls_of(state.command("scan", *words), CALLS, os.path.join(state.base, "strace"))
+    last = max(i for i, (_, _, line) in enumerate(calls) if "scan.json" in line)
     found, numbers, begun = [], collections.Counter(), False
-    for line in lines[:last + 4]:
-        match = re.match(r"(\d+) +([a-z0-9_]+)\(", line)
-        if match:
-            numbers[match.group(2)] += 1
-            begun = begun or state.state in line
-            if begun:
-                found.append((match.group(2), numbers[match.group(2)]))
+    for _, name, line in calls[:last + 4]:
+        numbers[name] += 1
+        begun = begun or state.state in line
+        if begun:
+            found.append((name, numbers[name]))
     return found
 
 
 def killed_at_every_step(make, logs=("auth.log",)):
-    if not shutil.which("strace"):
-        raise LeftOut("strace is not installed")
+    why = injected.why_not()
+    if why:
+        raise LeftOut(why)
     origin = State(logs)
     expected, words = make(origin)
 
@@ -119,10 +114,10 @@ def killed_at_every_step(make, logs=("auth.log",)):
         run = State(logs, copy("run-%d" % number))
         run.logs = origin.logs
         shutil.copy(origin.config, run.config)
-        killed = subprocess.run(
-            ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + name, "-e",
-             "inject=%s:signal=KILL:when=%d" % (name, times), *run.command("scan", *words)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120)
+        try:
+            killed = injected.run(run.command("scan", *words), name, times, "signal=KILL", os.path.join(run.base, "strace"))
+        except injected.Hung as why:
+            return "at %s %d: %s" % (name, times, why)
         problem = "it was not killed" if killed.returncode == 0 else ""
         for _ in range(2):
             run.passed(*words)
