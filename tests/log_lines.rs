@@ -461,6 +461,38 @@ const GOT_IN: &[(&str, &[&str], usize)] = &[
         1,
     ),
     (
+        "dovecot 2.4",
+        &[
+            "12:05:01 web1 auth[7]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+            "12:05:01 web1 dovecot[9]: imap-login: Logged in: user=<alice>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1",
+        ],
+        0,
+    ),
+    (
+        "xrdp, whose child has the session",
+        &[
+            "12:05:01 web1 xrdp-sesman[7]: pam_unix(xrdp-sesman:auth): authentication failure; logname= uid=0 euid=0 tty=xrdp-sesman ruser= rhost=  user=alice",
+            "12:05:01 web1 xrdp-sesman[8]: pam_unix(xrdp-sesman:session): session opened for user alice by (uid=0)",
+        ],
+        0,
+    ),
+    (
+        "xrdp, after a refusal that counts",
+        &[
+            "12:05:01 web1 xrdp-sesman[7]: pam_unix(xrdp-sesman:auth): authentication failure; logname= uid=0 euid=0 tty=xrdp-sesman ruser= rhost=  user=alice",
+            "12:05:06 web1 xrdp-sesman[8]: pam_unix(xrdp-sesman:session): session opened for user alice by (uid=0)",
+        ],
+        1,
+    ),
+    (
+        "xrdp, somebody else",
+        &[
+            "12:05:01 web1 xrdp-sesman[7]: pam_unix(xrdp-sesman:auth): authentication failure; logname= uid=0 euid=0 tty=xrdp-sesman ruser= rhost=  user=alice",
+            "12:05:01 web1 xrdp-sesman[8]: pam_unix(xrdp-sesman:session): session opened for user bob by (uid=0)",
+        ],
+        1,
+    ),
+    (
         "cron is nobody's login",
         &[
             "12:05:01 web1 sudo: pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/pts/3 ruser=alice rhost=  user=alice",

@@ -33,6 +33,7 @@ pub(crate) mod identity;
 pub mod intake;
 pub(crate) mod journald;
 pub(crate) mod lock;
+mod months;
 pub(crate) mod origin;
 pub(crate) mod pass;
 pub mod reading;

@@ -154,7 +154,7 @@ impl Attempts {
     }
 
     /// Take back what another process reported of this login: sshd's child, a program whose PAM lines have no
-    /// number, the helpers of polkit and dovecot.
+    /// number, the helpers of polkit and dovecot, xrdp's child for the session.
     fn retract_kin(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) {
         let of_sshd = speaker.family == Family::Sshd;
         if evidence.kind == Kind::PamSuccess
@@ -168,8 +168,8 @@ impl Attempts {
             BEFORE_RETRY
         };
         let service = text(evidence.service);
-        let has_helpers =
-            matches!(speaker.family, Family::Sshd | Family::Polkit) || evidence.service == b"dovecot";
+        let has_helpers = matches!(speaker.family, Family::Sshd | Family::Polkit)
+            || [&b"dovecot"[..], b"xrdp-sesman"].contains(&evidence.service);
         let is_same = |row: &Row| match speaker.family {
             Family::Sshd => agree(&row.user, evidence.user) && agree(&row.rhost, evidence.rhost),
             Family::Sudo => {

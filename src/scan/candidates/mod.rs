@@ -60,7 +60,8 @@ const SUCCESS: [&str; 14] = [
     "DIALUP AT ",
     ": + ",
     " on /dev/",
-    "Login: user=<",
+    // `Login: user=<`, `Logged in: user=<`
+    "in: user=<",
     "Connection closed by ",
     "Received disconnect from ",
 ];

@@ -61,7 +61,8 @@ pub(super) fn classify<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
     if [&b"pts/"[..], b"tty", b"console"].iter().any(|name| evidence.rhost.starts_with(name)) {
         (evidence.tty, evidence.rhost) = (evidence.rhost, b"");
     }
-    evidence.user = match rest.strip_prefix(b"'") {
+    // shadow of 2008 opens the quote with a grave accent.
+    evidence.user = match rest.strip_prefix(b"'").or_else(|| rest.strip_prefix(b"`")) {
         Some(inner) => cut_last(inner, b"'").map_or(inner, |(user, _)| user),
         None => cut_last(rest, b", ").map_or(rest, |(user, _)| user),
     };

@@ -63,6 +63,13 @@ const AT_THE_MACHINE: &[Refusal] = &[
     ),
     (
         "login[7]",
+        "FAILED LOGIN (1) on 'pts/0' FOR `UNKNOWN', User not known to the underlying authentication module",
+        "login-failed",
+        1,
+        ["UNKNOWN", "", "", "pts/0"],
+    ),
+    (
+        "login[7]",
         "FAILED LOGIN 1 FROM (null) FOR root, Authentication failure",
         "login-failed",
         1,
