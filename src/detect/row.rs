@@ -123,29 +123,33 @@ impl Row {
 
     /// `count` failures under `name` at the second `at`.
     pub(super) fn add(&mut self, name: &Key, is_account: bool, count: u32, at: i64) {
-        let slot = at.div_euclid(SLOT);
         // In the newest slot nothing becomes too old.
-        if self.parts.is_empty() || slot == self.last.div_euclid(SLOT) {
-            if let Some(part) = self.parts.iter_mut().find(|part| part.name == *name) {
+        let is_newest = self.parts.is_empty() || at.div_euclid(SLOT) == self.last.div_euclid(SLOT);
+        match self.parts.iter_mut().find(|part| part.name == *name) {
+            Some(part) => {
                 let (total, counts) = (part.total, part.counts.len());
                 part.add(is_account, count, at);
                 self.total += part.total - total;
                 self.counts += part.counts.len() - counts;
                 self.last = self.last.max(part.last);
-                return;
             }
-            // Most rows of a flood have one part.
-            self.parts.reserve_exact(usize::from(self.parts.is_empty()));
-            self.parts.push(Part::new(name, is_account, count, at));
-            self.counts += 1;
-            self.total += u64::from(count);
-            self.last = if self.parts.len() == 1 { at } else { self.last.max(at) };
-            return self.fold();
+            None => {
+                // Most rows of a flood have one part.
+                self.parts.reserve_exact(usize::from(self.parts.is_empty()));
+                self.parts.push(Part::new(name, is_account, count, at));
+                self.counts += 1;
+                self.total += u64::from(count);
+                self.last = if self.parts.len() == 1 { at } else { self.last.max(at) };
+                if is_newest {
+                    self.fold();
+                }
+            }
         }
-        self.merge_part(Part::new(name, is_account, count, at));
-        self.keep(self.newest());
-        self.fold();
-        self.sum_up();
+        if !is_newest {
+            self.keep(self.newest());
+            self.fold();
+            self.sum_up();
+        }
     }
 
     /// The failures under `name` were none.
