@@ -58,7 +58,7 @@ use jiff::Timestamp;
 use crate::config;
 use crate::event::{Class, Event, Route};
 use attempts::Row;
-pub use each::{Rows, each, each_of_journald};
+pub use each::{Rows, Uncounted, each, each_of_journald};
 use origin::ThisMachine;
 use report::Style;
 pub use state::{ScanState, last_pass};
@@ -97,6 +97,8 @@ pub struct ScanReport {
     pub lines: u64,
     /// Lines of attempts that somebody wrote who cannot know of them (the systemd journal alone tells).
     pub forged: u64,
+    /// Lines that hold a word of an attempt, and do not begin as a log daemon writes them.
+    pub not_understood: u64,
     /// Sources read.
     pub sources: Vec<String>,
     /// Logins recorded now.
@@ -252,7 +254,7 @@ fn put(row: &Row, count: u32, class: Class, here: &ThisMachine, event: &mut Even
 }
 
 /// An event to put a row into.
-fn blank() -> Event {
+pub(crate) fn blank() -> Event {
     Event {
         time: Timestamp::UNIX_EPOCH,
         host: String::new(),
