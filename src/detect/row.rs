@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize, Serializer};
+use smallvec::{SmallVec, smallvec};
 
 use super::key::Key;
 
@@ -35,7 +36,7 @@ struct Part {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_account: bool,
     /// In order: number of the slot in time, failures in it.
-    counts: Vec<(i64, u32)>,
+    counts: SmallVec<[(i64, u32); 2]>,
     first: i64,
     last: i64,
     /// The sum of `counts`.
@@ -164,7 +165,7 @@ impl Row {
         for part in self.parts.iter_mut().filter(|part| *part.name == *name) {
             let of_slot = part.counts.iter_mut().filter(|(of, _)| *of == slot);
             of_slot.for_each(|(_, counted)| *counted = counted.saturating_sub(count));
-            part.counts.retain(|(_, counted)| *counted > 0);
+            part.counts.retain(|&mut (_, counted)| counted > 0);
             part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
@@ -219,7 +220,7 @@ impl Row {
     fn keep(&mut self, until: i64) {
         let from = until - DAY;
         for part in &mut self.parts {
-            part.counts.retain(|(slot, _)| start(slot.saturating_add(1)) > from && start(*slot) <= until);
+            part.counts.retain(|&mut (slot, _)| start(slot.saturating_add(1)) > from && start(slot) <= until);
             let begin = part.counts.first().map_or(0, |(slot, _)| start(*slot));
             part.first = part.first.max(begin);
             part.sum_up();
@@ -233,7 +234,7 @@ impl Part {
         Self {
             name: name.clone(),
             is_account,
-            counts: vec![(at.div_euclid(SLOT), count)],
+            counts: smallvec![(at.div_euclid(SLOT), count)],
             first: at,
             last: at,
             total: count.into(),

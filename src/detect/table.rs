@@ -10,6 +10,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
@@ -35,7 +36,7 @@ pub(super) struct Table {
     /// In no order, one behind the other: all of them are looked at again and again.
     rows: Vec<(Key, Row)>,
     /// Where in it a key stands.
-    places: HashMap<Key, usize>,
+    places: HashMap<Key, usize, RandomState>,
     /// The latest time in it.
     now: i64,
     /// What all rows count together.
@@ -43,7 +44,7 @@ pub(super) struct Table {
     /// Failures since its size was looked at.
     unchecked: usize,
     /// Networks with the number of their rows.
-    networks: HashMap<u128, usize>,
+    networks: HashMap<u128, usize, RandomState>,
     /// Where the key stands that was added last: one mostly comes again.
     last: usize,
 }
@@ -386,7 +387,7 @@ mod tests {
         assert!(table.rows.iter().enumerate().all(|(place, (key, _))| table.places[key] == place));
         assert_eq!(table.places.len(), table.rows.len());
         assert_eq!(table.counts, table.rows.iter().map(|(_, row)| row.counts()).sum::<usize>());
-        let mut networks: HashMap<u128, usize> = HashMap::new();
+        let mut networks: HashMap<u128, usize, RandomState> = HashMap::default();
         for number in table.rows.iter().filter_map(|(key, _)| number(key)) {
             *networks.entry(number).or_default() += 1;
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -92,7 +93,7 @@ impl Style {
 #[derive(Debug, Default)]
 pub struct Summary {
     attempts: u64,
-    rows: HashMap<String, (u64, i64, i64)>,
+    rows: HashMap<String, (u64, i64, i64), RandomState>,
     key: String,
 }
 
