@@ -19,7 +19,8 @@ const SLOT: i64 = REACH - DAY;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(from = "Vec<Part>")]
 pub(super) struct Row {
-    parts: Vec<Part>,
+    /// Most rows of a flood have one.
+    parts: SmallVec<[Part; 1]>,
     // What the parts are together: rows are compared for each new source of a flood.
     total: u64,
     last: i64,
@@ -46,7 +47,7 @@ struct Part {
 
 impl From<Vec<Part>> for Row {
     fn from(parts: Vec<Part>) -> Self {
-        let mut row = Self { parts, ..Self::default() };
+        let mut row = Self { parts: parts.into(), ..Self::default() };
         row.parts.iter_mut().for_each(Part::sum_up);
         row.sum_up();
         row
@@ -135,8 +136,6 @@ impl Row {
                 self.last = self.last.max(part.last);
             }
             None => {
-                // Most rows of a flood have one part.
-                self.parts.reserve_exact(usize::from(self.parts.is_empty()));
                 self.parts.push(Part::new(name, is_account, count, at));
                 self.counts += 1;
                 self.total += u64::from(count);

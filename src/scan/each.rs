@@ -37,9 +37,16 @@ impl Rows {
     /// Hand each to `take`.
     pub fn each(&mut self, take: &mut dyn FnMut(&Event)) {
         let mut from = 0;
+        // Most lines are of one machine.
+        let mut last: Option<(&str, bool)> = None;
         for (class, to) in &self.classes {
             for row in &self.rows[from..*to] {
-                put(row, row.count, *class, &self.here, &mut self.event);
+                let is_here = match last {
+                    Some((host, is_here)) if host == row.host => is_here,
+                    _ => self.here.is(&row.host),
+                };
+                last = Some((&row.host, is_here));
+                put(row, row.count, *class, is_here, &mut self.event);
                 take(&self.event);
             }
             from = *to;

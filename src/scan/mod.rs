@@ -226,16 +226,17 @@ pub fn run(
 /// What is recorded of `count` attempts in a row. Only what goes to the journal needs an origin.
 fn event(row: &Row, count: u32, class: Class, origin: Option<String>, here: &ThisMachine) -> Event {
     let mut event = blank();
-    put(row, count, class, here, &mut event);
+    put(row, count, class, here.is(&row.host), &mut event);
     Event { origin, ..event }
 }
 
 /// The same into an event that is not needed any more, in the memory that it has.
-fn put(row: &Row, count: u32, class: Class, here: &ThisMachine, event: &mut Event) {
+/// `is_here`: the machine of the row is this one.
+fn put(row: &Row, count: u32, class: Class, is_here: bool, event: &mut Event) {
     event.time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
     (event.route, event.class, event.count) = (Route::Log, class, count);
     (event.pid, event.ppid, event.uid, event.origin) = (row.pid, 0, 0, None);
-    let host = if here.is(&row.host) { "" } else { &row.host };
+    let host = if is_here { "" } else { &row.host };
     for (text, new) in [
         (&mut event.host, host),
         (&mut event.service, &row.service),

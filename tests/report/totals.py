@@ -127,7 +127,7 @@ def formats(root):
         begin, log, written, logins, out = now - datetime.timedelta(days=20), root / f"format-{form}", [], 0, []
         for i in range(3000):
             at = (begin + datetime.timedelta(minutes=9 * i)).astimezone()
-            who, source, pid = ["root", "admin", "daemon", "böse"][i % 4], f"198.51.{i % 7}.{i % 90}" if i % 5 else f"2001:db8:{i % 3:x}::{i % 11:x}", 2000 + i
+            who, source, pid = ["root", "admin", "daemon", "böse"][i % 4], f"198.51.{i % 7}.{i % 90}" if i % 5 else f"2001:db8:{i % 3 + 1:x}::{i % 11 + 1:x}", 2000 + i
             say = lambda program, text, more=0: out.append(in_format(form, at, program, pid + more, text))
             # RHEL's sshd from 9 on is sshd-session as is that of OpenSSH 9.8 elsewhere; PAM logs the first line of each.
             sshd = "sshd-session" if form in ("rhel", "rfc5424") else "sshd"
@@ -185,7 +185,7 @@ def not_understood(root):
     """Lines that tell of attempts and are no log lines are counted, and count for nothing."""
     log = root / "broken.log"
     good = "Oct  1 05:00:00 srv sshd[7]: Failed password for root from 192.0.2.7 port 4711 ssh2\n"
-    broken = "Failed password for root from 192.0.2.7 port 4711 ssh2\n", "### authentication failure; rhost=192.0.2.7  user=root\n"
+    broken = "root: authentication failure; rhost=192.0.2.7\n", "### authentication failure; rhost=192.0.2.7  user=root\n"
     for lines, words in ((1, "1 line was not understood"), (3, "3 lines were not understood")):
         log.write_text(good + "".join(broken[i % 2] for i in range(lines)) + "nothing of interest\n")
         report = json.loads(run("report", "--json", log).stdout)
