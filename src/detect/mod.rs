@@ -29,6 +29,7 @@ mod key;
 mod known;
 mod late;
 mod members;
+mod room;
 mod row;
 mod source;
 mod table;

@@ -1,7 +1,7 @@
 //! Failures of the last day, counted by a key and within it by a second name, in bounded memory.
 //!
 //! What an attacker would want is that his own row is forgotten. There is nothing to collide with, as keys are kept
-//! themselves, in order, not as hashes. When there are too many rows those go that failed least (of equals those that
+//! themselves, and found by hashes that nobody can foresee. When there are too many rows those go that failed least (of equals those that
 //! failed longest ago), a whole lot at once. So to push out a row that failed N times it takes [`ROWS`] others
 //! that failed N times each, within a day; and from the networks of others, since one network (/16, of IPv6 /48) has
 //! [`OF_ONE_NETWORK`] rows, a few more between two looks, which give way among themselves. A source and its account are counted in two
@@ -14,6 +14,7 @@ use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
+use super::room::{Room, SIZES, size};
 pub(super) use super::row::PARTS;
 use super::row::Row;
 use super::source::network;
@@ -257,44 +258,9 @@ fn number(key: &Key) -> Option<u128> {
     has_others.then(|| key.begin(network(key).len()))
 }
 
-/// Room for rows and what is in them.
-#[derive(Clone, Copy, Debug)]
-struct Room {
-    rows: usize,
-    counts: usize,
-}
-
-impl Room {
-    /// Whether there was room for so many counts.
-    fn take(&mut self, counts: usize) -> bool {
-        let left = self.counts.checked_sub(counts);
-        self.counts = left.unwrap_or_default();
-        left.is_some()
-    }
-}
-
-/// Sizes of rows that are told apart: eight between a number and its double.
-const SIZES: usize = 8 * 64;
-
-/// The size of a row that failed so often; more is never smaller.
-fn size(total: u64) -> usize {
-    let Some(doublings) = total.checked_ilog2() else { return 0 };
-    let eighth = if doublings < 3 { total << (3 - doublings) } else { total >> (doublings - 3) };
-    8 * doublings as usize + (eighth & 7) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_failed_more_is_of_no_smaller_size() {
-        let mut totals: Vec<u64> = (0..5000).chain([u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX]).collect();
-        totals.extend((5..64).flat_map(|n| [(1 << n) - 1, 1 << n, (1 << n) + 1]));
-        totals.sort_unstable();
-        assert!(totals.windows(2).all(|pair| size(pair[0]) <= size(pair[1])));
-        assert_eq!((size(0), size(u64::MAX)), (0, SIZES - 1));
-    }
 
     /// Numbers that look drawn by lot.
     struct Draw(u64);
