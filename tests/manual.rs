@@ -315,7 +315,8 @@ relays, containers (docker, Kubernetes, compose), socklog, grep's file names, an
 Where the module is seen to record the failures of a service, a line of a log of which it knows nothing is not recorded,
 but counted. After five in a row, or when the module says that it cannot record, the log is believed again, and
 "authalert check" says so. In the systemd journal a line that a program without root's rights wrote counts for nothing, and is
-counted as forged; in a text log anybody may have written anything, and that cannot be seen.
+counted as forged; in a text log anybody may have written anything, and that cannot be seen. A line that holds words of an attempt
+and does not begin as a log daemon writes it counts for nothing; scan and report say how many there were.
 .SH EXIT STATUS
 0 done, 1 could not, 2 wrong usage.
 .SH FILES

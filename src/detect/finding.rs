@@ -78,6 +78,13 @@ pub enum Verdict {
     Login,
 }
 
+impl Verdict {
+    /// Whether somebody should look at the login.
+    pub(crate) fn is_alarm(self) -> bool {
+        matches!(self, Self::BreakIn { .. } | Self::UnderAttack)
+    }
+}
+
 /// What failures have in common with the login that followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

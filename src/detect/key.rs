@@ -2,6 +2,7 @@
 //! for each failure, among thousands.
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 
 use compact_str::CompactString;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 const HEAD: usize = 16;
 
 /// Text in the order of its bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "CompactString")]
 pub(super) struct Key {
     /// The first bytes, and zeros where there are not so many.
@@ -52,6 +53,30 @@ impl Key {
 
     pub(super) fn is_empty(&self) -> bool {
         self.head == 0 && self.text.is_empty()
+    }
+
+    /// Its first bytes as one number, so many of the [`HEAD`].
+    pub(super) fn begin(&self, bytes: usize) -> u128 {
+        self.head & u128::MAX.checked_shl(8 * HEAD.saturating_sub(bytes) as u32).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.head == other.head
+            && self.text.len() == other.text.len()
+            && (self.text.len() <= HEAD || self.text == other.text)
+    }
+}
+
+impl Eq for Key {}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.head);
+        if self.text.len() > HEAD {
+            self.text.hash(state);
+        }
     }
 }
 
@@ -96,7 +121,15 @@ mod tests {
         texts.extend([long.clone(), long.clone() + "\0", long + "é", "x".repeat(300)]);
         for a in &texts {
             for b in &texts {
-                assert_eq!(Key::from(a.as_str()).cmp(&Key::from(b.as_str())), a.as_bytes().cmp(b.as_bytes()));
+                let (one, other) = (Key::from(a.as_str()), Key::from(b.as_str()));
+                assert_eq!(one.cmp(&other), a.as_bytes().cmp(b.as_bytes()));
+                assert_eq!(one == other, a == b);
+            }
+            let key = Key::from(a.as_str());
+            for bytes in 0..=HEAD {
+                let begin: Vec<u8> =
+                    a.bytes().chain([0; HEAD]).take(bytes).chain([0; HEAD]).take(HEAD).collect();
+                assert_eq!(key.begin(bytes).to_be_bytes(), *begin, "{a:?} {bytes}");
             }
         }
         for text in &texts {

@@ -58,10 +58,13 @@ impl Detector {
     /// What the source of `event` failed at the others, before the second `at`.
     pub(super) fn elsewhere(&self, event: &Event, at: i64) -> Evidence {
         let mut evidence = Evidence::default();
+        let own = member(event);
+        if own.is_empty() && self.members.is_empty() {
+            return evidence;
+        }
         let Some(source) = Source::of(event).filter(|source| source.network().is_some()) else {
             return evidence;
         };
-        let own = member(event);
         let others = self.members.0.iter().filter(|(name, _)| *name != own).map(|(_, other)| other);
         for other in others.chain((!own.is_empty()).then_some(self)) {
             evidence.merge(Evidence {

@@ -29,6 +29,7 @@ mod key;
 mod known;
 mod late;
 mod members;
+mod room;
 mod row;
 mod source;
 mod table;
@@ -143,12 +144,29 @@ impl Detector {
         now: Timestamp,
         rules: &Rules,
     ) -> Vec<Finding> {
-        let at = event.time.min(now).as_second();
+        self.take_in(event, kind, event.time.min(now).as_second(), rules, true)
+    }
+
+    /// The same where only logins after failures matter: of others there is no finding, which is a copy of each. The
+    /// time of an event is what it says.
+    pub(crate) fn observe_alarms(&mut self, event: &Event, kind: AccountKind, rules: &Rules) -> Vec<Finding> {
+        self.take_in(event, kind, event.time.as_second(), rules, false)
+    }
+
+    /// `plain`: plain logins are to be found too.
+    fn take_in(
+        &mut self,
+        event: &Event,
+        kind: AccountKind,
+        at: i64,
+        rules: &Rules,
+        plain: bool,
+    ) -> Vec<Finding> {
         match event.class {
             Class::Failure => self.fail(event, kind, at, rules),
             Class::Login => {
                 let elsewhere = self.elsewhere(event, at);
-                self.of_mut(event).login(event, elsewhere, at, rules).into_iter().collect()
+                self.of_mut(event).login(event, elsewhere, at, rules, plain).into_iter().collect()
             }
             Class::Aborted | Class::Test => Vec::new(),
         }
@@ -261,7 +279,14 @@ impl Detector {
     }
 
     /// `elsewhere`: what its source failed at other machines of a fleet.
-    fn login(&mut self, event: &Event, elsewhere: Evidence, at: i64, rules: &Rules) -> Option<Finding> {
+    fn login(
+        &mut self,
+        event: &Event,
+        elsewhere: Evidence,
+        at: i64,
+        rules: &Rules,
+        plain: bool,
+    ) -> Option<Finding> {
         if self.doubles.is_known_login(event, at) {
             return None;
         }
@@ -276,11 +301,13 @@ impl Detector {
             }
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, at, rules);
-        let finding = self.finding(event, verdict, &account, &evidence, at, rules);
+        let finding = (plain || verdict.is_alarm())
+            .then(|| self.finding(event, verdict, &account, &evidence, at, rules));
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
             if matches!(verdict, Verdict::BreakIn { .. }) {
-                self.known.suspect(&account, source.key(), finding.proven, at);
+                let proven = finding.as_ref().is_some_and(|finding| finding.proven);
+                self.known.suspect(&account, source.key(), proven, at);
             } else {
                 if proven {
                     self.module.forgive(&account, &event.user, source.key());
@@ -291,7 +318,7 @@ impl Detector {
                 self.late.remember(Judged { login, source, at, evidence, before });
             }
         }
-        Some(finding)
+        finding
     }
 
     /// What the source failed. Its row may have given way to others in a flood; what it failed for this very

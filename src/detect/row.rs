@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize, Serializer};
+use smallvec::{SmallVec, smallvec};
 
 use super::key::Key;
 
@@ -18,7 +19,8 @@ const SLOT: i64 = REACH - DAY;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(from = "Vec<Part>")]
 pub(super) struct Row {
-    parts: Vec<Part>,
+    /// Most rows of a flood have one.
+    parts: SmallVec<[Part; 1]>,
     // What the parts are together: rows are compared for each new source of a flood.
     total: u64,
     last: i64,
@@ -35,7 +37,7 @@ struct Part {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_account: bool,
     /// In order: number of the slot in time, failures in it.
-    counts: Vec<(i64, u32)>,
+    counts: SmallVec<[(i64, u32); 2]>,
     first: i64,
     last: i64,
     /// The sum of `counts`.
@@ -45,7 +47,7 @@ struct Part {
 
 impl From<Vec<Part>> for Row {
     fn from(parts: Vec<Part>) -> Self {
-        let mut row = Self { parts, ..Self::default() };
+        let mut row = Self { parts: parts.into(), ..Self::default() };
         row.parts.iter_mut().for_each(Part::sum_up);
         row.sum_up();
         row
@@ -123,29 +125,31 @@ impl Row {
 
     /// `count` failures under `name` at the second `at`.
     pub(super) fn add(&mut self, name: &Key, is_account: bool, count: u32, at: i64) {
-        let slot = at.div_euclid(SLOT);
         // In the newest slot nothing becomes too old.
-        if self.parts.is_empty() || slot == self.last.div_euclid(SLOT) {
-            if let Some(part) = self.parts.iter_mut().find(|part| part.name == *name) {
+        let is_newest = self.parts.is_empty() || at.div_euclid(SLOT) == self.last.div_euclid(SLOT);
+        match self.parts.iter_mut().find(|part| part.name == *name) {
+            Some(part) => {
                 let (total, counts) = (part.total, part.counts.len());
                 part.add(is_account, count, at);
                 self.total += part.total - total;
                 self.counts += part.counts.len() - counts;
                 self.last = self.last.max(part.last);
-                return;
             }
-            // Most rows of a flood have one part.
-            self.parts.reserve_exact(usize::from(self.parts.is_empty()));
-            self.parts.push(Part::new(name, is_account, count, at));
-            self.counts += 1;
-            self.total += u64::from(count);
-            self.last = if self.parts.len() == 1 { at } else { self.last.max(at) };
-            return self.fold();
+            None => {
+                self.parts.push(Part::new(name, is_account, count, at));
+                self.counts += 1;
+                self.total += u64::from(count);
+                self.last = if self.parts.len() == 1 { at } else { self.last.max(at) };
+                if is_newest {
+                    self.fold();
+                }
+            }
         }
-        self.merge_part(Part::new(name, is_account, count, at));
-        self.keep(self.newest());
-        self.fold();
-        self.sum_up();
+        if !is_newest {
+            self.keep(self.newest());
+            self.fold();
+            self.sum_up();
+        }
     }
 
     /// The failures under `name` were none.
@@ -160,7 +164,7 @@ impl Row {
         for part in self.parts.iter_mut().filter(|part| *part.name == *name) {
             let of_slot = part.counts.iter_mut().filter(|(of, _)| *of == slot);
             of_slot.for_each(|(_, counted)| *counted = counted.saturating_sub(count));
-            part.counts.retain(|(_, counted)| *counted > 0);
+            part.counts.retain(|&mut (_, counted)| counted > 0);
             part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
@@ -215,7 +219,7 @@ impl Row {
     fn keep(&mut self, until: i64) {
         let from = until - DAY;
         for part in &mut self.parts {
-            part.counts.retain(|(slot, _)| start(slot.saturating_add(1)) > from && start(*slot) <= until);
+            part.counts.retain(|&mut (slot, _)| start(slot.saturating_add(1)) > from && start(slot) <= until);
             let begin = part.counts.first().map_or(0, |(slot, _)| start(*slot));
             part.first = part.first.max(begin);
             part.sum_up();
@@ -229,7 +233,7 @@ impl Part {
         Self {
             name: name.clone(),
             is_account,
-            counts: vec![(at.div_euclid(SLOT), count)],
+            counts: smallvec![(at.div_euclid(SLOT), count)],
             first: at,
             last: at,
             total: count.into(),

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use compact_str::CompactString;
+use foldhash::fast::RandomState;
 
 use super::network::Network;
 
@@ -72,7 +73,7 @@ impl Campaign {
 /// The campaigns of a history.
 #[derive(Debug, Default)]
 pub(crate) struct Campaigns {
-    active: HashMap<Network, Campaign>,
+    active: HashMap<Network, Campaign, RandomState>,
     finished: Vec<Campaign>,
     /// Some gave way to others.
     pub(crate) incomplete: bool,

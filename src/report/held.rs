@@ -1,13 +1,78 @@
-//! An event that is held back, with all of its text in one piece: there are many, and each is looked at once more.
+//! Events that are held back, and then handed on, each with all of its text in one piece: there are many.
 
 use jiff::Timestamp;
 
 use crate::accounts::AccountKind;
 use crate::event::{Class, Event, Route};
 
-/// An event, and what its user is here.
+/// An event that is held back, and what its user is here.
 #[derive(Debug)]
 pub(super) struct Held {
+    fixed: Fixed,
+    text: String,
+}
+
+impl Held {
+    pub(super) fn new(event: &Event, kind: AccountKind) -> Self {
+        let mut held = Self { fixed: Fixed::of(event, kind), text: String::new() };
+        held.put(event, kind);
+        held
+    }
+
+    /// Hold `event` in place of the one before.
+    pub(super) fn put(&mut self, event: &Event, kind: AccountKind) {
+        self.fixed = Fixed::of(event, kind);
+        let length = self.fixed.ends[PARTS - 1] as usize;
+        // Not more memory than is needed: names may be long.
+        if self.text.capacity() < length {
+            self.text = String::with_capacity(length);
+        }
+        self.text.clear();
+        parts(event).into_iter().for_each(|part| self.text.push_str(part));
+    }
+}
+
+/// Events that are handed on, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Handed {
+    events: Vec<Fixed>,
+    /// The text of all of them, one behind the other.
+    text: String,
+}
+
+impl Handed {
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(super) fn push(&mut self, held: &Held) {
+        self.events.push(held.fixed);
+        self.text.push_str(&held.text);
+    }
+
+    /// Hand each to `take`, all of them in the same `event`, and forget them.
+    pub(super) fn drain(&mut self, event: &mut Event, take: &mut dyn FnMut(&Event, AccountKind)) {
+        let mut text = self.text.as_str();
+        for fixed in self.events.drain(..) {
+            text = fixed.put_into(event, text);
+            take(event, fixed.kind);
+        }
+        self.text.clear();
+    }
+}
+
+/// Pieces of text in an event.
+const PARTS: usize = 7;
+
+/// Host, service, user, remote host, terminal, asker and origin.
+fn parts(event: &Event) -> [&str; PARTS] {
+    let Event { host, service, user, rhost, tty, ruser, origin, .. } = event;
+    [host, service, user, rhost, tty, ruser, origin.as_deref().unwrap_or_default()]
+}
+
+/// What of an event is no text.
+#[derive(Clone, Copy, Debug)]
+struct Fixed {
     kind: AccountKind,
     time: Timestamp,
     route: Route,
@@ -17,76 +82,32 @@ pub(super) struct Held {
     ppid: u32,
     uid: u32,
     has_origin: bool,
-    /// Host, service, user, remote host, terminal, asker and origin, one behind the other.
-    text: String,
-    /// Where they end.
-    ends: [usize; 7],
+    /// Where in the text its pieces end.
+    ends: [u32; PARTS],
 }
 
-impl Held {
-    pub(super) fn new(event: &Event, kind: AccountKind) -> Self {
-        let mut held = Self {
-            kind,
-            time: event.time,
-            route: event.route,
-            class: event.class,
-            count: 0,
-            pid: 0,
-            ppid: 0,
-            uid: 0,
-            has_origin: false,
-            text: String::new(),
-            ends: [0; 7],
-        };
-        held.put(event, kind);
-        held
+impl Fixed {
+    fn of(event: &Event, kind: AccountKind) -> Self {
+        let Event { time, route, class, count, pid, ppid, uid, ref origin, .. } = *event;
+        let mut length = 0;
+        let ends = parts(event).map(|part| {
+            length += part.len() as u32;
+            length
+        });
+        Self { kind, time, route, class, count, pid, ppid, uid, has_origin: origin.is_some(), ends }
     }
 
-    /// Hold `event` in place of the one before.
-    pub(super) fn put(&mut self, event: &Event, kind: AccountKind) {
-        let Event {
-            time,
-            host,
-            route,
-            class,
-            count,
-            service,
-            pid,
-            ppid,
-            user,
-            rhost,
-            tty,
-            ruser,
-            uid,
-            origin,
-        } = event;
-        (self.kind, self.time, self.route, self.class, self.count) = (kind, *time, *route, *class, *count);
-        (self.pid, self.ppid, self.uid, self.has_origin) = (*pid, *ppid, *uid, origin.is_some());
-        let parts: [&str; 7] =
-            [host, service, user, rhost, tty, ruser, origin.as_deref().unwrap_or_default()];
-        let length = parts.iter().map(|part| part.len()).sum();
-        // Not more memory than is needed: names may be long.
-        if self.text.capacity() < length {
-            self.text = String::with_capacity(length);
-        }
-        self.text.clear();
-        for (part, end) in parts.into_iter().zip(&mut self.ends) {
-            self.text.push_str(part);
-            *end = self.text.len();
-        }
-    }
-
-    /// Make `event` the one that is held; gives what its user is.
-    pub(super) fn get(&self, event: &mut Event) -> AccountKind {
+    /// Make `event` the one of which `text` begins with the text; gives what is behind that.
+    fn put_into<'a>(&self, event: &mut Event, text: &'a str) -> &'a str {
         (event.time, event.route, event.class, event.count) = (self.time, self.route, self.class, self.count);
         (event.pid, event.ppid, event.uid) = (self.pid, self.ppid, self.uid);
         let mut begin = 0;
         let mut next = |end: usize| {
-            let part = self.text.get(begin..end).unwrap_or_default();
+            let part = text.get(begin..end).unwrap_or_default();
             begin = end;
             part
         };
-        let [host, service, user, rhost, tty, ruser, origin] = self.ends;
+        let [host, service, user, rhost, tty, ruser, origin] = self.ends.map(|end| end as usize);
         next(host).clone_into(&mut event.host);
         next(service).clone_into(&mut event.service);
         next(user).clone_into(&mut event.user);
@@ -94,7 +115,7 @@ impl Held {
         next(tty).clone_into(&mut event.tty);
         next(ruser).clone_into(&mut event.ruser);
         event.origin = self.has_origin.then(|| next(origin).to_owned());
-        self.kind
+        text.get(origin..).unwrap_or_default()
     }
 }
 
@@ -119,12 +140,22 @@ mod tests {
             },
         ];
         events.push(plain);
-        let mut held = Held::new(&events[0], AccountKind::Root);
-        let mut got = events[2].clone();
-        for (event, kind) in events.iter().zip([AccountKind::Root, AccountKind::Unknown].into_iter().cycle())
-        {
-            held.put(event, kind);
-            assert_eq!((held.get(&mut got), &got), (kind, event));
+        let kinds = [AccountKind::Root, AccountKind::Unknown];
+        let (mut held, mut handed) = (Held::new(&events[0], AccountKind::Root), Handed::default());
+        for round in 0..2 {
+            for (event, kind) in events.iter().zip(kinds.into_iter().cycle()) {
+                held.put(event, kind);
+                handed.push(&held);
+            }
+            assert_eq!(handed.len(), events.len());
+            let mut got = Vec::new();
+            handed.drain(&mut events[2].clone(), &mut |event, kind| got.push((event.clone(), kind)));
+            assert_eq!(
+                got,
+                events.iter().cloned().zip(kinds.into_iter().cycle()).collect::<Vec<_>>(),
+                "{round}"
+            );
+            assert_eq!(handed.len(), 0);
         }
     }
 }

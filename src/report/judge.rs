@@ -8,7 +8,6 @@ use crate::event::Event;
 use crate::message::Reveal;
 
 use super::numbers::Found;
-use super::order::Order;
 
 /// Logins after failures that are shown one by one.
 pub(super) const FOUND: usize = 200;
@@ -16,13 +15,6 @@ pub(super) const FOUND: usize = 200;
 /// Judges logins, and keeps those that came after failures.
 #[derive(Debug)]
 pub(super) struct Judge {
-    order: Order,
-    judged: Judged,
-}
-
-/// What was judged so far, in the order of time.
-#[derive(Debug)]
-struct Judged {
     detector: Detector,
     rules: Rules,
     count: u64,
@@ -31,35 +23,24 @@ struct Judged {
 
 impl Judge {
     pub(super) fn new(rules: Rules) -> Self {
-        let judged = Judged { detector: Detector::default(), rules, count: 0, found: VecDeque::new() };
-        Self { order: Order::default(), judged }
+        Self { detector: Detector::default(), rules, count: 0, found: VecDeque::new() }
     }
 
-    /// Take in the next event; `kind` is what its user is here.
+    /// Take in the next event in the order of time; `kind` is what its user is here.
     pub(super) fn take(&mut self, event: &Event, kind: AccountKind) {
-        let Self { order, judged } = self;
-        order.push(event, kind, &mut |event, kind| judged.observe(event, kind));
-    }
-
-    /// How many logins came after failures, and the latest of them, with what may be shown.
-    pub(super) fn finish(self, accounts: &mut Accounts, reveal: Reveal) -> (u64, Vec<Found>) {
-        let Self { order, mut judged } = self;
-        order.finish(&mut |event, kind| judged.observe(event, kind));
-        let found = judged.found.into_iter().filter_map(|finding| revealed(finding, accounts, reveal));
-        (judged.count, found.collect())
-    }
-}
-
-impl Judged {
-    fn observe(&mut self, event: &Event, kind: AccountKind) {
-        let found = self.detector.observe(event, kind, event.time, &self.rules);
-        for finding in found.into_iter().filter(|finding| Found::verdict_of(finding).is_some()) {
+        for finding in self.detector.observe_alarms(event, kind, &self.rules) {
             self.count += 1;
             if self.found.len() >= FOUND {
                 self.found.pop_front();
             }
             self.found.push_back(finding);
         }
+    }
+
+    /// How many logins came after failures, and the latest of them, with what may be shown.
+    pub(super) fn finish(self, accounts: &mut Accounts, reveal: Reveal) -> (u64, Vec<Found>) {
+        let found = self.found.into_iter().filter_map(|finding| revealed(finding, accounts, reveal));
+        (self.count, found.collect())
     }
 }
 

@@ -22,6 +22,10 @@ pub(crate) struct Report {
     pub(crate) aborted: u64,
     /// Failures that root announced; not among the others.
     pub(crate) tests: u64,
+    /// Lines of the logs that somebody wrote who cannot know of an attempt; they count for nothing.
+    pub(crate) lines_forged: u64,
+    /// Lines that hold words of an attempt and do not begin as a log daemon writes them; they count for nothing.
+    pub(crate) lines_not_understood: u64,
     /// Logins that are recorded.
     pub(crate) logins: u64,
     /// Of these: after so many failures that somebody should look.

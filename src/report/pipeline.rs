@@ -1,15 +1,16 @@
-//! The way of events through a report, on three threads: one reads, one counts what was read, one judges what was
-//! counted. A log is read about as fast as its failures are counted, and as they are judged.
+//! The way of events through a report, on three threads: one reads, one counts what was read and puts it in the order of
+//! time, one judges. A log is read about as fast as its failures are counted, and as they are judged.
 
 use std::mem;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::thread::{self, ScopedJoinHandle};
 
+use super::held::{Handed, Held};
 use super::judge::Judge;
+use super::order::Order;
 use super::source::Intake;
-use crate::accounts::AccountKind;
 use crate::event::Event;
-use crate::scan::Rows;
+use crate::scan::{self, Rows};
 
 /// Events that are handed over at once, and how many batches may wait.
 const BATCH: usize = 512;
@@ -22,28 +23,32 @@ pub(super) fn run<T>(
     read: impl FnOnce(&mut Batches) -> T,
 ) -> (T, Intake<'_>, Judge) {
     let (read_on, to_count) = mpsc::sync_channel::<Batch>(WAITING);
-    let (counted, to_judge) = mpsc::sync_channel::<Batch>(WAITING);
+    let (counted, to_judge) = mpsc::sync_channel::<Handed>(WAITING);
     let (emptied, empty) = mpsc::channel();
+    let (judged, empty_handed) = mpsc::channel();
     thread::scope(|scope| {
         let judging = scope.spawn(move || {
-            for mut batch in to_judge {
-                let mut kinds = mem::take(&mut batch.kinds).into_iter();
-                batch.each(&mut |event| {
-                    kinds.next().flatten().into_iter().for_each(|kind| judge.take(event, kind));
-                });
+            let mut event = scan::blank();
+            for mut handed in to_judge {
+                handed.drain(&mut event, &mut |event, kind| judge.take(event, kind));
                 // At the end nobody needs it any more.
-                let _ = emptied.send(batch);
+                let _ = judged.send(handed);
             }
             judge
         });
         let counting = scope.spawn(move || {
+            let mut sorted = Sorted { sender: counted, empty: empty_handed, handed: Handed::default() };
+            let mut order = Order::default();
             for mut batch in to_count {
-                let mut kinds = mem::take(&mut batch.kinds);
-                batch.each(&mut |event| kinds.push(intake.take(event)));
-                batch.kinds = kinds;
-                // Nobody takes it where judging panicked, and then that is what ends us.
-                let _ = counted.send(batch);
+                batch.each(&mut |event| {
+                    if let Some(kind) = intake.take(event) {
+                        order.push(event, kind, &mut |held| sorted.take(held));
+                    }
+                });
+                let _ = emptied.send(batch);
             }
+            order.finish(&mut |held| sorted.take(held));
+            sorted.send();
             intake
         });
         let mut batches = Batches { sender: read_on, empty, events: Vec::new() };
@@ -65,8 +70,6 @@ struct Batch {
     rows: Rows,
     /// Records of the journal.
     events: Vec<Event>,
-    /// What the user of each of them is, where it is to be judged.
-    kinds: Vec<Option<AccountKind>>,
 }
 
 impl Batch {
@@ -79,7 +82,7 @@ impl Batch {
 /// Batches on their way to be counted.
 pub(super) struct Batches {
     sender: SyncSender<Batch>,
-    /// Those that were judged, whose memory serves again.
+    /// Those that were counted, whose memory serves again.
     empty: Receiver<Batch>,
     events: Vec<Event>,
 }
@@ -110,12 +113,34 @@ impl Batches {
         let mut batch = self.empty.try_recv().unwrap_or_default();
         batch.rows.clear();
         batch.events.clear();
-        batch.kinds.clear();
         batch
     }
 
     fn send(&self, batch: Batch) {
         // Nobody takes it where counting panicked, and then that is what ends us.
         let _ = self.sender.send(batch);
+    }
+}
+
+/// Events in order, on their way to be judged.
+struct Sorted {
+    sender: SyncSender<Handed>,
+    /// Those that were judged, whose memory serves again.
+    empty: Receiver<Handed>,
+    handed: Handed,
+}
+
+impl Sorted {
+    fn take(&mut self, held: &Held) {
+        self.handed.push(held);
+        if self.handed.len() >= BATCH {
+            self.send();
+        }
+    }
+
+    fn send(&mut self) {
+        let handed = mem::replace(&mut self.handed, self.empty.try_recv().unwrap_or_default());
+        // Nobody takes it where judging panicked, and then that is what ends us.
+        let _ = self.sender.send(handed);
     }
 }

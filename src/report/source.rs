@@ -20,7 +20,7 @@ use crate::detect::Rules;
 use crate::event::{Class, Event};
 use crate::journal::{self, Journal};
 use crate::neutral;
-use crate::scan::{self, Rows, Watch};
+use crate::scan::{self, Rows, Uncounted, Watch};
 use crate::zone;
 
 /// What a report is to cover.
@@ -76,7 +76,7 @@ pub(crate) fn make(
         return of_journal(request, state, config).map(|report| (report, Vec::new()));
     }
     let logs = logs(request, state, config)?;
-    let (mut read, mut forged, mut errors) = (Vec::new(), 0, Vec::new());
+    let (mut read, mut uncounted, mut errors) = (Vec::new(), Uncounted::default(), Vec::new());
     let mut report = collected(request, |batches| {
         for log in logs {
             let mut has_rows = false;
@@ -90,7 +90,8 @@ pub(crate) fn make(
             };
             match result {
                 Ok(lines) => {
-                    forged += lines;
+                    uncounted.forged += lines.forged;
+                    uncounted.not_understood += lines.not_understood;
                     read.push(log.map_or("the systemd journal".into(), |path| path.display().to_string()));
                 }
                 Err(why) => errors.push((why, has_rows)),
@@ -103,8 +104,18 @@ pub(crate) fn make(
         return Err(Error::Scan(first.unwrap_or(scan::Error::NoSource)));
     }
     report.read = read.iter().map(|name| neutral::text(name, 200)).collect();
-    if forged > 0 {
-        report.notes.push(format!("{forged} forged lines count for nothing."));
+    (report.lines_forged, report.lines_not_understood) = (uncounted.forged, uncounted.not_understood);
+    match uncounted.forged {
+        0 => {}
+        1 => report.notes.push("1 forged line counts for nothing.".into()),
+        n => report.notes.push(format!("{n} forged lines count for nothing.")),
+    }
+    match uncounted.not_understood {
+        0 => {}
+        1 => report.notes.push("1 line was not understood: it begins as no log daemon writes it.".into()),
+        n => report
+            .notes
+            .push(format!("{n} lines were not understood: they begin as no log daemon writes them.")),
     }
     let left_out = errors.iter().map(|(why, has_rows)| {
         let what = if *has_rows { "Only the beginning is in it" } else { "Not in it" };

@@ -11,6 +11,7 @@ use std::hash::Hash;
 use std::mem;
 
 use compact_str::CompactString;
+use foldhash::fast::RandomState;
 
 use super::network::Network;
 
@@ -38,7 +39,7 @@ impl Key for Network {
 /// The names that come most often.
 #[derive(Debug)]
 pub(crate) struct Top<K, T> {
-    rows: HashMap<K, Row<T>>,
+    rows: HashMap<K, Row<T>, RandomState>,
     room: usize,
     /// What all names take beside their rows.
     bytes: usize,
@@ -63,7 +64,7 @@ pub(crate) struct Row<T> {
 impl<K: Key, T: Default> Top<K, T> {
     /// Room for `room` names; at least half of them are always kept, unless they are long.
     pub(crate) fn new(room: usize) -> Self {
-        Self { rows: HashMap::new(), room: room.max(2), bytes: 0, error: 0, begun: 0 }
+        Self { rows: HashMap::default(), room: room.max(2), bytes: 0, error: 0, begun: 0 }
     }
 
     /// Count `name`; gives what is kept of it, and whether it is new.

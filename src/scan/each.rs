@@ -37,9 +37,16 @@ impl Rows {
     /// Hand each to `take`.
     pub fn each(&mut self, take: &mut dyn FnMut(&Event)) {
         let mut from = 0;
+        // Most lines are of one machine.
+        let mut last: Option<(&str, bool)> = None;
         for (class, to) in &self.classes {
             for row in &self.rows[from..*to] {
-                put(row, row.count, *class, &self.here, &mut self.event);
+                let is_here = match last {
+                    Some((host, is_here)) if host == row.host => is_here,
+                    _ => self.here.is(&row.host),
+                };
+                last = Some((&row.host, is_here));
+                put(row, row.count, *class, is_here, &mut self.event);
                 take(&self.event);
             }
             from = *to;
@@ -67,22 +74,30 @@ impl Rows {
     }
 }
 
+/// Lines that hold words of an attempt, and count for nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Uncounted {
+    /// Somebody wrote them who cannot know of it.
+    pub forged: u64,
+    /// They do not begin as a log daemon writes them.
+    pub not_understood: u64,
+}
+
 /// Hand the failures and logins of the log at `path` to `take`, which may exchange the rows for others that are empty.
-/// Gives how many lines were forged.
-pub fn each(path: &Path, watch: Watch<'_>, take: &mut dyn FnMut(&mut Rows)) -> Result<u64, Error> {
+pub fn each(path: &Path, watch: Watch<'_>, take: &mut dyn FnMut(&mut Rows)) -> Result<Uncounted, Error> {
     let mut found = false;
     let mut unread = None;
     let mut taker = |rows: &mut Rows| {
         found = true;
         take(rows);
     };
-    let forged = each_of(&mut taker, |intake, after| {
+    let uncounted = each_of(&mut taker, |intake, after| {
         unread = read(path, intake, watch, after)?.unread;
         Ok(())
     })?;
     match unread.filter(|_| !found) {
         Some(line) => Err(Error::NotUnderstood(path.to_owned(), line)),
-        None => Ok(forged),
+        None => Ok(uncounted),
     }
 }
 
@@ -91,7 +106,7 @@ pub fn each_of_journald(
     since: Option<Timestamp>,
     watch: Watch<'_>,
     take: &mut dyn FnMut(&mut Rows),
-) -> Result<u64, Error> {
+) -> Result<Uncounted, Error> {
     let from = since.map_or(journald::From::Start, journald::From::Since);
     each_of(take, |intake, after| {
         journald::read(&from, Timestamp::now(), |source| read_source(source, intake, watch, after))
@@ -102,7 +117,7 @@ pub fn each_of_journald(
 fn each_of(
     take: &mut dyn FnMut(&mut Rows),
     read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>,
-) -> Result<u64, Error> {
+) -> Result<Uncounted, Error> {
     let mut rows = Rows::default();
     let mut intake = Intake::new(false, false, Open::default());
     intake.attempts.keep_logins();
@@ -122,7 +137,7 @@ fn each_of(
     read?;
     intake.attempts.finish();
     hand_over(&mut intake, 1);
-    Ok(intake.forged)
+    Ok(Uncounted { forged: intake.forged, not_understood: intake.not_understood })
 }
 
 #[cfg(test)]

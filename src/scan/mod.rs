@@ -59,7 +59,7 @@ use jiff::Timestamp;
 use crate::config;
 use crate::event::{Class, Event, Route};
 use attempts::Row;
-pub use each::{Rows, each, each_of_journald};
+pub use each::{Rows, Uncounted, each, each_of_journald};
 use origin::ThisMachine;
 use report::Style;
 pub use state::{ScanState, last_pass};
@@ -98,6 +98,8 @@ pub struct ScanReport {
     pub lines: u64,
     /// Lines of attempts that somebody wrote who cannot know of them (the systemd journal alone tells).
     pub forged: u64,
+    /// Lines that hold a word of an attempt, and do not begin as a log daemon writes them.
+    pub not_understood: u64,
     /// Sources read.
     pub sources: Vec<String>,
     /// Logins recorded now.
@@ -225,16 +227,17 @@ pub fn run(
 /// What is recorded of `count` attempts in a row. Only what goes to the journal needs an origin.
 fn event(row: &Row, count: u32, class: Class, origin: Option<String>, here: &ThisMachine) -> Event {
     let mut event = blank();
-    put(row, count, class, here, &mut event);
+    put(row, count, class, here.is(&row.host), &mut event);
     Event { origin, ..event }
 }
 
 /// The same into an event that is not needed any more, in the memory that it has.
-fn put(row: &Row, count: u32, class: Class, here: &ThisMachine, event: &mut Event) {
+/// `is_here`: the machine of the row is this one.
+fn put(row: &Row, count: u32, class: Class, is_here: bool, event: &mut Event) {
     event.time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
     (event.route, event.class, event.count) = (Route::Log, class, count);
     (event.pid, event.ppid, event.uid, event.origin) = (row.pid, 0, 0, None);
-    let host = if here.is(&row.host) { "" } else { &row.host };
+    let host = if is_here { "" } else { &row.host };
     for (text, new) in [
         (&mut event.host, host),
         (&mut event.service, &row.service),
@@ -253,7 +256,7 @@ fn put(row: &Row, count: u32, class: Class, here: &ThisMachine, event: &mut Even
 }
 
 /// An event to put a row into.
-fn blank() -> Event {
+pub(crate) fn blank() -> Event {
     Event {
         time: Timestamp::UNIX_EPOCH,
         host: String::new(),

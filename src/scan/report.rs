@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -92,7 +93,7 @@ impl Style {
 #[derive(Debug, Default)]
 pub struct Summary {
     attempts: u64,
-    rows: HashMap<String, (u64, i64, i64)>,
+    rows: HashMap<String, (u64, i64, i64), RandomState>,
     key: String,
 }
 
@@ -138,12 +139,17 @@ impl Summary {
     }
 }
 
-/// How many lines told of attempts and were written by somebody who cannot know of them.
-pub fn forged(out: &mut dyn Write, lines: u64) -> io::Result<()> {
-    match lines {
+/// How many lines hold words of an attempt and count for nothing.
+pub fn uncounted(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
+    match report.forged {
+        0 => {}
+        1 => writeln!(out, "1 line was forged, and counts for nothing")?,
+        n => writeln!(out, "{n} lines were forged, and count for nothing")?,
+    }
+    match report.not_understood {
         0 => Ok(()),
-        1 => writeln!(out, "1 line was forged, and counts for nothing"),
-        n => writeln!(out, "{n} lines were forged, and count for nothing"),
+        1 => writeln!(out, "1 line was not understood: it begins as no log daemon writes it"),
+        n => writeln!(out, "{n} lines were not understood: they begin as no log daemon writes them"),
     }
 }
 
@@ -171,5 +177,5 @@ pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::R
         report.open,
         report.sources.join(", ")
     )?;
-    forged(out, report.forged)
+    uncounted(out, report)
 }

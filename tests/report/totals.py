@@ -104,6 +104,101 @@ def other_zone(root):
     ok(written == shown, "each day has what the log has under it", str((written - shown, shown - written)))
 
 
+FORMATS = ("debian", "debian-iso", "rhel", "rfc5424", "journald")
+
+
+def in_format(form, at, program, pid, message):
+    """A line as a system's log daemon writes it."""
+    stamp = f"{at:%b} {at.day:2} {at:%H:%M:%S}"
+    return {"debian": f"{stamp} srv {program}[{pid}]: {message}",
+            "debian-iso": f"{at.isoformat(timespec='microseconds')} srv {program}[{pid}]: {message}",
+            "rhel": f"{stamp} srv {program}[{pid}]: {message}",
+            "rfc5424": f"<38>1 {at.isoformat(timespec='milliseconds')} srv {program} {pid} - - {message}",
+            "journald": json.dumps({"__CURSOR": f"s=1;i={pid}", "__REALTIME_TIMESTAMP": str(int(at.timestamp() * 1_000_000)), "_HOSTNAME": "srv", "_UID": "0",
+                                    "SYSLOG_IDENTIFIER": program, "_COMM": program, "_EXE": f"/usr/sbin/{program}", "_PID": str(pid), "MESSAGE": message}),
+            }[form]
+
+
+def formats(root):
+    """The same attempts as each system logs them: every total is what was written, what the scan has, and what grep counts."""
+    reports = {}
+    for form in FORMATS:
+        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+        begin, log, written, logins, out = now - datetime.timedelta(days=20), root / f"format-{form}", [], 0, []
+        for i in range(3000):
+            at = (begin + datetime.timedelta(minutes=9 * i)).astimezone()
+            who, source, pid = ["root", "admin", "daemon", "böse"][i % 4], f"198.51.{i % 7}.{i % 90}" if i % 5 else f"2001:db8:{i % 3 + 1:x}::{i % 11 + 1:x}", 2000 + i
+            say = lambda program, text, more=0: out.append(in_format(form, at, program, pid + more, text))
+            # RHEL's sshd from 9 on is sshd-session as is that of OpenSSH 9.8 elsewhere; PAM logs the first line of each.
+            sshd = "sshd-session" if form in ("rhel", "rfc5424") else "sshd"
+            if i % 10 == 0:
+                say("su", f"FAILED SU (to {who}) bob on pts/0")
+                written.append(("su", who, "this machine", at))
+            elif i % 10 == 1:
+                logins += 1
+                say(sshd, f"Accepted password for alice from 203.0.113.{i % 250} port {1024 + i} ssh2")
+                say(sshd, "pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)")
+            elif i % 10 == 2:
+                say("CRON" if form != "rhel" else "crond", "pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)")
+            else:
+                user = f"invalid user {who}" if who in ("admin", "böse") else who
+                if who in ("root", "daemon"):
+                    say(sshd, f"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={source}  user={who}")
+                say(sshd, f"Failed password for {user} from {source} port {1024 + i} ssh2")
+                written.append(("sshd", who, source, at))
+        log.write_text("\n".join(out) + "\n")
+        rows = [json.loads(line) for line in run("scan", "--dry-run", "--json", log).stdout.splitlines()]
+        report = json.loads(run("report", "--json", "--names", log).stdout)
+        total = len(written)
+        ok(report["failures"] == sum(row["count"] for row in rows) == total and report["logins"] == logins, f"{form}: failures and logins are those that were written",
+           f"{report['failures']} and {report['logins']}, the scan {sum(row['count'] for row in rows)}; {total} and {logins}")
+        for part, key, place in (("by_service", "service", 0), ("by_account", "user", 1), ("by_source", "rhost", 2)):
+            truth, scanned = collections.Counter(row[place] for row in written), collections.Counter()
+            for row in rows:
+                scanned[row[key] or "this machine"] += row["count"]
+            shown = {row["name"]: row["failures"] for row in report[part]}
+            ok(shown == truth == scanned and all(row["may_be_more"] == 0 for row in report[part]), f"{form}: {part} is what was written, and what the scan has", str(shown)[:300])
+        # The words, counted by a program that knows nothing of logs.
+        grep = lambda *words: int(subprocess.run(["grep", "-cE", *words, log], capture_output=True, text=True).stdout)
+        ok(report["failures"] == grep("Failed password for|FAILED SU"), f"{form}: grep counts as many")
+        counts = {row["name"]: row["failures"] for row in report["by_source"]}
+        ok(all(counts.get(source, 0) == grep(f"Failed password .* from {re.escape(source)} port") for source in {row[2] for row in written[:200]} - {"this machine"}),
+           f"{form}: grep counts as many of each source")
+        # In JSON a letter may be spelt in numbers.
+        ok(all(row["failures"] == grep(f"Failed password for (invalid user )?{row['name']} |SU .to {row['name']}[)]") for row in report["by_account"] if row["name"].isascii()),
+           f"{form}: grep counts as many of each account")
+        days = collections.Counter(str(at.date()) for *_, at in written)
+        hours = collections.Counter(at.hour for *_, at in written)
+        ok({row["day"]: row["failures"] for row in report["by_day"]} == days and {row["hour"]: row["failures"] for row in report["by_hour"] if row["failures"]} == hours,
+           f"{form}: days and hours are those that were written")
+        ok(report["lines_forged"] == report["lines_not_understood"] == 0, f"{form}: each line was understood")
+        reports[form] = {key: value for key, value in report.items() if key != "read"}
+        reports[form]["since"] = reports[form]["until"] = None
+        for row in reports[form]["by_source"] + reports[form]["findings"] + reports[form]["campaigns"]:
+            for key in ("first", "last", "time"):
+                row.pop(key, None)
+    ok(all(report == reports["debian"] for report in reports.values()), "the report of the same attempts is the same in each format",
+       str([form for form in FORMATS if reports[form] != reports["debian"]]))
+
+
+def not_understood(root):
+    """Lines that tell of attempts and are no log lines are counted, and count for nothing."""
+    log = root / "broken.log"
+    good = "Oct  1 05:00:00 srv sshd[7]: Failed password for root from 192.0.2.7 port 4711 ssh2\n"
+    broken = "root: authentication failure; rhost=192.0.2.7\n", "### authentication failure; rhost=192.0.2.7  user=root\n"
+    for lines, words in ((1, "1 line was not understood"), (3, "3 lines were not understood")):
+        log.write_text(good + "".join(broken[i % 2] for i in range(lines)) + "nothing of interest\n")
+        report = json.loads(run("report", "--json", log).stdout)
+        ok((report["failures"], report["lines_not_understood"], report["lines_forged"]) == (1, lines, 0), f"{lines} that are no log lines are counted apart", str(report["notes"]))
+        for args in (("report",), ("report", "--plain"), ("report", "--html", "-"), ("scan", "--dry-run")):
+            ok(words in " ".join(run(*args, log).stdout.split()), f"{' '.join(args)} says so: {words}")
+    forged = {"SYSLOG_IDENTIFIER": "sshd", "_UID": "1000", "_EXE": "/usr/bin/logger", "_COMM": "logger", "_PID": "7",
+              "MESSAGE": "Failed password for root from 192.0.2.7 port 4711 ssh2", "__REALTIME_TIMESTAMP": "1793696701000000"}
+    log.write_text(json.dumps(forged) + "\n" + json.dumps({**forged, "_UID": "0", "_EXE": "/usr/sbin/sshd", "_COMM": "sshd"}) + "\n{\"MESSAGE\": \n\n")
+    report = json.loads(run("report", "--json", log).stdout)
+    ok((report["failures"], report["lines_forged"], report["lines_not_understood"]) == (1, 1, 1), "in a journal those that are forged are counted apart", str(report["notes"]))
+
+
 def no_logs(root):
     """What is no log is named, and nothing is made up; what is empty is a log in which nothing happened."""
     (root / "empty.log").touch()
@@ -159,6 +254,8 @@ def main():
         compare(files)
         orders(files)
         spans(files)
+        formats(root)
+        not_understood(root)
         other_zone(root)
         no_logs(root)
         # Only what happened since: both count the same.

@@ -72,7 +72,7 @@ impl Sink for Lines<'_> {
         let text = header::trim(found.text);
         let end = found.offset + found.text.len() as u64 + 1;
         if text.first() == Some(&b'{') {
-            let Some(entry) = Entry::parse(text) else { return self.explain(place, "no log line", text) };
+            let Some(entry) = Entry::parse(text) else { return self.not_understood(place, text) };
             let mut place = place;
             let mut header = entry.header();
             // sudo counts what was wrong in its last words: they are believed for what it was believed before.
@@ -97,7 +97,7 @@ impl Sink for Lines<'_> {
         } else {
             match header::parse(text) {
                 Some(header) => self.take(&header, place, end, text, text),
-                None => self.explain(place, "no log line", text),
+                None => self.not_understood(place, text),
             }
         }
     }
@@ -184,6 +184,12 @@ impl Lines<'_> {
             pid: rules::process(header, evidence),
         };
         self.intake.attempts.tell(&speaker, evidence, time, place);
+    }
+
+    fn not_understood(&mut self, place: Place, text: &[u8]) {
+        // Where every line is looked at, empty ones are too.
+        self.intake.not_understood += u64::from(!text.is_empty());
+        self.explain(place, "no log line", text);
     }
 
     fn explain(&mut self, place: Place, taken_for: &str, text: &[u8]) {

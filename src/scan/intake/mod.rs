@@ -24,6 +24,8 @@ pub struct Intake {
     pub lines: u64,
     /// Lines of attempts that somebody wrote who cannot know of them.
     pub forged: u64,
+    /// Lines that hold a word of an attempt, and do not begin as a log daemon writes them.
+    pub not_understood: u64,
     /// How many lines there are in a log whose last line is read first.
     pub turned: Option<u64>,
     /// How far the source was read that was read last, or is being read.
@@ -48,6 +50,7 @@ impl Intake {
             attempts: Attempts::resume(open),
             lines: 0,
             forged: 0,
+            not_understood: 0,
             turned: None,
             reached: 0,
             cursor: String::new(),

@@ -226,6 +226,7 @@ impl Pass<'_> {
         self.record(&mut before, &mut intake)?;
         self.report.lines += intake.lines;
         self.report.forged += intake.forged;
+        self.report.not_understood += intake.not_understood;
         self.recorded.unload();
         log.stream.skipped = None;
         log.stream.deferred.append(&mut before.stream.deferred);
@@ -296,6 +297,7 @@ impl Pass<'_> {
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
         self.report.forged += intake.forged;
+        self.report.not_understood += intake.not_understood;
         // What is saved may be large too.
         self.recorded.unload();
         self.keep(log, intake.attempts.into_open());
