@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{Key, Process};
+use super::process::{Key, Process, name};
 use super::row::{Place, Row, State};
 use super::speaker::SECOND;
 use super::spelling::{agree, text};
@@ -183,7 +183,12 @@ impl Attempts {
             }
             _ => is_equal(&row.user, evidence.user) && same_terminal(row, evidence),
         };
-        for (other, _) in self.pam_only.iter().rev() {
+        // Most are passed over by the name alone, so that many logins cost little.
+        let tried = if speaker.family == Family::Sudo { 0 } else { name(&text(evidence.user)) };
+        for (other, whom) in self.pam_only.iter().rev() {
+            if *whom != 0 && tried != 0 && *whom != tried {
+                continue;
+            }
             if *other == key || !other.is_beside(&key) || (other.pid != 0 && !has_helpers) {
                 continue;
             }
