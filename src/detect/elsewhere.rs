@@ -35,14 +35,11 @@ impl Elsewhere {
         }
     }
 
-    /// Where a failure counts that comes late, told by the member `teller`; none where that is the login's own.
-    pub(super) fn of(&mut self, teller: &str, failure: &Failed<'_>) -> Option<&mut Evidence> {
-        if teller.is_empty() {
-            return None;
-        }
+    /// Where a failure counts that comes late, told by the member `teller`.
+    pub(super) fn of(&mut self, teller: &str, failure: &Failed<'_>) -> &mut Evidence {
         let twice: u32 = failure.twice.iter().map(|twice| twice.count).sum();
         self.note(teller, failure.count.saturating_sub(twice), failure.at);
-        Some(&mut self.evidence)
+        &mut self.evidence
     }
 
     /// All that speaks against the login, whose own machine saw `own`.

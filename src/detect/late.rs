@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
-use super::{Evidence, row};
+use super::{Evidence, Failed, row};
 use crate::event::{Event, Route};
 
 /// Logins that are remembered.
@@ -34,7 +34,7 @@ pub(super) struct Judged {
     pub(super) elsewhere: Elsewhere,
     /// From where the account came before this login.
     pub(super) before: Before,
-    /// It was a break-in by the word of other members already.
+    /// It was a break-in by the word of other members already: nothing of what they tell is needed any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_told: bool,
 }
@@ -91,6 +91,15 @@ impl Late {
 }
 
 impl Judged {
+    /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
+    pub(super) fn evidence_of(&mut self, teller: &str, failure: &Failed<'_>) -> Option<&mut Evidence> {
+        match teller {
+            "" => Some(&mut self.evidence),
+            _ if self.is_told => None,
+            _ => Some(self.elsewhere.of(teller, failure)),
+        }
+    }
+
     /// Whether the login takes this failure back, as those that came in time.
     pub(super) fn takes_back(&self, failure: &Event) -> bool {
         failure.user == self.login.user

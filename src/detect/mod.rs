@@ -39,7 +39,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::net::IpAddr;
 
 use jiff::Timestamp;
@@ -190,7 +189,7 @@ impl Detector {
         let Failed { event, source, name, is_account, count, at, twice } = failure;
         let Some(source) = source else { return (Vec::new(), false) };
         for judged in self.late.after(event, source.key(), *at) {
-            let evidence = judged.elsewhere.of(teller, failure).unwrap_or(&mut judged.evidence);
+            let Some(evidence) = judged.evidence_of(teller, failure) else { continue };
             twice.iter().for_each(|twice| evidence.log.subtract(name, twice.count, twice.at));
             evidence.of_route(event.route).add(name, *is_account, *count, *at);
         }
@@ -243,15 +242,13 @@ impl Detector {
         let after = u64::from(rules.break_in_after.max(1));
         let known = &self.known;
         let is_break_in = |judged: &&mut Judged| {
-            let Judged { login, evidence, elsewhere, before, is_told, .. } = &**judged;
-            // What others tell made it one before.
-            let all = if *is_told { Cow::Borrowed(evidence) } else { elsewhere.with(evidence) };
-            speaks_against(known, login, source, &all, *before, after)
+            let Judged { login, evidence, elsewhere, before, .. } = &**judged;
+            speaks_against(known, login, source, &elsewhere.with(evidence), *before, after)
         };
         let judged = self.late.after(failure, source.key(), at).find(is_break_in)?;
         let is_alone = speaks_against(known, &judged.login, source, &judged.evidence, judged.before, after);
-        judged.is_told = !is_alone;
         let Judged { login, at, evidence, elsewhere, .. } = judged.clone();
+        (judged.is_told, judged.elsewhere) = (true, Elsewhere::default());
         let account = account(&login);
         if is_alone {
             self.late.forget(&login);
@@ -306,6 +303,7 @@ impl Detector {
                 self.known.came(&account, source.key(), proven, at);
                 let (login, source) = (event.clone(), (**source.key()).into());
                 let is_told = is_break_in;
+                let elsewhere = if is_told { Elsewhere::default() } else { elsewhere };
                 self.late.remember(Judged { login, source, at, evidence: own, elsewhere, before, is_told });
             }
         }

@@ -767,3 +767,19 @@ fn what_other_members_tell_leaves_no_trace_at_the_machine_of_a_login() {
     let by: Vec<_> = found.iter().map(|found| (&*found.login.host, found.told_by.as_deref())).collect();
     assert_eq!(by, [("web1", None)]);
 }
+
+#[test]
+fn what_other_members_tell_is_not_kept_with_each_login_that_it_made_a_break_in() {
+    let mut watch = Watch::default();
+    let told = |at: i64| event(Class::Failure, at, &format!("name{}", at / HOUR % 16), "203.0.113.9");
+    for at in (0..24 * HOUR).step_by(900) {
+        watch.take(of_member("web9", told(at)));
+    }
+    for n in 0..40 {
+        watch.take(of_member("web1", event(Class::Login, 24 * HOUR + n, "alice", "203.0.113.9")));
+    }
+    let kept = watch.detector.members.of("web1").unwrap();
+    assert_eq!(kept.late, serde_json::from_str(&serde_json::to_string(&kept.late).unwrap()).unwrap());
+    let size = serde_json::to_string(kept).unwrap().len();
+    assert!(size < 20 * 1024, "{size}");
+}
