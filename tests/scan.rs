@@ -557,3 +557,38 @@ fn lines_around_the_end_of_a_year_keep_their_years_whatever_the_size() {
         assert_eq!(years, ["2025-11", "2025-12", "2026-01"], "{lines} lines between");
     }
 }
+
+#[test]
+fn nobody_dates_an_attempt_or_a_login_ahead() {
+    let failed = |stamp: &str, pid: u32| {
+        format!("{stamp} other sshd[{pid}]: Failed password for root from 192.0.2.7 port {pid} ssh2\n")
+    };
+    let ahead = |minutes: i64| (Timestamp::now() + jiff::SignedDuration::from_mins(minutes)).to_string();
+    // By a clock that is a little ahead, and as somebody likes.
+    for minutes in [3, 90, 60 * 24 * 400] {
+        let machine = Machine::new();
+        machine.write("first line\n");
+        machine.pass();
+        let login = format!(
+            "{} other sshd[90]: Accepted password for root from 192.0.2.7 port 90 ssh2\n",
+            ahead(minutes)
+        );
+        let others = format!("{} srv app[1]: x\n", Timestamp::now());
+        let failures: String = (80..86).map(|pid| failed(&ahead(minutes), pid)).collect();
+        machine.write(&format!("{failures}{login}{others}"));
+        machine.pass();
+        // Neither waits for its date.
+        std::thread::sleep(Duration::from_secs(11));
+        machine.pass();
+        let (now, journal) = (Timestamp::now(), machine.journal());
+        let classes: Vec<Class> = journal.iter().map(|event| event.class).collect();
+        assert_eq!(classes, [[Class::Failure; 6].as_slice(), &[Class::Login]].concat(), "{minutes}");
+        assert!(journal.iter().all(|event| event.time <= now), "{journal:#?}");
+        assert!(journal.windows(2).all(|two| two[0].time <= two[1].time), "{journal:#?}");
+        let rules = authalert::config::Logins::default();
+        let kind = |_: &Event| authalert::accounts::AccountKind::Existing;
+        let found: Vec<_> = authalert::detect::findings(journal, kind, &rules).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].failures.count, 6, "{found:?}");
+    }
+}

@@ -91,3 +91,44 @@ fn write_page(file: &PathBuf, page: &str, out: &mut dyn Write) -> Result<(), Err
     };
     written.map_err(|why| Error::Failed(format!("cannot write {}: {why}", file.display())))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, symlink};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn a_page_replaces_nothing_that_is_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        // Through a link, which stays one.
+        std::fs::write(path("there"), "before, and longer than the page").unwrap();
+        symlink(path("there"), path("link")).unwrap();
+        write_page(&path("link"), "<page>", &mut Vec::new()).unwrap();
+        assert!(std::fs::symlink_metadata(path("link")).unwrap().is_symlink());
+        assert_eq!(std::fs::read_to_string(path("there")).unwrap(), "<page>");
+        // Into what is no file at all, as a device is none.
+        mknodat(CWD, path("pipe"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+        let mut pipe = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(nonblocking)
+            .open(path("pipe"))
+            .unwrap();
+        write_page(&path("pipe"), "<page>", &mut Vec::new()).unwrap();
+        assert!(std::fs::symlink_metadata(path("pipe")).unwrap().file_type().is_fifo());
+        let mut read = [0; 16];
+        let n = pipe.read(&mut read).unwrap();
+        assert_eq!(&read[..n], b"<page>");
+        // A file is replaced, and is its owner's alone.
+        write_page(&path("there"), "<other>", &mut Vec::new()).unwrap();
+        assert_eq!(std::fs::read_to_string(path("there")).unwrap(), "<other>");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&path("there").metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

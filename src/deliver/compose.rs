@@ -47,7 +47,9 @@ pub fn enqueue_week(
 /// Put a break-in into the queue.
 pub fn enqueue_break_in(state: &mut State, receiver: &dyn Receiver, alerts: &Alerts, found: &Proven) {
     let alert = write(state, receiver, alerts, Kind::BreakIn, Content::BreakIn(&found.content));
-    state.queue.push(Alert { proven: found.proven, ..alert });
+    // What another member of a fleet tells goes behind what the machine itself saw.
+    let proven = found.proven && found.told_by.is_empty();
+    state.queue.push(Alert { proven, ..alert });
 }
 
 /// The next message, in this receiver's style.

@@ -37,6 +37,12 @@ pub struct Proven {
     pub content: BreakIn,
     /// See [`Finding::proven`].
     pub proven: bool,
+    /// See [`Finding::seen`].
+    #[serde(default)]
+    pub seen: bool,
+    /// See [`Finding::told_by`]; else empty.
+    #[serde(default)]
+    pub told_by: CompactString,
     /// When it may go out.
     #[serde(default)]
     pub turn: Turn,
@@ -49,10 +55,19 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// What is reported first is lower: what the module saw, what was not reported yet, root.
-    fn rank(&self) -> (bool, bool, bool) {
+    /// What is reported first is lower: by its worth, what was not reported yet, root.
+    fn rank(&self) -> (Worth, bool, bool) {
         let again = matches!(self.turn.claim, Claim::BreakInAgain | Claim::BreakInLoggedAgain);
-        (!self.proven, again, self.content.login.user_kind != AccountKind::Root)
+        (self.worth(), again, self.content.login.user_kind != AccountKind::Root)
+    }
+
+    fn worth(&self) -> Worth {
+        match (self.told_by.is_empty(), self.proven, self.seen) {
+            (true, true, _) => Worth::Proven,
+            (true, false, true) => Worth::Seen,
+            (true, false, false) => Worth::Logged,
+            (false, ..) => Worth::Told,
+        }
     }
 
     /// Stand for `other` too, and for all that it stands for.
@@ -75,10 +90,27 @@ impl Proven {
         also.truncate(NAMED);
     }
 
-    fn is_from_where(&self, other: &Self) -> bool {
-        let place = |found: &Self| (found.proven, found.content.login.host.clone(), found.source.clone());
+    /// Whether one message tells of both: they are from one source, or one member tells of them.
+    fn is_with(&self, other: &Self) -> bool {
+        if self.worth() == Worth::Told {
+            return self.told_by == other.told_by;
+        }
+        let place = |found: &Self| (found.worth(), found.content.login.host.clone(), found.source.clone());
         !self.source.is_empty() && place(self) == place(other)
     }
+}
+
+/// What a break-in rests on. None of the one hides another one in its message, or takes its place among those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// The module saw it, on the machine of the login.
+    Proven,
+    /// It saw a part of it.
+    Seen,
+    /// A log alone tells of it.
+    Logged,
+    /// Another member of a fleet tells of the failures.
+    Told,
 }
 
 /// What goes out beside break-ins.
@@ -124,8 +156,15 @@ impl Findings {
         (user, ruser): (AccountKind, AccountKind),
     ) {
         if let (Some(turn), Some(content)) = (turn, break_in(finding, user, ruser)) {
-            let (proven, source, others) = (finding.proven, finding.source(), BTreeSet::new());
-            return self.add_break_in(Proven { content, proven, turn, source, others });
+            return self.add_break_in(Proven {
+                content,
+                proven: finding.proven,
+                seen: finding.seen,
+                told_by: finding.told_by.clone().unwrap_or_default(),
+                turn,
+                source: finding.source(),
+                others: BTreeSet::new(),
+            });
         }
         let (login, failures) = (Sample::of(&finding.login, user, ruser), &finding.failures);
         let since = failures.since.unwrap_or(finding.login.time);
@@ -154,9 +193,10 @@ impl Findings {
         }
     }
 
-    /// Of one account one is kept, the one that is reported first. Where there is no room the one that is reported last
-    /// gives way.
+    /// Of one account one is kept, the one that is reported first. Where there is no room the one of its worth that is
+    /// reported last gives way.
     fn add_break_in(&mut self, mut found: Proven) {
+        let worth = found.worth();
         let known =
             self.break_ins.iter_mut().find(|known| is_same(&known.content.login, &found.content.login));
         match known {
@@ -175,11 +215,11 @@ impl Findings {
             }
         }
         self.break_ins.sort_by_key(Proven::rank);
-        while self.break_ins.len() > KEPT {
-            let gone = self.break_ins.pop();
-            if let (Some(last), Some(gone)) = (self.break_ins.last_mut(), gone) {
-                last.fold(gone);
-            }
+        let end = self.break_ins.partition_point(|found| found.worth() <= worth);
+        let begin = self.break_ins.partition_point(|found| found.worth() < worth);
+        if end - begin > KEPT {
+            let gone = self.break_ins.remove(end - 1);
+            self.break_ins[end - 2].fold(gone);
         }
     }
 
@@ -207,12 +247,12 @@ impl Findings {
             };
             let Some(next) = self.break_ins.iter().position(may_go) else { break };
             let mut next = self.break_ins.remove(next);
-            self.fold_into(&mut next, |found, next| found.is_from_where(next));
+            self.fold_into(&mut next, Proven::is_with);
             pacing.break_in_sent(now, &next.turn, policy);
             taken.push(next);
         }
         if let Some(last) = taken.last_mut() {
-            self.fold_into(last, |found, last| is_due(found) && found.proven == last.proven);
+            self.fold_into(last, |found, last| is_due(found) && found.worth() == last.worth());
         }
         taken
     }
@@ -288,7 +328,15 @@ mod tests {
                 also: Vec::new(),
             };
             let source = "192.0.2.7".into();
-            Proven { content, proven: true, turn: Turn::default(), source, others: BTreeSet::new() }
+            Proven {
+                content,
+                proven: true,
+                seen: true,
+                told_by: CompactString::default(),
+                turn: Turn::default(),
+                source,
+                others: BTreeSet::new(),
+            }
         };
         let mut own = proven("bob");
         for user in ["alice", "bob", "alice", "carol", "root", "dave", "erin"] {

@@ -313,7 +313,8 @@ fn a_refused_text_is_kept_apart_and_its_failures_are_told_in_numbers() {
 fn finding(account: &str, proven: bool, verdict: Verdict) -> Finding {
     let login =
         crate::event::Event { class: crate::event::Class::Login, ..failure(9, account, "203.0.113.9") };
-    Finding { verdict, login, failures: Failures { count: 8, sources: 4, ..Failures::default() }, proven }
+    let failures = Failures { count: 8, sources: 4, ..Failures::default() };
+    Finding { verdict, login, failures, proven, seen: proven, told_by: None }
 }
 
 fn from(rhost: &str, finding: Finding) -> Finding {

@@ -24,6 +24,13 @@ pub struct Finding {
     /// written there by any user of the machine: it is reported, and takes no token that is kept for what is proven.
     #[serde(default)]
     pub proven: bool,
+    /// The module saw a part of it: the login, or enough of the failures. Who writes lines of a log alone does not get so far.
+    #[serde(default)]
+    pub seen: bool,
+    /// It is a break-in by the word of this member of a fleet, which told of failures of its source that the machine of
+    /// the login knows nothing of; none where what that machine itself saw is enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_by: Option<CompactString>,
 }
 
 impl Finding {

@@ -7,15 +7,14 @@ use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::Evidence;
+use super::elsewhere::Elsewhere;
+use super::{Evidence, Failed, row};
 use crate::event::{Event, Route};
 
 /// Logins that are remembered.
 pub(super) const REMEMBERED: usize = 32;
-/// Seconds before a login in which a failure speaks against it.
-const DAY: i64 = 86_400;
 
-/// The last logins that were no break-ins.
+/// The last logins that were no break-ins by what their own machine saw.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(from = "VecDeque<Judged>")]
 pub(super) struct Late {
@@ -31,8 +30,13 @@ pub(super) struct Judged {
     pub(super) source: CompactString,
     pub(super) at: i64,
     pub(super) evidence: Evidence,
+    #[serde(default, skip_serializing_if = "Elsewhere::is_empty")]
+    pub(super) elsewhere: Elsewhere,
     /// From where the account came before this login.
     pub(super) before: Before,
+    /// It was a break-in by the word of other members already: nothing of what they tell is needed any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_told: bool,
 }
 
 /// From where an account came before.
@@ -74,7 +78,7 @@ impl Late {
     ) -> impl Iterator<Item = &mut Judged> {
         let time = failure.time;
         let is_before = move |login: &Judged| {
-            time <= login.login.time && (login.at - DAY..=login.at).contains(&at) && login.source == source
+            time <= login.login.time && row::speaks(at, login.at) && login.source == source
         };
         let looked_at = if self.latest >= Some(time) { self.logins.len() } else { 0 };
         self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))
@@ -87,6 +91,15 @@ impl Late {
 }
 
 impl Judged {
+    /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
+    pub(super) fn evidence_of(&mut self, teller: &str, failure: &Failed<'_>) -> Option<&mut Evidence> {
+        match teller {
+            "" => Some(&mut self.evidence),
+            _ if self.is_told => None,
+            _ => Some(self.elsewhere.of(teller, failure)),
+        }
+    }
+
     /// Whether the login takes this failure back, as those that came in time.
     pub(super) fn takes_back(&self, failure: &Event) -> bool {
         failure.user == self.login.user

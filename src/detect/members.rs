@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::elsewhere::Elsewhere;
 use super::source::Source;
 use super::{Detector, Evidence, Failed, Finding, Rules};
 use crate::accounts::member::Origin;
@@ -42,36 +43,41 @@ impl Detector {
         }
     }
 
-    /// Let a failure speak against logins at all the others. What it turns into break-ins is `found`.
+    /// Let a failure speak against logins at all the others, as what its member tells. What it turns into break-ins is
+    /// `found`.
     pub(super) fn speak_elsewhere(&mut self, failure: &Failed<'_>, rules: &Rules, found: &mut Vec<Finding>) {
         let own = member(failure.event);
         if !own.is_empty() {
-            found.extend(self.speak(failure, rules).0);
+            found.extend(self.speak(failure, own, rules).0);
         }
         for (name, other) in &mut self.members.0 {
             if *name != own {
-                found.extend(other.speak(failure, rules).0);
+                found.extend(other.speak(failure, own, rules).0);
             }
         }
     }
 
-    /// What the source of `event` failed at the others, before the second `at`.
-    pub(super) fn elsewhere(&self, event: &Event, at: i64) -> Evidence {
-        let mut evidence = Evidence::default();
+    /// What the source of `event` failed at the others, before the second `at`: at the hub, which is trusted as the
+    /// machine of the login itself is, and at the other members.
+    pub(super) fn elsewhere(&self, event: &Event, at: i64) -> (Evidence, Elsewhere) {
+        let (mut at_hub, mut elsewhere) = (Evidence::default(), Elsewhere::default());
         let own = member(event);
         if own.is_empty() && self.members.is_empty() {
-            return evidence;
+            return (at_hub, elsewhere);
         }
         let Some(source) = Source::of(event).filter(|source| source.network().is_some()) else {
-            return evidence;
+            return (at_hub, elsewhere);
         };
-        let others = self.members.0.iter().filter(|(name, _)| *name != own).map(|(_, other)| other);
-        for other in others.chain((!own.is_empty()).then_some(self)) {
-            evidence.merge(Evidence {
-                module: other.module.sources.within_a_day(source.key(), at),
-                log: other.log.sources.within_a_day(source.key(), at),
-            });
+        let failed_at = |other: &Self| Evidence {
+            module: other.module.sources.within_a_day(source.key(), at),
+            log: other.log.sources.within_a_day(source.key(), at),
+        };
+        if !own.is_empty() {
+            at_hub = failed_at(self);
         }
-        evidence
+        for (name, other) in self.members.0.iter().filter(|(name, _)| *name != own) {
+            elsewhere.merge(name, failed_at(other), at);
+        }
+        (at_hub, elsewhere)
     }
 }

@@ -20,10 +20,13 @@
 //!
 //! A failure that becomes known only after a login that it was before speaks against that login ([`late`]).
 //!
-//! Everything is bounded, see [`table`]; each member of a fleet has tables of its own ([`members`]). Names of no account
-//! are not kept. No clock is asked.
+//! Everything is bounded, see [`table`]; each member of a fleet has tables of its own ([`members`]). What others of them
+//! tell speaks against a login too; a break-in by their word alone bears the name of who told, and is a login in all
+//! that is remembered ([`elsewhere`]). Names of no account are not kept. No clock is asked.
 
 mod doubles;
+mod elsewhere;
+mod evidence;
 mod finding;
 mod key;
 mod known;
@@ -46,6 +49,8 @@ pub use crate::config::Logins as Rules;
 use crate::event::{Class, Event, Route};
 
 use doubles::{Doubles, Twice};
+use elsewhere::Elsewhere;
+use evidence::{Evidence, speaks_against};
 pub use finding::{After, Failures, Finding, Verdict};
 use key::Key;
 use known::Known;
@@ -127,16 +132,10 @@ struct Seen {
     accounts: Table,
 }
 
-/// The failures that speak against a login, by the route that they came by.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Evidence {
-    module: Row,
-    log: Row,
-}
-
 impl Detector {
     /// Take in an event, and judge it if it is a login, or the logins that it should have been known before. `kind` is
-    /// what its user is on its machine, as far as that is known; `now` is the time of the machine: an event cannot be later. Events come in the order of the journal.
+    /// what its user is on its machine, as far as that is known; `now` is the time of the machine: an event cannot be later.
+    /// Events come in the order of the journal.
     pub fn observe(
         &mut self,
         event: &Event,
@@ -177,7 +176,7 @@ impl Detector {
     fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Vec<Finding> {
         let own = self.of_mut(event);
         let Some(failure) = own.count(event, kind, at) else { return Vec::new() };
-        let (mut found, is_taken_back) = own.speak(&failure, rules);
+        let (mut found, is_taken_back) = own.speak(&failure, "", rules);
         if !is_taken_back {
             own.keep(&failure);
         }
@@ -202,14 +201,15 @@ impl Detector {
         Some(Failed { event, source, name, is_account, count, at, twice })
     }
 
-    /// Let a failure speak against the logins that it was before. Which of them it turns into break-ins, and whether one
-    /// of the others takes it back.
-    fn speak(&mut self, failure: &Failed<'_>, rules: &Rules) -> (Vec<Finding>, bool) {
+    /// Let a failure speak against the logins that it was before; `teller`: the member that tells of it, where that is
+    /// another one. Which of them it turns into break-ins, and whether one of the others takes it back.
+    fn speak(&mut self, failure: &Failed<'_>, teller: &str, rules: &Rules) -> (Vec<Finding>, bool) {
         let Failed { event, source, name, is_account, count, at, twice } = failure;
         let Some(source) = source else { return (Vec::new(), false) };
         for judged in self.late.after(event, source.key(), *at) {
-            twice.iter().for_each(|twice| judged.evidence.log.subtract(name, twice.count, twice.at));
-            judged.evidence.of_route(event.route).add(name, *is_account, *count, *at);
+            let Some(evidence) = judged.evidence_of(teller, failure) else { continue };
+            twice.iter().for_each(|twice| evidence.log.subtract(name, twice.count, twice.at));
+            evidence.of_route(event.route).add(name, *is_account, *count, *at);
         }
         let found = self.judge_again(event, source, *at, rules);
         let is_taken_back = self.late.after(event, source.key(), *at).any(|judged| judged.takes_back(event));
@@ -260,29 +260,29 @@ impl Detector {
         let after = u64::from(rules.break_in_after.max(1));
         let known = &self.known;
         let is_break_in = |judged: &&mut Judged| {
-            let Judged { login, evidence, before, .. } = &**judged;
-            evidence.total() >= after
-                && !is_excused(login, source, evidence, *before, after)
-                && !known.is_reported(
-                    &account(login),
-                    source.key(),
-                    evidence.proves(login, after),
-                    evidence.last(),
-                )
+            let Judged { login, evidence, elsewhere, before, .. } = &**judged;
+            speaks_against(known, login, source, &elsewhere.with(evidence), *before, after)
         };
-        let judged = self.late.after(failure, source.key(), at).find(is_break_in)?.clone();
-        let Judged { login, at, evidence, .. } = judged;
+        let judged = self.late.after(failure, source.key(), at).find(is_break_in)?;
+        let is_alone = speaks_against(known, &judged.login, source, &judged.evidence, judged.before, after);
+        let Judged { login, at, evidence, elsewhere, .. } = judged.clone();
+        (judged.is_told, judged.elsewhere) = (true, Elsewhere::default());
         let account = account(&login);
-        self.late.forget(&login);
-        self.known.suspect(&account, source.key(), evidence.proves(&login, after), at);
-        Some(self.finding(&login, break_in(source), &account, &evidence, at, rules))
+        if is_alone {
+            self.late.forget(&login);
+            self.known.suspect(&account, source.key(), evidence.proves(&login, after), at);
+        }
+        let all = elsewhere.with(&evidence);
+        let found = self.finding(&login, break_in(source), &account, &all, at, rules);
+        let teller = elsewhere.teller().filter(|_| !is_alone);
+        Some(found.by(teller, &evidence, after))
     }
 
-    /// `elsewhere`: what its source failed at other machines of a fleet.
+    /// `at_hub` and `elsewhere`: what its source failed at other machines of a fleet.
     fn login(
         &mut self,
         event: &Event,
-        elsewhere: Evidence,
+        (at_hub, elsewhere): (Evidence, Elsewhere),
         at: i64,
         rules: &Rules,
         plain: bool,
@@ -291,8 +291,9 @@ impl Detector {
             return None;
         }
         let (account, source) = (account(event), Source::of(event));
-        let mut evidence = self.evidence(event, &account, source.as_ref(), at);
-        evidence.merge(elsewhere);
+        let mut own = self.evidence(event, &account, source.as_ref(), at);
+        own.merge(at_hub);
+        let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
             let proven = event.route == Route::Pam;
             Before {
@@ -301,13 +302,19 @@ impl Detector {
             }
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, at, rules);
-        let finding = (plain || verdict.is_alarm())
-            .then(|| self.finding(event, verdict, &account, &evidence, at, rules));
+        let is_break_in = matches!(verdict, Verdict::BreakIn { .. });
+        let after = u64::from(rules.break_in_after.max(1));
+        let is_one_alone = |source| speaks_against(&self.known, event, source, &own, before, after);
+        let is_alone = is_break_in && source.as_ref().is_some_and(is_one_alone);
+        let finding = (plain || verdict.is_alarm()).then(|| {
+            let finding = self.finding(event, verdict, &account, &evidence, at, rules);
+            let teller = elsewhere.teller().filter(|_| !is_alone);
+            if is_break_in { finding.by(teller, &own, after) } else { finding }
+        });
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
-            if matches!(verdict, Verdict::BreakIn { .. }) {
-                let proven = finding.as_ref().is_some_and(|finding| finding.proven);
-                self.known.suspect(&account, source.key(), proven, at);
+            if is_alone {
+                self.known.suspect(&account, source.key(), own.proves(event, after), at);
             } else {
                 if proven {
                     self.module.forgive(&account, &event.user, source.key());
@@ -315,7 +322,9 @@ impl Detector {
                 self.log.forgive(&account, &event.user, source.key());
                 self.known.came(&account, source.key(), proven, at);
                 let (login, source) = (event.clone(), (**source.key()).into());
-                self.late.remember(Judged { login, source, at, evidence, before });
+                let is_told = is_break_in;
+                let elsewhere = if is_told { Elsewhere::default() } else { elsewhere };
+                self.late.remember(Judged { login, source, at, evidence: own, elsewhere, before, is_told });
             }
         }
         finding
@@ -345,10 +354,7 @@ impl Detector {
         let Some(source) = source else { return Verdict::Login };
         let account = &account(event);
         let after = u64::from(rules.break_in_after.max(1));
-        // It was reported, and nothing failed there since.
-        let proven = evidence.proves(event, after);
-        let is_reported = self.known.is_reported(account, source.key(), proven, evidence.last());
-        if evidence.total() >= after && !is_reported && !is_excused(event, source, evidence, before, after) {
+        if speaks_against(&self.known, event, source, evidence, before, after) {
             return break_in(source);
         }
         if source.network().is_none() || is_expected(event, rules) {
@@ -379,6 +385,7 @@ impl Detector {
     ) -> Finding {
         let enough = u64::from(rules.break_in_after.max(1));
         let by_module = event.route == Route::Pam;
+        let seen = evidence.sees(event, enough);
         let (failures, proven) = match verdict {
             Verdict::BreakIn { .. } => {
                 let mut all = evidence.module.clone();
@@ -407,7 +414,7 @@ impl Detector {
             }
             Verdict::NewSource { .. } | Verdict::Login => (Failures::default(), by_module),
         };
-        Finding { verdict, login: event.clone(), failures, proven }
+        Finding { verdict, login: event.clone(), failures, proven, seen, told_by: None }
     }
 }
 
@@ -416,34 +423,6 @@ impl Seen {
     fn forgive(&mut self, account: &Key, user: &str, source: &Key) {
         self.sources.take_back(source, user);
         self.accounts.take_back(account, source);
-    }
-}
-
-impl Evidence {
-    fn merge(&mut self, other: Self) {
-        self.module.merge(other.module);
-        self.log.merge(other.log);
-    }
-
-    fn of_route(&mut self, route: Route) -> &mut Row {
-        if route == Route::Pam { &mut self.module } else { &mut self.log }
-    }
-
-    fn total(&self) -> u64 {
-        self.module.total() + self.log.total()
-    }
-
-    /// Whether the module saw the login, and so many failures before it.
-    fn proves(&self, login: &Event, failures: u64) -> bool {
-        login.route == Route::Pam && self.module.total() >= failures
-    }
-
-    fn of(&self, name: &str) -> u64 {
-        self.module.of(name) + self.log.of(name)
-    }
-
-    fn last(&self) -> i64 {
-        self.module.last().max(self.log.last())
     }
 }
 
@@ -459,15 +438,6 @@ pub fn findings<'a>(
         let kind = kind_of(&event);
         detector.observe(&event, kind, event.time, rules)
     })
-}
-
-/// Whether that many failures speak against nobody: see the rules above.
-fn is_excused(login: &Event, source: &Source, evidence: &Evidence, before: Before, after: u64) -> bool {
-    let own = evidence.of(&login.user);
-    if source.network().is_none() || evidence.total() - own >= after {
-        return false;
-    }
-    before.address || (own < 2 * after && before.network)
 }
 
 fn break_in(source: &Source) -> Verdict {

@@ -215,11 +215,16 @@ impl Row {
         self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
     }
 
+    /// The name with the most failures, of those that are told apart.
+    pub(super) fn most(&self) -> Option<&str> {
+        let named = self.parts.iter().filter(|part| !part.name.is_empty());
+        named.max_by_key(|part| (part.total, Reverse(&part.name))).map(|part| &*part.name)
+    }
+
     /// Only what failed in the day before the second `until`, to within a slot.
     fn keep(&mut self, until: i64) {
-        let from = until - DAY;
         for part in &mut self.parts {
-            part.counts.retain(|&mut (slot, _)| start(slot.saturating_add(1)) > from && start(slot) <= until);
+            part.counts.retain(|&mut (slot, _)| is_within_a_day(slot, until));
             let begin = part.counts.first().map_or(0, |(slot, _)| start(*slot));
             part.first = part.first.max(begin);
             part.sum_up();
@@ -278,6 +283,15 @@ impl Part {
         });
         &mut self.counts[at].1
     }
+}
+
+/// Whether a failure at the second `at` counts for a login at the second `login`: it was before, and not too long.
+pub(super) fn speaks(at: i64, login: i64) -> bool {
+    at <= login && is_within_a_day(at.div_euclid(SLOT), login)
+}
+
+fn is_within_a_day(slot: i64, until: i64) -> bool {
+    start(slot.saturating_add(1)) > until - DAY && start(slot) <= until
 }
 
 /// The second at which a slot begins.

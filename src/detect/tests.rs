@@ -660,3 +660,126 @@ fn what_one_member_tells_late_speaks_against_logins_at_every_other() {
     let hosts: Vec<_> = found.into_iter().map(|found| found.login.host).collect();
     assert_eq!(hosts, ["web1", "web2", "web3"]);
 }
+
+#[test]
+fn a_break_in_by_the_word_of_another_member_bears_its_name() {
+    let machine = |name: &str, event: Event| if name.is_empty() { event } else { of_member(name, event) };
+    let told_by = |tellers: &[(&str, i64)], came: &str, late: bool| {
+        let mut watch = Watch::default();
+        let login = || machine(came, event(Class::Login, 100, "alice", "203.0.113.9"));
+        if late {
+            assert!(!matches!(watch.take(login()).unwrap().verdict, Verdict::BreakIn { .. }));
+        }
+        let mut found = None;
+        for (teller, failures) in tellers {
+            for at in 0..*failures {
+                let failure = machine(teller, event(Class::Failure, at, "root", "203.0.113.9"));
+                found = found.or(watch.take(failure));
+            }
+        }
+        let found = if late { found } else { watch.take(login()) }.unwrap();
+        assert!(matches!(found.verdict, Verdict::BreakIn { .. }), "{tellers:?} {came} {late}");
+        found.told_by.unwrap_or_default()
+    };
+    for late in [false, true] {
+        assert_eq!(told_by(&[("web1", 5)], "web2", late), "web1");
+        assert_eq!(told_by(&[("web1", 5)], "", late), "web1");
+        assert_eq!(told_by(&[("web3", 2), ("web1", 3)], "web2", late), "web1", "who told of most");
+        assert_eq!(told_by(&[("web2", 4), ("web1", 1)], "web2", late), "web1", "it is one by that alone");
+        assert_eq!(told_by(&[("web2", 5)], "web2", late), "");
+        assert_eq!(told_by(&[("", 5)], "web2", late), "", "the hub is trusted");
+        assert_eq!(told_by(&[("", 2), ("web2", 3)], "web2", late), "");
+    }
+    assert_eq!(told_by(&[("web1", 9), ("web2", 5)], "web2", false), "", "it is one without that");
+    // Nor is then anything proven by what another one tells.
+    let mut watch = Watch::default();
+    for at in 0..5 {
+        watch.take(of_member("web1", event(Class::Failure, at, "root", "203.0.113.9")));
+        let by_log = Event { route: Route::Log, ..event(Class::Failure, at, "root", "203.0.113.9") };
+        watch.take(of_member("web2", by_log));
+    }
+    let found = watch.take(of_member("web2", event(Class::Login, 9, "alice", "203.0.113.9"))).unwrap();
+    assert_eq!((found.proven, found.seen, found.told_by, found.failures.count), (false, true, None, 10));
+}
+
+#[test]
+fn a_failure_counts_for_as_long_whether_it_comes_in_time_or_late() {
+    for hours in [1, 20, 23, 24, 25, 26, 27, 28, 29, 40] {
+        let is_break_in = |late: bool| {
+            let login = event(Class::Login, 100 * HOUR, "alice", "203.0.113.9");
+            let failed = event(Class::Failure, (100 - hours) * HOUR, "alice", "203.0.113.9");
+            let failed = Event { count: 9, route: Route::Log, ..failed };
+            let mut events = [failed, login];
+            if late {
+                events.reverse();
+            }
+            let mut watch = Watch::default();
+            let found = events.map(|event| watch.take(event));
+            found.into_iter().flatten().any(|found| matches!(found.verdict, Verdict::BreakIn { .. }))
+        };
+        assert_eq!(is_break_in(false), is_break_in(true), "{hours}");
+        assert_eq!(is_break_in(true), hours <= 24 || (hours < 28 && is_break_in(false)), "{hours}");
+    }
+}
+
+#[test]
+fn the_module_saw_a_part_where_it_saw_the_login_or_enough_of_the_failures() {
+    for (failures, login, proven, seen) in [
+        (Route::Pam, Route::Pam, true, true),
+        (Route::Log, Route::Pam, false, true),
+        (Route::Pam, Route::Log, false, true),
+        (Route::Log, Route::Log, false, false),
+    ] {
+        let mut watch = Watch::default();
+        for at in 0..5 {
+            watch.take(Event { route: failures, ..event(Class::Failure, at, "alice", "203.0.113.9") });
+        }
+        let login = Event { route: login, ..event(Class::Login, 9, "alice", "203.0.113.9") };
+        let found = watch.take(login).unwrap();
+        assert!(matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!((found.proven, found.seen), (proven, seen));
+    }
+}
+
+#[test]
+fn what_other_members_tell_leaves_no_trace_at_the_machine_of_a_login() {
+    let mut watch = Watch::default();
+    let of =
+        |member: &str, class, at: i64, user: &str| of_member(member, event(class, at, user, "203.0.113.9"));
+    let by_log = |event: Event| Event { route: Route::Log, ..event };
+    // One tells of failures before each login of somebody who mistypes now and then.
+    let mut told = 0;
+    for n in 0..20 {
+        let at = n * 1000;
+        (0..5).for_each(|more| drop(watch.take(of("web9", Class::Failure, at + more, "guess"))));
+        (0..2).for_each(|more| drop(watch.take(of("web1", Class::Failure, at + 10 + more, "alice"))));
+        let found = watch.take(of("web1", Class::Login, at + 20, "alice")).unwrap();
+        assert_eq!(found.told_by.as_deref(), Some("web9"), "{n}");
+        told += 1;
+    }
+    assert_eq!(told, 20);
+    // What her own machine tells late of the last of them makes it one by itself, and that once.
+    let mut found = Vec::new();
+    for more in 0..9 {
+        found.extend(watch.take(by_log(of("web1", Class::Failure, 19_000 + more, "root"))));
+        found.extend(watch.take(of("web9", Class::Failure, 19_000 + more, "root")));
+    }
+    let by: Vec<_> = found.iter().map(|found| (&*found.login.host, found.told_by.as_deref())).collect();
+    assert_eq!(by, [("web1", None)]);
+}
+
+#[test]
+fn what_other_members_tell_is_not_kept_with_each_login_that_it_made_a_break_in() {
+    let mut watch = Watch::default();
+    let told = |at: i64| event(Class::Failure, at, &format!("name{}", at / HOUR % 16), "203.0.113.9");
+    for at in (0..24 * HOUR).step_by(900) {
+        watch.take(of_member("web9", told(at)));
+    }
+    for n in 0..40 {
+        watch.take(of_member("web1", event(Class::Login, 24 * HOUR + n, "alice", "203.0.113.9")));
+    }
+    let kept = watch.detector.members.of("web1").unwrap();
+    assert_eq!(kept.late, serde_json::from_str(&serde_json::to_string(&kept.late).unwrap()).unwrap());
+    let size = serde_json::to_string(kept).unwrap().len();
+    assert!(size < 20 * 1024, "{size}");
+}

@@ -241,4 +241,40 @@ mod tests {
         let shown: Vec<&str> = names.iter().filter_map(|path| path.to_str()).collect();
         assert_eq!(shown, ["secure-20260208", "secure-20260301.xz", "secure"]);
     }
+
+    #[test]
+    fn of_a_log_that_ends_in_the_middle_it_is_said_that_its_beginning_is_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let line = |n: u32| {
+            format!(
+                "2026-01-05T12:00:00Z srv sshd[{n}]: Failed password for root from 192.0.2.{} port {n} ssh2\n",
+                n % 250
+            )
+        };
+        let text: String = (1..20_000).map(line).collect();
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut packed, text.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        std::fs::write(path("cut.log.1.gz"), &packed[..packed.len() / 2]).unwrap();
+        std::fs::write(path("nothing.log.1.gz"), "no such form").unwrap();
+        std::fs::write(path("whole.log"), line(1)).unwrap();
+        let request = Request {
+            files: ["whole.log", "cut.log.1.gz", "nothing.log.1.gz"].map(path).into(),
+            journald: false,
+            since: None,
+            until: None,
+            geo: Vec::new(),
+            names_hidden: false,
+        };
+        let (report, errors) =
+            make(&request, directory.path(), &Config::default(), &mut |_, _, _| {}).unwrap();
+        assert!(report.failures > 1 && report.failures < 19_999, "{}", report.failures);
+        let said = |what: &str, name: &str| {
+            report.notes.iter().any(|note| note.starts_with(what) && note.contains(name))
+        };
+        assert!(said("Only the beginning is in it: ", "cut.log"), "{:?}", report.notes);
+        assert!(said("Not in it: ", "nothing.log"), "{:?}", report.notes);
+        assert_eq!(errors.len(), 2);
+    }
 }

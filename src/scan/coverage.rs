@@ -110,7 +110,7 @@ impl Coverage {
     /// Take in that the module recorded an attempt that the log tells.
     pub(crate) fn recorded(&mut self, row: &Row) {
         let Some(service) = self.service(&row.service) else { return };
-        service.latest = service.latest.max(row.time);
+        service.latest = service.latest.max(row.happened());
         service.silent = 0;
         service.recorded = (service.recorded + 1).min(AGAIN);
         service.is_alive |= !service.has_failed || service.recorded >= AGAIN;
@@ -135,7 +135,7 @@ impl Coverage {
         match self.service(&row.service) {
             _ if has_complained || !is_guarded => Judgement::Record,
             Some(service) if !service.is_alive => Judgement::Record,
-            Some(service) if service.latest > row.time => {
+            Some(service) if service.latest > row.happened() => {
                 service.dismissed += u64::from(row.count);
                 Judgement::Dismiss
             }
@@ -198,7 +198,7 @@ mod tests {
         let header = header::parse(line.as_bytes()).unwrap();
         let Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
         let family = rules::family(header.program);
-        let speaker = Speaker { host: header.host, program: header.program, family, pid };
+        let speaker = Speaker { host: header.host, program: header.program, family, pid, container: 0 };
         let mut attempts = Attempts::default();
         attempts.tell(&speaker, &evidence, time, Place::default());
         attempts.finish();
@@ -271,5 +271,25 @@ mod tests {
         let mut stranger = row("su", 1, 1);
         stranger.service = "stranger".into();
         assert_eq!(coverage.silent(&stranger), Judgement::Record);
+    }
+
+    #[test]
+    fn a_line_that_is_dated_ahead_does_not_dismiss_what_comes_until_then() {
+        let mut coverage = Coverage::default();
+        let hour = 3_600_000_000;
+        let read = |service, pid, time, read| {
+            let mut row = row(service, pid, time);
+            row.read = read;
+            row
+        };
+        let ahead = read("su", 1, 9 * hour, hour);
+        coverage.recorded(&ahead);
+        let doubted = read("su", 2, 2 * hour, 2 * hour);
+        assert_eq!(coverage.silent(&doubted), Judgement::Doubt);
+        assert_eq!(coverage.again(&doubted, true), Judgement::Doubt, "nothing came since");
+        // A log whose clock is ahead is ahead in all of its lines.
+        coverage.recorded(&read("su", 3, 12 * hour, 3 * hour));
+        let doubted = read("su", 2, 11 * hour, 2 * hour);
+        assert_eq!(coverage.again(&doubted, true), Judgement::Dismiss);
     }
 }

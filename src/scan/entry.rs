@@ -118,7 +118,7 @@ impl Entry {
     fn of_container(&self) -> Header<'_> {
         let text = header::trim(self.log.as_bytes());
         let stamp = stamp::parse(self.time.as_bytes()).map_or(Stamp::Missing, |(stamp, _)| stamp);
-        match header::parse(text).filter(wrapped::excuses_nobody) {
+        match header::parse(text).and_then(|header| wrapped::in_container(header, b"json", 0)) {
             Some(header) if stamp != Stamp::Missing => Header { stamp, ..header },
             Some(header) => header,
             None => named(stamp, b"", b"", text),
@@ -129,7 +129,7 @@ impl Entry {
 /// The head of a line with this tag.
 fn named<'a>(stamp: Stamp, host: &'a [u8], name: &'a [u8], message: &'a [u8]) -> Header<'a> {
     let (program, module) = name_and_module(name);
-    Header { stamp, host, program, module, pid: 0, message, plain: false, forged: false }
+    Header { stamp, host, program, module, pid: 0, message, plain: false, forged: false, container: 0 }
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl ModuleCoverage {
 
     /// Whether the record of an attempt may still come, at `now`.
     pub(crate) fn may_record(&self, row: &Row, now: i64) -> bool {
-        let asks = row.class == "sshd-invalid-user" && is_sshd(row.pid);
+        let asks = row.class == "sshd-invalid-user" && row.container == 0 && is_sshd(row.pid);
         self.may_record_within(if asks { PROMPT } else { PATIENCE }, &row.service, row.time, now)
     }
 

@@ -26,6 +26,9 @@ pub struct Header<'a> {
     pub plain: bool,
     /// Whether the journal says that somebody wrote it who cannot have seen what it tells.
     pub forged: bool,
+    /// The container that wrote it, by tag and number of what collects its lines; 0: none did. Host, program and process
+    /// are its own words then.
+    pub container: u32,
 }
 
 /// Take a line apart. `None`: it has no form of a log line.
@@ -124,7 +127,8 @@ fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
     let (program, module) = name_and_module(app);
     let host = if host == b"-" { b"" } else { host };
     let pid = decimal(procid).unwrap_or(0);
-    let header = Header { stamp, host, program, module, pid, message, plain: false, forged: false };
+    let header =
+        Header { stamp, host, program, module, pid, message, plain: false, forged: false, container: 0 };
     // rsyslog leaves the tag in the message when it forwards some sources.
     if program == b"-" { Some(tagged(stamp, host, message)) } else { Some(header) }
 }

@@ -234,9 +234,11 @@ fn event(row: &Row, count: u32, class: Class, origin: Option<String>, here: &Thi
 /// The same into an event that is not needed any more, in the memory that it has.
 /// `is_here`: the machine of the row is this one.
 fn put(row: &Row, count: u32, class: Class, is_here: bool, event: &mut Event) {
-    event.time = Timestamp::from_microsecond(row.time).unwrap_or(Timestamp::UNIX_EPOCH);
+    event.time = Timestamp::from_microsecond(row.happened()).unwrap_or(Timestamp::UNIX_EPOCH);
     (event.route, event.class, event.count) = (Route::Log, class, count);
-    (event.pid, event.ppid, event.uid, event.origin) = (row.pid, 0, 0, None);
+    // A container's numbers are those of no process here.
+    let pid = if row.container == 0 { row.pid } else { 0 };
+    (event.pid, event.ppid, event.uid, event.origin) = (pid, 0, 0, None);
     let host = if is_here { "" } else { &row.host };
     for (text, new) in [
         (&mut event.host, host),

@@ -22,6 +22,8 @@ pub(crate) struct Log {
     pub(crate) host: u32,
     /// sshd said it of its child.
     pub(crate) keyboard: bool,
+    /// A container of the machine wrote it.
+    pub(crate) contained: bool,
     /// When the place had been saved last.
     pub(crate) saved: u64,
 }
@@ -49,7 +51,14 @@ impl ThisMachine {
 pub(crate) fn origin(row: &Row, stream: StreamId, saved: u64) -> String {
     let Row { place, host: name, .. } = row;
     let keyboard = if is_keyboard(row) { "k" } else { "" };
-    format!("{:016x}:{}:{:08x}:{:08x}{keyboard}:{saved}", place.source, place.offset, stream.0, host(name))
+    let contained = if row.container == 0 { "" } else { "w" };
+    format!(
+        "{:016x}:{}:{:08x}:{:08x}{keyboard}{contained}:{saved}",
+        place.source,
+        place.offset,
+        stream.0,
+        host(name)
+    )
 }
 
 /// Whether sshd tells of keyboard-interactive, for which PAM runs in a child.
@@ -65,9 +74,10 @@ pub(crate) fn parse(origin: &str) -> (u64, Option<Log>) {
     let mut log = || {
         let stream = u32::from_str_radix(words.next()?, 16).ok()?;
         let host = words.next()?;
+        let (host, contained) = host.strip_suffix('w').map_or((host, false), |host| (host, true));
         let keyboard = host.ends_with('k');
         let host = u32::from_str_radix(host.trim_end_matches('k'), 16).ok()?;
-        Some(Log { stream, host, keyboard, saved: words.next()?.parse().ok()? })
+        Some(Log { stream, host, keyboard, contained, saved: words.next()?.parse().ok()? })
     };
     (place, log())
 }

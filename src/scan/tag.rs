@@ -5,8 +5,17 @@ use super::stamp::Stamp;
 
 /// The tag, its pid and the message.
 pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
-    let mut header =
-        Header { stamp, host, program: b"", module: b"", pid: 0, message: rest, plain: false, forged: false };
+    let mut header = Header {
+        stamp,
+        host,
+        program: b"",
+        module: b"",
+        pid: 0,
+        message: rest,
+        plain: false,
+        forged: false,
+        container: 0,
+    };
     let (word, after) = token(rest);
     // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
     let bare = word.strip_suffix(b":").unwrap_or(word);
@@ -46,6 +55,7 @@ pub(super) fn of_vsftpd(stamp: Stamp, rest: &[u8]) -> Option<Header<'_>> {
         message,
         plain: false,
         forged: false,
+        container: 0,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Only what a collector wrote is skipped. What follows must have a complete head of its own, or be a sentence that
 //! sshd alone begins so: `sshd -e` in a container has no tag.
 
+use super::hash::short;
 use super::header::{Header, decimal, is_facility, plain, token};
 use super::rules::{Line, classify};
 use super::stamp::{self, Stamp, skip_blanks};
@@ -56,16 +57,24 @@ pub(super) fn of_container<'a>(header: &Header<'a>) -> Option<Header<'a>> {
     let is_id = matches!(header.program.len(), 12 | 64) && header.program.iter().all(u8::is_ascii_hexdigit);
     let is_runtime = matches!(header.program, b"docker" | b"dockerd" | b"podman" | b"conmon" | b"containerd");
     let of_container = is_id || is_runtime;
-    (of_container || is_facility(header.program))
-        .then(|| inside(skip_blanks(header.message), header.stamp, header.host, DEPTH - 1))?
-        .filter(|header| !of_container || excuses_nobody(header))
+    let within = (of_container || is_facility(header.program))
+        .then(|| inside(skip_blanks(header.message), header.stamp, header.host, DEPTH - 1))??;
+    if of_container { in_container(within, header.program, header.pid) } else { Some(within) }
 }
 
+/// A line of the container that is known by this tag and number.
+///
 /// What a container wrote tells of nobody who got in, under whatever tag and number: any program in it may show a client's
 /// words at the start of a line, and its accounts are not those of this machine. A refusal that is none does little harm;
-/// that somebody got in would be a login here, and excuse refusals.
-pub(super) fn excuses_nobody(header: &Header<'_>) -> bool {
-    !matches!(classify(header), Line::Evidence(evidence) if evidence.kind.excuses())
+/// that somebody got in would be a login here, and excuse refusals. Its processes are none of this machine either, whatever
+/// their numbers.
+pub(super) fn in_container<'a>(header: Header<'a>, tag: &[u8], pid: u32) -> Option<Header<'a>> {
+    if matches!(classify(&header), Line::Evidence(evidence) if evidence.kind.excuses()) {
+        return None;
+    }
+    // One in another: whatever the inner one says, it is in the outer one.
+    let container = short(&[tag, &pid.to_le_bytes(), &header.container.to_le_bytes()]).max(1);
+    Some(Header { container, ..header })
 }
 
 /// The line in `text`, of a collector that wrote `stamp` and `host`.
@@ -99,13 +108,14 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
             let (kind, message) = token(after);
             return matches!(kind, b"F" | b"P")
                 .then(|| inside(message, stamp, host, depth))?
-                .filter(excuses_nobody);
+                .and_then(|header| in_container(header, b"", 0));
         }
         return inside(rest, stamp, host, depth)
             .or_else(|| inside(after, stamp, word, depth).filter(|header| has_head(header, after)));
     }
     if let Some(rest) = past_service(text) {
-        return inside(rest, stamp, host, depth).filter(excuses_nobody);
+        let name = token(text).0;
+        return inside(rest, stamp, host, depth).and_then(|header| in_container(header, name, 0));
     }
     let rest = past_socklog(text).or_else(|| past_file_name(text))?;
     inside(rest, stamp, host, depth)
@@ -117,7 +127,17 @@ fn has_head(header: &Header<'_>, text: &[u8]) -> bool {
 }
 
 fn bare<'a>(stamp: Stamp, host: &'a [u8], message: &'a [u8]) -> Header<'a> {
-    Header { stamp, host, program: b"", module: b"", pid: 0, message, plain: false, forged: false }
+    Header {
+        stamp,
+        host,
+        program: b"",
+        module: b"",
+        pid: 0,
+        message,
+        plain: false,
+        forged: false,
+        container: 0,
+    }
 }
 
 /// `[71] Nov 03 09:05:01 …`, as dropbear writes to its standard error.
@@ -273,6 +293,7 @@ mod tests {
             ("su[58]: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1000)", false),
             ("sudo[58]:      bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh", false),
             ("login[58]: LOGIN ON tty1 BY alice", false),
+            ("su[58]: pam_unix(su:auth): auth could not identify password for [alice]", false),
             ("dropbear[58]: Password auth succeeded for 'root' from 198.51.100.9:4000", false),
             (&format!("sshd[58]: {FAILED}"), true),
             (&format!("sshd[58]: pam_unix(sshd:auth): authentication failure; {pam}  user=root"), true),

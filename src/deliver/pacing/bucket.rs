@@ -10,6 +10,8 @@
 //! - A break-in that the module saw: may take all but what is kept for failures; the last tokens only for an account and
 //!   a source of which no break-in was reported that day, so that an attacker who breaks in to an account that he owns
 //!   over and over does not spend them, nor one who is in as many from one address.
+//! - A break-in of which the module saw a part, the login or enough of the failures: half of that, and half of what
+//!   is kept for the next. Whoever writes lines of a log alone does not keep it waiting.
 //! - A break-in that only lines of a log tell of, which any user of the machine can write: a pocket of its own, half of it
 //!   again for an account and a source that had none that day. A part of it is common: other alerts may take it, but
 //!   not those of somebody at the machine or of an account of whom only the log tells.
@@ -31,6 +33,8 @@ pub enum Claim {
     BreakIn,
     /// A further one of the same account or source.
     BreakInAgain,
+    /// A break-in of which the module saw a part, of an account and from a source of which none such was in a day.
+    BreakInSeen,
     /// A break-in that the log tells of, of an account and from a source of which it told none in a day.
     BreakInLogged,
     /// A further one of the same account or source.
@@ -87,7 +91,11 @@ impl Pocket {
         match (self, claim) {
             (
                 Self::Ordinary,
-                Claim::BreakIn | Claim::BreakInAgain | Claim::BreakInLogged | Claim::BreakInLoggedAgain,
+                Claim::BreakIn
+                | Claim::BreakInAgain
+                | Claim::BreakInSeen
+                | Claim::BreakInLogged
+                | Claim::BreakInLoggedAgain,
             )
             | (Self::BreakInLogged, Claim::Logged) => all,
             (Self::Ordinary, _)
@@ -95,9 +103,8 @@ impl Pocket {
             | (Self::BreakInLogged, Claim::BreakInLogged)
             | (Self::Here, Claim::Here)
             | (Self::Account, Claim::Account) => 0,
-            (Self::BreakIn, Claim::BreakInAgain) | (Self::BreakInLogged, Claim::BreakInLoggedAgain) => {
-                all.div_ceil(2)
-            }
+            (Self::BreakIn, Claim::BreakInAgain | Claim::BreakInSeen)
+            | (Self::BreakInLogged, Claim::BreakInSeen | Claim::BreakInLoggedAgain) => all.div_ceil(2),
             (Self::BreakInLogged, _) => policy.break_ins_logged().into(),
             _ => all,
         }

@@ -4,6 +4,9 @@
 //! So of one account the next message waits, and each further one twice as long, until there was none for a day; it
 //! tells of all that came meanwhile. From one source, which may be in as any number of accounts, one goes out in a
 //! group interval: nobody's waits longer for what others did, and root's not at all.
+//!
+//! A break-in that is one by the word of another member of a fleet alone is that member's: it has one message in a group
+//! interval, and none of the machine that it tells of waits for it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,14 +35,16 @@ pub struct Turn {
     from: Moment,
     /// What it counts for, and whether the next one of the same waits twice as long.
     names: Vec<(String, bool)>,
+    /// A member of a fleet vouches for it.
+    is_members: bool,
 }
 
 impl Turn {
     /// The same, behind another one from its source that waits too.
     pub fn behind(self) -> Self {
         let claim = match self.claim {
-            Claim::BreakIn => Claim::BreakInAgain,
-            Claim::BreakInLogged => Claim::BreakInLoggedAgain,
+            Claim::BreakIn if !self.is_members => Claim::BreakInAgain,
+            Claim::BreakIn | Claim::BreakInSeen | Claim::BreakInLogged => Claim::BreakInLoggedAgain,
             claim => claim,
         };
         Self { claim, ..self }
@@ -73,24 +78,27 @@ impl Repeats {
     /// When this break-in may go out.
     pub(super) fn turn(&self, now: Moment, finding: &Finding, policy: &Policy) -> Turn {
         let names = names(finding);
+        let is_told = finding.told_by.is_some();
         // Root's does not wait for others from its source.
-        let waits_for = if finding.login.user == "root" { &names[..1] } else { &names[..] };
+        let waits_for = if finding.login.user == "root" && !is_told { &names[..1] } else { &names[..] };
         let last: Vec<Option<Reported>> =
             waits_for.iter().map(|(name, _)| self.within_a_day(name, now)).collect();
         let until = |one: &Reported| one.last.min(now).plus(one.wait(policy));
         let from = last.iter().flatten().map(until).max().unwrap_or(now).max(now);
-        let is_members = Origin::of(&finding.login).is_some();
+        let is_members = is_told || Origin::of(&finding.login).is_some();
         let is_again = last.iter().any(Option::is_some);
         let claim = match (finding.proven, is_again) {
             (true, false) => Claim::BreakIn,
+            (false, false) if finding.seen => Claim::BreakInSeen,
             (false, false) => Claim::BreakInLogged,
+            (_, true) if is_told => Claim::BreakInLoggedAgain,
             // A member that was taken over may tell of any number of accounts: what is kept for break-ins that are
             // certain it uses once a day.
             (true, true) if is_members && matches!(last[..], [None, ..]) => Claim::BreakInLogged,
             (true, true) if !is_members => Claim::BreakInAgain,
             (_, true) => Claim::BreakInLoggedAgain,
         };
-        Turn { claim, since: now, from, names }
+        Turn { claim, since: now, from, names, is_members }
     }
 
     /// It went out.
@@ -122,18 +130,27 @@ impl Reported {
 
 /// The account, apart for what only a log tells of: any user can write that.
 pub(super) fn account(finding: &Finding) -> String {
-    let of = if finding.proven { "" } else { "log " };
-    format!("{of}{} {}", finding.login.host, finding.login.user)
+    let told = finding.told_by.as_ref().map_or_else(String::new, |by| format!("told by {by} "));
+    format!("{}{told}{} {}", route(finding), finding.login.host, finding.login.user)
+}
+
+fn route(finding: &Finding) -> &'static str {
+    match (finding.proven, finding.seen) {
+        (true, _) => "",
+        (false, true) => "seen ",
+        (false, false) => "log ",
+    }
 }
 
 /// What a break-in counts for: its account first, then its source or the member of a fleet that tells of it, which is of
 /// no source but itself.
 fn names(finding: &Finding) -> Vec<(String, bool)> {
-    let (login, of) = (&finding.login, if finding.proven { "" } else { "log " });
-    let second = match finding.source() {
+    let (login, of) = (&finding.login, route(finding));
+    let second = match (finding.source(), &finding.told_by) {
+        (_, Some(member)) => Some(format!("told by {member}")),
         _ if Origin::of(login).is_some() => Some(format!("{of}member {}", login.host)),
-        source if source.is_empty() => None,
-        source => Some(format!("{of}from {} {source}", login.host)),
+        (source, _) if source.is_empty() => None,
+        (source, _) => Some(format!("{of}from {} {source}", login.host)),
     };
     std::iter::once((account(finding), true)).chain(second.map(|name| (name, false))).collect()
 }

@@ -1,5 +1,6 @@
 //! Items of members as records of the hub's own journal: bounded and made neutral here once more, as a member may lie.
 
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
@@ -13,15 +14,49 @@ use crate::protocol::{Epoch, Item, Name};
 /// A row of a log may stand for some, where syslog counted repetitions. Beyond this a member has to send more items: one
 /// that lies shall not outweigh the evidence about the others with a few.
 const MOST_IN_ONE: u32 = 100;
-/// A member's clock may be off by so much; what is later happened now.
+/// A member's clock may be ahead by so much; what is later still happened now.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+/// For so long a clock is held to be ahead after it was seen to be.
+const SEEN_AHEAD: SignedDuration = SignedDuration::from_hours(1);
 /// What is older happened then.
 const OLDEST: SignedDuration = SignedDuration::from_hours(24 * 366);
 
+/// By how much the clocks of members are ahead. Nothing happened later than now; and what comes in late is dated by the same
+/// clock as the login that it came before, so that clock is set right, and not each time alone.
+#[derive(Debug, Default)]
+pub struct Clocks(HashMap<Name, Ahead>);
+
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    by: SignedDuration,
+    seen: Timestamp,
+}
+
+impl Clocks {
+    /// When it happened, what `member` says to have happened at `time`.
+    pub fn set_right(&mut self, member: &Name, time: Timestamp, now: Timestamp) -> Timestamp {
+        let ahead = time.duration_since(now);
+        if ahead > AHEAD {
+            return now;
+        }
+        let known = self.0.get(member).filter(|known| now.duration_since(known.seen) <= SEEN_AHEAD).copied();
+        let by = known.map_or(SignedDuration::ZERO, |known| known.by).max(ahead);
+        if ahead.is_positive() {
+            self.0.insert(member.clone(), Ahead { by, seen: now });
+        }
+        time.checked_sub(by).unwrap_or(time).min(now)
+    }
+}
+
 /// One item, as it is recorded. `number` is its place in the member's `epoch`.
-pub fn event_of(member: &Name, epoch: Epoch, number: u64, item: Item, now: Timestamp) -> Event {
+pub fn event_of(
+    (member, epoch, number): (&Name, Epoch, u64),
+    item: Item,
+    clocks: &mut Clocks,
+    now: Timestamp,
+) -> Event {
     let Item { event, user, ruser, told } = item;
-    let latest = now.checked_add(AHEAD).map_or(event.time, |latest| event.time.min(latest));
+    let latest = clocks.set_right(member, event.time, now);
     let most = match event.route {
         Route::Pam => 1,
         Route::Log => MOST_IN_ONE,
@@ -77,7 +112,7 @@ mod tests {
 
     fn recorded(text: &str) -> Event {
         let now: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
-        event_of(&Name::new("web1").unwrap(), Epoch(7), 5, item(text), now)
+        event_of((&Name::new("web1").unwrap(), Epoch(7), 5), item(text), &mut Clocks::default(), now)
     }
 
     #[test]
@@ -97,7 +132,9 @@ mod tests {
                 r#"{{"time":"{time}","route":"{route}","class":"failure","service":"sshd","count":{count}}}"#
             ))
         };
-        assert_eq!(at("2099-01-01T00:00:00Z", "pam", 1).time.to_string(), "2026-01-05T12:05:00Z");
+        for ahead in ["2099-01-01T00:00:00Z", "2026-01-05T12:05:00Z", "2026-01-05T12:00:01Z"] {
+            assert_eq!(at(ahead, "pam", 1).time.to_string(), "2026-01-05T12:00:00Z", "{ahead}");
+        }
         assert_eq!(at("1970-01-01T00:00:00Z", "pam", 1).time.to_string(), "2025-01-04T12:00:00Z");
         for (route, said, count) in [
             ("pam", 0, 1),
@@ -111,6 +148,23 @@ mod tests {
         ] {
             assert_eq!(at("2026-01-01T00:00:00Z", route, said).count, count, "{route} {said}");
         }
+    }
+
+    #[test]
+    fn what_a_clock_that_is_ahead_says_stays_in_its_order() {
+        let start: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
+        let at = |second: i64| start + SignedDuration::from_secs(second);
+        let (mut clocks, web1) = (Clocks::default(), Name::new("web1").unwrap());
+        // Its clock is three minutes ahead. The login comes in at once, the failures before it that its scan found, later.
+        let login = clocks.set_right(&web1, at(60 + 180), at(60));
+        let failure = clocks.set_right(&web1, at(40 + 180), at(150));
+        assert_eq!((login, failure), (at(60), at(40)));
+        // What is said of another one, and by a clock that is right since, is as it was said.
+        assert_eq!(clocks.set_right(&Name::new("web2").unwrap(), at(40), at(150)), at(40));
+        assert_eq!(clocks.set_right(&web1, at(7200), at(7300)), at(7200));
+        // Who dates something far ahead sets no clock.
+        assert_eq!(clocks.set_right(&web1, at(99_999), at(7300)), at(7300));
+        assert_eq!(clocks.set_right(&web1, at(7200), at(7300)), at(7200));
     }
 
     #[test]

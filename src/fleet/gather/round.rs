@@ -15,6 +15,7 @@ use super::alerts::Alerts;
 use super::lease::Held;
 use super::marks::Marks;
 use super::pull::{Handed, Pull};
+use super::record::Clocks;
 use super::state::State;
 use super::{Broken, record, silence};
 use crate::engine::{Engine, purge};
@@ -49,6 +50,7 @@ pub struct Round<'a> {
     looked: Option<Instant>,
     changed: bool,
     stored: HashMap<Name, Stored>,
+    clocks: Clocks,
 }
 
 /// Messages of a member since they were purged: how many, when the first came, the engine's number of the newest.
@@ -85,6 +87,7 @@ impl<'a> Round<'a> {
             looked: None,
             changed: false,
             stored: HashMap::new(),
+            clocks: Clocks::default(),
         }
     }
 
@@ -134,7 +137,7 @@ impl<'a> Round<'a> {
             taken.acks.push(message.ack);
             let Some(member) = message.member else { continue };
             state.member(member.as_str()).on_message(message.time);
-            judge(state, &member, &message.body, &mut taken);
+            judge(state, &mut self.clocks, &member, &message.body, &mut taken);
             let stored = self.stored.entry(member).or_insert_with(|| (0, Instant::now(), 0));
             stored.0 += 1;
             stored.2 = stored.2.max(message.sequence);
@@ -214,7 +217,7 @@ impl<'a> Round<'a> {
 }
 
 /// What one message comes to. What it brings is counted at once, and recorded before anybody is told of it.
-fn judge(state: &mut State, member: &Name, body: &[u8], taken: &mut Taken) {
+fn judge(state: &mut State, clocks: &mut Clocks, member: &Name, body: &[u8], taken: &mut Taken) {
     let (name, now) = (member.as_str(), Timestamp::now());
     let read = match Batch::decode(body) {
         Ok(read) => read,
@@ -249,7 +252,7 @@ fn judge(state: &mut State, member: &Name, body: &[u8], taken: &mut Taken) {
         match item {
             Some(item) => {
                 known.records += 1;
-                taken.events.push(record::event_of(member, epoch, number, item, now));
+                taken.events.push(record::event_of((member, epoch, number), item, clocks, now));
             }
             None => known.unreadable += 1,
         }

@@ -77,6 +77,8 @@ pub struct Attempts {
     /// Logins, where they are wanted.
     logins: Option<Vec<Row>>,
     latest: i64,
+    /// Our time, in microseconds of the epoch, where that matters.
+    clock: Option<i64>,
     /// Prompts left unanswered, told without a pid.
     aborted: VecDeque<(u64, Family, CompactString, i64)>,
 }
@@ -85,7 +87,8 @@ impl Attempts {
     /// Take in what a line tells. `time` is in microseconds of the epoch.
     pub fn tell(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
         self.latest = time;
-        self.close_silent(&[time]);
+        // A line that somebody dated as he liked closes nothing that spoke just now.
+        self.close_silent(&[time, self.clock.unwrap_or(time)]);
         if evidence.kind == Kind::Client {
             return self.client(speaker, evidence);
         }
@@ -145,6 +148,7 @@ impl Attempts {
         fresh.first = process.total;
         fresh.count = u32::try_from(to - process.total.max(from)).unwrap_or(u32::MAX);
         (fresh.by_pam, fresh.by_program) = (by_pam, !by_pam);
+        fresh.read = self.clock.unwrap_or(i64::MAX);
         // `N more` names no service.
         if let Some(before) = process.rows.last().filter(|_| evidence.kind == Kind::PamMore) {
             fresh.service.clone_from(&before.service);
@@ -193,7 +197,8 @@ impl Attempts {
             Some(row) if evidence.kind != Kind::UnknownUser => row.fill_missing(evidence, speaker.pid),
             Some(row) if row.state == State::Waiting => row.count = row.count.saturating_add(count),
             unknown => {
-                let mut row = Row { count, ..Row::new(speaker, evidence, time, place, process.first) };
+                let read = self.clock.unwrap_or(i64::MAX);
+                let mut row = Row { count, read, ..Row::new(speaker, evidence, time, place, process.first) };
                 // A certificate's id stands behind the address in such a line, and the client wrote it.
                 if evidence.kind == Kind::SshdKey && !process.rhost.is_empty() {
                     row.rhost.clone_from(&process.rhost);
@@ -221,7 +226,8 @@ impl Attempts {
 
     /// Where the client of a process was: nothing else comes of it.
     fn client(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>) {
-        let key = Key { host: hash(&[speaker.host]), pid: speaker.pid, who: 0 };
+        let (host, container) = (hash(&[speaker.host]), speaker.container);
+        let key = Key { host, pid: speaker.pid, who: 0, container };
         let Some(process) = self.processes.get_mut(&key).filter(|_| speaker.pid != 0) else { return };
         for row in process.rows.iter_mut().chain(process.unknown.as_deref_mut()) {
             row.fill_missing(evidence, speaker.pid);
@@ -250,11 +256,15 @@ impl Attempts {
     /// named may still be typing a password for `patience`.
     pub fn settle(&mut self, now: i64, log_time: i64, age: i64, patience: i64) {
         self.close_silent(&[now, log_time]);
-        let now = now.max(log_time);
+        let latest = now.max(log_time);
+        let is_due = |row: &Row, age: i64| {
+            let is_old = latest - row.time >= age || now.saturating_sub(row.read) >= age;
+            row.state == State::Waiting && (is_old || row.time - latest > SILENCE)
+        };
         for (key, number) in &self.order {
             let Some(process) = self.processes.get_mut(key).filter(|p| p.number == *number) else { continue };
             for row in &mut process.rows {
-                if row.state == State::Waiting && (now - row.time >= age || row.time - now > SILENCE) {
+                if is_due(row, age) {
                     row.state = State::Settled;
                     self.settled.push(row.clone());
                 }
@@ -262,7 +272,7 @@ impl Attempts {
             let total = process.total;
             if let Some(row) = process.unknown.as_mut().filter(|_| total == 0) {
                 let age = if process.over { age } else { patience };
-                if row.state == State::Waiting && (now - row.time >= age || row.time - now > SILENCE) {
+                if is_due(row, age) {
                     row.state = State::Settled;
                     self.settled.push(Row::clone(row));
                 }
@@ -289,6 +299,11 @@ impl Attempts {
     pub fn waiting(&self) -> u64 {
         let rows = self.processes.values().flat_map(|p| &p.rows);
         rows.filter(|row| row.state == State::Waiting).map(|row| u64::from(row.count)).sum()
+    }
+
+    /// What is read from now on is read at this time, in microseconds of the epoch.
+    pub fn set_clock(&mut self, now: i64) {
+        self.clock = Some(now);
     }
 
     /// The time of the latest line, for one that has none.
@@ -329,7 +344,8 @@ mod tests {
         let stamp::Stamp::Exact(time) = header.stamp else { panic!("{line}") };
         let family = rules::family(header.program);
         let pid = rules::process(&header, &evidence);
-        let speaker = Speaker { host: header.host, program: header.program, family, pid };
+        let (host, container) = (header.host, header.container);
+        let speaker = Speaker { host, program: header.program, family, pid, container };
         attempts.tell(&speaker, &evidence, time, Place { source: 1, offset, line: offset + 1 });
     }
 

@@ -49,7 +49,7 @@ impl Attempts {
             may_be
                 && processes.get(other).is_some_and(|other| {
                     other.key != key
-                        && other.key.host == key.host
+                        && other.key.is_beside(&key)
                         && (other.family == speaker.family || other.family == Family::Module)
                         && (speaker.family == Family::Sshd || other.key.pid == 0)
                         && other.pam_only()
@@ -93,7 +93,7 @@ impl Attempts {
             let found = self.checks.iter().position(|(check, whom)| {
                 *whom == told
                     && processes.get(check).and_then(|p| p.rows.last()).is_some_and(|row| {
-                        check.host == key.host
+                        check.is_beside(&key)
                             && row.time >= since
                             && row.time <= time + SECOND
                             && row.user == user
@@ -140,7 +140,7 @@ impl Attempts {
             (*tried == whom || *tried == 0)
                 && processes.get(other).is_some_and(|other| {
                     other.key != key
-                        && other.key.host == key.host
+                        && other.key.is_beside(&key)
                         && matches!(other.family, Family::Sshd | Family::Module)
                         && other.pam_only()
                         && other.rows.last().is_some_and(|row| {

@@ -23,6 +23,16 @@ pub(super) struct Key {
     pub pid: u32,
     /// Without a pid: program and whose it is.
     pub who: u64,
+    /// A container writes what it likes, names and numbers of this machine too.
+    #[serde(default)]
+    pub container: u32,
+}
+
+impl Key {
+    /// Whether one machine, or one container of it, wrote both.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        (self.host, self.container) == (other.host, other.container)
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

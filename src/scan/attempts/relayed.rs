@@ -38,7 +38,7 @@ impl Attempts {
                 break;
             }
             let helper = self.processes.get_mut(other).filter(|helper| {
-                let is_other = *other != key && other.host == key.host;
+                let is_other = *other != key && other.is_beside(&key);
                 is_other
                     && helper.family == Family::Other
                     && (-SECOND..=WITHIN).contains(&(time - helper.last))

@@ -54,7 +54,18 @@ pub struct Row {
     /// How many of its attempts the server that asked for them has told too.
     #[serde(default)]
     pub(super) relayed: u32,
+    /// The container that wrote it, 0: none.
+    #[serde(default)]
+    pub container: u32,
+    /// When the line was read, by our clock; in microseconds of the epoch.
+    #[serde(default = "never")]
+    pub read: i64,
     pub(super) state: State,
+}
+
+/// Where it is not known when a line was read.
+fn never() -> i64 {
+    i64::MAX
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,8 +106,16 @@ impl Row {
             by_pam: false,
             module: CompactString::default(),
             relayed: 0,
+            container: speaker.container,
+            read: never(),
             state: State::Waiting,
         }
+    }
+
+    /// When it happened, as far as is known: nothing did after it was read, whoever dated the line. Of one sender, whose clock is
+    /// ahead, the order stays.
+    pub fn happened(&self) -> i64 {
+        self.time.min(self.read)
     }
 
     /// Fill in what is missing from another line about the same attempt.

@@ -16,6 +16,8 @@ pub struct Speaker<'a> {
     pub family: Family,
     /// Its number, 0 where there is none.
     pub pid: u32,
+    /// The container that it is in, 0: none.
+    pub container: u32,
 }
 
 impl Speaker<'_> {

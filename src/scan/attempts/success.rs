@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::process::{Key, Process};
+use super::process::{Key, Process, name};
 use super::row::{Place, Row, State};
 use super::speaker::SECOND;
 use super::spelling::{agree, text};
@@ -90,7 +90,8 @@ impl Attempts {
     fn last_refused(&self, key: Key, evidence: &Evidence<'_>, time: i64) -> Option<Key> {
         let is_it = |process: &Process| {
             let told = process.rows.last().or(process.unknown.as_deref());
-            (process.key.host, process.key.pid, process.family) == (key.host, 0, Family::Sshd)
+            process.key.is_beside(&key)
+                && (process.key.pid, process.family) == (0, Family::Sshd)
                 && (0..=SECOND).contains(&(time - process.last))
                 && told.is_some_and(|row| is_equal(&row.user, evidence.user))
         };
@@ -182,8 +183,13 @@ impl Attempts {
             }
             _ => is_equal(&row.user, evidence.user) && same_terminal(row, evidence),
         };
-        for (other, _) in self.pam_only.iter().rev() {
-            if *other == key || other.host != key.host || (other.pid != 0 && !has_helpers) {
+        // Most are passed over by the name alone, so that many logins cost little.
+        let tried = if speaker.family == Family::Sudo { 0 } else { name(&text(evidence.user)) };
+        for (other, whom) in self.pam_only.iter().rev() {
+            if *whom != 0 && tried != 0 && *whom != tried {
+                continue;
+            }
+            if *other == key || !other.is_beside(&key) || (other.pid != 0 && !has_helpers) {
                 continue;
             }
             let Some(process) = self.processes.get_mut(other) else { continue };
@@ -236,7 +242,8 @@ impl Attempts {
         let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
         if is_login && !is_roots_own {
             let since = self.processes.get(&key).map_or(time, |process| process.first);
-            logins.push(Row { count: 1, ..Row::new(speaker, evidence, time, place, since) });
+            let read = self.clock.unwrap_or(i64::MAX);
+            logins.push(Row { count: 1, read, ..Row::new(speaker, evidence, time, place, since) });
         }
     }
 }

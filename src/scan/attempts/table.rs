@@ -17,13 +17,19 @@ impl Attempts {
     /// The process that spoke: by connection, by number, or by whose it is.
     pub(super) fn process_of(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) -> Key {
         let host = hash(&[speaker.host]);
-        let own = Key { host, pid: speaker.pid, who: 0 };
+        let container = speaker.container;
+        let own = Key { host, pid: speaker.pid, who: 0, container };
         // In lines about keys the client has its say behind the address.
         let port = if evidence.kind == Kind::SshdKey { 0 } else { evidence.port };
         if !self.connections.is_empty() && port != 0 && !self.processes.contains_key(&own) {
             let connection = (hash(&[speaker.host, evidence.rhost]), port);
             if let Some(key) = self.connections.get(&connection).copied() {
-                if self.processes.get(&key).is_some_and(|p| (time - p.last).abs() <= SILENCE) {
+                if self
+                    .processes
+                    .get(&key)
+                    .filter(|_| key.is_beside(&own))
+                    .is_some_and(|p| (time - p.last).abs() <= SILENCE)
+                {
                     return key;
                 }
             }
@@ -39,7 +45,7 @@ impl Attempts {
             };
             who = hash(&[speaker.program, whose[0], whose[1]]);
         }
-        let mut key = Key { host, pid: speaker.pid, who };
+        let mut key = Key { host, pid: speaker.pid, who, container };
         // A process of sshd serves one client: where several have its number at one time (a log of several
         // machines under one name, or one that was made up), each has a process of its own.
         let is_shared = |p: &Process| (time - p.last).abs() <= SILENCE && differs(p, evidence);
@@ -87,7 +93,8 @@ impl Attempts {
 
     /// Whether the process that wrote a line is one of that program, and spoke of an attempt a while ago.
     pub(in crate::scan) fn is_open(&self, header: &Header<'_>, time: i64) -> bool {
-        let key = Key { host: hash(&[header.host]), pid: header.pid, who: 0 };
+        let (host, container) = (hash(&[header.host]), header.container);
+        let key = Key { host, pid: header.pid, who: 0, container };
         let is_it = |p: &Process| p.family == family(header.program) && (time - p.last).abs() <= SILENCE;
         header.pid != 0 && self.processes.get(&key).is_some_and(|process| is_it(process))
     }
@@ -287,5 +294,75 @@ mod tests {
         assert!(attempts.open_processes().processes[0].rows.len() <= ROWS);
         attempts.finish();
         assert_eq!(attempts.take_settled().len(), 10 * ROWS);
+    }
+
+    #[test]
+    fn what_a_container_writes_is_of_no_process_of_its_host() {
+        let inside = |line: &str| line.replacen(' ', " e8d820bf982c[2136]: ", 1);
+        let pam = |tag: &str, user: &str| super::super::tests::pam("09:00:00", tag, user);
+        let guest = "09:00:01 sshd[7]: Failed password for guest from 192.0.2.7 port 5 ssh2";
+        let failed_of = |lines: &[&str]| {
+            let mut attempts = Attempts::default();
+            for (n, line) in lines.iter().enumerate() {
+                tell(&mut attempts, line, n as u64);
+            }
+            attempts.finish();
+            let mut told: Vec<_> = attempts
+                .take_settled()
+                .into_iter()
+                .map(|row| (row.user.to_string(), row.rhost.to_string(), row.count))
+                .collect();
+            told.sort();
+            told
+        };
+        // Of a name that does not exist PAM tells none: another line of that process may have it.
+        let nobody = pam("sshd[7]", "").replace("  user=", " ");
+        let alice = pam("sshd[8]", "alice");
+        let keyboard = "09:00:02 sshd[9]: error: PAM: Authentication failure for alice from 192.0.2.7";
+        let check = "09:00:00 unix_chkpwd[6]: password check failed for user (alice)";
+        let su = "09:00:00 su: pam_unix(su:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=alice";
+        let failed_su = "09:00:02 su[7]: FAILED SU (to alice) bob on pts/0";
+        let auth = "09:00:00 sshd-auth[7]: Invalid user admin from 192.0.2.7 port 5";
+        let session = "09:00:02 sshd-session[9]: Failed password for guest from 192.0.2.7 port 5 ssh2";
+        for (of_host, of_container) in [
+            (nobody.as_str(), guest),
+            (&alice, keyboard),
+            (check, &alice),
+            (check, guest),
+            (su, failed_su),
+            (auth, session),
+            (guest, guest),
+        ] {
+            let mut apart = [failed_of(&[of_host]), failed_of(&[&inside(of_container)])].concat();
+            apart.sort();
+            assert_eq!(failed_of(&[of_host, &inside(of_container)]), apart, "{of_container}");
+            assert_eq!(failed_of(&[&inside(of_container), of_host]), apart, "{of_container}");
+        }
+        // Where its client was, and in whatever name it speaks.
+        let client = "09:00:01 sshd[7]: Connection closed by 198.51.100.9";
+        let refused = pam("sshd[7]", "alice").replace("rhost=192.0.2.7", "rhost=");
+        assert_eq!(failed_of(&[&refused, &inside(client)]), failed_of(&[&refused]));
+        let other = |line: &str| line.replacen(' ', " docker/e8d820bf982c[1]: Nov  3 09:00:01 srv ", 1);
+        assert_eq!(failed_of(&[&nobody, &other(guest)]).len(), 2);
+        // Two containers are two machines; lines of one go together.
+        assert_eq!(failed_of(&[&inside(&nobody), &other(guest)]).len(), 2);
+        assert_eq!(failed_of(&[&inside(&nobody), &inside(guest)]).len(), 1);
+    }
+
+    #[test]
+    fn lines_that_somebody_dated_as_he_likes_end_no_process_that_spoke_just_now() {
+        let now = 1_793_696_400_000_000; // 2026-11-03T09:00:00Z
+        let mut attempts = Attempts::default();
+        attempts.set_clock(now);
+        tell(&mut attempts, &pam("09:00:00", "sshd[7]", "alice"), 1);
+        for n in 0..40 {
+            let date = if n % 2 == 0 { "23:00:00" } else { "01:00:00" };
+            tell(&mut attempts, &failed(date, 1000 + n), n.into());
+        }
+        tell(&mut attempts, "09:00:01 sshd[7]: Accepted password for alice from 192.0.2.7 port 57 ssh2", 2);
+        attempts.finish();
+        let told = attempts.take_settled();
+        assert!(told.iter().all(|row| row.pid != 7), "a second module let her in");
+        assert_eq!(told.len(), 40);
     }
 }

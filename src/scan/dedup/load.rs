@@ -22,7 +22,7 @@ impl Recorded {
 
     /// Read the journal as far back as `rows` need, and what is new in it.
     pub(crate) fn load_since(&mut self, journal: &Journal, rows: &[Row]) -> io::Result<()> {
-        let Some(first) = rows.iter().map(|row| row.since.min(row.time)).min() else {
+        let Some(first) = rows.iter().map(|row| row.since.min(row.happened())).min() else {
             return Ok(());
         };
         let needed = first.saturating_sub(OTHER_CLOCK);

@@ -203,6 +203,7 @@ fn who(user: &str, rhost: &str) -> impl Iterator<Item = u32> {
 #[cfg(test)]
 mod tests {
     use super::super::attempts::{Attempts, Place, Speaker};
+    use super::super::header::Header;
     use super::super::origin::{host, origin};
     use super::super::{header, rules};
     use crate::event::{Event, Route};
@@ -245,7 +246,8 @@ mod tests {
             let header = header::parse(line.as_bytes()).unwrap();
             let rules::Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
             let family = rules::family(header.program);
-            let speaker = Speaker { host: header.host, program: header.program, family, pid: header.pid };
+            let Header { host, program, pid, container, .. } = header;
+            let speaker = Speaker { host, program, family, pid, container };
             attempts.tell(&speaker, &evidence, TIME, Place { source: 1, offset: offset as u64, line: 0 });
         }
         attempts.finish();
@@ -272,7 +274,8 @@ mod tests {
         let header = header::parse(line.as_bytes()).unwrap();
         let rules::Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
         let family = rules::family(header.program);
-        let speaker = Speaker { host: header.host, program: header.program, family, pid: header.pid };
+        let Header { host, program, pid, container, .. } = header;
+        let speaker = Speaker { host, program, family, pid, container };
         let mut attempts = Attempts::default();
         attempts.keep_logins();
         attempts.tell(&speaker, &evidence, TIME, Place { source: 1, offset: 0, line: 0 });
@@ -281,6 +284,17 @@ mod tests {
         let mut recorded = Recorded::default();
         recorded.load_since(&journal, &logins).unwrap();
         recorded.has_failed(&logins[0])
+    }
+
+    #[test]
+    fn what_a_container_tells_is_nothing_that_the_module_recorded() {
+        let inside = |line: &str| format!("e8d820bf982c[2136]: {line}");
+        let seen = [recorded("sshd", 71, 70, 0)];
+        assert_eq!(left(&[FAILED], &seen), 0);
+        assert_eq!(left(&[&inside(FAILED)], &seen), 1);
+        assert_eq!(left(&[&inside(FAILED), FAILED], &seen), 1, "and takes nothing from the host");
+        let nameless = FAILED.replace("sshd[71]", "sshd");
+        assert_eq!(left(&[&inside(&nameless[6..]), &nameless], &seen), 1);
     }
 
     #[test]

@@ -7,11 +7,25 @@ use crate::scan::attempts::Row;
 impl Recorded {
     /// The free record that is nearest in time among those that may be of this attempt.
     pub(super) fn nearest(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        if row.pid != 0 && !row.is_check_password() {
+        let by_its_time = if row.pid != 0 && !row.is_check_password() {
             self.of_process(row, sought)
         } else {
             self.of_names(row, sought)
+        };
+        by_its_time.or_else(|| self.as_read(row, sought))
+    }
+
+    /// Of a line that was dated ahead another log may have told just now.
+    fn as_read(&self, row: &Row, sought: &Sought) -> Option<usize> {
+        if row.happened() == row.time {
+            return None;
         }
+        let certain = |i: &usize| {
+            let record = &self.records[*i];
+            record.service == sought.service && sought.is_exactly(record)
+        };
+        let window = row.read - SAME_MOMENT..=row.read + SAME_MOMENT;
+        self.closest(row.read, self.within(window, sought).filter(certain))
     }
 
     fn of_process(&self, row: &Row, sought: &Sought) -> Option<usize> {
@@ -74,9 +88,12 @@ impl Recorded {
 
     fn is_free(&self, index: usize, sought: &Sought) -> bool {
         let record = &self.records[index];
-        let others = self.log_of(record).is_none_or(|log| {
+        // What a container wrote is what no other than it did.
+        let others = self.log_of(record).map_or(!sought.log.contained, |log| {
             let ours = log.stream == sought.log.stream;
-            agree(log.host, sought.log.host) && (!ours || self.is_unsaved(record.key, *log))
+            log.contained == sought.log.contained
+                && agree(log.host, sought.log.host)
+                && (!ours || self.is_unsaved(record.key, *log))
         });
         let same_kind = record.is_login == sought.is_login;
         same_kind

@@ -20,7 +20,13 @@ pub(super) struct Sought {
 impl Sought {
     pub(super) fn new(row: &Row, class: Class, stream: StreamId) -> Self {
         Self {
-            log: Log { stream: stream.0, host: host(&row.host), keyboard: is_keyboard(row), saved: 0 },
+            log: Log {
+                stream: stream.0,
+                host: host(&row.host),
+                keyboard: is_keyboard(row),
+                contained: row.container != 0,
+                saved: 0,
+            },
             since: row.since.min(row.time),
             service: short(&[base(&row.service).as_bytes()]),
             user: name(&row.user),

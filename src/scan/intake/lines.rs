@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 use super::Intake;
 use crate::neutral;
 use crate::scan::attempts::{Place, Speaker};
@@ -46,6 +48,8 @@ pub(super) struct Lines<'a> {
     pub(super) path: &'a Path,
     pub(super) size: u64,
     pub(super) watched: u64,
+    /// Our time when it was looked at last, in microseconds of the epoch.
+    pub(super) now: i64,
 }
 
 impl Sink for Lines<'_> {
@@ -107,6 +111,7 @@ impl Sink for Lines<'_> {
             return Err(Halt::Emptied);
         }
         self.is_checked = false;
+        self.look_at_the_clock();
         if progress.offset - self.watched >= 16 << 20 {
             self.watched = progress.offset;
             (self.watch)(self.path, progress.offset, self.size);
@@ -126,6 +131,12 @@ impl Lines<'_> {
         self.is_other
     }
 
+    /// Nothing that is read happened later.
+    pub(super) fn look_at_the_clock(&mut self) {
+        self.now = Timestamp::now().as_microsecond();
+        self.intake.attempts.set_clock(self.now);
+    }
+
     /// `shown`: the line as `--explain` shows it.
     fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8], shown: &[u8]) {
         let line = rules::classify(header);
@@ -134,6 +145,9 @@ impl Lines<'_> {
             stamp => self.calendar.resolve(&stamp, place.offset),
         };
         let time = time.unwrap_or_else(|| self.intake.attempts.latest());
+        if time > self.now {
+            self.look_at_the_clock();
+        }
         match line {
             Line::Evidence(evidence) => {
                 self.tell(header, &evidence, time, place);
@@ -168,9 +182,10 @@ impl Lines<'_> {
         }
     }
 
-    /// Whether the module says there that it could not record.
+    /// Whether the module says there that it could not record. It is in no container.
     fn complained(&mut self, header: &Header<'_>, time: i64) -> bool {
         let complaint = Complaint::parse(header.program, header.pid, header.message, time);
+        let complaint = complaint.filter(|_| header.container == 0);
         let found = complaint.is_some();
         self.intake.complaints.extend(complaint);
         found
@@ -182,6 +197,7 @@ impl Lines<'_> {
             program: header.program,
             family: rules::family(header.program),
             pid: rules::process(header, evidence),
+            container: header.container,
         };
         self.intake.attempts.tell(&speaker, evidence, time, place);
     }

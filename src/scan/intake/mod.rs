@@ -114,7 +114,9 @@ impl Intake {
             path: &source.path,
             size: opened.end,
             watched: 0,
+            now: 0,
         };
+        sink.look_at_the_clock();
         match source.text {
             Text::File { file, from, to, .. } => {
                 let progress = reading::file(file, from, to, &search, &mut sink)?;
@@ -210,5 +212,20 @@ mod tests {
         assert_eq!(read(&whole, &other), (false, 0, 0), "between two looks");
         assert_eq!(read(&other, &other), (true, 0, 0), "before the first");
         assert_eq!(read(&whole, ""), (true, 0, 0), "and nothing written to it yet");
+    }
+
+    #[test]
+    fn only_what_the_module_says_outside_of_a_container_is_its_word() {
+        let complaints = |tag: &str| {
+            let text = format!(
+                "2026-11-03T09:05:01Z srv {tag}: pam_authalert: a failed authentication could not be recorded in /x: full\n"
+            );
+            let mut intake = Intake::new(false, true, Open::default());
+            let source = Source::stream(Path::new("-"), text.as_bytes(), jiff::Timestamp::now());
+            intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
+            intake.complaints.len()
+        };
+        assert_eq!(complaints("sshd[71]"), 1);
+        assert_eq!(complaints("e8d820bf982c[2136]: sshd[71]"), 0);
     }
 }

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::Pass;
 use super::log::Log;
+use super::{AGE, Pass};
 use crate::event::{Class, Event};
 use crate::scan::attempts::Row;
 use crate::scan::coverage::Judgement;
@@ -132,8 +132,9 @@ impl Pass<'_> {
     /// before, or from where somebody did. All others are what a machine is for, and are in the log. Failures that wait for
     /// the module count too: no login waits for them, and they are held against it when they come.
     pub(super) fn record_logins(&mut self, log: &mut Log, until: i64) -> Result<(), Error> {
-        let (due, early) =
-            std::mem::take(&mut log.stream.logins).into_iter().partition(|row| row.time <= until);
+        let read_before = self.now.as_microsecond() - AGE;
+        let is_due = |row: &Row| row.time <= until || row.read <= read_before;
+        let (due, early) = std::mem::take(&mut log.stream.logins).into_iter().partition(is_due);
         log.stream.logins = early;
         let due: Vec<Row> = due;
         self.recorded.load_since(&self.journal, &due).map_err(Error::Record)?;

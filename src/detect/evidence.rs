@@ -1,0 +1,76 @@
+//! What speaks against a login, and whether it is enough.
+
+use serde::{Deserialize, Serialize};
+
+use super::account;
+use super::known::Known;
+use super::late::Before;
+use super::row::Row;
+use super::source::Source;
+use crate::event::{Event, Route};
+
+/// The failures that speak against a login, by the route that they came by.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Evidence {
+    pub(super) module: Row,
+    pub(super) log: Row,
+}
+
+impl Evidence {
+    pub(super) fn merge(&mut self, other: Self) {
+        self.module.merge(other.module);
+        self.log.merge(other.log);
+    }
+
+    pub(super) fn of_route(&mut self, route: Route) -> &mut Row {
+        if route == Route::Pam { &mut self.module } else { &mut self.log }
+    }
+
+    pub(super) fn total(&self) -> u64 {
+        self.module.total() + self.log.total()
+    }
+
+    /// Whether the module saw the login, and so many failures before it.
+    pub(super) fn proves(&self, login: &Event, failures: u64) -> bool {
+        login.route == Route::Pam && self.module.total() >= failures
+    }
+
+    /// Whether it saw the one or the other.
+    pub(super) fn sees(&self, login: &Event, failures: u64) -> bool {
+        login.route == Route::Pam || self.module.total() >= failures
+    }
+
+    pub(super) fn of(&self, name: &str) -> u64 {
+        self.module.of(name) + self.log.of(name)
+    }
+
+    pub(super) fn last(&self) -> i64 {
+        self.module.last().max(self.log.last())
+    }
+}
+
+/// Whether this makes a login a break-in that was not reported.
+pub(super) fn speaks_against(
+    known: &Known,
+    login: &Event,
+    source: &Source,
+    evidence: &Evidence,
+    before: Before,
+    after: u64,
+) -> bool {
+    // It was reported, and nothing failed there since.
+    let is_reported = || {
+        let proven = evidence.proves(login, after);
+        known.is_reported(&account(login), source.key(), proven, evidence.last())
+    };
+    evidence.total() >= after && !is_excused(login, source, evidence, before, after) && !is_reported()
+}
+
+/// Whether that many failures speak against nobody: see the rules above.
+fn is_excused(login: &Event, source: &Source, evidence: &Evidence, before: Before, after: u64) -> bool {
+    let own = evidence.of(&login.user);
+    if source.network().is_none() || evidence.total() - own >= after {
+        return false;
+    }
+    before.address || (own < 2 * after && before.network)
+}
