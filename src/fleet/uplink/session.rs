@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::intake::Uplink;
+use super::offline::Uplink;
 use crate::engine::{Engine, Error};
 use crate::protocol::member::{Answer, Own, Step};
 use crate::protocol::{Batch, LEASE, MARKS, Mark, Name, RECORDS, mark_of, records_of};
