@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::identity::Identity;
+use crate::members::Fleet;
 use crate::place::{CONFIGURATION, Place};
 use crate::setup::engine::Engine;
-use crate::setup::members::Fleet;
 use crate::setup::{hub, member, status};
 use crate::stop::Stop;
 use crate::{gather, uplink};

@@ -18,6 +18,7 @@ use super::pull::{Handed, Pull};
 use super::state::State;
 use super::{Broken, record, silence};
 use crate::engine::{Engine, purge};
+use crate::members::Fleet;
 use crate::place::Place;
 use crate::protocol::batch::Malformed;
 use crate::protocol::hub::Verdict;
@@ -189,6 +190,12 @@ impl<'a> Round<'a> {
         }
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EACH) {
             self.looked = Some(Instant::now());
+            // What is wrong with that file, the commands that write it say.
+            if let Ok(Some(fleet)) = Fleet::load(&self.place.configuration) {
+                let is_member = |name: &str| fleet.members.contains_key(name);
+                state.keep_members(is_member);
+                self.marks.keep_members(is_member);
+            }
             silence::look(self.place, state)?;
         }
         if self.alerted.look(self.place, &state.cursors)? {

@@ -156,6 +156,13 @@ impl State {
         }
     }
 
+    /// Members that were put out are not known any more, but for how far their records are here: one that is let in
+    /// again under its old name goes on from there.
+    pub fn keep_members(&mut self, is_member: impl Fn(&str) -> bool) {
+        self.members.retain(|name, _| is_member(name));
+        self.cursors.keep_newest_of(|name| !is_member(name));
+    }
+
     /// What is known of `member`, to be changed.
     pub fn member(&mut self, member: &str) -> &mut Member {
         self.members.entry(member.to_owned()).or_default()
@@ -184,6 +191,25 @@ mod tests {
         assert_eq!(member.heard, Timestamp::UNIX_EPOCH);
         member.on_message(8);
         assert!(member.heard > Timestamp::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_member_that_was_put_out_is_forgotten_but_for_what_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().to_path_buf();
+        let place = Place { configuration: state.join("fleet"), state, config: None };
+        place.prepare().unwrap();
+        let mut state = State::load(&place).unwrap();
+        for name in ["web1", "web2"] {
+            state.member(name).records = 7;
+            state.cursors.counted(name, Epoch(1), 3);
+            state.cursors.counted(name, Epoch(2), 4);
+        }
+        state.keep_members(|name| name == "web1");
+        assert_eq!(state.members.keys().collect::<Vec<_>>(), ["web1"]);
+        let last = |name: &str, epoch| state.cursors.of(name, Epoch(epoch)).map(|cursor| cursor.last);
+        assert_eq!([last("web1", 1), last("web1", 2)], [Some(3), Some(4)]);
+        assert_eq!([last("web2", 1), last("web2", 2)], [None, Some(4)]);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use authalert::storage;
 
 use super::authority::{Authority, serial};
 use super::engine::{Engine, STORE};
-use super::members::{Fleet, Member, user};
 use super::{private_directory, systemd};
 use crate::identity;
+use crate::members::{Fleet, Member, user};
 use crate::place::Place;
 use crate::protocol::{Name, name};
 
