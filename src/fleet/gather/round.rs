@@ -104,6 +104,7 @@ impl<'a> Round<'a> {
         alerts: &Alerts,
         stop: &Stop,
     ) -> Result<Turn, Broken> {
+        held.written(state.generation());
         if !held.renew(self.engine).await? {
             return Err(Broken::Fenced);
         }

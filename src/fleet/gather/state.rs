@@ -28,6 +28,9 @@ pub struct State {
     generation: u64,
     /// This hub, as its lease has it.
     pub hub: Epoch,
+    /// How often it had been written when this process read it, until this process has the lease.
+    #[serde(skip)]
+    pub read: Option<u64>,
     /// See [`State::succeed`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     after_loss: bool,
@@ -99,6 +102,7 @@ impl State {
                 version: VERSION,
                 generation: 0,
                 hub: Epoch::random()?,
+                read: None,
                 after_loss: false,
                 lost: BTreeSet::new(),
                 cursors: Cursors::default(),
@@ -108,6 +112,7 @@ impl State {
                 written: Timestamp::UNIX_EPOCH,
             },
         };
+        state.read = Some(state.generation);
         state.recover(place)?;
         Ok(state)
     }
@@ -149,8 +154,14 @@ impl State {
         Ok(())
     }
 
+    /// How often it was written.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// This hub takes the lease of that one.
     pub fn take_lease_of(&mut self, before: Option<Epoch>) {
+        self.read = None;
         if std::mem::take(&mut self.after_loss) {
             self.lost.extend(before.filter(|before| *before != self.hub));
         }
