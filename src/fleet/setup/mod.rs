@@ -16,6 +16,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+/// In the place of a file's name: standard output of `add-member`, standard input of `join`.
+pub const PIPE: &str = "-";
+
 /// A directory that is root's alone.
 fn private_directory(path: &Path) -> io::Result<()> {
     if !path.is_dir() {
