@@ -58,8 +58,10 @@ try:
     fail(2)
     check(is_reported(), "and what comes then", (phone.reported(), number))
     check(not phone.altered, "nothing new bears the key of what was sent before", phone.altered[:1])
-    numbers = [re.search(r"·a(\d+)", body)[1] for body in phone.known.values() if "·a" in body]
-    check(numbers and len(set(numbers)) == len(numbers), "nor its number", numbers)
+    texts = {}
+    for _, body in phone.posts:
+        texts.setdefault(re.search(r"·a(\d+)", body)[1], set()).add(body)
+    check(all(len(same) == 1 for same in texts.values()), "nor its number", texts)
     new = [body for key, body in phone.known.items() if key not in before]
     check(any("·a20001" in body for body in new), "they go on at the next round number", new[:1])
 finally:
