@@ -92,6 +92,8 @@ impl<'a> Round<'a> {
     /// Another connection.
     pub async fn reconnected(&mut self) -> Result<(), Broken> {
         self.marks.forget();
+        // The engine's numbers may begin anew: those from before would purge what was not taken over.
+        self.stored.clear();
         self.pull = Pull::on(self.engine).await?;
         Ok(())
     }

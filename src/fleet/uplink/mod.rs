@@ -184,8 +184,10 @@ async fn on_connection(mut session: Session<'_>, wake: &Wake, stop: &Stop) -> Re
                     () = wake.grown() => Step::Send,
                     () = session.remade() => Step::LookUp,
                     () = tokio::time::sleep(read_in) => {
+                        let waits_long = read_in == READ_EACH && !session.is_settled();
                         read_in = READ_EACH;
-                        session.read_mark().await.unwrap_or(Step::Wait)
+                        let read = if waits_long { session.look_again().await } else { session.read_mark().await };
+                        read.unwrap_or(Step::Wait)
                     }
                 }
             }
