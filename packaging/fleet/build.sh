@@ -51,7 +51,7 @@ describe() { # MAINTAINER URL
     (cd -- "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum) >"$tree/DEBIAN/md5sums"
     chmod 0644 -- "$tree"/DEBIAN/*
     local script
-    for script in postinst prerm; do
+    for script in postinst prerm postrm; do
         install -m 0755 -- "$here/$script" "$tree/DEBIAN/$script"
     done
 }

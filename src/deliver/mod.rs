@@ -46,6 +46,7 @@ mod settle;
 mod settled;
 mod settling;
 pub mod simulate;
+mod skip;
 pub mod state;
 pub mod status;
 #[cfg(test)]
@@ -83,6 +84,7 @@ pub(crate) use retention::prepare;
 use route::Routes;
 pub use settled::is_settled;
 pub use settling::settle;
+pub use skip::skip_numbers;
 pub use unsent::{Unsent, unsent};
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.

@@ -1,16 +1,19 @@
 //! What can be typed.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::identity::Identity;
+use crate::members::Fleet;
 use crate::place::{CONFIGURATION, Place};
 use crate::setup::engine::Engine;
-use crate::setup::members::Fleet;
-use crate::setup::{hub, member, status};
+use crate::setup::hub::{self, To};
+use crate::setup::{PIPE, member, status};
 use crate::stop::Stop;
 use crate::{gather, uplink};
 
@@ -63,7 +66,7 @@ pub enum Command {
     AddMember {
         /// Its name: small letters, digits and dashes
         name: String,
-        /// The file; NAME.fleet by default
+        /// The file; NAME.fleet by default, - is standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -71,7 +74,7 @@ pub enum Command {
     Renew {
         /// Its name
         name: String,
-        /// The file; NAME.fleet by default
+        /// The file; NAME.fleet by default, - is standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
@@ -82,7 +85,7 @@ pub enum Command {
     },
     /// Make this machine a member, with the file of add-member
     Join {
-        /// The file
+        /// The file; - is standard input
         file: PathBuf,
         /// Start nothing
         #[arg(long)]
@@ -114,7 +117,7 @@ pub enum Command {
 
 /// Run it.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
-    match command(args, out) {
+    match command(args, out, err) {
         Ok(code) => code,
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(e) => {
@@ -124,7 +127,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     }
 }
 
-fn command(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
+fn command(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
     let place =
         Place { state: args.state.clone(), config: args.config.clone(), configuration: args.fleet.clone() };
     let mut engine = Engine::default();
@@ -138,8 +141,14 @@ fn command(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
             let init = hub::Init { hosts, port: *port, listen, store, is_cluster, start };
             hub::init(&place, &engine, &init, out)?;
         }
-        Command::AddMember { name, out: file } => hub::add(&place, &engine, name, file.as_deref(), out)?,
-        Command::Renew { name, out: file } => hub::renew(&place, &engine, name, file.as_deref(), out)?,
+        Command::AddMember { name, out: file } => {
+            let (to, out) = give(name, file.as_deref(), out, err)?;
+            hub::add(&place, &engine, name, to, out)?;
+        }
+        Command::Renew { name, out: file } => {
+            let (to, out) = give(name, file.as_deref(), out, err)?;
+            hub::renew(&place, &engine, name, to, out)?;
+        }
         Command::Revoke { name } => hub::revoke(&place, &engine, name, out)?,
         Command::Join { file, no_start } => {
             runtime()?.block_on(member::join(&place, file, !no_start, out))?
@@ -163,6 +172,26 @@ fn command(args: &Args, out: &mut dyn Write) -> io::Result<ExitCode> {
         Command::Status { json } => status::print(&place, *json, out)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the file of a member goes, and what is said of it.
+fn give<'a>(
+    name: &str,
+    file: Option<&Path>,
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+) -> io::Result<(To, &'a mut dyn Write)> {
+    if file != Some(Path::new(PIPE)) {
+        let file = file.map_or_else(|| format!("{name}.fleet").into(), Path::to_path_buf);
+        return Ok((To::File(file), out));
+    }
+    if io::stdout().is_terminal() {
+        return Err(io::Error::other(
+            "it holds a key, which nobody should see: end the line with | ssh root@MEMBER authalert-fleet join -",
+        ));
+    }
+    // Not through a buffer, which nobody wipes.
+    Ok((To::Pipe(File::from(io::stdout().as_fd().try_clone_to_owned()?)), err))
 }
 
 fn send(place: &Place, once: bool, out: &mut dyn Write) -> io::Result<ExitCode> {

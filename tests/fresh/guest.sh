@@ -8,6 +8,8 @@ readonly accounts='alice bob carol dave erin frank grace'
 root=
 nspawn=
 leader=
+hostname=fresh
+network=() # options; without one it is that of the machine that runs the test
 
 # debootstrap once per suite; what only this network needs to reach the archives (certification
 # authorities, apt's own settings) is copied from the machine that runs the test.
@@ -60,8 +62,8 @@ free_port() {
 }
 
 start_guest() {
-    systemd-nspawn --quiet --boot --directory="$root" --machine="$machine" --hostname=fresh \
-        --register=no --keep-unit --resolv-conf=replace-host --link-journal=no </dev/null >"$work/console" 2>&1 &
+    systemd-nspawn --quiet --boot --directory="$root" --machine="$machine" --hostname="$hostname" \
+        "${network[@]}" --register=no --keep-unit --resolv-conf=replace-host --link-journal=no </dev/null >"$work/console" 2>&1 &
     nspawn=$!
     local end=$((SECONDS + 90))
     until leader=$(pgrep -P "$nspawn" 2>/dev/null | head -n 1) && [[ -n $leader ]] &&

@@ -8,6 +8,7 @@
 # run.sh [SCENARIO]...   from source-13 source-12 deb-13 deb-12; without one: source-13 and deb-12
 # run.sh --all           all of them
 # run.sh tests-13        the README's two commands, the second of which runs the tests in there; by name only
+# run.sh fleet-13 fleet-12   two machines, a hub and a member, from packages to the first alert; by name only
 #
 # Two at once. As root, with debootstrap and systemd-container
 # installed. The base systems are kept in target/fresh. AUTHALERT_BUILD: the directory of the built files for the
@@ -22,6 +23,8 @@ standin_pid=
 running=() # scenarios by process
 # shellcheck source-path=SCRIPTDIR
 . "$here/guest.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/fleet.sh"
 
 main() {
     ((EUID == 0)) || give_up "needs root"
@@ -36,7 +39,7 @@ main() {
         say "source-13 and $(runs_on_12 && echo deb-12 || echo deb-13); all of ${all[*]} with --all"
         set -- source-13 "$(runs_on_12 && echo deb-12 || echo deb-13)"
     fi
-    for scenario; do [[ " ${all[*]} tests-13 " == *" $scenario "* ]] || give_up "no scenario $scenario"; done
+    for scenario; do [[ " ${all[*]} tests-13 fleet-13 fleet-12 " == *" $scenario "* ]] || give_up "no scenario $scenario"; done
     mkdir -p -- "$cache"
     shared=$(mktemp -d "${TMPDIR:-/var/tmp}/authalert-fresh.XXXXXXXX")
     trap 'end_all' EXIT
@@ -82,6 +85,8 @@ one_scenario() {
     tests-13) with_its_tests trixie ;;
     deb-13) from_package trixie ;;
     deb-12) from_package bookworm ;;
+    fleet-13) fleet_from_packages trixie ;;
+    fleet-12) fleet_from_packages bookworm ;;
     esac
     say "== $1 took $SECONDS seconds"
 }

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::state::State;
 use crate::engine::{Engine, Error};
 use crate::protocol::member::Answer;
 use crate::protocol::{Epoch, LEASE, Lease, MARKS, VERSION};
@@ -32,20 +33,25 @@ pub enum Look {
     Held(Held, Option<Epoch>),
     /// Another hub has it; its machine.
     Others(String),
+    /// It is this hub's own, which knew more of itself then.
+    Older,
 }
 
 /// Waits for another's lease to end.
 #[derive(Debug)]
 pub struct Candidate {
     lease: Lease,
+    /// See [`State::read`](super::state::State::read).
+    read: Option<u64>,
     seen: Option<(u64, Instant)>,
 }
 
 impl Candidate {
-    /// For the hub with this id, as this process on this machine.
-    pub fn new(hub: Epoch, inst: Epoch, machine: &str) -> Self {
-        let machine = machine.to_owned();
-        Self { lease: Lease { v: VERSION, hub, inst, machine, over: false }, seen: None }
+    /// For the hub with this state, as this process on this machine.
+    pub fn new(state: &State, inst: Epoch, machine: &str) -> Self {
+        let (hub, generation, machine) = (state.hub, state.generation(), machine.to_owned());
+        let lease = Lease { v: VERSION, hub, inst, generation, machine, over: false };
+        Self { lease, read: state.read, seen: None }
     }
 
     /// Take the lease if nobody has it, or if it is this hub's own, from before it was ended. Where that process goes on,
@@ -56,6 +62,13 @@ impl Candidate {
         let sequence = found.as_ref().map_or(0, |found| found.sequence);
         let lease = found.and_then(|found| serde_json::from_slice::<Lease>(&found.body).ok());
         let before = lease.as_ref().map(|lease| lease.hub);
+        let is_own = |lease: &Lease| lease.hub == self.lease.hub;
+        if lease
+            .as_ref()
+            .is_some_and(|lease| is_own(lease) && self.read.is_some_and(|read| read < lease.generation))
+        {
+            return Ok(Look::Older);
+        }
         if let Some(lease) = lease.filter(|lease| lease.hub != self.lease.hub && !lease.over) {
             let since = self.seen.filter(|(seen, _)| *seen == sequence).map_or(began, |(_, since)| since);
             self.seen = Some((sequence, since));
@@ -75,6 +88,11 @@ impl Held {
     /// Whether it is certain that no other hub has it.
     pub fn is_safe(&self) -> bool {
         self.renewed.elapsed() < SAFE
+    }
+
+    /// The state was written down so often.
+    pub fn written(&mut self, generation: u64) {
+        self.lease.generation = generation;
     }
 
     /// Write it anew if it is time. False where another hub has it.

@@ -37,6 +37,11 @@ impl Marks {
         self.known.clear();
     }
 
+    /// What is known of others is read again where they are heard of.
+    pub fn keep_members(&mut self, is_member: impl Fn(&str) -> bool) {
+        self.known.retain(|member, _| is_member(member.as_str()));
+    }
+
     /// The watermark of `member`: everything up to `last` is on disk.
     pub fn next(&self, member: &Name, (epoch, last, gap): (Epoch, u64, bool), alerted: &Alerted) -> Mark {
         let known = self.known.get(member).and_then(|known| known.mark.as_ref());

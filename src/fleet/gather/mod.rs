@@ -19,7 +19,7 @@ pub mod state;
 use std::io;
 use std::time::Duration;
 
-use authalert::deliver::Notice;
+use authalert::deliver::{Notice, skip_numbers};
 
 use alerts::Alerts;
 use lease::{Candidate, Held, Look};
@@ -49,6 +49,8 @@ pub enum Broken {
     Disk(io::Error),
     /// Another hub took over.
     Fenced,
+    /// This hub had more than its state says.
+    Older,
 }
 
 impl From<Error> for Broken {
@@ -91,6 +93,14 @@ pub async fn serve(place: &Place, identity: &Identity, replicas: u64, stop: &Sto
                 }
             }
             Err(Broken::Disk(e)) => return Err(e),
+            Err(Broken::Older) => {
+                Notice::error(
+                    "the state of the hub is older than what it had (restored from a copy?); what was not alerted \
+                     of is taken from the members again",
+                )
+                .send();
+                take_over(place, &mut state)?;
+            }
             Err(Broken::Fenced) => {
                 Alerts::let_go();
                 // It may be a copy of the one that took over, and not the hub any more by their common id.
@@ -112,7 +122,12 @@ pub fn succeed(place: &Place) -> io::Result<()> {
     let Some(_lock) = place.lock(LOCK)? else {
         return Err(io::Error::other("a hub is running here; end it first"));
     };
-    let mut state = State::load(place)?;
+    take_over(place, &mut State::load(place)?)
+}
+
+/// A hub had more than the state here says: what that is comes again, under numbers that it did not give out.
+fn take_over(place: &Place, state: &mut State) -> io::Result<()> {
+    skip_numbers(&place.state)?;
     state.succeed()?;
     state.save(place)
 }
@@ -175,11 +190,12 @@ async fn wait_for_lease(
 ) -> Result<Option<(Held, Option<Epoch>)>, Broken> {
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let inst = Epoch::random().map_err(Broken::Disk)?;
-    let mut candidate = Candidate::new(state.hub, inst, &machine);
+    let mut candidate = Candidate::new(state, inst, &machine);
     let mut said = false;
     loop {
         match candidate.look(engine).await? {
             Look::Held(held, before) => return Ok(Some((held, before))),
+            Look::Older => return Err(Broken::Older),
             Look::Others(machine) if !said => {
                 Notice::info(format!("the hub is {machine}; this one waits for its turn")).send();
                 said = true;

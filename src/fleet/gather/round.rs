@@ -19,6 +19,7 @@ use super::record::Clocks;
 use super::state::State;
 use super::{Broken, record, silence};
 use crate::engine::{Engine, purge};
+use crate::members::Fleet;
 use crate::place::Place;
 use crate::protocol::batch::Malformed;
 use crate::protocol::hub::Verdict;
@@ -94,6 +95,8 @@ impl<'a> Round<'a> {
     /// Another connection.
     pub async fn reconnected(&mut self) -> Result<(), Broken> {
         self.marks.forget();
+        // The engine's numbers may begin anew: those from before would purge what was not taken over.
+        self.stored.clear();
         self.pull = Pull::on(self.engine).await?;
         Ok(())
     }
@@ -106,6 +109,7 @@ impl<'a> Round<'a> {
         alerts: &Alerts,
         stop: &Stop,
     ) -> Result<Turn, Broken> {
+        held.written(state.generation());
         if !held.renew(self.engine).await? {
             return Err(Broken::Fenced);
         }
@@ -192,6 +196,12 @@ impl<'a> Round<'a> {
         }
         if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EACH) {
             self.looked = Some(Instant::now());
+            // What is wrong with that file, the commands that write it say.
+            if let Ok(Some(fleet)) = Fleet::load(&self.place.configuration) {
+                let is_member = |name: &str| fleet.members.contains_key(name);
+                state.keep_members(is_member);
+                self.marks.keep_members(is_member);
+            }
             silence::look(self.place, state)?;
         }
         if self.alerted.look(self.place, &state.cursors)? {

@@ -28,6 +28,9 @@ pub struct State {
     generation: u64,
     /// This hub, as its lease has it.
     pub hub: Epoch,
+    /// How often it had been written when this process read it, until this process has the lease.
+    #[serde(skip)]
+    pub read: Option<u64>,
     /// See [`State::succeed`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     after_loss: bool,
@@ -99,6 +102,7 @@ impl State {
                 version: VERSION,
                 generation: 0,
                 hub: Epoch::random()?,
+                read: None,
                 after_loss: false,
                 lost: BTreeSet::new(),
                 cursors: Cursors::default(),
@@ -108,6 +112,7 @@ impl State {
                 written: Timestamp::UNIX_EPOCH,
             },
         };
+        state.read = Some(state.generation);
         state.recover(place)?;
         Ok(state)
     }
@@ -149,11 +154,24 @@ impl State {
         Ok(())
     }
 
+    /// How often it was written.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// This hub takes the lease of that one.
     pub fn take_lease_of(&mut self, before: Option<Epoch>) {
+        self.read = None;
         if std::mem::take(&mut self.after_loss) {
             self.lost.extend(before.filter(|before| *before != self.hub));
         }
+    }
+
+    /// Members that were put out are not known any more, but for how far their records are here: one that is let in
+    /// again under its old name goes on from there.
+    pub fn keep_members(&mut self, is_member: impl Fn(&str) -> bool) {
+        self.members.retain(|name, _| is_member(name));
+        self.cursors.keep_newest_of(|name| !is_member(name));
     }
 
     /// What is known of `member`, to be changed.
@@ -184,6 +202,25 @@ mod tests {
         assert_eq!(member.heard, Timestamp::UNIX_EPOCH);
         member.on_message(8);
         assert!(member.heard > Timestamp::UNIX_EPOCH);
+    }
+
+    #[test]
+    fn a_member_that_was_put_out_is_forgotten_but_for_what_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().to_path_buf();
+        let place = Place { configuration: state.join("fleet"), state, config: None };
+        place.prepare().unwrap();
+        let mut state = State::load(&place).unwrap();
+        for name in ["web1", "web2"] {
+            state.member(name).records = 7;
+            state.cursors.counted(name, Epoch(1), 3);
+            state.cursors.counted(name, Epoch(2), 4);
+        }
+        state.keep_members(|name| name == "web1");
+        assert_eq!(state.members.keys().collect::<Vec<_>>(), ["web1"]);
+        let last = |name: &str, epoch| state.cursors.of(name, Epoch(epoch)).map(|cursor| cursor.last);
+        assert_eq!([last("web1", 1), last("web1", 2)], [Some(3), Some(4)]);
+        assert_eq!([last("web2", 1), last("web2", 2)], [None, Some(4)]);
     }
 
     #[test]

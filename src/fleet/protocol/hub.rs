@@ -115,6 +115,13 @@ impl Cursors {
         self.0.get(member)?.last()
     }
 
+    /// Of the members that `is_gone` names only the newest epoch is remembered.
+    pub fn keep_newest_of(&mut self, is_gone: impl Fn(&str) -> bool) {
+        for (_, cursors) in self.0.iter_mut().filter(|(name, _)| is_gone(name)) {
+            cursors.drain(..cursors.len().saturating_sub(1));
+        }
+    }
+
     /// The members that were heard of.
     pub fn members(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

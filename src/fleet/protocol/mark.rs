@@ -40,6 +40,9 @@ pub struct Lease {
     /// Its process: a copy of that state is another hub.
     #[serde(default = "nobody")]
     pub inst: Epoch,
+    /// How often it had written its state down: where that says less, it is a copy from before.
+    #[serde(default)]
+    pub generation: u64,
     /// Its machine, for people.
     pub machine: String,
     /// It lets go: the next one need not wait.

@@ -14,7 +14,7 @@ use authalert::storage;
 use zeroize::Zeroizing;
 
 use super::authority::Authority;
-use super::members::{Fleet, user};
+use crate::members::{Fleet, user};
 use crate::protocol::{CONSUMER, Epoch, LEASE, MARKS, RECORDS, name};
 
 /// Where the engine finds its files.
@@ -240,8 +240,7 @@ mod tests {
         let mut fleet =
             Fleet::new(vec!["hub:4222".into()], "0.0.0.0:4222".into(), STORE.into(), "00000001".into());
         for name in members {
-            let member =
-                super::super::members::Member { serial: "00000002".into(), until: "2031-01-01".into() };
+            let member = crate::members::Member { serial: "00000002".into(), until: "2031-01-01".into() };
             fleet.members.insert((*name).into(), member);
         }
         Engine::default().text(&fleet)

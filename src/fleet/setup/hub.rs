@@ -1,20 +1,30 @@
 //! On the hub: begin a fleet, let a member in, renew it, put it out.
 
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use authalert::storage;
 
 use super::authority::{Authority, serial};
 use super::engine::{Engine, STORE};
-use super::members::{Fleet, Member, user};
 use super::{private_directory, systemd};
 use crate::identity;
+use crate::members::{Fleet, Member, user};
 use crate::place::Place;
 use crate::protocol::{Name, name};
 
 /// Name of the hub's own file.
 pub const IDENTITY: &str = "hub.toml";
+
+/// Where a member's file goes.
+#[derive(Debug)]
+pub enum To {
+    /// To be carried there.
+    File(PathBuf),
+    /// To the `join` at the other end, and onto no disk.
+    Pipe(File),
+}
 
 /// What `init-hub` was told.
 #[derive(Clone, Debug)]
@@ -106,13 +116,7 @@ pub fn init(place: &Place, engine: &Engine, init: &Init, out: &mut dyn Write) ->
 }
 
 /// Let a member in: one file to carry there.
-pub fn add(
-    place: &Place,
-    engine: &Engine,
-    member: &str,
-    to: Option<&Path>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn add(place: &Place, engine: &Engine, member: &str, to: To, out: &mut dyn Write) -> io::Result<()> {
     let mut fleet = fleet_of(place)?;
     if fleet.members.contains_key(member) {
         return Err(io::Error::other(format!("{member} is a member; run: authalert-fleet renew {member}")));
@@ -121,13 +125,7 @@ pub fn add(
 }
 
 /// Give a member a new certificate. The one that it has is refused from now on; what it records meanwhile waits there.
-pub fn renew(
-    place: &Place,
-    engine: &Engine,
-    member: &str,
-    to: Option<&Path>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+pub fn renew(place: &Place, engine: &Engine, member: &str, to: To, out: &mut dyn Write) -> io::Result<()> {
     let mut fleet = fleet_of(place)?;
     if !fleet.members.contains_key(member) {
         return Err(unknown(member));
@@ -151,7 +149,7 @@ fn issue(
     engine: &Engine,
     fleet: &mut Fleet,
     member: &str,
-    to: Option<&Path>,
+    to: To,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let Some(member) = Name::new(member) else {
@@ -170,21 +168,26 @@ fn issue(
         &signed.certificate,
         &signed.key,
     );
-    let file: PathBuf = to.map_or_else(|| format!("{member}.fleet").into(), Path::to_path_buf);
-    storage::replace(&file, text.as_bytes())?;
+    if let To::File(file) = &to {
+        storage::replace(file, text.as_bytes())?;
+    }
     fleet.members.insert(member.to_string(), Member { serial, until: signed.until });
     fleet.save(&place.configuration)?;
     reload(engine, fleet, out)?;
-    writeln!(
-        out,
-        "{}  holds the key of {member}: carry it there over a safe way, then remove it",
-        file.display()
-    )?;
-    writeln!(
-        out,
-        "on {member} run: authalert-fleet join {}",
-        file.file_name().unwrap_or_default().to_string_lossy()
-    )
+    match to {
+        To::File(file) => {
+            let (shown, name) = (file.display(), file.file_name().unwrap_or_default().to_string_lossy());
+            writeln!(
+                out,
+                "{shown}  holds the key of {member}: carry it there over a safe way, then remove it"
+            )?;
+            writeln!(out, "on {member} run: authalert-fleet join {name}")
+        }
+        // Now that the engine lets it in: the other end joins as soon as it has it.
+        To::Pipe(mut pipe) => pipe.write_all(text.as_bytes()).map_err(|e| {
+            io::Error::other(format!("nothing took the key of {member}; run it again, with renew: {e}"))
+        }),
+    }
 }
 
 fn reload(engine: &Engine, fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {

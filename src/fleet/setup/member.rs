@@ -1,15 +1,18 @@
 //! On a member: join the fleet, and leave it.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use authalert::deliver::hub::{DIRECTORY, LINK};
+use authalert::installation::{self, Line};
 use authalert::journal::Journal;
 use authalert::storage;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{hub, private_directory, systemd};
+use super::{PIPE, hub, private_directory, systemd};
 use crate::identity::Identity;
 use crate::place::Place;
 use crate::protocol::Name;
@@ -18,14 +21,15 @@ use crate::uplink;
 /// Name of the member's file.
 pub const IDENTITY: &str = "member.toml";
 const UNIT: &str = "authalert-uplink.service";
+/// No file of `add-member` is near it.
+const LONGEST: usize = 64 << 10;
 /// As what the record of the proof is recorded: a test, which is in no alert.
 const PROOF: &str = "authalert-fleet";
 
 /// Join with a file of `add-member`, and prove it by a record that arrives.
 pub async fn join(place: &Place, file: &Path, start: bool, out: &mut dyn Write) -> io::Result<()> {
-    let text = storage::read(file)
-        .map_err(|e| io::Error::new(e.kind(), format!("cannot read {}: {e}", file.display())))?;
-    let text = Zeroizing::new(text);
+    let text =
+        read(file).map_err(|e| io::Error::new(e.kind(), format!("cannot read {}: {e}", file.display())))?;
     let identity = Identity::parse(&text)
         .map_err(|why| io::Error::other(format!("{} is not a file of add-member: {why}", file.display())))?;
     let name = name_of(&identity)?;
@@ -59,7 +63,28 @@ pub async fn join(place: &Place, file: &Path, start: bool, out: &mut dyn Write) 
         out,
         "a test record arrived at the hub. It alerts for this machine from now on; the receivers here"
     )?;
-    writeln!(out, "alert only when the hub has not been heard of for an hour.")
+    writeln!(out, "alert only when the hub has not been heard of for an hour.")?;
+    if !installation::lines().iter().any(Line::is_auth) {
+        writeln!(
+            out,
+            "No login is guarded here; only the logs are read, each minute. Run: authalert-pam add sshd"
+        )?;
+    }
+    Ok(())
+}
+
+fn read(file: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    if file != Path::new(PIPE) {
+        return storage::read(file).map(Zeroizing::new);
+    }
+    // Not through a buffer, and with room for all of it: nothing of the key stays behind.
+    let input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    input.take(LONGEST as u64).read_to_end(&mut text)?;
+    if text.is_empty() {
+        return Err(io::Error::other("nothing came from the hub"));
+    }
+    Ok(text)
 }
 
 /// Leave the fleet: the receivers of this machine alert again.

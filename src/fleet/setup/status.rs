@@ -6,8 +6,8 @@ use authalert::deliver::hub::Link;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::members::Fleet;
 use crate::gather::state::State;
+use crate::members::Fleet;
 use crate::place::Place;
 use crate::uplink;
 

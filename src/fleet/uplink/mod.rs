@@ -1,6 +1,7 @@
 //! The member: one more reader of the journal, which sends records instead of texts.
 //!
-//! - [`intake`]: from the journal into the outbox, numbered. [`conceal`]: what leaves the member of names.
+//! - [`offline`]: the half that needs no connection. [`intake`]: from the journal into the outbox, numbered.
+//!   [`conceal`]: what leaves the member of names. [`outgoing`]: from the outbox to the engine.
 //! - [`outbox`]: what the hub does not have yet. [`state`]: what outlives the process.
 //!   [`epochs`]: where both begin.
 //! - [`session`]: the steps of [`crate::protocol::member`] on a connection. [`wake`]: when the journal grew.
@@ -11,10 +12,14 @@
 mod conceal;
 mod epochs;
 mod intake;
+mod offline;
 mod outbox;
+mod outgoing;
 mod session;
 mod state;
 mod wake;
+#[cfg(test)]
+mod world;
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,7 +27,7 @@ use std::time::{Duration, Instant};
 use authalert::deliver::Notice;
 use authalert::journal::Journal;
 
-pub use intake::Uplink;
+pub use offline::Uplink;
 use session::{Broken, Session};
 use wake::Wake;
 
@@ -179,8 +184,10 @@ async fn on_connection(mut session: Session<'_>, wake: &Wake, stop: &Stop) -> Re
                     () = wake.grown() => Step::Send,
                     () = session.remade() => Step::LookUp,
                     () = tokio::time::sleep(read_in) => {
+                        let waits_long = read_in == READ_EACH && !session.is_settled();
                         read_in = READ_EACH;
-                        session.read_mark().await.unwrap_or(Step::Wait)
+                        let read = if waits_long { session.look_again().await } else { session.read_mark().await };
+                        read.unwrap_or(Step::Wait)
                     }
                 }
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::intake::Uplink;
+use super::offline::Uplink;
 use crate::engine::{Engine, Error};
 use crate::protocol::member::{Answer, Own, Step};
 use crate::protocol::{Batch, LEASE, MARKS, Mark, Name, RECORDS, mark_of, records_of};
@@ -83,6 +83,11 @@ impl<'a> Session<'a> {
     pub async fn look_up(&mut self) -> Result<Step, Broken> {
         self.made.borrow_and_update();
         self.uplink.state.member.on_connection();
+        self.look_again().await
+    }
+
+    /// The same on a connection that lasts: what the hub was to have by now may be gone from the engine.
+    pub async fn look_again(&mut self) -> Result<Step, Broken> {
         let (sequence, mark) = self.fetch_mark().await?;
         if let Some(mark) = &mark {
             // First what is confirmed; a gap only when it is known what the engine has.
