@@ -1,11 +1,12 @@
 //! Failures of the last day, counted by a key and within it by a second name, in bounded memory.
 //!
 //! What an attacker would want is that his own row is forgotten. There is nothing to collide with, as keys are kept
-//! themselves, and found by hashes that nobody can foresee. When there are too many rows those go that failed least (of equals those that
-//! failed longest ago), a whole lot at once. So to push out a row that failed N times it takes [`ROWS`] others
-//! that failed N times each, within a day; and from the networks of others, since one network (/16, of IPv6 /48) has
-//! [`OF_ONE_NETWORK`] rows, a few more between two looks, which give way among themselves. A source and its account are counted in two
-//! tables: who floods the one with sources does not reach the other, which has as many rows as there are accounts.
+//! themselves, and found by hashes that nobody can foresee. When there are too many rows those go that failed least (of
+//! equals those that failed longest ago), a whole lot at once. So to push out a row that failed N times it takes [`ROWS`]
+//! others that failed N times each, within a day; and from the networks of others, since one network (/16, of IPv6 /48)
+//! has [`OF_ONE_NETWORK`] rows, a few more between two looks, which give way among themselves. A source and its account
+//! are counted in two tables: who floods the one with sources does not reach the other, which has as many rows as there
+//! are accounts.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
