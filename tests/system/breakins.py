@@ -17,7 +17,8 @@ from machine import USERS
 from report import equal, test, within
 from terminal import ssh, su, sudo
 
-APPEND = os.path.join(machine.BUILD, "examples", "append")
+# Not shipped, and built with the tests.
+APPEND = os.path.join(machine.TOP, "target", "quick", "examples", "append")
 ALICE, BOB = USERS["alice"][1], USERS["bob"][1]
 TOOK = []
 
