@@ -44,6 +44,7 @@ mod tests {
     fn numbers_go_on_where_no_message_was_before() {
         let directory = tempfile::tempdir().unwrap();
         prepare(directory.path()).unwrap();
+        std::fs::create_dir_all(Place::new(directory.path(), "x").directory()).unwrap();
         let numbers = [("new", 0, 0), ("ntfy", 18, 20_000), ("x", 20_017, 40_000)];
         for (name, before, _) in numbers {
             let place = Place::new(directory.path(), name);

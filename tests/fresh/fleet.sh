@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2154,SC2016 # variables of run.sh and guest.sh; quotes for the guest
+# shellcheck disable=SC2034,SC2154,SC2016 # variables of and for run.sh and guest.sh; quotes for the guest
 # Two fresh machines, a hub and a member, with a network between them that nothing else is in. What the README says is
 # typed there, and counted; then a wrong password at the member is looked for on the phone of the hub. Sourced by run.sh,
 # after guest.sh.
