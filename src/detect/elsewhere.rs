@@ -1,66 +1,68 @@
 //! What other members of a fleet tell of the source of a login. It speaks against the login as what its own machine saw,
-//! but a member may lie: so of a break-in that is one by such words alone it is known whose they are, and it is paced as
-//! theirs. Of several it is the one that told of most failures; who told of others need not have lied.
+//! but a member may lie: so of a break-in that is none without the word of one member it is known whose that is, and it is
+//! paced as that member's. What stands whichever single member is left out is nobody's: who outbids another, or speaks
+//! before it, takes nothing of its word.
 //!
 //! Nor does it change what is remembered of the login: by what its own machine saw it is a login like any other, takes back
-//! who mistyped, and is remembered for what its own machine may yet tell.
+//! who mistyped, and is remembered for what its own machine, and others, may yet tell.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
-use super::key::Key;
-use super::row::Row;
-use super::{Evidence, Failed, Finding};
+use super::{Evidence, Finding};
 
-/// Failures of the source of a login at other members.
+/// Members that are told apart; what further ones tell of the same source is the word of several.
+const TELLERS: usize = 4;
+
+/// Failures of the source of a login at other members, by who tells of them; under the empty name what further ones tell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Elsewhere {
-    evidence: Evidence,
-    /// How many each member told of.
-    tellers: Row,
-}
+#[serde(transparent)]
+pub(super) struct Elsewhere(BTreeMap<CompactString, Evidence>);
 
 impl Elsewhere {
     pub(super) fn is_empty(&self) -> bool {
-        self.tellers.is_empty()
+        self.0.is_empty()
     }
 
-    /// `member` tells of these, up to the second `at`.
-    pub(super) fn merge(&mut self, member: &str, evidence: Evidence, at: i64) {
+    /// `member` tells of these.
+    pub(super) fn merge(&mut self, member: &str, evidence: Evidence) {
         if evidence.total() > 0 {
-            self.note(member, u32::try_from(evidence.total()).unwrap_or(u32::MAX), at);
-            self.evidence.merge(evidence);
+            self.told_by(member).merge(evidence);
         }
     }
 
     /// Where a failure counts that comes late, told by the member `teller`.
-    pub(super) fn of(&mut self, teller: &str, failure: &Failed<'_>) -> &mut Evidence {
-        let twice: u32 = failure.twice.iter().map(|twice| twice.count).sum();
-        self.note(teller, failure.count.saturating_sub(twice), failure.at);
-        &mut self.evidence
+    pub(super) fn told_by(&mut self, teller: &str) -> &mut Evidence {
+        let is_apart = self.0.contains_key(teller) || self.0.len() < TELLERS;
+        self.0.entry(if is_apart { teller.into() } else { CompactString::default() }).or_default()
     }
 
     /// All that speaks against the login, whose own machine saw `own`.
     pub(super) fn with<'a>(&self, own: &'a Evidence) -> Cow<'a, Evidence> {
-        if self.is_empty() {
-            return Cow::Borrowed(own);
-        }
+        if self.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(self.all(own, |_| true)) }
+    }
+
+    /// The member without whose word what there is does not speak against the login; of several the one that told of most.
+    pub(super) fn teller(&self, own: &Evidence, speaks: impl Fn(&Evidence) -> bool) -> Option<CompactString> {
+        let is_needed = |name: &str| !name.is_empty() && !speaks(&self.all(own, |other| other != name));
+        let needed = self.0.iter().filter(|(name, _)| is_needed(name));
+        needed.max_by_key(|(_, evidence)| evidence.total()).map(|(name, _)| name.clone())
+    }
+
+    /// Without what `member` tells.
+    pub(super) fn but(mut self, member: &str) -> Self {
+        self.0.remove(member);
+        self
+    }
+
+    fn all(&self, own: &Evidence, is_believed: impl Fn(&str) -> bool) -> Evidence {
         let mut all = own.clone();
-        all.merge(self.evidence.clone());
-        Cow::Owned(all)
-    }
-
-    /// Who told of most of it.
-    pub(super) fn teller(&self) -> Option<&str> {
-        self.tellers.most()
-    }
-
-    fn note(&mut self, member: &str, count: u32, at: i64) {
-        if count > 0 {
-            self.tellers.add(&Key::from(member), false, count, at);
-        }
+        let told = self.0.iter().filter(|(name, _)| is_believed(name));
+        told.for_each(|(_, evidence)| all.merge(evidence.clone()));
+        all
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
-use super::{Evidence, Failed, row};
+use super::{Evidence, row};
 use crate::event::{Event, Route};
 
 /// Logins that are remembered.
@@ -34,7 +34,10 @@ pub(super) struct Judged {
     pub(super) elsewhere: Elsewhere,
     /// From where the account came before this login.
     pub(super) before: Before,
-    /// It was a break-in by the word of other members already: nothing of what they tell is needed any more.
+    /// It was a break-in by the word of each of these already: what they tell is not needed any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) told_by: Vec<CompactString>,
+    /// It was one by the word of several: nothing of what others tell is needed any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_told: bool,
 }
@@ -92,12 +95,25 @@ impl Late {
 
 impl Judged {
     /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
-    pub(super) fn evidence_of(&mut self, teller: &str, failure: &Failed<'_>) -> Option<&mut Evidence> {
+    pub(super) fn evidence_of(&mut self, teller: &str) -> Option<&mut Evidence> {
         match teller {
             "" => Some(&mut self.evidence),
-            _ if self.is_told => None,
-            _ => Some(self.elsewhere.of(teller, failure)),
+            _ if self.is_told || self.told_by.iter().any(|before| before == teller) => None,
+            _ => Some(self.elsewhere.told_by(teller)),
         }
+    }
+
+    /// It was a break-in by the word of `teller`, or without one by that of several.
+    pub(super) fn is_reported(mut self, teller: Option<CompactString>) -> Self {
+        let elsewhere = std::mem::take(&mut self.elsewhere);
+        match teller {
+            Some(teller) => {
+                self.elsewhere = elsewhere.but(&teller);
+                self.told_by.push(teller);
+            }
+            None => self.is_told = true,
+        }
+        self
     }
 
     /// Whether the login takes this failure back, as those that came in time.

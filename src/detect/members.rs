@@ -76,7 +76,7 @@ impl Detector {
             at_hub = failed_at(self);
         }
         for (name, other) in self.members.0.iter().filter(|(name, _)| *name != own) {
-            elsewhere.merge(name, failed_at(other), at);
+            elsewhere.merge(name, failed_at(other));
         }
         (at_hub, elsewhere)
     }

@@ -207,7 +207,7 @@ impl Detector {
         let Failed { event, source, name, is_account, count, at, twice } = failure;
         let Some(source) = source else { return (Vec::new(), false) };
         for judged in self.late.after(event, source.key(), *at) {
-            let Some(evidence) = judged.evidence_of(teller, failure) else { continue };
+            let Some(evidence) = judged.evidence_of(teller) else { continue };
             twice.iter().for_each(|twice| evidence.log.subtract(name, twice.count, twice.at));
             evidence.of_route(event.route).add(name, *is_account, *count, *at);
         }
@@ -264,9 +264,11 @@ impl Detector {
             speaks_against(known, login, source, &elsewhere.with(evidence), *before, after)
         };
         let judged = self.late.after(failure, source.key(), at).find(is_break_in)?;
-        let is_alone = speaks_against(known, &judged.login, source, &judged.evidence, judged.before, after);
-        let Judged { login, at, evidence, elsewhere, .. } = judged.clone();
-        (judged.is_told, judged.elsewhere) = (true, Elsewhere::default());
+        let Judged { login, at, evidence, elsewhere, before, .. } = judged.clone();
+        let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
+        let is_alone = speaks(&evidence);
+        let teller = if is_alone { None } else { elsewhere.teller(&evidence, speaks) };
+        *judged = judged.clone().is_reported(teller.clone());
         let account = account(&login);
         if is_alone {
             self.late.forget(&login);
@@ -274,8 +276,7 @@ impl Detector {
         }
         let all = elsewhere.with(&evidence);
         let found = self.finding(&login, break_in(source), &account, &all, at, rules);
-        let teller = elsewhere.teller().filter(|_| !is_alone);
-        Some(found.by(teller, &evidence, after))
+        Some(found.by(teller.as_deref(), &evidence, after))
     }
 
     /// `at_hub` and `elsewhere`: what its source failed at other machines of a fleet.
@@ -304,12 +305,14 @@ impl Detector {
         let verdict = self.judge(event, source.as_ref(), &evidence, before, at, rules);
         let is_break_in = matches!(verdict, Verdict::BreakIn { .. });
         let after = u64::from(rules.break_in_after.max(1));
-        let is_one_alone = |source| speaks_against(&self.known, event, source, &own, before, after);
-        let is_alone = is_break_in && source.as_ref().is_some_and(is_one_alone);
+        let speaks = |evidence: &Evidence| {
+            source.as_ref().is_some_and(|at| speaks_against(&self.known, event, at, evidence, before, after))
+        };
+        let is_alone = is_break_in && speaks(&own);
+        let teller = if is_break_in && !is_alone { elsewhere.teller(&own, speaks) } else { None };
         let finding = (plain || verdict.is_alarm()).then(|| {
             let finding = self.finding(event, verdict, &account, &evidence, at, rules);
-            let teller = elsewhere.teller().filter(|_| !is_alone);
-            if is_break_in { finding.by(teller, &own, after) } else { finding }
+            if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding }
         });
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
@@ -322,9 +325,17 @@ impl Detector {
                 self.log.forgive(&account, &event.user, source.key());
                 self.known.came(&account, source.key(), proven, at);
                 let (login, source) = (event.clone(), (**source.key()).into());
-                let is_told = is_break_in;
-                let elsewhere = if is_told { Elsewhere::default() } else { elsewhere };
-                self.late.remember(Judged { login, source, at, evidence: own, elsewhere, before, is_told });
+                let judged = Judged {
+                    login,
+                    source,
+                    at,
+                    evidence: own,
+                    elsewhere,
+                    before,
+                    told_by: Vec::new(),
+                    is_told: false,
+                };
+                self.late.remember(if is_break_in { judged.is_reported(teller) } else { judged });
             }
         }
         finding

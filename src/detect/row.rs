@@ -215,12 +215,6 @@ impl Row {
         self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
     }
 
-    /// The name with the most failures, of those that are told apart.
-    pub(super) fn most(&self) -> Option<&str> {
-        let named = self.parts.iter().filter(|part| !part.name.is_empty());
-        named.max_by_key(|part| (part.total, Reverse(&part.name))).map(|part| &*part.name)
-    }
-
     /// Only what failed in the day before the second `until`, to within a slot.
     fn keep(&mut self, until: i64) {
         for part in &mut self.parts {

@@ -703,6 +703,55 @@ fn a_break_in_by_the_word_of_another_member_bears_its_name() {
 }
 
 #[test]
+fn a_member_that_lies_takes_nothing_of_the_word_of_another() {
+    let of = |member: &str, class, at, user: &str| of_member(member, event(class, at, user, "203.0.113.9"));
+    let by_log = |event: Event| Event { route: Route::Log, count: 100, ..event };
+    let login = || of("web2", Class::Login, 100, "alice");
+    // It tells of more.
+    let mut watch = Watch::default();
+    (0..5).for_each(|at| drop(watch.take(of("web1", Class::Failure, at, "root"))));
+    watch.take(by_log(of("web9", Class::Failure, 6, "root")));
+    let found = watch.take(login()).unwrap();
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }));
+    assert_eq!((found.told_by, found.proven, found.seen), (None, false, true));
+    // Its word is needed where the other's is not enough.
+    let mut watch = Watch::default();
+    (0..4).for_each(|at| drop(watch.take(of("web1", Class::Failure, at, "root"))));
+    watch.take(by_log(of("web9", Class::Failure, 6, "root")));
+    assert_eq!(watch.take(login()).unwrap().told_by.as_deref(), Some("web9"));
+    // It speaks before the other one, whose scan comes later: before the login, and after it.
+    for in_time in [true, false] {
+        let mut watch = Watch::default();
+        let lie = by_log(of("web9", Class::Failure, 6, "root"));
+        let found = if in_time {
+            watch.take(lie);
+            watch.take(login())
+        } else {
+            watch.take(login());
+            watch.take(lie)
+        };
+        assert_eq!(found.unwrap().told_by.as_deref(), Some("web9"));
+        let found: Vec<_> =
+            (0..9).filter_map(|at| watch.take(of("web1", Class::Failure, at, "root"))).collect();
+        assert_eq!(found.len(), 1, "{in_time}");
+        assert_eq!((found[0].told_by.as_deref(), found[0].failures.count), (Some("web1"), 5));
+        assert!(watch.take(by_log(of("web9", Class::Failure, 7, "root"))).is_none(), "each once");
+    }
+}
+
+#[test]
+fn however_many_members_tell_of_a_source_what_they_tell_counts() {
+    let mut watch = Watch::default();
+    for member in 0..12 {
+        let name = format!("web{member}");
+        watch.take(of_member(&name, event(Class::Failure, member, "root", "203.0.113.9")));
+    }
+    let found = watch.take(of_member("db1", event(Class::Login, 100, "alice", "203.0.113.9"))).unwrap();
+    assert!(matches!(found.verdict, Verdict::BreakIn { .. }));
+    assert_eq!((found.told_by, found.failures.count), (None, 12));
+}
+
+#[test]
 fn a_failure_counts_for_as_long_whether_it_comes_in_time_or_late() {
     for hours in [1, 20, 23, 24, 25, 26, 27, 28, 29, 40] {
         let is_break_in = |late: bool| {

@@ -40,8 +40,10 @@ impl Clocks {
             return now;
         }
         let known = self.0.get(member).filter(|known| now.duration_since(known.seen) <= SEEN_AHEAD).copied();
-        let by = known.map_or(SignedDuration::ZERO, |known| known.by).max(ahead);
-        if ahead.is_positive() {
+        let known = known.map_or(SignedDuration::ZERO, |known| known.by);
+        let by = known.max(ahead);
+        // Less than that does not keep it: a clock that was set right is believed an hour later.
+        if ahead.is_positive() && ahead >= known {
             self.0.insert(member.clone(), Ahead { by, seen: now });
         }
         time.checked_sub(by).unwrap_or(time).min(now)
@@ -162,6 +164,19 @@ mod tests {
         // What is said of another one, and by a clock that is right since, is as it was said.
         assert_eq!(clocks.set_right(&Name::new("web2").unwrap(), at(40), at(150)), at(40));
         assert_eq!(clocks.set_right(&web1, at(7200), at(7300)), at(7200));
+        // It was set right, but for the time that the way takes less than it did.
+        for hour in 0..4 {
+            let now = at(20_000 + hour * 1800);
+            clocks.set_right(
+                &Name::new("web3").unwrap(),
+                now.checked_add(AHEAD / if hour == 0 { 1 } else { 1000 }).unwrap(),
+                now,
+            );
+        }
+        assert_eq!(
+            clocks.set_right(&Name::new("web3").unwrap(), at(27_000), at(27_000)).duration_since(at(27_000)),
+            -(AHEAD / 1000)
+        );
         // Who dates something far ahead sets no clock.
         assert_eq!(clocks.set_right(&web1, at(99_999), at(7300)), at(7300));
         assert_eq!(clocks.set_right(&web1, at(7200), at(7300)), at(7200));
