@@ -104,7 +104,7 @@ impl Judged {
     }
 
     /// It was a break-in by the word of `teller`, or without one by that of several.
-    pub(super) fn is_reported(mut self, teller: Option<CompactString>) -> Self {
+    pub(super) fn reported(mut self, teller: Option<CompactString>) -> Self {
         let elsewhere = std::mem::take(&mut self.elsewhere);
         match teller {
             Some(teller) => {

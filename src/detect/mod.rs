@@ -268,7 +268,7 @@ impl Detector {
         let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
         let is_alone = speaks(&evidence);
         let teller = if is_alone { None } else { elsewhere.teller(&evidence, speaks) };
-        *judged = judged.clone().is_reported(teller.clone());
+        *judged = judged.clone().reported(teller.clone());
         let account = account(&login);
         if is_alone {
             self.late.forget(&login);
@@ -335,7 +335,7 @@ impl Detector {
                     told_by: Vec::new(),
                     is_told: false,
                 };
-                self.late.remember(if is_break_in { judged.is_reported(teller) } else { judged });
+                self.late.remember(if is_break_in { judged.reported(teller) } else { judged });
             }
         }
         finding

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use super::command::Command;
 use super::definition::{self, Http};
@@ -39,7 +40,24 @@ pub fn serves_in_login(kind: &str) -> bool {
 
 /// What receivers of this kind are for unless the configuration says; none: as every receiver.
 pub fn default_tell(kind: &str) -> Option<Vec<Kind>> {
-    definition::find(kind)?.ok()?.default_tell().map(<[Kind]>::to_vec)
+    match definition::find(kind)? {
+        Ok(found) => found.default_tell().map(<[Kind]>::to_vec),
+        Err(_) => definition::own_file(kind).and_then(|file| told_by_a_broken_one(&file)),
+    }
+}
+
+/// The same of a definition that has a mistake elsewhere: what is counted as pending meanwhile is sent when that is put
+/// right, and where messages cost money that must not be everything.
+fn told_by_a_broken_one(file: &Path) -> Option<Vec<Kind>> {
+    #[derive(serde::Deserialize)]
+    struct Only {
+        default_tell: Vec<Kind>,
+    }
+    let bytes = crate::storage::read(file).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let whole = toml::from_str(&text).ok();
+    let line = || text.lines().find_map(|line| toml::from_str(line).ok());
+    whole.or_else(line).map(|Only { default_tell }| default_tell)
 }
 
 /// Whether this receiver starts a program, which wants another sandbox than what only talks over the network.
@@ -85,6 +103,20 @@ mod tests {
             let definition = entry.definition.unwrap();
             assert_eq!(definition.costs_money(), definition.default_tell().is_some(), "{}", entry.kind);
         }
+    }
+
+    #[test]
+    fn a_definition_with_a_mistake_still_says_whom_it_is_for() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let told = |text: &str| {
+            std::fs::write(file.path(), text).unwrap();
+            told_by_a_broken_one(file.path())
+        };
+        let good = "metod = \"POST\"\ndefault_tell = [\"break-in\"]\n";
+        assert_eq!(told(good), Some(vec![Kind::BreakIn]));
+        assert_eq!(told(&format!("{good}[[answer.test\n")), Some(vec![Kind::BreakIn]));
+        assert_eq!(told("default_tell = [\"brake-in\"]\n"), None);
+        assert_eq!(told("metod = \"POST\"\n"), None);
     }
 
     #[test]
