@@ -1,6 +1,6 @@
 #!/bin/bash
-# The tests: the rings that this machine allows, in about eight minutes on two processors; with --all the others too, but for
-# the two of a release.
+# The tests: the rings that this machine allows, in about seven minutes on two processors; with --all the others too, in about
+# half an hour, but for the two of a release.
 #
 #   tests/run.sh [--all] [RING]...
 #
