@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
-use super::{Evidence, row};
+use super::{Evidence, spans};
 use crate::event::{Event, Route};
 
 /// Logins that are remembered.
@@ -81,7 +81,7 @@ impl Late {
     ) -> impl Iterator<Item = &mut Judged> {
         let time = failure.time;
         let is_before = move |login: &Judged| {
-            time <= login.login.time && row::speaks(at, login.at) && login.source == source
+            time <= login.login.time && spans::speaks(at, login.at) && login.source == source
         };
         let looked_at = if self.latest >= Some(time) { self.logins.len() } else { 0 };
         self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))

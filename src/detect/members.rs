@@ -8,10 +8,14 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::elsewhere::Elsewhere;
+use super::row::Login;
 use super::source::Source;
 use super::{Detector, Evidence, Failed, Finding, Rules};
 use crate::accounts::member::Origin;
 use crate::event::Event;
+
+/// Seconds that the clocks of two machines may be apart.
+const CLOCKS_APART: i64 = 60;
 
 /// By name of the member.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,9 +72,10 @@ impl Detector {
         let Some(source) = Source::of(event).filter(|source| source.network().is_some()) else {
             return (at_hub, elsewhere);
         };
+        let login = Login { at, end: at.saturating_add(CLOCKS_APART) };
         let failed_at = |other: &Self| Evidence {
-            module: other.module.sources.within_a_day(source.key(), at),
-            log: other.log.sources.within_a_day(source.key(), at),
+            module: other.module.sources.before(source.key(), login),
+            log: other.log.sources.before(source.key(), login),
         };
         if !own.is_empty() {
             at_hub = failed_at(self);

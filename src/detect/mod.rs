@@ -18,7 +18,8 @@
 //! module and of the log are kept apart; a line of the log takes back no failure that the module saw, and makes no
 //! source known for a login that the module saw. A login that was recorded by both counts once.
 //!
-//! A failure that becomes known only after a login that it was before speaks against that login ([`late`]).
+//! A failure that becomes known only after a login that it was before speaks against that login ([`late`]); one that was
+//! after a login that becomes known only later does not ([`spans`]).
 //!
 //! Everything is bounded, see [`table`]; each member of a fleet has tables of its own ([`members`]). What others of them
 //! tell speaks against a login too; a break-in by their word alone bears the name of who told, and is a login in all
@@ -35,6 +36,7 @@ mod members;
 mod room;
 mod row;
 mod source;
+mod spans;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -57,7 +59,7 @@ use known::Known;
 use late::{Before, Judged, Late};
 use members::Members;
 pub(crate) use row::REACH;
-use row::Row;
+use row::{Login, Row};
 use source::Source;
 use table::Table;
 
@@ -275,7 +277,8 @@ impl Detector {
             self.known.suspect(&account, source.key(), evidence.proves(&login, after), at);
         }
         let all = elsewhere.with(&evidence);
-        let found = self.finding(&login, break_in(source), &account, &all, at, rules);
+        let moment = Login { at, end: end(&login, at) };
+        let found = self.finding(&login, break_in(source), &account, &all, moment, rules);
         Some(found.by(teller.as_deref(), &evidence, after))
     }
 
@@ -292,7 +295,8 @@ impl Detector {
             return None;
         }
         let (account, source) = (account(event), Source::of(event));
-        let mut own = self.evidence(event, &account, source.as_ref(), at);
+        let login = Login { at, end: end(event, at) };
+        let mut own = self.evidence(event, &account, source.as_ref(), login);
         own.merge(at_hub);
         let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
@@ -302,7 +306,7 @@ impl Detector {
                 network: self.known.network(&account, source, at, proven),
             }
         });
-        let verdict = self.judge(event, source.as_ref(), &evidence, before, at, rules);
+        let verdict = self.judge(event, source.as_ref(), &evidence, before, login, rules);
         let is_break_in = matches!(verdict, Verdict::BreakIn { .. });
         let after = u64::from(rules.break_in_after.max(1));
         let speaks = |evidence: &Evidence| {
@@ -311,7 +315,7 @@ impl Detector {
         let is_alone = is_break_in && speaks(&own);
         let teller = if is_break_in && !is_alone { elsewhere.teller(&own, speaks) } else { None };
         let finding = (plain || verdict.is_alarm()).then(|| {
-            let finding = self.finding(event, verdict, &account, &evidence, at, rules);
+            let finding = self.finding(event, verdict, &account, &evidence, login, rules);
             if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding }
         });
         if let Some(source) = source {
@@ -320,14 +324,13 @@ impl Detector {
                 self.known.suspect(&account, source.key(), own.proves(event, after), at);
             } else {
                 if proven {
-                    self.module.forgive(&account, &event.user, source.key());
+                    self.module.forgive(&account, &event.user, source.key(), login.end);
                 }
-                self.log.forgive(&account, &event.user, source.key());
+                self.log.forgive(&account, &event.user, source.key(), login.end);
                 self.known.came(&account, source.key(), proven, at);
-                let (login, source) = (event.clone(), (**source.key()).into());
                 let judged = Judged {
-                    login,
-                    source,
+                    login: event.clone(),
+                    source: (**source.key()).into(),
                     at,
                     evidence: own,
                     elsewhere,
@@ -343,11 +346,11 @@ impl Detector {
 
     /// What the source failed. Its row may have given way to others in a flood; what it failed for this very
     /// account stands with the account too, where sources cannot push it out.
-    fn evidence(&self, event: &Event, account: &Key, source: Option<&Source>, at: i64) -> Evidence {
+    fn evidence(&self, event: &Event, account: &Key, source: Option<&Source>, login: Login) -> Evidence {
         let of = |seen: &Seen| {
             let Some(source) = source else { return Row::default() };
-            let by_source = seen.sources.within_a_day(source.key(), at);
-            let by_account = seen.accounts.only_within_a_day(account, source.key(), &event.user, at);
+            let by_source = seen.sources.before(source.key(), login);
+            let by_account = seen.accounts.only_before(account, source.key(), &event.user, login);
             if by_account.total() > by_source.total() { by_account } else { by_source }
         };
         Evidence { module: of(&self.module), log: of(&self.log) }
@@ -359,7 +362,7 @@ impl Detector {
         source: Option<&Source>,
         evidence: &Evidence,
         before: Before,
-        at: i64,
+        login: Login,
         rules: &Rules,
     ) -> Verdict {
         let Some(source) = source else { return Verdict::Login };
@@ -372,16 +375,16 @@ impl Detector {
             return Verdict::Login;
         }
         let is_under_attack = |attack: Row| attack.total() >= after && attack.parts() >= MANY;
-        if !before.network && is_under_attack(self.attack(account, at)) {
+        if !before.network && is_under_attack(self.attack(account, login)) {
             return Verdict::UnderAttack;
         }
         if before.address { Verdict::Login } else { Verdict::NewSource { network_known: before.network } }
     }
 
     /// What `account` failed, from wherever.
-    fn attack(&self, account: &Key, at: i64) -> Row {
-        let mut row = self.module.accounts.within_a_day(account, at);
-        row.merge(self.log.accounts.within_a_day(account, at));
+    fn attack(&self, account: &Key, login: Login) -> Row {
+        let mut row = self.module.accounts.before(account, login);
+        row.merge(self.log.accounts.before(account, login));
         row
     }
 
@@ -391,7 +394,7 @@ impl Detector {
         verdict: Verdict,
         account: &Key,
         evidence: &Evidence,
-        at: i64,
+        login: Login,
         rules: &Rules,
     ) -> Finding {
         let enough = u64::from(rules.break_in_after.max(1));
@@ -412,7 +415,7 @@ impl Detector {
                 (failures, evidence.proves(event, enough))
             }
             Verdict::UnderAttack => {
-                let all = self.attack(account, at);
+                let all = self.attack(account, login);
                 let failures = Failures {
                     of_account: all.total(),
                     names: 1,
@@ -420,7 +423,7 @@ impl Detector {
                     accounts: vec![event.user.clone()],
                     ..failures(&all)
                 };
-                let by_the_module = self.module.accounts.within_a_day(account, at);
+                let by_the_module = self.module.accounts.before(account, login);
                 (failures, by_module && by_the_module.total() >= enough && by_the_module.parts() >= MANY)
             }
             Verdict::NewSource { .. } | Verdict::Login => (Failures::default(), by_module),
@@ -431,9 +434,9 @@ impl Detector {
 
 impl Seen {
     /// Who mistyped got in.
-    fn forgive(&mut self, account: &Key, user: &str, source: &Key) {
-        self.sources.take_back(source, user);
-        self.accounts.take_back(account, source);
+    fn forgive(&mut self, account: &Key, user: &str, source: &Key, end: i64) {
+        self.sources.take_back(source, user, end);
+        self.accounts.take_back(account, source, end);
     }
 }
 
@@ -453,6 +456,12 @@ pub fn findings<'a>(
 
 fn break_in(source: &Source) -> Verdict {
     Verdict::BreakIn { after: if source.is_asker() { After::Asker } else { After::Source } }
+}
+
+/// What failed later than this was after a login at the second `at`. The module records at once, so what stands before its
+/// record in the journal was before, whatever became of the clock; what a log tells is recorded late.
+fn end(login: &Event, at: i64) -> i64 {
+    if login.route == Route::Log { at } else { i64::MAX }
 }
 
 /// An account of one machine.

@@ -3,17 +3,18 @@
 use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize, Serializer};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::key::Key;
+use super::spans::Spans;
 
 /// Names that are told apart under one key; what is beyond is counted together.
 pub(super) const PARTS: usize = 16;
 /// Seconds that a failure is before a login at most, if it may speak against it: a day, to within a slot.
 pub(crate) const REACH: i64 = crate::journal::marks::REACH as i64;
-const DAY: i64 = 86_400;
-/// Seconds of one count.
-const SLOT: i64 = REACH - DAY;
+pub(super) const DAY: i64 = 86_400;
+/// Seconds of which nothing is forgotten before the rest is.
+pub(super) const SLOT: i64 = REACH - DAY;
 
 /// Failures under one key, told apart by at most [`PARTS`] names.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -36,13 +37,21 @@ struct Part {
     /// The name is an account's of this machine.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_account: bool,
-    /// In order: number of the slot in time, failures in it.
-    counts: SmallVec<[(i64, u32); 2]>,
+    counts: Spans,
     first: i64,
     last: i64,
     /// The sum of `counts`.
     #[serde(skip)]
     total: u64,
+}
+
+/// A login, as failures count for it.
+#[derive(Clone, Copy)]
+pub(super) struct Login {
+    /// Its second.
+    pub(super) at: i64,
+    /// What failed later than this second was after it.
+    pub(super) end: i64,
 }
 
 impl From<Vec<Part>> for Row {
@@ -102,19 +111,20 @@ impl Row {
         parts.into_iter().map(|part| (*part.name).to_owned()).take(super::NAMES).collect()
     }
 
-    /// What failed in the day before the second `at`.
-    pub(super) fn within_a_day(&self, at: i64) -> Self {
+    /// What failed in the day before a login.
+    pub(super) fn before(&self, login: Login) -> Self {
         let mut row = self.clone();
-        row.keep(at);
+        row.keep(login.at);
+        row.until(login.end);
         row.sum_up();
         row
     }
 
     /// The same of what stands under `name` alone, as failures of `user`.
-    pub(super) fn only_within_a_day(&self, name: &Key, user: &str, at: i64) -> Self {
+    pub(super) fn only_before(&self, name: &Key, user: &str, login: Login) -> Self {
         let of_it = self.parts.iter().filter(|part| part.name == *name && !name.is_empty());
         let as_of_user = |part: &Part| Part { name: user.into(), is_account: true, ..part.clone() };
-        Self { parts: of_it.map(as_of_user).collect(), ..Self::default() }.within_a_day(at)
+        Self { parts: of_it.map(as_of_user).collect(), ..Self::default() }.before(login)
     }
 
     /// Count everything that `other` counts too.
@@ -152,19 +162,22 @@ impl Row {
         }
     }
 
-    /// The failures under `name` were none.
-    pub(super) fn take_back(&mut self, name: &str) {
-        self.parts.retain(|part| *part.name != *name || name.is_empty());
+    /// The failures under `name`, up to the second `end`, were none.
+    pub(super) fn take_back(&mut self, name: &str, end: i64) {
+        let of_it = self.parts.iter_mut().filter(|part| *part.name == *name && !name.is_empty());
+        of_it.for_each(|part| {
+            part.counts.after(end);
+            part.first = part.first.max(part.counts.first());
+            part.sum_up();
+        });
+        self.parts.retain(|part| !part.counts.is_empty());
         self.sum_up();
     }
 
     /// `count` of the failures under `name` at the second `at` are counted elsewhere.
     pub(super) fn subtract(&mut self, name: &str, count: u32, at: i64) {
-        let slot = at.div_euclid(SLOT);
         for part in self.parts.iter_mut().filter(|part| *part.name == *name) {
-            let of_slot = part.counts.iter_mut().filter(|(of, _)| *of == slot);
-            of_slot.for_each(|(_, counted)| *counted = counted.saturating_sub(count));
-            part.counts.retain(|&mut (_, counted)| counted > 0);
+            part.counts.subtract(at, count);
             part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
@@ -218,9 +231,18 @@ impl Row {
     /// Only what failed in the day before the second `until`, to within a slot.
     fn keep(&mut self, until: i64) {
         for part in &mut self.parts {
-            part.counts.retain(|&mut (slot, _)| is_within_a_day(slot, until));
-            let begin = part.counts.first().map_or(0, |(slot, _)| start(*slot));
-            part.first = part.first.max(begin);
+            part.counts.within_a_day(until);
+            part.first = part.first.max(part.counts.first());
+            part.sum_up();
+        }
+        self.parts.retain(|part| !part.counts.is_empty());
+    }
+
+    /// Only what failed at the second `end` or before.
+    fn until(&mut self, end: i64) {
+        for part in self.parts.iter_mut().filter(|part| part.last > end) {
+            part.counts.until(end);
+            part.last = part.counts.last();
             part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
@@ -232,7 +254,7 @@ impl Part {
         Self {
             name: name.clone(),
             is_account,
-            counts: smallvec![(at.div_euclid(SLOT), count)],
+            counts: Spans::new(at, count),
             first: at,
             last: at,
             total: count.into(),
@@ -240,55 +262,22 @@ impl Part {
     }
 
     fn sum_up(&mut self) {
-        self.total = self.counts.iter().map(|(_, count)| u64::from(*count)).sum();
+        self.total = self.counts.total();
     }
 
     /// `count` failures at the second `at`.
     fn add(&mut self, is_account: bool, count: u32, at: i64) {
-        self.add_in(at.div_euclid(SLOT), count);
+        self.total += u64::from(self.counts.add(at, count));
         self.is_account |= is_account;
         self.first = self.first.min(at);
         self.last = self.last.max(at);
     }
 
     fn merge(&mut self, other: &Self) {
-        for (slot, count) in &other.counts {
-            self.add_in(*slot, *count);
-        }
+        self.counts.merge(&other.counts);
         self.is_account |= other.is_account;
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
+        self.sum_up();
     }
-
-    /// `count` failures in `slot`.
-    fn add_in(&mut self, slot: i64, count: u32) {
-        let of_slot = self.of_slot(slot);
-        let before = *of_slot;
-        *of_slot = before.saturating_add(count);
-        let more = *of_slot - before;
-        self.total += u64::from(more);
-    }
-
-    /// The failures in `slot`.
-    fn of_slot(&mut self, slot: i64) -> &mut u32 {
-        let at = self.counts.binary_search_by_key(&slot, |(slot, _)| *slot).unwrap_or_else(|at| {
-            self.counts.insert(at, (slot, 0));
-            at
-        });
-        &mut self.counts[at].1
-    }
-}
-
-/// Whether a failure at the second `at` counts for a login at the second `login`: it was before, and not too long.
-pub(super) fn speaks(at: i64, login: i64) -> bool {
-    at <= login && is_within_a_day(at.div_euclid(SLOT), login)
-}
-
-fn is_within_a_day(slot: i64, until: i64) -> bool {
-    start(slot.saturating_add(1)) > until - DAY && start(slot) <= until
-}
-
-/// The second at which a slot begins.
-fn start(slot: i64) -> i64 {
-    slot.saturating_mul(SLOT)
 }

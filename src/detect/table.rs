@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::key::Key;
 use super::room::{Room, SIZES, size};
 pub(super) use super::row::PARTS;
-use super::row::Row;
+use super::row::{Login, Row};
 use super::source::network;
 
 /// Rows that are kept.
@@ -103,19 +103,19 @@ impl Table {
         }
     }
 
-    /// What `key` failed in the day before the second `at`.
-    pub(super) fn within_a_day(&self, key: &Key, at: i64) -> Row {
-        self.row(key).map_or_else(Row::default, |row| row.within_a_day(at))
+    /// What `key` failed in the day before a login.
+    pub(super) fn before(&self, key: &Key, login: Login) -> Row {
+        self.row(key).map_or_else(Row::default, |row| row.before(login))
     }
 
     /// The same of what stands under `name` alone, as failures of `user`.
-    pub(super) fn only_within_a_day(&self, key: &Key, name: &Key, user: &str, at: i64) -> Row {
-        self.row(key).map_or_else(Row::default, |row| row.only_within_a_day(name, user, at))
+    pub(super) fn only_before(&self, key: &Key, name: &Key, user: &str, login: Login) -> Row {
+        self.row(key).map_or_else(Row::default, |row| row.only_before(name, user, login))
     }
 
-    /// The failures of `key` under `name` were none.
-    pub(super) fn take_back(&mut self, key: &Key, name: &str) {
-        self.lessen(key, |row| row.take_back(name));
+    /// The failures of `key` under `name`, up to the second `end`, were none.
+    pub(super) fn take_back(&mut self, key: &Key, name: &str, end: i64) {
+        self.lessen(key, |row| row.take_back(name, end));
     }
 
     /// `count` of the failures of `key` under `name` at the second `at` are counted elsewhere.
@@ -333,7 +333,7 @@ mod tests {
             let key = Key::from(["4cb007109", "4cb007110", "nhost"][draw.below(3) as usize]);
             let name = ["", "root", &format!("name{}", draw.below(30))][draw.below(3) as usize].to_owned();
             match draw.below(20) {
-                0 => table.take_back(&key, &name),
+                0 => table.take_back(&key, &name, i64::MAX),
                 1 => table.subtract(&key, &name, 1 + draw.below(3) as u32, at - draw.below(9000) as i64),
                 2 => table.add(&key, &name.as_str().into(), true, 2, at - draw.below(200_000) as i64),
                 _ => table.add(&key, &name.as_str().into(), n % 2 == 0, 1, at),

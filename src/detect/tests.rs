@@ -484,7 +484,7 @@ fn a_forged_time_makes_nothing_old_and_a_damaged_state_is_no_end() {
     }
     assert!(watch.is_break_in("alice", "203.0.113.9"));
     let json = r#"{"some_day":1,"module":{"sources":{"now":9223372036854775807,"rows":{"4cb007109":
-        [{"counts":[[9223372036854775807,4294967295],[-9223372036854775808,4294967295]],"first":0,"last":0}]}}}}"#;
+        [{"counts":[[9223372036854775807,0,4294967295],[-9223372036854775808,7,4294967295]],"first":0,"last":0}]}}}}"#;
     let detector: Detector = serde_json::from_str(json).unwrap();
     let mut watch = Watch { detector, ..Watch::default() };
     watch.fail(6, "alice", "203.0.113.9");
@@ -831,4 +831,69 @@ fn what_other_members_tell_is_not_kept_with_each_login_that_it_made_a_break_in()
     assert_eq!(kept.late, serde_json::from_str(&serde_json::to_string(&kept.late).unwrap()).unwrap());
     let size = serde_json::to_string(kept).unwrap().len();
     assert!(size < 20 * 1024, "{size}");
+}
+
+#[test]
+fn what_failed_after_a_login_that_only_a_log_tells_of_later_does_not_speak_against_it() {
+    for (before, after, is_break_in) in [(0, 30, false), (4, 300, false), (5, 0, true), (6, 300, true)] {
+        let mut watch = Watch::default();
+        watch.fail(before, "alice", "203.0.113.9");
+        watch.at += 10;
+        let login = Event { route: Route::Log, ..event(Class::Login, watch.at, "alice", "203.0.113.9") };
+        watch.fail(after, "alice", "203.0.113.9");
+        let found = watch.take(login).unwrap();
+        assert_eq!(matches!(found.verdict, Verdict::BreakIn { .. }), is_break_in, "{before} {after}");
+        assert_eq!(found.failures.count, if is_break_in { before as u64 } else { 0 });
+        // What was after it is not taken back by it.
+        assert!(after == 0 || watch.is_break_in("alice", "203.0.113.9"), "{before} {after}");
+    }
+    // An account under attack from everywhere, after its owner was in.
+    let mut watch = Watch::default();
+    watch.at += 10;
+    let login = Event { route: Route::Log, ..event(Class::Login, watch.at, "root", "203.0.113.9") };
+    (0..9).for_each(|n| watch.fail(3, "root", &format!("198.51.100.{n}")));
+    assert_eq!(watch.take(login).unwrap().verdict, Verdict::NewSource { network_known: false });
+    // What the module records is in order, whatever became of the clock.
+    let mut watch = Watch::default();
+    watch.fail(8, "alice", "203.0.113.9");
+    watch.at -= 600;
+    assert!(watch.is_break_in("alice", "203.0.113.9"));
+}
+
+/// Failures and logins of a few minutes, as the module and a log tell of them: the log late, and not in order.
+#[test]
+fn in_whatever_order_a_log_is_recorded_no_break_in_is_missed_and_none_made_up() {
+    let mut seed = 11_u64;
+    let mut below = |n: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % n
+    };
+    let (mut break_ins, mut others) = (0, 0);
+    for round in 0..2000 {
+        let mut events: Vec<(i64, Event)> = Vec::new();
+        let login_at = 1 + below(600) as i64;
+        for _ in 0..below(12) {
+            let at = below(900) as i64;
+            // At once by the module, or when the log is read.
+            let (route, recorded) =
+                if below(2) == 0 { (Route::Pam, at) } else { (Route::Log, 600 + 300 * below(3) as i64) };
+            let at = if route == Route::Log { at.min(recorded) } else { at };
+            events.push((recorded, Event { route, ..event(Class::Failure, at, "alice", "203.0.113.9") }));
+        }
+        let failed =
+            events.iter().filter(|(_, event)| event.time <= self::event(Class::Login, login_at, "", "").time);
+        let failed = failed.count();
+        let recorded = 600 + 300 * below(3) as i64;
+        events.push((
+            recorded,
+            Event { route: Route::Log, ..event(Class::Login, login_at, "alice", "203.0.113.9") },
+        ));
+        events.sort_by_key(|(recorded, _)| *recorded);
+        let mut watch = Watch::default();
+        let found: Vec<Finding> = events.into_iter().filter_map(|(_, event)| watch.take(event)).collect();
+        let is_break_in = found.iter().any(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!(is_break_in, failed >= 5, "{round}: {found:?}");
+        if is_break_in { break_ins += 1 } else { others += 1 }
+    }
+    assert!(break_ins > 100 && others > 100, "{break_ins} {others}");
 }
