@@ -72,6 +72,20 @@ check("20 wrong passwords at su are accepted by X, each as it happens, by the pa
       len(took) == 20 and statistics.median(took) <= 5,
       "%d told, median %.0f ms, longest %.0f ms" % (len(took), 1000 * statistics.median(took or [99]), 1000 * max(took or [99])))
 
+# A pass that has looked for the last time, and has not ended. The timer's next pass does not come in time.
+guest("systemctl stop authalert-scan.timer; mkdir -p /run/systemd/system/authalert-deliver.service.d; "
+      "printf '[Service]\\nExecStopPost=/bin/sleep 4\\n' >/run/systemd/system/authalert-deliver.service.d/slow.conf; systemctl daemon-reload")
+wrong = "echo wrong | runuser -u alice -- su carol -c true & "
+before = len(posts())
+guest(wrong + "until systemctl show -p SubState authalert-deliver.service | grep -q stop-post; do sleep 0.05; done; " + wrong + "wait")
+deadline = time.monotonic() + 20
+while first_receiver()["pending"] and time.monotonic() < deadline:
+    time.sleep(0.1)
+late = len(posts()) - before
+guest("rm -r /run/systemd/system/authalert-deliver.service.d; systemctl daemon-reload; systemctl start authalert-scan.timer")
+check("what is recorded while a pass ends is told when it has ended", late == 2 and not first_receiver()["pending"],
+      "%d of 2 told, %d pending" % (late, first_receiver()["pending"]))
+
 known, before, posted = len(records()), len(posts()), first_receiver()["posted"]
 guest("systemctl reset-failed; : >/run/passes; "
       "(while :; do systemctl show --value -p ExecMainStartTimestampMonotonic authalert-deliver.service; sleep 0.1; done) >/run/passes "

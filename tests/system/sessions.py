@@ -48,9 +48,12 @@ def sessions():
     plain, guarded, longer = hundred(here.line())
     equal({(status, "logged-in" in shown) for _, _, shown, status in plain}, {(0, True)})
     equal(guarded, plain)
-    # A login takes a few hundred milliseconds, and its end is seen to within ten.
-    print("    with the line a login took %.1f ms longer, median of 100" % (1000 * statistics.median(longer)))
-    assert statistics.median(longer) < 0.01, sorted(longer)
+    # A login takes a few hundred milliseconds, and its end is seen to within ten; where much else runs, to within what a
+    # median of a hundred is worth there.
+    took, spread = statistics.median(longer), statistics.quantiles(longer, n=4)
+    uncertain = 1.25 * (spread[2] - spread[0]) / 1.35 / len(longer) ** 0.5
+    print("    with the line a login took %.1f ms longer, median of 100, to within %.1f ms" % (1000 * took, 1000 * uncertain))
+    assert took < 0.01 + 3 * uncertain, sorted(longer)
     records = here.records()
     equal([r["class"] for r in records if r["class"] != "login"], ["failure"] * 4)
     logins = [r for r in records if r["class"] == "login"]
