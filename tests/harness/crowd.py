@@ -6,6 +6,7 @@ moment the counters add up, and in the end each failure was told exactly once.
 """
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -83,9 +84,7 @@ def passes(world, stop, rng, counts):
 
 def logins(world, number, stop, done):
     """The real module in a real login, which ends while its worker may be anywhere."""
-    once = os.path.join(world.base, "pam_once")
-    built = subprocess.run(["cc", "-o", once, os.path.join(TOP, "tests/bench/pam_once.c"), "-lpam"],
-                           capture_output=True)
+    built = subprocess.run([os.path.join(TOP, "tests/pam/build.sh"), world.base, "host"], capture_output=True)
     if built.returncode != 0 or not os.path.exists(MODULE):
         return
     confdir = os.path.join(world.base, "pam.d")
@@ -98,8 +97,9 @@ def logins(world, number, stop, done):
         if stop.is_set():
             break
         tally(path, i + 1, i)
-        run = subprocess.run([once, confdir, "harness", "root"], capture_output=True, text=True, timeout=60)
-        if run.returncode == 0 and run.stdout.split()[-1:] == ["7"]:
+        run = subprocess.run([os.path.join(world.base, "host"), confdir, "harness", "root", "once"], capture_output=True, text=True,
+                             timeout=60)
+        if run.returncode == 0 and json.loads(run.stdout)["once"] == 7:
             done[0] += 1
         tally(path, i + 1, i + 1)
 

@@ -461,9 +461,6 @@ def tls(scene, proxy):
 
 def names(scene):
     """User names of any bytes and length, through PAM."""
-    host = os.environ.get("AUTHALERT_HOST")
-    if not host:
-        return
     scene.fresh_state()
     scene.write(scene.config, 'receiver = "timeline"\n')
     scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
@@ -473,7 +470,7 @@ def names(scene):
     random.seed(7)
     hostile += [bytes(random.randrange(1, 256) for _ in range(random.randrange(1, 500))) for _ in range(40)]
     for name in hostile:
-        subprocess.run([host, "name", scene.pam, "su", name], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(scene.host("su", "once", user=name), check=False, stdout=subprocess.DEVNULL)
     with open(scene.journal, "rb") as file:
         raw = file.read()
     try:

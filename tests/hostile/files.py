@@ -171,7 +171,7 @@ def main():
                 pass
         scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
         for i in range(100):
-            subprocess.run([os.environ["AUTHALERT_HOST"], "name", scene.pam, "su", f"user{i}"], check=False, stdout=subprocess.DEVNULL)
+            subprocess.run(scene.host("su", "once", user=f"user{i}"), check=False, stdout=subprocess.DEVNULL)
         recorded = len(scene.records())
         scene.stack(True)
         os.remove(os.path.join(scene.state, "ballast"))

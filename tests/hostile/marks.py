@@ -120,16 +120,13 @@ def fill(disk):
 
 def dropped(scene, disk, where):
     """More failures than the disk has room for: each is recorded or counted."""
-    host = os.environ.get("AUTHALERT_HOST")
-    if not host:
-        return
     scene.fresh_state()
     scene.deliver("--now")
     scene.write(scene.config, "[deliver]\nin_process = false\n")
     scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
     fill(disk)
     failures = 10_010
-    subprocess.run([host, "threads", scene.pam, "hostile-test", "2", str(failures // 2)], check=True, timeout=240,
+    subprocess.run(scene.host("hostile-test", f"threads=2,{failures // 2}"), check=True, timeout=240,
                    stdout=subprocess.DEVNULL)
     os.remove(os.path.join(disk, "ballast"))
     scene.deliver("--now")

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ATTACKER, VICTIM = 61001, 61002
 RIGHT, WRONG = "the right one", "a wrong one"
 DELAY = 0.4  # what the stack asks for; libpam makes it 0.2 to 0.6 s
@@ -55,8 +56,7 @@ def left_out(why):
 
 def build_directory():
     """Where the three artifacts are: AUTHALERT_BUILD, else the release build beside the tests."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    return os.path.abspath(os.environ.get("AUTHALERT_BUILD") or os.path.join(here, "../../target/release"))
+    return os.path.abspath(os.environ.get("AUTHALERT_BUILD") or os.path.join(TESTS, "../target/release"))
 
 
 def parsed(line):
@@ -88,10 +88,15 @@ class Scene:
             if not os.path.exists(os.path.join(self.target, needed)):
                 print(f"# {needed} is not in {self.target}: run cargo build first", file=sys.stderr)
                 sys.exit(2)
+        subprocess.run([os.path.join(TESTS, "pam", "build.sh"), self.root, "host"], check=True)
         self.fresh_state()
         self.write(self.config, config)
         self._mount()
         self.stack(True)
+
+    def host(self, service, word, user="-"):
+        """The command that has the application of tests/pam do `word` with a stack of this scene's."""
+        return [os.path.join(self.root, "host"), self.pam, service, user, word]
 
     # -- files ---------------------------------------------------------------------------------
 

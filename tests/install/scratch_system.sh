@@ -23,7 +23,7 @@ begin() {
     # In memory: layers of an overlay must not lie within one another, and nothing here need last.
     mount -t tmpfs tmpfs "$work" || give_up "cannot mount a tmpfs"
     trap 'cd /; umount --lazy -- "$work"; rmdir -- "$work"' EXIT
-    cc -o "$work/password" "$here/password.c" -lpam || give_up "cannot compile password.c: needs cc and libpam's headers"
+    "$source_tree/tests/pam/build.sh" "$work" host || give_up "cannot compile tests/pam: needs cc and libpam's headers"
     mkdir -p -- "$work/mount"
     add_layer account add_account
 }
@@ -58,7 +58,7 @@ account required    pam_unix.so
 STACK
     mkdir -p -- "$work/root/aa" "$work/root/aa-built" "$work/root/aa-kill"
     cp -- "$artifacts"/{authalert,libpam_authalert.so,libauthalert_sender.so} "$work/root/aa-built/"
-    cp -- "$base/password" "$work/root/aa-kill/"
+    cp -- "$base/host" "$work/root/aa-kill/"
 }
 
 # authalert may be installed on this machine, from its sources or as a package; no copy has it.
@@ -174,9 +174,9 @@ stacks_let_in_and_keep_out() {
             echo "$service names a module that is not there or does not load"
             return 1
         fi
-        chroot "$work/root" timeout --foreground 20 /aa-kill/password "$service" aakill 'right password' ||
+        chroot "$work/root" timeout --foreground 20 /aa-kill/host - "$service" aakill 'answer=right password' login ||
             { echo "$service refuses the right password (before: $(cat -- "$work/root/aa-kill/command"))"; return 1; }
-        ! chroot "$work/root" timeout --foreground 20 /aa-kill/password "$service" aakill 'wrong password' ||
-            { echo "$service lets a wrong password in"; return 1; }
+        chroot "$work/root" timeout --foreground 20 /aa-kill/host - "$service" aakill 'answer=wrong password' login
+        [[ $? == 1 ]] || { echo "$service lets a wrong password in"; return 1; }
     done
 }

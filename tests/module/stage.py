@@ -40,13 +40,10 @@ def prepare():
     missing = [path for path in (MODULE, SENDER, COMMAND) if not os.path.exists(path)]
     if missing:
         sys.exit("missing: %s; run: cargo build --release --locked" % ", ".join(missing))
-    compiler = ["cc", "-Wall", "-Wextra", "-O1"]
-    for command in (compiler + ["-o", HOST, os.path.join(HERE, "host.c"), "-lpam", "-lpthread", "-ldl"],
-                    compiler + ["-shared", "-fPIC", "-o", DOOR, os.path.join(HERE, "door.c"), "-lpam"]):
-        try:
-            subprocess.run(command, check=True, timeout=60)
-        except (OSError, subprocess.CalledProcessError) as why:
-            sys.exit("cannot compile the test's host: %s; the packages gcc and libpam0g-dev are needed" % why)
+    try:
+        subprocess.run([os.path.join(TOP, "tests/pam/build.sh"), ROOM, "host", "door.so"], check=True, timeout=120)
+    except (OSError, subprocess.SubprocessError) as why:
+        sys.exit("cannot compile the test's host: %s; the packages gcc and libpam0g-dev are needed" % why)
 
 
 class Stage:
