@@ -42,14 +42,13 @@ class Sampler(threading.Thread):
     def __init__(self, world, tallies, stop):
         super().__init__()
         self.world, self.tallies, self.stop = world, tallies, stop
-        self.samples, self.wrong = 0, []
+        self.samples, self.last, self.wrong = 0, 0, []
 
     def sums(self):
         each = [self.world.tally(name) for name in list(self.tallies)]
         return sum(t[0] for t in each), sum(t[1] for t in each)
 
     def run(self):
-        last = 0
         while not self.stop.is_set():
             least = self.sums()[1]
             try:
@@ -58,15 +57,19 @@ class Sampler(threading.Thread):
                 self.wrong.append(str(error))
                 continue
             most = self.sums()[0]
-            recorded = status["recorded"]
             if not balanced(status):
                 self.wrong.append("does not add up: %s" % status)
-            if not least <= recorded <= most:
-                self.wrong.append("recorded %d, written %d to %d" % (recorded, least, most))
-            if recorded < last:
-                self.wrong.append("recorded went down from %d to %d" % (last, recorded))
-            last = recorded
+            self.compare(status, least, most)
             self.samples += 1
+
+    def compare(self, status, least, most):
+        """What is said to be recorded, with what was written before and after it was said."""
+        recorded = status["recorded"]
+        if not least <= recorded <= most:
+            self.wrong.append("recorded %d, written %d to %d" % (recorded, least, most))
+        if recorded < self.last:
+            self.wrong.append("recorded went down from %d to %d" % (self.last, recorded))
+        self.last = recorded
 
 
 def passes(world, stop, rng, counts):

@@ -107,17 +107,6 @@ def full_memory(scene):
         scene.state, scene.journal = state, journal
 
 
-def fill(disk):
-    """As root: with the blocks that are kept for it."""
-    with open(os.path.join(disk, "ballast"), "wb", buffering=0) as file:
-        for size in (1 << 20, 4096, 1):
-            try:
-                while file.write(b"x" * size):
-                    pass
-            except OSError:
-                pass
-
-
 def dropped(scene, disk, where):
     """More failures than the disk has room for: each is recorded or counted."""
     scene.fresh_state()

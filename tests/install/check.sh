@@ -101,15 +101,7 @@ main() {
     finish
 }
 
-mistake() { # SENTENCE STATUS LINE COMMAND
-    local result
-    result=$(in_a_copy_of_the_system one_mistake "${@:2}")
-    if [[ $result == good ]]; then
-        ok "check finds it: $1"
-    else
-        not_ok "check finds it: $1" "$result"
-    fi
-}
+mistake() { good_in_a_copy "check finds it: $1" one_mistake "${@:2}"; } # SENTENCE STATUS LINE COMMAND
 
 # With cron, sshd and a log, whatever this machine has.
 a_right_installation() {

@@ -82,6 +82,13 @@ in_a_copy_of_the_system() {
         bash -c 'mount_root || { echo "no copy"; exit 1; }; "$@"' - "$@" 2>&1 </dev/null
 }
 
+# The sentence holds if FUNCTION, in a copy, says "good"; else what it said is why not.
+good_in_a_copy() { # SENTENCE FUNCTION [ARGUMENT]...
+    local result
+    result=$(in_a_copy_of_the_system "${@:2}")
+    if [[ $result == good ]]; then ok "$1"; else not_ok "$1" "$result"; fi
+}
+
 # A disk of 200 MB, the overlay on it, and what a chroot needs.
 mount_root() {
     export base=$work
