@@ -303,3 +303,16 @@ class Call:
 
 def call(*args, **options):
     return Call(*args, **options).end()
+
+
+def as_attacker(pid, number):
+    """kill(2) with the attacker's rights: what he may not do is not done for him."""
+    child = os.fork()
+    if child == 0:
+        os.setresuid(ATTACKER, ATTACKER, ATTACKER)
+        try:
+            os.kill(pid, number)
+        except OSError:
+            pass
+        os._exit(0)
+    os.waitpid(child, 0)
