@@ -124,7 +124,7 @@ def main():
     rng = random.Random(options.seed)
     world = World()
     world.x.answer(random={"seed": options.seed, "mix": [dict(answer, p=p) for p, answer in MIX]})
-    stop, writing = threading.Event(), threading.Event()
+    stop = threading.Event()
     names = ["tally%d" % i for i in range(options.writers)] + ["logins"]
     samplers = [Sampler(world, names, stop) for _ in range(2)]
     counts = {"killed": 0, "ended": 0, "crashed": 0}
