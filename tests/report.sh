@@ -84,3 +84,23 @@ $(tail -n 20 "$log")"
     }
     rm -f -- "$log"
 }
+
+# Run COMMAND, a scenario that says no sum, or cargo test, as a part: the sum is said for it when it came to its end. The
+# seconds are those after which it hangs, on a busy machine too.
+scenario() { # SECONDS COMMAND...
+    part "$(basename "${*:3:1}") ${*:4}" summed "$@"
+}
+
+summed() { # SECONDS COMMAND...
+    local log status good bad
+    log=$(mktemp)
+    timeout --foreground --kill-after=10 "$@" >"$log" 2>&1
+    status=$?
+    # What cargo test prints, in the same form.
+    sed -i -E '/^test .* \.\.\. (ok|FAILED)$/ { s/_/ /g; s/^test (.*) \.\.\. ok$/ok - \1/; s/^test (.*) \.\.\. FAILED$/not ok - \1/ }' "$log"
+    cat -- "$log"
+    good=$(grep -c '^ok - ' "$log") bad=$(grep -c '^not ok - ' "$log")
+    rm -f -- "$log"
+    ((status != 0 && bad == 0)) || printf '%d passed, %d failed\n' "$good" "$bad"
+    return $status
+}

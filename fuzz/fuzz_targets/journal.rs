@@ -9,7 +9,9 @@ use std::os::unix::fs::FileExt;
 
 use authalert::event::{Class, Route};
 use authalert::journal::read::{Line, read_file};
-use authalert::journal::record::{Decoded, LONGEST, Record, decode, encode};
+use authalert::journal::decode::{Decoded, decode};
+use authalert::journal::line::LONGEST;
+use authalert::journal::record::{Record, encode};
 use authalert::neutral::{NAME_LIMIT, is_visible};
 use libfuzzer_sys::fuzz_target;
 use rustix::fs::{MemfdFlags, memfd_create};

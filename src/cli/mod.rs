@@ -11,6 +11,7 @@ mod ecs;
 pub mod failures;
 mod lines;
 mod lock;
+mod progress;
 mod receivers;
 mod report;
 mod rules;

@@ -1,8 +1,7 @@
 //! `authalert report`: the history as pictures and figures.
 
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stdout};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::neutral;
@@ -11,6 +10,7 @@ use crate::report::{self, Report, Request};
 use crate::storage;
 use crate::zone;
 
+use super::progress::Progress;
 use super::{Error, args};
 
 /// Columns where there is no terminal.
@@ -29,24 +29,9 @@ pub fn run(asked: &args::Report, state: &Path, config: &Config, out: &mut dyn Wr
         geo: if asked.geo.is_empty() { config.report.geo.clone() } else { asked.geo.clone() },
         names_hidden: !(at_terminal || asked.names || config.alerts.post_unknown_users),
     };
-    let progress = stderr().is_terminal();
-    let (begun, mut shown) = (Instant::now(), Instant::now());
-    let mut watch = |file: &Path, read: u64, size: u64| {
-        if progress
-            && shown.elapsed() > Duration::from_millis(500)
-            && begun.elapsed() > Duration::from_secs(1)
-        {
-            let percent =
-                (read * 100).checked_div(size).map_or(format!("{read} bytes"), |n| format!("{n} %"));
-            let _ =
-                write!(stderr(), "\r{}: {percent} ", neutral::text(file.as_os_str().as_encoded_bytes(), 200));
-            shown = Instant::now();
-        }
-    };
-    let made = report::make(&request, state, config, &mut watch);
-    if progress && begun.elapsed() > Duration::from_secs(1) {
-        let _ = write!(stderr(), "\r\x1b[K");
-    }
+    let mut progress = Progress::begin();
+    let made = report::make(&request, state, config, &mut |file, read, size| progress.show(file, read, size));
+    progress.end();
     let (report, errors) = made.map_err(|why| Error::Failed(why.to_string()))?;
     write(&report, asked, out)?;
     // What could be read is shown; that something could not be is an error all the same.

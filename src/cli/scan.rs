@@ -1,9 +1,8 @@
 //! `authalert scan`: one pass over the logs, then a delivery pass; or what the settings would make
 //! of a log.
 
-use std::io::{ErrorKind, IsTerminal, Write, stderr};
+use std::io::{ErrorKind, Write, stderr};
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -20,6 +19,7 @@ use crate::neutral;
 use crate::scan::{self, ScanOptions, ScanState};
 use crate::zone::local as local_zone;
 
+use super::progress::Progress;
 use super::{Error, deliver};
 
 /// Read the logs, record what the module did not, and deliver.
@@ -31,24 +31,10 @@ pub fn run(
     serve: Serve,
     out: &mut dyn Write,
 ) -> Result<(), Error> {
-    let (mut shown, begun) = (Instant::now(), Instant::now());
-    let progress = stderr().is_terminal();
-    let mut watch = |file: &Path, read: u64, size: u64| {
-        if progress
-            && shown.elapsed() > Duration::from_millis(500)
-            && begun.elapsed() > Duration::from_secs(1)
-        {
-            let percent =
-                (read * 100).checked_div(size).map_or(format!("{read} bytes"), |n| format!("{n} %"));
-            let name = neutral::text(file.as_os_str().as_encoded_bytes(), 200);
-            let _ = write!(stderr(), "\r{name}: {percent} ");
-            shown = Instant::now();
-        }
-    };
-    let result = scan::run(options, &config.scan, state, out, &mut watch);
-    if progress && begun.elapsed() > Duration::from_secs(1) {
-        let _ = write!(stderr(), "\r\x1b[K");
-    }
+    let mut progress = Progress::begin();
+    let result =
+        scan::run(options, &config.scan, state, out, &mut |file, read, size| progress.show(file, read, size));
+    progress.end();
     let report = match result {
         Ok(report) => report,
         // Another scan sees to the logs; what is recorded is delivered all the same.

@@ -13,15 +13,17 @@ use crate::config::{self, Config};
 use crate::event::Class;
 use crate::journal::read::{self, Line};
 use crate::journal::segment::{self, Segment};
-use crate::journal::{Journal, append};
+use crate::journal::{Journal, dropped};
 use crate::storage;
 
 use super::follow::{self, Found};
 use super::lock::{self, Lock};
+use super::old_lock;
 use super::place::Place;
+use super::request::PATIENCE;
 use super::route::Routes;
 use super::state::{Cursor, State};
-use super::{LOCK, Notice, PATIENCE, migrate};
+use super::{LOCK, Notice, migrate};
 
 /// A configuration that was written longer ago says nothing of when a receiver was added: its state is lost.
 const LATELY: SignedDuration = SignedDuration::from_hours(1);
@@ -34,8 +36,8 @@ pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration)
     // Of version 0.1: none of its passes shall come in between. One that stands still, as whoever started it may
     // have it do, keeps nobody out for ever; it can save nothing once its state is a directory.
     let (path, noted) = (state.join(LOCK), state.join(migrate::OLD_HOLDER));
-    let whole = lock::take_whole(&path, patience)?;
-    if whole.is_none() && !lock::stands_still(&path, &noted)? {
+    let whole = old_lock::take(&path, patience)?;
+    if whole.is_none() && !old_lock::stands_still(&path, &noted)? {
         return Ok(false);
     }
     let timeline = Place::new(state, config::TIMELINE);
@@ -64,7 +66,7 @@ pub fn enrol(state: &Path, config: &Config, routes: &Routes, patience: Duration)
         State { series: series(), ..begun }.save(&place, epoch)?;
     }
     migrate::retire(state)?;
-    let _ = std::fs::remove_file(state.join(super::UNUSABLE));
+    let _ = std::fs::remove_file(state.join(super::unusable::UNUSABLE));
     Ok(true)
 }
 
@@ -156,7 +158,7 @@ pub(super) fn beginning_now(state: &Path, config: &Config) -> io::Result<State> 
         _ => {}
     })?;
     new.settled_to.clone_from(&new.cursors);
-    new.dropped_seen = append::dropped(journal.directory()).unwrap_or(0);
+    new.dropped_seen = dropped::total(journal.directory()).unwrap_or(0);
     Ok(new)
 }
 

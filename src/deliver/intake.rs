@@ -9,7 +9,7 @@ use crate::config;
 use crate::event::{Class, Event};
 use crate::journal::segment::Segment;
 use crate::journal::spill::Spilled;
-use crate::journal::{Journal, append};
+use crate::journal::{Journal, dropped};
 
 use super::follow::{self, Found, Read};
 use super::hub::Link;
@@ -167,7 +167,7 @@ pub fn is_from_ignored(event: &Event, ignore: &config::Ignore) -> bool {
 
 fn take_dropped(state: &mut State, journal: &Journal, now: Moment, lines: &mut Vec<Vec<u8>>) {
     // Without the file, or with a new one, nothing was dropped, or the journal is away and comes back.
-    let Some(dropped) = append::dropped(journal.directory()).filter(|n| *n > 0) else { return };
+    let Some(dropped) = dropped::total(journal.directory()).filter(|n| *n > 0) else { return };
     match dropped.checked_sub(state.dropped_seen) {
         Some(0) => {}
         Some(fresh) => {

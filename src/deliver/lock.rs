@@ -12,22 +12,18 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
-use rustix::process::{Flock, FlockType, fcntl_getlk};
 
 use super::clock::Reading;
 use super::place::Place;
 
 /// A holder says that it holds on for so long, beyond what it waits for.
 pub const LEASE: Duration = Duration::from_secs(120);
-/// Each of its calls had a time limit of at most five minutes.
-const LONGEST_OLD_PASS_MS: u64 = 600_000;
-const POLL: Duration = Duration::from_millis(10);
+pub(super) const POLL: Duration = Duration::from_millis(10);
 /// A lease that is over is looked at again after this: the lock may have a new holder that is about to
 /// write its own.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -176,40 +172,7 @@ pub fn prepare(place: &Place) -> io::Result<()> {
     }
 }
 
-/// Take the lock that version 0.1 has on the whole state directory; held until the file is closed.
-pub fn take_whole(path: &Path, patience: Duration) -> io::Result<Option<File>> {
-    let file = options().create(true).truncate(false).open(path)?;
-    let until = Instant::now() + patience;
-    loop {
-        match fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(Some(file)),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) if Instant::now() >= until => {
-                return Ok(None);
-            }
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => thread::sleep(POLL),
-            Err(e) => return Err(e.into()),
-        }
-    }
-}
-
-/// Whether a process of version 0.1 holds the lock on the whole state directory for longer than any of its passes
-/// takes. It says nothing of that: so since when it was seen to is kept in the file `noted`.
-pub fn stands_still(path: &Path, noted: &Path) -> io::Result<bool> {
-    let file = options().create(true).truncate(false).open(path)?;
-    let held = fcntl_getlk(&file, &Flock::from(FlockType::WriteLock))?;
-    let Some(holder) = held.and_then(|lock| lock.pid) else { return Ok(false) };
-    let now = Reading::now();
-    let who = format!("{} {} ", now.boot, holder.as_raw_nonzero());
-    let before = fs::read_to_string(noted).unwrap_or_default();
-    match before.strip_prefix(&who).and_then(|since| since.trim_end().parse::<u64>().ok()) {
-        Some(since) => Ok(now.since_boot_ms.saturating_sub(since) > LONGEST_OLD_PASS_MS),
-        None => {
-            crate::storage::replace(noted, format!("{who}{}\n", now.since_boot_ms).as_bytes()).map(|()| false)
-        }
-    }
-}
-
-fn options() -> fs::OpenOptions {
+pub(super) fn options() -> fs::OpenOptions {
     let mut options = File::options();
     options.read(true).write(true).mode(0o600).custom_flags(OFlags::NOFOLLOW.bits() as i32);
     options
@@ -251,12 +214,12 @@ fn is_over(lease: &str, now: &Reading) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::process::{Child, Command, Stdio};
 
     use super::*;
 
-    fn place() -> (tempfile::TempDir, Place) {
+    pub(in crate::deliver) fn place() -> (tempfile::TempDir, Place) {
         let state = tempfile::tempdir().unwrap();
         let place = Place::new(state.path(), "x");
         fs::create_dir(place.directory()).unwrap();
@@ -265,7 +228,7 @@ mod tests {
     }
 
     /// Another process that holds the lock of `epoch`, with a lease until `until`, and stands still.
-    fn holder(place: &Place, epoch: u64, until: u64) -> Child {
+    pub(in crate::deliver) fn holder(place: &Place, epoch: u64, until: u64) -> Child {
         let path = place.lock_file(epoch);
         fs::write(&path, format!("{:.36} {until:020}\n", Reading::now().boot)).unwrap();
         let code = "import fcntl,sys\nf=open(sys.argv[1],'r+')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\nsys.stdin.read()";
@@ -281,7 +244,7 @@ mod tests {
         child
     }
 
-    fn end(mut child: Child) {
+    pub(in crate::deliver) fn end(mut child: Child) {
         drop(child.stdin.take());
         child.wait().unwrap();
     }
@@ -338,24 +301,6 @@ mod tests {
         let second = Lock::take(&place, Duration::ZERO).unwrap().unwrap();
         assert!(first.token().check().is_err());
         assert_eq!(second.token().epoch(), 1);
-    }
-
-    #[test]
-    fn who_of_version_0_1_holds_its_lock_for_too_long_stands_still() {
-        let (_state, place) = place();
-        let (path, noted) = (place.lock_file(0), place.directory().join("noted"));
-        assert!(!stands_still(&path, &noted).unwrap(), "nobody holds it");
-        let child = holder(&place, 0, 0);
-        assert!(!stands_still(&path, &noted).unwrap() && !stands_still(&path, &noted).unwrap());
-        let now = Reading::now();
-        let since = |pid: u32| format!("{} {pid} {}\n", now.boot, now.since_boot_ms.saturating_sub(600_001));
-        fs::write(&noted, since(1)).unwrap();
-        assert!(!stands_still(&path, &noted).unwrap(), "another process did");
-        if now.since_boot_ms > 600_001 {
-            fs::write(&noted, since(child.id())).unwrap();
-            assert!(stands_still(&path, &noted).unwrap());
-        }
-        end(child);
     }
 
     #[test]

@@ -33,15 +33,18 @@ mod judge;
 mod lock;
 mod migrate;
 mod notice;
+mod old_lock;
 pub mod outage;
 mod pacing;
 pub mod place;
 mod policy;
 mod quarantine;
 mod reader;
+mod request;
 mod requests;
 mod retention;
 mod route;
+mod served;
 mod settle;
 mod settled;
 mod settling;
@@ -52,19 +55,17 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 mod unsent;
+mod unusable;
 mod walk;
 mod weekly;
 
-use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use crate::config::{self, Config, TIMELINE};
-use crate::journal::{Journal, append, spill};
+use crate::journal::{Journal, dropped, spill};
 use crate::storage;
 
 pub use alert::{Alert, Delivered, Queue};
@@ -79,175 +80,21 @@ pub use pacing::{Due, Matter, Moment, Pacing};
 use place::Place;
 pub use policy::{Policy, human};
 use reader::Reader;
+pub use request::{Context, MakePage, Request, Serve, Watch};
 use retention::keep_within_bounds;
 pub(crate) use retention::prepare;
 use route::Routes;
+pub use served::{Error, Report, Served};
 pub use settled::is_settled;
 pub use settling::settle;
 pub use skip::skip_numbers;
 pub use unsent::{Unsent, unsent};
+use unusable::unusable;
 
 /// File name of the lock on the whole state directory: version 0.1's, and that under which receivers begin.
 pub const LOCK: &str = "lock";
-/// A command waits so long for a lock. In a login nobody waits.
-const PATIENCE: Duration = Duration::from_secs(3);
 /// Of a thread that serves a receiver, as of the module's worker.
 const STACK: usize = 1 << 20;
-
-/// Where a pass runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Context {
-    /// In the worker, inside the program that authenticates: no name service, quick.
-    Login,
-    /// In a process of its own.
-    Command,
-}
-
-/// Which receivers a pass serves. Those that start a program want another sandbox than those that only talk over the
-/// network; beside each other the two passes do not meet, as each receiver has its own lock.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Serve {
-    /// All of them.
-    #[default]
-    All,
-    /// Those that start no program.
-    WithoutCommands,
-    /// Those that start one, and nothing else is done.
-    Commands,
-}
-
-impl Serve {
-    fn includes(self, receiver: &config::Receiver) -> bool {
-        match self {
-            Self::All => true,
-            Self::WithoutCommands => !crate::receiver::starts_a_program(receiver),
-            Self::Commands => crate::receiver::starts_a_program(receiver),
-        }
-    }
-}
-
-/// How authalert itself does, as who starts a pass sees it.
-#[derive(Clone, Debug, Default)]
-pub struct Watch {
-    /// PAM services whose stacks have the module.
-    pub services: Vec<String>,
-    /// Logs are read too.
-    pub logs: bool,
-    /// What is wrong.
-    pub faults: Vec<Fault>,
-}
-
-/// Makes the page of a weekly summary of what was recorded between two times; none where that cannot be.
-pub type MakePage = fn(&Path, &Config, jiff::Timestamp, jiff::Timestamp) -> Option<String>;
-
-/// What a pass is to do.
-#[derive(Clone, Debug)]
-pub struct Request {
-    /// State directory.
-    pub state: PathBuf,
-    /// Configuration file; absent: the default one.
-    pub config: Option<PathBuf>,
-    /// Where it runs.
-    pub context: Context,
-    /// Send now what is pending, whatever pacing and outages say: somebody at the keyboard wants to see it.
-    pub at_once: bool,
-    /// Which receivers it serves.
-    pub serve: Serve,
-    /// What was seen of authalert itself; none where nobody looked.
-    pub watch: Option<Watch>,
-    /// Makes the page of a weekly summary, from then until then.
-    pub page: Option<MakePage>,
-    /// Set by another thread when the pass is to end at its next step, and let go of its locks.
-    pub let_go: Option<&'static AtomicBool>,
-}
-
-impl Request {
-    /// A pass over `state` that nobody stops.
-    pub fn new(state: &Path, config: Option<&Path>, context: Context) -> Self {
-        let (state, config) = (state.into(), config.map(Into::into));
-        Self {
-            state,
-            config,
-            context,
-            at_once: false,
-            serve: Serve::All,
-            watch: None,
-            page: None,
-            let_go: None,
-        }
-    }
-
-    fn is_let_go(&self) -> bool {
-        self.let_go.is_some_and(|flag| flag.load(Ordering::Acquire))
-    }
-
-    fn patience(&self) -> Duration {
-        if self.context == Context::Command { PATIENCE } else { Duration::ZERO }
-    }
-}
-
-/// What a pass did.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// For each receiver that was served, in the order of the configuration; the timeline is the last.
-    pub receivers: Vec<Served>,
-}
-
-/// What a pass did for one receiver.
-#[derive(Debug, Default)]
-pub struct Served {
-    /// Its name.
-    pub name: String,
-    /// Another pass was at it; it sees to everything.
-    pub busy: bool,
-    /// Messages that were delivered: number and text.
-    pub sent: Vec<(u64, String)>,
-    /// Failures that are in no delivered alert yet.
-    pub pending: u64,
-    /// The next step, if one is known.
-    pub next: Option<Duration>,
-    /// Why nothing is sent.
-    pub outage: Option<String>,
-    /// Something could go out at once, but for the bounded rate of requests; in how long it may.
-    pub forbidden: Option<Duration>,
-    /// What is wrong with its state.
-    pub error: Option<io::Error>,
-}
-
-impl Report {
-    /// The next step of any receiver.
-    pub fn next(&self) -> Option<Duration> {
-        self.receivers.iter().filter_map(|served| served.next).min()
-    }
-
-    /// What was done for the receiver `name`.
-    pub fn of(&self, name: &str) -> Option<&Served> {
-        self.receivers.iter().find(|served| served.name == name)
-    }
-}
-
-/// Why a pass could not be made.
-#[derive(Debug)]
-pub enum Error {
-    /// The configuration.
-    Config(config::Error),
-    /// The state directory.
-    State(PathBuf, io::Error),
-}
-
-impl std::error::Error for Error {}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(e) => e.fmt(f),
-            Self::State(path, e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                write!(f, "cannot use the state in {}: {e}; run this as root", path.display())
-            }
-            Self::State(path, e) => write!(f, "cannot use the state in {}: {e}", path.display()),
-        }
-    }
-}
 
 /// Make a pass.
 pub fn deliver(request: &Request) -> Result<Report, Error> {
@@ -343,58 +190,15 @@ fn failed(reader: &Reader<'_>) -> Served {
 fn take_over_spilled(request: &Request) -> io::Result<()> {
     let journal = Journal::new(&request.state);
     if !spill::is_any(&journal)? {
-        return append::settle_dropped(journal.directory());
+        return dropped::settle(journal.directory());
     }
     match Lock::take(&Place::new(&request.state, TIMELINE), request.patience())? {
         Some(_lock) => {
             spill::take_over(&journal)?;
-            append::settle_dropped(journal.directory())
+            dropped::settle(journal.directory())
         }
         None => Ok(()),
     }
-}
-
-/// Why the configuration cannot be used, as it was said before there was any state.
-const UNUSABLE: &str = "unusable";
-
-/// Say once that the configuration cannot be used: the timeline's state remembers that it was said, or a file of its
-/// own before the first pass.
-fn unusable(request: &Request, why: &config::Error) {
-    let place = Place::new(&request.state, TIMELINE);
-    let said = (|| {
-        storage::trusted(&request.state, &[])?;
-        if place.states()?.is_empty() {
-            let notice = Notice::error(format!("nothing is sent: {why}"));
-            let file = request.state.join(UNUSABLE);
-            if !std::fs::read(&file).is_ok_and(|said| said == notice.text.as_bytes()) {
-                storage::replace(&file, notice.text.as_bytes())?;
-                notice.send();
-            }
-            return Ok(());
-        }
-        let Some(lock) = Lock::take(&place, Duration::ZERO)? else { return Ok(()) };
-        let Some(mut loaded) = state::State::load(&place, true)? else { return Ok(()) };
-        let now = loaded.state.clock.advance(&clock::Reading::now());
-        let (why, time) = (crate::neutral::text(why.to_string(), 600), jiff::Timestamp::now());
-        let before = loaded.state.outage.as_ref();
-        let (outage, tell) =
-            outage::Outage::record(before, outage::Kind::Config, why, (now, time), None, String::new());
-        if tell {
-            let notice = Notice::error(format!("nothing is sent: {}", outage.why));
-            loaded.state.outage = Some(outage);
-            lock.token().check()?;
-            // First, as in a pass.
-            let sent = notice.send_at_once();
-            loaded.state.save(&place, lock.token().epoch())?;
-            drop(lock);
-            if !sent {
-                notice.send();
-            }
-        }
-        Ok::<(), io::Error>(())
-    })();
-    // What is wrong with the state is said by the pass that can use the configuration.
-    drop(said);
 }
 
 /// The state directory that is meant when none is named.

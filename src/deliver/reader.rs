@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::accounts::Accounts;
 use crate::config::{self, Alerts, Config};
-use crate::journal::{CURRENT, Journal, append, segment};
+use crate::journal::{CURRENT, Journal, room, segment, target};
 use crate::neutral;
 use crate::receiver::Receiver;
 
@@ -142,7 +142,7 @@ fn grew(state: &Path, read: &[(u64, u64)]) -> bool {
         // Not beyond the last whole line: half a line that nobody finishes is nothing new.
         Some((_, size)) => s.size > *size,
         // Not one that was only made in this pass.
-        None => s.headless || s.size > append::HEAD as u64,
+        None => s.headless || s.size > target::HEAD as u64,
     })
 }
 
@@ -238,7 +238,7 @@ impl<'a> Pass<'a> {
             }
         }
         if by_a_command && self.is_the_timeline() && taken.read.bytes > 0 {
-            segment::reserve(&journal.directory().join(CURRENT));
+            room::reserve(&journal.directory().join(CURRENT));
         }
         let outage = self.state.outage.as_ref();
         // An outage that began just now: who waits for it, a person or the worker, learns until when.

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::PATIENCE;
 use super::lock::Lock;
 use super::place::Place;
+use super::request::PATIENCE;
 use super::state::State;
 
 /// More messages than a receiver is sent between two copies of a state: a year of full days.

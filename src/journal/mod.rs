@@ -12,18 +12,25 @@
 //! - What cannot be appended is spilled beside it, and appended by the next pass ([`spill`]).
 //! - Failures leave a mark, which a login after them finds ([`marks`]).
 //! - Failures from addresses that one machine can have count as of one ([`address`]).
-//! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`]).
+//! - What finds no room there either is counted ([`dropped`]); some room is kept ([`room`]).
+//! - Every record carries a checksum; a torn or damaged one costs itself alone ([`record`], [`decode`]).
 //! - Whoever delivers seals, lists and deletes segments, under the delivery lock ([`segment`]).
 //! - Readers go on from where they were, by segment and offset ([`read`]). A record that lands in
 //!   a segment after it was sealed is found all the same.
 
 pub mod address;
 pub mod append;
+pub mod decode;
+pub mod dropped;
+pub mod line;
 pub mod marks;
+pub mod path;
 pub mod read;
 pub mod record;
+pub mod room;
 pub mod segment;
 pub mod spill;
+pub mod target;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -36,7 +43,7 @@ use crate::event::{Class, Event, Route};
 pub const DIRECTORY: &str = "journal";
 /// Name of the segment to which everybody appends.
 pub const CURRENT: &str = "current.jsonl";
-/// Counts the records that found no room (see [`append::count_dropped`]).
+/// Counts the records that found no room (see [`dropped`]).
 pub const DROPPED: &str = "dropped";
 
 /// Records of one write, where somebody has many.

@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt;
 
 use crate::event::Event;
 
-use super::record::{Decoded, LONGEST, decode};
+use super::decode::{Decoded, decode};
+use super::line::LONGEST;
 use super::segment::Segment;
 
 const BLOCK: usize = 64 << 10;

@@ -5,15 +5,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, FlockOperation, Mode, OFlags, fallocate, flock, fstatvfs};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
-use super::record::{Decoded, Header, LONGEST, decode, encode_header};
-use super::{CURRENT, DROPPED, marks};
+use super::decode::{Decoded, decode};
+use super::line::LONGEST;
+use super::record::{Header, encode_header};
+use super::{CURRENT, marks, room};
 
-/// About a thousand records.
-const RESERVE: u64 = 256 << 10;
-/// A byte a record.
-const COUNT_RESERVE: u64 = 1 << 20;
 const UNNAMED: &str = "0-inode-";
 
 /// One file of the journal.
@@ -175,32 +173,6 @@ pub fn sweep(directory: &Path) {
     }
 }
 
-/// Have room on the disk for what comes next in a segment, and for the count of what finds none: a user who fills
-/// it up, with what everybody may write, would make what he does then unseen. A small disk has room for less.
-/// Where the file system cannot do that, nothing is different.
-///
-/// Who watches the file learns of it: to be called where something new was read, or before it has its name.
-pub fn reserve(path: &Path) {
-    let _ = reserve_in(path, RESERVE, false);
-    if let Some(directory) = path.parent() {
-        let _ = reserve_in(&directory.join(DROPPED), COUNT_RESERVE, true);
-    }
-}
-
-fn reserve_in(path: &Path, most: u64, create: bool) -> io::Result<()> {
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
-    let mut options = File::options();
-    options.append(true).create(create).mode(0o600).custom_flags(flags);
-    let file = options.open(path)?;
-    let meta = file.metadata()?;
-    let disk = fstatvfs(&file)?;
-    let share = (disk.f_bavail * disk.f_frsize / 16).clamp(4096, most);
-    if meta.is_file() && meta.blocks() * 512 < meta.len() + share / 2 {
-        fallocate(&file, FallocateFlags::KEEP_SIZE, meta.len(), share)?;
-    }
-    Ok(())
-}
-
 /// A new segment under a name that nobody reads yet.
 fn prepare(directory: &Path, limit: u64) -> io::Result<PathBuf> {
     let id = new_id();
@@ -212,7 +184,7 @@ fn prepare(directory: &Path, limit: u64) -> io::Result<PathBuf> {
     let written =
         file.write_all(&encode_header(&Header { segment: id, limit })).and_then(|()| file.sync_all());
     match written {
-        Ok(()) => reserve(&path),
+        Ok(()) => room::reserve(&path),
         Err(_) => drop(fs::remove_file(&path)),
     }
     written.map(|()| path)
@@ -288,19 +260,6 @@ mod tests {
         assert_eq!((&before[0].id[..], &after[0].id), ("", &unnamed(before[0].inode)));
         assert_eq!(after[0].inode, before[0].inode);
         assert!(after[1].current && after[1].limit == 5000 && after[1].id > after[0].id);
-    }
-
-    #[test]
-    fn room_is_kept_for_records_and_for_the_count_of_what_finds_none() {
-        let directory = directory_with_one_record();
-        let current = directory.path().join(CURRENT);
-        reserve(&current);
-        let meta = |name: &str| fs::metadata(directory.path().join(name)).unwrap();
-        assert_eq!(meta(DROPPED).len(), 0);
-        // Where the file system cannot keep room there is nothing to see.
-        if meta(CURRENT).blocks() * 512 > 4096 {
-            assert!(meta(DROPPED).blocks() * 512 >= 4096);
-        }
     }
 
     #[test]

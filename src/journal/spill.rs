@@ -3,7 +3,7 @@
 //! Where a process may write no byte (`ulimit -f 0` in a container that may not lift it) or open no
 //! file (`ulimit -n`), it still may make a link, in one step and without a descriptor. A link's text
 //! is free, and a record fits. So the record is spilled beside the journal; the next pass takes it over.
-//! What finds no room there either is counted as dropped (see [`append::count_dropped`]).
+//! What finds no room there either is counted as dropped (see [`super::dropped`]).
 //!
 //! ```text
 //! spill-017 -> {"time":"2026-01-05T12:01:47.123456Z","route":"pam",…,"crc":"…"}
@@ -17,7 +17,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::append::{self, Error};
-use super::record::{Decoded, Encoded, LONGEST, decode};
+use super::decode::{Decoded, decode};
+use super::line::{Encoded, LONGEST};
+use super::path::{anywhere, numbered};
 use super::{CURRENT, Journal, segment};
 use crate::event::Event;
 
@@ -38,10 +40,10 @@ pub fn put(directory: &[u8], line: &Encoded) -> bool {
     let bytes = line.as_bytes().iter().filter(|b| **b != b'\n');
     text.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
     let Ok(text) = CStr::from_bytes_until_nul(&text) else { return false };
-    let start = append::anywhere(line);
+    let start = anywhere(line);
     for n in 0..TRIES {
         let n = start.wrapping_add(n) % MOST;
-        let Ok(path) = append::numbered::<3>(&mut path, directory, PREFIX, n) else { return false };
+        let Ok(path) = numbered::<3>(&mut path, directory, PREFIX, n) else { return false };
         match rustix::fs::symlink(text, path) {
             Ok(()) => return true,
             Err(rustix::io::Errno::EXIST) => {}
@@ -149,15 +151,11 @@ fn known(file: &Path, spilled: &[Spilled]) -> io::Result<HashSet<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::record::{encode, tests::record};
+    use crate::journal::record::{
+        encode,
+        tests::{journal, record},
+    };
     use jiff::Timestamp;
-
-    fn journal() -> (tempfile::TempDir, Journal) {
-        let state = tempfile::tempdir().unwrap();
-        let journal = Journal::new(state.path());
-        fs::create_dir(journal.directory()).unwrap();
-        (state, journal)
-    }
 
     fn put_record(journal: &Journal, user: &[u8]) -> bool {
         put(journal.directory().as_os_str().as_bytes(), &encode(&record(user)))

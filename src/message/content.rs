@@ -4,7 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::summary::{Sample, Summary};
+use super::sample::Sample;
+use super::summary::Summary;
 
 /// What one message says.
 #[derive(Clone, Copy, Debug)]

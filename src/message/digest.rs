@@ -1,17 +1,17 @@
 //! The wording of an alert that covers many failures, or of many logins: how many, from where, which
 //! accounts, when, and the number of whatever was left out. As much as there is room for.
 
-use super::listing::{in_all, listed, origin, places, sole};
+use super::detail::{Detail, LARGE, MORE_WISHES, WISHES};
+use super::listing::{in_all, listed, origin, sole};
 use super::reveal::Reveal;
-use super::single::{alike, among, item, quoted, sentence};
+use super::sample::Sample;
+use super::single::{alike, among, item, sentence};
 use super::style::Style;
-use super::summary::{Sample, Summary};
+use super::summary::Summary;
 use super::time::{Clock, counted, number};
 use super::weight::cut;
 use super::{listing, login};
 
-/// From here on a text has room for more than a post has.
-const LARGE: usize = 500;
 /// Below this a text says what is worst rather than when and from how many places.
 const SMALL: usize = 200;
 
@@ -33,66 +33,6 @@ pub(super) struct Digest<'a> {
     pub(super) reveal: Reveal,
     pub(super) style: &'a Style,
 }
-
-/// How many names of each kind are listed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Detail {
-    /// Without when, and without the totals of accounts: what is worst matters more.
-    untimed: bool,
-    untotalled: bool,
-    notable: bool,
-    latest: bool,
-    hosts: usize,
-    accounts: usize,
-    system: usize,
-    strangers: usize,
-    sources: usize,
-    services: usize,
-}
-
-/// In which order details are added while there is room.
-const WISHES: [fn(&mut Detail); 22] = [
-    |d| d.notable = true,
-    |d| d.hosts = 2,
-    |d| d.accounts = 1,
-    |d| d.system = 1,
-    |d| d.sources = 1,
-    |d| d.accounts = 2,
-    |d| d.system = 2,
-    // Naming the last of a kind takes less room than counting it: what did not fit may fit now.
-    |d| d.sources = d.sources.max(1),
-    |d| d.services = 2,
-    |d| d.accounts = 3,
-    |d| d.sources = 2,
-    |d| d.strangers = 1,
-    |d| d.accounts = 4,
-    |d| d.sources = 3,
-    |d| d.services = 3,
-    |d| d.hosts = 4,
-    |d| d.strangers = 2,
-    |d| d.accounts = 6,
-    |d| d.sources = 5,
-    |d| d.strangers = 4,
-    |d| d.services = 4,
-    |d| d.system = 4,
-];
-
-/// The same where there is more room than a post has.
-const MORE_WISHES: [fn(&mut Detail); 13] = [
-    |d| d.latest = true,
-    |d| d.hosts = 8,
-    |d| d.accounts = 12,
-    |d| d.sources = 10,
-    |d| d.services = 8,
-    |d| d.system = 8,
-    |d| d.strangers = 10,
-    |d| d.hosts = 16,
-    |d| d.accounts = 30,
-    |d| d.sources = 25,
-    |d| d.services = 16,
-    |d| d.strangers = 30,
-    |d| d.sources = 50,
-];
 
 impl Digest<'_> {
     /// What there is to report, as much as fits in `room`. Not cut: for a small room it may be longer, and
@@ -152,20 +92,6 @@ impl Digest<'_> {
         self.joined(&clauses)
     }
 
-    /// The clauses about names: whom, from where, through what, on which machine.
-    pub(super) fn names(&self, most: usize) -> Vec<String> {
-        let detail = Detail {
-            hosts: most,
-            accounts: most,
-            system: most,
-            strangers: most,
-            sources: most,
-            services: most,
-            ..Detail::default()
-        };
-        self.clauses(detail, None)
-    }
-
     pub(super) fn joined(&self, clauses: &[String]) -> String {
         clauses.join(if self.style.lines { "\n" } else { ". " })
     }
@@ -220,7 +146,7 @@ impl Digest<'_> {
         format!("{}: ", self.host(&sample.host))
     }
 
-    fn host(&self, host: &str) -> String {
+    pub(super) fn host(&self, host: &str) -> String {
         let name = if host.is_empty() { Some(self.here) } else { self.reveal.machine(host) };
         cut(name.unwrap_or("unknown machine"), 32)
     }
@@ -256,75 +182,6 @@ impl Digest<'_> {
     fn one(&self, sample: &Sample) -> String {
         let what = among(sample, self.reveal);
         format!("{}{what} {}", self.machine_of(sample), self.clock.time(sample.time))
-    }
-
-    /// The only account that was tried, or what all that were tried are.
-    fn only(&self) -> Option<String> {
-        let summary = self.summary;
-        let (accounts, system, strangers) = (summary.accounts(), summary.system(), summary.strangers());
-        match (sole(accounts), sole(system), strangers.is_empty()) {
-            (Some(only), _, true) if system.is_empty() => Some(cut(only, 32)),
-            (_, Some(only), true) if accounts.is_empty() => Some(cut(only, 32)),
-            (_, _, false) if accounts.is_empty() && system.is_empty() => Some(match sole(strangers) {
-                Some(only) if self.reveal.unknown && !only.is_empty() => {
-                    format!("unknown user {}", quoted(only))
-                }
-                Some(_) => "an unknown user".into(),
-                None => "unknown users".into(),
-            }),
-            _ => None,
-        }
-    }
-
-    fn clauses(&self, detail: Detail, only: Option<&str>) -> Vec<String> {
-        let (summary, reveal) = (self.summary, self.reveal);
-        let (accounts, system, strangers) = (summary.accounts(), summary.system(), summary.strangers());
-        let mut clauses = Vec::new();
-        if detail.hosts > 0 && listing::machines(summary) > 1 {
-            let here = summary.failures().saturating_sub(summary.hosts().total());
-            let here = (here > 0).then(|| format!("{} ×{}", self.here, number(here)));
-            let list = listed(summary.hosts(), detail.hosts, "", |name| self.host(name));
-            clauses.extend(clause("Machines", here.into_iter().chain(list).collect()));
-        }
-        if only.is_none() && (!detail.untotalled || detail.accounts + detail.system > 0) {
-            let show = |name: &str| cut(name, 32);
-            let kinds = [
-                (
-                    listed(accounts, detail.accounts, " account", show),
-                    in_all(accounts, "account", " of this machine"),
-                ),
-                (listed(system, detail.system, "", show), in_all(system, "system account", "")),
-            ];
-            let mut list = Vec::new();
-            for (names, all) in kinds {
-                if names.is_empty() { list.extend(all) } else { list.extend(names) }
-            }
-            if !strangers.is_empty() {
-                list.push(format!("unknown users ×{}", number(strangers.total())));
-            }
-            let word = if self.noun == Noun::Login { "Accounts" } else { "Tried" };
-            clauses.extend(clause(word, list));
-        }
-        if reveal.unknown && detail.strangers > 0 && (only.is_none() || sole(strangers).is_none()) {
-            clauses.extend(clause("Unknown", listed(strangers, detail.strangers, "", quoted)));
-        }
-        if detail.sources > 0 && places(summary) > 1 {
-            let here = (summary.local() > 0)
-                .then(|| format!("{} ×{}", listing::itself(summary), number(summary.local())));
-            let show = |name: &str| cut(reveal.remote(name).unwrap_or("(unknown)"), 40);
-            let list = listed(summary.sources(), detail.sources, "", show);
-            clauses.extend(clause("From", here.into_iter().chain(list).collect()));
-        }
-        if detail.services > 0 && summary.services().distinct().at_least() > 1 {
-            let show = |name: &str| cut(reveal.service(name).unwrap_or("(unknown)"), 32);
-            clauses.extend(clause("By", listed(summary.services(), detail.services, "", show)));
-        }
-        clauses
-    }
-
-    /// Whether the notable failure is not all that there is.
-    fn says_more(&self, one_account: bool) -> bool {
-        !one_account || places(self.summary) > 1 || self.summary.local() > 0
     }
 
     /// For an SMS and less: the count and the worst, without when and from how many places.
@@ -378,10 +235,6 @@ impl Digest<'_> {
         }
         lost
     }
-}
-
-fn clause(word: &str, list: Vec<String>) -> Option<String> {
-    (!list.is_empty()).then(|| format!("{word}: {}", list.join(", ")))
 }
 
 #[cfg(test)]

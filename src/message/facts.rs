@@ -38,7 +38,8 @@ use serde_json::{Map, Value, json};
 use super::content::{Content, Dispatch, Weekly};
 use super::listing::{machines, sole};
 use super::reveal::Reveal;
-use super::summary::{Sample, Summary};
+use super::sample::Sample;
+use super::summary::Summary;
 use super::tally::{Distinct, Tally};
 
 /// Names of a kind that are listed.

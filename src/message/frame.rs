@@ -1,8 +1,9 @@
 //! What stands around a text: `HOST: ` and ` ·aID`, and how a text comes to fit between them.
 
 use super::content::Dispatch;
+use super::machine::HOST;
 use super::style::Style;
-use super::text::{HOST, tag};
+use super::text::tag;
 
 /// From here on a text has room for a word about an earlier one.
 const REMARK: usize = 140;

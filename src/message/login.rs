@@ -4,8 +4,8 @@
 
 use super::content::{After, BreakIn, NewSource, UnderAttack};
 use super::reveal::Reveal;
+use super::sample::Sample;
 use super::single::{SHOWN, item, place, process, switches_user, user};
-use super::summary::Sample;
 use super::time::{Clock, counted, number};
 use super::weight::cut;
 

@@ -4,6 +4,8 @@
 //! All failures that are pending go into one [`Summary`]; [`Composer`] writes the text.
 
 pub mod content;
+mod count;
+mod detail;
 mod digest;
 mod facts;
 mod frame;
@@ -13,8 +15,11 @@ mod harmless;
 mod hostile;
 mod listing;
 mod login;
+mod machine;
 mod markup;
+mod names;
 mod reveal;
+mod sample;
 mod seen;
 pub mod shape;
 mod single;
@@ -31,12 +36,14 @@ pub(crate) mod weight;
 mod wording;
 
 pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
+pub use count::count_in;
 pub use harmless::harmless;
 pub(crate) use reveal::Reveal;
+pub use sample::Sample;
 pub use style::{Style, Unit};
+pub use summary::Summary;
 pub(crate) use summary::UNKNOWN_ADDRESS;
-pub use summary::{Sample, Summary};
 pub use tally::{Counted, Distinct, Tally};
-pub use text::{Composer, count_in};
+pub use text::Composer;
 pub(crate) use time::counted;
 pub use weight::{LIMIT, weight};

@@ -7,7 +7,8 @@
 
 use std::net::IpAddr;
 
-use super::summary::{Sample, UNKNOWN_ADDRESS};
+use super::sample::Sample;
+use super::summary::UNKNOWN_ADDRESS;
 use crate::accounts::AccountKind;
 
 /// What may be said of names.

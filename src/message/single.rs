@@ -1,7 +1,7 @@
 //! The wording of one record: who, from where, through what.
 
 use super::reveal::Reveal;
-use super::summary::Sample;
+use super::sample::Sample;
 use super::time::number;
 use super::weight::cut;
 use crate::accounts::AccountKind;

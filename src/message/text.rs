@@ -19,7 +19,7 @@
 //! ```
 //!
 //! In an SMS the dot is a dash, `-a17`: the alphabet has none. How many failures a text covers can be
-//! read from it: see [`count_in`].
+//! read from it: see [`count_in`](super::count_in).
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -27,19 +27,17 @@ use jiff::tz::TimeZone;
 use super::content::{Content, Dispatch};
 use super::digest::{Digest, Noun};
 use super::frame::Frame;
-use super::reveal::{Reveal, label};
+use super::machine::{HOST, short};
+use super::reveal::Reveal;
 use super::style::Style;
-use super::summary::{Sample, Summary};
+use super::summary::Summary;
 use super::time::{Clock, counted, number};
 use super::title::{BREAK_IN, title};
-use super::weight::cut;
-use super::{facts, listing, login, watch};
+use super::{facts, login, watch};
 use crate::config::Alerts;
 use crate::config::template::Template;
 use crate::zone;
 
-/// Of the machine's name; more would take the room of what happened.
-pub(super) const HOST: usize = 32;
 /// A title is read at a glance.
 const TITLE: usize = 100;
 /// From here on a text has room for what to do next.
@@ -160,27 +158,6 @@ impl Composer {
         let before = if matches!(content, Content::BreakIn(_)) { BREAK_IN } else { "" };
         Frame::new(style, before, &self.machine(content), least(content), dispatch)
     }
-
-    /// What a text calls the machine it is about: this one's name, another's, or how many.
-    pub(super) fn machine(&self, content: Content<'_>) -> String {
-        let of = |host: &str| match host {
-            "" => self.host.clone(),
-            host => cut(self.reveal.machine(host).unwrap_or("unknown machine"), HOST),
-        };
-        let login = |login: &Sample| of(&login.host);
-        match content {
-            Content::Failures(summary) | Content::Logins(summary) => match listing::machines(summary) {
-                0 | 1 => of(listing::sole(summary.hosts()).unwrap_or_default()),
-                n => counted(n, "machine"),
-            },
-            Content::BreakIn(content) => login(&content.login),
-            Content::UnderAttack(content) => login(&content.login),
-            Content::NewSource(content) => login(&content.login),
-            Content::Heartbeat(_) | Content::Health(_) | Content::Weekly(_) | Content::Test => {
-                self.host.clone()
-            }
-        }
-    }
 }
 
 /// What a text must hold whatever the limit, beside its frame.
@@ -192,44 +169,13 @@ fn least(content: Content<'_>) -> String {
     }
 }
 
-/// How many failures a text covers.
-///
-/// Built-in texts that cover several begin `HOST: N failed`, with commas in N; without that it is 1. A text
-/// by a template that does not say `{count}` itself ends in `(N failed)`, before the id if that was added too.
-pub fn count_in(text: &str) -> u64 {
-    let is_tag = |tag: &str| {
-        tag.strip_prefix("·a")
-            .or(tag.strip_prefix("-a"))
-            .is_some_and(|id| id.bytes().all(|b| b.is_ascii_digit()))
-    };
-    let end = match text.rsplit_once(' ') {
-        Some((before, tag)) if is_tag(tag) => before,
-        _ => text,
-    };
-    let appended = end.strip_suffix(" failed)").and_then(|t| t.rsplit_once(" (")).map(|(_, n)| n);
-    let leading = text.split_once(": ").and_then(|(_, t)| t.split_once(" failed")).map(|(n, _)| n);
-    let parse = |n: &str| n.replace(',', "").parse().ok();
-    appended.and_then(parse).or(leading.and_then(parse)).unwrap_or(1)
-}
-
 pub(super) fn tag(id: u64) -> String {
     format!("a{id}")
 }
 
-/// The first label of the machine's name; an address stays whole.
-fn short(host: &str) -> String {
-    let is_address = host.parse::<std::net::IpAddr>().is_ok();
-    // A blank or a colon could make it look as if the text began earlier.
-    let sign = |c: char| if c.is_whitespace() || c == ':' && !is_address { '_' } else { c };
-    let label: String = label(host).chars().map(sign).collect();
-    match cut(&Style::x().safe(&label).replace(' ', "_"), HOST) {
-        empty if empty.is_empty() => "this machine".into(),
-        label => label,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::count::count_in;
     use super::super::summary::tests::failure;
     use super::super::weight::{LIMIT, weight};
     use super::*;
@@ -415,35 +361,5 @@ mod tests {
         assert!(text.starts_with("On web1: 4,489 failed logins from 139 sources"), "{text}");
         assert!(text.ends_with(" (4,489 failed) ·a24") && weight(&text) <= LIMIT, "{text}");
         assert!(text.contains("Tried: alice ×7, bob ×1, root ×3,713"), "{text}");
-    }
-
-    #[test]
-    fn the_name_of_the_machine_is_short_and_harmless() {
-        for (host, shown) in [
-            ("web1.example.com", "web1"),
-            ("web1", "web1"),
-            ("192.0.2.1", "192.0.2.1"),
-            ("2001:db8::1", "2001:db8::1"),
-            ("", "this machine"),
-            ("a: 7 failed", "a__7_failed"),
-            ("@x", "[@]x"),
-            (&"x".repeat(99), &format!("{}~", "x".repeat(31))),
-        ] {
-            assert_eq!(short(host), shown);
-        }
-    }
-
-    #[test]
-    fn the_count_of_failures_can_be_read_from_any_text_and_not_be_forged() {
-        for (text, count) in [
-            ("web1: 4,489 failed logins from 139 sources", 4489),
-            ("web1: 1 failed login from 1 source, 12:01:47 ·a1", 1),
-            ("web1: failed login for root from 192.0.2.7 12:01:47 ·a17", 1),
-            ("web1: unknown user \"7 failed\" from 192.0.2.7 12:01:47 ·a17", 1),
-            ("web1: 7 failed (3 failed) ·a17", 3),
-            ("a17 web1: 7 (9 failed) (1,003 failed)", 1003),
-        ] {
-            assert_eq!(count_in(text), count, "{text}");
-        }
     }
 }

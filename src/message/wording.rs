@@ -3,10 +3,12 @@
 use jiff::tz::TimeZone;
 
 use super::content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
+use super::count::count_in;
+use super::sample::Sample;
 use super::style::{Style, Unit};
+use super::summary::Summary;
 use super::summary::tests::failure;
-use super::summary::{Sample, Summary};
-use super::text::{Composer, count_in};
+use super::text::Composer;
 use crate::accounts::AccountKind::{self, Existing, Root, System, Unknown};
 use crate::config::template::Template;
 use crate::event::Event;

@@ -5,7 +5,8 @@ use std::mem;
 use std::os::fd::BorrowedFd;
 use std::slice;
 
-use authalert::journal::append::{Error, HEAD, Look, Target};
+use authalert::journal::append::Error;
+use authalert::journal::target::{HEAD, Look, Target};
 use rustix::fs::{self, FallocateFlags, FlockOperation, Mode, OFlags};
 use rustix::io::{self, Errno};
 

@@ -8,7 +8,8 @@ use std::ffi::CStr;
 use std::mem;
 use std::ptr;
 
-use authalert::journal::append::{Error, Target};
+use authalert::journal::append::Error;
+use authalert::journal::target::Target;
 use libc::{c_int, c_ulong, sigset_t, uid_t};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem;
 use std::ptr;
 
-use authalert::journal::append::join;
+use authalert::journal::path::join;
 use rustix::fs::{Mode, stat};
 
 use crate::late;

@@ -4,8 +4,10 @@
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use authalert::journal::append::{Error, Target, digits, join};
+use authalert::journal::append::Error;
 use authalert::journal::marks::{FRESH, LOGINS, MINUTES, NAME, NEW, SIZE, header, made};
+use authalert::journal::path::{digits, join};
+use authalert::journal::target::Target;
 use authalert::journal::{CURRENT, DIRECTORY};
 use rustix::fs::{Mode, OFlags};
 

@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use authalert::event::{Class, Route};
 use authalert::journal::address::network;
 use authalert::journal::append::{self, Error};
-use authalert::journal::record::{Encoded, Record, encode_into};
+use authalert::journal::dropped;
+use authalert::journal::line::Encoded;
+use authalert::journal::path::join;
+use authalert::journal::record::{Record, encode_into};
 use authalert::journal::spill;
 use pam::items::{Item, RHost, RUser, Service, Tty, User};
 use pam::module::PamHandle;
@@ -122,13 +125,13 @@ fn fill(line: &mut Encoded, pamh: &mut PamHandle, class: Class) {
 /// Not where others can write.
 fn may_write(state: &CStr) -> bool {
     let mut buffer = [0; 512];
-    let journal = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes());
+    let journal = join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes());
     guard::ours_alone(state) && journal.map_or(true, guard::ours_alone)
 }
 
 fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
     let mut buffer = [0; 512];
-    let directory = append::join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes())?;
+    let directory = join(&mut buffer, state.to_bytes(), authalert::journal::DIRECTORY.as_bytes())?;
     let directory = directory.to_bytes();
     match guard::unlimited(|| append::append_to::<File>(directory, line)) {
         Err(Error::Os(why)) => {
@@ -137,7 +140,7 @@ fn write(state: &CStr, line: &Encoded) -> Result<(), Error> {
                 if spill::put(directory, line) {
                     return Ok(());
                 }
-                append::count_dropped::<File>(directory, line);
+                dropped::count::<File>(directory, line);
                 Err(Error::Full)
             })
             .map_err(|_| why.into())

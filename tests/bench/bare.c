@@ -1,6 +1,6 @@
 /* A module that makes the system calls that ours makes where a mark is fresh, in the same order, and does nothing else:
  * the least that such a login costs with what is promised of a record. Why each of them is made stands in
- * src/journal/append.rs, src/pam/guard.rs and src/pam/marks.rs.
+ * src/journal/append.rs and target.rs, src/pam/guard.rs and src/pam/marks.rs.
  *
  * Its arguments: the state directory, its journal, and in there the marks and the current segment. */
 #define _GNU_SOURCE

@@ -56,8 +56,9 @@ def confdir(state, config):
 
 def once(directory, service):
     """Microseconds by the clock, and of the processor."""
-    done = subprocess.run([f"{WORK}/pam_once", directory, service, "daemon"], capture_output=True, text=True, check=True)
-    return [int(number) / 1000 for number in done.stdout.split()[:2]]
+    done = subprocess.run([f"{WORK}/host", directory, service, "daemon", "once"], capture_output=True, text=True, check=True)
+    took = json.loads(done.stdout)
+    return took["clock"] / 1000, took["processor"] / 1000
 
 
 def state_directory(name):

@@ -14,5 +14,5 @@ trap 'rm -rf "$work"' EXIT
 # As our own is linked (src/pam/build.rs).
 cc -O2 -shared -fPIC -fno-stack-protector -nostartfiles -Wl,-z,now,-z,relro,-z,noseparate-code,--as-needed \
     -o "$work/bare.so" tests/bench/bare.c
-cc -O2 -o "$work/pam_once" tests/bench/pam_once.c -lpam
+tests/pam/build.sh "$work" host
 python3 tests/bench/login.py "$work" "${1:-300}" "${2:-15}"

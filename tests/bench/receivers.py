@@ -70,7 +70,7 @@ def fail(name):
     """Fail once; milliseconds from the verdict to the post, and whether the login still slept."""
     posts = f"{WORK}/{name}/posts.jsonl"
     before = len(lines(posts))
-    subprocess.run([f"{WORK}/pam_once", f"{WORK}/pam.d", name, "daemon"], capture_output=True, check=True)
+    subprocess.run([f"{WORK}/host", f"{WORK}/pam.d", name, "daemon", "once"], capture_output=True, check=True)
     new = lines(posts)[before:]
     if not new:
         return None

@@ -10,5 +10,5 @@ cd "$(dirname "$0")/../.."
 [ -f target/release/libpam_authalert.so ] || cargo build --release --locked
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cc -O2 -o "$work/pam_once" tests/bench/pam_once.c -lpam
+tests/pam/build.sh "$work" host
 python3 tests/bench/receivers.py "$work" "${1:-20}"

@@ -5,23 +5,14 @@ import shutil
 import signal
 import time
 
-from fleet import Fleet, append, check, count_recorded, finish, line, wait_for
+from fleet import Fleet, check, count_recorded, finish, wait_for
 
 fleet = Fleet(["web1"]).start()
-number = 0
-
-
-def fail(times):
-    """Each in a message of its own."""
-    global number
-    for _ in range(times):
-        number += 1
-        append(fleet.state("web1"), [line("user%d" % number, pid=number)])
-        time.sleep(0.03)
+APART = 0.03  # so that each failure is in a message of its own
 
 
 def arrives(seconds):
-    return wait_for(lambda: count_recorded(fleet.hub_state) >= number, seconds, 0.2)
+    return wait_for(lambda: count_recorded(fleet.hub_state) >= fleet.failures, seconds, 0.2)
 
 
 try:
@@ -31,8 +22,8 @@ try:
     shutil.copytree(fleet.path("store"), fleet.path("store.old"))
     fleet.engine.start()
     begun = time.monotonic()
-    fail(200)
-    check(arrives(20), "the hub has what was sent", (count_recorded(fleet.hub_state), number))
+    fleet.fail("web1", 200, APART)
+    check(arrives(20), "the hub has what was sent", (count_recorded(fleet.hub_state), fleet.failures))
     # When it goes on it is time to remove, and its lease lasts.
     time.sleep(max(0, begun + 56 - time.monotonic()))
     fleet.hub.process.send_signal(signal.SIGSTOP)
@@ -41,11 +32,11 @@ try:
     shutil.copytree(fleet.path("store.old"), fleet.path("store"))
     fleet.engine.start()
     # More than the hub takes over at once, and less than there was.
-    fail(100)
+    fleet.fail("web1", 100, APART)
     time.sleep(max(0, begun + 61 - time.monotonic()))
     fleet.hub.process.send_signal(signal.SIGCONT)
-    check(arrives(20), "and what was sent after the engine came back", (count_recorded(fleet.hub_state), number))
-    check(count_recorded(fleet.hub_state) == number, "each of them once", (count_recorded(fleet.hub_state), number))
+    check(arrives(20), "and what was sent after the engine came back", (count_recorded(fleet.hub_state), fleet.failures))
+    check(count_recorded(fleet.hub_state) == fleet.failures, "each of them once", (count_recorded(fleet.hub_state), fleet.failures))
 finally:
     fleet.end()
 finish()

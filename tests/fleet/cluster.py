@@ -13,7 +13,8 @@ import random
 import re
 import time
 
-from fleet import Fleet, Phone, append, check, count_recorded, each_once, finish, line, wait_for
+from fleet import Fleet, append, check, count_recorded, each_once, finish, line, wait_for
+from phone import Phone
 from wire import Wire
 
 BURST, REFILL = 3, 60

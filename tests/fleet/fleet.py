@@ -4,7 +4,6 @@ import fcntl
 import glob
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -12,11 +11,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 import zlib
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("AUTHALERT_BUILD", os.path.join(TOP, "target", "quick"))
@@ -148,52 +145,6 @@ def count_recorded(state, needle=b'"class":"failure","host":'):
     return sum(text.count(needle) for file in segments(state) for text in file)
 
 
-class Phone:
-    """A receiver that takes what is posted and notes when. It knows a repeat by its key; of some posts the answer is lost."""
-
-    def __init__(self, loses=0.0):
-        self.posts, self.known, self.altered, self.lost, self.is_away = [], {}, [], 0, False
-        phone = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-                if phone.is_away:
-                    self.send_response(503)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                key = self.headers.get("Idempotency-Key", "")
-                if phone.known.setdefault(key, body) != body:
-                    phone.altered.append((key, phone.known[key], body))
-                phone.posts.append((time.monotonic(), body))
-                if random.random() < loses:
-                    phone.lost += 1
-                    self.connection.shutdown(socket.SHUT_RDWR)
-                    return
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def reported(self):
-        """Failures in all alerts of them, each alert once."""
-        alerts = (json.loads(body) for body in list(self.known.values()))
-        return sum(alert["authalert"]["count"] for alert in alerts if alert["event"]["action"] == "failed-login")
-
-    def config(self, path, more=""):
-        with open(path, "w") as file:
-            file.write('[[receiver]]\nkind = "webhook"\nname = "phone"\nurl = "http://127.0.0.1:%d/"\nplain_http = true\n%s\n' % (self.port, more))
-        os.chmod(path, 0o600)
-        return path
-
-
 class Fleet:
     """An engine, a hub and members in a directory of their own."""
 
@@ -216,6 +167,7 @@ class Fleet:
         self.engine = self.engines[0]
         self.hub = Process(self.hub_command("gather"), self.path("hub.log"))
         self.members = {}
+        self.failures = 0
         self.names = names
         where = [word for host in self.cluster for word in ("--address", host)] + ["--cluster"] if cluster else ["--address", "127.0.0.1"]
         done = self.run_hub("init-hub", *where, "--port", str(self.port), "--listen", "127.0.0.1:%d" % self.port, "--store",
@@ -333,6 +285,13 @@ class Fleet:
 
     def state(self, name):
         return self.path(name + "/state")
+
+    def fail(self, name, times, apart=0.0):
+        """As many failures on a member, each by a user and in a write of its own; `failures` counts them."""
+        for _ in range(times):
+            self.failures += 1
+            append(self.state(name), [line("user%d" % self.failures, pid=self.failures)])
+            time.sleep(apart)
 
     def empty_engine(self):
         """The engine loses everything."""

@@ -13,7 +13,8 @@ import shutil
 import signal
 import time
 
-from fleet import Fleet, Phone, append, check, count_recorded, each_once, finish, line, wait_for
+from fleet import Fleet, append, check, count_recorded, each_once, finish, line, wait_for
+from phone import Phone
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--members", type=int, default=6)

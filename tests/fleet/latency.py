@@ -11,7 +11,8 @@ import statistics
 import subprocess
 import time
 
-from fleet import AUTHALERT, Fleet, Phone, append, check, finish, line, recorded, wait_for
+from fleet import AUTHALERT, Fleet, append, check, finish, line, recorded, wait_for
+from phone import Phone
 from wire import Wire
 
 parser = argparse.ArgumentParser()

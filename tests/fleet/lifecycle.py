@@ -6,7 +6,8 @@ import stat
 import subprocess
 import time
 
-from fleet import AUTHALERT, Fleet, Phone, append, check, finish, line, recorded, wait_for
+from fleet import AUTHALERT, Fleet, append, check, finish, line, recorded, wait_for
+from phone import Phone
 
 fleet = Fleet(["web1", "web2"], names="hidden").start()
 try:

@@ -9,7 +9,8 @@ import glob
 import shutil
 import time
 
-from fleet import Fleet, Phone, append, check, count_recorded, finish, line, wait_for
+from fleet import Fleet, append, check, count_recorded, finish, line, wait_for
+from phone import Phone
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--engine-too", action="store_true")

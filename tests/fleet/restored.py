@@ -6,31 +6,24 @@ import shutil
 import signal
 import time
 
-from fleet import Fleet, Phone, append, check, finish, line, recorded, wait_for
+from fleet import Fleet, check, finish, recorded, wait_for
+from phone import Phone
 
 fleet, phone = Fleet(["web1"]), Phone()
 phone.config(fleet.config, 'group_interval = "1s"\nmax_interval = "1s"\nmax_per_day = 10000\nburst = 100\n')
 fleet.deliver()
 fleet.start()
-number = 0
-
-
-def fail(times):
-    global number
-    for _ in range(times):
-        number += 1
-        append(fleet.state("web1"), [line("user%d" % number, pid=number)])
 
 
 def is_reported():
     # The pass after the interval is the timer's.
-    return wait_for(lambda: fleet.deliver() and phone.reported() == number, 40, 0.5)
+    return wait_for(lambda: fleet.deliver() and phone.reported() == fleet.failures, 40, 0.5)
 
 
 try:
     check(fleet.join("web1").returncode == 0, "the member joins")
     fleet.members["web1"].start()
-    fail(3)
+    fleet.fail("web1", 3)
     check(is_reported(), "what fails is reported", phone.reported())
     time.sleep(6)
     fleet.hub.kill(signal.SIGTERM)
@@ -38,14 +31,14 @@ try:
     shutil.copytree(fleet.hub_state, backup)
     fleet.hub.start()
     for _ in range(3):
-        fail(2)
+        fleet.fail("web1", 2)
         check(is_reported(), "and more of it, after the copy was made", phone.reported())
     before = dict(phone.known)
     # The members know what is reported, and keep what is not.
     time.sleep(8)
     phone.is_away = True
-    fail(4)
-    check(wait_for(lambda: len(recorded(fleet.hub_state)) == number, 20), "the hub has what the phone does not take")
+    fleet.fail("web1", 4)
+    check(wait_for(lambda: len(recorded(fleet.hub_state)) == fleet.failures, 20), "the hub has what the phone does not take")
     check(wait_for(lambda: "waiting 0" in fleet.run_member("web1", "status").stdout, 60, 1), "and the member knows that it has it")
     time.sleep(8)
     fleet.hub.kill()
@@ -54,9 +47,9 @@ try:
     shutil.copytree(backup, fleet.hub_state)
     phone.is_away = False
     fleet.hub.start()
-    check(is_reported(), "what was not reported is, though no one said take-over", (phone.reported(), number))
-    fail(2)
-    check(is_reported(), "and what comes then", (phone.reported(), number))
+    check(is_reported(), "what was not reported is, though no one said take-over", (phone.reported(), fleet.failures))
+    fleet.fail("web1", 2)
+    check(is_reported(), "and what comes then", (phone.reported(), fleet.failures))
     check(not phone.altered, "nothing new bears the key of what was sent before", phone.altered[:1])
     texts = {}
     for _, body in phone.posts:

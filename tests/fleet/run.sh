@@ -12,7 +12,6 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 # shellcheck source-path=SCRIPTDIR/../..
 . tests/report.sh
-export TMPDIR=${TMPDIR:-/tmp}
 kills=() scale=()
 if [[ ${1:-} == --large ]]; then
     shift
@@ -20,20 +19,6 @@ if [[ ${1:-} == --large ]]; then
 fi
 engines=("$@")
 ((${#engines[@]})) || engines=("$(PATH=$PATH:/usr/sbin command -v nats-server)")
-
-scenario() { # SECONDS COMMAND...
-    part "$(basename "${*:3:1}") ${*:4}" summed "$@"
-}
-
-summed() { # SECONDS COMMAND...
-    local log=$TMPDIR/scenario status
-    timeout --foreground --kill-after=10 "$@" >"$log" 2>&1
-    status=$?
-    cat "$log"
-    good=$(grep -c '^ok - ' "$log") bad=$(grep -c '^not ok - ' "$log")
-    ((status != 0 && bad == 0)) || printf '%d passed, %d failed\n' "$good" "$bad"
-    return $status
-}
 
 for engine in "${engines[@]}"; do
     export AUTHALERT_ENGINE=$engine

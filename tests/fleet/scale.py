@@ -15,7 +15,8 @@ import re
 import subprocess
 import time
 
-from fleet import Fleet, Phone, check, count_recorded, finish, segments, wait_for
+from fleet import Fleet, check, count_recorded, finish, segments, wait_for
+from phone import Phone
 from wire import Wire
 
 parser = argparse.ArgumentParser()

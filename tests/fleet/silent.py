@@ -5,7 +5,8 @@ import json
 import os
 import subprocess
 
-from fleet import AUTHALERT, COMMAND, Fleet, Phone, Process, append, check, count_recorded, finish, line, wait_for
+from fleet import AUTHALERT, COMMAND, Fleet, Process, append, check, count_recorded, finish, line, wait_for
+from phone import Phone
 
 FAKETIME = next((p for p in ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1",
                              "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1") if os.path.exists(p)), None)

@@ -6,6 +6,7 @@ moment the counters add up, and in the end each failure was told exactly once.
 """
 
 import argparse
+import json
 import os
 import random
 import signal
@@ -41,14 +42,13 @@ class Sampler(threading.Thread):
     def __init__(self, world, tallies, stop):
         super().__init__()
         self.world, self.tallies, self.stop = world, tallies, stop
-        self.samples, self.wrong = 0, []
+        self.samples, self.last, self.wrong = 0, 0, []
 
     def sums(self):
         each = [self.world.tally(name) for name in list(self.tallies)]
         return sum(t[0] for t in each), sum(t[1] for t in each)
 
     def run(self):
-        last = 0
         while not self.stop.is_set():
             least = self.sums()[1]
             try:
@@ -57,15 +57,19 @@ class Sampler(threading.Thread):
                 self.wrong.append(str(error))
                 continue
             most = self.sums()[0]
-            recorded = status["recorded"]
             if not balanced(status):
                 self.wrong.append("does not add up: %s" % status)
-            if not least <= recorded <= most:
-                self.wrong.append("recorded %d, written %d to %d" % (recorded, least, most))
-            if recorded < last:
-                self.wrong.append("recorded went down from %d to %d" % (last, recorded))
-            last = recorded
+            self.compare(status, least, most)
             self.samples += 1
+
+    def compare(self, status, least, most):
+        """What is said to be recorded, with what was written before and after it was said."""
+        recorded = status["recorded"]
+        if not least <= recorded <= most:
+            self.wrong.append("recorded %d, written %d to %d" % (recorded, least, most))
+        if recorded < self.last:
+            self.wrong.append("recorded went down from %d to %d" % (self.last, recorded))
+        self.last = recorded
 
 
 def passes(world, stop, rng, counts):
@@ -83,9 +87,7 @@ def passes(world, stop, rng, counts):
 
 def logins(world, number, stop, done):
     """The real module in a real login, which ends while its worker may be anywhere."""
-    once = os.path.join(world.base, "pam_once")
-    built = subprocess.run(["cc", "-o", once, os.path.join(TOP, "tests/bench/pam_once.c"), "-lpam"],
-                           capture_output=True)
+    built = subprocess.run([os.path.join(TOP, "tests/pam/build.sh"), world.base, "host"], capture_output=True)
     if built.returncode != 0 or not os.path.exists(MODULE):
         return
     confdir = os.path.join(world.base, "pam.d")
@@ -98,8 +100,9 @@ def logins(world, number, stop, done):
         if stop.is_set():
             break
         tally(path, i + 1, i)
-        run = subprocess.run([once, confdir, "harness", "root"], capture_output=True, text=True, timeout=60)
-        if run.returncode == 0 and run.stdout.split()[-1:] == ["7"]:
+        run = subprocess.run([os.path.join(world.base, "host"), confdir, "harness", "root", "once"], capture_output=True, text=True,
+                             timeout=60)
+        if run.returncode == 0 and json.loads(run.stdout)["once"] == 7:
             done[0] += 1
         tally(path, i + 1, i + 1)
 
@@ -121,7 +124,7 @@ def main():
     rng = random.Random(options.seed)
     world = World()
     world.x.answer(random={"seed": options.seed, "mix": [dict(answer, p=p) for p, answer in MIX]})
-    stop, writing = threading.Event(), threading.Event()
+    stop = threading.Event()
     names = ["tally%d" % i for i in range(options.writers)] + ["logins"]
     samplers = [Sampler(world, names, stop) for _ in range(2)]
     counts = {"killed": 0, "ended": 0, "crashed": 0}

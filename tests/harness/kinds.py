@@ -13,14 +13,12 @@ import json
 import os
 import random
 import re
-import signal
 import subprocess
 import sys
-import threading
 import time
 
 import crowd
-from receivers import Many, Sampler, of
+from receivers import Many, of, with_kills
 from world import TOP, X, check, count_in, finish, scratch, standin
 
 SERVICE = """[[receiver]]
@@ -142,19 +140,7 @@ def at_random(options):
     for n, name in enumerate(("ntfy", "46elks")):
         mix = {"seed": options.seed + n, "mix": [dict(answer, p=p) for p, answer in SERVICES]}
         servers[name].answer(services={name: {"random": mix}})
-    stop, names, counts = threading.Event(), ["tally%d" % i for i in range(4)], {"killed": 0, "ended": 0, "crashed": 0}
-    sampler = Sampler(world, names, stop)
-    threads = [threading.Thread(target=crowd.passes, args=(world, stop, random.Random(rng.random()), counts)) for _ in range(3)]
-    writers = [world.append(200, i * 1000, int(options.seconds * 4000), names[i], wait=False) for i in range(4)]
-    for each in [sampler, *threads]:
-        each.start()
-    time.sleep(options.seconds * .3)
-    writers[0].send_signal(signal.SIGKILL)
-    for writer in writers:
-        writer.communicate(timeout=300)
-    stop.set()
-    for each in [sampler, *threads]:
-        each.join()
+    sampler, counts = with_kills(world, rng, options.seconds)
     servers["x"].answer()
     for name in ("ntfy", "46elks"):
         servers[name].answer(services={name: {}})

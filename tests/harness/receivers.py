@@ -51,21 +51,28 @@ def of(status, name):
 class Sampler(crowd.Sampler):
     """Every receiver is balanced, and none says that there is more or less than there is."""
 
-    def run(self):
-        while not self.stop.is_set():
-            least = self.sums()[1]
-            try:
-                status = self.world.status()
-            except (RuntimeError, ValueError) as error:
-                self.wrong.append(str(error))
-                continue
-            most = self.sums()[0]
-            if not balanced(status):
-                self.wrong.append("does not add up: %s" % status)
-            for receiver in status["receivers"]:
-                if not least <= receiver["recorded"] <= most:
-                    self.wrong.append("%s recorded %d, written %d to %d" % (receiver["name"], receiver["recorded"], least, most))
-            self.samples += 1
+    def compare(self, status, least, most):
+        for receiver in status["receivers"]:
+            if not least <= receiver["recorded"] <= most:
+                self.wrong.append("%s recorded %d, written %d to %d" % (receiver["name"], receiver["recorded"], least, most))
+
+
+def with_kills(world, rng, seconds):
+    """Writers, of which one is killed, and passes, of which many are; the sampler beside them, and how the passes ended."""
+    stop, names, counts = threading.Event(), ["tally%d" % i for i in range(4)], {"killed": 0, "ended": 0, "crashed": 0}
+    sampler = Sampler(world, names, stop)
+    threads = [threading.Thread(target=crowd.passes, args=(world, stop, random.Random(rng.random()), counts)) for _ in range(3)]
+    writers = [world.append(200, i * 1000, int(seconds * 4000), names[i], wait=False) for i in range(4)]
+    for each in [sampler, *threads]:
+        each.start()
+    time.sleep(seconds * .3)
+    writers[0].send_signal(signal.SIGKILL)
+    for writer in writers:
+        writer.communicate(timeout=300)
+    stop.set()
+    for each in [sampler, *threads]:
+        each.join()
+    return sampler, counts
 
 
 def at_random(options):
@@ -77,29 +84,15 @@ def at_random(options):
     servers["slow"].answer(default={"post": True, "late": .7})
     # It accepts, and nobody hears of it.
     servers["dead"].answer(default={"close": "request"})
-    stop = threading.Event()
-    names = ["tally%d" % i for i in range(4)]
-    samplers = [Sampler(world, names, stop)]
-    counts = {"killed": 0, "ended": 0, "crashed": 0}
-    threads = [threading.Thread(target=crowd.passes, args=(world, stop, random.Random(rng.random()), counts)) for _ in range(3)]
-    writers = [world.append(200, i * 1000, int(options.seconds * 4000), names[i], wait=False) for i in range(4)]
-    for each in samplers + threads:
-        each.start()
-    time.sleep(options.seconds * .3)
-    writers[0].send_signal(signal.SIGKILL)
-    for writer in writers:
-        writer.communicate(timeout=300)
-    stop.set()
-    for each in samplers + threads:
-        each.join()
+    sampler, counts = with_kills(world, rng, options.seconds)
     for x in servers.values():
         x.answer()
     status, journal = world.deliver_all(), world.journal()
-    print("# seed %d; %s; %d samples; posts %s" % (options.seed, counts, samplers[0].samples,
+    print("# seed %d; %s; %d samples; posts %s" % (options.seed, counts, sampler.samples,
                                                   {name: x.world.posts for name, x in servers.items()}))
     check(counts["crashed"] == 0 and counts["killed"] > 2, "passes end or are killed, none crashes", str(counts))
-    check(not samplers[0].wrong and samplers[0].samples > 5, "each receiver adds up at every sampled moment",
-          "; ".join(samplers[0].wrong[:2]))
+    check(not sampler.wrong and sampler.samples > 5, "each receiver adds up at every sampled moment",
+          "; ".join(sampler.wrong[:2]))
     for name, x in servers.items():
         receiver = of(status, name)
         check(receiver["pending"] == 0 and all(receiver[kind] == journal[kind] for kind in journal)

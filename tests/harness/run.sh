@@ -12,23 +12,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
 . tests/report.sh
 here=tests/harness
 
-# One scenario; the seconds are those after which it hangs, on a busy machine too. It says no sum: one is said for it when it came to its end.
-scenario() { # SECONDS COMMAND...
-    part "$(basename "${*:3:1}") ${*:4}" summed "$@"
-}
-
-summed() { # SECONDS COMMAND...
-    local log=$TMPDIR/scenario status
-    timeout --foreground --kill-after=10 "$@" >"$log" 2>&1
-    status=$?
-    # What cargo test prints, in the same form.
-    sed -e 's/^test \(.*\) \.\.\. ok$/ok - \1/' -e 's/^test \(.*\) \.\.\. FAILED$/not ok - \1/' "$log" | sed '/ok - /s/_/ /g'
-    good=$(grep -cE '^ok - |^test .* \.\.\. ok$' "$log") bad=$(grep -cE '^not ok - |^test .* \.\.\. FAILED$' "$log")
-    ((status != 0 && bad == 0)) || printf '%d passed, %d failed\n' "$good" "$bad"
-    return $status
-}
-
-export TMPDIR=${TMPDIR:-/tmp}
 if [[ ${1:-} == --large ]]; then
     scenario 900 python3 $here/crowd.py --writers 16 --records 900 --logins 400 --seconds 120
     scenario 600 python3 $here/receivers.py --seconds 60

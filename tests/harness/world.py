@@ -260,6 +260,14 @@ def balanced(status):
                for r in [status, *status.get("receivers", [])])
 
 
+def told_once(world, name, unreadable=0):
+    status, journal = world.deliver_all(), world.journal()
+    detail = "told %d, %s, %s, %s" % (world.x.told(), status, journal, world.last.stderr)
+    return check(status["pending"] == 0 and world.x.told() == journal["posted"] and balanced(status)
+                 and all(status[kind] == journal[kind] for kind in journal) and status["unreadable"] <= unreadable,
+                 name, detail)
+
+
 def expected(records, first=0):
     """What `append` with these arguments records, by what has to become of it."""
     sums = {"posted": 0, "ignored": 0, "aborted": 0}
@@ -273,4 +281,5 @@ def is_root():
     return os.geteuid() == 0
 
 
-__all__ = ["X", "World", "Syslog", "check", "finish", "scratch", "count_in", "balanced", "expected", "is_root", "standin"]
+__all__ = ["X", "World", "Syslog", "check", "finish", "scratch", "count_in", "balanced", "told_once", "expected", "is_root",
+           "standin"]

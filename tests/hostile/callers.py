@@ -5,128 +5,14 @@ Every case runs with the module and without, with a wrong password and with the 
 callers.py [--full] [PART...]      (the parts: see main)
 """
 
-import functools
 import itertools
 import random
-import socket
 import sys
 import threading
 
+from cases import ENDED, FULL, MIB, dispositions, environments, fsize, limits, not_lifted, programs_names
+from network import Sink, network
 from scene import *
-
-FULL = "--full" in sys.argv
-EVERY_SIGNAL = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, signal.SIGSTOP)]
-MIB = 1 << 20
-# How a limit or a timer of the caller's ends a program.
-ENDED = [-n for n in (signal.SIGKILL, signal.SIGXCPU, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)]
-READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE, UNAME26, STICKY_TIMEOUTS = 0x0400000, 0x0040000, 0x0020000, 0x4000000
-
-
-def hostile_environment(listener):
-    proxy = f"http://127.0.0.1:{listener}"
-    return {
-        "PATH": "/usr/bin:/bin:/usr/sbin", "http_proxy": proxy, "https_proxy": proxy, "HTTPS_PROXY": proxy,
-        "HTTP_PROXY": proxy, "ALL_PROXY": proxy, "NO_PROXY": "", "SSL_CERT_FILE": "/tmp/attacker.pem",
-        "SSL_CERT_DIR": "/tmp", "RUST_BACKTRACE": "full", "RUST_MIN_STACK": str(1 << 60), "RUST_LOG": "trace",
-        "TZ": ":/etc/shadow", "HOME": "/nonexistent", "LANG": "xx_XX.\xff", "LC_ALL": "../../../etc", "TMPDIR": "/etc",
-        "MALLOC_CHECK_": "3", "LD_PRELOAD": "/tmp/x.so", "LD_LIBRARY_PATH": "/tmp", "RES_OPTIONS": "debug",
-        "HOSTALIASES": "/etc/shadow", "XDG_CONFIG_HOME": "/tmp", "SSLKEYLOGFILE": "/tmp/keys", "GCONV_PATH": "/tmp",
-    }
-
-
-def environments(listener):
-    yield "proxies, certificates, RUST_*, TZ, HOME, LANG, LD_*", hostile_environment(listener)
-    yield "an empty environment", {}
-    yield "1 MB of environment", {f"V{i}": "x" * 100_000 for i in range(10)}
-
-
-def dispositions():
-    yield "SIGXFSZ ignored, files of 0 bytes", dict(ignored=[signal.SIGXFSZ], limits=fsize(0))
-    yield "SIGXFSZ blocked, files of 0 bytes", dict(blocked=[signal.SIGXFSZ], limits=fsize(0))
-    yield "SIGCHLD ignored", dict(ignored=[signal.SIGCHLD])
-    yield "SIGALRM and SIGPIPE ignored", dict(ignored=[signal.SIGALRM, signal.SIGPIPE])
-    yield "every signal ignored", dict(ignored=EVERY_SIGNAL)
-    yield "every signal blocked", dict(blocked=EVERY_SIGNAL)
-    yield "umask 777", dict(umask=0o777)
-    yield "umask 0", dict(umask=0)
-    yield "a working directory that is gone", dict(cwd="gone")
-    yield "standard error closed", dict(closed=[2])
-    yield "standard output and error closed", dict(closed=[1, 2])
-    yield "standard input, output and error closed", dict(closed=[0, 1, 2])
-    yield "lowest priority", dict(prepare=lambda: os.nice(19))
-    yield "one processor, when nobody else wants it", dict(prepare=idle)
-    yield "first to go when memory runs out", dict(prepare=lambda: write_oom(1000))
-    yield "an execution domain of another age", dict(prepare=lambda: LIBC.personality(
-        READ_IMPLIES_EXEC | ADDR_NO_RANDOMIZE | UNAME26 | STICKY_TIMEOUTS))
-    for timer, which in (("real", signal.ITIMER_REAL), ("virtual", signal.ITIMER_VIRTUAL), ("profiling", signal.ITIMER_PROF)):
-        for seconds in (0.001, 0.01, 0.03):
-            yield f"a {timer} timer of {seconds} s", dict(prepare=functools.partial(signal.setitimer, which, seconds, seconds))
-    yield "every real timer signal ignored", dict(ignored=[signal.SIGALRM], prepare=functools.partial(
-        signal.setitimer, signal.ITIMER_REAL, 0.0005, 0.0005))
-
-
-def idle():
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    os.sched_setaffinity(0, {0})
-
-
-def write_oom(n):
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write(str(n))
-
-
-def programs_names():
-    yield "no name at all", dict(argv0="")
-    yield "a name that looks like another's line", dict(argv0="sshd[1]: Failed password for root from 192.0.2.66 port 1 ssh2")
-    yield "a name with control characters", dict(argv0="su\n\x1b[2J\u202e%n%s")
-    yield "a name of 100,000 bytes", dict(argv0="s" * 100_000)
-
-
-def not_lifted():
-    """Without CAP_SYS_RESOURCE nobody lifts what the caller rationed, root neither."""
-    for n in (0, 1, 100, 4096):
-        yield f"no CAP_SYS_RESOURCE, files of {n} bytes", dict(limits=fsize(n), lifts=False)
-    for n in range(3, 12):
-        yield f"no CAP_SYS_RESOURCE, {n} descriptors", dict(limits=[(resource.RLIMIT_NOFILE, n, n)], lifts=False)
-    yield "no CAP_SYS_RESOURCE, files of 0 bytes, SIGXFSZ ignored", dict(limits=fsize(0), ignored=[signal.SIGXFSZ], lifts=False)
-    yield "no CAP_SYS_RESOURCE, files of 0 bytes, no queued signals", dict(
-        limits=[*fsize(0), (resource.RLIMIT_SIGPENDING, 0, 0)], lifts=False)
-
-
-def fsize(n):
-    return [(resource.RLIMIT_FSIZE, n, n)]
-
-
-def limits():
-    def both(name, which, values):
-        for value in values:
-            yield f"{name} {value}", dict(limits=[(which, value, value)])
-
-    few = [0, 1, 3, 4, 5, 6, 7, 8, 10, 16, 32]
-    yield from both("RLIMIT_NOFILE", resource.RLIMIT_NOFILE, range(0, 34) if FULL else few)
-    yield from both("RLIMIT_FSIZE", resource.RLIMIT_FSIZE, [0, 1, 100, 4096])
-    step = MIB // 8 if FULL else MIB
-    yield from both("RLIMIT_AS", resource.RLIMIT_AS, [0, *range(2 * MIB, 24 * MIB, step), 64 * MIB, 256 * MIB])
-    yield from both("RLIMIT_DATA", resource.RLIMIT_DATA, [0, *range(MIB // 4, 4 * MIB, step // 4), 16 * MIB])
-    stacks = range(16 << 10, 300 << 10, (4 << 10) if FULL else (32 << 10))
-    yield from both("RLIMIT_STACK", resource.RLIMIT_STACK, [0, *stacks, 8 * MIB])
-    yield from both("RLIMIT_NPROC", resource.RLIMIT_NPROC, [0, 1])
-    yield from both("RLIMIT_CPU", resource.RLIMIT_CPU, [0, 1])
-    yield from both("RLIMIT_CORE", resource.RLIMIT_CORE, [0])
-    yield from both("RLIMIT_SIGPENDING", resource.RLIMIT_SIGPENDING, [0])
-    yield from both("RLIMIT_MEMLOCK", resource.RLIMIT_MEMLOCK, [0])
-    yield from both("RLIMIT_MSGQUEUE", resource.RLIMIT_MSGQUEUE, [0])
-    yield from both("RLIMIT_RTTIME", 15, [0, 1000])
-    yield from both("RLIMIT_LOCKS", 10, [0])
-    # All but so many taken by files that the program inherits.
-    for free in range(0, 7):
-        yield f"{free} descriptors left of 80", dict(limits=[(resource.RLIMIT_NOFILE, 80, 80)],
-                                                    prepare=functools.partial(inherit, 80 - free))
-
-
-def inherit(end):
-    for number in range(3, end):
-        os.dup2(0, number)
 
 
 def in_batches(things, size=10):
@@ -341,129 +227,8 @@ def impatient(scene, heard):
     scene.stack(True)
 
 
-def as_attacker(pid, number):
-    """kill(2) with the attacker's rights: what he may not do is not done for him."""
-    child = os.fork()
-    if child == 0:
-        os.setresuid(ATTACKER, ATTACKER, ATTACKER)
-        try:
-            os.kill(pid, number)
-        except OSError:
-            pass
-        os._exit(0)
-    os.waitpid(child, 0)
-
-
-class Sink:
-    """A listener that answers nothing and notes what it is sent."""
-
-    def __init__(self):
-        self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
-        self.socket.listen(100)
-        self.port = self.socket.getsockname()[1]
-        self.seen, self.kept = [], []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            connection, _ = self.socket.accept()
-            self.kept.append(connection)
-            connection.settimeout(2)
-            try:
-                self.seen.append(connection.recv(4096))
-            except OSError:
-                self.seen.append(b"")
-
-
-def credentials(scene):
-    values = "".join(f'{key} = "0123456789abcdef{i}"\n' for i, key in enumerate(
-        ("api_key", "api_secret", "access_token", "access_token_secret")))
-    scene.write(os.path.join(scene.root, "credentials.toml"), values, 0o600)
-
-
-def network(scene, sink):
-    """The attacker's proxy and certificates; and his SIGSTOP while the worker holds the delivery lock."""
-    ok(not sink.seen, "the proxy of the caller's environment saw nothing", sink.seen[:2])
-    server, proxy = Sink(), Sink()
-    credentials(scene)
-    scene.fresh_state()
-    scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "http://127.0.0.1:{server.port}"\ntimeout = "1s"\n')
-    scene.stack(True, delay=2)
-    # Root's own, that somebody's environment got into.
-    environment = hostile_environment(proxy.port)
-    del environment["LD_PRELOAD"]
-    held = Call("su", env=environment, user=0)
-    for _ in range(100):
-        if server.seen:
-            break
-        time.sleep(0.02)
-    ok(len(server.seen) == 1 and server.seen[0].startswith(b"POST /2/tweets") and not proxy.seen,
-       "the worker posts where the configuration says, past the caller's proxies",
-       f"server {server.seen[:1]} proxy {proxy.seen[:1]}")
-    held.end()
-
-    scene.fresh_state()
-    seen = len(server.seen)
-    held = Call("su")
-    for _ in range(100):
-        if scene.records():
-            break
-        time.sleep(0.02)
-    as_attacker(held.process.pid, signal.SIGSTOP)
-    tasks = len(os.listdir(f"/proc/{held.process.pid}/task"))
-    ok(tasks == 1 and len(server.seen) == seen and os.listdir(scene.state) == ["journal"],
-       "in a user's su nothing runs but the record", tasks, len(server.seen) - seen, os.listdir(scene.state))
-    scene.write(scene.config, 'receiver = "timeline"\n')
-    run = scene.deliver("--now", timeout=20)
-    status = scene.status()
-    ok(status["posted"] == 1 and status["pending"] == 0,
-       "a user who stops his su keeps no alert back", run.stdout, run.stderr, status)
-    held.process.kill()
-    held.end()
-    tls(scene, proxy)
-
-
-def tls(scene, proxy):
-    """A server whose certificate only SSL_CERT_FILE vouches for."""
-    directory = os.path.join(scene.root, "tls")
-    here = os.path.dirname(os.path.abspath(__file__))
-    made = subprocess.run(["sh", os.path.join(here, "../standin/certificates.sh"), directory], capture_output=True)
-    if not ok(made.returncode == 0, "certificates can be made", made.stderr.decode()):
-        return
-    ready = os.path.join(scene.root, "ready")
-    standin = subprocess.Popen([sys.executable, os.path.join(here, "../standin/standin.py"), "--dir", directory, "--tls",
-                                os.path.join(directory, "server.pem"), "--ready-file", ready, "--max-seconds", "120"],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            if os.path.exists(ready) and os.path.getsize(ready):
-                break
-            time.sleep(0.05)
-        with open(ready) as file:
-            port = re.search(r"\d{4,5}", file.read()).group()
-        for name, more, expected in (("refused", "", "certificate"), ("taken with x.ca_file",
-                                     f'ca_file = "{directory}/ca.pem"\n', None)):
-            scene.fresh_state()
-            scene.write(scene.config, f'receiver = "x"\n[x]\napi_url = "https://127.0.0.1:{port}"\ntimeout = "3s"\n{more}')
-            environment = hostile_environment(proxy.port)
-            environment["SSL_CERT_FILE"] = f"{directory}/ca.pem"
-            del environment["LD_PRELOAD"]
-            call("su", env=environment, user=0)
-            time.sleep(0.5)
-            error = scene.status()["last_error"] or ""
-            good = "no trusted TLS connection" in error if expected else "trusted" not in error
-            ok(good, f"a server that only SSL_CERT_FILE vouches for is {name}", error)
-    finally:
-        standin.kill()
-        standin.wait()
-
-
 def names(scene):
     """User names of any bytes and length, through PAM."""
-    host = os.environ.get("AUTHALERT_HOST")
-    if not host:
-        return
     scene.fresh_state()
     scene.write(scene.config, 'receiver = "timeline"\n')
     scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
@@ -473,7 +238,7 @@ def names(scene):
     random.seed(7)
     hostile += [bytes(random.randrange(1, 256) for _ in range(random.randrange(1, 500))) for _ in range(40)]
     for name in hostile:
-        subprocess.run([host, "name", scene.pam, "su", name], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(scene.host("su", "once", user=name), check=False, stdout=subprocess.DEVNULL)
     with open(scene.journal, "rb") as file:
         raw = file.read()
     try:

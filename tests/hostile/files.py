@@ -163,15 +163,10 @@ def main():
         os.mkdir(journal, 0o700)
         call("su")
         scene.deliver("--now")
-        with open(os.path.join(scene.state, "ballast"), "wb", buffering=0) as file:
-            try:
-                while file.write(b"x" * 4096):
-                    pass
-            except OSError:
-                pass
+        fill(scene.state)
         scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
         for i in range(100):
-            subprocess.run([os.environ["AUTHALERT_HOST"], "name", scene.pam, "su", f"user{i}"], check=False, stdout=subprocess.DEVNULL)
+            subprocess.run(scene.host("su", "once", user=f"user{i}"), check=False, stdout=subprocess.DEVNULL)
         recorded = len(scene.records())
         scene.stack(True)
         os.remove(os.path.join(scene.state, "ballast"))

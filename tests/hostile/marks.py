@@ -107,29 +107,15 @@ def full_memory(scene):
         scene.state, scene.journal = state, journal
 
 
-def fill(disk):
-    """As root: with the blocks that are kept for it."""
-    with open(os.path.join(disk, "ballast"), "wb", buffering=0) as file:
-        for size in (1 << 20, 4096, 1):
-            try:
-                while file.write(b"x" * size):
-                    pass
-            except OSError:
-                pass
-
-
 def dropped(scene, disk, where):
     """More failures than the disk has room for: each is recorded or counted."""
-    host = os.environ.get("AUTHALERT_HOST")
-    if not host:
-        return
     scene.fresh_state()
     scene.deliver("--now")
     scene.write(scene.config, "[deliver]\nin_process = false\n")
     scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
     fill(disk)
     failures = 10_010
-    subprocess.run([host, "threads", scene.pam, "hostile-test", "2", str(failures // 2)], check=True, timeout=240,
+    subprocess.run(scene.host("hostile-test", f"threads=2,{failures // 2}"), check=True, timeout=240,
                    stdout=subprocess.DEVNULL)
     os.remove(os.path.join(disk, "ballast"))
     scene.deliver("--now")

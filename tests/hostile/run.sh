@@ -25,20 +25,12 @@ if ((${#parts[@]} == 0)); then
     [[ -z $full ]] || parts+=(soak)
 fi
 export AUTHALERT_BUILD=${AUTHALERT_BUILD:-$root/target/release}
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-if ! gcc -O1 -g -Wall -o "$scratch/host" "$here/host.c" -lpam -lpthread 2>"$scratch/gcc"; then
-    not_ok 'the hosts can be built' "$(cat "$scratch/gcc"); host.c needs gcc and libpam0g-dev"
-    finish
-    exit
-fi
-export AUTHALERT_HOST=$scratch/host
 for part in "${parts[@]}"; do
     # shellcheck disable=SC2086 # a word or none
     case $part in
     supply) part "$part" "$here/supply.sh" ;;
     elf) part "$part" "$here/elf.sh" "$AUTHALERT_BUILD" ;;
-    hosts) part "$part" "$here/hosts.sh" "$AUTHALERT_BUILD" "$AUTHALERT_HOST" $full ;;
+    hosts) part "$part" "$here/hosts.sh" "$AUTHALERT_BUILD" $full ;;
     *) part "$part" python3 "$here/$part.py" $full $sample ;;
     esac
 done

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ATTACKER, VICTIM = 61001, 61002
 RIGHT, WRONG = "the right one", "a wrong one"
 DELAY = 0.4  # what the stack asks for; libpam makes it 0.2 to 0.6 s
@@ -55,8 +56,7 @@ def left_out(why):
 
 def build_directory():
     """Where the three artifacts are: AUTHALERT_BUILD, else the release build beside the tests."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    return os.path.abspath(os.environ.get("AUTHALERT_BUILD") or os.path.join(here, "../../target/release"))
+    return os.path.abspath(os.environ.get("AUTHALERT_BUILD") or os.path.join(TESTS, "../target/release"))
 
 
 def parsed(line):
@@ -65,6 +65,17 @@ def parsed(line):
         return json.loads(line)
     except ValueError:
         return None
+
+
+def fill(disk):
+    """No byte is left on it, not even of those that are kept for root."""
+    with open(os.path.join(disk, "ballast"), "wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                pass
 
 
 class Scene:
@@ -88,10 +99,15 @@ class Scene:
             if not os.path.exists(os.path.join(self.target, needed)):
                 print(f"# {needed} is not in {self.target}: run cargo build first", file=sys.stderr)
                 sys.exit(2)
+        subprocess.run([os.path.join(TESTS, "pam", "build.sh"), self.root, "host"], check=True)
         self.fresh_state()
         self.write(self.config, config)
         self._mount()
         self.stack(True)
+
+    def host(self, service, word, user="-"):
+        """The command that has the application of tests/pam do `word` with a stack of this scene's."""
+        return [os.path.join(self.root, "host"), self.pam, service, user, word]
 
     # -- files ---------------------------------------------------------------------------------
 
@@ -287,3 +303,16 @@ class Call:
 
 def call(*args, **options):
     return Call(*args, **options).end()
+
+
+def as_attacker(pid, number):
+    """kill(2) with the attacker's rights: what he may not do is not done for him."""
+    child = os.fork()
+    if child == 0:
+        os.setresuid(ATTACKER, ATTACKER, ATTACKER)
+        try:
+            os.kill(pid, number)
+        except OSError:
+            pass
+        os._exit(0)
+    os.waitpid(child, 0)

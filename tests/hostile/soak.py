@@ -61,8 +61,7 @@ def main():
         bad = [line for line in log.splitlines() if re.search(r"fatal|crash|signal|internal error", line)]
         ok(not bad, "sshd had nothing to complain of", *bad[:5])
         scene.stack(True, delay=0, auth="auth required pam_deny.so\n")
-        run = subprocess.run([os.environ["AUTHALERT_HOST"], "long", scene.pam, "other", "4", str(LOGINS // 4)],
-                             capture_output=True, text=True)
+        run = subprocess.run(scene.host("other", f"long=4,{LOGINS // 4}"), capture_output=True, text=True)
         lines = run.stdout.splitlines()
         print(*[f"# {line}" for line in lines], sep="\n")
         figures = [[int(n) for n in re.findall(r"(\d+) (?:KiB|desc)", line)] for line in lines if "KiB" in line]

@@ -95,17 +95,9 @@ put_releases() {
     in_the_copy 'sign /aa-release; sign /aa-older' || printf '%s\n' "$said"
 }
 
-installs() { # SENTENCE COMMAND
-    local result
-    result=$(in_a_copy_of_the_system one_installation "$2")
-    if [[ $result == good ]]; then ok "--from installs a release $1"; else not_ok "--from installs a release $1" "$result"; fi
-}
+installs() { good_in_a_copy "--from installs a release $1" one_installation "$2"; } # SENTENCE COMMAND
 
-refuses() { # WHAT WORDS COMMAND
-    local result
-    result=$(in_a_copy_of_the_system one_refusal "$2" "$3")
-    if [[ $result == good ]]; then ok "--from refuses $1"; else not_ok "--from refuses $1" "$result"; fi
-}
+refuses() { good_in_a_copy "--from refuses $1" one_refusal "$2" "$3"; } # WHAT WORDS COMMAND
 
 # COMMAND there, with a few words of its own.
 in_the_copy() {

@@ -23,7 +23,7 @@ begin() {
     # In memory: layers of an overlay must not lie within one another, and nothing here need last.
     mount -t tmpfs tmpfs "$work" || give_up "cannot mount a tmpfs"
     trap 'cd /; umount --lazy -- "$work"; rmdir -- "$work"' EXIT
-    cc -o "$work/password" "$here/password.c" -lpam || give_up "cannot compile password.c: needs cc and libpam's headers"
+    "$source_tree/tests/pam/build.sh" "$work" host || give_up "cannot compile tests/pam: needs cc and libpam's headers"
     mkdir -p -- "$work/mount"
     add_layer account add_account
 }
@@ -58,7 +58,7 @@ account required    pam_unix.so
 STACK
     mkdir -p -- "$work/root/aa" "$work/root/aa-built" "$work/root/aa-kill"
     cp -- "$artifacts"/{authalert,libpam_authalert.so,libauthalert_sender.so} "$work/root/aa-built/"
-    cp -- "$base/password" "$work/root/aa-kill/"
+    cp -- "$base/host" "$work/root/aa-kill/"
 }
 
 # authalert may be installed on this machine, from its sources or as a package; no copy has it.
@@ -80,6 +80,13 @@ in_a_copy_of_the_system() {
     export -f "$1" in_root take_out_what_is_installed mount_root written_below before changed_in_etc files_of_ours run_killed stacks_let_in_and_keep_out
     timeout --foreground --kill-after=10 180 unshare --mount --pid --fork --kill-child \
         bash -c 'mount_root || { echo "no copy"; exit 1; }; "$@"' - "$@" 2>&1 </dev/null
+}
+
+# The sentence holds if FUNCTION, in a copy, says "good"; else what it said is why not.
+good_in_a_copy() { # SENTENCE FUNCTION [ARGUMENT]...
+    local result
+    result=$(in_a_copy_of_the_system "${@:2}")
+    if [[ $result == good ]]; then ok "$1"; else not_ok "$1" "$result"; fi
 }
 
 # A disk of 200 MB, the overlay on it, and what a chroot needs.
@@ -174,9 +181,9 @@ stacks_let_in_and_keep_out() {
             echo "$service names a module that is not there or does not load"
             return 1
         fi
-        chroot "$work/root" timeout --foreground 20 /aa-kill/password "$service" aakill 'right password' ||
+        chroot "$work/root" timeout --foreground 20 /aa-kill/host - "$service" aakill 'answer=right password' login ||
             { echo "$service refuses the right password (before: $(cat -- "$work/root/aa-kill/command"))"; return 1; }
-        ! chroot "$work/root" timeout --foreground 20 /aa-kill/password "$service" aakill 'wrong password' ||
-            { echo "$service lets a wrong password in"; return 1; }
+        chroot "$work/root" timeout --foreground 20 /aa-kill/host - "$service" aakill 'answer=wrong password' login
+        [[ $? == 1 ]] || { echo "$service lets a wrong password in"; return 1; }
     done
 }

@@ -67,15 +67,7 @@ main() {
     finish
 }
 
-way() { # SENTENCE COMMAND
-    local result
-    result=$(in_a_copy_of_the_system one_way "$2")
-    if [[ $result == good ]]; then
-        ok "install.sh works $1"
-    else
-        not_ok "install.sh works $1" "$result"
-    fi
-}
+way() { good_in_a_copy "install.sh works $1" one_way "$2"; } # SENTENCE COMMAND
 
 # Somebody with sudo, the sources, and a cargo in their home; none elsewhere.
 callers() {

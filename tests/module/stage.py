@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 
+from place import Place
 from report import LeftOut
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,17 +41,16 @@ def prepare():
     missing = [path for path in (MODULE, SENDER, COMMAND) if not os.path.exists(path)]
     if missing:
         sys.exit("missing: %s; run: cargo build --release --locked" % ", ".join(missing))
-    compiler = ["cc", "-Wall", "-Wextra", "-O1"]
-    for command in (compiler + ["-o", HOST, os.path.join(HERE, "host.c"), "-lpam", "-lpthread", "-ldl"],
-                    compiler + ["-shared", "-fPIC", "-o", DOOR, os.path.join(HERE, "door.c"), "-lpam"]):
-        try:
-            subprocess.run(command, check=True, timeout=60)
-        except (OSError, subprocess.CalledProcessError) as why:
-            sys.exit("cannot compile the test's host: %s; the packages gcc and libpam0g-dev are needed" % why)
+    try:
+        subprocess.run([os.path.join(TOP, "tests/pam/build.sh"), ROOM, "host", "door.so"], check=True, timeout=120)
+    except (OSError, subprocess.SubprocessError) as why:
+        sys.exit("cannot compile the test's host: %s; the packages gcc and libpam0g-dev are needed" % why)
 
 
-class Stage:
+class Stage(Place):
     """One state directory, one configuration, and services whose stacks are written by the test."""
+
+    program = COMMAND
 
     def __init__(self, config="[deliver]\nin_process = false\n"):
         self.path = tempfile.mkdtemp(prefix="stage-", dir=ROOM)
@@ -97,29 +97,6 @@ class Stage:
         """What it told, without what may differ from run to run."""
         told = self.host(service, *commands, **others)
         return [{key: value for key, value in line.items() if key not in ("ms", "us")} for line in told]
-
-    def records(self):
-        """The failures in the journal, oldest first."""
-        found = []
-        directory = os.path.join(self.state, "journal")
-        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
-            if name.endswith(".jsonl"):
-                with open(os.path.join(directory, name)) as file:
-                    found += [json.loads(line) for line in file if line.startswith('{"time"')]
-        return found
-
-    def command(self, *words, config=True, timeout=30):
-        """Run authalert on this stage; gives exit status, output and errors."""
-        place = ["--state", self.state] + (["--config", self.config] if config else [])
-        done = subprocess.run([COMMAND, *place, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=timeout, text=True, errors="replace")
-        return done.returncode, done.stdout, done.stderr
-
-    def status(self):
-        code, out, err = self.command("status", "--json")
-        if code != 0:
-            raise AssertionError("status: %d %s %s" % (code, out, err))
-        return json.loads(out)
 
 
 class Silence:

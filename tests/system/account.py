@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import machine
+import place
 from report import within
 
 STANDIN = os.path.join(machine.TOP, "tests", "standin")
@@ -51,8 +52,10 @@ class Account:
             return [line for line in map(json.loads, file) if line["wrong"]]
 
 
-class Place:
+class Place(place.Place):
     """A state directory and a configuration."""
+
+    program = machine.COMMAND
 
     def __init__(self, account, name):
         self.account = account
@@ -78,18 +81,6 @@ class Place:
         """Our line in a stack."""
         return "optional %s state=%s config=%s" % (module, self.state, self.config)
 
-    def command(self, *words, timeout=60):
-        done = subprocess.run([machine.COMMAND, "--state", self.state, "--config", self.config, *words],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              timeout=timeout)
-        return done.returncode, done.stdout, done.stderr
-
-    def status(self):
-        code, out, err = self.command("status", "--json")
-        if code != 0:
-            raise AssertionError("status: %d %s %s" % (code, out, err))
-        return json.loads(out)
-
     def delivered(self, seconds=30):
         """Deliver until nothing is pending; gives the status."""
         def settled():
@@ -97,15 +88,6 @@ class Place:
             status = self.status()
             return status if status["pending"] == 0 else None
         return within(seconds, settled, "everything is posted")
-
-    def records(self):
-        found = []
-        directory = os.path.join(self.state, "journal")
-        for name in sorted(os.listdir(directory)):
-            if name.endswith(".jsonl"):
-                with open(os.path.join(directory, name)) as file:
-                    found += [json.loads(line) for line in file if line.startswith('{"time"')]
-        return found
 
 
 def told(text):

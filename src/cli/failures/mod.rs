@@ -1,15 +1,13 @@
 //! `authalert failures`: the single records of the journal, as a person or another program reads them.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap};
+mod filter;
+mod order;
+
 use std::io::Write;
-use std::net::IpAddr;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::config::Config;
@@ -17,79 +15,13 @@ use crate::deliver::announced::Announced;
 use crate::deliver::{Unsent, unsent};
 use crate::event::{Class, Event, Route};
 use crate::journal::Journal;
-use crate::journal::read::{self, Line};
-use crate::journal::segment;
 use crate::zone::local as local_zone;
 
 use super::{Error, cannot, ecs};
+pub use filter::{From, Options};
+use order::{Tail, Window};
 
-/// Records of the log route are written up to minutes after those of the module: so many are held
-/// back, so that what is shown is in order of time.
-const REORDERED: usize = 4096;
 const POLL: Duration = Duration::from_millis(200);
-
-/// What to show, and how.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Not before.
-    pub since: Option<Timestamp>,
-    /// The account that was tried, exactly.
-    pub user: Option<String>,
-    /// Where it came from.
-    pub from: Option<From>,
-    /// PAM service, exactly.
-    pub service: Option<String>,
-    /// Logins too.
-    pub logins: bool,
-    /// One JSON object a line.
-    pub json: bool,
-    /// One JSON object a line, by the names of the Elastic Common Schema.
-    pub ecs: bool,
-    /// Wait for more.
-    pub follow: bool,
-}
-
-/// Where an attempt came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
-    /// An address, or a network.
-    Net(IpNet),
-    /// A name.
-    Name(String),
-}
-
-impl From {
-    /// As a person types it.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        // As alerts write it, so that no service makes a link of it.
-        let text = &text.replace("[.]", ".").replace("[:]", ":");
-        Ok(match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
-            (Ok(ip), _) => Self::Net(IpNet::from(ip.to_canonical())),
-            (_, Ok(net)) => Self::Net(net),
-            _ if text.contains('/') => {
-                return Err("expected an address, a network such as 192.0.2.0/24, or a name".into());
-            }
-            _ => Self::Name(text.into()),
-        })
-    }
-
-    fn covers(&self, rhost: &str) -> bool {
-        match self {
-            Self::Net(net) => rhost.parse::<IpAddr>().is_ok_and(|ip| net.contains(&ip.to_canonical())),
-            Self::Name(name) => rhost.eq_ignore_ascii_case(name),
-        }
-    }
-}
-
-impl Options {
-    fn wants(&self, event: &Event) -> bool {
-        (self.logins || event.class != Class::Login)
-            && self.since.is_none_or(|since| event.time >= since)
-            && self.user.as_ref().is_none_or(|user| event.user == *user)
-            && self.service.as_ref().is_none_or(|service| event.service == *service)
-            && self.from.as_ref().is_none_or(|from| from.covers(&event.rhost))
-    }
-}
 
 /// Show the records of the journal below `state`; with `follow`, wait for more until the reader goes.
 /// `hide` says whether a name may be a password, which must not be in a feed that leaves the machine.
@@ -171,74 +103,6 @@ pub fn pending(
         )?;
     }
     Ok(())
-}
-
-/// Puts what comes nearly in order of time in order.
-#[derive(Default)]
-struct Window {
-    held: BinaryHeap<Reverse<Held>>,
-    pushed: u64,
-}
-
-/// An event that is held back, by its time, and by its place where two have the same.
-struct Held {
-    at: (Timestamp, u64),
-    event: Event,
-}
-
-impl PartialEq for Held {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl Eq for Held {}
-
-impl PartialOrd for Held {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Held {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.at.cmp(&other.at)
-    }
-}
-
-impl Window {
-    /// Hold `event` back; gives the earliest where too many are held.
-    fn push(&mut self, event: Event) -> Option<Event> {
-        self.pushed += 1;
-        self.held.push(Reverse(Held { at: (event.time, self.pushed), event }));
-        (self.held.len() > REORDERED).then(|| self.held.pop())?.map(|Reverse(held)| held.event)
-    }
-
-    fn rest(mut self) -> impl Iterator<Item = Event> {
-        std::iter::from_fn(move || self.held.pop().map(|Reverse(held)| held.event))
-    }
-}
-
-/// How far each segment of the journal was read, by inode.
-#[derive(Default)]
-struct Tail {
-    read: HashMap<u64, u64>,
-}
-
-impl Tail {
-    fn read_on(&mut self, journal: &Journal, each: &mut dyn FnMut(Event)) -> std::io::Result<()> {
-        for segment in segment::list(journal.directory())? {
-            let from =
-                self.read.get(&segment.inode).copied().filter(|from| *from <= segment.size).unwrap_or(0);
-            let end = read::read(&segment, from, &mut |_, line| {
-                if let Line::Event(event) = line {
-                    each(*event);
-                }
-            })?;
-            self.read.insert(segment.inode, end);
-        }
-        Ok(())
-    }
 }
 
 fn show(
