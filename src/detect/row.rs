@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use smallvec::{SmallVec, smallvec};
 
 use super::key::Key;
+use super::room::allocated;
 
 /// Names that are told apart under one key; what is beyond is counted together.
 pub(super) const PARTS: usize = 16;
@@ -24,33 +25,66 @@ pub(super) struct Row {
     // What the parts are together: rows are compared for each new source of a flood.
     total: u64,
     last: i64,
-    counts: usize,
+    counts: u32,
 }
 
 /// Failures under one key and name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 struct Part {
     /// Empty: names of no account, and what is too many.
-    #[serde(default, skip_serializing_if = "Key::is_empty")]
+    #[serde(default)]
     name: Key,
     /// The name is an account's of this machine.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     is_account: bool,
     /// In order: number of the slot in time, failures in it.
-    counts: SmallVec<[(i64, u32); 2]>,
+    counts: SmallVec<[(Slot, u32); 2]>,
     first: i64,
     last: i64,
-    /// The sum of `counts`.
-    #[serde(skip)]
-    total: u64,
+}
+
+/// The number of a slot in time; of each second that a time can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "i64")]
+struct Slot(i32);
+
+impl From<i64> for Slot {
+    fn from(number: i64) -> Self {
+        let most = if number < 0 { i32::MIN } else { i32::MAX };
+        Self(i32::try_from(number).unwrap_or(most))
+    }
+}
+
+impl Slot {
+    /// That of the second `at`.
+    fn of(at: i64) -> Self {
+        at.div_euclid(SLOT).into()
+    }
+
+    /// The second at which it begins.
+    fn start(self) -> i64 {
+        i64::from(self.0) * SLOT
+    }
+
+    /// Whether something in it is of the day before the second `until`.
+    fn is_within_a_day(self, until: i64) -> bool {
+        self.start() + SLOT > until.saturating_sub(DAY) && self.start() <= until
+    }
 }
 
 impl From<Vec<Part>> for Row {
     fn from(parts: Vec<Part>) -> Self {
-        let mut row = Self { parts: parts.into(), ..Self::default() };
-        row.parts.iter_mut().for_each(Part::sum_up);
+        // One by one: what a `Vec` is made for stays beside the row.
+        let mut row = Self { parts: parts.into_iter().collect(), ..Self::default() };
         row.sum_up();
         row
+    }
+}
+
+impl Serialize for Part {
+    /// Without the names of its fields: there are thousands.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.name, self.is_account, &self.counts, self.first, self.last).serialize(serializer)
     }
 }
 
@@ -68,7 +102,7 @@ impl Row {
 
     /// How many under `name`.
     pub(super) fn of(&self, name: &str) -> u64 {
-        self.parts.iter().filter(|part| *part.name == *name).map(|part| part.total).sum()
+        self.parts.iter().filter(|part| part.is_of(name)).map(Part::total).sum()
     }
 
     /// Under how many names; what is counted together counts as one.
@@ -78,7 +112,13 @@ impl Row {
 
     /// How many numbers are kept in it.
     pub(super) fn counts(&self) -> usize {
-        self.counts
+        self.counts as usize
+    }
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        let own = if self.parts.spilled() { allocated::<Part>(self.parts.capacity()) } else { 0 };
+        own + self.parts.iter().map(Part::heap).sum::<usize>()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -98,7 +138,7 @@ impl Row {
     /// Names that are accounts, most failures first.
     pub(super) fn accounts(&self) -> Vec<String> {
         let mut parts: Vec<&Part> = self.parts.iter().filter(|part| part.is_account).collect();
-        parts.sort_by_key(|part| (Reverse(part.total), &part.name));
+        parts.sort_by_key(|part| (Reverse(part.total()), &part.name));
         parts.into_iter().map(|part| (*part.name).to_owned()).take(super::NAMES).collect()
     }
 
@@ -126,16 +166,19 @@ impl Row {
     /// `count` failures under `name` at the second `at`.
     pub(super) fn add(&mut self, name: &Key, is_account: bool, count: u32, at: i64) {
         // In the newest slot nothing becomes too old.
-        let is_newest = self.parts.is_empty() || at.div_euclid(SLOT) == self.last.div_euclid(SLOT);
+        let is_newest = self.parts.is_empty() || Slot::of(at) == Slot::of(self.last);
         match self.parts.iter_mut().find(|part| part.name == *name) {
             Some(part) => {
-                let (total, counts) = (part.total, part.counts.len());
-                part.add(is_account, count, at);
-                self.total += part.total - total;
-                self.counts += part.counts.len() - counts;
+                let counts = part.counts.len();
+                self.total += u64::from(part.add(is_account, count, at));
+                self.counts += (part.counts.len() - counts) as u32;
                 self.last = self.last.max(part.last);
             }
             None => {
+                if self.parts.len() == PARTS {
+                    // It is one too many, and for a moment.
+                    self.parts.reserve_exact(1);
+                }
                 self.parts.push(Part::new(name, is_account, count, at));
                 self.counts += 1;
                 self.total += u64::from(count);
@@ -154,18 +197,17 @@ impl Row {
 
     /// The failures under `name` were none.
     pub(super) fn take_back(&mut self, name: &str) {
-        self.parts.retain(|part| *part.name != *name || name.is_empty());
+        self.parts.retain(|part| !part.is_of(name) || name.is_empty());
         self.sum_up();
     }
 
     /// `count` of the failures under `name` at the second `at` are counted elsewhere.
     pub(super) fn subtract(&mut self, name: &str, count: u32, at: i64) {
-        let slot = at.div_euclid(SLOT);
-        for part in self.parts.iter_mut().filter(|part| *part.name == *name) {
+        let slot = Slot::of(at);
+        for part in self.parts.iter_mut().filter(|part| part.is_of(name)) {
             let of_slot = part.counts.iter_mut().filter(|(of, _)| *of == slot);
             of_slot.for_each(|(_, counted)| *counted = counted.saturating_sub(count));
             part.counts.retain(|&mut (_, counted)| counted > 0);
-            part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
         self.sum_up();
@@ -186,8 +228,8 @@ impl Row {
     }
 
     fn sum_up(&mut self) {
-        self.total = self.parts.iter().map(|part| part.total).sum();
-        self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
+        self.total = self.parts.iter().map(Part::total).sum();
+        self.count();
         self.last = self.newest();
     }
 
@@ -208,20 +250,23 @@ impl Row {
         let most = if has_rest { PARTS - 1 } else { PARTS };
         while self.parts.len() > most {
             let named = self.parts.iter().enumerate().filter(|(_, part)| !part.name.is_empty());
-            let Some((least, _)) = named.min_by_key(|(_, part)| (part.total, part.last)) else { break };
+            let Some((least, _)) = named.min_by_key(|(_, part)| (part.total(), part.last)) else { break };
             let part = self.parts.swap_remove(least);
             self.merge_part(Part { name: Key::default(), is_account: false, ..part });
         }
-        self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.counts = self.parts.iter().map(|part| part.counts.len() as u32).sum();
     }
 
     /// Only what failed in the day before the second `until`, to within a slot.
     fn keep(&mut self, until: i64) {
         for part in &mut self.parts {
-            part.counts.retain(|&mut (slot, _)| is_within_a_day(slot, until));
-            let begin = part.counts.first().map_or(0, |(slot, _)| start(*slot));
+            part.counts.retain(|&mut (slot, _)| slot.is_within_a_day(until));
+            let begin = part.counts.first().map_or(0, |(slot, _)| slot.start());
             part.first = part.first.max(begin);
-            part.sum_up();
         }
         self.parts.retain(|part| !part.counts.is_empty());
     }
@@ -229,26 +274,29 @@ impl Row {
 
 impl Part {
     fn new(name: &Key, is_account: bool, count: u32, at: i64) -> Self {
-        Self {
-            name: name.clone(),
-            is_account,
-            counts: smallvec![(at.div_euclid(SLOT), count)],
-            first: at,
-            last: at,
-            total: count.into(),
-        }
+        Self { name: name.clone(), is_account, counts: smallvec![(Slot::of(at), count)], first: at, last: at }
     }
 
-    fn sum_up(&mut self) {
-        self.total = self.counts.iter().map(|(_, count)| u64::from(*count)).sum();
+    fn is_of(&self, name: &str) -> bool {
+        self.name.bytes() == name.as_bytes()
     }
 
-    /// `count` failures at the second `at`.
-    fn add(&mut self, is_account: bool, count: u32, at: i64) {
-        self.add_in(at.div_euclid(SLOT), count);
+    fn total(&self) -> u64 {
+        self.counts.iter().map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    fn heap(&self) -> usize {
+        let counts = &self.counts;
+        let own = if counts.spilled() { allocated::<(Slot, u32)>(counts.capacity()) } else { 0 };
+        own + allocated::<u8>(self.name.heap())
+    }
+
+    /// `count` failures at the second `at`; gives how many more that are.
+    fn add(&mut self, is_account: bool, count: u32, at: i64) -> u32 {
         self.is_account |= is_account;
         self.first = self.first.min(at);
         self.last = self.last.max(at);
+        self.add_in(Slot::of(at), count)
     }
 
     fn merge(&mut self, other: &Self) {
@@ -260,17 +308,16 @@ impl Part {
         self.last = self.last.max(other.last);
     }
 
-    /// `count` failures in `slot`.
-    fn add_in(&mut self, slot: i64, count: u32) {
+    /// `count` failures in `slot`; gives how many more that are.
+    fn add_in(&mut self, slot: Slot, count: u32) -> u32 {
         let of_slot = self.of_slot(slot);
         let before = *of_slot;
         *of_slot = before.saturating_add(count);
-        let more = *of_slot - before;
-        self.total += u64::from(more);
+        *of_slot - before
     }
 
     /// The failures in `slot`.
-    fn of_slot(&mut self, slot: i64) -> &mut u32 {
+    fn of_slot(&mut self, slot: Slot) -> &mut u32 {
         let at = self.counts.binary_search_by_key(&slot, |(slot, _)| *slot).unwrap_or_else(|at| {
             self.counts.insert(at, (slot, 0));
             at
@@ -281,14 +328,5 @@ impl Part {
 
 /// Whether a failure at the second `at` counts for a login at the second `login`: it was before, and not too long.
 pub(super) fn speaks(at: i64, login: i64) -> bool {
-    at <= login && is_within_a_day(at.div_euclid(SLOT), login)
-}
-
-fn is_within_a_day(slot: i64, until: i64) -> bool {
-    start(slot.saturating_add(1)) > until - DAY && start(slot) <= until
-}
-
-/// The second at which a slot begins.
-fn start(slot: i64) -> i64 {
-    slot.saturating_mul(SLOT)
+    at <= login && Slot::of(at).is_within_a_day(login)
 }
