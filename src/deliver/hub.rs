@@ -32,6 +32,8 @@ pub const LINK: &str = "link.json";
 pub const LOCK: &str = "uplink.lock";
 /// On the hub: the members that are not heard of, one a line.
 pub const SILENT: &str = "silent";
+/// On the hub: those that were members and are none any more, one a line.
+pub const GONE: &str = "gone";
 /// After so long without the hub, or without the uplink, the member alerts by itself.
 pub const AWAY: Duration = Duration::from_secs(3600);
 

@@ -6,9 +6,11 @@
 //! ahead of a receiver that was left behind, all of the journal is. So each receiver, also one that began a moment
 //! ago, judges by all that is recorded, and finds each login once: as it takes it in.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +23,7 @@ use crate::storage;
 
 use super::announced::Announced;
 use super::follow::{self, Found};
+use super::hub;
 use super::intake::is_from_ignored;
 use super::state::Cursor;
 
@@ -30,7 +33,9 @@ const FILE: &str = "detector.json";
 const VERSION: u32 = 2;
 /// So many bytes of the journal may be between what is kept and what is taken in: a few thousand records. They are read
 /// again before the next login is judged, and nobody should have to wait for that.
-pub const BEHIND: u64 = 512 << 10;
+const BEHIND: u64 = 512 << 10;
+/// Or one part in so many of what the file has, which takes longer to read.
+const PART: u64 = 4;
 
 /// A detector, and how far the journal was read for it.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -40,6 +45,8 @@ pub struct Judge {
     cursors: Vec<Cursor>,
     announced: Announced,
     detector: Detector,
+    /// Of the members of a fleet that are none any more, those of which nothing is kept.
+    gone: BTreeSet<CompactString>,
 }
 
 /// By what is judged.
@@ -89,10 +96,26 @@ impl Judge {
         Ok(())
     }
 
+    /// Forget what those told that are no members of the fleet any more. Once: one may come back under its name.
+    pub fn forget_gone(&mut self, state: &Path) {
+        let text = storage::read(&state.join(hub::DIRECTORY).join(hub::GONE)).unwrap_or_default();
+        let gone: BTreeSet<_> = String::from_utf8_lossy(&text).lines().map(CompactString::from).collect();
+        if !gone.is_subset(&self.gone) {
+            self.detector.keep_members(&|name| self.gone.contains(name) || !gone.contains(name));
+        }
+        self.gone = gone;
+    }
+
     /// Keep it for the passes to come.
     pub fn save(&self, state: &Path) -> io::Result<()> {
         storage::save(&file(state), self)
     }
+}
+
+/// Whether what is kept is far behind, where `unjudged` bytes came since.
+pub fn is_far_behind(state: &Path, unjudged: u64) -> bool {
+    let size = || std::fs::metadata(file(state)).map_or(0, |meta| meta.len());
+    unjudged >= BEHIND && unjudged >= size() / PART
 }
 
 /// Whether an event counts: not what root announced, nor what comes from a network that is to be ignored.
@@ -107,8 +130,10 @@ fn file(state: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::accounts::AccountKind;
     use crate::deliver::prepare;
     use crate::detect::Verdict;
+    use crate::event::Route;
     use crate::journal::{Journal, segment};
     use crate::message::summary::tests::failure;
 
@@ -200,6 +225,70 @@ mod tests {
             std::fs::write(file(world.directory.path()), damage).unwrap();
             assert_eq!(break_ins(&world.judged(&ends[4]).0), 1, "{damage}");
         }
+    }
+
+    /// As the hub records it.
+    fn told(member: &str, event: Event) -> Event {
+        Event {
+            host: member.into(),
+            origin: Some(format!("fleet:0000000000000007:{}:ee", event.pid)),
+            ..event
+        }
+    }
+
+    #[test]
+    fn what_a_member_told_that_was_put_out_is_forgotten_once() {
+        let world = World::new();
+        let list = |names: &str| {
+            let directory = world.directory.path().join(hub::DIRECTORY);
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join(hub::GONE), names).unwrap();
+        };
+        // Each account for the first time: where it came from before speaks for it.
+        let login = |n: u32| told("web2", Event { user: format!("user{n}"), ..login(n, "198.51.100.7") });
+        let mut verdicts = Vec::new();
+        let (mut judge, mut judged_to) = (Judge { version: VERSION, ..Judge::default() }, Vec::new());
+        for (round, names) in ["", "web1\n", "web1\n", "", "web1\n"].into_iter().enumerate() {
+            let first = round as u32 * 100;
+            // It tells, is put out or not, and then somebody is in.
+            world.append(tries(first, 6, "198.51.100.7").map(|event| told("web1", event)));
+            let (segments, rules) = (world.segments(), Rules::default());
+            let grounds =
+                Grounds { segments: &segments, rules: &rules, ignore: &world.ignore, by_hub: false };
+            judge.read_to(&world.end(), grounds, &mut Accounts::in_login(), &mut |_, _| {}).unwrap();
+            list(names);
+            judge.forget_gone(world.directory.path());
+            judge.save(world.directory.path()).unwrap();
+            world.append([login(first + 50)]);
+            let segments = world.segments();
+            let grounds = Grounds { segments: &segments, ..grounds };
+            judged_to = world.end();
+            judge = Judge::before(world.directory.path(), &judged_to, grounds);
+            let mut judged = |finding: Finding, _: &mut Accounts| verdicts.push(finding.told_by.is_some());
+            judge.read_to(&judged_to, grounds, &mut Accounts::in_login(), &mut judged).unwrap();
+        }
+        // The second time it is still on the list, and tells as one that was let in again.
+        assert_eq!(verdicts, [true, false, true, true, false]);
+        assert!(!judged_to.is_empty());
+    }
+
+    #[test]
+    fn what_is_kept_of_members_that_fill_their_tables_is_read_again() {
+        let world = World::new();
+        let mut judge = Judge { version: VERSION, ..Judge::default() };
+        let rules = Rules::default();
+        for n in 0..40_000_u32 {
+            let rhost = format!("{}.{}.7.9", 11 + n / 100 % 180, n / 100 / 180);
+            let event =
+                Event { route: Route::Log, ..failure(n.into(), &format!("a-name-that-is-long-{n}"), &rhost) };
+            let event = told(&format!("web{}", n % 100), Event { pid: n + 10, ppid: 0, count: 8, ..event });
+            judge.detector.observe(&event, AccountKind::Existing, event.time, &rules);
+        }
+        judge.save(world.directory.path()).unwrap();
+        assert!(file(world.directory.path()).metadata().unwrap().len() > 4 << 20);
+        let grounds = Grounds { segments: &[], rules: &rules, ignore: &world.ignore, by_hub: false };
+        let read = Judge::before(world.directory.path(), &[], grounds);
+        assert!(read.detector == judge.detector);
     }
 
     #[test]

@@ -260,13 +260,14 @@ impl<'a> Pass<'a> {
         accounts: &mut Accounts,
     ) -> io::Result<Option<Judge>> {
         self.state.unjudged = if self.is_the_timeline() { self.state.unjudged + bytes } else { 0 };
-        let is_far_behind = self.state.unjudged >= judge::BEHIND;
+        let Reader { receiver, policy, request, .. } = self.reader;
+        let is_far_behind = judge::is_far_behind(&request.state, self.state.unjudged);
         if !has_logins && !is_far_behind {
             return Ok(None);
         }
-        let Reader { receiver, policy, request, .. } = self.reader;
         let mut judge = Judge::before(&request.state, before, grounds);
         judge.read_to(before, grounds, accounts, &mut |_, _| {})?;
+        judge.forget_gone(&request.state);
         let (until, now, state) = (self.state.cursors.clone(), self.now, &mut self.state);
         judge.read_to(&until, grounds, accounts, &mut |finding, accounts| {
             let told_elsewhere = grounds.by_hub || intake::is_told_elsewhere(&finding.login);

@@ -11,6 +11,8 @@ use std::collections::VecDeque;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::key::Key;
+use super::room::allocated;
 use crate::event::{Class, Event, Route};
 
 /// Seconds that the two may be apart.
@@ -23,6 +25,8 @@ const REMEMBERED: usize = 256;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Doubles {
+    /// The machine of the first attempt, and mostly of all: a member's are its own.
+    host: Option<CompactString>,
     module: Recent,
     log: Recent,
 }
@@ -36,54 +40,54 @@ struct Recent {
     processes: VecDeque<[u32; 2]>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 struct Attempt {
-    // Mostly empty, and compared with all the others of its process: memcmp at the address of an empty `String`, where
-    // no memory is, takes a fault in the processor each time; a `CompactString` has its own.
-    host: CompactString,
     pid: u32,
     ppid: u32,
     at: i64,
-    /// Of a login, who is in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    login: Option<CompactString>,
-    /// Of failures that the log tells of, under what they were counted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    counted: Option<Counted>,
     /// How many failures.
-    #[serde(default)]
     count: u32,
     /// How many of them came by the other route too.
-    #[serde(default)]
     doubled: u32,
+    /// What most of them have nothing of.
+    more: Option<Box<More>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct More {
+    /// The machine, where that is another one than the first's.
+    host: Option<CompactString>,
+    /// Of a login, who is in.
+    login: Option<CompactString>,
+    /// Of failures that the log tells of, under what they were counted.
+    counted: Option<Counted>,
 }
 
 /// Name and source.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Counted(CompactString, CompactString);
+struct Counted(Key, Key);
 
 impl Counted {
-    fn is(&self, name: &str, source: &str) -> bool {
-        self.0 == name && self.1 == source
+    fn is(&self, name: &Key, source: &Key) -> bool {
+        self.0 == *name && self.1 == *source
+    }
+}
+
+impl Serialize for Attempt {
+    /// Without the names of its fields: there are hundreds of each member.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.pid, self.ppid, self.at, self.count, self.doubled, &self.more).serialize(serializer)
     }
 }
 
 impl Attempt {
-    fn of(event: &Event, at: i64) -> Self {
-        Self {
-            host: event.host.as_str().into(),
-            pid: event.pid,
-            ppid: event.ppid,
-            at,
-            login: (event.class == Class::Login).then(|| event.user.as_str().into()),
-            counted: None,
-            count: 0,
-            doubled: 0,
-        }
-    }
-
     fn processes(&self) -> [u32; 2] {
         [self.pid, self.ppid]
+    }
+
+    /// The machine, where that is another one than the first's, and who is in.
+    fn of_whom(&self) -> (Option<&str>, Option<&str>) {
+        self.more.as_ref().map_or((None, None), |more| (more.host.as_deref(), more.login.as_deref()))
     }
 
     /// Whether the two may be the same.
@@ -91,8 +95,7 @@ impl Attempt {
         let same = |a: u32, b: u32| a != 0 && a == b;
         (same(self.pid, other.pid) || same(self.pid, other.ppid) || same(self.ppid, other.pid))
             && self.at.abs_diff(other.at) <= APART.unsigned_abs()
-            && self.host == other.host
-            && self.login == other.login
+            && self.of_whom() == other.of_whom()
     }
 
     /// Of `left` failures by the other route, how many are among these; they are noted.
@@ -104,7 +107,8 @@ impl Attempt {
 }
 
 impl From<VecDeque<Attempt>> for Recent {
-    fn from(attempts: VecDeque<Attempt>) -> Self {
+    fn from(mut attempts: VecDeque<Attempt>) -> Self {
+        attempts.shrink_to_fit();
         Self { processes: attempts.iter().map(Attempt::processes).collect(), attempts }
     }
 }
@@ -130,12 +134,51 @@ impl Recent {
     }
 
     fn remember(&mut self, attempt: Attempt) {
-        self.processes.push_back(attempt.processes());
-        self.attempts.push_back(attempt);
-        if self.attempts.len() > REMEMBERED {
+        if self.attempts.len() >= REMEMBERED {
             self.attempts.pop_front();
             self.processes.pop_front();
         }
+        self.processes.push_back(attempt.processes());
+        self.attempts.push_back(attempt);
+    }
+
+    fn heap(&self) -> usize {
+        let of_one = |attempt: &Attempt| attempt.more.as_ref().map_or(0, |more| more.heap());
+        allocated::<Attempt>(self.attempts.capacity())
+            + allocated::<[u32; 2]>(self.processes.capacity())
+            + self.attempts.iter().map(of_one).sum::<usize>()
+    }
+
+    /// The oldest go, until the rest takes at most so many bytes.
+    fn shrink_to(&mut self, bytes: usize) {
+        while self.heap() > bytes {
+            let stay = self.attempts.len().saturating_mul(bytes) / self.heap();
+            let out = self.attempts.len() - stay;
+            self.forget(out);
+        }
+    }
+
+    /// So many of the oldest go.
+    fn forget(&mut self, oldest: usize) {
+        if oldest > 0 {
+            self.attempts.drain(..oldest);
+            self.processes.drain(..oldest);
+            self.attempts.shrink_to_fit();
+            self.processes.shrink_to_fit();
+        }
+    }
+}
+
+impl More {
+    fn heap(&self) -> usize {
+        let texts = [&self.host, &self.login].into_iter().flatten();
+        let texts: usize =
+            texts.filter(|text| text.is_heap_allocated()).map(|text| allocated::<u8>(text.capacity())).sum();
+        let counted = self
+            .counted
+            .as_ref()
+            .map_or(0, |Counted(name, source)| allocated::<u8>(name.heap()) + allocated::<u8>(source.heap()));
+        allocated::<Self>(1) + texts + counted
     }
 }
 
@@ -147,29 +190,40 @@ pub(super) struct Twice {
 }
 
 impl Doubles {
+    /// The attempt in `event`.
+    fn attempt(&mut self, event: &Event, at: i64) -> Attempt {
+        let first = self.host.get_or_insert_with(|| event.host.as_str().into());
+        let host = (*first != event.host).then(|| event.host.as_str().into());
+        let login = (event.class == Class::Login).then(|| event.user.as_str().into());
+        let more = (host.is_some() || login.is_some()).then(|| Box::new(More { host, login, counted: None }));
+        Attempt { pid: event.pid, ppid: event.ppid, at, count: 0, doubled: 0, more }
+    }
+
     /// How many of the failures in `event`, a row of the log, the module did not see. They are counted under this name
     /// and source.
-    pub(super) fn not_seen(&mut self, event: &Event, name: &str, source: &str, at: i64) -> u32 {
-        let mut attempt = Attempt::of(event, at);
+    pub(super) fn not_seen(&mut self, event: &Event, name: &Key, source: &Key, at: i64) -> u32 {
+        let mut attempt = self.attempt(event, at);
         let mut left = event.count;
         for known in self.module.same_as(&attempt) {
             left -= known.double(left);
         }
         if left > 0 {
             attempt.count = left;
-            attempt.counted = Some(Counted(name.into(), source.into()));
+            let counted = Some(Counted(name.clone(), source.clone()));
+            attempt.more.get_or_insert_default().counted = counted;
             self.log.remember(attempt);
         }
         left
     }
 
     /// Which failures in `event`, which the module saw, were counted under this name and source as the log told of them.
-    pub(super) fn counted_by_log(&mut self, event: &Event, name: &str, source: &str, at: i64) -> Vec<Twice> {
-        let mut attempt = Attempt::of(event, at);
+    pub(super) fn counted_by_log(&mut self, event: &Event, name: &Key, source: &Key, at: i64) -> Vec<Twice> {
+        let mut attempt = self.attempt(event, at);
         let mut left = event.count;
         let mut twice = Vec::new();
         for known in self.log.same_as(&attempt) {
-            if known.counted.as_ref().is_some_and(|counted| counted.is(name, source)) {
+            let counted = known.more.as_ref().and_then(|more| more.counted.as_ref());
+            if counted.is_some_and(|counted| counted.is(name, source)) {
                 let count = known.double(left);
                 left -= count;
                 twice.extend((count > 0).then_some(Twice { at: known.at, count }));
@@ -185,7 +239,7 @@ impl Doubles {
     /// Whether this login came already: the module may see it twice, as an authentication and as a session. What the
     /// log told before says nothing of a login that the module sees.
     pub(super) fn is_known_login(&mut self, event: &Event, at: i64) -> bool {
-        let attempt = Attempt::of(event, at);
+        let attempt = self.attempt(event, at);
         let by_log = event.route == Route::Log;
         let is_in = |recent: &mut Recent| recent.same_as(&attempt).next().is_some();
         let known = is_in(&mut self.module) || (by_log && is_in(&mut self.log));
@@ -194,5 +248,23 @@ impl Doubles {
             own.remember(attempt);
         }
         known
+    }
+
+    /// Bytes that the attempts of each route take.
+    pub(super) fn heap(&self) -> [usize; 2] {
+        [self.module.heap(), self.log.heap()]
+    }
+
+    /// Attempts before the second `at` go.
+    pub(super) fn forget_before(&mut self, at: i64) {
+        for recent in [&mut self.module, &mut self.log] {
+            let old = recent.attempts.iter().take_while(|attempt| attempt.at < at).count();
+            recent.forget(old);
+        }
+    }
+
+    /// The oldest go, until those of a route take at most so many bytes.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        [&mut self.module, &mut self.log].into_iter().for_each(|recent| recent.shrink_to(bytes));
     }
 }

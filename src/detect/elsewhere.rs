@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::room::allocated;
 use super::{Evidence, Finding};
 
 /// Members that are told apart; what further ones tell of the same source is the word of several.
@@ -25,6 +26,13 @@ pub(super) struct Elsewhere(BTreeMap<CompactString, Evidence>);
 impl Elsewhere {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        let of_each = self.0.values().map(Evidence::heap);
+        // A leaf of the map has room for eleven.
+        if self.is_empty() { 0 } else { allocated::<(CompactString, Evidence)>(11) + of_each.sum::<usize>() }
     }
 
     /// `member` tells of these.
@@ -50,6 +58,11 @@ impl Elsewhere {
         let is_needed = |name: &str| !name.is_empty() && !speaks(&self.all(own, |other| other != name));
         let needed = self.0.iter().filter(|(name, _)| is_needed(name));
         needed.max_by_key(|(_, evidence)| evidence.total()).map(|(name, _)| name.clone())
+    }
+
+    /// Only of members, and of several.
+    pub(super) fn keep(&mut self, is_member: &dyn Fn(&str) -> bool) {
+        self.0.retain(|name, _| name.is_empty() || is_member(name));
     }
 
     /// Without what `member` tells.

@@ -26,6 +26,11 @@ impl Evidence {
         if route == Route::Pam { &mut self.module } else { &mut self.log }
     }
 
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        self.module.heap() + self.log.heap()
+    }
+
     pub(super) fn total(&self) -> u64 {
         self.module.total() + self.log.total()
     }

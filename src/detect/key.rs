@@ -1,5 +1,5 @@
-//! What failures are counted by, as a table keeps it: text whose beginning is compared as one number. A row is looked up
-//! for each failure, among thousands.
+//! What failures are counted by, as a table keeps it: short text, without an address to follow, whose beginning is compared
+//! as one number. A row is looked up for each failure, among thousands, and there are as many as all members of a fleet tell.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -10,72 +10,101 @@ use serde::{Deserialize, Serialize};
 
 /// Bytes that are compared as one number.
 const HEAD: usize = 16;
+/// Bytes that are kept in the key itself: addresses, and most accounts.
+const SHORT: usize = 22;
 
 /// Text in the order of its bytes.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "CompactString")]
-pub(super) struct Key {
-    /// The first bytes, and zeros where there are not so many.
-    head: u128,
-    text: CompactString,
+pub(super) struct Key(Text);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Text {
+    /// Its length, its bytes, and zeros.
+    Short(u8, [u8; SHORT]),
+    /// All that is longer.
+    Long(Box<str>),
+}
+
+impl Default for Key {
+    fn default() -> Self {
+        Self(Text::Short(0, [0; SHORT]))
+    }
 }
 
 impl From<CompactString> for Key {
     fn from(text: CompactString) -> Self {
-        let length = text.len().min(HEAD);
-        let mut head = [0; HEAD];
-        head[..length].copy_from_slice(&text.as_bytes()[..length]);
-        Self { head: u128::from_be_bytes(head), text }
+        text.as_str().into()
     }
 }
 
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
-        CompactString::from(text).into()
+        Self::of(&[text])
     }
 }
 
 impl Key {
     /// Of several parts, one behind the other.
     pub(super) fn of(parts: &[&str]) -> Self {
-        // On the stack where that is enough, as for nearly all: each failure needs one or two.
-        let mut text = [0; 64];
-        let mut filled = 0;
+        let (mut text, mut filled) = ([0; SHORT], 0);
         for part in parts {
             let Some(room) = text.get_mut(filled..filled + part.len()) else {
-                return CompactString::from(parts.concat()).into();
+                return Self(Text::Long(parts.concat().into()));
             };
             room.copy_from_slice(part.as_bytes());
             filled += part.len();
         }
-        CompactString::from_utf8(&text[..filled]).unwrap_or_default().into()
+        Self(Text::Short(filled as u8, text))
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.head == 0 && self.text.is_empty()
+        matches!(self.0, Text::Short(0, _))
     }
 
-    /// Its first bytes as one number, so many of the [`HEAD`].
-    pub(super) fn begin(&self, bytes: usize) -> u128 {
-        self.head & u128::MAX.checked_shl(8 * HEAD.saturating_sub(bytes) as u32).unwrap_or_default()
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::Short(length, text) => text.get(..usize::from(*length)).unwrap_or_default(),
+            Text::Long(text) => text.as_bytes(),
+        }
+    }
+
+    /// Bytes that it has elsewhere.
+    pub(super) fn heap(&self) -> usize {
+        match &self.0 {
+            Text::Short(..) => 0,
+            Text::Long(text) => text.len(),
+        }
+    }
+
+    /// Whether so many of its first bytes, of the [`HEAD`], are those of `other`.
+    pub(super) fn begins_as(&self, other: &Self, bytes: usize) -> bool {
+        let mask = u128::MAX.checked_shr(8 * HEAD.saturating_sub(bytes) as u32).unwrap_or_default();
+        let [own, others] = [self, other].map(|key| u128::from_le_bytes(*key.first()));
+        (own ^ others) & mask == 0
+    }
+
+    /// The first bytes as one number.
+    fn head(&self) -> u128 {
+        u128::from_be_bytes(*self.first())
+    }
+
+    /// The first bytes, and zeros where there are not so many.
+    fn first(&self) -> &[u8; HEAD] {
+        let bytes = match &self.0 {
+            Text::Short(_, text) => text.as_slice(),
+            Text::Long(text) => text.as_bytes(),
+        };
+        bytes.first_chunk().unwrap_or(&[0; HEAD])
     }
 }
-
-impl PartialEq for Key {
-    fn eq(&self, other: &Self) -> bool {
-        self.head == other.head
-            && self.text.len() == other.text.len()
-            && (self.text.len() <= HEAD || self.text == other.text)
-    }
-}
-
-impl Eq for Key {}
 
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.head);
-        if self.text.len() > HEAD {
-            self.text.hash(state);
+        state.write_u128(self.head());
+        let bytes = self.bytes();
+        if bytes.len() > HEAD {
+            bytes.hash(state);
         }
     }
 }
@@ -83,7 +112,7 @@ impl Hash for Key {
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
         // Equal heads say nothing of what is behind them, nor whether a zero is a byte of the text.
-        self.head.cmp(&other.head).then_with(|| self.text.cmp(&other.text))
+        self.head().cmp(&other.head()).then_with(|| self.bytes().cmp(other.bytes()))
     }
 }
 
@@ -97,13 +126,16 @@ impl Deref for Key {
     type Target = str;
 
     fn deref(&self) -> &str {
-        &self.text
+        match &self.0 {
+            Text::Short(..) => std::str::from_utf8(self.bytes()).unwrap_or_default(),
+            Text::Long(text) => text,
+        }
     }
 }
 
 impl Serialize for Key {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.serialize_str(self)
     }
 }
 
@@ -113,23 +145,28 @@ mod tests {
 
     #[test]
     fn keys_are_in_the_order_of_their_bytes() {
-        let long = "n".repeat(HEAD);
+        let (long, longest) = ("n".repeat(HEAD), "l".repeat(SHORT));
         let mut texts =
             ["", "\0", "4cb007109", "4cb00710", "a b", "a\0", "a", "a\0b", "é", "nhost.example.org"]
                 .map(str::to_owned)
                 .to_vec();
         texts.extend([long.clone(), long.clone() + "\0", long + "é", "x".repeat(300)]);
+        texts.extend([longest.clone(), longest.clone() + "\0", longest[1..].to_owned(), longest + "l"]);
         for a in &texts {
             for b in &texts {
                 let (one, other) = (Key::from(a.as_str()), Key::from(b.as_str()));
                 assert_eq!(one.cmp(&other), a.as_bytes().cmp(b.as_bytes()));
                 assert_eq!(one == other, a == b);
             }
-            let key = Key::from(a.as_str());
-            for bytes in 0..=HEAD {
-                let begin: Vec<u8> =
-                    a.bytes().chain([0; HEAD]).take(bytes).chain([0; HEAD]).take(HEAD).collect();
-                assert_eq!(key.begin(bytes).to_be_bytes(), *begin, "{a:?} {bytes}");
+            let begin =
+                |text: &str, bytes| -> Vec<u8> { text.bytes().chain([0; HEAD]).take(bytes).collect() };
+            for (b, bytes) in texts.iter().flat_map(|b| (0..=HEAD).map(move |bytes| (b, bytes))) {
+                let (one, other) = (Key::from(a.as_str()), Key::from(b.as_str()));
+                assert_eq!(
+                    one.begins_as(&other, bytes),
+                    begin(a, bytes) == begin(b, bytes),
+                    "{a:?} {b:?} {bytes}"
+                );
             }
         }
         for text in &texts {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
+use super::room::allocated;
 use super::source::{Source, network};
 
 /// Seconds for which a source stays known after the last login from there: 90 days.
@@ -129,22 +130,55 @@ impl Known {
                 self.count -= usize::from(least.and_then(|key| visits.remove(&key)).is_some());
             }
         }
-        if self.count <= OF_ALL {
-            return;
+        if self.count > OF_ALL {
+            // An eighth at once, so that it costs little for each.
+            self.keep_most(OF_ALL - OF_ALL / 8, at);
         }
-        let mut visits = std::mem::take(&mut self.visits);
-        visits.values_mut().for_each(|visits| visits.retain(|_, visit| visit.last > at - KEPT));
-        let all = visits.iter().flat_map(|(account, visits)| {
+    }
+
+    /// So many stay, of those that are known yet at the second `at`.
+    fn keep_most(&mut self, number: usize, at: i64) {
+        self.forget_before(at);
+        let all = self.visits.iter().flat_map(|(account, visits)| {
             visits.iter().map(move |(key, visit)| (visit.rank(), account.clone(), key.clone()))
         });
         let mut all: Vec<_> = all.collect();
         all.sort_unstable();
-        // An eighth at once, so that it costs little for each.
-        for (_, account, key) in all.iter().take(all.len().saturating_sub(OF_ALL - OF_ALL / 8)) {
+        let mut visits = std::mem::take(&mut self.visits);
+        for (_, account, key) in all.iter().take(all.len().saturating_sub(number)) {
             visits.get_mut(account).and_then(|visits| visits.remove(key));
         }
         visits.retain(|_, visits| !visits.is_empty());
         *self = visits.into();
+    }
+
+    /// What is too long ago at the second `at` goes.
+    pub(super) fn forget_before(&mut self, at: i64) {
+        let mut visits = std::mem::take(&mut self.visits);
+        visits.values_mut().for_each(|visits| visits.retain(|_, visit| visit.last > at - KEPT));
+        visits.retain(|_, visits| !visits.is_empty());
+        *self = visits.into();
+    }
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        // A leaf of a map has room for eleven, and is half full at least where there are others.
+        let leaves = |number: usize| number.div_ceil(6);
+        let texts = self.visits.iter().flat_map(|(account, visits)| visits.keys().chain([account]));
+        texts.map(|text| allocated::<u8>(text.heap())).sum::<usize>()
+            + leaves(self.visits.len()) * allocated::<(Key, BTreeMap<Key, Visit>)>(11)
+            + self
+                .visits
+                .values()
+                .map(|visits| leaves(visits.len()) * allocated::<(Key, Visit)>(11))
+                .sum::<usize>()
+    }
+
+    /// What is worth least goes, until the rest takes at most so many bytes.
+    pub(super) fn shrink_to(&mut self, bytes: usize, at: i64) {
+        while self.heap() > bytes {
+            self.keep_most(self.count.saturating_mul(bytes) / self.heap(), at);
+        }
     }
 
     #[cfg(test)]

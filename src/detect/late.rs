@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
+use super::room::allocated;
 use super::{Evidence, spans};
 use crate::event::{Event, Route};
 
@@ -52,7 +53,8 @@ pub(super) struct Before {
 }
 
 impl From<VecDeque<Judged>> for Late {
-    fn from(logins: VecDeque<Judged>) -> Self {
+    fn from(mut logins: VecDeque<Judged>) -> Self {
+        logins.shrink_to_fit();
         Self { latest: logins.iter().map(|judged| judged.login.time).max(), logins }
     }
 }
@@ -66,10 +68,10 @@ impl Serialize for Late {
 impl Late {
     pub(super) fn remember(&mut self, judged: Judged) {
         self.latest = self.latest.max(Some(judged.login.time));
-        self.logins.push_back(judged);
-        if self.logins.len() > REMEMBERED {
+        if self.logins.len() >= REMEMBERED {
             self.logins.pop_front();
         }
+        self.logins.push_back(judged);
     }
 
     /// The logins that this failure of `source`, at the second `at`, came before.
@@ -87,6 +89,37 @@ impl Late {
         self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))
     }
 
+    /// None of them was later.
+    pub(super) fn latest(&self) -> Option<Timestamp> {
+        self.latest
+    }
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        allocated::<Judged>(self.logins.capacity()) + self.logins.iter().map(Judged::heap).sum::<usize>()
+    }
+
+    /// What those told that are no members any more is forgotten.
+    pub(super) fn forget_tellers(&mut self, is_member: &dyn Fn(&str) -> bool) {
+        self.logins.iter_mut().for_each(|judged| judged.elsewhere.keep(is_member));
+    }
+
+    /// Logins before the second `at` go.
+    pub(super) fn forget_before(&mut self, at: i64) {
+        self.logins.retain(|judged| judged.at >= at);
+        self.logins.shrink_to_fit();
+    }
+
+    /// The oldest go, until the rest takes at most so many bytes.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        let mut heap = self.heap();
+        while heap > bytes {
+            let Some(oldest) = self.logins.pop_front() else { break };
+            heap = heap.saturating_sub(size_of::<Judged>() + oldest.heap());
+        }
+        self.logins.shrink_to_fit();
+    }
+
     /// What it was judged by is not needed any more.
     pub(super) fn forget(&mut self, login: &Event) {
         self.logins.retain(|judged| judged.login != *login);
@@ -94,6 +127,15 @@ impl Late {
 }
 
 impl Judged {
+    fn heap(&self) -> usize {
+        let Event { host, service, user, rhost, tty, ruser, origin, .. } = &self.login;
+        let texts = [host, service, user, rhost, tty, ruser].into_iter().chain(origin);
+        texts.map(|text| allocated::<u8>(text.capacity())).sum::<usize>()
+            + self.evidence.heap()
+            + self.elsewhere.heap()
+            + allocated::<CompactString>(self.told_by.capacity())
+    }
+
     /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
     pub(super) fn evidence_of(&mut self, teller: &str) -> Option<&mut Evidence> {
         match teller {

@@ -21,8 +21,8 @@
 //! A failure that becomes known only after a login that it was before speaks against that login ([`late`]); one that was
 //! after a login that becomes known only later does not ([`spans`]).
 //!
-//! Everything is bounded, see [`table`]; each member of a fleet has tables of its own ([`members`]). What others of them
-//! tell speaks against a login too; a break-in by their word alone bears the name of who told, and is a login in all
+//! Everything is bounded, see [`table`]; each member of a fleet has tables of its own, and all of them together a bound
+//! ([`members`]). What others of them tell speaks against a login too; a break-in by their word alone bears the name of who told, and is a login in all
 //! that is remembered ([`elsewhere`]). Names of no account are not kept. No clock is asked.
 
 mod doubles;
@@ -102,8 +102,6 @@ pub struct Detector {
     module: Seen,
     log: Seen,
     known: Known,
-    // Under "doubles" older states keep it in another form; what is lost with it is of two minutes.
-    #[serde(rename = "twice")]
     doubles: Doubles,
     late: Late,
     /// The same of each member of a fleet.
@@ -163,26 +161,44 @@ impl Detector {
         rules: &Rules,
         plain: bool,
     ) -> Vec<Finding> {
-        match event.class {
-            Class::Failure => self.fail(event, kind, at, rules),
+        let member = members::member(event);
+        let found = match event.class {
+            Class::Failure => self.fail(event, member, kind, at, rules),
             Class::Login => {
-                let elsewhere = self.elsewhere(event, at);
-                self.of_mut(event).login(event, elsewhere, at, rules, plain).into_iter().collect()
+                let elsewhere = self.elsewhere(event, member, at);
+                self.of_mut(member).login(event, elsewhere, at, rules, plain).into_iter().collect()
             }
-            Class::Aborted | Class::Test => Vec::new(),
+            Class::Aborted | Class::Test => return Vec::new(),
+        };
+        if !member.is_empty() {
+            self.members.on_event(member, event, at);
         }
+        found
+    }
+
+    /// Forget what those told that are no members of the fleet any more.
+    pub(crate) fn keep_members(&mut self, is_member: &dyn Fn(&str) -> bool) {
+        self.members.keep(is_member);
+        self.late.forget_tellers(is_member);
     }
 
     /// Who failed before logins that are judged already, here or at another machine of a fleet, speaks against each of
     /// them. The failure is kept for those to come as well: what one login makes of it is nothing to another's favour.
-    fn fail(&mut self, event: &Event, kind: AccountKind, at: i64, rules: &Rules) -> Vec<Finding> {
-        let own = self.of_mut(event);
+    fn fail(
+        &mut self,
+        event: &Event,
+        member: &str,
+        kind: AccountKind,
+        at: i64,
+        rules: &Rules,
+    ) -> Vec<Finding> {
+        let own = self.of_mut(member);
         let Some(failure) = own.count(event, kind, at) else { return Vec::new() };
         let (mut found, is_taken_back) = own.speak(&failure, "", rules);
         if !is_taken_back {
             own.keep(&failure);
         }
-        self.speak_elsewhere(&failure, rules, &mut found);
+        self.speak_elsewhere(&failure, member, rules, &mut found);
         found
     }
 
@@ -233,7 +249,7 @@ impl Detector {
     }
 
     /// The module sees failures of which the log told before, and they count once: as what the module saw.
-    fn take_back_from_log(&mut self, event: &Event, name: &str, source: &Key, at: i64) -> Vec<Twice> {
+    fn take_back_from_log(&mut self, event: &Event, name: &Key, source: &Key, at: i64) -> Vec<Twice> {
         let twice = self.doubles.counted_by_log(event, name, source, at);
         for twice in &twice {
             self.log.sources.subtract(source, name, twice.count, twice.at);

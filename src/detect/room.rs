@@ -1,4 +1,4 @@
-//! Which rows of a [`super::table`] stay where not all fit: room, and rows by their size.
+//! Who stays where not all fit: room, rows of a [`super::table`] by their size, and the parts of what is to be shared.
 
 /// Room for rows and what is in them.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +26,26 @@ pub(super) fn size(total: u64) -> usize {
     8 * doublings as usize + (eighth & 7) as usize
 }
 
+/// Bytes that so many values take beside who has them.
+pub(super) const fn allocated<T>(number: usize) -> usize {
+    // The allocator keeps a word with each, and gives them in steps of two.
+    if number == 0 { 0 } else { number * size_of::<T>() + 16 }
+}
+
+/// How much each of these may have, so that none has less for what another one wants beyond it: all together have at most
+/// `most`, and who has less than that keeps what it has.
+pub(super) fn share(mut wanted: Vec<usize>, most: usize) -> usize {
+    wanted.sort_unstable();
+    let (mut left, mut others) = (most, wanted.len());
+    for wants in wanted {
+        if wants > left / others {
+            return left / others;
+        }
+        (left, others) = (left - wants, others - 1);
+    }
+    usize::MAX
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,5 +57,21 @@ mod tests {
         totals.sort_unstable();
         assert!(totals.windows(2).all(|pair| size(pair[0]) <= size(pair[1])));
         assert_eq!((size(0), size(u64::MAX)), (0, SIZES - 1));
+    }
+
+    #[test]
+    fn who_wants_most_gives_way_and_nobody_gets_less_than_an_equal_part() {
+        for (wanted, most, each) in [
+            (vec![], 9, usize::MAX),
+            (vec![3, 3, 3], 9, usize::MAX),
+            (vec![3, 3, 4], 9, 3),
+            (vec![1, 1, 100], 9, 7),
+            (vec![50, 1, 100], 9, 4),
+            (vec![50, 60, 100], 9, 3),
+            (vec![1, 2], 0, 0),
+        ] {
+            assert_eq!(share(wanted.clone(), most), each, "{wanted:?}");
+            assert!(wanted.iter().map(|wants| each.min(*wants)).sum::<usize>() <= most);
+        }
     }
 }

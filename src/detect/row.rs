@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use super::key::Key;
-use super::spans::Spans;
+use super::room::allocated;
+use super::spans::{Spans, slot};
 
 /// Names that are told apart under one key; what is beyond is counted together.
 pub(super) const PARTS: usize = 16;
@@ -25,24 +26,19 @@ pub(super) struct Row {
     // What the parts are together: rows are compared for each new source of a flood.
     total: u64,
     last: i64,
-    counts: usize,
+    counts: u32,
 }
 
 /// Failures under one key and name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 struct Part {
     /// Empty: names of no account, and what is too many.
-    #[serde(default, skip_serializing_if = "Key::is_empty")]
+    #[serde(default)]
     name: Key,
     /// The name is an account's of this machine.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     is_account: bool,
     counts: Spans,
-    first: i64,
-    last: i64,
-    /// The sum of `counts`.
-    #[serde(skip)]
-    total: u64,
 }
 
 /// A login, as failures count for it.
@@ -56,10 +52,17 @@ pub(super) struct Login {
 
 impl From<Vec<Part>> for Row {
     fn from(parts: Vec<Part>) -> Self {
-        let mut row = Self { parts: parts.into(), ..Self::default() };
-        row.parts.iter_mut().for_each(Part::sum_up);
+        // One by one: what a `Vec` is made for stays beside the row.
+        let mut row = Self { parts: parts.into_iter().collect(), ..Self::default() };
         row.sum_up();
         row
+    }
+}
+
+impl Serialize for Part {
+    /// Without the names of its fields: there are thousands.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (&self.name, self.is_account, &self.counts).serialize(serializer)
     }
 }
 
@@ -77,7 +80,7 @@ impl Row {
 
     /// How many under `name`.
     pub(super) fn of(&self, name: &str) -> u64 {
-        self.parts.iter().filter(|part| *part.name == *name).map(|part| part.total).sum()
+        self.parts.iter().filter(|part| part.is_of(name)).map(Part::total).sum()
     }
 
     /// Under how many names; what is counted together counts as one.
@@ -87,7 +90,13 @@ impl Row {
 
     /// How many numbers are kept in it.
     pub(super) fn counts(&self) -> usize {
-        self.counts
+        self.counts as usize
+    }
+
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        let own = if self.parts.spilled() { allocated::<Part>(self.parts.capacity()) } else { 0 };
+        own + self.parts.iter().map(Part::heap).sum::<usize>()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -96,7 +105,7 @@ impl Row {
 
     /// The second of the first failure.
     pub(super) fn first(&self) -> i64 {
-        self.parts.iter().map(|part| part.first).min().unwrap_or_default()
+        self.parts.iter().map(|part| part.counts.first()).min().unwrap_or_default()
     }
 
     /// The second of the last failure.
@@ -107,7 +116,7 @@ impl Row {
     /// Names that are accounts, most failures first.
     pub(super) fn accounts(&self) -> Vec<String> {
         let mut parts: Vec<&Part> = self.parts.iter().filter(|part| part.is_account).collect();
-        parts.sort_by_key(|part| (Reverse(part.total), &part.name));
+        parts.sort_by_key(|part| (Reverse(part.total()), &part.name));
         parts.into_iter().map(|part| (*part.name).to_owned()).take(super::NAMES).collect()
     }
 
@@ -136,16 +145,19 @@ impl Row {
     /// `count` failures under `name` at the second `at`.
     pub(super) fn add(&mut self, name: &Key, is_account: bool, count: u32, at: i64) {
         // In the newest slot nothing becomes too old.
-        let is_newest = self.parts.is_empty() || at.div_euclid(SLOT) == self.last.div_euclid(SLOT);
+        let is_newest = self.parts.is_empty() || slot(at) == slot(self.last);
         match self.parts.iter_mut().find(|part| part.name == *name) {
             Some(part) => {
-                let (total, counts) = (part.total, part.counts.len());
-                part.add(is_account, count, at);
-                self.total += part.total - total;
-                self.counts += part.counts.len() - counts;
-                self.last = self.last.max(part.last);
+                let counts = part.counts.len();
+                self.total += u64::from(part.add(is_account, count, at));
+                self.counts += (part.counts.len() - counts) as u32;
+                self.last = self.last.max(at);
             }
             None => {
+                if self.parts.len() == PARTS {
+                    // It is one too many, and for a moment.
+                    self.parts.reserve_exact(1);
+                }
                 self.parts.push(Part::new(name, is_account, count, at));
                 self.counts += 1;
                 self.total += u64::from(count);
@@ -164,24 +176,18 @@ impl Row {
 
     /// The failures under `name`, up to the second `end`, were none.
     pub(super) fn take_back(&mut self, name: &str, end: i64) {
-        let of_it = self.parts.iter_mut().filter(|part| *part.name == *name && !name.is_empty());
-        of_it.for_each(|part| {
-            part.counts.after(end);
-            part.first = part.first.max(part.counts.first());
-            part.sum_up();
-        });
-        self.parts.retain(|part| !part.counts.is_empty());
-        self.sum_up();
+        let of_it = self.parts.iter_mut().filter(|part| part.is_of(name) && !name.is_empty());
+        of_it.for_each(|part| part.counts.after(end));
+        self.drop_empty();
     }
 
     /// `count` of the failures under `name` at the second `at` are counted elsewhere.
     pub(super) fn subtract(&mut self, name: &str, count: u32, at: i64) {
-        for part in self.parts.iter_mut().filter(|part| *part.name == *name) {
-            part.counts.subtract(at, count);
-            part.sum_up();
-        }
-        self.parts.retain(|part| !part.counts.is_empty());
-        self.sum_up();
+        self.parts
+            .iter_mut()
+            .filter(|part| part.is_of(name))
+            .for_each(|part| part.counts.subtract(at, count));
+        self.drop_empty();
     }
 
     /// What is worth more is higher.
@@ -195,12 +201,12 @@ impl Row {
     }
 
     fn newest(&self) -> i64 {
-        self.parts.iter().map(|part| part.last).max().unwrap_or_default()
+        self.parts.iter().map(|part| part.counts.last()).max().unwrap_or_default()
     }
 
     fn sum_up(&mut self) {
-        self.total = self.parts.iter().map(|part| part.total).sum();
-        self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
+        self.total = self.parts.iter().map(Part::total).sum();
+        self.count();
         self.last = self.newest();
     }
 
@@ -221,63 +227,62 @@ impl Row {
         let most = if has_rest { PARTS - 1 } else { PARTS };
         while self.parts.len() > most {
             let named = self.parts.iter().enumerate().filter(|(_, part)| !part.name.is_empty());
-            let Some((least, _)) = named.min_by_key(|(_, part)| (part.total, part.last)) else { break };
+            let Some((least, _)) = named.min_by_key(|(_, part)| (part.total(), part.counts.last())) else {
+                break;
+            };
             let part = self.parts.swap_remove(least);
             self.merge_part(Part { name: Key::default(), is_account: false, ..part });
         }
-        self.counts = self.parts.iter().map(|part| part.counts.len()).sum();
+        self.count();
+    }
+
+    fn count(&mut self) {
+        self.counts = self.parts.iter().map(|part| part.counts.len() as u32).sum();
     }
 
     /// Only what failed in the day before the second `until`, to within a slot.
     fn keep(&mut self, until: i64) {
-        for part in &mut self.parts {
-            part.counts.within_a_day(until);
-            part.first = part.first.max(part.counts.first());
-            part.sum_up();
-        }
+        self.parts.iter_mut().for_each(|part| part.counts.within_a_day(until));
         self.parts.retain(|part| !part.counts.is_empty());
     }
 
     /// Only what failed at the second `end` or before.
     fn until(&mut self, end: i64) {
-        for part in self.parts.iter_mut().filter(|part| part.last > end) {
-            part.counts.until(end);
-            part.last = part.counts.last();
-            part.sum_up();
-        }
+        self.parts.iter_mut().for_each(|part| part.counts.until(end));
         self.parts.retain(|part| !part.counts.is_empty());
+    }
+
+    fn drop_empty(&mut self) {
+        self.parts.retain(|part| !part.counts.is_empty());
+        self.sum_up();
     }
 }
 
 impl Part {
     fn new(name: &Key, is_account: bool, count: u32, at: i64) -> Self {
-        Self {
-            name: name.clone(),
-            is_account,
-            counts: Spans::new(at, count),
-            first: at,
-            last: at,
-            total: count.into(),
-        }
+        Self { name: name.clone(), is_account, counts: Spans::new(at, count) }
     }
 
-    fn sum_up(&mut self) {
-        self.total = self.counts.total();
+    fn is_of(&self, name: &str) -> bool {
+        self.name.bytes() == name.as_bytes()
     }
 
-    /// `count` failures at the second `at`.
-    fn add(&mut self, is_account: bool, count: u32, at: i64) {
-        self.total += u64::from(self.counts.add(at, count));
+    fn total(&self) -> u64 {
+        self.counts.total()
+    }
+
+    fn heap(&self) -> usize {
+        self.counts.heap() + allocated::<u8>(self.name.heap())
+    }
+
+    /// `count` failures at the second `at`; gives how many more that are.
+    fn add(&mut self, is_account: bool, count: u32, at: i64) -> u32 {
         self.is_account |= is_account;
-        self.first = self.first.min(at);
-        self.last = self.last.max(at);
+        self.counts.add(at, count)
     }
 
     fn merge(&mut self, other: &Self) {
         self.counts.merge(&other.counts);
         self.is_account |= other.is_account;
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        self.sum_up();
     }
 }

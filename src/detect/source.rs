@@ -88,6 +88,17 @@ pub(super) fn network(key: &str) -> &str {
     key.get(..length).unwrap_or(key)
 }
 
+/// The same of the key of an address; none of every other key.
+pub(super) fn network_of_address(key: &[u8]) -> Option<&[u8]> {
+    let length = match key.first()? {
+        b'4' => V4_NETWORK,
+        b'6' => V6_NETWORK,
+        _ => return None,
+    };
+    // The key of an account has a blank, and before it what its machine is called.
+    if key.contains(&b' ') { None } else { key.get(..length) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

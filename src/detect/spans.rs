@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::room::allocated;
 use super::row::{DAY, SLOT};
 
 /// Spans that are kept: more than there are slots in what counts, so that two of them can always be put together.
@@ -57,6 +58,11 @@ impl Spans {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Bytes that they take beside themselves.
+    pub(super) fn heap(&self) -> usize {
+        if self.0.spilled() { allocated::<Span>(self.0.capacity()) } else { 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -176,7 +182,7 @@ fn is_within_a_day(slot: i64, until: i64) -> bool {
 }
 
 /// The slot of a second, in which a span stays.
-fn slot(at: i64) -> i64 {
+pub(super) fn slot(at: i64) -> i64 {
     at.div_euclid(SLOT)
 }
 

@@ -10,15 +10,17 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
-use super::room::{Room, SIZES, size};
+use super::room::{Room, SIZES, allocated, size};
 pub(super) use super::row::PARTS;
 use super::row::{Login, Row};
-use super::source::network;
+use super::source::network_of_address;
 
 /// Rows that are kept.
 pub(super) const ROWS: usize = 2048;
@@ -37,8 +39,9 @@ const COUNTS: usize = 16_384;
 pub(super) struct Table {
     /// In no order, one behind the other: all of them are looked at again and again.
     rows: Vec<(Key, Row)>,
-    /// Where in it a key stands.
-    places: HashMap<Key, usize, RandomState>,
+    /// Where in it a key stands, by its hash.
+    places: HashTable<u32>,
+    hasher: RandomState,
     /// The latest time in it.
     now: i64,
     /// What all rows count together.
@@ -46,7 +49,7 @@ pub(super) struct Table {
     /// Failures since its size was looked at.
     unchecked: usize,
     /// Networks with the number of their rows.
-    networks: HashMap<u128, usize, RandomState>,
+    networks: HashMap<u64, u16, RandomState>,
     /// Where the key stands that was added last: one mostly comes again.
     last: usize,
 }
@@ -98,7 +101,7 @@ impl Table {
         if self.unchecked >= SLACK {
             self.unchecked = 0;
             if self.rows.len() > ROWS || self.counts > COUNTS {
-                self.make_room();
+                self.make_room(Room { rows: ROWS, counts: COUNTS });
             }
         }
     }
@@ -123,6 +126,44 @@ impl Table {
         self.lessen(key, |row| row.subtract(name, count, at));
     }
 
+    /// Bytes that it takes beside itself.
+    pub(super) fn heap(&self) -> usize {
+        let rows = self.rows.iter().map(|(key, row)| allocated::<u8>(key.heap()) + row.heap());
+        rows.sum::<usize>()
+            + allocated::<(Key, Row)>(self.rows.capacity())
+            + self.places.allocation_size()
+            + allocated::<(u64, u32)>(self.networks.capacity() * 8 / 7)
+    }
+
+    /// What failed in the last day before the second `now` stays.
+    pub(super) fn forget_before(&mut self, now: i64) {
+        let old = self.rows.iter().enumerate().filter(|(_, (_, row))| !row.is_fresh(now));
+        let old: Vec<usize> = old.map(|(place, _)| place).collect();
+        if !old.is_empty() {
+            self.remove_all(old);
+            self.fit();
+        }
+    }
+
+    /// What failed least goes, until the rest takes at most so many bytes.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        let mut heap = self.heap();
+        while heap > bytes {
+            let share = |number: usize| number.saturating_mul(bytes) / heap;
+            self.make_room(Room { rows: share(self.rows.len()), counts: share(self.counts) });
+            self.fit();
+            heap = self.heap();
+        }
+    }
+
+    /// Keep no room for more.
+    fn fit(&mut self) {
+        let Self { rows, places, hasher, networks, .. } = self;
+        rows.shrink_to_fit();
+        places.shrink_to_fit(|place| hasher.hash_one(&rows[*place as usize].0));
+        networks.shrink_to_fit();
+    }
+
     fn lessen(&mut self, key: &Key, lessen: impl FnOnce(&mut Row)) {
         let Some(place) = self.place_of(key) else { return };
         let row = &mut self.rows[place].1;
@@ -136,7 +177,11 @@ impl Table {
 
     fn place_of(&self, key: &Key) -> Option<usize> {
         let is_last = self.rows.get(self.last).is_some_and(|(last, _)| last == key);
-        if is_last { Some(self.last) } else { self.places.get(key).copied() }
+        if is_last {
+            return Some(self.last);
+        }
+        let is_it = |place: &u32| self.rows[*place as usize].0 == *key;
+        self.places.find(self.hasher.hash_one(key), is_it).map(|place| *place as usize)
     }
 
     fn row(&self, key: &Key) -> Option<&Row> {
@@ -149,18 +194,28 @@ impl Table {
             *self.networks.entry(network).or_default() += 1;
         }
         self.counts += row.counts();
-        self.places.insert(key.clone(), self.rows.len());
-        self.rows.push((key, row));
-        self.rows.len() - 1
+        let Self { rows, places, hasher, .. } = self;
+        if rows.len() == rows.capacity() {
+            // By a quarter: each member of a fleet has tables.
+            rows.reserve_exact((rows.len() / 4).max(4));
+        }
+        let (hash, place) = (hasher.hash_one(&key), rows.len());
+        rows.push((key, row));
+        places.insert_unique(hash, place as u32, |place| hasher.hash_one(&rows[*place as usize].0));
+        place
     }
 
     /// The last row comes into the place of the one that is removed.
     fn remove(&mut self, place: usize) {
-        let (key, row) = self.rows.swap_remove(place);
-        self.places.remove(&key);
-        if let Some((moved, _)) = self.rows.get(place) {
-            if let Some(its) = self.places.get_mut(moved) {
-                *its = place;
+        let Self { rows, places, hasher, .. } = self;
+        let (key, row) = rows.swap_remove(place);
+        let at = |place: usize| move |other: &u32| *other as usize == place;
+        if let Ok(entry) = places.find_entry(hasher.hash_one(&key), at(place)) {
+            entry.remove();
+        }
+        if let Some((moved, _)) = rows.get(place) {
+            if let Some(its) = places.find_mut(hasher.hash_one(moved), at(rows.len())) {
+                *its = place as u32;
             }
         }
         self.counts -= row.counts();
@@ -183,16 +238,14 @@ impl Table {
 
     /// A row under `key` is to be added. What has no network is one of its own.
     fn make_room_in(&mut self, key: &Key) {
-        const MOST: usize = OF_ONE_NETWORK + SLACK_OF_ONE;
-        let length = network(key).len();
-        let number = number(key).filter(|_| length < key.len());
-        let Some(of_it) = number.filter(|number| self.networks.get(number).is_some_and(|rows| *rows >= MOST))
-        else {
+        const MOST: u16 = (OF_ONE_NETWORK + SLACK_OF_ONE) as u16;
+        let Some(network) = network_of_address(key.bytes()) else { return };
+        if number(key).and_then(|number| self.networks.get(&number)).is_none_or(|rows| *rows < MOST) {
             return;
-        };
-        let now = self.now;
+        }
+        let (now, length) = (self.now, network.len());
         let rows = self.rows.iter().enumerate();
-        let of_it = rows.filter(|(_, (other, _))| other.begin(length) == of_it && other.len() >= length);
+        let of_it = rows.filter(|(_, (other, _))| other.begins_as(key, length) && number(other).is_some());
         let mut order: Vec<_> = of_it.map(|(place, (key, row))| (row.rank(now), key, place)).collect();
         let out = order.len().saturating_sub(OF_ONE_NETWORK);
         if out > 0 {
@@ -202,10 +255,10 @@ impl Table {
         }
     }
 
-    /// What is not of the last day goes, and of the rest what failed least, until there is room.
-    fn make_room(&mut self) {
+    /// What is not of the last day goes, and of the rest what failed least, until there is room for what stays.
+    fn make_room(&mut self, room: Room) {
         let now = self.now;
-        let (all_stay, mut room) = self.sizes_that_stay();
+        let (all_stay, mut room) = self.sizes_that_stay(room);
         let (mut out, mut order) = (Vec::with_capacity(SLACK), Vec::with_capacity(SLACK));
         for (place, (key, row)) in self.rows.iter().enumerate() {
             let size = size(row.total());
@@ -230,14 +283,13 @@ impl Table {
 
     /// The size from which on all rows stay, as they fit; and what room is left for those of the size below. The others
     /// need not be put in order.
-    fn sizes_that_stay(&self) -> (usize, Room) {
+    fn sizes_that_stay(&self, mut room: Room) -> (usize, Room) {
         let mut of_size = [(0, 0); SIZES];
         for row in self.rows.iter().map(|(_, row)| row).filter(|row| row.is_fresh(self.now)) {
             let (rows, counts) = &mut of_size[size(row.total())];
             *rows += 1;
             *counts += row.counts();
         }
-        let mut room = Room { rows: ROWS, counts: COUNTS };
         for (size, (rows, counts)) in of_size.into_iter().enumerate().rev() {
             if rows > room.rows || counts > room.counts {
                 return (size + 1, room);
@@ -253,10 +305,11 @@ impl Table {
     }
 }
 
-/// The network of a key as a number; none of what stands by itself.
-fn number(key: &Key) -> Option<u128> {
-    let has_others = matches!(key.as_bytes().first(), Some(b'4' | b'6'));
-    has_others.then(|| key.begin(network(key).len()))
+/// The network of an address as a number; none of what stands by itself.
+fn number(key: &Key) -> Option<u64> {
+    let digit = |number: u64, digit: &u8| Some(number << 4 | u64::from(char::from(*digit).to_digit(16)?));
+    let network = network_of_address(key.bytes())?;
+    network.iter().try_fold(0, digit)
 }
 
 #[cfg(test)]
@@ -316,7 +369,7 @@ mod tests {
         {
             let mut table = filled(sources, names, hours);
             let expected = staying(&table);
-            table.make_room();
+            table.make_room(Room { rows: ROWS, counts: COUNTS });
             let mut keys: Vec<Key> = table.rows.iter().map(|(key, _)| key.clone()).collect();
             keys.sort_unstable();
             assert!(keys == expected, "{sources} {names} {hours}");
@@ -351,10 +404,16 @@ mod tests {
 
     /// What is kept beside the rows is what they are.
     fn is_consistent(table: &Table) {
-        assert!(table.rows.iter().enumerate().all(|(place, (key, _))| table.places[key] == place));
+        let found = |key: &Key| {
+            table.places.find(table.hasher.hash_one(key), |at| table.rows[*at as usize].0 == *key)
+        };
+        let rows = table.rows.iter().enumerate();
+        assert!(
+            rows.map(|(place, (key, _))| (found(key), place)).all(|(at, place)| at == Some(&(place as u32)))
+        );
         assert_eq!(table.places.len(), table.rows.len());
         assert_eq!(table.counts, table.rows.iter().map(|(_, row)| row.counts()).sum::<usize>());
-        let mut networks: HashMap<u128, usize, RandomState> = HashMap::default();
+        let mut networks: HashMap<u64, u16, RandomState> = HashMap::default();
         for number in table.rows.iter().filter_map(|(key, _)| number(key)) {
             *networks.entry(number).or_default() += 1;
         }

@@ -897,3 +897,93 @@ fn in_whatever_order_a_log_is_recorded_no_break_in_is_missed_and_none_made_up() 
     }
     assert!(break_ins > 100 && others > 100, "{break_ins} {others}");
 }
+
+#[test]
+fn members_take_bounded_memory_whatever_they_say_and_who_says_little_loses_nothing() {
+    let (mut detector, rules) = (Detector::default(), Rules::default());
+    let take = |detector: &mut Detector, event: Event| {
+        let found = detector.observe(&event, AccountKind::Existing, event.time, &rules);
+        found.into_iter().filter(|found| matches!(found.verdict, Verdict::BreakIn { .. })).count()
+    };
+    // A thousand of them, each attacked as a machine on the internet is within some hours.
+    let honest = |member: usize| format!("web{member}");
+    for n in 0..1000 * 30 {
+        let (member, at) = (n % 1000, n / 1000);
+        let failed = event(Class::Failure, at as i64, "root", &format!("198.{at}.100.{}", member % 250));
+        take(&mut detector, of_member(&honest(member), failed));
+    }
+    let size = detector.members.heap();
+    assert!(size / 1000 < 10 << 10, "{size}");
+    let before = detector.members.clone();
+    let json = serde_json::to_string(&detector).unwrap();
+    let read: Detector = serde_json::from_str(&json).unwrap();
+    assert!(read == detector && read.members.heap() <= size && json.len() < size);
+    // Some say what they like: from everywhere, for all names, by both routes; and logins of all.
+    let mut largest = 0;
+    for n in 0..30_000_u32 {
+        let (member, n) = (format!("lies{}", n % 20), n / 20);
+        let (at, rhost) = (i64::from(n), format!("{}.{}.7.9", 11 + n % 180, n / 180));
+        for (route, pid) in [(Route::Pam, 2_000_000 + n), (Route::Log, 3_000_000 + n)] {
+            let user = format!("somebody with a long name {n}");
+            let lie = Event { route, pid, count: 8, ..event(Class::Failure, 100 + at, &user, &rhost) };
+            take(&mut detector, of_member(&member, lie));
+        }
+        take(&mut detector, of_member(&member, event(Class::Login, 100 + at, &format!("other{n}"), &rhost)));
+        if n % 64 == 0 {
+            largest = largest.max(detector.members.heap());
+        }
+    }
+    assert!(largest > members::ROOM * 3 / 4 && largest < members::ROOM * 9 / 8, "{largest}");
+    for member in (0..1000).map(honest) {
+        assert!(detector.members.of(&member) == before.of(&member), "{member}");
+    }
+    for liar in (0..20).map(|n| format!("lies{n}")) {
+        assert!(detector.members.of(&liar).unwrap().heap() > members::ROOM / 1020, "{liar}");
+    }
+    // A day later there is room for all that happens then.
+    for member in 0..1000 {
+        for n in 0..60 {
+            let at = 30 * HOUR + n;
+            let failed = event(Class::Failure, at, "root", &format!("203.{n}.113.{}", member % 250));
+            take(&mut detector, of_member(&honest(member), failed));
+        }
+    }
+    assert!(detector.members.heap() < members::ROOM * 9 / 8);
+    let late = event(Class::Failure, 30 * HOUR + 100, "root", "192.0.2.66");
+    take(&mut detector, of_member("web7", Event { route: Route::Log, count: 5, ..late.clone() }));
+    let login = Event { class: Class::Login, pid: 4, user: "alice".into(), ..late };
+    assert_eq!(take(&mut detector, of_member("web7", login)), 1);
+}
+
+#[test]
+fn what_a_table_keeps_is_small() {
+    assert_eq!((size_of::<Key>(), size_of::<(Key, Row)>()), (24, 120));
+    let mut table = Table::default();
+    for n in 0..2000 {
+        table.add(&format!("4{:08x}", n * 65_536).as_str().into(), &"root".into(), true, 1, n);
+    }
+    // By a quarter too much, and where each stands.
+    let (size, rows) = (table.heap(), table.len());
+    assert!(size < rows * (120 * 5 / 4 + 40), "{size} {rows}");
+    // Of many names and slots.
+    for n in 0..40_000 {
+        let key = format!("4{:08x}", n % 100 * 65_536);
+        table.add(&key.as_str().into(), &format!("name{}", n / 100 % 40).as_str().into(), true, 1, n * 2);
+    }
+    let size = table.heap();
+    assert!(size < 1 << 20, "{size}");
+    let read: Table = serde_json::from_str(&serde_json::to_string(&table).unwrap()).unwrap();
+    assert!(read.heap() <= size, "{} {size}", read.heap());
+    table.shrink_to(20_000);
+    let (size, rows) = (table.heap(), table.len());
+    assert!(size <= 20_000 && rows > 5, "{size} {rows}");
+}
+
+#[test]
+fn accounts_of_a_machine_whose_name_looks_like_an_address_are_of_no_network() {
+    let mut table = Table::default();
+    for n in 0..500 {
+        table.add(&format!("4cb00 user{n}").as_str().into(), &"nhost".into(), false, 1, n);
+    }
+    assert_eq!(table.len(), 500);
+}

@@ -13,8 +13,8 @@ use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate, fchmod};
 use rustix::io::Errno;
 
 const PLAIN: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-/// A larger one is not ours.
-const LARGEST: u64 = 4 << 20;
+/// A larger one is not ours: the largest is what the hub of a fleet remembers of its members.
+const LARGEST: u64 = 32 << 20;
 /// A file that is replaced keeps this much room, so that it may grow on a disk that is full.
 const ROOM: u64 = 16 << 10;
 

@@ -201,6 +201,7 @@ impl<'a> Round<'a> {
                 let is_member = |name: &str| fleet.members.contains_key(name);
                 state.keep_members(is_member);
                 self.marks.keep_members(is_member);
+                silence::list_gone(self.place, state, is_member)?;
             }
             silence::look(self.place, state)?;
         }
