@@ -166,4 +166,68 @@ mod tests {
         assert_eq!(failures.iter().map(of).collect::<Vec<_>>(), expected);
         assert_eq!((logins.len(), logins[0].user.as_str()), (1, "root"));
     }
+
+    /// Attempts in a log as the scan counts them, and failures and logins that are handed over of it.
+    fn counted(text: &str) -> (u64, u64, usize) {
+        let mut log = tempfile::NamedTempFile::new().unwrap();
+        log.write_all(text.as_bytes()).unwrap();
+        let mut scanned = 0;
+        let mut intake = Intake::new(false, false, Open::default());
+        let mut sum = |intake: &mut Intake| {
+            scanned += intake.attempts.take_settled().iter().map(|row| u64::from(row.count)).sum::<u64>();
+        };
+        let mut after = |intake: &mut Intake| {
+            sum(intake);
+            Ok(())
+        };
+        read(log.path(), &mut intake, &mut |_, _, _| {}, &mut after).unwrap();
+        intake.attempts.finish();
+        sum(&mut intake);
+        let (mut failures, mut logins) = (0, 0);
+        let mut take = |event: &Event| match event.class {
+            Class::Login => logins += 1,
+            _ => failures += u64::from(event.count),
+        };
+        let uncounted = each(log.path(), &mut |_, _, _| {}, &mut |rows| rows.each(&mut take)).unwrap();
+        assert_eq!((uncounted.forged, uncounted.not_understood), (intake.forged, intake.not_understood));
+        (scanned, failures, logins)
+    }
+
+    #[test]
+    fn a_refusal_is_taken_back_by_what_comes_soon_enough_however_much_is_logged_between() {
+        let line = |second: u32, text: &str| {
+            format!("2026-11-03T09:{:02}:{:02}Z srv {text}\n", second / 60, second % 60)
+        };
+        let pam = "logname= uid=1000 euid=0 tty=pts/0 ruser=bob rhost=  user=root";
+        let refusal = line(0, &format!("su[7]: pam_unix(su:auth): authentication failure; {pam}"));
+        let opened = "su[7]: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1000)";
+        // Another module accepts, after the first line or with another pid.
+        let to = "su[7]: (to root) bob on pts/0";
+        for bytes in [0, 31 << 10, 40 << 10, 1 << 20] {
+            let filler = |second: u32| line(second, "app[5]: hello").repeat(bytes / 40);
+            for (second, expected) in [(1, 0), (9, 0), (10, 0), (11, 1), (599, 1)] {
+                let text = format!("{refusal}{}{}", filler(second), line(second, opened));
+                assert_eq!(counted(&text), (expected, expected, 0), "{bytes} bytes, {second} s");
+                let text = format!("{refusal}{}{}", filler(second), line(second, to));
+                assert_eq!(counted(&text), (expected, expected, 1), "{bytes} bytes, {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_the_same_whether_or_not_logins_are_wanted() {
+        let late = "2026-11-03T09:20:00Z srv ";
+        let filler = format!("{late}app[5]: hello\n").repeat(2000);
+        let accepted = format!(
+            "{late}sshd[8]: Accepted publickey for bob from 192.0.2.7 port 4710 ssh2: RSA SHA256:a\n"
+        );
+        assert_eq!(counted(&accepted), (0, 0, 1));
+        // Text that is no log line counts as that only where it may be about an attempt.
+        let failed = format!("{late}sshd[9]: Failed password for root from 192.0.2.7 port 4711 ssh2\n");
+        let junk = "COMMAND= (to x) session opened for user x\n";
+        assert_eq!(counted(&format!("{filler}{failed}{filler}{junk}")), (1, 1, 0));
+        let sudo = format!("{late}sudo[9]:   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id\n");
+        let again = format!("{late}last message repeated 2 times\n");
+        assert_eq!(counted(&format!("{filler}{failed}{filler}{sudo}{again}")), (1, 1, 2));
+    }
 }

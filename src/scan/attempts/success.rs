@@ -224,9 +224,15 @@ impl Attempts {
         self.logins.as_mut().into_iter().for_each(|logins| move_behind(logins, rows));
     }
 
+    /// Take in what a line tells that matters only where it tells of a login: nothing that it could take back is open.
+    pub fn tell_login(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
+        self.keep_login(None, speaker, evidence, time, place);
+    }
+
+    /// `key`: the process, where it may be known.
     pub(super) fn keep_login(
         &mut self,
-        key: Key,
+        key: Option<Key>,
         speaker: &Speaker<'_>,
         evidence: &Evidence<'_>,
         time: i64,
@@ -241,7 +247,7 @@ impl Attempts {
         // Root that becomes another user is asked for nothing.
         let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
         if is_login && !is_roots_own {
-            let since = self.processes.get(&key).map_or(time, |process| process.first);
+            let since = key.and_then(|key| self.processes.get(&key)).map_or(time, |process| process.first);
             let read = self.clock.unwrap_or(i64::MAX);
             logins.push(Row { count: 1, read, ..Row::new(speaker, evidence, time, place, since) });
         }
