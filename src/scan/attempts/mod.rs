@@ -38,6 +38,7 @@ use row::State;
 pub use row::{Place, Row};
 use speaker::SECOND;
 pub use speaker::Speaker;
+pub(in crate::scan) use success::login;
 use spelling::text;
 use success::LetIn;
 

@@ -17,6 +17,7 @@ use crate::scan::identity::{FirstLine, JOURNALD};
 use crate::scan::reading::{Found, Halt, Progress, Sink};
 use crate::scan::rules::{self, Line};
 use crate::scan::stamp::Stamp;
+use crate::scan::unread::Known;
 use crate::scan::{Error, Watch};
 
 /// Of a line so much is shown by `--explain`.
@@ -39,6 +40,14 @@ struct Read<'a> {
     end: u64,
     /// It matters only where it tells of a login.
     is_login_only: bool,
+}
+
+impl Before {
+    fn be(&mut self, read: &Read<'_>) {
+        (self.end, self.is_login_only) = (read.end, read.is_login_only);
+        self.text.clear();
+        self.text.extend_from_slice(read.text);
+    }
 }
 
 /// The sink of one source.
@@ -88,6 +97,9 @@ impl Sink for Lines<'_> {
         let text = header::trim(found.text);
         let end = found.offset + found.text.len() as u64 + 1;
         let mut read = Read { text, place, end, is_login_only };
+        if is_login_only && self.leave_unread(&read) {
+            return None;
+        }
         if text.first() == Some(&b'{') {
             let Some(entry) = Entry::parse(text) else { return self.not_understood(&read) };
             let mut header = entry.header();
@@ -150,6 +162,24 @@ impl Lines<'_> {
         self.intake.attempts.set_clock(self.now);
     }
 
+    /// Leave a line that matters only where it tells of a login to somebody else, if there is somebody.
+    fn leave_unread(&mut self, read: &Read<'_>) -> bool {
+        let Some(unread) = self.intake.unread.as_mut().filter(|_| read.text.first() != Some(&b'{')) else {
+            return false;
+        };
+        let attempts = &self.intake.attempts;
+        let known = Known {
+            offset: read.place.offset,
+            before: attempts.logins(),
+            without: self.last.time,
+            latest: attempts.latest(),
+            now: self.now,
+        };
+        unread.push(read.text, known);
+        self.last.be(read);
+        true
+    }
+
     /// `shown`: the line as `--explain` shows it. Gives its time, unless a login is all that is wanted of it.
     fn take(&mut self, header: &Header<'_>, read: &Read<'_>, shown: &[u8]) -> Option<i64> {
         let Read { place, is_login_only, .. } = *read;
@@ -168,9 +198,7 @@ impl Lines<'_> {
                 if !is_login_only {
                     self.last.time = Some(time);
                 }
-                (self.last.end, self.last.is_login_only) = (read.end, is_login_only);
-                self.last.text.clear();
-                self.last.text.extend_from_slice(read.text);
+                self.last.be(read);
                 self.explain(place, evidence.class, shown);
             }
             _ if is_login_only => {}
@@ -218,13 +246,7 @@ impl Lines<'_> {
         place: Place,
         is_login_only: bool,
     ) {
-        let speaker = Speaker {
-            host: header.host,
-            program: header.program,
-            family: rules::family(header.program),
-            pid: rules::process(header, evidence),
-            container: header.container,
-        };
+        let speaker = Speaker::of(header, evidence);
         if is_login_only {
             self.intake.attempts.tell_login(&speaker, evidence, time, place);
         } else {
