@@ -7,6 +7,7 @@
 mod ordinary;
 mod reach;
 mod several;
+mod words;
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -15,80 +16,10 @@ use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
 use super::header::decimal;
-use super::rules::book::{Book, book};
-use ordinary::rarest;
+use super::rules::book::book;
 pub use reach::Reach;
 use several::Several;
-
-/// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
-///
-/// The searcher puts them into eight groups in turn, and which come together decides how often it stops in vain: in another
-/// order it may take twice as long. Measure after a change here (tests/bench/scan.sh).
-const WORDS: [&str; 17] = [
-    // `authentication failure`, `closed by authenticating user`
-    "uthentic",
-    "ailed",
-    "FAIL",
-    "nvalid ",
-    "Illegal user",
-    // `error: PAM: `, `by PAM account configuration`
-    " PAM",
-    "Accepted ",
-    " attempt",
-    "message repeated",
-    // `could not identify password for`, `wrong password for`, `denied access (incorrect password)`
-    " password",
-    "BAD SU ",
-    "LOGIN ",
-    // `auth failure: [`, `before auth from`; not `auth `, as all of sshd's lines end in `[preauth]`
-    "ailure: [",
-    "fore auth ",
-    "su: - ",
-    "such user",
-    // `not allowed because`
-    "wed bec",
-];
-/// Words of success, and of where a client was, matter where a refusal came before, and are too common to be searched
-/// for everywhere.
-const SUCCESS: [&str; 14] = [
-    "session opened for user ",
-    "COMMAND=",
-    "\"accept\":",
-    "(to ",
-    "uccessful",
-    "succeeded",
-    "granted access",
-    " ran command ",
-    "DIALUP AT ",
-    ": + ",
-    " on /dev/",
-    // `Login: user=<`, `Logged in: user=<`
-    "in: user=<",
-    "Connection closed by ",
-    "Received disconnect from ",
-];
-/// Where no refusal came before, that somebody got in is told by one of these; and by a session of those programs
-/// alone that have no words of their own for it.
-const LOGINS: [&str; 15] = [
-    "COMMAND=",
-    "\"accept\":",
-    "(to ",
-    "uccessful",
-    "succeeded",
-    "granted access",
-    " ran command ",
-    "DIALUP AT ",
-    ": + ",
-    " on /dev/",
-    "in: user=<",
-    "gdm-",
-    "lightdm",
-    "sddm-helper",
-    "cockpit-session",
-];
-/// The first of the programs.
-const PROGRAMS: usize = LOGINS.len() - 4;
-const SESSION: &[u8] = b"session opened for user ";
+use words::{SESSION, Words, is_program};
 
 const SSHD: &[u8] = b" sshd";
 /// Time, host and program are hardly longer.
@@ -242,8 +173,7 @@ impl Search {
         let mut from = within.start;
         while from < within.end {
             let (start, end) = words.find(block, from, within.end)?;
-            let is_program = LOGINS[PROGRAMS..].iter().any(|name| name.as_bytes() == &block[start..end]);
-            if !is_program {
+            if !is_program(&block[start..end]) {
                 return Some(start);
             }
             let line = memchr(b'\n', &block[end..within.end]).map_or(within.end, |i| end + i);
@@ -254,43 +184,6 @@ impl Search {
         }
         None
     }
-}
-
-/// What is searched for with a book of rules.
-#[derive(Clone)]
-struct Words {
-    always: Option<Several>,
-    success: Option<Several>,
-    logins: Option<Several>,
-}
-
-impl Words {
-    fn of(book: &Book) -> Self {
-        let always = with_rules(&WORDS, &[], book.words(false));
-        let success = with_rules(&SUCCESS, &always, book.words(true));
-        let logins = with_rules(&LOGINS, &always, book.words(true));
-        Self { always: Several::of(&always), success: Several::of(&success), logins: Several::of(&logins) }
-    }
-}
-
-/// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, one of its own: so no
-/// program's lines are passed over.
-fn with_rules<'a>(
-    words: &[&'a str],
-    found: &[&'a [u8]],
-    lines: impl Iterator<Item = Vec<&'a [u8]>>,
-) -> Vec<&'a [u8]> {
-    let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-    let mut searches: Vec<Finder<'_>> = words.iter().chain(found).map(|word| Finder::new(*word)).collect();
-    for line in lines {
-        if searches.iter().any(|word| line.iter().any(|part| word.find(part).is_some())) {
-            continue;
-        }
-        let word = rarest(&line);
-        searches.extend(word.map(Finder::new));
-        words.extend(word);
-    }
-    words
 }
 
 /// The process of `… sshd[71]: Accepted password …`, where that is sure without taking the line
@@ -316,7 +209,7 @@ fn count(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::rules::book::File;
+    use crate::scan::rules::book::{Book, File};
 
     fn found(block: &str) -> Vec<(String, u64)> {
         found_after(&mut Reach::default(), block)
