@@ -18,6 +18,8 @@ const APART: i64 = 120;
 /// Attempts that are remembered of each route, so that lines of a log push out nothing that the module saw. The scan
 /// itself compares with the whole journal; this is for what slips through.
 const REMEMBERED: usize = 256;
+/// Ends of numbers that are told apart.
+const ENDS: usize = 1024;
 
 /// Attempts of the last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,8 +34,9 @@ pub(super) struct Doubles {
 #[serde(from = "VecDeque<Attempt>")]
 struct Recent {
     attempts: VecDeque<Attempt>,
-    /// Process and parent of each: they are looked through for each failure and login, and most of them are of others.
-    processes: VecDeque<[u32; 2]>,
+    /// How many of them are of a process, or of a child of one, by the end of its number: this is asked for each failure
+    /// and login, and most are of no process that is remembered.
+    processes: Vec<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,10 +85,6 @@ impl Attempt {
         }
     }
 
-    fn processes(&self) -> [u32; 2] {
-        [self.pid, self.ppid]
-    }
-
     /// Whether the two may be the same.
     fn is_of(&self, other: &Self) -> bool {
         let same = |a: u32, b: u32| a != 0 && a == b;
@@ -105,7 +104,9 @@ impl Attempt {
 
 impl From<VecDeque<Attempt>> for Recent {
     fn from(attempts: VecDeque<Attempt>) -> Self {
-        Self { processes: attempts.iter().map(Attempt::processes).collect(), attempts }
+        let mut recent = Self::default();
+        attempts.into_iter().for_each(|attempt| recent.remember(attempt));
+        recent
     }
 }
 
@@ -118,25 +119,41 @@ impl Serialize for Recent {
 impl Recent {
     /// Those that may be the same as `attempt`, oldest first.
     fn same_as<'a>(&'a mut self, attempt: &'a Attempt) -> impl Iterator<Item = &'a mut Attempt> {
-        let [pid, ppid] = attempt.processes();
-        let is_kin = move |of: &[u32; 2]| (of[0] == pid) | (of[0] == ppid) | (of[1] == pid);
-        let (some, others) = self.processes.as_slices();
-        // To its end, so that the processor compares several at once.
-        let any = |of: &[[u32; 2]]| of.iter().fold(false, |any, of| any | is_kin(of));
-        let looked_at = if any(some) | any(others) { self.attempts.len() } else { 0 };
-        let attempts = self.attempts.iter_mut().zip(&self.processes).take(looked_at);
-        let kin = attempts.filter(move |(_, of)| is_kin(of));
-        kin.map(|(known, _)| known).filter(|known| known.is_of(attempt))
+        let is_any = [attempt.pid, attempt.ppid].into_iter().any(|pid| self.may_know(pid));
+        let looked_at = if is_any { self.attempts.len() } else { 0 };
+        self.attempts.iter_mut().take(looked_at).filter(|known| known.is_of(attempt))
+    }
+
+    /// Whether one of them may be of this process, or of a child of it; 0 is none.
+    fn may_know(&self, pid: u32) -> bool {
+        pid != 0 && self.processes.get(end(pid)).is_some_and(|many| *many > 0)
     }
 
     fn remember(&mut self, attempt: Attempt) {
-        self.processes.push_back(attempt.processes());
+        if self.processes.is_empty() {
+            self.processes = vec![0; ENDS];
+        }
+        self.count(&attempt, |many| many.saturating_add(1));
         self.attempts.push_back(attempt);
         if self.attempts.len() > REMEMBERED {
-            self.attempts.pop_front();
-            self.processes.pop_front();
+            if let Some(gone) = self.attempts.pop_front() {
+                self.count(&gone, |many| many.saturating_sub(1));
+            }
         }
     }
+
+    fn count(&mut self, attempt: &Attempt, count: impl Fn(u16) -> u16) {
+        for pid in [attempt.pid, attempt.ppid] {
+            if let Some(many) = self.processes.get_mut(end(pid)) {
+                *many = count(*many);
+            }
+        }
+    }
+}
+
+/// The end of a process' number: those of one time are told apart by it.
+fn end(pid: u32) -> usize {
+    pid as usize % ENDS
 }
 
 /// Failures that were counted twice: by the log, at this second.
