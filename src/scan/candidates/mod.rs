@@ -45,13 +45,13 @@ pub struct Candidate {
 pub struct Search {
     words: Option<Several>,
     success: Option<Several>,
+    /// Where logins are wanted.
     logins: Option<Several>,
     sshd: Finder<'static>,
     session: Finder<'static>,
     /// What stands before the address of a client.
     places: [Finder<'static>; 3],
     count_lines: bool,
-    with_logins: bool,
 }
 
 impl Search {
@@ -65,18 +65,19 @@ impl Search {
         Self {
             words: words.always,
             success: words.success,
-            logins: words.logins,
+            logins: None,
             sshd: Finder::new(SSHD),
             session: Finder::new(SESSION),
             places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
-            with_logins: false,
         }
     }
 
     /// Logins are wanted too, whether or not a refusal came before.
-    pub fn with_logins(self, with_logins: bool) -> Self {
-        Self { with_logins, ..self }
+    pub fn with_logins(self, are_wanted: bool) -> Self {
+        static LOGINS: OnceLock<Option<Several>> = OnceLock::new();
+        let logins = || LOGINS.get_or_init(|| words::logins(book())).clone();
+        Self { logins: if are_wanted { logins() } else { None }, ..self }
     }
 
     /// Every line is a candidate.
@@ -99,8 +100,8 @@ impl Search {
             let found = word.unwrap_or(block.len());
             let within = reach.end(block.len());
             let success = self.next_success(block, at..found.min(within));
-            let login = || self.next_login(block, at.max(within)..found);
-            let login = if success.is_none() { login() } else { None };
+            let logins = self.logins.as_ref().filter(|_| success.is_none());
+            let login = logins.and_then(|words| self.next_login(words, block, at.max(within)..found));
             let Some(hit) = success.or(login).or(word) else { break };
             let end = memchr(b'\n', &block[hit..]).map_or(block.len(), |i| hit + i);
             let is_word = word.filter(|word| *word <= end);
@@ -167,9 +168,8 @@ impl Search {
         None
     }
 
-    /// The next word of a login `within` these bytes, where logins are wanted.
-    fn next_login(&self, block: &[u8], within: Range<usize>) -> Option<usize> {
-        let words = self.logins.as_ref().filter(|_| self.with_logins)?;
+    /// The next of the `words` of a login `within` these bytes.
+    fn next_login(&self, words: &Several, block: &[u8], within: Range<usize>) -> Option<usize> {
         let mut from = within.start;
         while from < within.end {
             let (start, end) = words.find(block, from, within.end)?;

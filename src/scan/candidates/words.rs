@@ -67,19 +67,25 @@ pub(super) struct Words {
     pub(super) always: Option<Several>,
     /// Behind a refusal.
     pub(super) success: Option<Several>,
-    /// Elsewhere, where logins are wanted.
-    pub(super) logins: Option<Several>,
 }
 
 impl Words {
     pub(super) fn of(book: &Book) -> Self {
-        let always = with_rules(&WORDS, &[], book.words(false));
+        let always = always(book);
         let success = [&[SESSION][..], &GOT_IN, &PLACES].concat();
         let success = with_rules(&success, &always, book.words(true));
-        let logins = [&GOT_IN[..], &PROGRAMS].concat();
-        let logins = with_rules(&logins, &always, book.words(true));
-        Self { always: Several::of(&always), success: Several::of(&success), logins: Several::of(&logins) }
+        Self { always: Several::of(&always), success: Several::of(&success) }
     }
+}
+
+/// What is searched for elsewhere, where logins are wanted.
+pub(super) fn logins(book: &Book) -> Option<Several> {
+    let logins = [&GOT_IN[..], &PROGRAMS].concat();
+    Several::of(&with_rules(&logins, &always(book), book.words(true)))
+}
+
+fn always(book: &Book) -> Vec<&[u8]> {
+    with_rules(&WORDS, &[], book.words(false))
 }
 
 /// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, one of its own: so no
