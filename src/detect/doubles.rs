@@ -20,6 +20,8 @@ const APART: i64 = 120;
 /// Attempts that are remembered of each route, so that lines of a log push out nothing that the module saw. The scan
 /// itself compares with the whole journal; this is for what slips through.
 const REMEMBERED: usize = 256;
+/// Ends of numbers that are told apart.
+const ENDS: usize = 1024;
 
 /// Attempts of the last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,8 +38,9 @@ pub(super) struct Doubles {
 #[serde(from = "VecDeque<Attempt>")]
 struct Recent {
     attempts: VecDeque<Attempt>,
-    /// Process and parent of each: they are looked through for each failure and login, and most of them are of others.
-    processes: VecDeque<[u32; 2]>,
+    /// How many of them are of a process, or of a child of one, by the end of its number: this is asked for each failure
+    /// and login, and most are of no process that is remembered.
+    processes: Vec<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -81,10 +84,6 @@ impl Serialize for Attempt {
 }
 
 impl Attempt {
-    fn processes(&self) -> [u32; 2] {
-        [self.pid, self.ppid]
-    }
-
     /// The machine, where that is another one than the first's, and who is in.
     fn of_whom(&self) -> (Option<&str>, Option<&str>) {
         self.more.as_ref().map_or((None, None), |more| (more.host.as_deref(), more.login.as_deref()))
@@ -107,9 +106,10 @@ impl Attempt {
 }
 
 impl From<VecDeque<Attempt>> for Recent {
-    fn from(mut attempts: VecDeque<Attempt>) -> Self {
-        attempts.shrink_to_fit();
-        Self { processes: attempts.iter().map(Attempt::processes).collect(), attempts }
+    fn from(attempts: VecDeque<Attempt>) -> Self {
+        let mut recent = Self { attempts: VecDeque::with_capacity(attempts.len()), ..Self::default() };
+        attempts.into_iter().for_each(|attempt| recent.remember(attempt));
+        recent
     }
 }
 
@@ -122,30 +122,41 @@ impl Serialize for Recent {
 impl Recent {
     /// Those that may be the same as `attempt`, oldest first.
     fn same_as<'a>(&'a mut self, attempt: &'a Attempt) -> impl Iterator<Item = &'a mut Attempt> {
-        let [pid, ppid] = attempt.processes();
-        let is_kin = move |of: &[u32; 2]| (of[0] == pid) | (of[0] == ppid) | (of[1] == pid);
-        let (some, others) = self.processes.as_slices();
-        // To its end, so that the processor compares several at once.
-        let any = |of: &[[u32; 2]]| of.iter().fold(false, |any, of| any | is_kin(of));
-        let looked_at = if any(some) | any(others) { self.attempts.len() } else { 0 };
-        let attempts = self.attempts.iter_mut().zip(&self.processes).take(looked_at);
-        let kin = attempts.filter(move |(_, of)| is_kin(of));
-        kin.map(|(known, _)| known).filter(|known| known.is_of(attempt))
+        let is_any = [attempt.pid, attempt.ppid].into_iter().any(|pid| self.may_know(pid));
+        let looked_at = if is_any { self.attempts.len() } else { 0 };
+        self.attempts.iter_mut().take(looked_at).filter(|known| known.is_of(attempt))
+    }
+
+    /// Whether one of them may be of this process, or of a child of it; 0 is none.
+    fn may_know(&self, pid: u32) -> bool {
+        pid != 0 && self.processes.get(end(pid)).is_some_and(|many| *many > 0)
     }
 
     fn remember(&mut self, attempt: Attempt) {
         if self.attempts.len() >= REMEMBERED {
-            self.attempts.pop_front();
-            self.processes.pop_front();
+            if let Some(gone) = self.attempts.pop_front() {
+                self.count(&gone, |many| many.saturating_sub(1));
+            }
         }
-        self.processes.push_back(attempt.processes());
+        if self.processes.is_empty() {
+            self.processes = vec![0; ENDS];
+        }
+        self.count(&attempt, |many| many.saturating_add(1));
         self.attempts.push_back(attempt);
+    }
+
+    fn count(&mut self, attempt: &Attempt, count: impl Fn(u16) -> u16) {
+        for pid in [attempt.pid, attempt.ppid] {
+            if let Some(many) = self.processes.get_mut(end(pid)) {
+                *many = count(*many);
+            }
+        }
     }
 
     fn heap(&self) -> usize {
         let of_one = |attempt: &Attempt| attempt.more.as_ref().map_or(0, |more| more.heap());
         allocated::<Attempt>(self.attempts.capacity())
-            + allocated::<[u32; 2]>(self.processes.capacity())
+            + allocated::<u16>(self.processes.capacity())
             + self.attempts.iter().map(of_one).sum::<usize>()
     }
 
@@ -161,10 +172,9 @@ impl Recent {
     /// So many of the oldest go.
     fn forget(&mut self, oldest: usize) {
         if oldest > 0 {
-            self.attempts.drain(..oldest);
-            self.processes.drain(..oldest);
-            self.attempts.shrink_to_fit();
-            self.processes.shrink_to_fit();
+            let stay = self.attempts.split_off(oldest);
+            // Made anew: where none stays, nothing is kept of any.
+            *self = stay.into();
         }
     }
 }
@@ -180,6 +190,11 @@ impl More {
             .map_or(0, |Counted(name, source)| allocated::<u8>(name.heap()) + allocated::<u8>(source.heap()));
         allocated::<Self>(1) + texts + counted
     }
+}
+
+/// The end of a process' number: those of one time are told apart by it.
+fn end(pid: u32) -> usize {
+    pid as usize % ENDS
 }
 
 /// Failures that were counted twice: by the log, at this second.

@@ -17,15 +17,13 @@ const OF_ALL: usize = 4096;
 
 /// From where each account came before.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(from = "Visits")]
+#[serde(from = "BTreeMap<Key, BTreeMap<Key, Visit>>")]
 pub(super) struct Known {
-    visits: Visits,
+    /// By account; its sources in their order, one behind the other, as they are looked through at each login.
+    visits: BTreeMap<Key, Vec<(Key, Visit)>>,
     /// How many there are.
     count: usize,
 }
-
-/// By account and source.
-type Visits = BTreeMap<Key, BTreeMap<Key, Visit>>;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -49,25 +47,38 @@ impl Visit {
 
     /// What is worth more is higher; first what is suspected, then what is proven, then what came last. As one number, as
     /// one of many is looked for at a login from a new source.
-    fn rank(&self) -> i128 {
-        let first = 2 * i128::from(self.suspected.is_some()) + i128::from(self.proven);
-        (first << 64) + i128::from(self.last)
+    fn rank(&self) -> i64 {
+        // Seconds of some ten thousand years.
+        const TIMES: i64 = 1 << 40;
+        let first = 2 * i64::from(self.suspected.is_some()) + i64::from(self.proven);
+        first * TIMES + self.last.clamp(-TIMES / 2, TIMES / 2 - 1)
     }
 }
 
-impl From<Visits> for Known {
-    fn from(visits: Visits) -> Self {
-        Self { count: visits.values().map(BTreeMap::len).sum(), visits }
+impl From<BTreeMap<Key, BTreeMap<Key, Visit>>> for Known {
+    fn from(visits: BTreeMap<Key, BTreeMap<Key, Visit>>) -> Self {
+        Self::of(
+            visits.into_iter().map(|(account, visits)| (account, visits.into_iter().collect())).collect(),
+        )
     }
 }
 
 impl Serialize for Known {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.visits.serialize(serializer)
+        serializer.collect_map(self.visits.iter().map(|(account, visits)| {
+            let visits = visits.iter().map(|(source, visit)| (source, visit));
+            (account, visits.collect::<BTreeMap<&Key, &Visit>>())
+        }))
     }
 }
 
 impl Known {
+    fn of(mut visits: BTreeMap<Key, Vec<(Key, Visit)>>) -> Self {
+        visits.retain(|_, visits| !visits.is_empty());
+        visits.values_mut().for_each(Vec::shrink_to_fit);
+        Self { count: visits.values().map(Vec::len).sum(), visits }
+    }
+
     /// Whether `account` came from `source` before; if `proven`: as the module saw.
     pub(super) fn address(&self, account: &Key, source: &Key, at: i64, proven: bool) -> bool {
         self.visit(account, source).is_some_and(|visit| visit.counts(at, proven))
@@ -76,7 +87,9 @@ impl Known {
     /// Whether it came from the network of `source` before.
     pub(super) fn network(&self, account: &Key, source: &Source, at: i64, proven: bool) -> bool {
         let (Some(of_it), Some(visits)) = (source.network(), self.visits.get(account)) else { return false };
-        let nearest = visits.range(Key::from(of_it)..).take_while(|(key, _)| key.starts_with(of_it));
+        let first = Key::from(of_it);
+        let nearest = visits.iter().skip(visits.partition_point(|(key, _)| *key < first));
+        let nearest = nearest.take_while(|(key, _)| key.starts_with(of_it));
         nearest.filter(|(key, _)| network(key) == of_it).any(|(_, visit)| visit.counts(at, proven))
     }
 
@@ -108,15 +121,18 @@ impl Known {
     }
 
     fn visit(&self, account: &Key, source: &Key) -> Option<&Visit> {
-        self.visits.get(account)?.get(source)
+        let visits = self.visits.get(account)?;
+        place(visits, source).ok().map(|at| &visits[at].1)
     }
 
     fn visit_mut(&mut self, account: &Key, source: &Key) -> &mut Visit {
         let visits = self.visits.entry(account.clone()).or_default();
-        visits.entry(source.clone()).or_insert_with(|| {
+        let at = place(visits, source).unwrap_or_else(|at| {
             self.count += 1;
-            Visit::default()
-        })
+            visits.insert(at, (source.clone(), Visit::default()));
+            at
+        });
+        &mut visits[at].1
     }
 
     /// There were `before`, and may be one more.
@@ -126,8 +142,11 @@ impl Known {
         }
         if let Some(visits) = self.visits.get_mut(account) {
             if visits.len() > OF_ONE_ACCOUNT {
-                let least = visits.iter().min_by_key(|(_, visit)| visit.rank()).map(|(key, _)| key.clone());
-                self.count -= usize::from(least.and_then(|key| visits.remove(&key)).is_some());
+                let least = visits.iter().enumerate().min_by_key(|(_, (_, visit))| visit.rank());
+                if let Some((at, _)) = least {
+                    visits.remove(at);
+                    self.count -= 1;
+                }
             }
         }
         if self.count > OF_ALL {
@@ -146,32 +165,28 @@ impl Known {
         all.sort_unstable();
         let mut visits = std::mem::take(&mut self.visits);
         for (_, account, key) in all.iter().take(all.len().saturating_sub(number)) {
-            visits.get_mut(account).and_then(|visits| visits.remove(key));
+            if let Some(visits) = visits.get_mut(account) {
+                visits.retain(|(known, _)| known != key);
+            }
         }
-        visits.retain(|_, visits| !visits.is_empty());
-        *self = visits.into();
+        *self = Self::of(visits);
     }
 
     /// What is too long ago at the second `at` goes.
     pub(super) fn forget_before(&mut self, at: i64) {
         let mut visits = std::mem::take(&mut self.visits);
-        visits.values_mut().for_each(|visits| visits.retain(|_, visit| visit.last > at - KEPT));
-        visits.retain(|_, visits| !visits.is_empty());
-        *self = visits.into();
+        visits.values_mut().for_each(|visits| visits.retain(|(_, visit)| visit.last > at - KEPT));
+        *self = Self::of(visits);
     }
 
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
+        let sources = self.visits.values().flatten().map(|(source, _)| source);
+        let texts = self.visits.keys().chain(sources).map(|text| allocated::<u8>(text.heap()));
+        let visits = self.visits.values().map(|visits| allocated::<(Key, Visit)>(visits.capacity()));
         // A leaf of a map has room for eleven, and is half full at least where there are others.
-        let leaves = |number: usize| number.div_ceil(6);
-        let texts = self.visits.iter().flat_map(|(account, visits)| visits.keys().chain([account]));
-        texts.map(|text| allocated::<u8>(text.heap())).sum::<usize>()
-            + leaves(self.visits.len()) * allocated::<(Key, BTreeMap<Key, Visit>)>(11)
-            + self
-                .visits
-                .values()
-                .map(|visits| leaves(visits.len()) * allocated::<(Key, Visit)>(11))
-                .sum::<usize>()
+        let leaves = self.visits.len().div_ceil(6) * allocated::<(Key, Vec<(Key, Visit)>)>(11);
+        leaves + texts.chain(visits).sum::<usize>()
     }
 
     /// What is worth least goes, until the rest takes at most so many bytes.
@@ -183,6 +198,11 @@ impl Known {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.visits.values().map(BTreeMap::len).sum()
+        self.visits.values().map(Vec::len).sum()
     }
+}
+
+/// Where the visit from `source` stands, or would.
+fn place(visits: &[(Key, Visit)], source: &Key) -> Result<usize, usize> {
+    visits.binary_search_by(|(key, _)| key.cmp(source))
 }

@@ -74,6 +74,12 @@ impl Late {
         self.logins.push_back(judged);
     }
 
+    /// A copy of a login that is to be remembered, in the memory of the one that has to go for it.
+    pub(super) fn copy(&mut self, login: &Event) -> Event {
+        let gone = if self.logins.len() >= REMEMBERED { self.logins.pop_front() } else { None };
+        gone.map_or_else(|| login.clone(), |gone| gone.login.made(login))
+    }
+
     /// The logins that this failure of `source`, at the second `at`, came before.
     pub(super) fn after(
         &mut self,

@@ -3,11 +3,13 @@
 
 use std::path::Path;
 
+use compact_str::CompactString;
 use jiff::Timestamp;
 
-use super::attempts::{Attempts, Open, Row};
+use super::attempts::{Open, Row};
 use super::intake::Intake;
 use super::origin::ThisMachine;
+use super::unread::Unread;
 use super::whole::{Take, read, read_source};
 use super::{Error, Watch, blank, journald, put};
 use crate::event::{Class, Event};
@@ -22,6 +24,8 @@ pub struct Rows {
     rows: Vec<Row>,
     /// What they are, each up to that place.
     classes: Vec<(Class, usize)>,
+    /// Lines of logins between them.
+    unread: Unread,
     here: ThisMachine,
     event: Box<Event>,
 }
@@ -29,40 +33,59 @@ pub struct Rows {
 impl Default for Rows {
     fn default() -> Self {
         let (here, event) = (ThisMachine::default(), Box::new(blank()));
-        Self { rows: Vec::new(), classes: Vec::new(), here, event }
+        Self { rows: Vec::new(), classes: Vec::new(), unread: Unread::default(), here, event }
     }
 }
 
 impl Rows {
     /// Hand each to `take`.
     pub fn each(&mut self, take: &mut dyn FnMut(&Event)) {
-        let mut from = 0;
+        let Self { rows, classes, unread, here, event } = self;
         // Most lines are of one machine.
-        let mut last: Option<(&str, bool)> = None;
-        for (class, to) in &self.classes {
-            for row in &self.rows[from..*to] {
-                let is_here = match last {
-                    Some((host, is_here)) if host == row.host => is_here,
-                    _ => self.here.is(&row.host),
-                };
-                last = Some((&row.host, is_here));
-                put(row, row.count, *class, is_here, &mut self.event);
-                take(&self.event);
+        let mut last: Option<(CompactString, bool)> = None;
+        let mut take = |row: &Row, class: Class| {
+            let is_here = match &last {
+                Some((host, is_here)) if *host == row.host => *is_here,
+                _ => here.is(&row.host),
+            };
+            if last.as_ref().is_none_or(|(host, _)| *host != row.host) {
+                last = Some((row.host.clone(), is_here));
             }
-            from = *to;
+            put(row, row.count, class, is_here, event);
+            take(event);
+        };
+        let mut logins = unread.logins().peekable();
+        let mut classes = classes.iter().peekable();
+        for (at, row) in rows.iter().enumerate() {
+            while let Some((_, login)) = logins.next_if(|(before, _)| *before <= at) {
+                take(&login, Class::Login);
+            }
+            while classes.next_if(|(_, to)| *to <= at).is_some() {}
+            if let Some((class, _)) = classes.peek() {
+                take(row, *class);
+            }
         }
+        logins.for_each(|(_, login)| take(&login, Class::Login));
     }
 
     /// Forget them, but keep their memory.
     pub fn clear(&mut self) {
         self.classes.clear();
         self.rows.clear();
+        self.unread.clear();
+    }
+
+    /// How many there are, with lines that may be none.
+    fn len(&self) -> usize {
+        self.rows.len() + self.unread.len()
     }
 
     /// What was settled since the last call, and then who got in.
-    fn take_from(&mut self, attempts: &mut Attempts) {
+    fn take_from(&mut self, intake: &mut Intake) {
+        let Intake { attempts, unread, .. } = intake;
         attempts.move_settled(&mut self.rows);
         self.are_of(Class::Failure);
+        unread.iter_mut().for_each(|unread| self.unread.take_from(unread, self.rows.len()));
         attempts.move_logins(&mut self.rows);
         self.are_of(Class::Login);
     }
@@ -121,9 +144,10 @@ fn each_of(
     let mut rows = Rows::default();
     let mut intake = Intake::new(false, false, Open::default());
     intake.attempts.keep_logins();
+    intake.unread = Some(Unread::default());
     let mut hand_over = |intake: &mut Intake, fewest: usize| {
-        rows.take_from(&mut intake.attempts);
-        if rows.rows.len() >= fewest {
+        rows.take_from(intake);
+        if rows.len() >= fewest || rows.unread.is_large() {
             take(&mut rows);
             rows.clear();
         }
@@ -165,5 +189,110 @@ mod tests {
         let expected = [("su".to_owned(), "alice".to_owned()), ("sshd".to_owned(), "root".to_owned())];
         assert_eq!(failures.iter().map(of).collect::<Vec<_>>(), expected);
         assert_eq!((logins.len(), logins[0].user.as_str()), (1, "root"));
+    }
+
+    /// Attempts in a log as the scan counts them, and failures and logins that are handed over of it.
+    fn counted(text: &str) -> (u64, u64, usize) {
+        let mut log = tempfile::NamedTempFile::new().unwrap();
+        log.write_all(text.as_bytes()).unwrap();
+        let mut scanned = 0;
+        let mut intake = Intake::new(false, false, Open::default());
+        let mut sum = |intake: &mut Intake| {
+            scanned += intake.attempts.take_settled().iter().map(|row| u64::from(row.count)).sum::<u64>();
+        };
+        let mut after = |intake: &mut Intake| {
+            sum(intake);
+            Ok(())
+        };
+        read(log.path(), &mut intake, &mut |_, _, _| {}, &mut after).unwrap();
+        intake.attempts.finish();
+        sum(&mut intake);
+        let (mut failures, mut logins) = (0, 0);
+        let mut take = |event: &Event| match event.class {
+            Class::Login => logins += 1,
+            _ => failures += u64::from(event.count),
+        };
+        let uncounted = each(log.path(), &mut |_, _, _| {}, &mut |rows| rows.each(&mut take)).unwrap();
+        assert_eq!((uncounted.forged, uncounted.not_understood), (intake.forged, intake.not_understood));
+        (scanned, failures, logins)
+    }
+
+    #[test]
+    fn a_refusal_is_taken_back_by_what_comes_soon_enough_however_much_is_logged_between() {
+        let line = |second: u32, text: &str| {
+            format!("2026-11-03T09:{:02}:{:02}Z srv {text}\n", second / 60, second % 60)
+        };
+        let pam = "logname= uid=1000 euid=0 tty=pts/0 ruser=bob rhost=  user=root";
+        let refusal = line(0, &format!("su[7]: pam_unix(su:auth): authentication failure; {pam}"));
+        let opened = "su[7]: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1000)";
+        // Another module accepts, after the first line or with another pid.
+        let to = "su[7]: (to root) bob on pts/0";
+        for bytes in [0, 31 << 10, 40 << 10, 1 << 20] {
+            let filler = |second: u32| line(second, "app[5]: hello").repeat(bytes / 40);
+            for (second, expected) in [(1, 0), (9, 0), (10, 0), (11, 1), (599, 1)] {
+                let text = format!("{refusal}{}{}", filler(second), line(second, opened));
+                assert_eq!(counted(&text), (expected, expected, 0), "{bytes} bytes, {second} s");
+                let text = format!("{refusal}{}{}", filler(second), line(second, to));
+                assert_eq!(counted(&text), (expected, expected, 1), "{bytes} bytes, {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_counted_is_the_same_whether_or_not_logins_are_wanted() {
+        let late = "2026-11-03T09:20:00Z srv ";
+        let filler = format!("{late}app[5]: hello\n").repeat(2000);
+        let accepted = format!(
+            "{late}sshd[8]: Accepted publickey for bob from 192.0.2.7 port 4710 ssh2: RSA SHA256:a\n"
+        );
+        assert_eq!(counted(&accepted), (0, 0, 1));
+        // Text that is no log line counts as that only where it may be about an attempt.
+        let failed = format!("{late}sshd[9]: Failed password for root from 192.0.2.7 port 4711 ssh2\n");
+        let junk = "COMMAND= (to x) session opened for user x\n";
+        assert_eq!(counted(&format!("{filler}{failed}{filler}{junk}")), (1, 1, 0));
+        let sudo = format!("{late}sudo[9]:   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id\n");
+        let again = format!("{late}last message repeated 2 times\n");
+        assert_eq!(counted(&format!("{filler}{failed}{filler}{sudo}{again}")), (1, 1, 2));
+    }
+
+    #[test]
+    fn logins_that_are_read_later_are_those_that_are_read_at_once_in_the_order_of_the_log() {
+        let line = |n: usize| {
+            let (second, pid) = (n / 5, 100 + n);
+            let text = match n % 5 {
+                0 => format!(
+                    "sshd[{pid}]: Accepted publickey for bob from 192.0.2.{} port 4711 ssh2: RSA SHA256:a",
+                    n % 250
+                ),
+                1 => format!("sudo[{pid}]:   bob{n} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id"),
+                2 => format!("sshd[{pid}]: Failed password for eve from 192.0.2.9 port {n} ssh2"),
+                // Its process is known by then.
+                3 => {
+                    format!("sshd[{}]: Accepted password for eve from 192.0.2.9 port {} ssh2", pid - 1, n - 1)
+                }
+                _ => "app[5]: hello".to_owned(),
+            };
+            format!("Nov  3 09:{:02}:{:02} srv {text}\n", second / 60 % 60, second % 60)
+        };
+        let mut log = tempfile::NamedTempFile::new().unwrap();
+        let text: String = (0..18_000).map(line).collect();
+        log.write_all(text.as_bytes()).unwrap();
+        let mut at_once = Intake::new(false, false, Open::default());
+        at_once.attempts.keep_logins();
+        let mut expected = Vec::new();
+        let mut after = |intake: &mut Intake| {
+            expected.extend(intake.attempts.take_logins());
+            Ok(())
+        };
+        read(log.path(), &mut at_once, &mut |_, _, _| {}, &mut after).unwrap();
+        let expected: Vec<_> = expected.iter().map(|row| (row.time, row.pid, row.user.to_string())).collect();
+        let (mut logins, mut failures) = (Vec::new(), 0);
+        let mut take = |event: &Event| match event.class {
+            Class::Login => logins.push((event.time.as_microsecond(), event.pid, event.user.clone())),
+            _ => failures += 1,
+        };
+        each(log.path(), &mut |_, _, _| {}, &mut |rows| rows.each(&mut take)).unwrap();
+        assert_eq!((logins.len(), failures), (10_800, 3600));
+        assert!(logins == expected);
     }
 }

@@ -11,6 +11,7 @@
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`origin`], [`dedup`]: what is recorded already. [`grace`]: what may be recorded yet.
 //!   [`coverage`]: where the module knows better.
+//! - [`unread`]: lines that another thread reads.
 //! - [`pass`]: one pass over all logs. [`whole`], [`each`](mod@each): a log by itself. [`report`]: what is printed.
 //! - [`checkpoint`]: where a pass stopped. [`identity`], [`hash`]: how a log is known again. [`lock`].
 //! - [`state`]: what there is to say of it all between two passes.
@@ -45,6 +46,7 @@ pub mod stamp;
 pub(crate) mod state;
 mod tag;
 pub(crate) mod text;
+mod unread;
 pub(crate) mod whole;
 mod wrapped;
 mod writer;

@@ -1,8 +1,9 @@
 #!/bin/sh
 # What a report costs beside the scan of the same log: time as a ratio, and memory, where few lines tell of a failure and
 # where each does, with few sources, with one for each failure, and with names as long and as many as an attacker likes.
-# A report reads, counts and judges on three threads, and reads who got in, which a scan alone passes over: where at least two
-# processors are free, its time is that of the slowest thread; where they are not, it is what it takes of the processor.
+# A report reads, counts and judges on three threads, and reads who got in, which a scan alone passes over; that is read by the
+# thread that counts. Where three processors are free, its time is that of the slowest thread; where there are fewer, it is what
+# they take of the processor, shared among those that are free.
 #
 #   tests/bench/report.sh [MEGABYTES] [RUNS]      default: 400 3; needs a release build
 set -eu

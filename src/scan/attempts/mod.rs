@@ -40,9 +40,10 @@ use speaker::SECOND;
 pub use speaker::Speaker;
 use spelling::text;
 use success::LetIn;
+pub(in crate::scan) use success::login;
 
 /// A process that was silent for so long is another one with the same number.
-const SILENCE: i64 = 600 * SECOND;
+pub(in crate::scan) const SILENCE: i64 = 600 * SECOND;
 /// A module that accepts does so at most this long after another refused.
 const SECOND_MODULE: i64 = 10 * SECOND;
 /// Processes that are open at one time; over it the oldest is closed early.
@@ -95,7 +96,7 @@ impl Attempts {
         let key = self.process_of(speaker, evidence, time);
         match evidence.kind {
             Kind::SshdAccepted | Kind::Success | Kind::PamSuccess | Kind::PamSession => {
-                self.keep_login(key, speaker, evidence, time, place);
+                self.keep_login(Some(key), speaker, evidence, time, place);
                 self.got_in(key, speaker, evidence, time);
             }
             Kind::SshdInvalidUser | Kind::SshdKey | Kind::SshdLeft | Kind::SshdEnd | Kind::UnknownUser => {

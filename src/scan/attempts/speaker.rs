@@ -1,6 +1,7 @@
 //! Who wrote a line.
 
-use crate::scan::rules::Family;
+use crate::scan::header::Header;
+use crate::scan::rules::{self, Evidence, Family};
 
 /// Seconds, in the unit of times here.
 pub(super) const SECOND: i64 = 1_000_000;
@@ -18,6 +19,19 @@ pub struct Speaker<'a> {
     pub pid: u32,
     /// The container that it is in, 0: none.
     pub container: u32,
+}
+
+impl<'a> Speaker<'a> {
+    /// Who wrote the line under this header, which tells that.
+    pub(in crate::scan) fn of(header: &Header<'a>, evidence: &Evidence<'_>) -> Self {
+        Self {
+            host: header.host,
+            program: header.program,
+            family: rules::family(header.program),
+            pid: rules::process(header, evidence),
+            container: header.container,
+        }
+    }
 }
 
 impl Speaker<'_> {

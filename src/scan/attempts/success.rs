@@ -224,28 +224,48 @@ impl Attempts {
         self.logins.as_mut().into_iter().for_each(|logins| move_behind(logins, rows));
     }
 
+    /// How many logins are kept.
+    pub(in crate::scan) fn logins(&self) -> usize {
+        self.logins.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Take in what a line tells that matters only where it tells of a login: nothing that it could take back is open.
+    pub fn tell_login(&mut self, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
+        self.keep_login(None, speaker, evidence, time, place);
+    }
+
+    /// `key`: the process, where it may be known.
     pub(super) fn keep_login(
         &mut self,
-        key: Key,
+        key: Option<Key>,
         speaker: &Speaker<'_>,
         evidence: &Evidence<'_>,
         time: i64,
         place: Place,
     ) {
         let Some(logins) = &mut self.logins else { return };
-        let is_login = match evidence.kind {
-            Kind::SshdAccepted | Kind::Success => true,
-            Kind::PamSession => speaker.family == Family::Other && speaker.asks_once(),
-            _ => false,
-        };
-        // Root that becomes another user is asked for nothing.
-        let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
-        if is_login && !is_roots_own {
-            let since = self.processes.get(&key).map_or(time, |process| process.first);
-            let read = self.clock.unwrap_or(i64::MAX);
-            logins.push(Row { count: 1, read, ..Row::new(speaker, evidence, time, place, since) });
+        if let Some(row) = login(speaker, evidence, time, place) {
+            let since = key.and_then(|key| self.processes.get(&key)).map_or(time, |process| process.first);
+            logins.push(Row { since, read: self.clock.unwrap_or(i64::MAX), ..row });
         }
     }
+}
+
+/// The login that a line tells of, if it does.
+pub(in crate::scan) fn login(
+    speaker: &Speaker<'_>,
+    evidence: &Evidence<'_>,
+    time: i64,
+    place: Place,
+) -> Option<Row> {
+    let is_login = match evidence.kind {
+        Kind::SshdAccepted | Kind::Success => true,
+        Kind::PamSession => speaker.family == Family::Other && speaker.asks_once(),
+        _ => false,
+    };
+    // Root that becomes another user is asked for nothing.
+    let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
+    (is_login && !is_roots_own).then(|| Row { count: 1, ..Row::new(speaker, evidence, time, place, time) })
 }
 
 /// Whether both are given, and the same.

@@ -5,7 +5,9 @@
 //! with vector instructions, so a log in which nothing happened is read about as fast as memory gives it.
 
 mod ordinary;
+mod reach;
 mod several;
+mod words;
 
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -14,61 +16,10 @@ use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
 
 use super::header::decimal;
-use super::rules::book::{Book, book};
-use ordinary::rarest;
+use super::rules::book::book;
+pub use reach::Reach;
 use several::Several;
-
-/// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
-///
-/// The searcher puts them into eight groups in turn, and which come together decides how often it stops in vain: in another
-/// order it may take twice as long. Measure after a change here (tests/bench/scan.sh).
-const WORDS: [&str; 17] = [
-    // `authentication failure`, `closed by authenticating user`
-    "uthentic",
-    "ailed",
-    "FAIL",
-    "nvalid ",
-    "Illegal user",
-    // `error: PAM: `, `by PAM account configuration`
-    " PAM",
-    "Accepted ",
-    " attempt",
-    "message repeated",
-    // `could not identify password for`, `wrong password for`, `denied access (incorrect password)`
-    " password",
-    "BAD SU ",
-    "LOGIN ",
-    // `auth failure: [`, `before auth from`; not `auth `, as all of sshd's lines end in `[preauth]`
-    "ailure: [",
-    "fore auth ",
-    "su: - ",
-    "such user",
-    // `not allowed because`
-    "wed bec",
-];
-/// Words of success, and of where a client was, matter where a refusal came before, and are too common to be searched
-/// for everywhere.
-const SUCCESS: [&str; 14] = [
-    "session opened for user ",
-    "COMMAND=",
-    "\"accept\":",
-    "(to ",
-    "uccessful",
-    "succeeded",
-    "granted access",
-    " ran command ",
-    "DIALUP AT ",
-    ": + ",
-    " on /dev/",
-    // `Login: user=<`, `Logged in: user=<`
-    "in: user=<",
-    "Connection closed by ",
-    "Received disconnect from ",
-];
-/// The first of those at the end that tell of no success, but only where a client was.
-const PLACES: usize = SUCCESS.len() - 2;
-/// How far after a refusal it is looked for.
-const SUCCESS_REACH: usize = 32 << 10;
+use words::{SESSION, Words, is_program};
 
 const SSHD: &[u8] = b" sshd";
 /// Time, host and program are hardly longer.
@@ -85,17 +36,8 @@ pub struct Candidate {
     pub lines_before: u64,
     /// The process, where the line tells only that sshd let somebody in; else 0.
     pub accepted: u32,
-}
-
-/// How far into what comes next a word of success matters: a refusal may stand before it.
-#[derive(Clone, Copy, Debug)]
-pub struct Reach(usize);
-
-impl Default for Reach {
-    /// Nobody has looked at what stands before.
-    fn default() -> Self {
-        Self(SUCCESS_REACH)
-    }
+    /// No refusal is near that it could speak of: it matters where logins are wanted, and is nothing else's.
+    pub is_login_only: bool,
 }
 
 /// Finds candidates.
@@ -103,11 +45,13 @@ impl Default for Reach {
 pub struct Search {
     words: Option<Several>,
     success: Option<Several>,
+    /// Where logins are wanted.
+    logins: Option<Several>,
     sshd: Finder<'static>,
+    session: Finder<'static>,
     /// What stands before the address of a client.
     places: [Finder<'static>; 3],
     count_lines: bool,
-    logins: bool,
 }
 
 impl Search {
@@ -121,16 +65,19 @@ impl Search {
         Self {
             words: words.always,
             success: words.success,
+            logins: None,
             sshd: Finder::new(SSHD),
+            session: Finder::new(SESSION),
             places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
-            logins: false,
         }
     }
 
     /// Logins are wanted too, whether or not a refusal came before.
-    pub fn with_logins(self, logins: bool) -> Self {
-        Self { logins, ..self }
+    pub fn with_logins(self, are_wanted: bool) -> Self {
+        static LOGINS: OnceLock<Option<Several>> = OnceLock::new();
+        let logins = || LOGINS.get_or_init(|| words::logins(book())).clone();
+        Self { logins: if are_wanted { logins() } else { None }, ..self }
     }
 
     /// Every line is a candidate.
@@ -138,41 +85,51 @@ impl Search {
         Self { words: None, ..Self::new(true) }
     }
 
-    /// Hand every candidate in `block`, which holds whole lines and follows what was searched with this
-    /// `reach`, to `each`. The number of lines comes back, or 0 where they are not counted.
-    pub fn run(&self, block: &[u8], reach: &mut Reach, each: &mut dyn FnMut(Candidate)) -> u64 {
+    /// Hand every candidate in `block`, which holds whole lines and follows what was searched with this `reach`, to `each`,
+    /// which gives the time of its line where that is known. The number of lines comes back, or 0 where they are not
+    /// counted.
+    pub fn run(
+        &self,
+        block: &[u8],
+        reach: &mut Reach,
+        each: &mut dyn FnMut(Candidate) -> Option<i64>,
+    ) -> u64 {
         let (mut at, mut lines) = (0, 0);
         let mut word = self.next_word(block, 0);
-        let (mut success_from, mut success_until) = (0, reach.0);
         loop {
             let found = word.unwrap_or(block.len());
-            let success = self.next_success(block, success_from.max(at)..found, success_until);
-            let Some(hit) = success.or(word) else { break };
+            let within = reach.end(block.len());
+            let success = self.next_success(block, at..found.min(within));
+            let logins = self.logins.as_ref().filter(|_| success.is_none());
+            let login = logins.and_then(|words| self.next_login(words, block, at.max(within)..found));
+            let Some(hit) = success.or(login).or(word) else { break };
+            let end = memchr(b'\n', &block[hit..]).map_or(block.len(), |i| hit + i);
+            let is_word = word.filter(|word| *word <= end);
+            let is_login_only = login.is_some() && is_word.is_none();
+            let hit = if success.is_none() { is_word.unwrap_or(hit) } else { hit };
             let start = memrchr(b'\n', &block[at..hit]).map_or(at, |i| at + i + 1);
             // A hole of NUL bytes that a crash or copytruncate left is no part of the line after it.
             let start = start + block[start..hit].iter().take_while(|b| **b == 0).count();
-            let end = memchr(b'\n', &block[hit..]).map_or(block.len(), |i| hit + i);
             if self.count_lines {
                 lines += count(&block[at..start]);
             }
             let line = &block[start..end];
-            each(Candidate { start, end, lines_before: lines, accepted: accepted(line, hit - start) });
+            let accepted = accepted(line, hit - start);
+            let time = each(Candidate { start, end, lines_before: lines, accepted, is_login_only });
             if self.count_lines && end < block.len() {
                 lines += 1;
             }
             at = (end + 1).min(block.len());
-            success_from = at;
-            if word.is_some_and(|w| w < at) {
-                if success.is_none() && !self.is_complete(line, hit - start) {
-                    success_until = success_until.max(at + SUCCESS_REACH);
-                }
+            let is_refusal = success.is_none() && is_word.is_some() && !self.is_complete(line, hit - start);
+            reach.pass(time, is_refusal.then_some(at));
+            if is_word.is_some() {
                 word = self.next_word(block, at);
             }
         }
         if self.count_lines {
             lines += count(&block[at..]);
         }
-        reach.0 = success_until.saturating_sub(block.len());
+        reach.leave(block.len());
         lines
     }
 
@@ -196,57 +153,37 @@ impl Search {
         is_of_sshd && self.places.iter().any(|place| place.find(line).is_some())
     }
 
-    /// The next word of success `within` these bytes. Beyond `reach` only a login matters, where logins are wanted.
-    fn next_success(&self, block: &[u8], within: Range<usize>, reach: usize) -> Option<usize> {
+    /// The next word of success `within` these bytes, which a refusal is before.
+    fn next_success(&self, block: &[u8], within: Range<usize>) -> Option<usize> {
         let words = self.success.as_ref()?;
-        let (mut from, until) = (within.start, if self.logins { within.end } else { within.end.min(reach) });
-        while from < until {
-            let (start, end) = words.find(block, from, until)?;
-            let is_wanted = start < reach
-                || !SUCCESS[PLACES..].iter().any(|place| place.as_bytes() == &block[start..end]);
+        let mut from = within.start;
+        while from < within.end {
+            let (start, end) = words.find(block, from, within.end)?;
             // cron opens sessions all day and authenticates nobody.
-            if is_wanted && !block[..start].ends_with(b"cron:session): ") {
+            if !block[..start].ends_with(b"cron:session): ") {
                 return Some(start);
             }
             from = end;
         }
         None
     }
-}
 
-/// What is searched for with a book of rules.
-#[derive(Clone)]
-struct Words {
-    always: Option<Several>,
-    success: Option<Several>,
-}
-
-impl Words {
-    fn of(book: &Book) -> Self {
-        let always = with_rules(&WORDS, &[], book.words(false));
-        let success = with_rules(&SUCCESS, &always, book.words(true));
-        Self { always: Several::of(&always), success: Several::of(&success) }
-    }
-}
-
-/// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, one of its own: so no
-/// program's lines are passed over.
-fn with_rules<'a>(
-    words: &[&'a str],
-    found: &[&'a [u8]],
-    lines: impl Iterator<Item = Vec<&'a [u8]>>,
-) -> Vec<&'a [u8]> {
-    let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-    let mut searches: Vec<Finder<'_>> = words.iter().chain(found).map(|word| Finder::new(*word)).collect();
-    for line in lines {
-        if searches.iter().any(|word| line.iter().any(|part| word.find(part).is_some())) {
-            continue;
+    /// The next of the `words` of a login `within` these bytes.
+    fn next_login(&self, words: &Several, block: &[u8], within: Range<usize>) -> Option<usize> {
+        let mut from = within.start;
+        while from < within.end {
+            let (start, end) = words.find(block, from, within.end)?;
+            if !is_program(&block[start..end]) {
+                return Some(start);
+            }
+            let line = memchr(b'\n', &block[end..within.end]).map_or(within.end, |i| end + i);
+            if self.session.find(&block[end..line]).is_some() {
+                return Some(start);
+            }
+            from = line;
         }
-        let word = rarest(&line);
-        searches.extend(word.map(Finder::new));
-        words.extend(word);
+        None
     }
-    words
 }
 
 /// The process of `… sshd[71]: Accepted password …`, where that is sure without taking the line
@@ -272,7 +209,7 @@ fn count(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::rules::book::File;
+    use crate::scan::rules::book::{Book, File};
 
     fn found(block: &str) -> Vec<(String, u64)> {
         found_after(&mut Reach::default(), block)
@@ -282,6 +219,9 @@ mod tests {
         let mut lines = Vec::new();
         let total = Search::new(true).run(block.as_bytes(), reach, &mut |c| {
             lines.push((block[c.start..c.end].to_owned(), c.lines_before));
+            // Tests begin their lines with a second.
+            let second = block[c.start..c.end].split(' ').next()?.parse::<i64>().ok()?;
+            Some(second * 1_000_000)
         });
         assert_eq!(total, block.matches('\n').count() as u64);
         lines
@@ -303,7 +243,10 @@ mod tests {
                 let block =
                     format!("Nov  3 09:05:01 srv x: a says nope{n} to b\nNov  3 09:05:01 srv x: hello\n");
                 let mut found = 0;
-                search.run(block.as_bytes(), &mut Reach::default(), &mut |_| found += 1);
+                search.run(block.as_bytes(), &mut Reach::default(), &mut |_| {
+                    found += 1;
+                    None
+                });
                 assert_eq!(found, 1, "{n} of {rules}");
             }
         }
@@ -323,59 +266,88 @@ mod tests {
         let block = "a FAILED \n\0\0b FAILED \n\0\0\n\0";
         let starts = |search: Search| {
             let mut starts = Vec::new();
-            search.run(block.as_bytes(), &mut Reach::default(), &mut |c| starts.push(c.start));
+            search.run(block.as_bytes(), &mut Reach::default(), &mut |c| {
+                starts.push(c.start);
+                None
+            });
             starts
         };
         assert_eq!(starts(Search::new(true)), [0, 12]);
         assert_eq!(starts(Search::every_line()), [0, 12, 24, 25]);
     }
 
+    /// More than what is looked through in any case.
+    fn filler() -> String {
+        "x\n".repeat(32 << 10)
+    }
+
     #[test]
     fn sessions_matter_only_after_a_refusal() {
-        let filler = "x\n".repeat(SUCCESS_REACH);
-        let session = "n su: pam_unix(su:session): session opened for user root\n";
-        let cron = "n CRON: pam_unix(cron:session): session opened for user root\n";
-        let refusal = "n su: pam_unix(su:auth): authentication failure; \n";
-        assert_eq!(found(&format!("{filler}{session}")).len(), 0);
-        assert_eq!(found(&format!("{filler}{refusal}{cron}{session}{cron}")).len(), 2);
-        assert_eq!(found(&format!("{filler}{refusal}{filler}{session}")).len(), 1);
-        assert_eq!(found(&format!("{filler}{refusal}{}", session.replace("): ", "):  "))).len(), 2);
+        let filler = filler();
+        let session =
+            |second: u32| format!("{second} su: pam_unix(su:session): session opened for user root\n");
+        let cron = "1 CRON: pam_unix(cron:session): session opened for user root\n";
+        let refusal = |second: u32| format!("{second} su: pam_unix(su:auth): authentication failure; \n");
+        let complete = "2000 sshd[7]: Failed password for root from 192.0.2.7 port 1\n";
         // The refusal may be in the block before, or in one that nobody looked at.
         let mut reach = Reach::default();
         let blocks = [
-            format!("{session}{filler}"),
-            session.into(),
-            refusal.into(),
-            session.into(),
-            filler,
-            session.into(),
+            (session(0), 1),
+            (filler.clone() + &session(600), 1),
+            // A line about sshd alone, later than anything may be open.
+            (complete.into(), 1),
+            (session(2001), 0),
+            (format!("{}{cron}{}{cron}", refusal(3000), session(3000)), 2),
+            (filler.clone() + &session(3600), 1),
+            (filler.clone() + &session(3601).replace("): ", "):  "), 1),
+            (filler.clone() + &session(3602), 0),
+            (filler.clone() + &refusal(4000) + &refusal(4500) + &filler + &session(5100), 3),
+            // Who dates a line ahead hides nothing that is near.
+            (refusal(6000) + complete.replace("2000", "9000").as_str() + &session(6001), 3),
         ];
-        assert_eq!(blocks.map(|block| found_after(&mut reach, &block).len()), [1, 0, 1, 1, 0, 0]);
+        for (at, (block, expected)) in blocks.iter().enumerate() {
+            assert_eq!(found_after(&mut reach, block).len(), *expected, "{at}");
+        }
     }
 
     #[test]
     fn where_logins_are_wanted_they_matter_everywhere_and_where_a_client_was_after_a_refusal() {
-        let filler = "x\n".repeat(SUCCESS_REACH);
         let (login, place) =
-            ("n su: (to root) bob on pts/0\n", "n sshd[7]: Connection closed by 192.0.2.7\n");
-        let refusal = "n su: pam_unix(su:auth): authentication failure; \n";
+            ("1 su: (to root) bob on pts/0\n", "1 sshd[7]: Connection closed by 192.0.2.7\n");
+        let session = "1 su: pam_unix(su:session): session opened for user root\n";
+        let gdm = "1 gdm-password][7]: pam_unix(gdm-password:session): session opened for user bob\n";
+        let closed = gdm.replace("opened", "closed");
+        let refusal = "1000 su: pam_unix(su:auth): authentication failure; \n";
         let count = |reach: &mut Reach, text: &str| {
-            let mut found = 0;
-            Search::new(false).with_logins(true).run(text.as_bytes(), reach, &mut |_| found += 1);
-            found
+            let (mut all, mut only) = (0, 0);
+            Search::new(false).with_logins(true).run(text.as_bytes(), reach, &mut |c| {
+                (all, only) = (all + 1, only + u32::from(c.is_login_only));
+                Some(if text[c.start..].starts_with("1000 ") { 1_000_000_000 } else { 1_000_000 })
+            });
+            (all, only)
         };
         let mut reach = Reach::default();
-        let texts =
-            [format!("{place}{filler}"), format!("{place}{login}"), format!("{refusal}{place}"), filler];
-        assert_eq!(texts.map(|text| count(&mut reach, &text)), [1, 1, 2, 0]);
-        assert_eq!(count(&mut reach, &format!("{place}{login}")), 1);
+        for (text, expected) in [
+            (format!("{place}{session}{}", filler()), (2, 0)),
+            // A line about sshd alone that is later.
+            (format!("1000 sshd[7]: Failed password from 192.0.2.7 port 1\n{}", filler()), (1, 0)),
+            (format!("{place}{login}{session}{closed}{gdm}"), (2, 2)),
+            // What may be a refusal is more than a login, whatever else its line says.
+            ("1 sshd[7]: Failed password for (to root) from 192.0.2.7 port 1\n".into(), (1, 0)),
+            (format!("{refusal}{place}{login}"), (3, 0)),
+        ] {
+            assert_eq!(count(&mut reach, &text), expected, "{}", text.trim_end_matches("x\n"));
+        }
     }
 
     #[test]
     fn a_login_is_known_by_its_number_where_that_is_sure() {
         let of = |line: &str| {
             let mut numbers = Vec::new();
-            Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |c| numbers.push(c.accepted));
+            Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |c| {
+                numbers.push(c.accepted);
+                None
+            });
             numbers
         };
         for line in [

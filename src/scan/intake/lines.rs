@@ -17,6 +17,7 @@ use crate::scan::identity::{FirstLine, JOURNALD};
 use crate::scan::reading::{Found, Halt, Progress, Sink};
 use crate::scan::rules::{self, Line};
 use crate::scan::stamp::Stamp;
+use crate::scan::unread::Known;
 use crate::scan::{Error, Watch};
 
 /// Of a line so much is shown by `--explain`.
@@ -27,7 +28,26 @@ const SHOWN: usize = 400;
 pub(super) struct Before {
     end: u64,
     text: Vec<u8>,
+    is_login_only: bool,
     time: Option<i64>,
+}
+
+/// A line that is read.
+struct Read<'a> {
+    text: &'a [u8],
+    place: Place,
+    /// Where the next one begins.
+    end: u64,
+    /// It matters only where it tells of a login.
+    is_login_only: bool,
+}
+
+impl Before {
+    fn be(&mut self, read: &Read<'_>) {
+        (self.end, self.is_login_only) = (read.end, read.is_login_only);
+        self.text.clear();
+        self.text.extend_from_slice(read.text);
+    }
 }
 
 /// The sink of one source.
@@ -53,15 +73,16 @@ pub(super) struct Lines<'a> {
 }
 
 impl Sink for Lines<'_> {
-    fn line(&mut self, found: Found<'_>) {
+    fn line(&mut self, found: Found<'_>) -> Option<i64> {
         if self.is_emptied() {
-            return;
+            return None;
         }
         self.intake.lines += 1;
         let attempts = &self.intake.attempts;
-        let matters = found.accepted == 0 || attempts.keeps_logins() || attempts.knows(found.accepted);
-        if !matters && !self.intake.explain {
-            return;
+        // What else is read does not depend on whether logins are wanted, so all that is counted is the same.
+        let is_login_only = found.is_login_only || (found.accepted != 0 && !attempts.knows(found.accepted));
+        if is_login_only && !attempts.keeps_logins() {
+            return None;
         }
         let place = Place {
             source: self.source,
@@ -75,9 +96,12 @@ impl Sink for Lines<'_> {
         };
         let text = header::trim(found.text);
         let end = found.offset + found.text.len() as u64 + 1;
+        let mut read = Read { text, place, end, is_login_only };
+        if is_login_only && self.leave_unread(&read) {
+            return None;
+        }
         if text.first() == Some(&b'{') {
-            let Some(entry) = Entry::parse(text) else { return self.not_understood(place, text) };
-            let mut place = place;
+            let Some(entry) = Entry::parse(text) else { return self.not_understood(&read) };
             let mut header = entry.header();
             // sudo counts what was wrong in its last words: they are believed for what it was believed before.
             if let (true, true, Stamp::Exact(time)) =
@@ -88,20 +112,21 @@ impl Sink for Lines<'_> {
             if !entry.cursor().is_empty() {
                 let mut hash = Fnv::default();
                 hash.write(entry.cursor().as_bytes());
-                (place.source, place.offset) = (JOURNALD, hash.finish());
+                (read.place.source, read.place.offset) = (JOURNALD, hash.finish());
                 self.intake.cursor.clear();
                 self.intake.cursor.push_str(entry.cursor());
                 if self.intake.seen == entry.cursor() {
-                    return self.explain(place, "read before", &as_line(&header));
+                    self.explain(read.place, "read before", &as_line(&header));
+                    return None;
                 }
-                self.intake.paths.entry(place.source).or_insert_with(|| self.path.to_owned());
+                self.intake.paths.entry(read.place.source).or_insert_with(|| self.path.to_owned());
             }
             let shown = if self.intake.explain { as_line(&header) } else { Vec::new() };
-            self.take(&header, place, end, text, &shown);
+            self.take(&header, &read, &shown)
         } else {
             match header::parse(text) {
-                Some(header) => self.take(&header, place, end, text, text),
-                None => self.not_understood(place, text),
+                Some(header) => self.take(&header, &read, text),
+                None => self.not_understood(&read),
             }
         }
     }
@@ -137,8 +162,27 @@ impl Lines<'_> {
         self.intake.attempts.set_clock(self.now);
     }
 
-    /// `shown`: the line as `--explain` shows it.
-    fn take(&mut self, header: &Header<'_>, place: Place, end: u64, text: &[u8], shown: &[u8]) {
+    /// Leave a line that matters only where it tells of a login to somebody else, if there is somebody.
+    fn leave_unread(&mut self, read: &Read<'_>) -> bool {
+        let Some(unread) = self.intake.unread.as_mut().filter(|_| read.text.first() != Some(&b'{')) else {
+            return false;
+        };
+        let attempts = &self.intake.attempts;
+        let known = Known {
+            offset: read.place.offset,
+            before: attempts.logins(),
+            without: self.last.time,
+            latest: attempts.latest(),
+            now: self.now,
+        };
+        unread.push(read.text, known);
+        self.last.be(read);
+        true
+    }
+
+    /// `shown`: the line as `--explain` shows it. Gives its time, unless a login is all that is wanted of it.
+    fn take(&mut self, header: &Header<'_>, read: &Read<'_>, shown: &[u8]) -> Option<i64> {
+        let Read { place, is_login_only, .. } = *read;
         let line = rules::classify(header);
         let time = match header.stamp {
             Stamp::Missing if self.last.time.is_some() => self.last.time,
@@ -150,13 +194,14 @@ impl Lines<'_> {
         }
         match line {
             Line::Evidence(evidence) => {
-                self.tell(header, &evidence, time, place);
-                self.last.end = end;
-                self.last.time = Some(time);
-                self.last.text.clear();
-                self.last.text.extend_from_slice(text);
+                self.tell(header, &evidence, time, place, is_login_only);
+                if !is_login_only {
+                    self.last.time = Some(time);
+                }
+                self.last.be(read);
                 self.explain(place, evidence.class, shown);
             }
+            _ if is_login_only => {}
             Line::Again(times) => {
                 // sysklogd: the line before it, whole, from the same machine.
                 let again = std::mem::take(&mut self.last);
@@ -164,8 +209,9 @@ impl Lines<'_> {
                 if let Some(first) = first.filter(|_| again.end == place.offset) {
                     if let Line::Evidence(mut evidence) = rules::classify(&first) {
                         evidence.weight = evidence.weight.saturating_mul(times);
-                        self.tell(&first, &evidence, time, place);
-                        return self.explain(place, evidence.class, shown);
+                        self.tell(&first, &evidence, time, place, again.is_login_only);
+                        self.explain(place, evidence.class, shown);
+                        return Some(time);
                     }
                 }
                 self.explain(place, "repeats a line about no attempt", shown);
@@ -180,6 +226,7 @@ impl Lines<'_> {
             }
             Line::Other => self.explain(place, "-", shown),
         }
+        Some(time).filter(|_| !is_login_only)
     }
 
     /// Whether the module says there that it could not record. It is in no container.
@@ -191,21 +238,27 @@ impl Lines<'_> {
         found
     }
 
-    fn tell(&mut self, header: &Header<'_>, evidence: &rules::Evidence<'_>, time: i64, place: Place) {
-        let speaker = Speaker {
-            host: header.host,
-            program: header.program,
-            family: rules::family(header.program),
-            pid: rules::process(header, evidence),
-            container: header.container,
-        };
-        self.intake.attempts.tell(&speaker, evidence, time, place);
+    fn tell(
+        &mut self,
+        header: &Header<'_>,
+        evidence: &rules::Evidence<'_>,
+        time: i64,
+        place: Place,
+        is_login_only: bool,
+    ) {
+        let speaker = Speaker::of(header, evidence);
+        if is_login_only {
+            self.intake.attempts.tell_login(&speaker, evidence, time, place);
+        } else {
+            self.intake.attempts.tell(&speaker, evidence, time, place);
+        }
     }
 
-    fn not_understood(&mut self, place: Place, text: &[u8]) {
+    fn not_understood(&mut self, read: &Read<'_>) -> Option<i64> {
         // Where every line is looked at, empty ones are too.
-        self.intake.not_understood += u64::from(!text.is_empty());
-        self.explain(place, "no log line", text);
+        self.intake.not_understood += u64::from(!read.text.is_empty() && !read.is_login_only);
+        self.explain(read.place, "no log line", read.text);
+        None
     }
 
     fn explain(&mut self, place: Place, taken_for: &str, text: &[u8]) {

@@ -14,6 +14,7 @@ use super::coverage::Complaint;
 use super::reading::{self, Halt, Progress};
 pub use super::text::Source;
 use super::text::Text;
+use super::unread::Unread;
 use lines::{Before, Lines};
 
 /// Takes in lines, and keeps count.
@@ -36,6 +37,8 @@ pub struct Intake {
     pub seen: String,
     /// What the module could not record.
     pub(crate) complaints: Vec<Complaint>,
+    /// Lines that somebody else reads, where there is somebody.
+    pub(super) unread: Option<Unread>,
     count_lines: bool,
     explain: bool,
     explanations: Vec<u8>,
@@ -56,6 +59,7 @@ impl Intake {
             cursor: String::new(),
             seen: String::new(),
             complaints: Vec::new(),
+            unread: None,
             count_lines,
             explain,
             explanations: Vec::new(),
@@ -91,6 +95,9 @@ impl Intake {
         let every_line = self.explain || opened.is_json;
         let search = if every_line { Search::every_line() } else { Search::new(self.count_lines) };
         let search = search.with_logins(self.attempts.keeps_logins());
+        if let Some(unread) = &mut self.unread {
+            unread.set_calendar(&opened.calendar);
+        }
         self.paths.insert(opened.identity, source.path.clone());
         self.last_path.clone_from(&source.path);
         let (still, lines) = match &source.text {

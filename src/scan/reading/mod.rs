@@ -32,6 +32,8 @@ pub struct Found<'a> {
     pub text: &'a [u8],
     /// The process, where it tells only that sshd let somebody in; else 0.
     pub accepted: u32,
+    /// It matters only where it tells of a login.
+    pub is_login_only: bool,
 }
 
 /// How far reading came.
@@ -45,8 +47,8 @@ pub struct Progress {
 
 /// Takes the candidates, in order, and hears after each block how far reading came.
 pub trait Sink {
-    /// A line that may tell something.
-    fn line(&mut self, found: Found<'_>);
+    /// A line that may tell something; gives its time, in microseconds of the epoch, if it was read for more than a login.
+    fn line(&mut self, found: Found<'_>) -> Option<i64>;
     /// Everything before this has been taken.
     fn progress(&mut self, progress: Progress) -> Result<(), Halt>;
 }
@@ -160,7 +162,8 @@ fn whole(block: &[u8], progress: &mut Progress, search: &Search, reach: &mut Rea
             lines_before: lines + c.lines_before,
             text: &block[c.start..c.end],
             accepted: c.accepted,
-        });
+            is_login_only: c.is_login_only,
+        })
     });
     progress.offset += block.len() as u64;
     progress.lines += more;
@@ -196,12 +199,13 @@ mod tests {
     }
 
     impl Sink for Collected {
-        fn line(&mut self, found: Found<'_>) {
+        fn line(&mut self, found: Found<'_>) -> Option<i64> {
             self.lines.push((
                 found.offset,
                 found.lines_before,
                 String::from_utf8_lossy(found.text).into_owned(),
             ));
+            None
         }
 
         fn progress(&mut self, progress: Progress) -> Result<(), Halt> {

@@ -101,7 +101,10 @@ mod tests {
             |kind| !matches!(kind, Kind::PamSession | Kind::Success | Kind::PamSuccess | Kind::Client);
         if matches!(taken, Line::Evidence(Evidence { kind, .. }) if is_searched(kind)) {
             let mut found = 0;
-            Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |_| found += 1);
+            Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |_| {
+                found += 1;
+                None
+            });
             assert_eq!(found, 1, "no candidate: {line}");
         }
         taken
