@@ -621,9 +621,11 @@ schedule() {
         return
     elif ! { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
         no_cron=yes
-        warn "nothing runs authalert each minute: there is no cron. The module itself sends what fails at sshd and
-    login; what fails at su and sudo, break-ins, and what could not be sent wait, and no log is read, until cron is installed, or \"$bin/authalert scan\" is run each minute some other way.
-    \"$bin/authalert check\" says so too, with status 1."
+        warn "nothing runs authalert each minute: there is no cron.
+    The module itself sends what fails at sshd and login; what fails at su and
+    sudo, break-ins, and what could not be sent wait, and no log is read, until
+    cron is installed, or \"$bin/authalert scan\" is run each minute
+    some other way. \"$bin/authalert check\" says so too, with status 1."
     fi
 }
 
@@ -879,7 +881,7 @@ readonly as_root
 # At a terminal lines end between words, and go on where their first one began its text.
 say() {
     local columns=
-    [[ ! -t 1 ]] || columns=$(stty size <&1 2>/dev/null | cut -d ' ' -f 2)
+    if [[ -t 1 ]]; then { columns=$(stty size <&3 2>/dev/null | cut -d ' ' -f 2); } 3>&1; fi
     if ((${columns:-0} < 40)); then
         printf '%s\n' "$@"
     else

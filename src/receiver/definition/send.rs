@@ -121,13 +121,16 @@ impl Http {
         if !TIMEOUTS.contains(&timeout) {
             return Err(Error::Config("timeout must be from 1s to 5m".into()));
         }
-        let hide = Hide::new(&given.hidden(&file.parameters, secrets));
+        let mut hide = Hide::new(&given.hidden(&file.parameters, secrets));
         let scope = Scope { given: &given, priority: file.priority.as_ref(), message: Some(&EXAMPLE) };
         let outgoing = match (&file.discover, all) {
             (Some(discover), false) => expand::discovery(file, discover.get_ref(), &scope),
             _ => expand::message(file, &scope),
         };
         let outgoing = outgoing.map_err(Error::Config)?;
+        // A server that quotes the request quotes a name and a password in a coding of their own.
+        let pair = outgoing.headers.iter().find_map(|(_, value)| value.strip_prefix("Basic "));
+        pair.into_iter().for_each(|pair| hide.add(pair));
         let settings = Settings {
             url: &outgoing.server,
             ca_file: config.ca_file.as_deref(),
