@@ -17,7 +17,10 @@ pub fn check(config: &Config) -> Vec<Finding> {
     let receivers = config.receivers(stored.has_account());
     let mut findings = Vec::new();
     for receiver in receivers.iter().filter(|receiver| !matches!(receiver.kind.as_str(), "x" | TIMELINE)) {
-        let shown = format!("{} ({})", receiver.name, crate::neutral::name(&receiver.kind));
+        let shown = match receiver.kind.as_str() {
+            "" => receiver.name.clone(),
+            kind => format!("{} ({})", receiver.name, crate::neutral::name(kind)),
+        };
         match build_with(receiver, &stored, Vec::new()) {
             Ok(_) => findings.push(Finding::fine(format!("the receiver {shown} can be used"))),
             Err(e) => findings.push(Finding::error(

@@ -9,8 +9,8 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::de::DeTable;
 
-use super::Kind;
 use super::line::{self, Place};
+use super::{Kind, RECEIVER_KEYS};
 
 /// So many mistakes are taken out; a file with more is something else.
 const MOST: usize = 64;
@@ -119,8 +119,12 @@ impl Refusal {
     fn of(text: &str) -> Option<Self> {
         let error = DeTable::parse(text).err()?;
         let at = error.span().map_or(text.len(), |span| span.start.min(text.len()));
-        let why = match line::bare_word(text, Place::of(text, at).line) {
-            Some(word) => format!("`{word}` is not a value: true, false, a number, or text in \"quotes\""),
+        let place = Place::of(text, at);
+        let why = match line::bare_word(text, place.line) {
+            Some(word) => {
+                let word = if may_be_shown(text, at) { format!("`{word}`") } else { "this".into() };
+                format!("{word} is not a value: true, false, a number, or text in \"quotes\"")
+            }
             None => error.message().replace('\n', "; "),
         };
         Some(Self { at, from_the_end: text.len() - at, why })
@@ -138,35 +142,53 @@ impl Readable {
         let blocks = blocks(&self.text);
         let own = of(&blocks, error.at);
         let block = &blocks[own];
+        // Each with whether the mistake is elsewhere than the parser saw it.
         let mut cuts = Vec::new();
-        // A header that is right by itself: what is before it does not end.
         let is_twice = error.why.contains("duplicate");
-        if own > 0
-            && error.at < block.header
-            && !is_twice
-            && is_header(&self.text[block.span.start..block.header])
-        {
-            cuts.push(whole(&blocks, own - 1));
+        let is_at_header = own > 0 && error.at < block.header;
+        if is_twice && block.form == Form::Receiver {
+            cuts.extend(self.word(&blocks[0]).map(|line| (Cut::Lines(line), false)));
         }
-        cuts.extend(own_cuts(&self.text, &blocks, error.at));
-        let here = cuts.len();
-        cuts.extend((0..blocks.len().min(MOST)).map(|i| whole(&blocks, i)));
-        for (i, cut) in cuts.iter().enumerate() {
+        // A header that is right by itself: what is before it does not end.
+        if is_at_header && !is_twice && is_header(&self.text[block.span.start..block.header]) {
+            cuts.push((whole(&blocks, own - 1), true));
+        }
+        cuts.extend(own_cuts(&self.text, &blocks, error.at).into_iter().map(|cut| (cut, false)));
+        cuts.extend((0..blocks.len().min(MOST)).map(|i| (whole(&blocks, i), true)));
+        for (cut, is_elsewhere) in &cuts {
             let mut shorter = self.text.clone();
             apply(&mut shorter, &blocks, cut);
             if shorter == self.text || error.stays(&shorter) {
                 continue;
             }
-            let is_elsewhere = i >= here || !touches(&self.text, &blocks, cut, error.at);
-            let mistake = match cut {
-                Cut::Receiver(i) if is_elsewhere => unclosed(&self.text, blocks[*i].span.start, place, error),
-                Cut::Lines(lines) if is_elsewhere => unclosed(&self.text, lines.start, place, error),
-                _ => (place, error.why.clone()),
+            let start = match cut {
+                Cut::Receiver(i) => blocks[*i].span.start,
+                Cut::Lines(lines) => lines.start,
+            };
+            let mistake = match is_elsewhere {
+                true => unclosed(&self.text, start, place, error),
+                false if start < block.span.start => {
+                    let why =
+                        "receiver is here as a word, and below as tables [[receiver]]; take the word out";
+                    (Place::of(&self.text, start), why.to_owned())
+                }
+                false => (place, error.why.clone()),
             };
             self.take_out(&blocks, cut, mistake);
             return true;
         }
         false
+    }
+
+    /// The line before any table that has a word for the receivers.
+    fn word(&self, top: &Block) -> Option<Range<usize>> {
+        let lines = self.text[top.span.clone()].split_inclusive('\n').scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some((start, line.trim_end_matches(['\r', '\n'])))
+        });
+        let is_word = |line: &str| line.split('=').next().is_some_and(|key| key.trim() == "receiver");
+        lines.filter(|(_, line)| is_word(line)).map(|(start, line)| start..start + line.len()).next()
     }
 
     fn take_out(&mut self, blocks: &[Block], cut: &Cut, mistake: (Place, String)) {
@@ -206,6 +228,15 @@ impl Known {
     }
 }
 
+/// Whether the value at `at` is no secret, put into the wrong file: what a kind itself asks for may be one.
+fn may_be_shown(text: &str, at: usize) -> bool {
+    let key = text[line_of(text.as_bytes(), at)].split('=').next().unwrap_or_default().trim();
+    let blocks = blocks(text);
+    blocks[of(&blocks, at)].form != Form::Receiver
+        || ["kind", "name"].contains(&key)
+        || RECEIVER_KEYS.contains(&key)
+}
+
 fn unclosed(text: &str, start: usize, seen: Place, error: &Refusal) -> (Place, String) {
     let why = format!("something from here on does not end before line {}: {}", seen.line, error.why);
     (Place::of(text, start), why)
@@ -228,14 +259,6 @@ fn own_cuts(text: &str, blocks: &[Block], at: usize) -> Vec<Cut> {
 /// All of a block.
 fn whole(blocks: &[Block], i: usize) -> Cut {
     if blocks[i].form == Form::Receiver { Cut::Receiver(i) } else { Cut::Lines(blocks[i].span.clone()) }
-}
-
-fn touches(text: &str, blocks: &[Block], cut: &Cut, at: usize) -> bool {
-    let span = match cut {
-        Cut::Receiver(i) => &blocks[*i].span,
-        Cut::Lines(span) => span,
-    };
-    span.contains(&at) || (at == span.end && at == text.len())
 }
 
 fn apply(text: &mut String, blocks: &[Block], cut: &Cut) {
@@ -388,6 +411,24 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_in_the_wrong_file_is_not_quoted() {
+        for wrong in [
+            "token = hush",
+            "token = hush-1",
+            "token = \"hush",
+            "token \"hush\"",
+            "token = \"hu\\qsh\"",
+            "hush",
+        ] {
+            let found = read(format!("[[receiver]]\nkind = \"ntfy\"\n{wrong}\n").as_bytes()).unwrap();
+            let why = &found.receivers[0].mistake.1;
+            assert!(!why.contains("hu"), "{wrong}: {why}");
+        }
+        let found = read(b"[[receiver]]\nkind = \"ntfy\"\ntell = urgent\n").unwrap();
+        assert!(found.receivers[0].mistake.1.contains("`urgent`"));
+    }
+
+    #[test]
     fn a_mistake_elsewhere_costs_its_line_or_its_table() {
         for (text, at, burst) in [
             ("heartbeat = soon\n[alerts]\nburst = 3\n", 1, true),
@@ -395,6 +436,8 @@ mod tests {
             ("[alerts]\nburst = 3\nmax_per_day = \n", 3, true),
             ("[alerts]\nburst = 3\n[ignore\nusers = [\"a\"]\n", 3, true),
             ("[alerts]\nburst = 3\n[alerts]\nburst = 4\n", 3, true),
+            ("receiver = \"x\"\n[alerts]\nburst = 3\n", 1, true),
+            ("[alerts]\nburst = 3\nmax_per_day = \"9\n", 3, true),
             ("[ignore]\nusers = [\"a\"\n[alerts]\nburst = 3\n", 1, true),
         ] {
             let (mut rest, lost, receivers) =

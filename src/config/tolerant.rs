@@ -55,6 +55,15 @@ pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     Ok(config)
 }
 
+/// The parser's words, and what they mean to a person.
+fn in_words(error: &toml::de::Error) -> String {
+    let why = error.message().replace('\n', "; ").replace("expected u32", "expected a whole number");
+    match why.as_str() {
+        "wanted string or table" => "expected a word in quotes, as authalert.toml(5) lists them".into(),
+        _ => why.replace("expected a sequence", "expected a sequence: [\"…\", \"…\"]"),
+    }
+}
+
 fn with_default(why: &str) -> String {
     format!("{why}; meanwhile the default holds")
 }
@@ -85,13 +94,14 @@ impl Reading<'_> {
             self.found.push((place, with_default(&why)));
             wrong.push((format!("{table}."), self.mistake(place, why)));
         }
+        wrong.extend(self.take_what_is_no_table());
         let mut config = loop {
             let table = Spanned::new(0..self.text.len(), self.table.clone());
             let error = match Config::deserialize(Deserializer::from(table)) {
                 Ok(config) => break config,
                 Err(error) => error,
             };
-            let why = error.message().replace('\n', "; ");
+            let why = in_words(&error);
             let cut = error.span().and_then(|span| cut(&mut self.table, span.start));
             let Some((key, place)) = cut.map(|(key, at)| (key, self.place(at))) else { return Err(why) };
             self.found.push((place, with_default(&why)));
@@ -120,6 +130,24 @@ impl Reading<'_> {
             config.journal.max_size = SIZE_MEANWHILE;
         }
         Ok(config)
+    }
+
+    /// `alerts = 5`, `[[alerts]]`.
+    fn take_what_is_no_table(&mut self) -> Vec<(String, Mistake)> {
+        let mut wrong = Vec::new();
+        for name in SETTINGS.into_iter().filter(|name| *name != "heartbeat") {
+            let Some((key, value)) = self.table.get_key_value(name) else { continue };
+            if matches!(value.get_ref(), DeValue::Table(_)) {
+                continue;
+            }
+            let place = self.place(key.span().start);
+            let why = format!("{name} is a table: [{name}] with one pair of brackets");
+            self.found.push((place, with_default(&why)));
+            self.hides_receivers |= name == "x";
+            wrong.push((name.to_owned(), self.mistake(place, why)));
+            self.table.remove(name);
+        }
+        wrong
     }
 
     /// The `[[receiver]]`s, those of which only `remains` are left among them; none where there is no list.
@@ -185,7 +213,7 @@ impl Reading<'_> {
             }
             Err(error) => {
                 let place = error.span().map_or(at, |span| self.place(span.start));
-                let why = error.message().replace('\n', "; ");
+                let why = in_words(&error);
                 self.broken(&known, written, Broken { place, why })
             }
         }
@@ -228,19 +256,12 @@ struct Broken {
 }
 
 impl Known {
-    /// What is right in a table by itself. Of a wrong `tell` that is what it names, also where it is no list.
+    /// What is right in a table by itself. With a wrong `tell` it is told as its kind is by default: what is left out does
+    /// not come back.
     fn salvaged(table: &DeTable<'_>) -> Self {
         let text = |key: &str| table.get(key)?.get_ref().as_str().map(str::to_owned);
-        let kind_of =
-            |value: &Spanned<DeValue<'_>>| Kind::deserialize(ValueDeserializer::from(value.clone())).ok();
-        let tell: Vec<Kind> = match table.get("tell") {
-            Some(value) => match value.get_ref() {
-                DeValue::Array(values) => values.iter().filter_map(kind_of).collect(),
-                _ => kind_of(value).into_iter().collect(),
-            },
-            None => Vec::new(),
-        };
-        let tell = (!tell.is_empty()).then_some(tell);
+        let tell = table.get("tell").cloned();
+        let tell = tell.and_then(|tell| Vec::<Kind>::deserialize(ValueDeserializer::from(tell)).ok());
         Self { kind: text("kind"), name: text("name"), tell, has_name: table.contains_key("name") }
     }
 }

@@ -254,3 +254,54 @@ fn saved(
     };
     found.map_or_else(|| enrol::beginning_now(directory, config), Ok)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::accounts::AccountKind;
+    use crate::config::Alerts;
+    use crate::deliver::outage::{Kind, Outage};
+    use crate::message::summary::tests::failure;
+
+    #[test]
+    fn what_waits_says_until_when_and_why() {
+        let (policy, mut state) = (Policy::from(&Alerts::default()), State::default());
+        let event = failure(0, "root", "192.0.2.7");
+        let fail = |state: &mut State, now| state.pacing.on_failure(now, &event, AccountKind::Root, &policy);
+        let start = Moment(10_000_000);
+        assert_eq!(next_attempt(&state, start, &policy), None);
+        fail(&mut state, start);
+        assert_eq!(next_attempt(&state, start, &policy), Some((start, None)));
+        state.pacing.sent(start, &policy);
+        assert_eq!(next_attempt(&state, start, &policy), None);
+        fail(&mut state, start);
+        let (next, why) = next_attempt(&state, start, &policy).unwrap();
+        assert_eq!(next, start.plus(Duration::from_secs(600)));
+        assert!(why.is_some_and(|why| why == "as alerts are 10m apart while failures keep coming"));
+        let now = (start, Timestamp::UNIX_EPOCH);
+        let held = Some(Duration::from_secs(3600));
+        let outage = Outage::record(None, Kind::Limited, "busy".into(), now, held, String::new()).0;
+        state.outage = Some(outage);
+        let (next, why) = next_attempt(&state, start, &policy).unwrap();
+        assert!(next >= start.plus(Duration::from_secs(3600)));
+        assert!(why.is_some_and(|why| why.contains("after what failed")));
+    }
+
+    #[test]
+    fn a_bucket_that_is_empty_is_why() {
+        let alerts =
+            Alerts { burst: 1, max_per_day: 2, group_interval: Duration::from_secs(1), ..Alerts::default() };
+        let (policy, mut state) = (Policy::from(&alerts), State::default());
+        let event = failure(0, "root", "192.0.2.7");
+        let start = Moment(10_000_000);
+        for _ in 0..4 {
+            state.pacing.on_failure(start, &event, AccountKind::Root, &policy);
+            state.pacing.sent(start, &policy);
+        }
+        state.pacing.on_failure(start, &event, AccountKind::Root, &policy);
+        let (next, why) = next_attempt(&state, start, &policy).unwrap();
+        assert!(next > start && why.is_some_and(|why| why.starts_with("as max_per_day lets one out every")));
+    }
+}
