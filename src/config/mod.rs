@@ -337,6 +337,11 @@ impl Config {
     }
 }
 
+/// Where `text` is no TOML, and why; none if it is. Who writes into it needs all of it.
+pub fn refused(text: &str) -> Option<String> {
+    syntax::refused(text)
+}
+
 /// The bytes of a file that only root (or who runs this) can have written: whoever writes it says
 /// where alerts go and what is ignored. Bounded; a pipe in its place does not hold a login up.
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -106,6 +106,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Readable, String> {
     Err(first.unwrap_or_default())
 }
 
+/// Where `text` is no TOML, and why; none if it is.
+pub(super) fn refused(text: &str) -> Option<String> {
+    let Refusal { at, why, .. } = Refusal::of(text)?;
+    Some(format!("{}: {why}", Place::of(text, at)))
+}
+
 /// Why the parser takes a text for no TOML.
 #[derive(PartialEq)]
 struct Refusal {

@@ -217,7 +217,8 @@ fn checked(config: &Config, given: &Given) -> Result<(String, Config, config::Re
     let before = edit::read(&config.path)
         .map_err(|e| nothing_written(format!("cannot read {}: {e}", config.path.display())))?;
     must_be_free(&Config::parse(&before, &config.path).map_err(nothing_written)?, &stored, &given.name)?;
-    let text = edit::added(&before, stored.has_account(), &given.lines).map_err(nothing_written)?;
+    let text = edit::added(&before, stored.has_account(), &given.lines)
+        .map_err(|e| nothing_written(format!("{}: {e}", config.path.display())))?;
     let after = Config::parse(&text, &config.path).map_err(nothing_written)?;
     if let Some(new) = after.mistakes.iter().find(|mistake| !config.mistakes.contains(mistake)) {
         return Err(nothing_written(new));
