@@ -381,8 +381,8 @@ what_the_build_leaves() {
         if is_installed "$package"; then there+=("$package"); fi
     done
     ((${#there[@]})) || return 0
-    printf '\nInstalled for the build, and there still: %s. If nothing else needs them: %s %s' \
-        "${there[*]}" "$remove_packages" "${there[*]}"
+    printf '\nInstalled for the build, and there still: %s. If nothing else needs them: %s%s %s' \
+        "${there[*]}" "$as_root" "$remove_packages" "${there[*]}"
 }
 
 # The first that is new enough.
@@ -621,9 +621,11 @@ schedule() {
         return
     elif ! { type -P cron || type -P crond || type -P fcron; } >/dev/null; then
         no_cron=yes
-        warn "nothing runs authalert each minute: there is no cron. The module itself sends what fails at sshd and
-    login; what fails at su and sudo, break-ins, and what could not be sent wait, and no log is read, until cron is installed, or \"$bin/authalert scan\" is run each minute some other way.
-    \"$bin/authalert check\" says so too, with status 1."
+        warn "nothing runs authalert each minute: there is no cron.
+    The module itself sends what fails at sshd and login; what fails at su and
+    sudo, break-ins, and what could not be sent wait, and no log is read, until
+    cron is installed, or \"$bin/authalert scan\" is run each minute
+    some other way. \"$bin/authalert check\" says so too, with status 1."
     fi
 }
 
@@ -705,11 +707,12 @@ finish() {
         "  changed    ${stacks[*]}: one line each; as they were: $state/before" \
         "  installed  ${#files[@]} files, listed in $manifest; configuration: $configuration/config.toml" \
         "  runs       $runs" \
-        "  undo       ./install.sh --uninstall; --purge with it takes configuration and history too;" \
-        "             to take the lines out at once, should a login ever fail: $sbin/authalert-pam remove --all" \
-        "  all well?  $bin/authalert check" \
-        "Alerts are shown by \"$bin/authalert timeline\". To have them on a phone:" \
-        "    $bin/authalert receivers add ntfy$(what_the_build_leaves)"
+        "  undo       ${as_root}./install.sh --uninstall; --purge with it takes configuration and history too;" \
+        "             to take the lines out at once, should a login ever fail:" \
+        "             $as_root$sbin/authalert-pam remove --all" \
+        "  all well?  $as_root$bin/authalert check" \
+        "Alerts are shown by \"$as_root$bin/authalert timeline\". To have them on a phone:" \
+        "    $as_root$bin/authalert receivers add ntfy$(what_the_build_leaves)"
 }
 
 # What could not be put back is named; where nothing is, that is said.
@@ -837,7 +840,7 @@ uninstall() {
         say "authalert is gone, its configuration, credentials and history too.$(what_the_build_leaves)"
     else
         say "authalert is gone. What stays: $configuration (configuration, credentials), $state (history);" \
-            "\"./install.sh --uninstall --purge\" removes these too.$(what_the_build_leaves)"
+            "\"${as_root}./install.sh --uninstall --purge\" removes these too.$(what_the_build_leaves)"
     fi
 }
 
@@ -872,7 +875,38 @@ remove_path() {
 
 # --- speaking ---------------------------------------------------------------------------------
 
-say() { printf '%s\n' "$@"; }
+# What is to be typed is typed by whoever called this.
+as_root=
+[[ -z ${SUDO_USER:-} ]] || as_root="sudo "
+readonly as_root
+
+# At a terminal lines end between words, and go on where their first one began its text.
+say() {
+    local columns=
+    if [[ -t 1 ]]; then { columns=$(stty size <&3 2>/dev/null | cut -d ' ' -f 2); } 3>&1; fi
+    if ((${columns:-0} < 40)); then
+        printf '%s\n' "$@"
+    else
+        printf '%s\n' "$@" | awk -v columns="$columns" '
+            {
+                match($0, /^ *([a-z?]+( [a-z?]+)?  +)?/)
+                indent = RLENGTH < columns / 2 ? sprintf("%" RLENGTH "s", "") : ""
+                line = substr($0, 1, RLENGTH)
+                start = 1
+                words = split(substr($0, RLENGTH + 1), word, " ")
+                for (i = 1; i <= words; i++) {
+                    if (!start && length(line) + 1 + length(word[i]) > columns) {
+                        print line
+                        line = indent
+                        start = 1
+                    }
+                    line = line (start ? "" : " ") word[i]
+                    start = 0
+                }
+                print line
+            }'
+    fi
+}
 warn() { printf 'install.sh: %s\n' "$*" >&2; }
 fail() {
     warn "$*"

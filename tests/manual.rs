@@ -194,7 +194,8 @@ since this receiver began, and where they went, at every moment:
 .B aborted
 (a prompt was left without an answer),
 .B left out
-(of a kind that this receiver is not sent). Which ones are pending: "authalert failures \-\-pending NAME". Last, why nothing is sent.
+(of a kind that this receiver is not sent). Which ones are pending: "authalert failures \-\-pending NAME". Where something waits, when it goes out and why not now; where a
+break\-in that was reported before came again, that it is reported with the next. Last, why nothing is sent.
 .TP
 \fBtests\fR
 failures that root announced by "authalert test \-\-pam". They are in no alert, and delay none.

@@ -436,7 +436,7 @@ _authalert() {
             return 0
             ;;
         authalert__subcmd__receivers__subcmd__test)
-            opts="-h --config --state --help"
+            opts="-v -h --verbose --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -617,7 +617,7 @@ _authalert() {
             return 0
             ;;
         authalert__subcmd__test)
-            opts="-h --pam --user --config --state --help"
+            opts="-v -h --pam --user --verbose --config --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

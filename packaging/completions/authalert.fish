@@ -62,6 +62,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fis
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from test" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from test" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
+complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Show what the service answered, also where it accepted the message'
 complete -c authalert -n "__fish_authalert_using_subcommand receivers; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand deliver" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
@@ -109,6 +110,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand test" -l pam -d 'Ins
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l user -d 'The account to fail for, with --pam' -r -f -a "(__fish_complete_users)"
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand test" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
+complete -c authalert -n "__fish_authalert_using_subcommand test" -s v -l verbose -d 'Show what the service answered, also where it accepted the message'
 complete -c authalert -n "__fish_authalert_using_subcommand test" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand status" -l output -d 'With --prometheus: into FILE, which is replaced whole' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand status" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F

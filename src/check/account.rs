@@ -30,10 +30,19 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
         }
     };
     let policy = Policy::from(&config.alerts);
-    let mut findings = vec![match config.path.exists() {
+    let mistakes = config.mistakes.iter();
+    let mut findings: Vec<_> = mistakes
+        .map(|mistake| {
+            Finding::error(mistake.to_string(), "correct the configuration, see authalert.toml(5)")
+        })
+        .collect();
+    findings.push(match config.path.exists() {
+        true if !config.mistakes.is_empty() => {
+            Finding::fine(format!("the rest of the configuration {} can be used", config.path.display()))
+        }
         true => Finding::fine(format!("the configuration {} can be used", config.path.display())),
         false => Finding::fine("no configuration: the defaults hold"),
-    }];
+    });
     findings.extend(others_may_write(&config.path));
     findings.extend(config.path.parent().and_then(others_may_write));
     let credentials = config.credentials_path();
@@ -67,35 +76,39 @@ fn too_broad(network: &IpNet) -> Finding {
 
 /// Whether there is a receiver beside the timeline, and of X's the account: with `ask`, what X says of it.
 pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
-    let path = config.credentials_path();
-    let stored = match Stored::load(&path) {
-        Ok(stored) => stored,
-        Err(e) => return vec![Finding::error(e.to_string(), "then 'authalert deliver --now'")],
-    };
+    let stored = Stored::usable(&config.credentials_path());
+    let wrong = stored.unusable().or(stored.wrong_top());
+    let mut findings: Vec<_> =
+        wrong.map(|why| Finding::error(why, "then 'authalert deliver --now'")).into_iter().collect();
     let receivers = config.receivers(stored.has_account());
     if receivers.len() == 1 {
-        return vec![match &config.receiver {
+        findings.push(match &config.receiver {
             Receivers::Word(_) => Finding::fine("alerts go to the timeline on this machine, as configured"),
             _ => Finding::warning(
                 "no receiver but this machine itself: alerts go to the timeline",
                 "'authalert receivers add ntfy' has them sent to a phone; 'authalert receivers' lists every way",
             ),
-        }];
+        });
+        return findings;
     }
+    let is_said = !findings.is_empty();
     let on_the_phone = receivers.iter().filter(|receiver| receiver.kind == "x");
-    on_the_phone.flat_map(|receiver| check_one(receiver, &stored, ask)).collect()
+    let of_x = on_the_phone.filter(|receiver| !is_said || receiver.mistake.is_some());
+    findings.extend(of_x.flat_map(|receiver| check_one(receiver, &stored, ask)));
+    findings
 }
 
 fn check_one(receiver: &config::Receiver, stored: &Stored, ask: bool) -> Vec<Finding> {
-    let (name, secrets) = (&receiver.name, stored.of(&receiver.kind, &receiver.name));
-    if let Err(e) = receiver::build(receiver, &secrets, Vec::new()) {
+    let name = &receiver.name;
+    if let Err(e) = receiver::build_with(receiver, stored, Vec::new()) {
         let fix = match e {
-            receiver::Error::Config(_) => "change the configuration",
+            receiver::Error::Config(_) | receiver::Error::Definition(_) => "change the configuration",
             receiver::Error::Credentials(_) => "then 'authalert deliver --now'",
         };
         return vec![Finding::error(format!("the receiver {name} cannot be used: {e}"), fix)];
     }
     let mut findings = vec![Finding::fine(format!("the receiver {name} and its credentials can be used"))];
+    let secrets = stored.of(&receiver.kind, name).unwrap_or_default();
     if let (true, "x", Ok(x)) = (ask, receiver.kind.as_str(), X::of(receiver, &secrets, Vec::new())) {
         match x.me() {
             Ok(account) => findings.extend(account_findings(&account)),

@@ -6,21 +6,22 @@ use std::path::Path;
 
 use crate::config::{self, Config, TIMELINE};
 use crate::credentials::Stored;
-use crate::receiver::{build, starts_a_program};
+use crate::receiver::{build_with, starts_a_program};
 
 use super::Finding;
 
 /// Each receiver but X's, which is looked at with its account, and what the credentials hold for nobody.
 pub fn check(config: &Config) -> Vec<Finding> {
     let path = config.credentials_path();
-    // What is wrong with the file is said with the account.
-    let Ok(stored) = Stored::load(&path) else { return Vec::new() };
+    let stored = Stored::usable(&path);
     let receivers = config.receivers(stored.has_account());
     let mut findings = Vec::new();
     for receiver in receivers.iter().filter(|receiver| !matches!(receiver.kind.as_str(), "x" | TIMELINE)) {
-        let shown = format!("{} ({})", receiver.name, crate::neutral::name(&receiver.kind));
-        let secrets = stored.of(&receiver.kind, &receiver.name);
-        match build(receiver, &secrets, Vec::new()) {
+        let shown = match receiver.kind.as_str() {
+            "" => receiver.name.clone(),
+            kind => format!("{} ({})", receiver.name, crate::neutral::name(kind)),
+        };
+        match build_with(receiver, &stored, Vec::new()) {
             Ok(_) => findings.push(Finding::fine(format!("the receiver {shown} can be used"))),
             Err(e) => findings.push(Finding::error(
                 format!("the receiver {shown} gets nothing: {e}"),
@@ -33,6 +34,12 @@ pub fn check(config: &Config) -> Vec<Finding> {
         findings.extend(program(receiver).as_deref().and_then(program_finding));
     }
     let is_known = |section: &&str| receivers.iter().any(|receiver| receiver.name == **section);
+    let of_nobody = stored.wrong_sections().filter(|(section, _)| !is_known(section));
+    findings.extend(
+        of_nobody
+            .filter(|(_, why)| Some(*why) != stored.unusable())
+            .map(|(_, why)| Finding::error(why, "correct it, or take the table out")),
+    );
     findings.extend(stored.sections().filter(|section| !is_known(section)).map(|section| {
         let section = crate::neutral::name(section);
         Finding::warning(

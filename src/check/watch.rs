@@ -19,6 +19,9 @@ pub fn look(state: &Path, config: &Config) -> Watch {
     let is_there = |service: &str| lines.iter().any(|line| line.service == service && !line.is_missing());
     let mut faults: Vec<Fault> =
         guarded(state).into_iter().filter(|service| !is_there(service)).map(Fault::ModuleGone).collect();
+    if !config.mistakes.is_empty() {
+        faults.push(Fault::Mistake);
+    }
     let scan = ScanState::of(state, &config.scan);
     // Where no scan was ever made, none is missing.
     let is_used = crate::scan::last_pass(state).is_some();
@@ -59,5 +62,7 @@ mod tests {
         assert_eq!(faults(), []);
         std::fs::write(state.path().join(GUARDED), "no-such-service\n").unwrap();
         assert_eq!(faults(), [Fault::ModuleGone("no-such-service".into())]);
+        let wrong = Config::parse("[alerts]\nburst = 0\n", Path::new("/x")).unwrap();
+        assert!(look(state.path(), &wrong).faults.contains(&Fault::Mistake));
     }
 }

@@ -82,6 +82,10 @@ pub enum Command {
         /// The account to fail for, with --pam
         #[arg(long, value_name = "NAME", default_value = "nobody", requires = "pam", value_hint = ValueHint::Username)]
         user: String,
+
+        /// Show what the service answered, also where it accepted the message
+        #[arg(long, short, conflicts_with = "pam")]
+        verbose: bool,
     },
 
     /// What was recorded and sent, what waits and why, where the module is active
@@ -155,6 +159,10 @@ pub enum ReceiversWhat {
         /// Its name
         #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
         name: Option<String>,
+
+        /// Show what the service answered, also where it accepted the message
+        #[arg(long, short)]
+        verbose: bool,
     },
 }
 

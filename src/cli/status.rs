@@ -42,9 +42,9 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let defaults = Config::default();
-    let (config, wrong) = match config {
-        Ok(config) => (config, None),
-        Err(e) => (&defaults, Some(e.to_string())),
+    let (config, wrong, mut mistakes) = match config {
+        Ok(config) => (config, None, config.mistakes.iter().map(ToString::to_string).collect::<Vec<_>>()),
+        Err(e) => (&defaults, Some(e.to_string()), Vec::new()),
     };
     let mut status = status::take(state, config)
         .map_err(|e| cannot(format_args!("read the state in {}", state.display()), &e))?;
@@ -52,12 +52,14 @@ pub fn run(
     // What keeps all of them from it comes before what one of them has.
     let error = cannot_record(state).or(wrong);
     let missing = missing(&stacks);
-    status.first.last_error = error.clone().or(status.first.last_error).or(missing.clone());
+    status.first.last_error =
+        error.clone().or(status.first.last_error).or(missing.clone()).or(mistakes.first().cloned());
     match form {
         Form::Prometheus(file) => metrics(state, &status, stacks.len(), file, out),
         Form::Json => as_json(state, config, &status, &stacks, out),
         Form::Text => {
-            show(&status, error.or(missing).as_deref(), &stacks, out)?;
+            mistakes.extend(error.or(missing));
+            show(&status, &mistakes, &stacks, out)?;
             show_list("schedule", &Policy::from(&config.alerts).schedule(), out)?;
             show_list("rules", &detect::in_words(&config.logins), out)?;
             for line in ScanState::lines(state, &config.scan) {
@@ -81,6 +83,7 @@ fn as_json(
         map.insert("receiver".into(), name.into());
         map.insert("schedule".into(), Policy::from(&config.alerts).schedule().into());
         map.insert("rules".into(), detect::in_words(&config.logins).into());
+        map.insert("mistakes".into(), config.mistakes.iter().map(ToString::to_string).collect());
         map.insert("active_in".into(), lines.iter().map(|l| l.service.clone()).collect());
         if let Ok(scan) = ScanState::of(state, &config.scan) {
             map.insert("scan".into(), serde_json::to_value(scan.dated()).unwrap_or_default());
@@ -107,7 +110,7 @@ fn metrics(
     }
 }
 
-fn show(status: &Status, error: Option<&str>, stacks: &[Line], out: &mut dyn Write) -> Result<(), Error> {
+fn show(status: &Status, errors: &[String], stacks: &[Line], out: &mut dyn Write) -> Result<(), Error> {
     for Named { name, counters, .. } in &status.receivers {
         show_list(name, &of_receiver(counters), out)?;
     }
@@ -126,8 +129,8 @@ fn show(status: &Status, error: Option<&str>, stacks: &[Line], out: &mut dyn Wri
         let damaged = counted(status.unreadable, "line");
         line("damaged", format!("{damaged} of the journal could not be read"))?;
     }
-    if let Some(why) = error {
-        line("error", why.to_owned())?;
+    for why in errors {
+        line("error", why.clone())?;
     }
     let Finding { level, what, fix } = check::each_minute();
     match level {
@@ -166,8 +169,22 @@ pub(super) fn of_receiver(counters: &Counters) -> Vec<String> {
     }
     match counters.next_attempt_seconds {
         Some(0) => line += "; next attempt now",
-        Some(seconds) => line += &format!("; next attempt in {}", human(Duration::from_secs(seconds))),
+        Some(seconds) => {
+            let wait = Duration::from_secs(seconds);
+            line += &format!("; next attempt in {}", human(wait));
+            let at = jiff::SignedDuration::try_from(wait)
+                .ok()
+                .and_then(|wait| Timestamp::now().checked_add(wait).ok());
+            if let Some(at) = at {
+                line += &format!(", at {}", local_zone().to_datetime(at).strftime("%H:%M"));
+            }
+            line.extend(counters.waits_because.iter().flat_map(|why| [", ", why]));
+        }
         None => {}
+    }
+    let folded = counters.break_ins_waiting;
+    if folded > 0 {
+        line += &format!("; {} to be reported with it", counted(folded, "break-in"));
     }
     let Counters { recorded, posted, pending, ignored, aborted, left_out, .. } = counters;
     let left_out = if *left_out > 0 { format!(" + {left_out} left out") } else { String::new() };

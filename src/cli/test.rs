@@ -19,8 +19,10 @@ use crate::zone::local as local_zone;
 use super::Error;
 
 /// Send one message that is not an alert to every receiver, or to the one called `only`, to see that each can be reached.
-pub fn post(config: &Config, only: Option<&str>, out: &mut dyn Write) -> Result<(), Error> {
-    let stored = Stored::load(&config.credentials_path()).map_err(|e| Error::Failed(e.to_string()))?;
+///
+/// What a service answered is shown where it did not take it, with `verbose` always.
+pub fn post(config: &Config, only: Option<&str>, verbose: bool, out: &mut dyn Write) -> Result<(), Error> {
+    let stored = Stored::usable(&config.credentials_path());
     let all = config.receivers(stored.has_account());
     let chosen = |receiver: &&config::Receiver| match only {
         Some(name) => receiver.name == name,
@@ -48,25 +50,41 @@ pub fn post(config: &Config, only: Option<&str>, out: &mut dyn Write) -> Result<
     let mut wrong = Vec::new();
     for receiver in receivers {
         let name = &receiver.name;
-        match send(config, receiver, &stored.of(&receiver.kind, name)) {
-            Ok((Outcome::Accepted { .. }, text, took)) => {
-                writeln!(out, "{name} accepted it after {} ms: {text}", took.as_millis())?;
+        let built = match crate::receiver::build_with(receiver, &stored, Vec::new()) {
+            Ok(built) => built,
+            Err(e) => {
+                wrong.push(format!("{name}: {e}"));
+                continue;
             }
-            Ok((outcome, ..)) => wrong.push(format!("{name}: {}", outcome.why())),
-            Err(e) => wrong.push(e.to_string()),
+        };
+        let Sent { outcome, text, took } = send_with(config, built.as_ref());
+        let is_accepted = matches!(outcome, Outcome::Accepted { .. });
+        match is_accepted {
+            true => writeln!(out, "{name} accepted it after {} ms: {text}", took.as_millis())?,
+            false => wrong.push(format!("{name}: {}", outcome.why())),
+        }
+        if let Some(answered) = built.answered().filter(|_| verbose || !is_accepted) {
+            writeln!(out, "{name} answered {answered}")?;
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Error::Failed(wrong.join("\nauthalert: "))) }
 }
 
-/// Send the test message to `receiver`: what became of it, its text, and how long that took.
-pub(super) fn send(
-    config: &Config,
-    receiver: &config::Receiver,
-    secrets: &Secrets,
-) -> Result<(Outcome, String, Duration), Error> {
+/// What became of a test message.
+pub(super) struct Sent {
+    pub outcome: Outcome,
+    pub text: String,
+    pub took: Duration,
+}
+
+/// Send the test message to `receiver`.
+pub(super) fn send(config: &Config, receiver: &config::Receiver, secrets: &Secrets) -> Result<Sent, Error> {
     let built = crate::receiver::build(receiver, secrets, Vec::new())
         .map_err(|e| Error::Failed(format!("{}: {e}", receiver.name)))?;
+    Ok(send_with(config, built.as_ref()))
+}
+
+fn send_with(config: &Config, built: &dyn crate::receiver::Receiver) -> Sent {
     let composer = Composer::of_this_machine(&config.alerts);
     let (style, dispatch) = (built.style(), Dispatch::new(0, Timestamp::now()));
     let (title, text) =
@@ -85,7 +103,7 @@ pub(super) fn send(
     };
     let begun = Instant::now();
     let outcome = built.send(&message, Box::new(|| Ok(())));
-    Ok((outcome, text, begun.elapsed()))
+    Sent { outcome, text, took: begun.elapsed() }
 }
 
 /// Give a wrong password to `service`'s stack, and show what the module recorded of it. It is announced in

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::{Alerts, Config, Error, Receiver, ReceiverWord, Receivers, X, line};
+use super::receiver::Written;
+use super::{Alerts, Config, Receiver, ReceiverWord, Receivers, X};
 
 /// The name of the receiver that is always there.
 pub const TIMELINE: &str = "timeline";
@@ -38,6 +39,7 @@ impl Config {
 
     fn filled_in(&self, mut receiver: Receiver) -> Receiver {
         if OF_X.contains(&receiver.kind.as_str()) {
+            receiver.mistake = receiver.mistake.or_else(|| self.x_mistake.clone());
             receiver.ca_file = receiver.ca_file.or_else(|| self.x.ca_file.clone());
             receiver.proxy = receiver.proxy.or_else(|| self.x.proxy.clone());
             receiver.timeout = receiver.timeout.or(Some(self.x.timeout));
@@ -48,27 +50,28 @@ impl Config {
         receiver
     }
 
-    /// The values of each `[[receiver]]`, judged like those of `[alerts]` and `[x]`.
-    /// `text`: where they come from, for the number of a line.
-    pub(super) fn validate_receivers(&self, text: &str) -> Result<(), Error> {
-        let Receivers::List(list) = &self.receiver else { return Ok(()) };
-        for (index, receiver) in list.iter().enumerate() {
-            let bad = |key: &str, why: &str| {
-                let line = line::of(text, &format!("receiver.{index}.{key}"));
-                Err(Error::Value(self.path.clone(), line, format!("receiver {}: {key} {why}", receiver.name)))
-            };
-            if let Some((key, why)) = self.alerts_of(receiver).wrong() {
-                return bad(key, why);
-            }
-            if receiver.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://")) {
-                return bad("proxy", "must be http://HOST:PORT");
-            }
-            let seconds = Duration::from_secs(1)..=Duration::from_secs(300);
-            if receiver.timeout.is_some_and(|timeout| !seconds.contains(&timeout)) {
-                return bad("timeout", "must be from 1s to 5m");
+    /// The values of each `[[receiver]]`, judged like those of `[alerts]` and `[x]`: what is wrong concerns it alone.
+    pub(super) fn judge_receivers(&mut self) {
+        let Receivers::List(list) = &self.receiver else { return };
+        let mut list = list.clone();
+        for receiver in list.iter_mut().filter(|receiver| receiver.mistake.is_none()) {
+            if let Some((key, why)) = self.wrong_in(receiver) {
+                receiver.mistake = Some(receiver.written.says(key, &format!("{key} {why}")));
             }
         }
-        Ok(())
+        self.receiver = Receivers::List(list);
+    }
+
+    fn wrong_in(&self, receiver: &Receiver) -> Option<(&'static str, &'static str)> {
+        if let Some((key, why)) = self.alerts_of(receiver).wrong() {
+            return Some((key.trim_start_matches("alerts."), why));
+        }
+        if receiver.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://")) {
+            return Some(("proxy", "must be http://HOST:PORT"));
+        }
+        let seconds = Duration::from_secs(1)..=Duration::from_secs(300);
+        let is_wrong = receiver.timeout.is_some_and(|timeout| !seconds.contains(&timeout));
+        is_wrong.then_some(("timeout", "must be from 1s to 5m"))
     }
 }
 
@@ -76,24 +79,34 @@ impl Alerts {
     /// The first value that makes no sense, and what it must be.
     pub(super) fn wrong(&self) -> Option<(&'static str, &'static str)> {
         if self.group_interval.is_zero() {
-            return Some(("group_interval", "must be at least 1s"));
+            return Some(("alerts.group_interval", "must be at least 1s"));
         }
         if self.max_interval < self.group_interval {
-            return Some(("max_interval", "must be at least group_interval"));
+            return Some(("alerts.max_interval", "must be at least group_interval"));
         }
         if !(1..=10_000).contains(&self.max_per_day) {
-            return Some(("max_per_day", "must be from 1 to 10000"));
+            return Some(("alerts.max_per_day", "must be from 1 to 10000"));
         }
         if !(1..=1_000).contains(&self.burst) {
-            return Some(("burst", "must be from 1 to 1000"));
+            return Some(("alerts.burst", "must be from 1 to 1000"));
         }
         None
+    }
+
+    /// The default for a value that is [`Alerts::wrong`]: both intervals, as each may be the one that is.
+    pub(super) fn set_default(&mut self, key: &str) {
+        let Self { group_interval, max_interval, max_per_day, burst, .. } = Self::default();
+        match key {
+            "alerts.max_per_day" => self.max_per_day = max_per_day,
+            "alerts.burst" => self.burst = burst,
+            _ => (self.group_interval, self.max_interval) = (group_interval, max_interval),
+        }
     }
 }
 
 impl Receiver {
     /// One of this kind, called like it, that says nothing else.
-    fn named(kind: &str) -> Self {
+    pub(super) fn named(kind: &str) -> Self {
         Self {
             kind: kind.into(),
             name: kind.into(),
@@ -107,6 +120,8 @@ impl Receiver {
             proxy: None,
             timeout: None,
             plain_http: false,
+            written: Written::default(),
+            mistake: None,
             parameters: toml::Table::new(),
         }
     }
@@ -155,14 +170,88 @@ mod tests {
     #[test]
     fn a_value_that_makes_no_sense_names_the_receiver() {
         for (text, words) in [
-            ("burst = 0", "line 4: receiver pager: burst must be"),
-            ("group_interval = \"7h\"", "line 1: receiver pager: max_interval must be"),
-            ("proxy = \"socks://x\"", "line 4: receiver pager: proxy must be"),
-            ("timeout = \"6m\"", "line 4: receiver pager: timeout must be"),
+            ("burst = 0", "line 4, column 1: burst must be"),
+            ("group_interval = \"7h\"", "line 1, column 1: max_interval must be"),
+            ("proxy = \"socks://x\"", "line 4, column 1: proxy must be"),
+            ("timeout = \"6m\"", "line 4, column 1: timeout must be"),
         ] {
-            let error =
-                parse(&format!("[[receiver]]\nkind = \"ntfy\"\nname = \"pager\"\n{text}\n")).unwrap_err();
-            assert!(error.contains(words), "{text}: {error}");
+            let config =
+                parse(&format!("[[receiver]]\nkind = \"ntfy\"\nname = \"pager\"\n{text}\n")).unwrap();
+            let receiver = config.receivers(false).swap_remove(0);
+            let error = receiver.mistake.unwrap();
+            assert!(receiver.name == "pager" && error.contains(words), "{text}: {error}");
+            assert!(config.mistakes.is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_one_receiver_is_its_own_and_the_others_are_as_they_were() {
+        use crate::config::Kind::Urgent;
+        for (line, words, tell) in [
+            ("tell = \"urgent\"", ["line 8, column 8", "sequence"], None),
+            ("tell = 5", ["line 8, column 8", "sequence"], None),
+            ("tell = [\"brake-in\", \"break-in\"]", ["line 8, column 9", "`digest`"], None),
+            ("tell = urgent", ["line 8, column 8", "in \"quotes\""], None),
+            ("max_interval = \"soon\"", ["line 8, column 16", "10m"], None),
+            ("burst = 0\ntell = [\"urgent\"]", ["line 8, column 1", "from 1 to 1000"], Some(vec![Urgent])),
+            ("burst = x\ntell = [\"urgent\"]", ["line 8, column 9", "in \"quotes\""], Some(vec![Urgent])),
+            ("max_per_day = -1", ["line 8, column 15", "a whole number"], None),
+            ("max_per_day = \"many\"", ["line 8, column 15", "a whole number"], None),
+            ("plain_http = \"yes\"", ["line 8, column 14", "boolean"], None),
+            ("after_unknown = \"maybe\"", ["line 8, column 17", "`skip`"], None),
+            ("ca_file = 5", ["line 8, column 11", "string"], None),
+            ("topic = \"b\"\ntopic = \"c\"", ["line 9, column 1", "duplicate key"], None),
+        ] {
+            let text = format!(
+                "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n[[receiver]]\nkind = \"slack\"\nname = \"pager\"\n\n{line}\n\
+                 [[receiver]]\nkind = \"x\"\n"
+            );
+            let config = parse(&text).unwrap();
+            let all = config.receivers(true);
+            let names: Vec<_> = all.iter().map(|r| r.name.as_str()).collect();
+            assert_eq!(names, ["ntfy", "pager", "x", "timeline"], "{line}");
+            let why = all[1].mistake.clone().unwrap_or_default();
+            assert!(why.starts_with("/etc/authalert/config.toml: "), "{line}: {why}");
+            assert!(words.iter().all(|word| why.contains(word)), "{line}: {why}");
+            assert_eq!((all[1].kind.as_str(), &all[1].tell), ("slack", &tell), "{line}");
+            assert!([0, 2, 3].iter().all(|i| all[*i].mistake.is_none()), "{line}");
+            assert!(config.mistakes.is_empty() && !config.hides_receivers, "{line}: {:?}", config.mistakes);
+        }
+    }
+
+    #[test]
+    fn of_two_with_one_name_the_first_stands_and_one_without_a_name_has_no_state() {
+        let text = "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n[[receiver]]\nkind = \"ntfy\"\ntopic = \"b\"\n\
+                    [[receiver]]\ntopic = \"c\"\n[[receiver]]\nkind = \"x\"\nname = \"timeline\"\n";
+        let config = parse(text).unwrap();
+        let all = config.receivers(false);
+        assert_eq!(all.len(), 2);
+        assert_eq!((all[0].parameters["topic"].as_str(), &all[0].mistake), (Some("a"), &None));
+        let said: Vec<_> = config.mistakes.iter().map(ToString::to_string).collect();
+        for (said, words) in said.iter().zip([
+            "line 4, column 1: two receivers are called \"ntfy\"",
+            "line 7, column 1: missing field `kind`; this receiver gets nothing",
+            "line 11, column 1: \"timeline\" is the receiver that is always there",
+        ]) {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        assert_eq!(said.len(), 3);
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_account_keeps_its_posts_from_going_elsewhere() {
+        for (text, is_broken) in [
+            ("[x]\napi_url = \"https://x.example/2\"\n", true),
+            ("[x]\nproxi = \"http://proxy:1\"\n", true),
+            ("[x]\nproxy = 5\n", true),
+            ("x = 5\n", true),
+            ("[x]\ntimeout = \"soon\"\n", false),
+        ] {
+            let all =
+                parse(&format!("{text}[[receiver]]\nkind = \"x\"\n[[receiver]]\nkind = \"ntfy\"\n")).unwrap();
+            assert_eq!(all.mistakes.len(), 1, "{text}");
+            let all = all.receivers(true);
+            assert_eq!((all[0].mistake.is_some(), &all[1].mistake), (is_broken, &None), "{text}");
         }
     }
 }

@@ -1,35 +1,47 @@
-//! The line of a configuration that an error speaks of.
+//! Where in a configuration something stands.
+
+use std::fmt;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The number of the line in `text` that sets `key` (`alerts.burst`, of a list `receiver.0.burst`), or of the
-/// table where it could stand; none where there is neither.
-pub(super) fn of(text: &str, key: &str) -> Option<usize> {
+/// Line and column, each from 1, of what an error speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The character in it.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+impl Place {
+    /// Of the byte `at` in `text`.
+    pub(super) fn of(text: &str, at: usize) -> Self {
+        let before = text.get(..at).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
+    }
+}
+
+/// The place in `text` that sets `key` (`alerts.burst`), or of the table where it could stand; none where there is
+/// neither.
+pub(super) fn of(text: &str, key: &str) -> Option<Place> {
     let table = DeTable::parse(text).ok()?;
     let mut table = table.get_ref();
     let mut start = None;
-    let mut steps = key.split('.').peekable();
-    while let Some(step) = steps.next() {
-        let Some((name, mut value)) = table.iter().find(|(name, _)| name.get_ref() == step) else { break };
+    for step in key.split('.') {
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == step) else { break };
         start = Some(name.span().start);
-        if let DeValue::Array(items) = value.get_ref() {
-            let item =
-                steps.peek().and_then(|index| index.parse().ok()).and_then(|index: usize| items.get(index));
-            let Some(item) = item else { break };
-            start = Some(item.span().start);
-            value = item;
-            steps.next();
-        }
         let DeValue::Table(inner) = Spanned::get_ref(value) else { break };
         table = inner;
     }
-    start.map(|start| number(text, start))
-}
-
-/// The number of the line in which the byte `at` stands.
-pub(super) fn number(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+    start.map(|start| Place::of(text, start))
 }
 
 /// A word without quotes in the place of a value, in the line with this number: the parser takes it for a
@@ -47,18 +59,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_that_of_the_key_or_of_its_table() {
-        let text = "# a\nx.timeout = \"1s\"\n[alerts]\n\nburst = 0\n[[receiver]]\nkind = \"ntfy\"\n\n[[receiver]]\n\
-                    kind = \"x\"\nburst = 0\n";
-        for (key, line) in [
-            ("x.timeout", Some(2)),
-            ("alerts.burst", Some(5)),
-            ("alerts.max_per_day", Some(3)),
-            ("receiver.0.burst", Some(6)),
-            ("receiver.1.burst", Some(11)),
+    fn the_place_is_that_of_the_key_or_of_its_table() {
+        let text = "# a\nx.timeout = \"1s\"\n[alerts]\n\n  burst = 0\n";
+        for (key, place) in [
+            ("x.timeout", Some((2, 3))),
+            ("alerts.burst", Some((5, 3))),
+            ("alerts.max_per_day", Some((3, 2))),
             ("journal.max_size", None),
         ] {
-            assert_eq!(of(text, key), line, "{key}");
+            let found = of(text, key).map(|place| (place.line, place.column));
+            assert_eq!(found, place, "{key}");
         }
+        assert_eq!(Place::of("\u{e4}\u{e4}x", 4).column, 3);
     }
 }

@@ -23,7 +23,9 @@ mod kind;
 mod line;
 mod mistake;
 mod receiver;
+mod syntax;
 pub(crate) mod template;
+mod tolerant;
 mod values;
 
 pub use effective::TIMELINE;
@@ -69,6 +71,15 @@ pub struct Config {
     /// The file that was read; credentials are looked for beside it.
     #[serde(skip)]
     pub path: PathBuf,
+    /// What of the file cannot be used, but for what concerns one receiver alone: that has it itself.
+    #[serde(skip)]
+    pub mistakes: Vec<Mistake>,
+    /// Because of a mistake there may be more receivers than can be seen: none is forgotten meanwhile.
+    #[serde(skip)]
+    pub hides_receivers: bool,
+    /// What is wrong in `[x]`: nothing is sent to another place than the one that was meant.
+    #[serde(skip)]
+    pub x_mistake: Option<String>,
 }
 
 /// `[x]`
@@ -245,10 +256,8 @@ pub struct Report {
 pub enum Error {
     /// It cannot be read.
     Read(PathBuf, io::Error),
-    /// It is not TOML, or a key or value in it is unknown.
+    /// Nothing of it can be used.
     Parse(PathBuf, String),
-    /// A value that parses and makes no sense: its line, where the file has one for it, and what must be.
-    Value(PathBuf, Option<usize>, String),
 }
 
 impl std::error::Error for Error {}
@@ -258,8 +267,6 @@ impl fmt::Display for Error {
         match self {
             Self::Read(path, why) => write!(f, "cannot read {}: {why}", path.display()),
             Self::Parse(path, why) => write!(f, "{}: {why}", path.display()),
-            Self::Value(path, Some(line), why) => write!(f, "{}: line {line}: {why}", path.display()),
-            Self::Value(path, None, why) => write!(f, "{}: {why}", path.display()),
         }
     }
 }
@@ -269,7 +276,7 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, Error> {
         let file = path.unwrap_or(Path::new(DEFAULT_PATH));
         match read(file) {
-            Ok(text) => Self::parse(&text, file),
+            Ok(bytes) => tolerant::read(&bytes, file),
             Err(e) if e.kind() == io::ErrorKind::NotFound && path.is_none() => {
                 Ok(Self { path: file.into(), ..Self::default() })
             }
@@ -277,13 +284,9 @@ impl Config {
         }
     }
 
-    /// Read `text` as if it stood in `file`.
+    /// Read `text` as if it stood in `file`. What is wrong in it costs what it stands in: see [`Config::mistakes`].
     pub fn parse(text: &str, file: &Path) -> Result<Self, Error> {
-        let mut config: Self =
-            toml::from_str(text).map_err(|e| Error::Parse(file.into(), place(text, &e)))?;
-        config.path = file.into();
-        config.validate(text)?;
-        Ok(config)
+        tolerant::read(text.as_bytes(), file)
     }
 
     /// Where the secrets of all receivers are.
@@ -294,39 +297,54 @@ impl Config {
         }
     }
 
-    /// `text`: where the values come from, for the number of a line.
-    fn validate(&self, text: &str) -> Result<(), Error> {
-        let bad = |key: &str, why: &str| {
-            Err(Error::Value(self.path.clone(), line::of(text, key), format!("{key} {why}")))
-        };
+    /// Put the default in the place of each value that makes no sense: its key, and what it must be.
+    fn judge(&mut self) -> Vec<(&'static str, String)> {
+        let mut wrong: Vec<(&str, String)> = Vec::new();
+        let defaults = X::default();
         if let Err(why) = self.x.check_url() {
-            return bad("x.api_url", why);
+            wrong.push(("x.api_url", why.into()));
+            self.x.api_url = defaults.api_url;
         }
         if self.x.proxy.as_ref().is_some_and(|p| !p.starts_with("http://")) {
-            return bad("x.proxy", "must be http://HOST:PORT");
+            wrong.push(("x.proxy", "must be http://HOST:PORT".into()));
+            self.x.proxy = None;
+        }
+        if let Some((key, why)) = wrong.first() {
+            self.x_mistake.get_or_insert_with(|| format!("{}: {key} {why}", self.path.display()));
         }
         if self.x.timeout.is_zero() || self.x.timeout > Duration::from_secs(300) {
-            return bad("x.timeout", "must be from 1s to 5m");
+            wrong.push(("x.timeout", "must be from 1s to 5m".into()));
+            self.x.timeout = defaults.timeout;
         }
-        if let Some((key, why)) = self.alerts.wrong() {
-            return bad(&format!("alerts.{key}"), why);
+        while let Some((key, why)) = self.alerts.wrong() {
+            wrong.push((key, why.into()));
+            self.alerts.set_default(key);
         }
         if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
-            return bad("alerts.text", &why);
+            wrong.push(("alerts.text", why));
+            self.alerts.text = None;
         }
         if !(2..=1_000).contains(&self.logins.break_in_after) {
-            return bad("logins.break_in_after", "must be from 2 to 1000");
+            wrong.push(("logins.break_in_after", "must be from 2 to 1000".into()));
+            self.logins.break_in_after = Logins::default().break_in_after;
         }
         if self.journal.max_size < 64 << 10 {
-            return bad("journal.max_size", "must be at least 64K");
+            wrong.push(("journal.max_size", "must be at least 64K".into()));
+            self.journal.max_size = Journal::default().max_size;
         }
-        self.validate_receivers(text)
+        self.judge_receivers();
+        wrong
     }
 }
 
-/// The text of a file that only root (or who runs this) can have written: whoever writes it says
+/// Where `text` is no TOML, and why; none if it is. Who writes into it needs all of it.
+pub fn refused(text: &str) -> Option<String> {
+    syntax::refused(text)
+}
+
+/// The bytes of a file that only root (or who runs this) can have written: whoever writes it says
 /// where alerts go and what is ignored. Bounded; a pipe in its place does not hold a login up.
-fn read(path: &Path) -> io::Result<String> {
+fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
     let meta = file.metadata()?;
@@ -339,11 +357,11 @@ fn read(path: &Path) -> io::Result<String> {
             storage::remedy(path)
         )));
     }
-    let mut text = String::new();
-    if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
+    let mut bytes = Vec::new();
+    if file.take(LARGEST + 1).read_to_end(&mut bytes)? as u64 > LARGEST {
         return Err(io::Error::other(format!("it is longer than {LARGEST} bytes")));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 fn is_loopback(authority: &str) -> bool {
@@ -354,24 +372,18 @@ fn is_loopback(authority: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// The parser's message on one line, with the line number it names.
-fn place(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().replace('\n', "; ");
-    let Some(number) = error.span().map(|span| line::number(text, span.start)) else { return message };
-    match line::bare_word(text, number) {
-        Some(word) => {
-            format!("line {number}: `{word}` is not a value: true, false, a number, or text in \"quotes\"")
-        }
-        None => format!("line {number}: {message}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, String> {
         Config::parse(text, Path::new("/etc/authalert/config.toml")).map_err(|e| e.to_string())
+    }
+
+    /// What is wrong in `text`, which can be used all the same.
+    fn mistakes(text: &str) -> String {
+        let mistakes = parse(text).unwrap().mistakes;
+        mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -383,7 +395,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_names_the_line_and_the_accepted_ones() {
-        let error = parse("[alerts]\nburts = 3\n").unwrap_err();
+        let error = mistakes("[alerts]\nburts = 3\n");
         assert!(
             error.contains("line 2") && error.contains("burts") && error.contains("group_interval"),
             "{error}"
@@ -394,23 +406,75 @@ mod tests {
     fn a_bad_value_names_the_line_and_the_accepted_form() {
         for (text, words) in [
             ("[alerts]\ngroup_interval = \"soon\"", ["line 2", "10m"]),
-            ("receiver = \"pigeon\"", ["line 1", "timeline"]),
+            ("receiver = \"pigeon\"", ["line 1, column 1", "timeline"]),
             ("[journal]\n\nmax_size = \"64Q\"", ["line 3", "64M"]),
             ("[ignore]\nnetworks = [\"192.0.2.0/99\"]", ["line 2", "192.0.2.0/24"]),
-            ("[x]\napi_url = \"https://api.x.com/2\"", ["line 2: x.api_url", "without a path"]),
-            ("[x]\napi_url = \"http://192.0.2.1\"", ["line 2: x.api_url", "loopback"]),
-            ("[alerts]\n\nburst = 0", ["line 3: alerts.burst", "from 1 to 1000"]),
-            ("[alerts]\ntext = \"{uesr}\"", ["line 2: alerts.text", "{uesr}"]),
-            ("[deliver]\nin_process = no", ["line 2: `no`", "true, false"]),
-            ("receiver = timeline # here", ["line 1: `timeline`", "in \"quotes\""]),
+            ("[x]\napi_url = \"https://api.x.com/2\"", ["line 2, column 1: x.api_url", "without a path"]),
+            ("[x]\napi_url = \"http://192.0.2.1\"", ["line 2, column 1: x.api_url", "loopback"]),
+            ("[alerts]\n\nburst = 0", ["line 3, column 1: alerts.burst", "from 1 to 1000"]),
+            ("[alerts]\ntext = \"{uesr}\"", ["line 2, column 1: alerts.text", "{uesr}"]),
+            ("[deliver]\nin_process = no", ["line 2, column 14: `no`", "true, false"]),
+            ("receiver = timeline # here", ["line 1, column 12: `timeline`", "in \"quotes\""]),
             ("[deliver]\nin_process = \"no\"", ["line 2", "boolean"]),
             ("heartbeat = \"10m\"", ["line 1", "\"7d\""]),
             ("heartbeat = \"on\"", ["line 1", "\"off\""]),
             ("[logins]\nbreak_in_after = 1", ["logins.break_in_after", "2 to 1000"]),
             ("[logins]\nexpected = [\"office\"]", ["line 2", "192.0.2.0/24"]),
         ] {
-            let error = parse(text).unwrap_err();
+            let error = mistakes(text);
             assert!(words.iter().all(|w| error.contains(w)), "{text:?}: {error}");
+            assert!(error.lines().count() == 1 && error.ends_with("the default holds"), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_costs_its_setting_and_nothing_else() {
+        let text = "heartbeat = \"of\"\ncolour = 3\n[alerts]\nburst = 3\ngroup_interval = \"soon\"\nmax_per_day = 0\n\
+                    [ignore]\nusers = [\"a\"]\nnetworks = [\"192.0.2.0/99\"]\n[report]\ngeo = 5\n[scan]\nfiles = [\"/a\"]\n\
+                    jornald = true\n[logins]\nbreak_in_after = 9\nexpected = \"office\"\n";
+        let config = parse(text).unwrap();
+        let lines: Vec<_> = config.mistakes.iter().map(|m| (m.line.unwrap(), m.column.unwrap())).collect();
+        assert_eq!(lines, [(1, 1), (2, 1), (5, 1), (6, 1), (9, 1), (11, 1), (14, 1), (17, 1)]);
+        assert_eq!((config.heartbeat, config.alerts.burst), (Heartbeat::default(), 3));
+        assert_eq!((config.alerts.group_interval.as_secs(), config.alerts.max_per_day), (600, 48));
+        assert_eq!((config.ignore.users.len(), config.ignore.networks.len()), (1, 0));
+        assert_eq!((config.scan.files.unwrap().len(), config.logins.break_in_after), (1, 9));
+        let intervals = parse("[alerts]\ngroup_interval = \"7h\"\nburst = 9\n").unwrap();
+        assert_eq!((intervals.alerts.max_interval.as_secs(), intervals.alerts.burst), (21_600, 9));
+        assert_eq!(intervals.mistakes.len(), 1);
+    }
+
+    #[test]
+    fn where_a_default_could_lose_or_spill_something_the_careful_value_holds() {
+        assert!(!parse("[deliver]\nin_process = no\n").unwrap().deliver.in_process);
+        assert!(!parse("[deliver]\nin_proces = false\n").unwrap().deliver.in_process);
+        let journal = |text: &str| parse(&format!("[journal]\n{text}\n")).unwrap().journal;
+        assert!(journal("keep = \"1y\"").keep > Duration::from_secs(365 * 86_400));
+        assert_eq!(journal("keep = \"1y\"").max_size, 64 << 20);
+        assert!(journal("max_sise = \"1G\"\nkeep = \"3d\"").max_size > 64 << 20);
+        assert_eq!(journal("max_sise = \"1G\"\nkeep = \"3d\"").keep, Duration::from_secs(3 * 86_400));
+    }
+
+    #[test]
+    fn what_may_hide_a_receiver_is_known_to() {
+        for (text, hides) in [
+            ("reciever = \"x\"\n", true),
+            ("receiver = \"pigeon\"\n", true),
+            ("receiver = x\n", true),
+            ("receiver = [\"x\"]\n", true),
+            ("[[recievers]]\nkind = \"ntfy\"\n", true),
+            ("[[receiver]]\ntopic = \"a\"\n", true),
+            ("[[receiver]]\nkind = ntfy\n", true),
+            ("[[receiver]]\nkind = 5\n", true),
+            ("[[receiver]]\nkind = \"ntfy\"\nname = \"My phone\"\n", true),
+            ("[x]\ncredentials = 5\n", true),
+            ("[[receiver]]\nkind = 5\nname = \"pager\"\n", false),
+            ("[[receiver]]\nkind = \"ntfy\"\ntell = 5\n", false),
+            ("[[receiver]]\nkind = \"ntfy\"\n[[receiver]]\nkind = \"ntfy\"\n", true),
+            ("[alerts]\nburst = 0\n", false),
+        ] {
+            let config = parse(text).unwrap();
+            assert_eq!(config.hides_receivers, hides, "{text}: {:?}", config.mistakes);
         }
     }
 

@@ -1,12 +1,15 @@
 //! `[[receiver]]`: where alerts go, each with its own pace.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use super::line::Place;
 use super::values::optional_duration;
 
 /// The `receiver` of a configuration: a word as in version 0.1, or a list of tables.
@@ -88,6 +91,12 @@ pub struct Receiver {
     /// Allow `http://` to another machine, in a network of one's own.
     #[serde(default)]
     pub plain_http: bool,
+    /// Where all this stands.
+    #[serde(skip)]
+    pub written: Written,
+    /// What is wrong with it, with file and line: nothing can be sent to it until that is put right.
+    #[serde(skip)]
+    pub mistake: Option<String>,
     /// What the kind itself asks for. Secrets stand in the credentials.
     #[serde(flatten)]
     pub parameters: toml::Table,
@@ -103,13 +112,14 @@ impl Receiver {
 }
 
 impl<'de> Deserialize<'de> for Receivers {
+    /// Of the word; the tables are read one by one, as a mistake in one concerns that one alone.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
+        struct Word;
 
-        impl<'de> Visitor<'de> for Either {
+        impl Visitor<'_> for Word {
             type Value = Receivers;
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("\"x\", \"timeline\", or tables [[receiver]]")
             }
 
@@ -120,36 +130,57 @@ impl<'de> Deserialize<'de> for Receivers {
                     _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
                 }
             }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut tables: A) -> Result<Receivers, A::Error> {
-                let mut list: Vec<Receiver> = Vec::new();
-                while let Some(mut receiver) = tables.next_element::<Receiver>()? {
-                    if receiver.name.is_empty() {
-                        receiver.name.clone_from(&receiver.kind);
-                    }
-                    check_name(&receiver.name).map_err(de::Error::custom)?;
-                    if list.iter().any(|other| other.name == receiver.name) {
-                        return Err(de::Error::custom(format!(
-                            "two receivers are called \"{}\"; give one of them another name",
-                            receiver.name
-                        )));
-                    }
-                    list.push(receiver);
-                }
-                Ok(Receivers::List(list))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<Receivers, A::Error> {
-                Err(de::Error::custom("write [[receiver]] with two brackets, once for each receiver"))
-            }
         }
 
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(Word)
+    }
+}
+
+/// Where the text of a receiver stands.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Written {
+    pub(super) file: String,
+    pub(super) header: Place,
+    pub(super) keys: BTreeMap<String, Place>,
+}
+
+impl Default for Written {
+    fn default() -> Self {
+        Self { file: String::new(), header: Place { line: 0, column: 0 }, keys: BTreeMap::new() }
+    }
+}
+
+/// Moved to another line it is the same receiver.
+impl fmt::Debug for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Written")
+    }
+}
+
+impl Written {
+    /// Where `key` stands, if it does.
+    pub(super) fn of(&self, key: &str) -> Option<Place> {
+        self.keys.get(key).copied()
+    }
+
+    /// `why` with file, line and column of `key`, or of the header where it is missing.
+    pub(super) fn says(&self, key: &str, why: &str) -> String {
+        if self.file.is_empty() {
+            return why.to_owned();
+        }
+        format!("{}: {}: {why}", self.file, self.of(key).unwrap_or(self.header))
+    }
+
+    /// The same where it begins with the key that it speaks of, in quotes or not.
+    pub fn locate(&self, why: &str) -> String {
+        let is_of_a_key = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let key = why.trim_start_matches('"').split(|c| !is_of_a_key(c)).next().unwrap_or_default();
+        self.says(key, why)
     }
 }
 
 /// A receiver's name is a file's name too.
-fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if name.is_empty() || name.len() > 32 || !name.bytes().all(good) || name.starts_with('-') {
         return Err(format!(

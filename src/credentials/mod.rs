@@ -122,7 +122,11 @@ impl Credentials {
         if !stored.has_account() {
             return Ok(None);
         }
-        Self::from_secrets(&stored.of("x", "")).map(Some).map_err(|why| Error::Content(path.into(), why))
+        let secrets = stored.of("x", "");
+        secrets
+            .and_then(|secrets| Self::from_secrets(&secrets))
+            .map(Some)
+            .map_err(|why| Error::Content(path.into(), why))
     }
 
     /// The four values among `secrets`; the error names the one that is missing or cannot be right.
@@ -264,7 +268,7 @@ mod tests {
         sample().store(&path).unwrap();
         let stored = Stored::load(&path).unwrap();
         assert_eq!(Credentials::load(&path).unwrap(), Some(sample()));
-        assert_eq!(stored.of("ntfy", "ntfy")["token"].expose(), "tk \"1\" \u{e4}");
+        assert_eq!(stored.of("ntfy", "ntfy").unwrap()["token"].expose(), "tk \"1\" \u{e4}");
     }
 
     #[test]

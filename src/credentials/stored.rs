@@ -12,28 +12,61 @@
 //! ```
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::write::sections;
 use super::{Error, KEYS, SIZE_LIMIT, Secret, Secrets, open};
 
 /// A webhook's address is a secret too, and the longest of them.
 const VALUE_LIMIT: usize = 4096;
 
-/// The secrets of all receivers.
+/// The secrets of all receivers. What is wrong in the file concerns those whose secrets stand there; no value is in any
+/// reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
     account: Secrets,
     sections: BTreeMap<String, Secrets>,
+    /// The tables that cannot be used, and why.
+    wrong: BTreeMap<String, String>,
+    /// Why the account's values cannot be used, or what else stands at the top.
+    wrong_top: Option<String>,
+    /// Why nothing of the file can be used. `wrong` has what tables there are, as far as can be seen.
+    unusable: Option<String>,
 }
 
 impl Stored {
-    /// Read the file at `path`; empty if there is none. What was read is wiped.
+    /// Read the file at `path`; empty if there is none. What was read is wiped. Anything that is wrong in it is an error.
     pub fn load(path: &Path) -> Result<Self, Error> {
+        let stored = Self::read(path)?;
+        match stored.first_wrong() {
+            Some(why) => Err(Error::Content(path.into(), why)),
+            None => Ok(stored),
+        }
+    }
+
+    /// What of the file at `path` can be used.
+    pub fn usable(path: &Path) -> Self {
+        let mut stored = Self::read(path).unwrap_or_else(|e| {
+            let why = e.to_string();
+            let wrong = seen(path).into_iter().map(|name| (name, String::new())).collect();
+            Self { unusable: Some(why), wrong, ..Self::default() }
+        });
+        let said = |why: &str| format!("{}: {why}", path.display());
+        stored.wrong_top = stored.wrong_top.map(|why| said(&why));
+        match &stored.unusable {
+            Some(why) => stored.wrong.values_mut().for_each(|other| other.clone_from(why)),
+            None => stored.wrong.values_mut().for_each(|why| *why = said(why)),
+        }
+        stored
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
         let Some(mut file) = open(path)? else { return Ok(Self::default()) };
         // Room for all of it: a buffer that grows leaves copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(SIZE_LIMIT + 2));
@@ -42,21 +75,46 @@ impl Stored {
         if read > SIZE_LIMIT {
             return Err(Error::TooLong(path.into()));
         }
-        let content = |why: String| Error::Content(path.into(), why);
-        let text = std::str::from_utf8(&bytes).map_err(|_| content("it is not UTF-8".into()))?;
-        Self::parse(text).map_err(content)
+        let text = std::str::from_utf8(&bytes);
+        let text = text.map_err(|_| Error::Content(path.into(), "it is not UTF-8".into()))?;
+        Ok(Self::of_text(text))
     }
 
-    /// Whether it holds anything of the X account.
+    /// Whether it holds anything of the X account. Credentials that cannot be read are an account that cannot be used.
     pub fn has_account(&self) -> bool {
-        !self.account.is_empty()
+        !self.account.is_empty() || self.unusable.is_some() || self.wrong_top.is_some()
     }
 
-    /// The secrets of the receiver called `name`, of this `kind`: the X account's stand at the top.
-    pub fn of(&self, kind: &str, name: &str) -> Secrets {
-        let mut secrets = if matches!(kind, "x" | "x-dm") { self.account.clone() } else { Secrets::new() };
+    /// The secrets of the receiver called `name`, of this `kind`: the X account's stand at the top. An error is why those
+    /// that are there cannot be used.
+    pub fn of(&self, kind: &str, name: &str) -> Result<Secrets, String> {
+        let is_of_x = matches!(kind, "x" | "x-dm");
+        let of_the_account = self.unusable.as_ref().or(self.wrong_top.as_ref()).filter(|_| is_of_x);
+        if let Some(why) = of_the_account.or(self.wrong.get(name)) {
+            return Err(why.clone());
+        }
+        let mut secrets = if is_of_x { self.account.clone() } else { Secrets::new() };
         secrets.extend(self.sections.get(name).cloned().unwrap_or_default());
-        secrets
+        Ok(secrets)
+    }
+
+    /// Why nothing of the file can be used.
+    pub fn unusable(&self) -> Option<&str> {
+        self.unusable.as_deref()
+    }
+
+    /// What is wrong at the top, where the account's values are.
+    pub fn wrong_top(&self) -> Option<&str> {
+        self.wrong_top.as_deref()
+    }
+
+    /// The tables that cannot be used, each with the reason.
+    pub fn wrong_sections(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.wrong.iter().map(|(name, why)| (name.as_str(), why.as_str()))
+    }
+
+    fn first_wrong(&self) -> Option<String> {
+        self.wrong_top.clone().or_else(|| self.wrong.values().next().cloned())
     }
 
     /// The names of the tables.
@@ -78,35 +136,105 @@ impl Stored {
         Self { account, ..self }
     }
 
+    /// All of it must be right.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        // The parser's own message may quote the line, and the line may be a secret.
-        let table = DeTable::parse(text).map_err(|e: toml::de::Error| {
-            let line = e.span().map_or(1, |s| text[..s.start.min(text.len())].matches('\n').count() + 1);
-            format!("line {line} is not of the form KEY = \"VALUE\", or its key is here twice")
-        })?;
+        let stored = Self::of_text(text);
+        stored.first_wrong().map_or(Ok(stored), Err)
+    }
+
+    fn of_text(text: &str) -> Self {
         let mut stored = Self::default();
-        for (key, value) in table.into_inner() {
+        if let Ok(table) = DeTable::parse(text) {
+            stored.take(table.into_inner());
+            return stored;
+        }
+        // A line that is wrong concerns the table that it is in.
+        let mut seen = BTreeSet::new();
+        for section in sections(text) {
+            let lines = &text[section.start..section.next];
+            let before = text[..section.start].matches('\n').count();
+            let again = section.name.filter(|name| !seen.insert((*name).to_owned()));
+            let wrong = match (DeTable::parse(lines), again) {
+                (_, Some(name)) => format!("line {}: [{name}] is here twice", header_line(lines) + before),
+                (Ok(table), None) => {
+                    stored.take(table.into_inner());
+                    continue;
+                }
+                // The parser's own message may quote the line, and the line may be a secret.
+                (Err(e), None) => {
+                    let at = e.span().map_or(0, |span| span.start.min(lines.len()));
+                    let line = lines[..at].matches('\n').count() + 1 + before;
+                    format!("line {line} is not of the form KEY = \"VALUE\", or its key is here twice")
+                }
+            };
+            match section.name.filter(|name| is_name(name)) {
+                Some(name) => {
+                    stored.sections.remove(name);
+                    stored.wrong.insert(name.to_owned(), wrong);
+                }
+                None => stored.wrong_top = stored.wrong_top.or(Some(wrong)),
+            }
+        }
+        stored
+    }
+
+    fn take(&mut self, table: DeTable<'_>) {
+        for (key, value) in table {
             let key = key.into_inner().into_owned();
             match value.into_inner() {
                 DeValue::Table(section) if !KEYS.contains(&key.as_str()) => {
-                    let secrets = section_of(section).map_err(|why| format!("[{key}] {why}"))?;
-                    stored.sections.insert(key, secrets);
+                    match section_of(section) {
+                        Ok(secrets) => drop(self.sections.insert(key, secrets)),
+                        Err(why) => drop(self.wrong.insert(key.clone(), format!("[{key}] {why}"))),
+                    };
                 }
-                value if KEYS.contains(&key.as_str()) => {
-                    let secret = secret_of(value).map_err(|why| format!("{key} {why}"))?;
-                    stored.account.insert(key, secret);
-                }
-                _ => {
-                    return Err(format!(
-                        "there is a key in it that does not belong; the keys are {}, those of other receivers stand \
-                         under [NAME]",
-                        KEYS.join(", ")
-                    ));
-                }
+                value if KEYS.contains(&key.as_str()) => match secret_of(value) {
+                    Ok(secret) => drop(self.account.insert(key, secret)),
+                    Err(why) => self.set_wrong_top(format!("{key} {why}")),
+                },
+                _ => self.set_wrong_top(format!(
+                    "there is a key in it that does not belong; the keys are {}, those of other receivers stand \
+                     under [NAME]",
+                    KEYS.join(", ")
+                )),
             }
         }
-        Ok(stored)
     }
+
+    fn set_wrong_top(&mut self, why: String) {
+        self.wrong_top.get_or_insert(why);
+    }
+}
+
+/// The tables of a file that cannot be used: who has one there wants a secret.
+fn seen(path: &Path) -> BTreeSet<String> {
+    use rustix::fs::{FileType, Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let Ok(fd) = rustix::fs::open(path, flags, Mode::empty()) else { return BTreeSet::new() };
+    let is_file =
+        rustix::fs::fstat(&fd).is_ok_and(|s| FileType::from_raw_mode(s.st_mode) == FileType::RegularFile);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SIZE_LIMIT + 2));
+    if !is_file || File::from(fd).take(SIZE_LIMIT as u64).read_to_end(&mut bytes).is_err() {
+        return BTreeSet::new();
+    }
+    let lines = bytes.split(|b| *b == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
+    let names = lines.filter_map(|line| line.trim_start().strip_prefix('[')?.split(']').next());
+    names
+        .map(|name| name.trim().trim_matches(['"', '\'']))
+        .filter(|name| is_name(name))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What a table can be called, and nothing that may be a secret.
+fn is_name(name: &str) -> bool {
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=32).contains(&name.len()) && name.bytes().all(good)
+}
+
+/// The line of a section in which its header stands, from 1.
+fn header_line(lines: &str) -> usize {
+    lines.lines().position(|line| line.trim_start().starts_with('[')).unwrap_or(0) + 1
 }
 
 fn section_of(section: DeTable<'_>) -> Result<Secrets, String> {
@@ -156,7 +284,7 @@ mod tests {
     fn each_receiver_gets_its_own_table_and_x_the_four_at_the_top() {
         let stored = Stored::parse(TEXT).unwrap();
         let exposed = |kind: &str, name: &str| -> Vec<(String, String)> {
-            stored.of(kind, name).iter().map(|(k, v)| (k.clone(), v.expose().to_owned())).collect()
+            stored.of(kind, name).unwrap().iter().map(|(k, v)| (k.clone(), v.expose().to_owned())).collect()
         };
         assert_eq!(exposed("ntfy", "ntfy"), [("token".into(), "tk_hush".into())]);
         assert_eq!(exposed("twilio", "sms")[1], ("token".into(), "a\"b".into()));
@@ -180,5 +308,64 @@ mod tests {
             let why = Stored::parse(text).unwrap_err();
             assert!(why.contains(words) && !why.contains("hush"), "{text:?}: {why}");
         }
+    }
+
+    fn file(text: &str, mode: u32) -> (tempfile::TempDir, Stored) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials.toml");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let stored = Stored::usable(&path);
+        (directory, stored)
+    }
+
+    #[test]
+    fn a_mistake_in_one_table_leaves_the_others_and_no_reason_has_a_value_in_it() {
+        for (wrong, words) in [
+            ("token = 4711hush", "line 6"),
+            ("token = [\"hush\"]", "[sms] token must be in quotes"),
+            ("token = hush", "line 6"),
+            ("token = \"hush", "line 6"),
+            ("token = \"\"\"hush", "line "),
+            ("token \"hush\"", "line 6"),
+            ("hush", "line 6"),
+            ("token = \"hush\"\ntoken = \"hush\"", "line 7"),
+            ("token = \"hu\\qsh\"", "line 6"),
+            ("token = \"\"", "[sms] token is empty"),
+            ("token = { a = \"hush\" }", "[sms] token must be in quotes"),
+        ] {
+            let text = format!(
+                "api_key = \"k1\"\n[ntfy]\ntoken = \"tk\"\n\n[sms]\n{wrong}\n# the last\n[slack]\nwebhook = \"w\"\n"
+            );
+            let (_directory, stored) = file(&text, 0o600);
+            let why = stored.of("twilio", "sms").unwrap_err();
+            assert!(why.contains(words) && why.contains("credentials.toml: "), "{wrong}: {why}");
+            let all = format!("{stored:?} {why}");
+            assert!(!all.contains("hush") && !all.contains("4711"), "{wrong}: {all}");
+            assert_eq!(stored.of("ntfy", "ntfy").unwrap()["token"].expose(), "tk", "{wrong}");
+            assert_eq!(stored.of("slack", "slack").unwrap()["webhook"].expose(), "w", "{wrong}");
+            assert_eq!(stored.of("x", "x").unwrap()["api_key"].expose(), "k1", "{wrong}");
+            assert!(stored.of("command", "other").unwrap().is_empty());
+            assert!(stored.wrong_sections().map(|(name, _)| name).eq(["sms"]), "{wrong}");
+        }
+        let (_directory, stored) = file("[sms]\ntoken = \"a\"\n[sms]\ntoken = \"hush\"\n", 0o600);
+        let why = stored.of("twilio", "sms").unwrap_err();
+        assert!(why.contains("line 3: [sms] is here twice"), "{why}");
+        let (_directory, stored) = file("api_key = k1\n[ntfy]\ntoken = \"tk\"\n", 0o600);
+        assert!(stored.of("x", "x").unwrap_err().contains("line 1") && stored.has_account());
+        assert_eq!(stored.of("ntfy", "ntfy").unwrap()["token"].expose(), "tk");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_concerns_those_who_have_a_table_in_it() {
+        let text = "api_key = \"hush\"\n[ntfy]\ntoken = \"hush\"\n[HUSH hush]\n";
+        let (_directory, stored) = file(text, 0o644);
+        for (kind, name) in [("ntfy", "ntfy"), ("x", "phone")] {
+            let why = stored.of(kind, name).unwrap_err();
+            assert!(why.contains("chmod 600") && !why.contains("hush"), "{why}");
+        }
+        assert!(stored.of("ntfy", "other").unwrap().is_empty() && stored.has_account());
+        assert!(stored.unusable().is_some_and(|why| why.contains("chmod 600")));
+        assert!(!format!("{stored:?}").to_lowercase().contains("hush"));
     }
 }

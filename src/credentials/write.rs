@@ -77,16 +77,16 @@ fn sized(old: &str) -> Zeroizing<String> {
 }
 
 /// The lines before the first table, or those of one table with the comment above it.
-struct Section<'a> {
-    name: Option<&'a str>,
-    start: usize,
+pub(super) struct Section<'a> {
+    pub name: Option<&'a str>,
+    pub start: usize,
     /// Where its last line ends that is not blank.
     end: usize,
     /// Where the next one starts.
-    next: usize,
+    pub next: usize,
 }
 
-fn sections(text: &str) -> impl Iterator<Item = Section<'_>> {
+pub(super) fn sections(text: &str) -> impl Iterator<Item = Section<'_>> {
     let is_header = |line: &str| line.trim_start().starts_with('[');
     let (mut starts, mut at, mut comment) = (vec![0], 0, None);
     for line in text.split_inclusive('\n') {
@@ -173,9 +173,9 @@ mod tests {
         assert_eq!(text, format!("{old}\n[chat]\ntoken = \"q\\\"\\\\é\"\n"));
         store_section(&path, "ntfy", &one("token", "tk_2")).unwrap();
         let stored = Stored::load(&path).unwrap();
-        assert_eq!(stored.of("ntfy", "ntfy"), one("token", "tk_2"));
-        assert_eq!(stored.of("x", "x").len(), 4);
-        assert_eq!(stored.of("chat", "chat"), one("token", "q\"\\é"));
+        assert_eq!(stored.of("ntfy", "ntfy").unwrap(), one("token", "tk_2"));
+        assert_eq!(stored.of("x", "x").unwrap().len(), 4);
+        assert_eq!(stored.of("chat", "chat").unwrap(), one("token", "q\"\\é"));
         for name in ["ntfy", "chat", "absent"] {
             store_section(&path, name, &Secrets::new()).unwrap();
         }
@@ -217,7 +217,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("credentials.toml");
         store_section(&path, "ntfy", &one("token", "tk_1")).unwrap();
-        assert_eq!(Stored::load(&path).unwrap().of("ntfy", "ntfy"), one("token", "tk_1"));
+        assert_eq!(Stored::load(&path).unwrap().of("ntfy", "ntfy").unwrap(), one("token", "tk_1"));
         for odd in ["[ntfy\n", "sms.token = \"x\"\nother = 1\n", "[ntfy]\ntoken = \"\"\"\n[x]\n\"\"\"\n"] {
             fs::write(&path, odd).unwrap();
             let why = store_section(&path, "ntfy", &one("token", "hush-1")).unwrap_err().to_string();
@@ -232,7 +232,7 @@ mod tests {
         let account = Credentials::new("key-aaa1", "secret-bbb2", "6253282-ccc3", "secret-ddd4").unwrap();
         account.store(&path).unwrap();
         let stored = Stored::load(&path).unwrap();
-        assert_eq!(stored.of("ntfy", "ntfy"), one("token", "tk_1"));
+        assert_eq!(stored.of("ntfy", "ntfy").unwrap(), one("token", "tk_1"));
         assert_eq!(Credentials::load(&path).unwrap(), Some(account.clone()));
         fs::write(&path, "[ntfy\n").unwrap();
         assert!(account.store(&path).is_err() && fs::read_to_string(&path).unwrap() == "[ntfy\n");

@@ -109,12 +109,15 @@ impl Gone {
 
 /// Forget the receivers that the configuration has no more. One that is being served is left to the next pass.
 pub fn forget_removed(state: &Path, routes: &Routes) -> io::Result<Vec<Gone>> {
+    let is_there = |name: &String| routes.receivers.iter().any(|receiver| receiver.name == *name);
+    let gone: Vec<String> = Place::all(state)?.into_iter().filter(|name| !is_there(name)).collect();
     let mut all = Vec::new();
-    for name in Place::all(state)? {
+    // One of which a mistake in the configuration hides what it is called is not gone.
+    if gone.is_empty() || routes.may_hide_receivers() {
+        return Ok(all);
+    }
+    for name in gone {
         let place = Place::new(state, &name);
-        if routes.receivers.iter().any(|receiver| receiver.name == name) {
-            continue;
-        }
         let Some(_lock) = Lock::take(&place, Duration::ZERO)? else { continue };
         let pending = State::load(&place, true)?.map_or(0, |loaded| loaded.state.unsettled());
         place.remove()?;

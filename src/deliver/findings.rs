@@ -223,6 +223,11 @@ impl Findings {
         }
     }
 
+    /// How many break-ins wait.
+    pub fn break_ins(&self) -> u64 {
+        self.break_ins.iter().map(|found| 1 + found.others.len() as u64).sum()
+    }
+
     /// When those may go out that wait.
     pub fn turns(&self) -> impl Iterator<Item = &Turn> {
         self.break_ins.iter().map(|found| &found.turn)

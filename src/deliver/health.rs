@@ -32,6 +32,8 @@ pub enum Fault {
     NoLog,
     /// The clock is off.
     ClockOff,
+    /// Something in the configuration cannot be used.
+    Mistake,
     /// Nothing can be delivered to this receiver.
     Stuck(String),
     /// On the hub of a fleet: this member is not heard of.
@@ -65,6 +67,11 @@ impl Fault {
                 neutral::name(service)
             ),
             Self::NoLog => "the scan has no log to read; run: authalert check".into(),
+            Self::Mistake => {
+                "the configuration has a mistake: a default holds, or a receiver gets nothing; run: \
+                              authalert check"
+                    .into()
+            }
             Self::ClockOff => "the clock of this machine is off; run: timedatectl".into(),
             Self::MemberSilent(member) => format!(
                 "{} has not been heard of for a day; on it run: authalert-fleet status",

@@ -32,6 +32,7 @@ mod intake;
 mod judge;
 mod lock;
 mod migrate;
+mod mistakes;
 mod notice;
 mod old_lock;
 pub mod outage;
@@ -131,6 +132,7 @@ fn pass(request: &Request, config: &Config) -> io::Result<Report> {
     }
     storage::trusted(&request.state, &[&request.state.join(place::RECEIVERS)])?;
     take_over_spilled(request)?;
+    mistakes::say(&request.state, config)?;
     let report = serve_all(request, config, &routes);
     if by_a_command && request.serve != Serve::Commands {
         let gone = enrol::forget_removed(&request.state, &routes)?;

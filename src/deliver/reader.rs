@@ -198,7 +198,7 @@ impl<'a> Pass<'a> {
             Context::Login => Accounts::in_login(),
             Context::Command => Accounts::outside_login(),
         };
-        let changed = self.look_after_itself();
+        let changed = self.note_mistake() | self.look_after_itself();
         let segments = segment::list(journal.directory())?;
         let (before, totals) = (self.state.cursors.clone(), self.state.totals);
         let link = if self.is_the_timeline() {
@@ -338,6 +338,17 @@ impl<'a> Pass<'a> {
             self.notices.push(Notice::error(format!("alerts are not delivered to {name}: {why}")));
         }
         self.state.outage = Some(outage);
+    }
+
+    /// What is wrong with its table in the configuration is an outage before anything is due, and said at once.
+    fn note_mistake(&mut self) -> bool {
+        let Some(why) = &self.reader.receiver.mistake else { return false };
+        let why = neutral::text(why, 600);
+        if self.state.outage.as_ref().is_some_and(|o| o.kind == Kind::Config && o.why == why) {
+            return false;
+        }
+        self.record(Kind::Config, why, None);
+        true
     }
 
     /// An outage of this machine ends when its cause does, not only with the next alert.

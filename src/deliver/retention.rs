@@ -31,13 +31,19 @@ pub fn keep_within_bounds(request: &Request, config: &Config, routes: &Routes) -
         return Ok(());
     }
     let (mut held, mut all) = (Vec::new(), true);
-    // The timeline, which is the last, is the one that seals.
-    for receiver in routes.receivers.iter().rev() {
-        let place = Place::new(&request.state, &receiver.name);
+    // The timeline, which is the last, is the one that seals. One that is not in the configuration and not forgotten has
+    // still to read what is there.
+    let mut names: Vec<String> =
+        routes.receivers.iter().rev().map(|receiver| receiver.name.clone()).collect();
+    let others = Place::all(&request.state)?.into_iter().filter(|name| !names.contains(name));
+    let others: Vec<String> = others.collect();
+    names.extend(others);
+    for name in names {
+        let place = Place::new(&request.state, &name);
         match Lock::take(&place, request.patience())? {
             // One whose state cannot be read must not make the journal keep everything.
             Some(lock) => held.push((State::load(&place, true).ok().flatten().map(|l| l.state), lock, place)),
-            None if receiver.name == config::TIMELINE => return Ok(()),
+            None if name == config::TIMELINE => return Ok(()),
             None => all = false,
         }
     }

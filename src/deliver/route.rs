@@ -20,8 +20,10 @@ const ADDRESSES_LAST: i64 = 86_400;
 pub struct Routes {
     /// All receivers, with all values filled in; the first is the one of version 0.1's keys.
     pub receivers: Vec<config::Receiver>,
-    /// Of each, or why there are none.
-    secrets: Result<Stored, String>,
+    /// A mistake in the configuration hides that there are more.
+    hides_receivers: bool,
+    /// Of each.
+    secrets: Stored,
     /// Differs when somebody changed the configuration, the credentials or a definition of his own.
     pub fingerprint: String,
 }
@@ -31,17 +33,23 @@ impl Routes {
     pub fn of(config: &Config) -> Self {
         let path = config.credentials_path();
         let mut fingerprint = format!("{} {}", stamp(&config.path), stamp(&path));
-        let secrets = Stored::load(&path).map_err(|e| e.to_string());
-        // Credentials that cannot be read are an account that cannot be used, and are said to be.
-        let has_account = secrets.as_ref().map_or(true, Stored::has_account);
-        let mut receivers = config.receivers(has_account);
+        let secrets = Stored::usable(&path);
+        let mut receivers = config.receivers(secrets.has_account());
         for receiver in &mut receivers {
             receiver.tell = receiver.tell.take().or_else(|| receiver::default_tell(&receiver.kind));
             if let Some(own) = receiver::definition::own_file(&receiver.kind) {
                 fingerprint.push_str(&format!(" {}", stamp(&own)));
             }
         }
-        Self { receivers, secrets, fingerprint }
+        Self { receivers, hides_receivers: config.hides_receivers, secrets, fingerprint }
+    }
+
+    /// Whether one that had a state here may be meant that is called otherwise now, as by a letter too many in its kind.
+    pub fn may_hide_receivers(&self) -> bool {
+        let is_wrong = |receiver: &config::Receiver| {
+            matches!(self.build(receiver, Context::Command, None), Err((Kind::Config, _)))
+        };
+        self.hides_receivers || self.receivers.iter().any(is_wrong)
     }
 
     /// The receiver that `config` describes. An error is what kind of outage it is, and what to do.
@@ -53,13 +61,8 @@ impl Routes {
     ) -> Result<Box<dyn Receiver>, (Kind, String)> {
         let known = |a: &&Addresses| context == Context::Login && is_fresh(a, config);
         let preset = addresses.filter(known).map(|a| a.list.clone()).unwrap_or_default();
-        let secrets = match &self.secrets {
-            _ if config.kind == config::TIMELINE => Default::default(),
-            Ok(stored) => stored.of(&config.kind, &config.name),
-            Err(why) => return Err((Kind::Credentials, why.clone())),
-        };
-        receiver::build(config, &secrets, preset).map_err(|e| match e {
-            receiver::Error::Config(_) => (Kind::Config, e.to_string()),
+        receiver::build_with(config, &self.secrets, preset).map_err(|e| match e {
+            receiver::Error::Config(_) | receiver::Error::Definition(_) => (Kind::Config, e.to_string()),
             receiver::Error::Credentials(_) => (Kind::Credentials, e.to_string()),
         })
     }

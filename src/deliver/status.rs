@@ -76,6 +76,8 @@ pub struct Counters {
     pub unclear: u64,
     /// Messages of other kinds that wait.
     pub queued: u64,
+    /// Break-ins that wait for their turn, to go out in one message: such as were reported before.
+    pub break_ins_waiting: u64,
     /// The newest of the delivered.
     pub last_post: Option<Delivered>,
     /// Why nothing is sent.
@@ -84,6 +86,8 @@ pub struct Counters {
     pub error_since: Option<Timestamp>,
     /// Seconds until the next attempt; absent where nothing waits.
     pub next_attempt_seconds: Option<u64>,
+    /// Why not now.
+    pub waits_because: Option<String>,
     /// The interval that the next alert waits while failures keep coming.
     pub interval: String,
 }
@@ -119,15 +123,7 @@ fn take_one(
     let (state, now) = (&mut reading.state, reading.now);
     let policy = Policy::from(&config.alerts_of(receiver));
     let totals = state.totals;
-    let failures = match (&state.alert, state.pacing.due(now, &policy)) {
-        (Some(alert), _) => Some(alert.next(now)),
-        (None, Due::Nothing) => None,
-        (None, Due::Now) => Some(now),
-        (None, Due::At(moment)) => Some(moment),
-    };
-    let due = failures.into_iter().chain(state.queue.first().map(|alert| alert.next(now))).min();
-    let allowed = state.requests.next(now, &policy, false).0;
-    let next = due.map(|due| state.outage.as_ref().map_or(due, |o| due.max(o.next)).max(allowed));
+    let (next, waits_because) = next_attempt(state, now, &policy).unzip();
     let outage = state.outage.as_ref();
     let unusable = || routes.build(receiver, Context::Command, None).err().map(|(_, why)| why);
     let counters = Counters {
@@ -142,11 +138,49 @@ fn take_one(
         queued: state.queue.len() as u64,
         last_error: storage::lacking(directory).or_else(|| outage.map(|o| o.why.clone())).or_else(unusable),
         error_since: outage.map(|o| o.since),
+        break_ins_waiting: state.findings.break_ins(),
         next_attempt_seconds: next.map(|next| next.since(now).as_secs()),
+        waits_because: waits_because.flatten(),
         interval: human(state.pacing.interval(&policy)),
         last_post: state.last_post.take(),
     };
     Ok((counters, totals))
+}
+
+/// When something is sent next, if anything waits, and why not now.
+fn next_attempt(state: &State, now: Moment, policy: &Policy) -> Option<(Moment, Option<String>)> {
+    let at = |due: Due| match due {
+        Due::Nothing => None,
+        Due::Now => Some(now),
+        Due::At(moment) => Some(moment),
+    };
+    let failures = match &state.alert {
+        Some(alert) => Some(alert.next(now)),
+        None => at(state.pacing.due(now, policy)),
+    };
+    let queued = state.queue.first().map(|alert| alert.next(now));
+    let break_in = at(state.pacing.break_in_due(now, policy, state.findings.turns()));
+    let due = [failures, queued, break_in].into_iter().flatten().min()?;
+    let held = state.outage.as_ref().map_or(now, |outage| outage.next.max(now));
+    let allowed = state.requests.next(now, policy, false).0;
+    let next = due.max(held).max(allowed);
+    let why = if next <= now {
+        None
+    } else if held == next {
+        Some("as it is left alone for a while after what failed".into())
+    } else if allowed == next && allowed > due {
+        Some("as it was asked too often lately".into())
+    } else if break_in == Some(due) {
+        Some("when the same break-in is reported again".into())
+    } else if state.alert.is_some() || queued == Some(due) {
+        Some("when what was not accepted is tried again".into())
+    } else if state.pacing.waits_for_a_token(now, policy) {
+        Some(format!("as max_per_day lets one out every {}", human(policy.refill())))
+    } else {
+        let interval = human(state.pacing.interval(policy));
+        Some(format!("as alerts are {interval} apart while failures keep coming"))
+    };
+    Some((next, why))
 }
 
 /// How things stand with one receiver at one moment.
@@ -219,4 +253,55 @@ fn saved(
         State::load(&Place::new(directory, &receiver.name), true)?.map(|loaded| loaded.state)
     };
     found.map_or_else(|| enrol::beginning_now(directory, config), Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::accounts::AccountKind;
+    use crate::config::Alerts;
+    use crate::deliver::outage::{Kind, Outage};
+    use crate::message::summary::tests::failure;
+
+    #[test]
+    fn what_waits_says_until_when_and_why() {
+        let (policy, mut state) = (Policy::from(&Alerts::default()), State::default());
+        let event = failure(0, "root", "192.0.2.7");
+        let fail = |state: &mut State, now| state.pacing.on_failure(now, &event, AccountKind::Root, &policy);
+        let start = Moment(10_000_000);
+        assert_eq!(next_attempt(&state, start, &policy), None);
+        fail(&mut state, start);
+        assert_eq!(next_attempt(&state, start, &policy), Some((start, None)));
+        state.pacing.sent(start, &policy);
+        assert_eq!(next_attempt(&state, start, &policy), None);
+        fail(&mut state, start);
+        let (next, why) = next_attempt(&state, start, &policy).unwrap();
+        assert_eq!(next, start.plus(Duration::from_secs(600)));
+        assert!(why.is_some_and(|why| why == "as alerts are 10m apart while failures keep coming"));
+        let now = (start, Timestamp::UNIX_EPOCH);
+        let held = Some(Duration::from_secs(3600));
+        let outage = Outage::record(None, Kind::Limited, "busy".into(), now, held, String::new()).0;
+        state.outage = Some(outage);
+        let (next, why) = next_attempt(&state, start, &policy).unwrap();
+        assert!(next >= start.plus(Duration::from_secs(3600)));
+        assert!(why.is_some_and(|why| why.contains("after what failed")));
+    }
+
+    #[test]
+    fn a_bucket_that_is_empty_is_why() {
+        let alerts =
+            Alerts { burst: 1, max_per_day: 2, group_interval: Duration::from_secs(1), ..Alerts::default() };
+        let (policy, mut state) = (Policy::from(&alerts), State::default());
+        let event = failure(0, "root", "192.0.2.7");
+        let start = Moment(10_000_000);
+        for _ in 0..4 {
+            state.pacing.on_failure(start, &event, AccountKind::Root, &policy);
+            state.pacing.sent(start, &policy);
+        }
+        state.pacing.on_failure(start, &event, AccountKind::Root, &policy);
+        let (next, why) = next_attempt(&state, start, &policy).unwrap();
+        assert!(next > start && why.is_some_and(|why| why.starts_with("as max_per_day lets one out every")));
+    }
 }

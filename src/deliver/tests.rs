@@ -556,3 +556,47 @@ fn a_receiver_that_is_new_begins_now_and_one_that_is_gone_is_forgotten() {
     let notices = enrol::forget_removed(&state, &Routes::of(&world.config)).unwrap();
     assert_eq!((notices.len(), Place::all(&state).unwrap()), (3, vec!["timeline".to_owned()]));
 }
+
+#[test]
+fn a_receiver_with_a_mistake_keeps_what_is_its_own_and_one_that_a_mistake_hides_is_not_forgotten() {
+    let mut world = World::new(Scripted::default());
+    let state = world.request.state.clone();
+    let path = world.directory.path().join("config.toml");
+    let right = "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\ntell = [\"login\"]\n\
+                 [[receiver]]\nkind = \"command\"\nname = \"two\"\nargv = [\"/bin/true\"]\n";
+    let mut pass = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        world.request.config = Some(path.clone());
+        deliver(&world.request).unwrap()
+    };
+    pass(right);
+    crate::journal::Journal::new(&state).append(&[failure(0, "root", "192.0.2.7")]).unwrap();
+    let names = || Place::all(&state).unwrap();
+    // What is typed, whether it is known whose mistake it is, and what it is called then.
+    for (from, to, is_known, name) in [
+        ("argv", "tell = urgent\nargv", true, ""),
+        ("argv", "tell = 5\nargv", true, ""),
+        ("argv", "argb", true, ""),
+        ("\"two\"", "two", false, ""),
+        ("\"two\"", "2", false, ""),
+        ("\"two\"", "\"ntfy\"", false, ""),
+        ("\"command\"\nname = \"two\"", "command", false, ""),
+        ("name = \"two\"", "nmae = \"two\"", true, "command"),
+        ("\"command\"\nname = \"two\"", "\"comand\"", true, "comand"),
+    ] {
+        let text = right.replace(from, to);
+        let report = pass(&text);
+        assert!(names().contains(&"two".to_owned()), "{text}");
+        let two = report.of(if name.is_empty() { "two" } else { name });
+        assert_eq!(two.is_some(), is_known, "{text}");
+        let loaded = State::load(&Place::new(&state, "two"), true).unwrap().unwrap().state;
+        assert_eq!((loaded.recorded(), loaded.unsettled()), (1, 1), "{text}");
+        assert_eq!(state.join("mistakes").exists(), !is_known, "{text}");
+    }
+    let report = pass(right);
+    assert_eq!(report.of("two").unwrap().sent.len(), 1);
+    assert!(!state.join("mistakes").exists());
+    assert_eq!(names(), ["ntfy", "timeline", "two"]);
+    pass("[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\ntell = [\"login\"]\n");
+    assert_eq!(names(), ["ntfy", "timeline"], "one that is gone is forgotten");
+}

@@ -11,13 +11,15 @@ use super::timeline::Timeline;
 use super::x::{Direct, X};
 use super::{Kind, Receiver};
 use crate::config;
-use crate::credentials::Secrets;
+use crate::credentials::{Secrets, Stored};
 
 /// Why there is no receiver. Both say in one line what to put right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// Something in the configuration or in a definition.
+    /// Something in the configuration; begins with the key that it is about.
     Config(String),
+    /// Something in a definition.
+    Definition(String),
     /// A secret is missing or cannot be right.
     Credentials(String),
 }
@@ -27,7 +29,7 @@ impl std::error::Error for Error {}
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(why) | Self::Credentials(why) => f.write_str(why),
+            Self::Config(why) | Self::Definition(why) | Self::Credentials(why) => f.write_str(why),
         }
     }
 }
@@ -65,9 +67,43 @@ pub fn starts_a_program(config: &config::Receiver) -> bool {
     config.kind == "command" || (config.kind == "mail" && config.parameters.contains_key("sendmail"))
 }
 
+/// The receiver that `config` describes, with what is `stored` for it. One that needs no secret is not concerned by
+/// what is wrong with those of others.
+pub fn build_with(
+    config: &config::Receiver,
+    stored: &Stored,
+    addresses: Vec<SocketAddr>,
+) -> Result<Box<dyn Receiver>, Error> {
+    let secrets = match stored.of(&config.kind, &config.name) {
+        Err(why) if config.mistake.is_none() && config.kind != config::TIMELINE => {
+            return Err(Error::Credentials(why));
+        }
+        secrets => secrets.unwrap_or_default(),
+    };
+    build(config, &secrets, addresses).map_err(|e| match (e, stored.unusable()) {
+        // It may be there, and cannot be read.
+        (Error::Credentials(_), Some(why)) => Error::Credentials(why.to_owned()),
+        (e, _) => e,
+    })
+}
+
 /// The receiver that `config` describes, with its own `secrets`; all its values are filled in, see
 /// [`config::Config::receivers`]. Connects to nothing. With `addresses` no name is looked up.
 pub fn build(
+    config: &config::Receiver,
+    secrets: &Secrets,
+    addresses: Vec<SocketAddr>,
+) -> Result<Box<dyn Receiver>, Error> {
+    if let Some(mistake) = &config.mistake {
+        return Err(Error::Config(mistake.clone()));
+    }
+    of_its_kind(config, secrets, addresses).map_err(|e| match e {
+        Error::Config(why) => Error::Config(config.written.locate(&why)),
+        Error::Credentials(_) | Error::Definition(_) => e,
+    })
+}
+
+fn of_its_kind(
     config: &config::Receiver,
     secrets: &Secrets,
     addresses: Vec<SocketAddr>,
@@ -80,11 +116,11 @@ pub fn build(
         "command" => Ok(Box::new(Command::of(config)?)),
         other => match definition::find(other) {
             Some(Ok(found)) => Ok(Box::new(Http::new(found, config, secrets, addresses)?)),
-            Some(Err(mistake)) => Err(Error::Config(mistake.to_string())),
+            Some(Err(mistake)) => Err(Error::Definition(mistake.to_string())),
             None => {
                 let kind = crate::neutral::name(other);
                 Err(Error::Config(format!(
-                    "\"{kind}\" is not a kind of receiver; authalert receivers lists them"
+                    "kind \"{kind}\" is not a kind of receiver; authalert receivers lists them"
                 )))
             }
         },

@@ -53,6 +53,11 @@ pub trait Receiver: Debug + Send {
         false
     }
 
+    /// What the service answered last, as a person may see it: bounded, without secrets; none where nothing was.
+    fn answered(&self) -> Option<String> {
+        None
+    }
+
     /// Addresses that were used, to be kept for a pass in a login, which looks no name up.
     fn addresses(&self) -> Vec<std::net::SocketAddr> {
         Vec::new()

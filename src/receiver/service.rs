@@ -70,6 +70,7 @@ fn native(kind: &str, text: &str) -> Result<Service, Mistake> {
     let mistake = |e: toml::de::Error| Mistake {
         file: format!("{kind}.toml (built in)"),
         line: None,
+        column: None,
         why: e.message().to_owned(),
     };
     parsed.map(|service| Service { kind: kind.to_owned(), ..service }).map_err(mistake)

@@ -143,7 +143,7 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
         ("id = \"id\"", "any_body = true", 38, "200 alone proves nothing"),
         ("[[answer.test]]\npath = \"status\"\nequals = \"created\"", "", 38, "[[answer.test]]"),
         ("equals = \"created\"", "equals = 1.5", 44, "whole numbers"),
-        ("status = [403]", "", 46, "a rule needs status, path or body"),
+        ("status = [403]", "", 46, "a rule needs status, path, body or body_begins"),
         ("status = [403]", "status = [403]\nequals = 7", 46, "equals needs a path"),
         ("\"pause\"", "\"retry\"", 48, "`limited`, `pause`, `stop`"),
         ("[text]", "knows_repeats = 7\n[text]", 27, "unknown field"),

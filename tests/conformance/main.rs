@@ -2,6 +2,7 @@
 //!
 //! - `accepted`: what arrives at a service in health.
 //! - `answers`: what its documented answers mean. `misbehaving`: every other one.
+//! - `plain`: a gateway that answers a line of text.
 //! - `given`: what the administrator gives. `files`: definitions of his own, and mistakes in them.
 //! - `secrets`: that none is seen. `real`: the programs themselves.
 
@@ -14,6 +15,7 @@ mod files;
 mod given;
 mod manual;
 mod misbehaving;
+mod plain;
 mod real;
 mod secrets;
 #[path = "../standin/mod.rs"]

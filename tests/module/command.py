@@ -79,23 +79,81 @@ WRONG_FILES = [
 ]
 
 
-@test("a wrong configuration is told with file, line and what is accepted, ends in 1, and loses nothing")
+@test("a wrong configuration is told with file, line and what is accepted, silences nobody, and loses nothing")
 def configuration():
-    stage = with_failures()
     for text, words in WRONG_FILES:
+        stage = with_failures()
         stage.configure(text)
-        code, out, err = stage.command("deliver")
-        equal((code, out), (1, ""), text)
-        equal(len(err.splitlines()), 1, "%r: one line, not %r" % (text, err))
-        holds(err, stage.config, *words)
-        # 'status' works all the same, and says it too.
+        stage.command("deliver")
+        # What is right is used: the timeline has them.
+        timeline = [r for r in stage.status()["receivers"] if r["name"] == "timeline"]
+        equal((timeline[0]["recorded"], timeline[0]["posted"]), (2, 2), text)
         code, out, err = stage.command("status")
         equal((code, err), (0, ""), text)
-        holds(out, "2 pending", stage.config, *words)
-    stage.configure("receiver = \"timeline\"\n")
-    equal(stage.command("deliver")[0], 0)
-    status = stage.status()
-    equal((status["recorded"], status["posted"], status["last_error"]), (2, 2, None))
+        holds(out, stage.config, *words)
+        code, out, err = stage.command("check", "--offline")
+        equal(code, 1, text)
+        holds(out, stage.config, *words)
+        assert any(words[0] in line for line in stage.status()["mistakes"]), text
+
+
+# What stands in the table of "two", what is typed in its place, and whether it is still known which receiver that is.
+MISTAKES = [
+    ("name = \"two\"", "name = \"two\"\n" + wrong, True) for wrong in (
+        "tell = urgent", "tell = \"urgent\"", "tell = [\"brake-in\"]", "max_interval = \"soon\"", "colour = 3", "burst = 0",
+        "tell = [", "kind = 5", "timeout = \"6m\"", "argv", "plain_http = 1", "\"", "text = \"\"\"a")
+] + [
+    ("name = \"two\"", "name = two", False), ("name = \"two\"", "name = 2", False),
+    ("name = \"two\"", "name = \"My two\"", False), ("name = \"two\"", "name = \"one\"", False),
+    ("# the second\n[[receiver]]", "[receiver]", True), ("# the second\n[[receiver]]", "[[receiver", True),
+    ("# the second\n[[receiver]]", "[[reciever]]", False),
+]
+
+
+@test("a mistake in one receiver concerns that one: the others get all, it gets all once it is put right")
+def one_receiver():
+    for old, new, known in MISTAKES:
+        stage = with_failures()
+        script = os.path.join(stage.path, "send")
+        with open(script, "w") as file:
+            file.write("#!/bin/sh\ncat >>%s/$1\n" % stage.path)
+        os.chmod(script, 0o755)
+        right = "# the second\n".join("[[receiver]]\nkind = \"command\"\nname = \"%s\"\nargv = [\"%s\", \"%s\"]\n" % (
+            name, script, name) for name in ("one", "two"))
+        stage.configure(right)
+        equal(stage.command("deliver")[0], 0)
+        stage.host("door", "start", "auth", "auth", "end")
+        assert old in right
+        stage.configure(right.replace(old, new))
+        code, out, err = stage.command("deliver", "--now")
+        equal(code, 1 if known else 0, (new, err))
+        shown = stage.command("status")[1]
+        holds(err if known else shown, stage.config, "line ")
+        found = {r["name"]: r for r in stage.status()["receivers"]}
+        equal("two" in found, known, new)
+        for r in found.values():
+            equal(r["recorded"], r["posted"] + r["pending"] + r["ignored"] + r["aborted"] + r["left_out"], (new, r))
+            equal((r["recorded"], r["posted"]), (4, 2 if r["name"] == "two" else 4), (new, r))
+        stage.configure(right)
+        equal(stage.command("deliver", "--now")[0], 0, new)
+        equal([(r["name"], r["recorded"], r["posted"]) for r in stage.status()["receivers"]],
+              [("one", 4, 4), ("two", 4, 4), ("timeline", 4, 4)], new)
+
+
+@test("credentials that cannot be used concern those who need a secret, and nobody else")
+def others_credentials():
+    for text, mode in (("[two]\ntoken = hush\n", 0o600), ("[two]\ntoken = \"hush\"\n", 0o644), ("[two]\ntoken = 5\n", 0o600)):
+        stage = with_failures()
+        stage.configure("[[receiver]]\nkind = \"ntfy\"\nname = \"two\"\ntopic = \"a\"\n[[receiver]]\nkind = \"command\"\n"
+                        "argv = [\"/bin/true\"]\n")
+        stage.credentials(text, mode)
+        code, out, err = stage.command("deliver")
+        equal(code, 1, text)
+        holds(err, "two: ", "credentials.toml")
+        shown = stage.command("status")[1] + stage.command("check", "--offline")[1]
+        assert "hush" not in out + err + shown, out + err + shown
+        equal([(r["name"], r["recorded"], r["posted"], r["pending"]) for r in stage.status()["receivers"]],
+              [("two", 2, 0, 2), ("command", 2, 2, 0), ("timeline", 2, 2, 0)], text)
 
 
 @test("a configuration that is named and missing, a directory, unreadable bytes or empty is told apart")
@@ -112,10 +170,8 @@ def odd_files():
     os.rmdir(stage.config)
     with open(stage.config, "wb") as file:
         file.write(b"receiver = \"\xff\xfe\"\n")
-    code, out, err = stage.command("deliver")
-    equal((code, out), (1, ""))
-    holds(err, stage.config, "UTF-8")
     equal(stage.status()["pending"], 2)
+    holds(stage.command("status")[1], stage.config, "line 1", "UTF-8")
     # Without a word and without credentials beside it: the timeline.
     stage.configure("")
     equal(stage.command("deliver")[0], 0)

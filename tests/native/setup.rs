@@ -76,10 +76,16 @@ fn one_command_at_a_terminal_brings_a_message_to_an_ntfy_server() {
         ["topic:", "alerts-1\n"],
         ["none, token or user [none]:", "token\n"],
         ["token (not shown)", "tk_standinsecret1\n"],
+        ["press Enter for a test", "\n"],
         ["come on the phone?", "y\n"],
     ]);
     let screen = place.type_in(&["receivers", "add", "ntfy"], &script);
     assert!(screen.contains("accepted a test message") && screen.contains("echo=on"), "{screen}");
+    let at = |words: &str| screen.find(words).unwrap_or_else(|| panic!("{words}: {screen}"));
+    assert!(
+        at("  1. Install the app") < at("accepted a test message"),
+        "what is to be done comes first: {screen}"
+    );
     assert!(screen.contains("server must be https://HOST"), "{screen}");
     assert!(!screen.contains("tk_standinsecret1") && !screen.contains("user:"), "{screen}");
     let sent = standin.messages();
@@ -120,6 +126,7 @@ fn what_the_service_refuses_is_typed_again_and_nothing_else_is() {
         ["topic:", "alerts-1\n"],
         ["none, token or user [none]:", "token\n"],
         ["token (not shown): ", "tk_wrong\n"],
+        ["press Enter for a test", "\n"],
         ["Type token again? The other answers stay. [Y/n]", "\n"],
         ["token (not shown) [as before]: ", "tk_standinsecret1\n"],
         ["come on the phone?", "n\n"],
@@ -144,6 +151,7 @@ fn who_chose_no_login_at_a_server_that_wants_one_is_asked_for_it() {
         ["server [https://ntfy.sh]:", format!("{}\n", standin.url())],
         ["topic:", "alerts-1\n"],
         ["none, token or user [none]:", "\n"],
+        ["press Enter for a test", "\n"],
         ["none, token or user [none]:", "token\n"],
         ["token (not shown): ", "tk_standinsecret1\n"],
         ["come on the phone?", "y\n"],
@@ -166,6 +174,7 @@ fn who_gives_up_at_a_question_leaves_everything_as_it_was_whichever_it_is() {
         ("topic:", "alerts-1\n".into()),
         ("none, token or user [none]:", "token\n".into()),
         ("token (not shown):", "tk_standinsecret1\n".into()),
+        ("press Enter for a test", "\n".into()),
         ("come on the phone?", "n\n".into()),
         ("Send another test message?", "n\n".into()),
         ("Write it all the same?", "n\n".into()),
@@ -327,6 +336,7 @@ fn the_number_of_a_chat_is_found_and_a_person_says_which() {
         ["token (not shown):", "123456789:standin-secret-telegram\n"],
         ["press Enter:", "\n"],
         ["[Y/n]", "y\n"],
+        ["press Enter for a test", "\n"],
         ["come on the phone?", "y\n"],
     ]);
     let screen = place.type_in(&["receivers", "add", "telegram"], &script);

@@ -86,7 +86,7 @@ fn after_a_post_no_secret_of_the_account_is_left_in_memory() {
     let stored = deep(|| Stored::load(&file).unwrap());
     // What is looked for can be found.
     assert!(secrets.iter().all(|secret| secret.len() == 48 && !found(secret).is_empty()));
-    let receiver = build(&toml::from_str(&text).unwrap(), &stored.of("x", "x"), Vec::new()).unwrap();
+    let receiver = build(&toml::from_str(&text).unwrap(), &stored.of("x", "x").unwrap(), Vec::new()).unwrap();
     let outcome = deep(|| receiver.send(&message(Kind::Digest, "t", "text"), Box::new(|| Ok(()))));
     // Strangers' keys: it was signed, and asked.
     assert!(format!("{outcome:?}").starts_with("Stop") && standin.requests().len() == 1, "{outcome:?}");

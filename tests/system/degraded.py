@@ -101,14 +101,18 @@ def no_configuration():
     mended(here)
 
 
-@test("the configuration is malformed: logins go on, syslog and status name file, line and what is accepted", seconds=90)
+@test("a setting is wrong: logins go on, syslog and status name file, line and what is accepted, alerts go out", seconds=90)
 def malformed():
     here = Place(ACCOUNT, "malformed")
     with open(here.config, "a") as file:
         file.write("\n[deliver]\nin_proces = true\n")
     line = "line %d" % (open(here.config).read().count("\n"))
     logins_unharmed(here.line())
-    equal(len(one_line("nothing is sent", here.config, line, "in_process")), 1, "told once, not once a login")
+    # Nobody knows whether the network may be used in a login: it is not.
+    here.command("deliver")
+    equal(len(one_line(here.config, line, "in_process")), 1, "told once, not once a pass")
+    here.command("deliver")
+    equal(len(logged("authalert", here.config, line)), 1)
     shown_by_status(here, "error", here.config, line, "in_process")
     mended(here)
 

@@ -13,7 +13,7 @@ use super::nothing_written;
 use super::question::{self, TRIES, Talk};
 use crate::cli::args::AddReceiver;
 use crate::cli::lock::Lock;
-use crate::cli::{Error, authorize, begin, test};
+use crate::cli::{Error, ask, authorize, begin, test};
 use crate::config::{self, Config};
 use crate::credentials::{self, Secrets, Stored};
 use crate::neutral;
@@ -103,12 +103,19 @@ fn tried(
     asked: &AddReceiver,
     talk: &mut Talk<'_>,
 ) -> Result<Tested, Error> {
+    let mut is_ready = talk.is_pipe;
     for _ in 0..TRIES {
         let Some((receiver, secrets)) = usable(config, service, given, talk)? else { continue };
         if asked.no_test {
             return Ok(Tested::Unseen);
         }
-        let (outcome, sent, took) = test::send(config, &receiver, &secrets)?;
+        // What comes before anybody listens is not seen.
+        if !std::mem::replace(&mut is_ready, true) {
+            writeln!(talk.out)?;
+            show_steps(service, talk.out)?;
+            ask::ask("When that is done, press Enter for a test message: ", talk.input, talk.out)?;
+        }
+        let test::Sent { outcome, text: sent, took } = test::send(config, &receiver, &secrets)?;
         if let Outcome::Accepted { .. } = outcome {
             let (title, took) = (&service.title, took.as_millis());
             writeln!(talk.out, "\n{title} accepted a test message after {took} ms: {sent}")?;
@@ -118,8 +125,7 @@ fn tried(
             if talk.whether("Did the test message come on the phone?", true)? {
                 return Ok(Tested::Settled);
             }
-            show_steps(service, talk.out)?;
-            if talk.whether("Send another test message?", true)? {
+            if talk.whether("Do the steps at the phone again. Send another test message?", true)? {
                 continue;
             }
             if talk.whether("Write it all the same?", false)? {
@@ -183,7 +189,7 @@ fn write(state: &Path, config: &Config, given: &Given, out: &mut dyn Write) -> R
     // Both files again, as they are by now.
     let (text, after, ..) = checked(config, given)?;
     let path = config.credentials_path();
-    let before = Stored::load(&path).map_err(nothing_written)?.of("", &given.name);
+    let before = Stored::load(&path).map_err(nothing_written)?.of("", &given.name).unwrap_or_default();
     if !given.secrets.is_empty() {
         credentials::store_section(&path, &given.name, &given.secrets).map_err(nothing_written)?;
     }
@@ -211,15 +217,19 @@ fn checked(config: &Config, given: &Given) -> Result<(String, Config, config::Re
     let before = edit::read(&config.path)
         .map_err(|e| nothing_written(format!("cannot read {}: {e}", config.path.display())))?;
     must_be_free(&Config::parse(&before, &config.path).map_err(nothing_written)?, &stored, &given.name)?;
-    let text = edit::added(&before, stored.has_account(), &given.lines).map_err(nothing_written)?;
+    let text = edit::added(&before, stored.has_account(), &given.lines)
+        .map_err(|e| nothing_written(format!("{}: {e}", config.path.display())))?;
     let after = Config::parse(&text, &config.path).map_err(nothing_written)?;
+    if let Some(new) = after.mistakes.iter().find(|mistake| !config.mistakes.contains(mistake)) {
+        return Err(nothing_written(new));
+    }
     let all = after.receivers(stored.has_account());
     let Some(receiver) = all.into_iter().find(|receiver| receiver.name == given.name) else {
         return Err(nothing_written(
             "the configuration cannot be changed; write the receiver into it yourself",
         ));
     };
-    let mut secrets = stored.of(&receiver.kind, &given.name);
+    let mut secrets = stored.of(&receiver.kind, &given.name).map_err(nothing_written)?;
     secrets.extend(given.secrets.clone());
     Ok((text, after, receiver, secrets))
 }

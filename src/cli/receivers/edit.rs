@@ -8,6 +8,7 @@ use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
+use crate::config;
 use crate::storage;
 
 /// The keys and values of one `[[receiver]]`, as they are written.
@@ -115,7 +116,7 @@ struct Place {
 }
 
 fn said(text: &str) -> Result<Said, String> {
-    let table = DeTable::parse(text).map_err(|e| e.message().to_owned())?;
+    let table = parsed(text)?;
     let Some((key, value)) = table.get_ref().iter().find(|(key, _)| key.get_ref() == "receiver") else {
         return Ok(Said::Nothing);
     };
@@ -145,9 +146,17 @@ fn place(text: &str, one: &toml::Spanned<DeValue<'_>>) -> Option<Place> {
     Some(Place { name: word("name").or_else(|| word("kind"))?, start, end })
 }
 
+/// All of it must be right before anything is changed in it.
+fn parsed(text: &str) -> Result<toml::Spanned<DeTable<'_>>, String> {
+    DeTable::parse(text).map_err(|e| {
+        let why = config::refused(text).unwrap_or_else(|| e.message().to_owned());
+        format!("{why}; correct that first")
+    })
+}
+
 /// Where the first table begins, with the comment above it; the end where there is none.
 fn first_table(text: &str) -> Result<usize, String> {
-    let table = DeTable::parse(text).map_err(|e| e.message().to_owned())?;
+    let table = parsed(text)?;
     let inner = |value: &DeValue<'_>| matches!(value, DeValue::Table(_) | DeValue::Array(_));
     let values = table.get_ref().iter().filter(|(_, value)| inner(value.get_ref()));
     let Some(first) = values.map(|(key, _)| key.span().start).min() else { return Ok(text.len()) };
@@ -207,7 +216,18 @@ mod tests {
 
     fn names(text: &str, has_account: bool) -> Vec<String> {
         let config = Config::parse(text, Path::new("config.toml")).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        assert!(config.mistakes.is_empty(), "{:?}\n{text}", config.mistakes);
         config.receivers(has_account).into_iter().map(|r| r.name).filter(|name| name != "timeline").collect()
+    }
+
+    #[test]
+    fn what_is_no_toml_is_corrected_first_and_says_where() {
+        let text = "[[receiver]]\nkind = \"slack\"\n[alerts]\nburst = lots\n";
+        for refused in [added(text, false, &ntfy()).unwrap_err(), removed(text, false, "slack").unwrap_err()]
+        {
+            assert!(refused.starts_with("line 4, column 9: `lots` is not a value"), "{refused}");
+            assert!(refused.ends_with("correct that first"), "{refused}");
+        }
     }
 
     fn ntfy() -> Lines {

@@ -27,13 +27,11 @@ const LONGEST: usize = 120;
 
 /// Show them.
 pub(super) fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
-    let stored = Stored::load(&config.credentials_path());
-    let has_account = stored.as_ref().map_or(true, Stored::has_account);
-    let stored = stored.unwrap_or_default();
+    let stored = Stored::usable(&config.credentials_path());
     let counters = take(state, config).map(|status| status.receivers).unwrap_or_default();
     let kinds = service::list();
     writeln!(out, "set up:")?;
-    for mut receiver in config.receivers(has_account) {
+    for mut receiver in config.receivers(stored.has_account()) {
         receiver.tell = receiver.tell.take().or_else(|| crate::receiver::default_tell(&receiver.kind));
         match receiver.name == receiver.kind {
             true => writeln!(out, "  {}", receiver.name)?,
@@ -75,7 +73,7 @@ fn described(kind: &str, service: &Service) -> String {
 
 /// What was given for it, but for secrets; of an address that may be one its server alone.
 fn goes_to(receiver: &config::Receiver, service: &Service, stored: &Stored) -> Vec<String> {
-    let secrets = stored.of(&receiver.kind, &receiver.name);
+    let secrets = stored.of(&receiver.kind, &receiver.name).unwrap_or_default();
     let mut shown = Vec::new();
     for parameter in &service.parameters {
         let name = parameter.name.get_ref();

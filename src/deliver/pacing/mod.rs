@@ -194,6 +194,12 @@ impl Pacing {
         due_at(at.into_iter().flatten().min(), now)
     }
 
+    /// Whether what is pending waits for the bucket rather than for its turn.
+    pub fn waits_for_a_token(&self, now: Moment, policy: &Policy) -> bool {
+        let claim = if self.of_log { Claim::Logged } else { Claim::Common };
+        self.bucket.when(claim, now, policy) > self.turn(now, policy).max(now)
+    }
+
     /// Whether a break-in of these has to go out: before anything else.
     pub fn break_in_due<'a>(
         &self,

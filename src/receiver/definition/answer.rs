@@ -29,10 +29,17 @@ struct Read<'a> {
 pub(super) fn classify(file: &File, reply: &Reply, now: SystemTime) -> Outcome {
     let json = if reply.complete { serde_json::from_slice(&reply.body).ok() } else { None };
     let read = Read { file, reply, json, now };
+    let mut rules = file.answer.rules.iter().map(|rule| rule.get_ref());
+    // Where the status alone is enough, what the body says beside it comes first.
+    if let Some(rule) =
+        rules.clone().find(|rule| file.answer.any_body && rule.reads_the_body() && read.fits(rule))
+    {
+        return read.by_rule(rule);
+    }
     if read.is_success() {
         return Outcome::Accepted { id: read.id() };
     }
-    match file.answer.rules.iter().map(|rule| rule.get_ref()).find(|rule| read.fits(rule)) {
+    match rules.find(|rule| read.fits(rule)) {
         Some(rule) => read.by_rule(rule),
         None => read.by_default(),
     }
@@ -45,6 +52,7 @@ impl Read<'_> {
         is_listed
             && answer.test.iter().all(|test| self.holds(test))
             && answer.body.as_ref().is_none_or(|body| self.body_is(body))
+            && answer.body_begins.as_ref().is_none_or(|begin| self.body_begins(begin.get_ref()))
     }
 
     fn find(&self, path: &super::json_path::JsonPath) -> Vec<&Value> {
@@ -61,6 +69,10 @@ impl Read<'_> {
         self.reply.complete && self.reply.body.trim_ascii() == expected.as_bytes()
     }
 
+    fn body_begins(&self, expected: &str) -> bool {
+        self.reply.complete && self.reply.body.trim_ascii_start().starts_with(expected.as_bytes())
+    }
+
     /// A page is not of the service but of something before it, whose statuses mean something else.
     fn is_page(&self) -> bool {
         self.reply.body.trim_ascii_start().starts_with(b"<")
@@ -68,11 +80,11 @@ impl Read<'_> {
 
     fn fits(&self, rule: &Rule) -> bool {
         let status = rule.status.is_empty() || rule.status.iter().any(|s| s.0 == self.reply.status);
-        let by_status_alone = rule.path.is_none() && rule.body.is_none();
         status
-            && !(by_status_alone && self.is_page())
+            && (rule.reads_the_body() || !self.is_page())
             && rule.path.as_ref().is_none_or(|path| self.find(path).iter().any(|v| rule.equals.fits(v)))
             && rule.body.as_ref().is_none_or(|body| self.body_is(body))
+            && rule.body_begins.as_ref().is_none_or(|begin| self.body_begins(begin.get_ref()))
     }
 
     fn by_rule(&self, rule: &Rule) -> Outcome {
@@ -141,11 +153,20 @@ impl Read<'_> {
         let said = self.file.answer.says.as_ref().map(|path| self.find(path)).unwrap_or_default();
         let said = match said.first() {
             Some(value) => format!(" \"{}\"", neutral::text(plain(value), WORDS_LIMIT)),
+            None if self.file.answer.is_plain() && self.json.is_none() && !self.is_page() => self.words(),
             None => String::new(),
         };
         let title = neutral::name(&self.file.title);
         let advice = neutral::text(advice, WORDS_LIMIT);
         format!("{title} answered {}{said}: {advice}", self.reply.status)
+    }
+}
+
+impl Read<'_> {
+    /// What a service that answers in plain text says.
+    fn words(&self) -> String {
+        let first = self.reply.body.trim_ascii().split(|b| *b == b'\n').next().unwrap_or_default();
+        if first.is_empty() { String::new() } else { format!(" \"{}\"", neutral::text(first, WORDS_LIMIT)) }
     }
 }
 
@@ -278,6 +299,44 @@ advice = "name another channel"
         for (status, expected) in [(200, "ambiguous"), (400, "ambiguous"), (401, "stop"), (429, "limited")] {
             let got = answer(status, r#"{"parts":[{"status":"0"}],"error":{"code":"E7"}}"#, false);
             assert_eq!(got.kind(), expected, "cut {status}: {got:?}");
+        }
+    }
+
+    /// A gateway that answers a line of text, always with the status 200.
+    fn plain_answer(answer: &str, status: u16, body: &str) -> Outcome {
+        let start = FILE.find("[answer]").unwrap();
+        let text = format!("{}{answer}", &FILE[..start]);
+        let file = Definition::parse("example", "example.toml", &text).unwrap_or_else(|e| panic!("{e}")).file;
+        let reply = Reply { status, headers: HeaderMap::new(), body: body.into(), complete: true };
+        classify(&file, &reply, SystemTime::UNIX_EPOCH)
+    }
+
+    const RULES: &str = "[[answer.rule]]\nbody_begins = \"ERR: 1\"\noutcome = \"stop\"\nadvice = \"give another password\"\n\
+                         [[answer.rule]]\nbody_begins = \"ERR: 3\"\noutcome = \"pause\"\nadvice = \"buy credit\"\n";
+
+    #[test]
+    fn a_gateway_that_answers_in_plain_text_is_understood_by_how_the_text_begins() {
+        for (answer, success_is_said) in [("body_begins = \"OK\"", true), ("any_body = true", false)] {
+            let answer = format!("[answer]\nsuccess = [200]\n{answer}\n{RULES}");
+            for (status, body, expected) in [
+                (200, "OK 12345", "accepted"),
+                (200, "\nOK\n", "accepted"),
+                (200, "ERR: 101 wrong", "stop"),
+                (200, " ERR: 3", "pause"),
+                (400, "ERR: 101", "stop"),
+                (500, "OK 12345", "ambiguous"),
+                (200, "<html>OK", if success_is_said { "ambiguous" } else { "accepted" }),
+                (200, "not OK", if success_is_said { "ambiguous" } else { "accepted" }),
+            ] {
+                let got = plain_answer(&answer, status, body);
+                assert_eq!(got.kind(), expected, "{answer} {status} {body}: {got:?}");
+            }
+            let why =
+                plain_answer(&answer, 200, "ERR: 101 no\u{1b}[2J such user\nsecond line").why().to_owned();
+            assert!(
+                why.ends_with("answered 200 \"ERR: 101 no\\x1b[2J such user\": give another password"),
+                "{why}"
+            );
         }
     }
 

@@ -31,10 +31,21 @@ impl Hide {
             }
             forms.extend(all.into_iter().filter(|form| form.len() >= SHORTEST).map(Zeroizing::new));
         }
-        // The longest first: one may be the beginning of another.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.dedup();
-        Self(forms)
+        let mut hide = Self(forms);
+        hide.sort();
+        hide
+    }
+
+    /// One form more.
+    pub fn add(&mut self, form: &str) {
+        self.0.push(Zeroizing::new(form.to_owned()));
+        self.sort();
+    }
+
+    /// The longest first: one may be the beginning of another.
+    fn sort(&mut self) {
+        self.0.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        self.0.dedup();
     }
 
     /// `text` with `[hidden]` in the place of every secret.

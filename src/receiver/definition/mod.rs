@@ -25,7 +25,7 @@ use std::time::SystemTime;
 pub use choice::Choice;
 pub(super) use given::Given;
 pub use parameter::{Parameter, Type};
-pub use registry::{Entry, OWN, find, find_in, list, own_file};
+pub use registry::{Entry, OWN, find, find_in, is_kind, list, own_file};
 pub use send::{Found, Http};
 
 use crate::config::AfterUnknown;
@@ -47,6 +47,7 @@ impl Definition {
         let mistake = |span: Option<std::ops::Range<usize>>, why: String| Mistake {
             file: file.into(),
             line: span.map(|s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1),
+            column: None,
             why,
         };
         let parsed: model::File = toml::from_str(text)

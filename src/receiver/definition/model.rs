@@ -138,6 +138,8 @@ pub struct Answer {
     pub test: Vec<Test>,
     /// The whole body of an accepted message, where it is not JSON.
     pub body: Option<String>,
+    /// What such a body begins with.
+    pub body_begins: Option<Spanned<String>>,
     /// The status alone is enough, also 200.
     #[serde(default)]
     pub any_body: bool,
@@ -200,10 +202,28 @@ pub struct Rule {
     pub equals: OneOrMore,
     /// The whole body, where it is not JSON.
     pub body: Option<String>,
+    /// What such a body begins with.
+    pub body_begins: Option<Spanned<String>>,
     /// What the answer means.
     pub outcome: Meaning,
     /// What the administrator does about it.
     pub advice: Option<String>,
+}
+
+impl Answer {
+    /// Whether the service answers in plain text.
+    pub fn is_plain(&self) -> bool {
+        let of_rule =
+            |rule: &Spanned<Rule>| rule.get_ref().body.is_some() || rule.get_ref().body_begins.is_some();
+        self.body.is_some() || self.body_begins.is_some() || self.rules.iter().any(of_rule)
+    }
+}
+
+impl Rule {
+    /// Whether it looks into the body.
+    pub fn reads_the_body(&self) -> bool {
+        self.path.is_some() || self.body.is_some() || self.body_begins.is_some()
+    }
 }
 
 /// What an answer means.

@@ -71,7 +71,7 @@ pub fn find_in(directory: &Path, kind: &str) -> Option<Result<Definition, Mistak
             let (_, text) = BUILT_IN.iter().find(|(name, _)| *name == kind)?;
             Some(Definition::parse(kind, &format!("{kind}.toml (built in)"), text))
         }
-        Err(e) => Some(Err(Mistake { file, line: None, why: e.to_string() })),
+        Err(e) => Some(Err(Mistake { file, line: None, column: None, why: e.to_string() })),
     }
 }
 
@@ -102,7 +102,7 @@ pub fn list(directory: &Path) -> Vec<Entry> {
 }
 
 /// A kind's name is a file's name too.
-fn is_kind(kind: &str) -> bool {
+pub fn is_kind(kind: &str) -> bool {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=32).contains(&kind.len()) && kind.bytes().all(good) && !kind.starts_with('-')
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -23,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(300);
 /// As many values are offered to the person who sets a receiver up.
 const MAX_FOUND: usize = 20;
+/// As much of an answer is shown to who tries a receiver.
+const SHOWN: usize = 600;
 
 /// A receiver that is described by a definition. Shows no secret.
 pub struct Http {
@@ -30,6 +33,8 @@ pub struct Http {
     given: Given,
     hide: Hide,
     client: Client,
+    /// Status and the beginning of the body, of the last answer.
+    answered: Mutex<Option<String>>,
 }
 
 /// A value that [`Http::discover`] found.
@@ -116,13 +121,16 @@ impl Http {
         if !TIMEOUTS.contains(&timeout) {
             return Err(Error::Config("timeout must be from 1s to 5m".into()));
         }
-        let hide = Hide::new(&given.hidden(&file.parameters, secrets));
+        let mut hide = Hide::new(&given.hidden(&file.parameters, secrets));
         let scope = Scope { given: &given, priority: file.priority.as_ref(), message: Some(&EXAMPLE) };
         let outgoing = match (&file.discover, all) {
             (Some(discover), false) => expand::discovery(file, discover.get_ref(), &scope),
             _ => expand::message(file, &scope),
         };
         let outgoing = outgoing.map_err(Error::Config)?;
+        // A server that quotes the request quotes a name and a password in a coding of their own.
+        let pair = outgoing.headers.iter().find_map(|(_, value)| value.strip_prefix("Basic "));
+        pair.into_iter().for_each(|pair| hide.add(pair));
         let settings = Settings {
             url: &outgoing.server,
             ca_file: config.ca_file.as_deref(),
@@ -133,7 +141,7 @@ impl Http {
         };
         let client =
             Client::new(settings, addresses).map_err(|e| Error::Config(hide.line(&e.to_string())))?;
-        Ok(Self { given, hide, client, definition })
+        Ok(Self { given, hide, client, definition, answered: Mutex::default() })
     }
 
     fn scope<'a>(&'a self, message: Option<&'a Message<'a>>) -> Scope<'a> {
@@ -169,13 +177,32 @@ impl Receiver for Http {
             Err(why) => return Outcome::NotSent { why },
         };
         match self.call(&outgoing, Some(before)) {
-            Ok(reply) => self.definition.meaning(&reply, SystemTime::now()),
+            Ok(reply) => {
+                if let Ok(mut answered) = self.answered.lock() {
+                    *answered = Some(shown(&reply));
+                }
+                self.definition.meaning(&reply, SystemTime::now())
+            }
             Err(failure) => failure.into(),
         }
     }
 
+    fn answered(&self) -> Option<String> {
+        self.answered.lock().ok()?.clone()
+    }
+
     fn addresses(&self) -> Vec<SocketAddr> {
         self.client.addresses()
+    }
+}
+
+/// An answer, of which the secrets are taken out already, on one line.
+fn shown(reply: &Reply) -> String {
+    let body = neutral::text(reply.body.trim_ascii(), SHOWN);
+    let cut = if reply.complete { "" } else { " (cut off)" };
+    match body.is_empty() {
+        true => format!("{} with an empty body{cut}", reply.status),
+        false => format!("{}: {body}{cut}", reply.status),
     }
 }
 

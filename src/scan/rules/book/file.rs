@@ -71,6 +71,7 @@ impl File {
         let mistake = |(span, why): Wrong| Mistake {
             file: file.into(),
             line: span.map(|span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1),
+            column: None,
             why,
         };
         let written: Written = toml::from_str(text)

@@ -75,7 +75,7 @@ pub fn list(directory: &Path) -> Vec<Entry> {
             let shown = path.display().to_string();
             let file = match read(&path) {
                 Ok(text) => File::parse(&name, &shown, &text),
-                Err(e) => Err(Mistake { file: shown, line: None, why: e.to_string() }),
+                Err(e) => Err(Mistake { file: shown, line: None, column: None, why: e.to_string() }),
             };
             Entry { name, file, is_own: true }
         })
