@@ -106,7 +106,7 @@ to_the_first_alert() {
     local begun=$EPOCHREALTIME
     types hub 'apt-get install -y ./authalert_*.deb ./authalert-fleet_*.deb nats-server'
     answers hub 'authalert receivers add ntfy' \
-        '[["server", "'"$ntfy"'\n"], ["topic", "alerts-1\n"], ["[none", "token\n"], ["token", "tk_standinsecret1\n"], ["phone?", "y\n"]]' \
+        '[["server", "'"$ntfy"'\n"], ["topic", "alerts-1\n"], ["[none", "token\n"], ["token", "tk_standinsecret1\n"], ["press Enter", "\n"], ["phone?", "y\n"]]' \
         'alerts go to ntfy too'
     types hub 'authalert-fleet init-hub --address hub'
     types web1 'apt-get install -y ./authalert_*.deb ./authalert-fleet_*.deb'
