@@ -77,11 +77,10 @@ impl Key {
         }
     }
 
-    /// Whether so many of its first bytes, of the [`HEAD`], are those of `other`.
-    pub(super) fn begins_as(&self, other: &Self, bytes: usize) -> bool {
+    /// Its first bytes, so many of the [`HEAD`].
+    pub(super) fn beginning(&self, bytes: usize) -> Beginning {
         let mask = u128::MAX.checked_shr(8 * HEAD.saturating_sub(bytes) as u32).unwrap_or_default();
-        let [own, others] = [self, other].map(|key| u128::from_le_bytes(*key.first()));
-        (own ^ others) & mask == 0
+        Beginning { mask, bytes: u128::from_le_bytes(*self.first()) & mask }
     }
 
     /// The first bytes as one number.
@@ -96,6 +95,20 @@ impl Key {
             Text::Long(text) => text.as_bytes(),
         };
         bytes.first_chunk().unwrap_or(&[0; HEAD])
+    }
+}
+
+/// The first bytes of a key: thousands of others are compared with them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beginning {
+    mask: u128,
+    bytes: u128,
+}
+
+impl Beginning {
+    /// Whether `key` has the same.
+    pub(super) fn is_of(self, key: &Key) -> bool {
+        u128::from_le_bytes(*key.first()) & self.mask == self.bytes
     }
 }
 
@@ -162,11 +175,8 @@ mod tests {
                 |text: &str, bytes| -> Vec<u8> { text.bytes().chain([0; HEAD]).take(bytes).collect() };
             for (b, bytes) in texts.iter().flat_map(|b| (0..=HEAD).map(move |bytes| (b, bytes))) {
                 let (one, other) = (Key::from(a.as_str()), Key::from(b.as_str()));
-                assert_eq!(
-                    one.begins_as(&other, bytes),
-                    begin(a, bytes) == begin(b, bytes),
-                    "{a:?} {b:?} {bytes}"
-                );
+                let is_same = one.beginning(bytes).is_of(&other);
+                assert_eq!(is_same, begin(a, bytes) == begin(b, bytes), "{a:?} {b:?} {bytes}");
             }
         }
         for text in &texts {

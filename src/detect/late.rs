@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
+use super::key::Key;
 use super::room::allocated;
 use super::{Evidence, spans};
 use crate::event::{Event, Route};
@@ -84,12 +85,14 @@ impl Late {
     pub(super) fn after(
         &mut self,
         failure: &Event,
-        source: &str,
+        source: &Key,
         at: i64,
     ) -> impl Iterator<Item = &mut Judged> {
         let time = failure.time;
         let is_before = move |login: &Judged| {
-            time <= login.login.time && spans::speaks(at, login.at) && login.source == source
+            time <= login.login.time
+                && spans::speaks(at, login.at)
+                && login.source.as_bytes() == source.bytes()
         };
         let looked_at = if self.latest >= Some(time) { self.logins.len() } else { 0 };
         self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))

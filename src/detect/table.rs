@@ -244,8 +244,9 @@ impl Table {
             return;
         }
         let (now, length) = (self.now, network.len());
+        let beginning = key.beginning(length);
         let rows = self.rows.iter().enumerate();
-        let of_it = rows.filter(|(_, (other, _))| other.begins_as(key, length) && number(other).is_some());
+        let of_it = rows.filter(|(_, (other, _))| beginning.is_of(other));
         let mut order: Vec<_> = of_it.map(|(place, (key, row))| (row.rank(now), key, place)).collect();
         let out = order.len().saturating_sub(OF_ONE_NETWORK);
         if out > 0 {
