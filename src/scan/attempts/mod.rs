@@ -38,9 +38,9 @@ use row::State;
 pub use row::{Place, Row};
 use speaker::SECOND;
 pub use speaker::Speaker;
-pub(in crate::scan) use success::login;
 use spelling::text;
 use success::LetIn;
+pub(in crate::scan) use success::login;
 
 /// A process that was silent for so long is another one with the same number.
 pub(in crate::scan) const SILENCE: i64 = 600 * SECOND;
