@@ -27,6 +27,9 @@ enum Kind {
 /// Digits of a key that are the network: its kind, and 16 bits of IPv4 or 48 of IPv6.
 const V4_NETWORK: usize = 1 + 4;
 const V6_NETWORK: usize = 1 + 12;
+/// All of such a key.
+const V4_KEY: usize = 1 + 8;
+const V6_KEY: usize = 1 + 16;
 
 impl Source {
     /// Of an attempt; none where nothing is known.
@@ -90,9 +93,9 @@ pub(super) fn network(key: &str) -> &str {
 
 /// The same of the key of an address; none of every other key.
 pub(super) fn network_of_address(key: &[u8]) -> Option<&[u8]> {
-    let length = match key.first()? {
-        b'4' => V4_NETWORK,
-        b'6' => V6_NETWORK,
+    let length = match (key.len(), key.first()?) {
+        (V4_KEY, b'4') => V4_NETWORK,
+        (V6_KEY, b'6') => V6_NETWORK,
         _ => return None,
     };
     // The key of an account has a blank, and before it what its machine is called.

@@ -308,9 +308,9 @@ impl Table {
 
 /// The network of an address as a number; none of what stands by itself.
 fn number(key: &Key) -> Option<u64> {
-    let digit = |number: u64, digit: &u8| Some(number << 4 | u64::from(char::from(*digit).to_digit(16)?));
-    let network = network_of_address(key.bytes())?;
-    network.iter().try_fold(0, digit)
+    // A digit of hexadecimal is in the lower half of its byte, a letter nine less than it is worth.
+    let digit = |number: u64, digit: &u8| number << 4 | u64::from((digit & 15) + 9 * (digit >> 6));
+    Some(network_of_address(key.bytes())?.iter().fold(0, digit))
 }
 
 #[cfg(test)]

@@ -436,7 +436,7 @@ fn a_million_sources_take_bounded_memory_and_do_not_push_out_who_failed_more() {
 #[test]
 fn one_network_cannot_fill_the_table_and_the_largest_rows_stay_within_the_size() {
     let mut table = Table::default();
-    for n in 0..100_000u64 {
+    for n in 0..0x1_0000u64 {
         table.add(&format!("620010db80001{n:04x}").as_str().into(), &Key::default(), false, 1, n as i64);
     }
     assert!(table.len() <= 2 * table::OF_ONE_NETWORK, "{}", table.len());
