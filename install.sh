@@ -654,9 +654,9 @@ stop_units() {
     for unit in "${units[@]}"; do
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
-    # The scan last: it is started where a delivery ends.
+    # The scan last: it is started where a delivery ends, and starts what hands alerts to programs.
     systemctl stop authalert-deliver.service authalert-commands.service 2>/dev/null || true
-    systemctl stop authalert-scan.service 2>/dev/null || true
+    systemctl stop authalert-scan.service authalert-commands.service 2>/dev/null || true
     # One that was stopped in the middle has failed, and would be remembered without its file.
     systemctl reset-failed 'authalert-*' 2>/dev/null || true
 }

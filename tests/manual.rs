@@ -238,7 +238,7 @@ An alert begins with the machine, and ends in its number,
 .B \(pca17
 (in an SMS
 .BR \-a17 ):
-the same number is the same alert, however often it comes. "2 machines:" stands where it is about several.
+each receiver has numbers of its own, and the same number is the same alert, however often it comes. "2 machines:" stands where it is about several.
 .TP
 .B BREAK\-IN?
 a login after many failures from the same source. It may be a person who mistyped; look at once.

@@ -89,8 +89,9 @@ fn send_with(config: &Config, built: &dyn crate::receiver::Receiver) -> Sent {
     let (style, dispatch) = (built.style(), Dispatch::new(0, Timestamp::now()));
     let (title, text) =
         (composer.title(&style, Content::Test), composer.text(&style, Content::Test, dispatch));
-    // Two tests are two messages, also for a service that knows repeats.
-    let key = format!("test-{}", Timestamp::now().as_millisecond());
+    // Two tests are two messages, also for a service that knows repeats; and as long as an alert's, as a service may have a
+    // limit for it.
+    let key = format!("aa-{:016x}-999999", Timestamp::now().as_millisecond());
     let facts = composer.facts(Content::Test, dispatch);
     let message = Message {
         number: 0,

@@ -19,7 +19,8 @@ impl Config {
         let mut all = match &self.receiver {
             Receivers::List(list) => list.clone(),
             Receivers::Word(ReceiverWord::X) => vec![Receiver::named("x")],
-            Receivers::Unsaid if has_account => vec![Receiver::named("x")],
+            // Where somebody may have said otherwise, nothing goes to an account that he may not have meant.
+            Receivers::Unsaid if has_account && !self.receivers_unclear => vec![Receiver::named("x")],
             Receivers::Word(ReceiverWord::Timeline) | Receivers::Unsaid => Vec::new(),
         };
         all.push(Receiver::named(TIMELINE));
@@ -236,6 +237,63 @@ mod tests {
             assert!(said.contains(words), "{words}: {said}");
         }
         assert_eq!(said.len(), 3);
+    }
+
+    #[test]
+    fn a_word_that_is_no_receiver_sends_nothing_to_the_account() {
+        for (text, goes_to_x) in [
+            ("", true),
+            ("[alerts]\nbrust = 3\n", true),
+            ("receiver = \"x\"\n", true),
+            ("receiver = \"timelin\"\n", false),
+            ("receiver = timeline\n", false),
+            ("reciever = \"timeline\"\n", false),
+            ("[[reciever]]\nkind = \"ntfy\"\ntopic = \"a\"\n", false),
+            ("[[receivers]]\nkind = \"ntfy\"\ntopic = \"a\"\n", false),
+        ] {
+            let all = parse(text).unwrap().receivers(true);
+            assert_eq!(all.iter().any(|receiver| receiver.kind == "x"), goes_to_x, "{text}");
+        }
+    }
+
+    #[test]
+    fn where_a_table_is_lost_what_it_may_have_said_is_taken_for_said() {
+        for text in [
+            "[delivr]\nin_process = false\n",
+            "in_process = false\n",
+            "[jornal]\nkeep = \"300d\"\n",
+            "#[x]\nproxy = \"http://a:1\"\n",
+        ] {
+            let config = parse(&format!("{text}[[receiver]]\nkind = \"x\"\n")).unwrap();
+            assert!(!config.deliver.in_process && config.hides_receivers, "{text}");
+            assert!(config.journal.keep > Duration::from_secs(300 * 86_400), "{text}");
+            assert!(config.receivers(true)[0].mistake.is_some(), "{text}");
+        }
+        // A key of another table, and a header that is no comment by intent.
+        let config = parse("[alerts]\nbrust = 3\n").unwrap();
+        assert!(config.deliver.in_process && config.x_mistake.is_none());
+        let config =
+            parse("[journal]\nkeep = \"60d\"\n#[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n").unwrap();
+        assert!(config.hides_receivers, "{:?}", config.mistakes);
+    }
+
+    #[test]
+    fn no_value_is_shown_that_may_be_a_secret() {
+        for text in [
+            "[x]\napi_secret = HUSH-1\n",
+            "api_key = HUSH1\n",
+            "[[reciever]]\ntoken = HUSH1\n",
+            "[journal]\n#[[receiver]]\ntoken = HUSH1\n",
+            "[[receiver]]\nkind = \"ntfy\"\ntoken = HUSH1\n",
+        ] {
+            let config = parse(text).unwrap();
+            let said: Vec<_> = config.mistakes.iter().map(ToString::to_string).collect();
+            let all = format!(
+                "{said:?} {:?}",
+                config.receivers(true).iter().map(|r| &r.mistake).collect::<Vec<_>>()
+            );
+            assert!(all.contains("line ") && !all.contains("HUSH"), "{text}: {all}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub const DEFAULT_PATH: &str = "/etc/authalert/config.toml";
 /// Used when `--state` or `state=` names no other.
 pub const DEFAULT_STATE: &str = "/var/lib/authalert";
 /// Thousands of networks fit.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: u64 = 128 << 10;
 
 /// The whole configuration, with the defaults filled in.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -77,6 +77,9 @@ pub struct Config {
     /// Because of a mistake there may be more receivers than can be seen: none is forgotten meanwhile.
     #[serde(skip)]
     pub hides_receivers: bool,
+    /// What stands there of receivers cannot be read, and may be all of them.
+    #[serde(skip)]
+    pub receivers_unclear: bool,
     /// What is wrong in `[x]`: nothing is sent to another place than the one that was meant.
     #[serde(skip)]
     pub x_mistake: Option<String>,

@@ -13,7 +13,20 @@ use super::line::{self, Place};
 use super::{Kind, RECEIVER_KEYS};
 
 /// So many mistakes are taken out; a file with more is something else.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
+
+/// Keys whose values are shown, beside those of receivers: a secret may stand under any other.
+const SHOWN: [&str; 9] = [
+    "kind",
+    "name",
+    "receiver",
+    "in_process",
+    "journald",
+    "keep",
+    "max_size",
+    "break_in_after",
+    "post_unknown_users",
+];
 
 /// What is left of a text.
 #[derive(Debug)]
@@ -237,10 +250,7 @@ impl Known {
 /// Whether the value at `at` is no secret, put into the wrong file: what a kind itself asks for may be one.
 fn may_be_shown(text: &str, at: usize) -> bool {
     let key = text[line_of(text.as_bytes(), at)].split('=').next().unwrap_or_default().trim();
-    let blocks = blocks(text);
-    blocks[of(&blocks, at)].form != Form::Receiver
-        || ["kind", "name"].contains(&key)
-        || RECEIVER_KEYS.contains(&key)
+    SHOWN.contains(&key) || RECEIVER_KEYS.contains(&key)
 }
 
 fn unclosed(text: &str, start: usize, seen: Place, error: &Refusal) -> (Place, String) {

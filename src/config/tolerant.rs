@@ -36,6 +36,7 @@ pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
         table: table.into_inner(),
         found: Vec::new(),
         hides_receivers: !readable.lost.is_empty(),
+        receivers_unclear: readable.lost.iter().any(|lost| lost.table.is_empty()),
     };
     let list = reading.receivers(readable.receivers);
     let mut config = reading.settings(readable.lost).map_err(unusable)?;
@@ -49,6 +50,7 @@ pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
         reading.found.push((place, with_default(&format!("{key} {why}"))));
     }
     config.hides_receivers = reading.hides_receivers;
+    config.receivers_unclear = reading.receivers_unclear;
     reading.found.sort();
     let found = std::mem::take(&mut reading.found);
     config.mistakes = found.into_iter().map(|(place, why)| reading.mistake(place, why)).collect();
@@ -75,6 +77,7 @@ struct Reading<'t> {
     table: DeTable<'t>,
     found: Vec<(Place, String)>,
     hides_receivers: bool,
+    receivers_unclear: bool,
 }
 
 impl Reading<'_> {
@@ -106,7 +109,14 @@ impl Reading<'_> {
             let Some((key, place)) = cut.map(|(key, at)| (key, self.place(at))) else { return Err(why) };
             self.found.push((place, with_default(&why)));
             let table = key.split('.').next().unwrap_or_default();
-            self.hides_receivers |= !SETTINGS.contains(&table) || key == "x" || key == "x.credentials";
+            // A key that does not belong may be of a receiver whose header is lost.
+            let is_unknown = why.contains("unknown field");
+            self.hides_receivers |=
+                is_unknown || !SETTINGS.contains(&table) || key == "x" || key == "x.credentials";
+            self.receivers_unclear |= !SETTINGS.contains(&table);
+            if self.found.len() > syntax::MOST {
+                return Err(why);
+            }
             if key != "x.timeout" {
                 wrong.push((key.clone(), self.mistake(place, why)));
             }
@@ -116,17 +126,26 @@ impl Reading<'_> {
             wrong.iter().find(|(key, _)| is_in(key)).map(|(_, mistake)| mistake)
         };
         config.x_mistake = first("x", "").map(ToString::to_string);
+        // A table with another name, a header that is lost: what was to stand there nobody knows.
+        let is_lost = |name: &str| {
+            let is_any = |key: &str| !SETTINGS.contains(&key.split('.').next().unwrap_or_default());
+            !self.table.contains_key(name) && wrong.iter().any(|(key, _)| is_any(key))
+        };
+        if is_lost("x") {
+            config.x_mistake =
+                config.x_mistake.or_else(|| wrong.first().map(|(_, mistake)| mistake.to_string()));
+        }
         // Whoever keeps the network out of logins means it.
-        config.deliver.in_process &= first("deliver", "").is_none();
+        config.deliver.in_process &= first("deliver", "").is_none() && !is_lost("deliver");
         let is_set = |key: &str| {
             let table = self.table.get("journal").and_then(|table| table.get_ref().as_table());
             table.is_some_and(|table| table.contains_key(key))
         };
         // What is deleted does not come back.
-        if first("journal", "journal.max_size").is_some() && !is_set("keep") {
+        if (first("journal", "journal.max_size").is_some() || is_lost("journal")) && !is_set("keep") {
             config.journal.keep = KEPT_MEANWHILE;
         }
-        if first("journal", "journal.keep").is_some() && !is_set("max_size") {
+        if (first("journal", "journal.keep").is_some() || is_lost("journal")) && !is_set("max_size") {
             config.journal.max_size = SIZE_MEANWHILE;
         }
         Ok(config)

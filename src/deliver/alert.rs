@@ -51,6 +51,9 @@ pub struct Alert {
     /// Attempts of which nobody knows the outcome.
     #[serde(default)]
     pub unknown: u32,
+    /// The last of them was answered: where a repeat costs money, only one that nothing was heard of is the last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answered: bool,
     /// The next attempt at the same text, not before.
     #[serde(default)]
     pub not_before: Moment,
@@ -81,6 +84,7 @@ impl Alert {
     /// minute at first, then twice as long each time.
     pub fn attempt(&mut self, now: Moment) {
         self.maybe_sent = true;
+        self.answered = false;
         let wait = FIRST_WAIT.saturating_mul(1 << self.unknown.min(16)).min(LONGEST_WAIT);
         self.unknown = self.unknown.saturating_add(1);
         self.not_before = now.plus(wait);
@@ -180,6 +184,7 @@ pub(super) mod tests {
             covers: Summary::default(),
             maybe_sent: false,
             unknown: 0,
+            answered: false,
             not_before: Moment(0),
             composed: Timestamp::UNIX_EPOCH,
             cursors: Vec::new(),

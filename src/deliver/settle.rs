@@ -17,13 +17,20 @@ use super::state::Totals;
 use super::walk::{Attempt, Next, Which, current, current_mut};
 use super::{Notice, compose, quarantine};
 
+/// Attempts at a message that is not repeated where nobody knows of it, if each was answered by something that is no word
+/// on it: the service is more likely out of order than silent about what it took.
+const ANSWERED: u32 = 5;
+
 impl Pass<'_> {
     /// Draw the consequences of an attempt.
     pub fn settle(&mut self, attempt: Attempt) -> io::Result<Next> {
         let Attempt { which, maybe_before, .. } = attempt;
-        let is_unknown = matches!(attempt.outcome, Outcome::Ambiguous { .. });
+        let is_unknown = matches!(attempt.outcome, Outcome::Ambiguous { .. } | Outcome::Unproved { .. });
+        let mut attempts = 0;
         if let Some(alert) = current_mut(&mut self.state, which) {
             alert.maybe_sent = maybe_before || is_unknown;
+            alert.answered = !matches!(attempt.outcome, Outcome::Ambiguous { .. });
+            attempts = alert.unknown;
         }
         self.state.refusals = match attempt.outcome {
             Outcome::Refused { .. } | Outcome::Suspect { .. } => self.state.refusals.saturating_add(1),
@@ -40,8 +47,13 @@ impl Pass<'_> {
             Outcome::Duplicate => self
                 .rejected(which, "the service says it has this text already, and it was never sent".into()),
             Outcome::Ambiguous { .. } if attempt.skips_unknown => self.skip(which).map(|()| Next::Go),
+            Outcome::Unproved { .. } if attempt.skips_unknown && attempts >= ANSWERED => {
+                self.skip(which).map(|()| Next::Go)
+            }
             Outcome::NotSent { why } => not_sent(self, Kind::Network, why, None),
-            Outcome::Ambiguous { until, why } => not_sent(self, Kind::Unclear, why, wait(until)),
+            Outcome::Ambiguous { until, why } | Outcome::Unproved { until, why } => {
+                not_sent(self, Kind::Unclear, why, wait(until))
+            }
             Outcome::Limited { until, why } => not_sent(self, Kind::Limited, why, wait(until)),
             Outcome::Pause { why } => not_sent(self, Kind::Paused, why, None),
             Outcome::Suspect { why } if refusals >= suspect => self.rejected(which, why),

@@ -178,6 +178,37 @@ fn what_a_login_began_and_left_unknown_is_sent_again_by_a_process_of_its_own() {
 }
 
 #[test]
+fn where_a_message_costs_money_one_that_was_answered_by_something_else_is_tried_again_a_few_times() {
+    let failing = || Outcome::Unproved { until: None, why: "the service fails".into() };
+    let world = World::new(Scripted { costs_money: true, ..Scripted::default() });
+    world.answer(&[failing(), failing()]);
+    world.pass_with(Duration::ZERO, 1);
+    assert_eq!((world.sent().len(), world.state().totals.unclear), (1, 0));
+    for _ in 0..2 {
+        world.pass(7 * 60 * MINUTE, |_, _| {});
+    }
+    let sent = world.sent();
+    assert!(sent.len() == 3 && sent.iter().all(|text| *text == sent[0]), "{sent:?}");
+    let state = world.state();
+    assert_eq!((state.totals.posted, state.totals.unclear, state.unsettled()), (1, 0, 0));
+    // Whatever it does for ever: it is asked five times, and then the doubt is counted.
+    world.answer(&vec![failing(); 20]);
+    world.pass_with(7 * 60 * MINUTE, 1);
+    for _ in 0..12 {
+        world.pass(7 * 60 * MINUTE, |_, _| {});
+    }
+    assert_eq!((world.sent().len(), world.state().totals.unclear), (3 + 5, 1));
+    // One that breaks off behind an answer is the last.
+    world.receiver.answers.lock().unwrap().clear();
+    world.answer(&[failing(), unknown()]);
+    world.pass_with(7 * 60 * MINUTE, 1);
+    for _ in 0..3 {
+        world.pass(7 * 60 * MINUTE, |_, _| {});
+    }
+    assert_eq!((world.sent().len(), world.state().totals.unclear), (3 + 5 + 2, 2));
+}
+
+#[test]
 fn where_a_message_costs_money_one_of_which_nobody_knows_is_not_repeated_unless_it_is_said() {
     let world = World::new(Scripted { costs_money: true, ..Scripted::default() });
     world.answer(&[unknown()]);

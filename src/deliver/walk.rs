@@ -88,7 +88,7 @@ impl Pass<'_> {
                 continue;
             }
             let skips = !receiver.knows_repeats() && self.skips_unknown(receiver);
-            if skips && current(&self.state, which).is_some_and(|alert| alert.maybe_sent) {
+            if skips && current(&self.state, which).is_some_and(|alert| alert.maybe_sent && !alert.answered) {
                 self.skip(which)?;
                 continue;
             }

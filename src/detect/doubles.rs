@@ -8,12 +8,13 @@
 
 use std::collections::VecDeque;
 
-use compact_str::CompactString;
+use compact_str::{CompactString, ToCompactString};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
 use super::room::allocated;
 use crate::event::{Class, Event, Route};
+use crate::journal::address;
 
 /// Seconds that the two may be apart.
 const APART: i64 = 120;
@@ -62,6 +63,9 @@ struct More {
     host: Option<CompactString>,
     /// Of a login, who is in.
     login: Option<CompactString>,
+    /// And from which address: one process may serve many clients.
+    #[serde(default)]
+    from: Option<CompactString>,
     /// Of failures that the log tells of, under what they were counted.
     counted: Option<Counted>,
 }
@@ -89,12 +93,17 @@ impl Attempt {
         self.more.as_ref().map_or((None, None), |more| (more.host.as_deref(), more.login.as_deref()))
     }
 
+    fn from(&self) -> Option<&str> {
+        self.more.as_ref().and_then(|more| more.from.as_deref())
+    }
+
     /// Whether the two may be the same.
     fn is_of(&self, other: &Self) -> bool {
         let same = |a: u32, b: u32| a != 0 && a == b;
         (same(self.pid, other.pid) || same(self.pid, other.ppid) || same(self.ppid, other.pid))
             && self.at.abs_diff(other.at) <= APART.unsigned_abs()
             && self.of_whom() == other.of_whom()
+            && self.from().is_none_or(|from| other.from().is_none_or(|other| from == other))
     }
 
     /// Of `left` failures by the other route, how many are among these; they are noted.
@@ -181,7 +190,7 @@ impl Recent {
 
 impl More {
     fn heap(&self) -> usize {
-        let texts = [&self.host, &self.login].into_iter().flatten();
+        let texts = [&self.host, &self.login, &self.from].into_iter().flatten();
         let texts: usize =
             texts.filter(|text| text.is_heap_allocated()).map(|text| allocated::<u8>(text.capacity())).sum();
         let counted = self
@@ -210,7 +219,10 @@ impl Doubles {
         let first = self.host.get_or_insert_with(|| event.host.as_str().into());
         let host = (*first != event.host).then(|| event.host.as_str().into());
         let login = (event.class == Class::Login).then(|| event.user.as_str().into());
-        let more = (host.is_some() || login.is_some()).then(|| Box::new(More { host, login, counted: None }));
+        let from = address::parse(&event.rhost).filter(|_| event.class == Class::Login);
+        let from = from.map(|address| address.to_canonical().to_compact_string());
+        let is_any = host.is_some() || login.is_some();
+        let more = is_any.then(|| Box::new(More { host, login, from, counted: None }));
         Attempt { pid: event.pid, ppid: event.ppid, at, count: 0, doubled: 0, more }
     }
 

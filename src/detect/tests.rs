@@ -834,6 +834,22 @@ fn what_other_members_tell_is_not_kept_with_each_login_that_it_made_a_break_in()
 }
 
 #[test]
+fn one_process_that_serves_many_clients_hides_none_behind_another() {
+    for route in [Route::Pam, Route::Log] {
+        let (mut detector, rules) = (Detector::default(), Rules::default());
+        let mut take = |class, at, rhost: &str| {
+            let event = Event { route, pid: 4711, ..event(class, at, "alice", rhost) };
+            detector.observe(&event, AccountKind::Existing, event.time, &rules)
+        };
+        (0..8).for_each(|n| _ = take(Class::Failure, n, "203.0.113.9"));
+        take(Class::Login, 20, "192.0.2.1");
+        let found = take(Class::Login, 25, "203.0.113.9");
+        assert!(matches!(found[..], [Finding { verdict: Verdict::BreakIn { .. }, .. }]), "{found:?}");
+        assert!(take(Class::Login, 26, "203.0.113.9").is_empty(), "once");
+    }
+}
+
+#[test]
 fn what_failed_after_a_login_that_only_a_log_tells_of_later_does_not_speak_against_it() {
     for (before, after, is_break_in) in [(0, 30, false), (4, 300, false), (5, 0, true), (6, 300, true)] {
         let mut watch = Watch::default();
@@ -854,9 +870,16 @@ fn what_failed_after_a_login_that_only_a_log_tells_of_later_does_not_speak_again
     (0..9).for_each(|n| watch.fail(3, "root", &format!("198.51.100.{n}")));
     assert_eq!(watch.take(login).unwrap().verdict, Verdict::NewSource { network_known: false });
     // What the module records is in order, whatever became of the clock.
-    let mut watch = Watch::default();
+    for back in [20, 600, 4 * HOUR, 20 * HOUR] {
+        let mut watch = Watch { at: 2 * HOUR, ..Watch::default() };
+        watch.fail(8, "alice", "203.0.113.9");
+        watch.at -= back;
+        assert!(watch.is_break_in("alice", "203.0.113.9"), "{back}");
+    }
+    // At the end of a slot.
+    let mut watch = Watch { at: row::SLOT - 1_790_000_000 % row::SLOT - 75, ..Watch::default() };
     watch.fail(8, "alice", "203.0.113.9");
-    watch.at -= 600;
+    watch.at -= 20;
     assert!(watch.is_break_in("alice", "203.0.113.9"));
 }
 

@@ -19,8 +19,16 @@ pub enum Outcome {
         /// What happened.
         why: String,
     },
-    /// The service may have it. Retry with the same bytes only.
+    /// Nothing was heard of it, and the service may have it. Retry with the same bytes only.
     Ambiguous {
+        /// Not before, as in [`Outcome::Limited`], if the server asks for that.
+        until: Option<SystemTime>,
+        /// What happened.
+        why: String,
+    },
+    /// The service answered, and its answer says nothing of the message: it failed, or is something else. Most likely it
+    /// has not taken it. Retry with the same bytes only.
+    Unproved {
         /// Not before, as in [`Outcome::Limited`], if the server asks for that.
         until: Option<SystemTime>,
         /// What happened.
@@ -68,6 +76,7 @@ impl Outcome {
             Self::Duplicate => "duplicate",
             Self::NotSent { .. } => "not sent",
             Self::Ambiguous { .. } => "ambiguous",
+            Self::Unproved { .. } => "unproved",
             Self::Limited { .. } => "limited",
             Self::Pause { .. } => "pause",
             Self::Suspect { .. } => "suspect",
@@ -83,6 +92,7 @@ impl Outcome {
             Self::Duplicate => "the service has this message already",
             Self::NotSent { why }
             | Self::Ambiguous { why, .. }
+            | Self::Unproved { why, .. }
             | Self::Limited { why, .. }
             | Self::Pause { why }
             | Self::Suspect { why }

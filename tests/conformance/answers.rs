@@ -71,7 +71,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "limited",
         "again",
     ),
-    ("telegram", 200, r#"{"ok":false,"error_code":429,"description":"?"}"#, "ambiguous", "address"),
+    ("telegram", 200, r#"{"ok":false,"error_code":429,"description":"?"}"#, "unproved", "address"),
     (
         "matrix",
         401,
@@ -118,7 +118,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "user key",
     ),
     ("pushover", 429, r#"{"status":0,"errors":["message limit reached"]}"#, "pause", "month"),
-    ("pushover", 200, r#"{"status":0,"errors":["?"]}"#, "ambiguous", "address"),
+    ("pushover", 200, r#"{"status":0,"errors":["?"]}"#, "unproved", "address"),
     (
         "gotify",
         401,
@@ -137,7 +137,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
     ("slack", 403, "action_prohibited", "stop", "administrator"),
     ("slack", 404, "channel_not_found", "stop", "channel"),
     ("slack", 410, "channel_is_archived", "stop", "archived"),
-    ("slack", 500, "rollup_error", "ambiguous", ""),
+    ("slack", 500, "rollup_error", "unproved", ""),
     ("slack", 429, "", "limited", ""),
     (
         "mattermost",
@@ -148,7 +148,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
     ),
     ("discord", 404, r#"{"message":"Unknown Webhook","code":10015}"#, "stop", "webhook"),
     ("discord", 400, r#"{"code":50035,"message":"Invalid Form Body"}"#, "refused", ""),
-    ("discord", 204, "", "ambiguous", ""),
+    ("discord", 204, "", "unproved", ""),
     (
         "discord",
         429,
@@ -199,14 +199,14 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "credit",
     ),
     ("vonage", 200, r#"{"messages":[{"status":"0"},{"status":"7"}]}"#, "stop", "barred"),
-    ("vonage", 200, r#"{"messages":[]}"#, "ambiguous", ""),
+    ("vonage", 200, r#"{"messages":[]}"#, "unproved", ""),
     ("seven", 200, r#"{"success":"402","messages":[{"success":false}]}"#, "duplicate", ""),
     ("seven", 200, r#"{"success":"403","messages":[]}"#, "pause", "daily"),
     ("seven", 200, r#"{"success":"500","messages":[{"success":false}]}"#, "pause", "credit"),
     ("seven", 200, r#"{"success":"600","messages":[{"success":false}]}"#, "limited", ""),
     ("seven", 200, r#"{"success":"900"}"#, "stop", "API key"),
     ("seven", 200, r#"{"success":"100","messages":[{"success":false,"error_text":"?"}]}"#, "stop", ""),
-    ("seven", 200, "900", "ambiguous", ""),
+    ("seven", 200, "900", "unproved", ""),
     ("46elks", 403, "Not enough credits", "stop", ""),
     ("46elks", 401, "API access requires Basic HTTP authentication.", "stop", "secrets"),
     (
@@ -225,7 +225,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
     ),
     ("clicksend", 401, r#"{"http_code":401,"response_code":"UNAUTHORIZED"}"#, "stop", "secrets"),
     ("plivo", 401, "Could not verify your access level for that URL.", "stop", "secrets"),
-    ("plivo", 200, r#"{"error":"?"}"#, "ambiguous", ""),
+    ("plivo", 200, r#"{"error":"?"}"#, "unproved", ""),
     ("sinch", 401, "", "stop", "secrets"),
     (
         "sinch",
@@ -243,7 +243,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
     ),
     ("smsapi", 200, r#"{"error":105,"message":"IP filter"}"#, "stop", "filter"),
     ("smsapi", 200, r#"{"error":101,"message":"Authorization failed"}"#, "stop", "Authorization failed"),
-    ("webhook", 500, "", "ambiguous", ""),
+    ("webhook", 500, "", "unproved", ""),
     ("webhook", 400, "", "stop", ""),
 ];
 

@@ -137,7 +137,9 @@ fn tried(
                 return Err(nothing_written(format!("{}: {why}", receiver.name)));
             }
             let became = match outcome {
-                Outcome::Ambiguous { .. } => "It is not clear whether the test message arrived",
+                Outcome::Ambiguous { .. } | Outcome::Unproved { .. } => {
+                    "It is not clear whether the test message arrived"
+                }
                 _ => "The test message was not taken",
             };
             writeln!(talk.out, "\n{became}: {why}")?;

@@ -101,14 +101,17 @@ impl Read<'_> {
 
     fn by_default(&self) -> Outcome {
         match self.reply.status {
-            ..=199 | 500.. => self.ambiguous(self.line("the service fails; it will be tried again")),
-            200..=299 => self.ambiguous(
+            ..=199 | 500.. => self.unproved(self.line("the service fails; it will be tried again")),
+            200..=299 if !self.reply.complete => {
+                self.ambiguous(self.line("the answer cannot be read; it will be tried again"))
+            }
+            200..=299 => self.unproved(
                 self.line("this is not the service's answer to a message; check the address and the proxy"),
             ),
             300..=399 => {
-                self.ambiguous(self.line("redirected, not followed; check the address and the proxy"))
+                self.unproved(self.line("redirected, not followed; check the address and the proxy"))
             }
-            408 | 425 => self.ambiguous(self.line("the service did not wait for it; it will be tried again")),
+            408 | 425 => self.unproved(self.line("the service did not wait for it; it will be tried again")),
             429 => self.limited(self.line("too many requests; it will be tried again when the limit resets")),
             401 => Outcome::Stop { why: self.line("the secrets are not accepted; give new ones") },
             402 => Outcome::Pause { why: self.line("it wants money; look at the account") },
@@ -129,6 +132,10 @@ impl Read<'_> {
 
     fn ambiguous(&self, why: String) -> Outcome {
         Outcome::Ambiguous { until: self.until(), why }
+    }
+
+    fn unproved(&self, why: String) -> Outcome {
+        Outcome::Unproved { until: self.until(), why }
     }
 
     fn limited(&self, why: String) -> Outcome {
@@ -267,13 +274,13 @@ advice = "name another channel"
         for (status, body, expected) in [
             (200, r#"{"parts":[{"status":"0","id":"a1"}]}"#, "accepted"),
             (202, r#"{"parts":[{"status":0,"id":17},{"status":"ok"}]}"#, "accepted"),
-            (201, r#"{"parts":[{"status":"0"}]}"#, "ambiguous"),
-            (200, r#"{"parts":[{"status":"0"},{"status":"5"}]}"#, "ambiguous"),
-            (200, r#"{"parts":[]}"#, "ambiguous"),
-            (200, r#"{"parts":{"status":"0"}}"#, "ambiguous"),
-            (200, r#"{"parts":[{"status":["0"]}]}"#, "ambiguous"),
-            (200, "<html>Log in to the hotel", "ambiguous"),
-            (200, "", "ambiguous"),
+            (201, r#"{"parts":[{"status":"0"}]}"#, "unproved"),
+            (200, r#"{"parts":[{"status":"0"},{"status":"5"}]}"#, "unproved"),
+            (200, r#"{"parts":[]}"#, "unproved"),
+            (200, r#"{"parts":{"status":"0"}}"#, "unproved"),
+            (200, r#"{"parts":[{"status":["0"]}]}"#, "unproved"),
+            (200, "<html>Log in to the hotel", "unproved"),
+            (200, "", "unproved"),
             (200, r#"{"parts":[{"status":"1"}]}"#, "limited"),
             (200, r#"{"parts":[{"status":"0"},{"status":"9"}]}"#, "pause"),
             (400, r#"{"error":{"code":"E7"}}"#, "refused"),
@@ -286,12 +293,12 @@ advice = "name another channel"
             (403, "", "stop"),
             (401, "<html>nginx", "stop"),
             (413, "", "stop"),
-            (408, "", "ambiguous"),
+            (408, "", "unproved"),
             (429, "", "limited"),
-            (101, "", "ambiguous"),
-            (302, "", "ambiguous"),
-            (500, r#"{"parts":[{"status":"0"}]}"#, "ambiguous"),
-            (503, "", "ambiguous"),
+            (101, "", "unproved"),
+            (302, "", "unproved"),
+            (500, r#"{"parts":[{"status":"0"}]}"#, "unproved"),
+            (503, "", "unproved"),
         ] {
             let got = answer(status, body, true);
             assert_eq!(got.kind(), expected, "{status} {body}: {got:?}");
@@ -324,9 +331,9 @@ advice = "name another channel"
                 (200, "ERR: 101 wrong", "stop"),
                 (200, " ERR: 3", "pause"),
                 (400, "ERR: 101", "stop"),
-                (500, "OK 12345", "ambiguous"),
-                (200, "<html>OK", if success_is_said { "ambiguous" } else { "accepted" }),
-                (200, "not OK", if success_is_said { "ambiguous" } else { "accepted" }),
+                (500, "OK 12345", "unproved"),
+                (200, "<html>OK", if success_is_said { "unproved" } else { "accepted" }),
+                (200, "not OK", if success_is_said { "unproved" } else { "accepted" }),
             ] {
                 let got = plain_answer(&answer, status, body);
                 assert_eq!(got.kind(), expected, "{answer} {status} {body}: {got:?}");

@@ -64,6 +64,9 @@ impl X {
         secrets: &Secrets,
         preset: Vec<SocketAddr>,
     ) -> Result<Self, build::Error> {
+        if let Some(key) = receiver.parameters.keys().find(|key| *key != "api_url") {
+            return Err(build::Error::Config(format!("\"{key}\" is not one of its parameters: api_url")));
+        }
         let defaults = config::X::default();
         let settings = config::X {
             api_url: match receiver.parameters.get("api_url").map(|url| url.as_str()) {
