@@ -105,8 +105,16 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
         let since = since.map(|since| since.to_string()).unwrap_or_default();
         let next = counters.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
         let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
+        // A break-in waits as a message of its own.
+        let messages = counted(counters.queued, "message");
+        let failures = format!("{} pending", counted(counters.pending, "failure"));
+        let waiting = match (counters.queued, counters.pending) {
+            (0, _) => failures,
+            (_, 0) => format!("{messages} waiting"),
+            _ => format!("{messages} waiting, {failures}"),
+        };
         findings.push(Finding::error(
-            format!("{name}: {} pending{since}: {why}{next}", counted(counters.pending, "failure")),
+            format!("{name}: {waiting}{since}: {why}{next}"),
             "put that right, then 'authalert deliver --now'",
         ));
         whys.push(why);
