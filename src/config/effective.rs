@@ -278,6 +278,29 @@ mod tests {
     }
 
     #[test]
+    fn one_pair_of_brackets_too_few_is_a_mistake_of_that_receiver() {
+        let one = |header: &str, name: &str| {
+            format!("{header}\nkind = \"ntfy\"\nname = \"{name}\"\ntopic = \"a\"\n")
+        };
+        for wrong in 0..3 {
+            let headers = (0..3).map(|i| if i == wrong { "[receiver]" } else { "[[receiver]]" });
+            let text: String = headers.zip(["a", "b", "c"]).map(|(header, name)| one(header, name)).collect();
+            let config = parse(&text).unwrap();
+            let all = config.receivers(false);
+            let broken: Vec<_> = all.iter().take(3).map(|receiver| receiver.mistake.is_some()).collect();
+            assert_eq!(broken, (0..3).map(|i| i == wrong).collect::<Vec<_>>(), "{wrong}");
+            assert!(
+                all[wrong]
+                    .mistake
+                    .as_ref()
+                    .unwrap()
+                    .contains(&format!("line {}, column 1: write [[", 4 * wrong + 1))
+            );
+            assert!(config.mistakes.is_empty(), "{:?}", config.mistakes);
+        }
+    }
+
+    #[test]
     fn no_value_is_shown_that_may_be_a_secret() {
         for text in [
             "[x]\napi_secret = HUSH-1\n",

@@ -104,6 +104,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Readable, String> {
             blank(&mut rest.text, line_of(bytes, at));
         }
     }
+    rest.take_out_single_brackets();
     let mut first = None;
     for _ in 0..MOST {
         let Some(error) = Refusal::of(&rest.text) else {
@@ -156,6 +157,23 @@ impl Refusal {
 }
 
 impl Readable {
+    /// `[receiver]` beside others is one and the same for the parser: it would take all of them out.
+    fn take_out_single_brackets(&mut self) {
+        let blocks = blocks(&self.text);
+        let is_receiver = |block: &&Block| block.form == Form::Receiver;
+        if blocks.iter().filter(is_receiver).count() < 2 {
+            return;
+        }
+        // From behind, so that what is before stays where it is.
+        for (i, block) in blocks.iter().enumerate().rev().filter(|(_, block)| is_receiver(block)) {
+            if !self.text[block.span.start..block.header].trim_start().starts_with("[[") {
+                let why = "write [[receiver]] with two brackets, once for each receiver".to_owned();
+                let place = Place::of(&self.text, block.span.start);
+                self.take_out(&blocks, &Cut::Receiver(i), (place, why));
+            }
+        }
+    }
+
     /// Take out the first thing without which the parser does not complain of `error`. False where there is none.
     fn shorten(&mut self, error: &Refusal, place: Place) -> bool {
         let blocks = blocks(&self.text);
