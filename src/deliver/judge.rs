@@ -81,6 +81,7 @@ impl Judge {
     ) -> io::Result<()> {
         let now = Timestamp::now();
         let Self { cursors, announced, detector, .. } = self;
+        detector.set_back(now.as_second());
         follow::follow(cursors, grounds.segments, Some(until), &mut |found| {
             let Found::Event(event) = found else { return };
             if event.class == Class::Test {

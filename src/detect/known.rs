@@ -179,6 +179,15 @@ impl Known {
         *self = Self::of(visits);
     }
 
+    /// What is later than the second `now` was at that second.
+    pub(super) fn set_back(&mut self, now: i64) {
+        for (_, visit) in self.visits.values_mut().flatten() {
+            visit.last = visit.last.min(now);
+            visit.suspected = visit.suspected.map(|then| then.min(now));
+            visit.proven_break_in = visit.proven_break_in.map(|then| then.min(now));
+        }
+    }
+
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
         let sources = self.visits.values().flatten().map(|(source, _)| source);

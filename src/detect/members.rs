@@ -90,6 +90,12 @@ impl Members {
         self.sum_up();
     }
 
+    /// What is later than the second `now` was at that second.
+    pub(super) fn set_back(&mut self, now: i64) {
+        self.now = self.now.min(now);
+        self.members.values_mut().for_each(|member| member.detector.set_back(now));
+    }
+
     /// `member` took in an event of the second `at`: make room, where there is too little.
     pub(super) fn on_event(&mut self, name: &str, event: &Event, at: i64) {
         let Some(member) = self.members.get_mut(name) else { return };

@@ -146,6 +146,16 @@ impl Detector {
         self.take_in(event, kind, event.time.min(now).as_second(), rules, true)
     }
 
+    /// What is later than the second `now` was at that second: a clock that was ahead once makes nothing old that is new.
+    pub(crate) fn set_back(&mut self, now: i64) {
+        for seen in [&mut self.module, &mut self.log] {
+            seen.sources.set_back(now);
+            seen.accounts.set_back(now);
+        }
+        self.known.set_back(now);
+        self.members.set_back(now);
+    }
+
     /// The same where only logins after failures matter: of others there is no finding, which is a copy of each. The
     /// time of an event is what it says.
     pub(crate) fn observe_alarms(&mut self, event: &Event, kind: AccountKind, rules: &Rules) -> Vec<Finding> {

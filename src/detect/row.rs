@@ -190,6 +190,12 @@ impl Row {
         self.drop_empty();
     }
 
+    /// What is later than the second `now` was at that second.
+    pub(super) fn set_back(&mut self, now: i64) {
+        self.parts.iter_mut().for_each(|part| part.counts.set_back(now));
+        self.sum_up();
+    }
+
     /// What is worth more is higher.
     pub(super) fn rank(&self, now: i64) -> (bool, u64, i64) {
         (self.is_fresh(now), self.total, self.last)

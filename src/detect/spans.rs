@@ -105,6 +105,15 @@ impl Spans {
         }
     }
 
+    /// What is later than the second `now` was at that second.
+    pub(super) fn set_back(&mut self, now: i64) {
+        let now = second(now);
+        self.0
+            .iter_mut()
+            .for_each(|span| (span.first, span.last) = (span.first.min(now), span.last.min(now)));
+        self.merge(&Self::default());
+    }
+
     /// Count what `other` counts too.
     pub(super) fn merge(&mut self, other: &Self) {
         self.0.extend_from_slice(&other.0);

@@ -126,6 +126,15 @@ impl Table {
         self.lessen(key, |row| row.subtract(name, count, at));
     }
 
+    /// What is later than the second `now` was at that second: the clock was wrong.
+    pub(super) fn set_back(&mut self, now: i64) {
+        if self.now > now {
+            self.now = now;
+            self.rows.iter_mut().for_each(|(_, row)| row.set_back(now));
+            self.counts = self.rows.iter().map(|(_, row)| row.counts()).sum();
+        }
+    }
+
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
         let rows = self.rows.iter().map(|(key, row)| allocated::<u8>(key.heap()) + row.heap());

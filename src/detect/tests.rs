@@ -834,6 +834,29 @@ fn what_other_members_tell_is_not_kept_with_each_login_that_it_made_a_break_in()
 }
 
 #[test]
+fn a_clock_that_was_ahead_once_blinds_nobody_when_it_is_right_again() {
+    for ahead in [30 * 24 * HOUR, 300 * 24 * HOUR] {
+        let mut watch = Watch { at: ahead, ..Watch::default() };
+        // Of the source itself, of the account, and of somebody else.
+        watch.fail(1, "alice", "203.0.113.9");
+        watch.fail(1, "alice", "198.51.100.7");
+        assert!(!watch.is_break_in("bob", "192.0.2.7"));
+        watch.at = 0;
+        watch.detector.set_back(event(Class::Failure, watch.at, "", "").time.as_second());
+        for n in 0..3000 {
+            watch.fail(1, "guess", &format!("100.{}.{}.1", n / 250, n % 250));
+        }
+        watch.fail(8, "alice", "203.0.113.9");
+        let found = watch.login("alice", "203.0.113.9");
+        assert_eq!((found.verdict, found.failures.count), (Verdict::BreakIn { after: After::Source }, 9));
+        // Bob's break-in to come is no old one.
+        watch.fail(8, "bob", "192.0.2.7");
+        watch.fail(5, "carol", "192.0.2.7");
+        assert!(watch.is_break_in("bob", "192.0.2.7"));
+    }
+}
+
+#[test]
 fn one_process_that_serves_many_clients_hides_none_behind_another() {
     for route in [Route::Pam, Route::Log] {
         let (mut detector, rules) = (Detector::default(), Rules::default());
