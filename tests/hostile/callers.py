@@ -10,7 +10,7 @@ import random
 import sys
 import threading
 
-from cases import ENDED, FULL, MIB, dispositions, environments, fsize, limits, not_lifted, programs_names
+from cases import ENDED, ENDED_BELOW, FULL, MIB, dispositions, environments, fsize, limits, not_lifted, programs_names
 from network import Sink, network
 from scene import *
 
@@ -70,8 +70,7 @@ def verdict(name, seen, recorded, ends_alone=False, may_not_fit=False):
     if "NPROC" in name:
         same = wrong[:2] == bare[:2]
     no_stack = ends_alone and -signal.SIGSEGV in (bare[0], bare_right[0], wrong[0], right[0])
-    # Itself, or what it started, of which it tells by 128 and the signal.
-    ended_by_a_limit = no_stack or any(run[0] in ENDED or 128 - run[0] in ENDED for run in (bare, bare_right, wrong, right))
+    ended_by_a_limit = no_stack or any(run[0] in ENDED + ENDED_BELOW for run in (bare, bare_right, wrong, right))
     kept = bare[2] < SHORTEST or wrong[2] >= SHORTEST
     if recorded:
         return recorded == 1 and (kept or nothing_learnt) and (same or nothing_learnt or ended_by_a_limit), details

@@ -11,6 +11,8 @@ EVERY_SIGNAL = [s for s in signal.valid_signals() if s not in (signal.SIGKILL, s
 MIB = 1 << 20
 # How a limit or a timer of the caller's ends a program.
 ENDED = [-n for n in (signal.SIGKILL, signal.SIGXCPU, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF)]
+# The same of what it started, of which it tells.
+ENDED_BELOW = [128 - status for status in ENDED]
 READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE, UNAME26, STICKY_TIMEOUTS = 0x0400000, 0x0040000, 0x0020000, 0x4000000
 
 
