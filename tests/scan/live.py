@@ -45,7 +45,9 @@ def remote(user, method, *answers):
 
 # What a person does, and how often that fails as which service and user.
 SUDO_THREE = [(lambda: sudo("1", "2", "3"), {("sudo", "bob"): 3})]
-SUDO = [(lambda: sudo("1", BOB), {("sudo", "bob"): 1}), (lambda: sudo(BOB), {}), (lambda: sudo("\x04"), {})]
+# PAM's delay is one and a half seconds at least: in a log with stamps of whole seconds, two that are one apart may as well be of
+# a second module that accepts at once.
+SUDO = [(lambda: sudo("1", BOB, pause=1), {("sudo", "bob"): 1}), (lambda: sudo(BOB), {}), (lambda: sudo("\x04"), {})]
 SU = [(lambda: su("wrong"), {("su", "alice"): 1}), (lambda: su(ALICE), {}), (lambda: su("\x04"), {}),
       (lambda: su("wrong", to="root"), {("su", "root"): 1})]
 LOGIN = [(lambda: login("alice", "wrong"), {("login", "alice"): 1})]
