@@ -6,19 +6,15 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, OFlags};
-use rustix::io::Errno;
 
-use super::DROPPED;
 use super::line::Encoded;
-use super::path::{anywhere, join, numbered};
 use super::target::{APPEND, MODE, Target};
+use super::{DROPPED, path};
 
 /// What a further name of the file `dropped` begins with; its number follows.
 const DROPPED_NAME: &str = "dropped-";
 /// File systems allow some 65,000 names of a file.
 const MOST_NAMES: u32 = 60_000;
-/// Names that are tried on the login path.
-const TRIES: u32 = 32;
 
 /// Count `line` as dropped: one byte more in the file `dropped`, for which a pass keeps room on the disk. A
 /// process that cannot write a byte, or cannot open a file, gives the file one more name: that needs neither room
@@ -28,20 +24,13 @@ const TRIES: u32 = 32;
 #[cold]
 #[inline(never)]
 pub fn count<F: Target>(directory: &[u8], line: &Encoded) {
-    let (mut buffer, mut other) = ([0; 512], [0; 512]);
-    let Ok(path) = join(&mut buffer, directory, DROPPED.as_bytes()) else { return };
-    if F::open(path, APPEND, MODE).and_then(|file| file.write(b".")) == Ok(1) {
+    let mut buffer = [0; 512];
+    let Ok(file) = path::join(&mut buffer, directory, DROPPED.as_bytes()) else { return };
+    if F::open(file, APPEND, MODE).and_then(|file| file.write(b".")) == Ok(1) {
         return;
     }
-    let _ = rustix::fs::mknodat(CWD, path, FileType::RegularFile, MODE, 0);
-    let start = anywhere(line);
-    for n in 0..TRIES {
-        let n = start.wrapping_add(n) % MOST_NAMES;
-        let Ok(name) = numbered::<5>(&mut other, directory, DROPPED_NAME, n) else { return };
-        if rustix::fs::link(path, name) != Err(Errno::EXIST) {
-            return;
-        }
-    }
+    let _ = rustix::fs::mknodat(CWD, file, FileType::RegularFile, MODE, 0);
+    path::name::<5>(line, (directory, DROPPED_NAME, MOST_NAMES), |name| rustix::fs::link(file, name));
 }
 
 /// How many records were dropped since the journal was made; nothing where none was.
@@ -82,6 +71,7 @@ mod tests {
     };
     use crate::journal::target::{HEAD, Look};
     use rustix::fs::Mode;
+    use rustix::io::Errno;
     use std::ffi::CStr;
     use std::fs;
     use std::os::fd::OwnedFd;

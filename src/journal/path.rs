@@ -7,6 +7,8 @@ use rustix::io::Errno;
 use super::line::Encoded;
 
 pub(super) const TOO_LONG: i32 = Errno::NAMETOOLONG.raw_os_error();
+/// Numbered names that are tried on the login path.
+pub(super) const TRIES: u32 = 32;
 
 /// `directory/name` in the caller's buffer, as the kernel wants it. Too long is an error.
 #[inline(never)]
@@ -20,13 +22,33 @@ pub fn join<'a>(buffer: &'a mut [u8; 512], directory: &[u8], name: &[u8]) -> Res
     CStr::from_bytes_until_nul(buffer).map_err(|_| TOO_LONG)
 }
 
+/// Give `line` one of the `most` names `directory/prefixNNN`, with so many digits: `make` takes it, or says that it
+/// is taken. Whether it has one.
+pub(super) fn name<const DIGITS: usize>(
+    line: &Encoded,
+    (directory, prefix, most): (&[u8], &str, u32),
+    mut make: impl FnMut(&CStr) -> Result<(), Errno>,
+) -> bool {
+    let mut path = [0; 512];
+    let start = anywhere(line);
+    for n in 0..TRIES {
+        let n = start.wrapping_add(n) % most;
+        let Ok(path) = numbered::<DIGITS>(&mut path, directory, prefix, n) else { return false };
+        match make(path) {
+            Err(Errno::EXIST) => {}
+            made => return made.is_ok(),
+        }
+    }
+    false
+}
+
 /// Where to begin among numbered names: the checksum differs from record to record.
-pub(super) fn anywhere(line: &Encoded) -> u32 {
+fn anywhere(line: &Encoded) -> u32 {
     line.as_bytes().iter().rev().take(12).fold(0, |n, b| n.wrapping_mul(31).wrapping_add(u32::from(*b)))
 }
 
 /// `directory/prefix` with a number of so many digits, in the caller's buffer.
-pub(super) fn numbered<'a, const DIGITS: usize>(
+fn numbered<'a, const DIGITS: usize>(
     buffer: &'a mut [u8; 512],
     directory: &[u8],
     prefix: &str,

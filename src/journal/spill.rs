@@ -19,8 +19,7 @@ use std::path::{Path, PathBuf};
 use super::append::{self, Error};
 use super::decode::{Decoded, decode};
 use super::line::{Encoded, LONGEST};
-use super::path::{anywhere, numbered};
-use super::{CURRENT, Journal, segment};
+use super::{CURRENT, Journal, path, segment};
 use crate::event::Event;
 
 const PREFIX: &str = "spill-";
@@ -28,29 +27,16 @@ const PREFIX: &str = "spill-";
 const PREFIX_OF_0_1: &str = "aside-";
 /// At most: a user shall not fill the disk with them.
 const MOST: u32 = 1000;
-/// Names that are tried on the login path.
-const TRIES: u32 = 32;
 
 /// Spill `line` into the journal's `directory`. Allocates nothing and cannot panic.
 #[inline(never)]
 pub fn put(directory: &[u8], line: &Encoded) -> bool {
     let mut text = [0; LONGEST];
-    let mut path = [0; 512];
     // The newline at the end gives its place to the zero byte.
     let bytes = line.as_bytes().iter().filter(|b| **b != b'\n');
     text.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
     let Ok(text) = CStr::from_bytes_until_nul(&text) else { return false };
-    let start = anywhere(line);
-    for n in 0..TRIES {
-        let n = start.wrapping_add(n) % MOST;
-        let Ok(path) = numbered::<3>(&mut path, directory, PREFIX, n) else { return false };
-        match rustix::fs::symlink(text, path) {
-            Ok(()) => return true,
-            Err(rustix::io::Errno::EXIST) => {}
-            Err(_) => return false,
-        }
-    }
-    false
+    path::name::<3>(line, (directory, PREFIX, MOST), |path| rustix::fs::symlink(text, path))
 }
 
 /// A record that waits.
@@ -190,8 +176,8 @@ mod tests {
     #[test]
     fn a_name_that_is_taken_is_passed_over_and_there_is_an_end_to_them() {
         let (_state, journal) = journal();
-        let put = (0..2 * TRIES).filter(|_| put_record(&journal, b"root")).count();
-        assert_eq!(put, TRIES as usize, "the same record begins at the same name");
+        let put = (0..2 * path::TRIES).filter(|_| put_record(&journal, b"root")).count();
+        assert_eq!(put, path::TRIES as usize, "the same record begins at the same name");
         assert!(
             (0..5 * MOST).filter(|n| put_record(&journal, n.to_string().as_bytes())).count() <= MOST as usize
         );
