@@ -2,7 +2,7 @@
 //!
 //! - `replace`: a file written whole or not at all, also where there is no room for a new one.
 //!   `room`: whether there is any. `paragraph`: one more at the end of a text, and out again.
-//! - `json`: a checksummed value in such a file, with a second copy. `owner`: whether it is root's alone.
+//! - `json`: a checksummed value in such a file, with a second copy. `owner`: whether it is root's alone, and what it says then.
 
 mod json;
 mod owner;
@@ -11,7 +11,7 @@ mod replace;
 mod room;
 
 pub use json::*;
-pub use owner::{is_ours, others_can_write, remedy, trusted};
+pub use owner::{is_ours, others_can_write, read_trusted, read_trusted_text, remedy, trusted};
 pub use paragraph::{gap, without_gap};
 pub use replace::{open, probe, publish, read, replace, sync_directory};
 pub use room::lacking;

@@ -1,10 +1,12 @@
 //! Whether a file or directory is root's alone: whoever else could write it would have root write elsewhere,
 //! and forge or delete what happened.
 
-use std::fs::Metadata;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 const STICKY: u32 = 0o1000;
 
@@ -21,6 +23,40 @@ pub fn others_can_write(meta: &Metadata) -> bool {
 /// The command that makes a file root's alone.
 pub fn remedy(path: &Path) -> String {
     format!("chown root {0} && chmod go-w {0}", path.display())
+}
+
+/// The bytes of a file that says where alerts go, what is ignored or what is an attempt: root (or who runs this)
+/// alone can have written it. At most `largest` bytes. A pipe in its place does not hold a login up; a link is
+/// followed, since only root can have put it there.
+pub fn read_trusted(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = match File::options().read(true).custom_flags(flags.bits() as i32).open(path) {
+        // Not found would be taken for "there is none".
+        Err(e) if e.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
+            return Err(io::Error::other("it is a link to a file that is not there"));
+        }
+        opened => opened?,
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    if !is_ours(meta.uid()) || others_can_write(&meta) {
+        return Err(io::Error::other(format!(
+            "it can be written by others than root; run: {}",
+            remedy(path)
+        )));
+    }
+    let mut bytes = Vec::new();
+    if file.take(largest + 1).read_to_end(&mut bytes)? as u64 > largest {
+        return Err(io::Error::other(format!("it is longer than {largest} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// As [`read_trusted`], of a file of text.
+pub fn read_trusted_text(path: &Path, largest: u64) -> io::Result<String> {
+    String::from_utf8(read_trusted(path, largest)?).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
 /// Whether `directory`, and those `inside` it, can be written by root alone; nor may anybody be able to put
@@ -41,4 +77,37 @@ pub fn trusted(directory: &Path, inside: &[&Path]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn only_what_root_alone_can_have_written_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        let why = |path: &Path| read_trusted_text(path, 8).unwrap_err().to_string();
+        symlink(&file, &link).unwrap();
+        assert_eq!(why(&link), "it is a link to a file that is not there");
+        assert_eq!(read_trusted(&file, 8).unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::write(&file, "12345678").unwrap();
+        for (mode, accepted) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
+            fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+            for path in [&file, &link] {
+                match read_trusted_text(path, 8) {
+                    Ok(text) => assert!(accepted && text == "12345678", "{mode:o}"),
+                    Err(e) => assert!(!accepted && e.to_string().contains("chmod go-w"), "{mode:o}: {e}"),
+                }
+            }
+        }
+        fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+        fs::write(&file, "123456789").unwrap();
+        assert_eq!(why(&file), "it is longer than 8 bytes");
+        fs::write(&file, b"\xff").unwrap();
+        assert_eq!(why(&file), "it is not UTF-8 text");
+        assert_eq!(why(directory.path()), "it is not a file");
+    }
 }

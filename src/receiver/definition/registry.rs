@@ -1,11 +1,11 @@
 //! The definitions that are built in, and the administrator's own in `/etc/authalert/receivers.d`.
 
 use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Definition, Mistake};
+use crate::storage;
 
 /// Where the administrator's own definitions are. One of a built-in kind's name takes its place.
 pub const OWN: &str = "/etc/authalert/receivers.d";
@@ -65,7 +65,7 @@ pub fn find_in(directory: &Path, kind: &str) -> Option<Result<Definition, Mistak
     }
     let path = directory.join(format!("{kind}.toml"));
     let file = path.display().to_string();
-    match read(&path) {
+    match storage::read_trusted_text(&path, LARGEST) {
         Ok(text) => Some(Definition::parse(kind, &file, &text)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let (_, text) = BUILT_IN.iter().find(|(name, _)| *name == kind)?;
@@ -105,25 +105,6 @@ pub fn list(directory: &Path) -> Vec<Entry> {
 pub fn is_kind(kind: &str) -> bool {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=32).contains(&kind.len()) && kind.bytes().all(good) && !kind.starts_with('-')
-}
-
-/// The text of a file that only root (or who runs this) can have written: a definition says where alerts and
-/// secrets go.
-fn read(path: &Path) -> io::Result<String> {
-    let file = crate::storage::open(fs::OpenOptions::new().read(true), path)?;
-    let meta = file.metadata()?;
-    let ours = [0, rustix::process::geteuid().as_raw()].contains(&meta.uid());
-    if !ours || meta.mode() & 0o022 != 0 {
-        let path = path.display();
-        return Err(io::Error::other(format!(
-            "it can be written by others than root; run: chown root {path} && chmod go-w {path}"
-        )));
-    }
-    let mut text = String::new();
-    if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
-        return Err(io::Error::other(format!("it is longer than {LARGEST} bytes")));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

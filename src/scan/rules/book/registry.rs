@@ -1,7 +1,6 @@
 //! The files of rules that are built in, and the administrator's own in `/etc/authalert/rules.d`.
 
 use std::fs;
-use std::io::{self, Read};
 use std::path::Path;
 
 use super::file::{File, Mistake};
@@ -73,7 +72,7 @@ pub fn list(directory: &Path) -> Vec<Entry> {
         .map(|name| {
             let path = directory.join(format!("{name}.toml"));
             let shown = path.display().to_string();
-            let file = match read(&path) {
+            let file = match storage::read_trusted_text(&path, LARGEST) {
                 Ok(text) => File::parse(&name, &shown, &text),
                 Err(e) => Err(Mistake { file: shown, line: None, column: None, why: e.to_string() }),
             };
@@ -103,23 +102,6 @@ fn own(directory: &Path) -> Vec<String> {
         .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".toml")?.to_owned()))
         .filter(is_name)
         .collect()
-}
-
-/// The text of a file that only root (or who runs this) can have written: whoever writes rules says what is an attempt.
-fn read(path: &Path) -> io::Result<String> {
-    let file = storage::open(fs::OpenOptions::new().read(true), path)?;
-    let meta = file.metadata()?;
-    if !storage::is_ours(std::os::unix::fs::MetadataExt::uid(&meta)) || storage::others_can_write(&meta) {
-        return Err(io::Error::other(format!(
-            "it can be written by others than root; run: {}",
-            storage::remedy(path)
-        )));
-    }
-    let mut text = String::new();
-    if file.take(LARGEST + 1).read_to_string(&mut text)? as u64 > LARGEST {
-        return Err(io::Error::other(format!("it is longer than {LARGEST} bytes")));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]
