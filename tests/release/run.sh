@@ -50,7 +50,24 @@ main() {
     signed
     for machine in x86_64 aarch64; do what_is_in "$machine"; done
     packages
+    supply
     finish
+}
+
+# What the field knows of the crates. Both are built in minutes (cargo install), and want a database from elsewhere.
+supply() {
+    local database=${CARGO_HOME:-$HOME/.cargo}/advisory-db
+    cd -- "$source_tree" || return
+    if cargo deny --version >/dev/null 2>&1; then
+        check 'cargo deny: licences, bans, sources' cargo deny --offline check licenses bans sources
+    else
+        left_out 'cargo deny' 'it is not installed; tests/hostile/supply.sh checks the same lists (cargo install cargo-deny)'
+    fi
+    if cargo audit --version >/dev/null 2>&1 && [[ -d $database ]]; then
+        check 'cargo audit: no known vulnerability' cargo audit --no-fetch --db "$database"
+    else
+        left_out 'cargo audit' 'no cargo-audit or no copy of the advisory database here (cargo install cargo-audit; git clone rustsec/advisory-db)'
+    fi
 }
 
 stop() {
