@@ -76,7 +76,7 @@ fn too_broad(network: &IpNet) -> Finding {
 
 /// Whether there is a receiver beside the timeline, and of X's the account: with `ask`, what X says of it.
 pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
-    let stored = Stored::usable(&config.credentials_path());
+    let stored = Stored::usable(&config.credentials_path(), config.credentials_mistake.as_deref());
     let wrong = stored.unusable().or(stored.wrong_top());
     let mut findings: Vec<_> =
         wrong.map(|why| Finding::error(why, "then 'authalert deliver --now'")).into_iter().collect();

@@ -13,7 +13,7 @@ use super::Finding;
 /// Each receiver but X's, which is looked at with its account, and what the credentials hold for nobody.
 pub fn check(config: &Config) -> Vec<Finding> {
     let path = config.credentials_path();
-    let stored = Stored::usable(&path);
+    let stored = Stored::usable(&path, config.credentials_mistake.as_deref());
     let receivers = config.receivers(stored.has_account());
     let mut findings = Vec::new();
     for receiver in receivers.iter().filter(|receiver| !matches!(receiver.kind.as_str(), "x" | TIMELINE)) {

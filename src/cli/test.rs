@@ -22,7 +22,7 @@ use super::Error;
 ///
 /// What a service answered is shown where it did not take it, with `verbose` always.
 pub fn post(config: &Config, only: Option<&str>, verbose: bool, out: &mut dyn Write) -> Result<(), Error> {
-    let stored = Stored::usable(&config.credentials_path());
+    let stored = Stored::usable(&config.credentials_path(), config.credentials_mistake.as_deref());
     let all = config.receivers(stored.has_account());
     let chosen = |receiver: &&config::Receiver| match only {
         Some(name) => receiver.name == name,

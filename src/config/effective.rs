@@ -269,6 +269,13 @@ mod tests {
             assert!(config.journal.keep > Duration::from_secs(300 * 86_400), "{text}");
             assert!(config.receivers(true)[0].mistake.is_some(), "{text}");
         }
+        // Its header alone, so that what is below stands in another one.
+        for before in ["[alerts]\n", "[[receiver]]\nkind = \"ntfy\"\n"] {
+            for header in ["\"[deliver]", "deliver]", "#[deliver]", "(deliver]"] {
+                let config = parse(&format!("{before}{header}\nin_process = false\n")).unwrap();
+                assert!(!config.deliver.in_process, "{before}{header}: {:?}", config.mistakes);
+            }
+        }
         // A key of another table, and a header that is no comment by intent.
         let config = parse("[alerts]\nbrust = 3\n").unwrap();
         assert!(config.deliver.in_process && config.x_mistake.is_none());
@@ -308,6 +315,8 @@ mod tests {
             "[[reciever]]\ntoken = HUSH1\n",
             "[journal]\n#[[receiver]]\ntoken = HUSH1\n",
             "[[receiver]]\nkind = \"ntfy\"\ntoken = HUSH1\n",
+            "receiver = \"https://hooks.example/HUSH1\"\n",
+            "receiver = [\"https://hooks.example/HUSH1\"]\n",
         ] {
             let config = parse(text).unwrap();
             let said: Vec<_> = config.mistakes.iter().map(ToString::to_string).collect();
@@ -316,6 +325,86 @@ mod tests {
                 config.receivers(true).iter().map(|r| &r.mistake).collect::<Vec<_>>()
             );
             assert!(all.contains("line ") && !all.contains("HUSH"), "{text}: {all}");
+        }
+    }
+
+    #[test]
+    fn a_receiver_of_which_a_line_is_lost_sends_nothing_in_whatever_form_it_is_written() {
+        let body = "kind = \"ntfy\"\ntopic = \"a\"\n";
+        let page = "title = '''\n[alerts] of this machine\n'''\n";
+        for (text, line) in [
+            (format!("\u{feff}[[receiver]]\n{body}server = own.example\n"), 4),
+            (format!("\u{feff}[[receiver]]\r\n{body}server = own.example\r\n"), 4),
+            (format!("[[\"receiver\"]]\n{body}server = own.example\n"), 4),
+            (format!("[[\t'receiver'\t]]\n{body}server = own.example\n"), 4),
+            (format!("[[\"rec\\u0065iver\"]]\n{body}server = own.example\n"), 4),
+            (format!("[[receiver]]\n{body}[server = \"https://own.example\"\n"), 4),
+            (format!("[[receiver]]\n{body}{page}server = own.example\n"), 7),
+            (format!("[[receiver]]\n{body}{page}[receiver.more]\nserver = own.example\n"), 8),
+            ("receiver = [{\n  kind = \"ntfy\",\n  server = own.example,\n  topic = \"a\",\n}]\n".into(), 3),
+        ] {
+            for more in ["", "[alerts]\nburst = 3\n"] {
+                let config = parse(&format!("{text}{more}")).unwrap();
+                let all = config.receivers(true);
+                let named: Vec<&str> = all.iter().map(|receiver| receiver.name.as_str()).collect();
+                assert_eq!(named, ["ntfy", TIMELINE], "{text}: {:?}", config.mistakes);
+                let why = all[0].mistake.as_deref().unwrap_or_default();
+                assert!(why.contains(&format!("line {line}, ")), "{text}: {why}");
+                assert!(config.mistakes.is_empty(), "it is its own: {:?}", config.mistakes);
+                assert!(config.deliver.in_process && (more.is_empty() || config.alerts.burst == 3));
+            }
+        }
+        // What is lost behind it is not.
+        let text =
+            format!("[[receiver]]\n{body}[alerts\nburst = 3\n[ignore]\nusers = [\"a\"]\nnetworks = here\n");
+        let config = parse(&text).unwrap();
+        let lines: Vec<_> = config.mistakes.iter().map(|mistake| mistake.line.unwrap()).collect();
+        assert_eq!((lines, config.ignore.users.len()), (vec![4, 8], 1));
+        assert!(config.receivers(true)[0].mistake.is_none());
+    }
+
+    #[test]
+    fn who_has_a_mistake_takes_no_name_from_one_that_is_right() {
+        let right = "[[receiver]]\nkind = \"ntfy\"\ntopic = \"b\"\n";
+        for wrong in ["tell = 5\n", "tell = urgent\n", "\"name\" = My Phone\n"] {
+            let wrong = format!("[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n{wrong}");
+            for text in [format!("{wrong}{right}"), format!("{right}{wrong}")] {
+                let config = parse(&text).unwrap();
+                let all = config.receivers(false);
+                let ntfy: Vec<_> = all.iter().filter(|receiver| receiver.name == "ntfy").collect();
+                assert_eq!(ntfy.len(), 1, "{text}");
+                let topic = ntfy[0].parameters.get("topic").and_then(|topic| topic.as_str());
+                assert_eq!((topic, &ntfy[0].mistake), (Some("b"), &None), "{text}");
+                assert!(config.hides_receivers && config.mistakes.len() == 1);
+                let said = config.mistakes[0].to_string();
+                assert!(
+                    said.contains("this one gets nothing") && said.contains("what is wrong in it"),
+                    "{said}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn where_it_is_lost_in_which_file_the_secrets_are_none_are_taken_from_another() {
+        for (text, is_lost) in [
+            ("[x]\ncredentials = /root/c.toml\n", true),
+            ("[x]\ncredentials = 5\n", true),
+            ("[x]\ncredentails = \"/root/c.toml\"\n", true),
+            ("[x]\ncredentials = \"/root/c.toml\"\ncredentials = \"/root/d.toml\"\n", true),
+            ("[x\ncredentials = \"/root/c.toml\"\n", true),
+            ("[X]\ncredentials = \"/root/c.toml\"\n", true),
+            ("[[x]]\ncredentials = \"/root/c.toml\"\n", true),
+            ("x.credentials = /root/c.toml\n", true),
+            ("credentials = \"/root/c.toml\"\n", true),
+            ("[alerts]\n#[x]\ncredentials = \"/root/c.toml\"\n", true),
+            ("[[receiver]]\nkind = \"ntfy\"\n#[x]\ncredentials = \"/root/c.toml\"\n", true),
+            ("[[receiver]]\nkind = \"ntfy\"\nx]\ncredentials = \"/root/c.toml\"\n", true),
+            ("[x]\ncredentials = \"/root/c.toml\"\ntimeout = soon\n", false),
+            ("[x]\ntimeout = soon\n[alerts]\nbrust = 3\n", false),
+        ] {
+            let config = parse(text).unwrap();
+            assert_eq!(config.credentials_mistake.is_some(), is_lost, "{text}: {:?}", config.mistakes);
         }
     }
 

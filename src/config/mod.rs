@@ -23,6 +23,8 @@ mod receiver;
 mod syntax;
 pub(crate) mod template;
 mod tolerant;
+#[cfg(test)]
+mod typos;
 mod values;
 
 pub use effective::TIMELINE;
@@ -80,6 +82,9 @@ pub struct Config {
     /// What is wrong in `[x]`: nothing is sent to another place than the one that was meant.
     #[serde(skip)]
     pub x_mistake: Option<String>,
+    /// Why nobody knows in which file the secrets are: those in another one may be of another account.
+    #[serde(skip)]
+    pub credentials_mistake: Option<String>,
 }
 
 /// `[x]`

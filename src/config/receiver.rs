@@ -127,7 +127,8 @@ impl<'de> Deserialize<'de> for Receivers {
                 match word {
                     "x" => Ok(Receivers::Word(ReceiverWord::X)),
                     "timeline" => Ok(Receivers::Word(ReceiverWord::Timeline)),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+                    // Not shown: an address may be a secret.
+                    _ => Err(E::custom("expected \"x\", \"timeline\", or tables [[receiver]]")),
                 }
             }
         }

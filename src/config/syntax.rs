@@ -7,9 +7,10 @@
 use std::ops::Range;
 
 use serde::Deserialize;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::line::{self, Place};
+use super::tolerant::SETTINGS;
 use super::{Kind, RECEIVER_KEYS};
 
 /// So many mistakes are taken out; a file with more is something else.
@@ -28,6 +29,9 @@ const SHOWN: [&str; 9] = [
     "post_unknown_users",
 ];
 
+/// Keys of `[deliver]`, `[journal]` and `[x]` that stand in no other table.
+const STRAYS: [&str; 4] = ["in_process", "keep", "max_size", "credentials"];
+
 /// What is left of a text.
 #[derive(Debug)]
 pub(super) struct Readable {
@@ -40,12 +44,20 @@ pub(super) struct Readable {
 }
 
 /// Something that was taken out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lost {
     pub place: Place,
     pub why: String,
     /// The table that it was in; empty before any.
     pub table: String,
+    /// It may have said where the secrets are.
+    pub hides_credentials: bool,
+    /// Keys in it that may belong to a table whose header is lost.
+    pub strays: Vec<String>,
+    /// From which line on, counted from 0.
+    line: usize,
+    /// It was that table, with its header, or what looks like one.
+    pub is_table: bool,
 }
 
 /// What can be told of a `[[receiver]]` that cannot be read.
@@ -68,6 +80,9 @@ pub(super) struct Known {
     /// It has a name of its own, whether that can be read or not.
     #[serde(skip)]
     pub has_name: bool,
+    /// Keys in it that belong to a table whose header is lost.
+    #[serde(skip)]
+    pub strays: Vec<String>,
 }
 
 /// A table from its header to the next one; the first block is what stands before any.
@@ -92,19 +107,20 @@ enum Cut {
 
 /// Read `bytes`. An error is why nothing of it can be used.
 pub(super) fn read(bytes: &[u8]) -> Result<Readable, String> {
-    let (text, odd) = in_utf8(bytes);
+    // As an editor of another system may begin a file.
+    let (text, odd) = in_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
     let mut rest = Readable { text, lost: Vec::new(), receivers: Vec::new() };
-    for at in odd {
-        let place = Place::of(&rest.text, at);
+    let why = "this is not UTF-8";
+    if let Some(place) = odd.get(MOST) {
+        return Err(format!("{place}: {why}"));
+    }
+    for place in odd {
         let blocks = blocks(&rest.text);
-        let cut = own_cuts(&rest.text, &blocks, at).into_iter().next();
-        if let Some(cut) = cut.filter(|_| !is_comment(&rest.text, at)) {
-            rest.take_out(&blocks, &cut, (place, "this is not UTF-8".into()));
-        } else {
-            blank(&mut rest.text, line_of(bytes, at));
+        let at = start_of(&rest.text, place.line - 1);
+        if let Some(cut) = own_cuts(&rest.text, &blocks, at).into_iter().next() {
+            rest.take_out(&blocks, &cut, (place, why.into()));
         }
     }
-    rest.take_out_single_brackets();
     let mut first = None;
     for _ in 0..MOST {
         let Some(error) = Refusal::of(&rest.text) else {
@@ -157,21 +173,23 @@ impl Refusal {
 }
 
 impl Readable {
-    /// `[receiver]` beside others is one and the same for the parser: it would take all of them out.
-    fn take_out_single_brackets(&mut self) {
-        let blocks = blocks(&self.text);
-        let is_receiver = |block: &&Block| block.form == Form::Receiver;
-        if blocks.iter().filter(is_receiver).count() < 2 {
-            return;
+    /// `[receiver]` beside others is one and the same for the parser: it would take all of them out. False where there is
+    /// none.
+    fn take_out_single_brackets(&mut self, blocks: &[Block]) -> bool {
+        let receivers = || blocks.iter().enumerate().filter(|(_, block)| block.form == Form::Receiver);
+        let is_single =
+            |block: &Block| !self.text[block.span.start..block.header].trim_start().starts_with("[[");
+        let single: Vec<usize> = receivers().filter(|(_, block)| is_single(block)).map(|(i, _)| i).collect();
+        if receivers().count() < 2 || single.len() > MOST {
+            return false;
         }
         // From behind, so that what is before stays where it is.
-        for (i, block) in blocks.iter().enumerate().rev().filter(|(_, block)| is_receiver(block)) {
-            if !self.text[block.span.start..block.header].trim_start().starts_with("[[") {
-                let why = "write [[receiver]] with two brackets, once for each receiver".to_owned();
-                let place = Place::of(&self.text, block.span.start);
-                self.take_out(&blocks, &Cut::Receiver(i), (place, why));
-            }
+        for i in single.iter().rev() {
+            let why = "write [[receiver]] with two brackets, once for each receiver".to_owned();
+            let place = Place::of(&self.text, blocks[*i].span.start);
+            self.take_out(blocks, &Cut::Receiver(*i), (place, why));
         }
+        !single.is_empty()
     }
 
     /// Take out the first thing without which the parser does not complain of `error`. False where there is none.
@@ -182,6 +200,9 @@ impl Readable {
         // Each with whether the mistake is elsewhere than the parser saw it.
         let mut cuts = Vec::new();
         let is_twice = error.why.contains("duplicate");
+        if is_twice && self.take_out_single_brackets(&blocks) {
+            return true;
+        }
         let is_at_header = own > 0 && error.at < block.header;
         if is_twice && block.form == Form::Receiver {
             cuts.extend(self.word(&blocks[0]).map(|line| (Cut::Lines(line), false)));
@@ -243,17 +264,61 @@ impl Readable {
                 let block = &blocks[of(blocks, span.start)];
                 let header = &self.text[block.span.start..block.header];
                 let (table, (place, why)) = (name_of(header).unwrap_or_default().to_owned(), mistake);
-                self.lost.push(Lost { place, why, table });
+                let line = self.text[..span.start].matches('\n').count();
+                let cut = &self.text[span.clone()];
+                let (hides_credentials, strays) = (cut.lines().any(may_be_of_credentials), strays(cut));
+                let is_table = block.form == Form::Table && span.start == block.span.start;
+                self.lost.push(Lost { place, why, table, hides_credentials, strays, line, is_table });
             }
         }
         apply(&mut self.text, blocks, cut);
     }
 }
 
+impl Lost {
+    /// Where the receiver begins that it was taken out of, where only the parser sees that it was one: its header has
+    /// another form than is looked for, or what looks like a header is a key or in a text.
+    pub(super) fn receiver(&self, text: &str, table: &DeTable<'_>) -> Option<usize> {
+        if self.is_table && SETTINGS.contains(&self.table.as_str()) {
+            return None;
+        }
+        let at = start_of(text, self.line);
+        let mut before: Option<(usize, bool)> = None;
+        let mut begins = |start: usize, is_receiver: bool| {
+            if start <= at && before.is_none_or(|(last, _)| last <= start) {
+                before = Some((start, is_receiver));
+            }
+        };
+        for (key, value) in table.iter() {
+            match value.get_ref() {
+                DeValue::Array(items) if key.get_ref() == "receiver" => {
+                    items.iter().for_each(|item| begins(item.span().start, true));
+                    // Tables within an array end where it does.
+                    if items.iter().any(|item| text[item.span().start..].starts_with('{')) {
+                        begins(value.span().end, false);
+                    }
+                }
+                _ => begins(key.span().start, false),
+            }
+        }
+        before.filter(|(_, is_receiver)| *is_receiver).map(|(start, _)| start)
+    }
+}
+
 impl Known {
+    /// What is right in a table by itself. With a wrong `tell` it is told as its kind is by default: what is left out does
+    /// not come back.
+    pub(super) fn salvaged(table: &DeTable<'_>) -> Self {
+        let text = |key: &str| table.get(key)?.get_ref().as_str().map(str::to_owned);
+        let tell = table.get("tell").cloned();
+        let tell = tell.and_then(|tell| Vec::<Kind>::deserialize(ValueDeserializer::from(tell)).ok());
+        let strays = STRAYS.into_iter().filter(|key| table.contains_key(*key)).map(str::to_owned).collect();
+        Self { kind: text("kind"), name: text("name"), tell, has_name: table.contains_key("name"), strays }
+    }
+
     /// From those lines of a table that can be read one by one.
     fn of(body: &str) -> Self {
-        let mut known = Self::default();
+        let mut known = Self { strays: strays(body), ..Self::default() };
         for line in body.lines() {
             known.has_name |= line.trim_start().starts_with("name");
             let Ok(one) = toml::from_str::<Self>(line) else { continue };
@@ -263,6 +328,18 @@ impl Known {
         }
         known
     }
+}
+
+fn strays(text: &str) -> Vec<String> {
+    let keys = text.lines().filter_map(|line| line.split('=').next()).map(str::trim);
+    let keys = keys.filter_map(|key| key.rsplit('.').next());
+    keys.filter(|key| STRAYS.contains(key)).map(str::to_owned).collect()
+}
+
+/// Whether a key, or a line that begins with one, may be `credentials` of `[x]`.
+pub(super) fn may_be_of_credentials(key: &str) -> bool {
+    let key = key.trim_start();
+    key.strip_prefix("x.").unwrap_or(key).starts_with("cred")
 }
 
 /// Whether the value at `at` is no secret, put into the wrong file: what a kind itself asks for may be one.
@@ -339,10 +416,13 @@ fn form_of(line: &str) -> Option<Form> {
 
 /// The name in such a line.
 fn name_of(line: &str) -> Option<&str> {
-    let name = line.trim_start().strip_prefix('[')?.trim_start_matches(['[', ' ']);
+    const AROUND: [char; 5] = ['[', ' ', '\t', '"', '\''];
+    let behind = line.trim_start().strip_prefix('[')?.trim_start_matches(AROUND);
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    let name = name.split(|c| !is_name(c)).next().unwrap_or_default();
-    name.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(name)
+    let name = behind.split(|c| !is_name(c)).next().unwrap_or_default();
+    // A bracket too many before a key.
+    let is_key = behind[name.len()..].trim_start_matches(AROUND).starts_with('=');
+    (name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_key).then_some(name)
 }
 
 /// Whether it is right by itself.
@@ -361,20 +441,25 @@ fn line_of(text: &[u8], at: usize) -> Range<usize> {
     start..end
 }
 
-fn is_comment(text: &str, at: usize) -> bool {
-    text[line_of(text.as_bytes(), at)].trim_start().starts_with('#')
+/// Where the line with this number begins, counted from 0.
+fn start_of(text: &str, line: usize) -> usize {
+    text.split_inclusive('\n').take(line).map(str::len).sum()
 }
 
-/// The text with a mark in the place of each byte that is not UTF-8, and the first of these in each line.
-fn in_utf8(bytes: &[u8]) -> (String, Vec<usize>) {
-    let (mut text, mut odd): (String, Vec<usize>) = (String::with_capacity(bytes.len()), Vec::new());
-    for chunk in bytes.utf8_chunks() {
-        text.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            if odd.last().is_none_or(|last| line_of(text.as_bytes(), *last).end < text.len()) {
-                odd.push(text.len());
+/// The text with a mark in the place of each byte that is not UTF-8, and the first of these in each line that is no comment.
+fn in_utf8(bytes: &[u8]) -> (String, Vec<Place>) {
+    let (mut text, mut odd) = (String::with_capacity(bytes.len()), Vec::new());
+    for (number, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+        let (start, mut first) = (text.len(), None);
+        for chunk in line.utf8_chunks() {
+            text.push_str(chunk.valid());
+            if !chunk.invalid().is_empty() {
+                first.get_or_insert(text.len());
+                text.extend(std::iter::repeat_n('?', chunk.invalid().len()));
             }
-            text.extend(std::iter::repeat_n('?', chunk.invalid().len()));
+        }
+        if let Some(at) = first.filter(|_| !text[start..].trim_start().starts_with('#')) {
+            odd.push(Place { line: number + 1, column: text[start..at].chars().count() + 1 });
         }
     }
     (text, odd)
@@ -400,8 +485,12 @@ mod tests {
 
     #[test]
     fn what_is_right_is_left_as_it_is() {
-        let text = "receiver = \"x\"\n[alerts]\nburst = 3\n";
-        assert_eq!(read(text.as_bytes()).unwrap().text, text);
+        for text in [
+            "receiver = \"x\"\n[alerts]\nburst = 3\n",
+            "[[receiver]]\nkind = \"a\"\n[alerts]\ntext = '''\n[receiver]\n'''\n",
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap().text, text);
+        }
     }
 
     #[test]
@@ -503,5 +592,17 @@ mod tests {
         let (rest, lost, receivers) = left(text);
         assert_eq!((lost, receivers), (vec![], vec![(5, 7, "?".into())]));
         assert_eq!(rest["receiver"][0]["topic"].as_str(), Some("a"));
+        // Behind a header that is written anew, shorter or longer.
+        for header in ["[[receiver]] # the telephone of the office", "[receiver"] {
+            let before =
+                [header.as_bytes(), b"\nkind = \"ntfy\"\ntopic = \"\xff\"\n# \xfcber alle\n"].concat();
+            let text = [&before[..], b"[alerts]\ntext = \"\xff\"\nburst = 3 # \xc3\xbc"].concat();
+            let (rest, lost, receivers) = left(&text);
+            assert_eq!((lost, receivers), (vec![6], vec![(1, 3, "ntfy".into())]), "{header}");
+            assert_eq!(rest["alerts"]["burst"].as_integer(), Some(3));
+        }
+        let many = "a = \"\n".repeat(MOST + 1).replace('"', "\u{1}").into_bytes();
+        let many: Vec<u8> = many.into_iter().map(|b| if b == 1 { 0xff } else { b }).collect();
+        assert_eq!(read(&many).unwrap_err(), format!("line {}, column 5: this is not UTF-8", MOST + 1));
     }
 }

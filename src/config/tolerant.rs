@@ -14,12 +14,12 @@ use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
 use super::line::{self, Place};
 use super::receiver::{Written, check_name};
-use super::syntax::{self, Known, Lost, Remains};
-use super::{Config, Error, Kind, Mistake, Receiver, Receivers};
+use super::syntax::{self, Known, Lost, Remains, may_be_of_credentials};
+use super::{Config, Error, Mistake, Receiver, Receivers};
 use crate::neutral;
 
 /// The keys at the top beside `receiver`. With another one nobody knows what was meant.
-const SETTINGS: [&str; 9] =
+pub(super) const SETTINGS: [&str; 9] =
     ["x", "alerts", "ignore", "logins", "heartbeat", "deliver", "scan", "journal", "report"];
 /// Where nobody knows how long the journal is to be kept, and how large it may be.
 const KEPT_MEANWHILE: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -29,17 +29,27 @@ const SIZE_MEANWHILE: u64 = 1 << 30;
 pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     let unusable = |why: String| Error::Parse(file.into(), why);
     let readable = syntax::read(bytes).map_err(unusable)?;
-    let table = DeTable::parse(&readable.text).map_err(|e| unusable(e.message().to_owned()))?;
+    let table = DeTable::parse(&readable.text).map_err(|e| unusable(e.message().to_owned()))?.into_inner();
+    let (mut lost, mut in_receivers) = (Vec::new(), Vec::new());
+    for one in readable.lost {
+        let receiver = one.receiver(&readable.text, &table);
+        if receiver.is_none() || one.is_table {
+            lost.push(one.clone());
+        }
+        in_receivers.extend(receiver.map(|start| (start, one)));
+    }
     let mut reading = Reading {
         text: &readable.text,
         file: file.display().to_string(),
-        table: table.into_inner(),
+        table,
         found: Vec::new(),
-        hides_receivers: !readable.lost.is_empty(),
-        receivers_unclear: readable.lost.iter().any(|lost| lost.table.is_empty()),
+        hides_receivers: !lost.is_empty(),
+        receivers_unclear: lost.iter().any(|lost| lost.table.is_empty()),
+        credentials_mistake: None,
+        strays: Vec::new(),
     };
-    let list = reading.receivers(readable.receivers);
-    let mut config = reading.settings(readable.lost).map_err(unusable)?;
+    let list = reading.receivers(&readable.receivers, &in_receivers);
+    let mut config = reading.settings(lost).map_err(unusable)?;
     if let Some(list) = list {
         config.receiver = Receivers::List(list);
     }
@@ -55,6 +65,16 @@ pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     let found = std::mem::take(&mut reading.found);
     config.mistakes = found.into_iter().map(|(place, why)| reading.mistake(place, why)).collect();
     Ok(config)
+}
+
+/// The keys of a table for which a careful value holds where they are lost.
+fn keys_of(table: &str) -> &'static [&'static str] {
+    match table {
+        "deliver" => &["in_process"],
+        "journal" => &["keep", "max_size"],
+        "x" => &["api_url", "ca_file", "proxy", "credentials"],
+        _ => &[],
+    }
 }
 
 /// The parser's words, and what they mean to a person.
@@ -78,6 +98,9 @@ struct Reading<'t> {
     found: Vec<(Place, String)>,
     hides_receivers: bool,
     receivers_unclear: bool,
+    credentials_mistake: Option<String>,
+    /// Keys that are in a receiver and belong to a table whose header is lost.
+    strays: Vec<(String, Mistake)>,
 }
 
 impl Reading<'_> {
@@ -92,10 +115,13 @@ impl Reading<'_> {
 
     /// Everything but the receivers, and what was `lost` of it.
     fn settings(&mut self, lost: Vec<Lost>) -> Result<Config, String> {
-        let mut wrong = Vec::new();
-        for Lost { place, why, table } in lost {
+        let mut wrong = std::mem::take(&mut self.strays);
+        for Lost { place, why, table, hides_credentials, strays, .. } in lost {
             self.found.push((place, with_default(&why)));
-            wrong.push((format!("{table}."), self.mistake(place, why)));
+            let mistake = self.mistake(place, why);
+            self.note_credentials(hides_credentials, &mistake);
+            wrong.extend(strays.iter().map(|key| (format!("{table}.{key}"), mistake.clone())));
+            wrong.push((format!("{table}."), mistake));
         }
         wrong.extend(self.take_what_is_no_table());
         let mut config = loop {
@@ -105,8 +131,11 @@ impl Reading<'_> {
                 Err(error) => error,
             };
             let why = in_words(&error);
-            let cut = error.span().and_then(|span| cut(&mut self.table, span.start));
-            let Some((key, place)) = cut.map(|(key, at)| (key, self.place(at))) else { return Err(why) };
+            let at = error.span().map_or(self.text.len(), |span| span.start);
+            let Some(Cut { key, at, hides_credentials }) = cut(&mut self.table, at) else {
+                return Err(format!("{}: {why}", self.place(at)));
+            };
+            let place = self.place(at);
             self.found.push((place, with_default(&why)));
             let table = key.split('.').next().unwrap_or_default();
             // A key that does not belong may be of a receiver whose header is lost.
@@ -115,10 +144,12 @@ impl Reading<'_> {
                 is_unknown || !SETTINGS.contains(&table) || key == "x" || key == "x.credentials";
             self.receivers_unclear |= !SETTINGS.contains(&table);
             if self.found.len() > syntax::MOST {
-                return Err(why);
+                return Err(format!("{place}: {why}"));
             }
+            let mistake = self.mistake(place, why);
+            self.note_credentials(hides_credentials, &mistake);
             if key != "x.timeout" {
-                wrong.push((key.clone(), self.mistake(place, why)));
+                wrong.push((key, mistake));
             }
         };
         let first = |name: &str, but: &str| {
@@ -126,9 +157,13 @@ impl Reading<'_> {
             wrong.iter().find(|(key, _)| is_in(key)).map(|(_, mistake)| mistake)
         };
         config.x_mistake = first("x", "").map(ToString::to_string);
+        config.credentials_mistake = self.credentials_mistake.take();
         // A table with another name, a header that is lost: what was to stand there nobody knows.
         let is_lost = |name: &str| {
-            let is_any = |key: &str| !SETTINGS.contains(&key.split('.').next().unwrap_or_default());
+            let is_any = |key: &str| {
+                let (table, key) = key.split_once('.').unwrap_or((key, ""));
+                !SETTINGS.contains(&table) || (table != name && keys_of(name).contains(&key))
+            };
             !self.table.contains_key(name) && wrong.iter().any(|(key, _)| is_any(key))
         };
         if is_lost("x") {
@@ -151,6 +186,22 @@ impl Reading<'_> {
         Ok(config)
     }
 
+    /// These keys are in a receiver that cannot be used, for `why`.
+    fn note_strays(&mut self, strays: &[String], place: Place, why: &str) {
+        for key in strays {
+            let mistake = self.mistake(place, why.to_owned());
+            self.note_credentials(may_be_of_credentials(key), &mistake);
+            self.strays.push((format!("receiver.{key}"), mistake));
+        }
+    }
+
+    /// With `mistake` it may be lost in which file the secrets are.
+    fn note_credentials(&mut self, are_hidden: bool, mistake: &Mistake) {
+        if are_hidden {
+            self.credentials_mistake.get_or_insert_with(|| mistake.to_string());
+        }
+    }
+
     /// `alerts = 5`, `[[alerts]]`.
     fn take_what_is_no_table(&mut self) -> Vec<(String, Mistake)> {
         let mut wrong = Vec::new();
@@ -163,14 +214,17 @@ impl Reading<'_> {
             let why = format!("{name} is a table: [{name}] with one pair of brackets");
             self.found.push((place, with_default(&why)));
             self.hides_receivers |= name == "x";
-            wrong.push((name.to_owned(), self.mistake(place, why)));
+            let hides_credentials = may_hold_credentials(value.get_ref());
             self.table.remove(name);
+            let mistake = self.mistake(place, why);
+            self.note_credentials(hides_credentials, &mistake);
+            wrong.push((name.to_owned(), mistake));
         }
         wrong
     }
 
     /// The `[[receiver]]`s, those of which only `remains` are left among them; none where there is no list.
-    fn receivers(&mut self, remains: Vec<Remains>) -> Option<Vec<Receiver>> {
+    fn receivers(&mut self, remains: &[Remains], lost: &[(usize, Lost)]) -> Option<Vec<Receiver>> {
         let is_table = match self.table.get("receiver")?.get_ref() {
             DeValue::Array(_) => false,
             DeValue::Table(_) => true,
@@ -183,30 +237,48 @@ impl Reading<'_> {
         };
         let mut list: Vec<Receiver> = Vec::new();
         for item in items {
-            let at = self.place(item.span().start);
+            let start = item.span().start;
+            let at = self.place(start);
             let remains = remains.iter().find(|remains| remains.line == at.line);
-            let one = match remains {
-                Some(Remains { mistake: (place, why), known, .. }) => {
+            let lost = lost.iter().find(|(receiver, _)| *receiver == start);
+            let one = match (remains, lost) {
+                (Some(Remains { mistake: (place, why), known, .. }), _) => {
+                    self.note_strays(&known.strays, *place, why);
                     let broken = Broken { place: *place, why: why.clone() };
                     self.broken(known, Written::at(&self.file, at), broken)
                 }
-                None => self.one(item, at, is_table),
+                (None, Some((_, Lost { place, why, .. }))) => {
+                    let known = item.get_ref().as_table().map(Known::salvaged).unwrap_or_default();
+                    self.note_strays(&known.strays, *place, why);
+                    let broken = Broken { place: *place, why: why.clone() };
+                    self.broken(&known, Written::at(&self.file, at), broken)
+                }
+                (None, None) => self.one(item, at, is_table),
             };
-            let Some(one) = one else { continue };
-            let place = one.written.of("name").unwrap_or(at);
-            if list.iter().any(|other| other.name == one.name) {
-                // It may have had another name.
-                self.hides_receivers = true;
-                let name = &one.name;
-                let why = format!(
-                    "two receivers are called \"{name}\": this one gets nothing; give it another name"
-                );
-                self.found.push((place, why));
-                continue;
+            if let Some(one) = one {
+                self.add(&mut list, one);
             }
-            list.push(one);
         }
         Some(list)
+    }
+
+    /// Put `one` to the others. Of two with one name the first has it, or the one that nothing is wrong with: a mistake in one
+    /// costs no other its name, and what was kept under it.
+    fn add(&mut self, list: &mut Vec<Receiver>, one: Receiver) {
+        let Some(other) = list.iter_mut().find(|other| other.name == one.name) else {
+            list.push(one);
+            return;
+        };
+        let is_right = one.mistake.is_none() && other.mistake.is_some();
+        let gone = if is_right { std::mem::replace(other, one) } else { one };
+        // It may have had another name.
+        self.hides_receivers = true;
+        let Receiver { name, written, mistake, .. } = &gone;
+        let place = written.of("name").unwrap_or(written.header);
+        let also = mistake.as_ref().map(|why| format!("; what is wrong in it: {why}")).unwrap_or_default();
+        let why =
+            format!("two receivers are called \"{name}\": this one gets nothing; give it another name{also}");
+        self.found.push((place, why));
     }
 
     /// One receiver as it stands there; none where nobody knows which it is.
@@ -218,6 +290,7 @@ impl Reading<'_> {
         let keys = table.keys().map(|key| (key.get_ref().to_string(), self.place(key.span().start)));
         let written = Written { keys: keys.collect(), ..Written::at(&self.file, at) };
         let known = Known::salvaged(table);
+        self.note_strays(&known.strays, at, "something in this receiver belongs to another table");
         if is_table {
             let why = "write [[receiver]] with two brackets, once for each receiver".into();
             return self.broken(&known, written, Broken { place: at, why });
@@ -274,19 +347,18 @@ struct Broken {
     why: String,
 }
 
-impl Known {
-    /// What is right in a table by itself. With a wrong `tell` it is told as its kind is by default: what is left out does
-    /// not come back.
-    fn salvaged(table: &DeTable<'_>) -> Self {
-        let text = |key: &str| table.get(key)?.get_ref().as_str().map(str::to_owned);
-        let tell = table.get("tell").cloned();
-        let tell = tell.and_then(|tell| Vec::<Kind>::deserialize(ValueDeserializer::from(tell)).ok());
-        Self { kind: text("kind"), name: text("name"), tell, has_name: table.contains_key("name") }
-    }
+/// A key that was taken out.
+struct Cut {
+    /// With the table's name before it.
+    key: String,
+    /// Where it stood.
+    at: usize,
+    /// It may have said where the secrets are.
+    hides_credentials: bool,
 }
 
-/// Take the key out that stands at `at`, or whose value does: its name with the table's before it, and where it stood.
-fn cut(table: &mut DeTable<'_>, at: usize) -> Option<(String, usize)> {
+/// Take the key out that stands at `at`, or whose value does.
+fn cut(table: &mut DeTable<'_>, at: usize) -> Option<Cut> {
     let has = |key: Range<usize>, value: Range<usize>| key.start <= at && at < key.end.max(value.end);
     let mut found: Option<(String, Option<String>, usize)> = None;
     for (key, value) in table.iter() {
@@ -301,14 +373,24 @@ fn cut(table: &mut DeTable<'_>, at: usize) -> Option<(String, usize)> {
             found = Some((key.get_ref().to_string(), None, key.span().start));
         }
     }
-    let (outer, inner, start) = found?;
+    let (outer, inner, at) = found?;
     let Some(inner) = inner else {
-        table.remove(outer.as_str())?;
-        return Some((outer, start));
+        let gone = table.remove(outer.as_str())?;
+        let hides_credentials = may_be_of_credentials(&outer) || may_hold_credentials(gone.get_ref());
+        return Some(Cut { key: outer, at, hides_credentials });
     };
     let DeValue::Table(within) = table.get_mut(outer.as_str())?.get_mut() else { return None };
     within.remove(inner.as_str())?;
-    Some((format!("{outer}.{inner}"), start))
+    let hides_credentials = may_be_of_credentials(&inner);
+    Some(Cut { key: format!("{outer}.{inner}"), at, hides_credentials })
+}
+
+fn may_hold_credentials(value: &DeValue<'_>) -> bool {
+    match value {
+        DeValue::Table(table) => table.keys().any(|key| may_be_of_credentials(key.get_ref())),
+        DeValue::Array(items) => items.iter().any(|item| may_hold_credentials(item.get_ref())),
+        _ => false,
+    }
 }
 
 impl Written {

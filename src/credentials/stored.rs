@@ -50,10 +50,14 @@ impl Stored {
         }
     }
 
-    /// What of the file at `path` can be used.
-    pub fn usable(path: &Path) -> Self {
-        let mut stored = Self::read(path).unwrap_or_else(|e| {
-            let why = e.to_string();
+    /// What of the file at `path` can be used: nothing where another one may be meant, see
+    /// [`crate::config::Config::credentials_mistake`].
+    pub fn usable(path: &Path, another: Option<&str>) -> Self {
+        let read = match another {
+            Some(why) => Err(why.to_owned()),
+            None => Self::read(path).map_err(|e| e.to_string()),
+        };
+        let mut stored = read.unwrap_or_else(|why| {
             let wrong = seen(path).into_iter().map(|name| (name, String::new())).collect();
             Self { unusable: Some(why), wrong, ..Self::default() }
         });
@@ -143,6 +147,8 @@ impl Stored {
     }
 
     fn of_text(text: &str) -> Self {
+        // As an editor of another system may begin a file.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut stored = Self::default();
         if let Ok(table) = DeTable::parse(text) {
             stored.take(table.into_inner());
@@ -188,6 +194,9 @@ impl Stored {
                         Err(why) => drop(self.wrong.insert(key.clone(), format!("[{key}] {why}"))),
                     };
                 }
+                DeValue::Array(tables) if is_name(&key) && tables.iter().any(|one| one.get_ref().is_table()) => {
+                    self.wrong.insert(key.clone(), format!("[{key}] must have one pair of brackets"));
+                }
                 value if KEYS.contains(&key.as_str()) => match secret_of(value) {
                     Ok(secret) => drop(self.account.insert(key, secret)),
                     Err(why) => self.set_wrong_top(format!("{key} {why}")),
@@ -220,7 +229,7 @@ fn seen(path: &Path) -> BTreeSet<String> {
     let lines = bytes.split(|b| *b == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
     let names = lines.filter_map(|line| line.trim_start().strip_prefix('[')?.split(']').next());
     names
-        .map(|name| name.trim().trim_matches(['"', '\'']))
+        .map(|name| name.trim_start_matches('[').trim().trim_matches(['"', '\'']))
         .filter(|name| is_name(name))
         .map(str::to_owned)
         .collect()
@@ -315,7 +324,7 @@ mod tests {
         let path = directory.path().join("credentials.toml");
         std::fs::write(&path, text).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
-        let stored = Stored::usable(&path);
+        let stored = Stored::usable(&path, None);
         (directory, stored)
     }
 
@@ -351,6 +360,22 @@ mod tests {
         let (_directory, stored) = file("[sms]\ntoken = \"a\"\n[sms]\ntoken = \"hush\"\n", 0o600);
         let why = stored.of("twilio", "sms").unwrap_err();
         assert!(why.contains("line 3: [sms] is here twice"), "{why}");
+        for (header, wrong, words) in [
+            ("[[sms]]", "token = \"hush\"", "[sms] must have one pair of brackets"),
+            ("[[sms]]", "token = hush", "line 5"),
+            ("\u{feff}[sms]", "token = hush", "line 2"),
+        ] {
+            let account = "api_key = \"k1\"\n[ntfy]\ntoken = \"tk\"\n";
+            let own = format!("{header}\n{wrong}\n");
+            let is_first = header.starts_with('\u{feff}');
+            let text =
+                if is_first { format!("{own}[ntfy]\ntoken = \"tk\"\n") } else { format!("{account}{own}") };
+            let (_directory, stored) = file(&text, 0o600);
+            let why = stored.of("twilio", "sms").unwrap_err();
+            assert!(why.contains(words) && !why.contains("hush"), "{text}: {why}");
+            assert_eq!(stored.of("ntfy", "ntfy").unwrap()["token"].expose(), "tk");
+            assert!(is_first || stored.of("x", "x").unwrap()["api_key"].expose() == "k1", "{text}");
+        }
         let (_directory, stored) = file("api_key = k1\n[ntfy]\ntoken = \"tk\"\n", 0o600);
         assert!(stored.of("x", "x").unwrap_err().contains("line 1") && stored.has_account());
         assert_eq!(stored.of("ntfy", "ntfy").unwrap()["token"].expose(), "tk");
@@ -367,5 +392,15 @@ mod tests {
         assert!(stored.of("ntfy", "other").unwrap().is_empty() && stored.has_account());
         assert!(stored.unusable().is_some_and(|why| why.contains("chmod 600")));
         assert!(!format!("{stored:?}").to_lowercase().contains("hush"));
+    }
+
+    #[test]
+    fn where_another_file_may_be_meant_nobody_gets_what_stands_in_this_one() {
+        let (directory, _) = file("api_key = \"hush\"\n[ntfy]\ntoken = \"hush\"\n", 0o600);
+        let stored = Stored::usable(&directory.path().join("credentials.toml"), Some("line 3: credentials"));
+        for (kind, name) in [("ntfy", "ntfy"), ("x", "x")] {
+            assert_eq!(stored.of(kind, name).unwrap_err(), "line 3: credentials");
+        }
+        assert!(stored.of("ntfy", "other").unwrap().is_empty() && stored.has_account());
     }
 }

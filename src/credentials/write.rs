@@ -103,7 +103,8 @@ pub(super) fn sections(text: &str) -> impl Iterator<Item = Section<'_>> {
         let name = lines.lines().find_map(|line| line.trim_start().strip_prefix('[')?.split(']').next());
         let last = lines.trim_end().len();
         let end = start + lines[last..].find('\n').map_or(lines.len(), |newline| last + newline + 1);
-        Section { name: name.map(|name| name.trim().trim_matches(['"', '\''])), start, end, next }
+        let name = name.map(|name| name.trim_start_matches('[').trim().trim_matches(['"', '\'']));
+        Section { name, start, end, next }
     })
 }
 

@@ -51,9 +51,10 @@ pub struct Alert {
     /// Attempts of which nobody knows the outcome.
     #[serde(default)]
     pub unknown: u32,
-    /// The last of them was answered: where a repeat costs money, only one that nothing was heard of is the last.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub answered: bool,
+    /// How many of them there were, if each was answered by something that is no word on it; none where nothing was heard of
+    /// one: where a repeat costs money, that one is the last.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unproved: u32,
     /// The next attempt at the same text, not before.
     #[serde(default)]
     pub not_before: Moment,
@@ -84,7 +85,7 @@ impl Alert {
     /// minute at first, then twice as long each time.
     pub fn attempt(&mut self, now: Moment) {
         self.maybe_sent = true;
-        self.answered = false;
+        self.unproved = 0;
         let wait = FIRST_WAIT.saturating_mul(1 << self.unknown.min(16)).min(LONGEST_WAIT);
         self.unknown = self.unknown.saturating_add(1);
         self.not_before = now.plus(wait);
@@ -126,14 +127,25 @@ impl Queue {
     /// Put `alert` behind those that are as urgent. Where too many wait, the least urgent and newest gives way;
     /// says whether nothing had to.
     pub fn push(&mut self, alert: Alert) -> bool {
-        let at = self.0.partition_point(|other| rank(other) <= rank(&alert));
+        let at = self.0.iter().rposition(|other| rank(other) <= rank(&alert)).map_or(0, |before| before + 1);
         self.0.insert(at, alert);
-        let fits = self.0.len() <= QUEUED;
-        self.0.truncate(QUEUED);
-        fits
+        if self.0.len() <= QUEUED {
+            return true;
+        }
+        let least = self.0.iter().enumerate().max_by_key(|(_, other)| (rank(other), other.id));
+        if let Some((least, _)) = least {
+            self.0.remove(least);
+        }
+        false
     }
 
-    /// The most urgent one.
+    /// Put first what may go out soonest, and of that what is most urgent: one that waits for its next attempt holds up no
+    /// other.
+    pub fn order(&mut self, turn: impl Fn(&Alert) -> Moment) {
+        self.0.sort_by_key(|alert| (turn(alert), rank(alert)));
+    }
+
+    /// The one whose turn is next.
     pub fn first(&self) -> Option<&Alert> {
         self.0.first()
     }
@@ -143,7 +155,7 @@ impl Queue {
         self.0.first_mut()
     }
 
-    /// Take the most urgent one out.
+    /// Take the first one out.
     pub fn pop(&mut self) -> Option<Alert> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
@@ -161,6 +173,11 @@ fn rank(alert: &Alert) -> u8 {
         Kind::Heartbeat => 6,
         Kind::Summary => 7,
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_none(number: &u32) -> bool {
+    *number == 0
 }
 
 fn digest() -> Kind {
@@ -184,7 +201,7 @@ pub(super) mod tests {
             covers: Summary::default(),
             maybe_sent: false,
             unknown: 0,
-            answered: false,
+            unproved: 0,
             not_before: Moment(0),
             composed: Timestamp::UNIX_EPOCH,
             cursors: Vec::new(),
@@ -213,6 +230,22 @@ pub(super) mod tests {
         }
         assert!(!queue.push(alert(100, Kind::BreakIn)));
         assert_eq!((queue.len(), queue.first().unwrap().id), (QUEUED, 100));
+    }
+
+    #[test]
+    fn who_waits_for_the_next_attempt_is_behind_and_gives_way_no_sooner() {
+        let mut queue = Queue::default();
+        queue.push(Alert { not_before: Moment(9), ..alert(0, Kind::BreakIn) });
+        (1..QUEUED as u64).for_each(|id| assert!(queue.push(alert(id, Kind::Login))));
+        queue.order(|alert| alert.not_before);
+        assert_eq!(queue.first().unwrap().id, 1);
+        assert!(!queue.push(alert(100, Kind::Health)));
+        queue.order(|_| Moment(0));
+        let order: Vec<u64> = std::iter::from_fn(|| queue.pop()).map(|alert| alert.id).collect();
+        assert_eq!(
+            (order.len(), order[0], order[1], *order.last().unwrap()),
+            (QUEUED, 0, 100, QUEUED as u64 - 2)
+        );
     }
 
     #[test]

@@ -77,7 +77,7 @@ fn write(
         covers: Summary::default(),
         maybe_sent: false,
         unknown: 0,
-        answered: false,
+        unproved: 0,
         not_before: Moment(0),
         composed: now,
         cursors: state.cursors.clone(),

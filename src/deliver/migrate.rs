@@ -197,7 +197,7 @@ fn continued(old: Old) -> State {
             // Whether it was or not: the same bytes go out again.
             maybe_sent: true,
             unknown: 0,
-            answered: false,
+            unproved: 0,
             not_before: Moment(0),
             composed: alert.composed,
             cursors: alert.cursors,

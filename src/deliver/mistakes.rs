@@ -36,6 +36,10 @@ pub fn say(state: &Path, config: &Config) -> io::Result<()> {
         now.iter().filter(|why| !said.contains(&why.as_str())).map(Notice::error).collect();
     if now.is_empty() {
         notices.push(Notice::info("the configuration has no mistake any more"));
+    }
+    // First, as in a pass: a process that ends in between says it twice rather than never.
+    notices.retain(|notice| !notice.send_at_once());
+    if now.is_empty() {
         fs::remove_file(&file)?;
     } else {
         storage::replace(&file, now.join("\n").as_bytes())?;

@@ -33,7 +33,7 @@ impl Routes {
     pub fn of(config: &Config) -> Self {
         let path = config.credentials_path();
         let mut fingerprint = format!("{} {}", stamp(&config.path), stamp(&path));
-        let secrets = Stored::usable(&path);
+        let secrets = Stored::usable(&path, config.credentials_mistake.as_deref());
         let mut receivers = config.receivers(secrets.has_account());
         for receiver in &mut receivers {
             receiver.tell = receiver.tell.take().or_else(|| receiver::default_tell(&receiver.kind));

@@ -24,13 +24,18 @@ const ANSWERED: u32 = 5;
 impl Pass<'_> {
     /// Draw the consequences of an attempt.
     pub fn settle(&mut self, attempt: Attempt) -> io::Result<Next> {
-        let Attempt { which, maybe_before, .. } = attempt;
+        let Attempt { which, maybe_before, unproved_before, .. } = attempt;
         let is_unknown = matches!(attempt.outcome, Outcome::Ambiguous { .. } | Outcome::Unproved { .. });
-        let mut attempts = 0;
+        let unproved = match attempt.outcome {
+            Outcome::Ambiguous { .. } => 0,
+            Outcome::Unproved { .. } if maybe_before && unproved_before == 0 => 0,
+            Outcome::Unproved { .. } => unproved_before.saturating_add(1),
+            // It was not sent, or refused: that changes nothing of what is not known of it.
+            _ => unproved_before,
+        };
         if let Some(alert) = current_mut(&mut self.state, which) {
             alert.maybe_sent = maybe_before || is_unknown;
-            alert.answered = !matches!(attempt.outcome, Outcome::Ambiguous { .. });
-            attempts = alert.unknown;
+            alert.unproved = unproved;
         }
         self.state.refusals = match attempt.outcome {
             Outcome::Refused { .. } | Outcome::Suspect { .. } => self.state.refusals.saturating_add(1),
@@ -47,7 +52,7 @@ impl Pass<'_> {
             Outcome::Duplicate => self
                 .rejected(which, "the service says it has this text already, and it was never sent".into()),
             Outcome::Ambiguous { .. } if attempt.skips_unknown => self.skip(which).map(|()| Next::Go),
-            Outcome::Unproved { .. } if attempt.skips_unknown && attempts >= ANSWERED => {
+            Outcome::Unproved { .. } if attempt.skips_unknown && unproved >= ANSWERED => {
                 self.skip(which).map(|()| Next::Go)
             }
             Outcome::NotSent { why } => not_sent(self, Kind::Network, why, None),

@@ -209,6 +209,62 @@ fn where_a_message_costs_money_one_that_was_answered_by_something_else_is_tried_
 }
 
 #[test]
+fn where_a_message_costs_money_only_answers_that_are_no_word_on_it_end_its_attempts() {
+    let failing = || Outcome::Unproved { until: None, why: "the service fails".into() };
+    let limited = || Outcome::Limited { until: None, why: "too many".into() };
+    let world = World::new(Scripted { costs_money: true, ..Scripted::default() });
+    world.answer(&[limited(), limited(), limited(), limited(), failing()]);
+    world.pass(Duration::ZERO, |state, _| {
+        state.last_id += 1;
+        assert!(state.queue.push(alert(state.last_id, Kind::BreakIn)));
+    });
+    for _ in 0..5 {
+        world.pass(7 * 60 * MINUTE, |_, _| {});
+    }
+    let state = world.state();
+    assert_eq!((world.sent().len(), state.totals.unclear, state.queue.len()), (6, 0, 0));
+    // Nothing was heard of it while repeats were wanted, and it does not become known by not being sent again.
+    let mut world = World::new(Scripted { costs_money: true, ..Scripted::default() });
+    let parse = |text: &str| Config::parse(text, Path::new("/nonexistent/config.toml")).unwrap();
+    for next in [Outcome::NotSent { why: "no connection".into() }, failing(), limited()] {
+        world.config = parse("[[receiver]]\nkind = \"other\"\nafter_unknown = \"repeat\"\n");
+        world.answer(&[unknown(), next]);
+        let (sent, unclear) = (world.sent().len(), world.state().totals.unclear);
+        world.pass_with(7 * 60 * MINUTE, 1);
+        world.pass(7 * 60 * MINUTE, |_, _| {});
+        let before = world.sent().len();
+        assert!((sent + 1..=sent + 2).contains(&before));
+        world.config = parse("[[receiver]]\nkind = \"other\"\n");
+        world.pass(7 * 60 * MINUTE, |_, _| {});
+        assert_eq!((world.sent().len(), world.state().totals.unclear), (before, unclear + 1));
+    }
+}
+
+#[test]
+fn a_break_in_does_not_wait_for_the_next_attempt_at_another() {
+    let failing = || Outcome::Unproved { until: None, why: "the service fails".into() };
+    for (first, second) in [(true, true), (false, false), (true, false)] {
+        let world = World::new(Scripted::default());
+        let push = |proven: bool| {
+            move |state: &mut State, _: Moment| {
+                state.last_id += 1;
+                assert!(state.queue.push(Alert { proven, ..alert(state.last_id, Kind::BreakIn) }));
+            }
+        };
+        world.answer(&[failing(), failing(), failing(), failing()]);
+        world.pass(Duration::ZERO, push(first));
+        for _ in 0..3 {
+            world.pass(7 * 60 * MINUTE, |_, _| {});
+        }
+        world.pass(SECOND, push(second));
+        let sent = world.sent();
+        assert_eq!((sent.len(), &*sent[4].1, world.state().queue.len()), (5, "alert 2", 1));
+        world.pass(9 * MINUTE, |_, _| {});
+        assert_eq!(world.sent()[5].1, "alert 1");
+    }
+}
+
+#[test]
 fn where_a_message_costs_money_one_of_which_nobody_knows_is_not_repeated_unless_it_is_said() {
     let world = World::new(Scripted { costs_money: true, ..Scripted::default() });
     world.answer(&[unknown()]);

@@ -50,6 +50,8 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// An earlier attempt at the same text may have succeeded.
     pub maybe_before: bool,
+    /// See [`Alert::unproved`], before this attempt.
+    pub unproved_before: u32,
     /// Pacing as it was before.
     pub pacing: super::Pacing,
     /// See [`Receiver::knows_repeats`] and the configuration's `after_unknown`.
@@ -88,7 +90,9 @@ impl Pass<'_> {
                 continue;
             }
             let skips = !receiver.knows_repeats() && self.skips_unknown(receiver);
-            if skips && current(&self.state, which).is_some_and(|alert| alert.maybe_sent && !alert.answered) {
+            if skips
+                && current(&self.state, which).is_some_and(|alert| alert.maybe_sent && alert.unproved == 0)
+            {
                 self.skip(which)?;
                 continue;
             }
@@ -105,11 +109,14 @@ impl Pass<'_> {
     fn due(&mut self) -> Option<(Which, Purse)> {
         let (policy, now) = (&self.reader.policy, self.now);
         let held = self.held_until();
+        let mut queue = std::mem::take(&mut self.state.queue);
+        queue.order(|alert| self.turn(alert, held));
+        self.state.queue = queue;
         let mut next: Option<Moment> = self.next_announcement(held);
         let mut wait = |at: Moment| next = Some(next.map_or(at, |other| other.min(at)));
         let mut refused = None;
         let candidates = [
-            self.queued_at(held).map(|at| (Which::Queued, at)),
+            self.state.queue.first().map(|alert| (Which::Queued, self.turn(alert, held))),
             self.failures_at(held).map(|at| (Which::Failures, at)),
         ];
         for (which, at) in candidates.into_iter().flatten() {
@@ -130,14 +137,13 @@ impl Pass<'_> {
         None
     }
 
-    /// When the first of the queue may go out. A break-in waits for no outage, only for its own last attempt.
-    fn queued_at(&self, held: Moment) -> Option<Moment> {
-        let alert = self.state.queue.first()?;
-        Some(match alert.kind {
+    /// When a message of the queue may go out. A break-in waits for no outage, only for its own last attempt.
+    fn turn(&self, alert: &Alert, held: Moment) -> Moment {
+        match alert.kind {
             _ if self.at_once => self.now,
             Kind::BreakIn => self.next_attempt(alert),
             _ => self.next_attempt(alert).max(held),
-        })
+        }
     }
 
     /// When the failures that wait may go out.
@@ -194,7 +200,9 @@ impl Pass<'_> {
 
         let mut entered = self.state.clone();
         entered.requests.enter(self.now, &self.reader.policy, purse);
-        let maybe_before = current(&self.state, which).is_some_and(|alert| alert.maybe_sent);
+        let before = current(&self.state, which);
+        let maybe_before = before.is_some_and(|alert| alert.maybe_sent);
+        let unproved_before = before.map_or(0, |alert| alert.unproved);
         if which == Which::Failures && !maybe_before {
             entered.pacing.sent(self.now, &self.reader.policy);
         }
@@ -229,7 +237,7 @@ impl Pass<'_> {
             return Err(failed);
         }
         let skips_unknown = !receiver.knows_repeats() && self.skips_unknown(receiver);
-        Ok(Attempt { which, outcome, maybe_before, pacing, skips_unknown })
+        Ok(Attempt { which, outcome, maybe_before, unproved_before, pacing, skips_unknown })
     }
 
     fn note_addresses(&mut self, receiver: &dyn Receiver, outcome: &Outcome) {

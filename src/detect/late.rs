@@ -119,6 +119,14 @@ impl Late {
         self.logins.shrink_to_fit();
     }
 
+    /// Logins later than the second `now` go: of what comes nobody knows whether it was before them.
+    pub(super) fn set_back(&mut self, now: i64) {
+        if self.latest.is_some_and(|latest| latest.as_second() > now) {
+            self.logins.retain(|judged| judged.at <= now && judged.login.time.as_second() <= now);
+            self.latest = self.logins.iter().map(|judged| judged.login.time).max();
+        }
+    }
+
     /// The oldest go, until the rest takes at most so many bytes.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let mut heap = self.heap();

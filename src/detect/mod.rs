@@ -104,6 +104,9 @@ pub struct Detector {
     known: Known,
     doubles: Doubles,
     late: Late,
+    /// What was taken in last is dated later than now. What the module records behind it was later.
+    #[serde(skip)]
+    has_ahead: bool,
     /// The same of each member of a fleet.
     #[serde(skip_serializing_if = "Members::is_empty")]
     members: Members,
@@ -143,16 +146,24 @@ impl Detector {
         now: Timestamp,
         rules: &Rules,
     ) -> Vec<Finding> {
-        self.take_in(event, kind, event.time.min(now).as_second(), rules, true)
+        let (time, now) = (event.time.as_second(), now.as_second());
+        if time > now {
+            self.has_ahead = true;
+        } else if event.route == Route::Pam && std::mem::take(&mut self.has_ahead) {
+            self.set_back(time);
+        }
+        let at = if event.class == Class::Failure { spans::set_back(time, now) } else { time.min(now) };
+        self.take_in(event, kind, at, rules, true)
     }
 
-    /// What is later than the second `now` was at that second: a clock that was ahead once makes nothing old that is new.
+    /// What is later than the second `now` was before it: a clock that was ahead once makes nothing old that is new.
     pub(crate) fn set_back(&mut self, now: i64) {
         for seen in [&mut self.module, &mut self.log] {
             seen.sources.set_back(now);
             seen.accounts.set_back(now);
         }
         self.known.set_back(now);
+        self.late.set_back(now);
         self.members.set_back(now);
     }
 
@@ -354,6 +365,10 @@ impl Detector {
                 }
                 self.log.forgive(&account, &event.user, source.key(), login.end);
                 self.known.came(&account, source.key(), proven, at);
+                // By a clock that is ahead, what comes would seem to be from before it.
+                if event.time.as_second() > at {
+                    return finding;
+                }
                 let judged = Judged {
                     login: self.late.copy(event),
                     source: (**source.key()).into(),

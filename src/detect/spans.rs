@@ -11,6 +11,9 @@ use super::row::{DAY, SLOT};
 const MOST: usize = 16;
 /// Seconds between two failures of one span, before any need to put spans together.
 const NEAR: u32 = 1;
+/// Seconds before now at which a failure is put that is dated later: it was before, nobody knows how long, and a login that
+/// only a log tells of is some minutes old when it is judged.
+const EARLIER: i64 = 3600;
 
 /// Spans in the order of time. None reaches over the end of a slot: what is too old goes by whole slots.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -105,12 +108,14 @@ impl Spans {
         }
     }
 
-    /// What is later than the second `now` was at that second.
+    /// What is later than the second `now` was before it, see [`set_back`].
     pub(super) fn set_back(&mut self, now: i64) {
-        let now = second(now);
-        self.0
-            .iter_mut()
-            .for_each(|span| (span.first, span.last) = (span.first.min(now), span.last.min(now)));
+        for span in self.0.iter_mut().filter(|span| i64::from(span.last) > now) {
+            let first = second(set_back(span.first.into(), now));
+            // One that has begun ends now.
+            span.last = if first == span.first { second(now) } else { first };
+            span.first = first;
+        }
         self.merge(&Self::default());
     }
 
@@ -178,6 +183,11 @@ impl Spans {
             }
         }
     }
+}
+
+/// The second of a failure that is dated `at`, as it is known at the second `now`.
+pub(super) fn set_back(at: i64, now: i64) -> i64 {
+    if at > now { now.saturating_sub(EARLIER) } else { at }
 }
 
 /// Whether a failure at the second `at` counts for a login at the second `login`: it was before, and not too long.

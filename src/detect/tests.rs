@@ -856,6 +856,60 @@ fn a_clock_that_was_ahead_once_blinds_nobody_when_it_is_right_again() {
     }
 }
 
+/// What is found in `events` that are read at the second `now`.
+fn read_at(detector: &mut Detector, now: i64, events: &[Event]) -> Vec<Finding> {
+    let now = event(Class::Failure, now, "", "").time;
+    detector.set_back(now.as_second());
+    let of = |event: &Event| detector.observe(event, AccountKind::Existing, now, &Rules::default());
+    events.iter().flat_map(of).collect()
+}
+
+#[test]
+fn a_login_of_a_clock_that_was_ahead_is_not_judged_again_by_what_comes_behind_it() {
+    let login = |at: i64| Event { pid: 7, ..su(Class::Login, at, "su", "root", 1000) };
+    let failed = |n: i64| Event { pid: 10 + n as u32, ..su(Class::Failure, n * 10, "su", "root", 1000) };
+    for ahead in [600, 10 * HOUR, 300 * 24 * HOUR] {
+        // Read while the clock is ahead, or after it was set right.
+        for read in [ahead + 5, 5] {
+            let mut detector = Detector::default();
+            read_at(&mut detector, read, &[login(ahead)]);
+            let failures: Vec<_> = (1..9).map(failed).collect();
+            assert_eq!(read_at(&mut detector, 90, &failures), [], "{ahead} {read}");
+            let found = read_at(&mut detector, 300, &[Event { pid: 8, ..login(290) }]);
+            assert!(matches!(found[0].verdict, Verdict::BreakIn { .. }), "{ahead} {read}: {found:?}");
+            assert_eq!(found[0].failures.count, 8);
+        }
+    }
+}
+
+#[test]
+fn what_failed_by_a_clock_that_was_ahead_was_before_a_login_that_only_a_log_tells_of() {
+    let log =
+        |class, at: i64, pid| Event { route: Route::Log, pid, ..event(class, at, "alice", "203.0.113.9") };
+    for ahead in [100, HOUR, 30 * HOUR] {
+        for read in [ahead + 100, 5] {
+            let mut detector = Detector::default();
+            let failures: Vec<_> = (0..8).map(|n| log(Class::Failure, ahead + n, n as u32 + 10)).collect();
+            read_at(&mut detector, read, &failures);
+            let found = read_at(&mut detector, 90, &[log(Class::Login, 30, 99)]);
+            assert!(matches!(found[0].verdict, Verdict::BreakIn { .. }), "{ahead} {read}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn what_failed_by_a_clock_that_was_ahead_is_not_of_today_for_ever() {
+    let ahead = 300 * 24 * HOUR;
+    let mut events: Vec<_> = (0..8).map(|n| event(Class::Failure, ahead + n, "bob", "203.0.113.9")).collect();
+    events.push(event(Class::Failure, 24 * HOUR, "carol", "192.0.2.7"));
+    for (days, is_break_in) in [(1, true), (4, false)] {
+        let login = event(Class::Login, days * 24 * HOUR + 5, "alice", "203.0.113.9");
+        let all = [&events[..], &[login]].concat();
+        let found = read_at(&mut Detector::default(), days * 24 * HOUR + 10, &all);
+        assert_eq!(matches!(found[0].verdict, Verdict::BreakIn { .. }), is_break_in, "{days}: {found:?}");
+    }
+}
+
 #[test]
 fn one_process_that_serves_many_clients_hides_none_behind_another() {
     for route in [Route::Pam, Route::Log] {

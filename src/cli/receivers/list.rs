@@ -27,7 +27,7 @@ const LONGEST: usize = 120;
 
 /// Show them.
 pub(super) fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result<(), Error> {
-    let stored = Stored::usable(&config.credentials_path());
+    let stored = Stored::usable(&config.credentials_path(), config.credentials_mistake.as_deref());
     let counters = take(state, config).map(|status| status.receivers).unwrap_or_default();
     let kinds = service::list();
     writeln!(out, "set up:")?;

@@ -101,6 +101,10 @@ impl Read<'_> {
 
     fn by_default(&self) -> Outcome {
         match self.reply.status {
+            // From something before the service, which was handed the message and did not answer in time.
+            504 | 524 => {
+                self.ambiguous(self.line("the service was not heard in time; it will be tried again"))
+            }
             ..=199 | 500.. => self.unproved(self.line("the service fails; it will be tried again")),
             200..=299 if !self.reply.complete => {
                 self.ambiguous(self.line("the answer cannot be read; it will be tried again"))
@@ -299,6 +303,8 @@ advice = "name another channel"
             (302, "", "unproved"),
             (500, r#"{"parts":[{"status":"0"}]}"#, "unproved"),
             (503, "", "unproved"),
+            (504, "<html>nginx", "ambiguous"),
+            (524, "", "ambiguous"),
         ] {
             let got = answer(status, body, true);
             assert_eq!(got.kind(), expected, "{status} {body}: {got:?}");
