@@ -10,7 +10,7 @@ use serde::Deserialize;
 use toml::de::DeTable;
 
 use super::line::{self, Place};
-use super::{Kind, RECEIVER_KEYS};
+use super::{Kind, RECEIVER_KEYS, words};
 
 /// So many mistakes are taken out; a file with more is something else.
 pub(super) const MOST: usize = 64;
@@ -143,9 +143,9 @@ impl Refusal {
         let why = match line::bare_word(text, place.line) {
             Some(word) => {
                 let word = if may_be_shown(text, at) { format!("`{word}`") } else { "this".into() };
-                format!("{word} is not a value: true, false, a number, or text in \"quotes\"")
+                words::no_value(&word)
             }
-            None => error.message().replace('\n', "; "),
+            None => words::of_syntax(error.message()),
         };
         Some(Self { at, from_the_end: text.len() - at, why })
     }
@@ -181,7 +181,7 @@ impl Readable {
         let block = &blocks[own];
         // Each with whether the mistake is elsewhere than the parser saw it.
         let mut cuts = Vec::new();
-        let is_twice = error.why.contains("duplicate");
+        let is_twice = error.why.contains("twice");
         let is_at_header = own > 0 && error.at < block.header;
         if is_twice && block.form == Form::Receiver {
             cuts.extend(self.word(&blocks[0]).map(|line| (Cut::Lines(line), false)));
