@@ -1,4 +1,4 @@
-//! Any answer to a message of any built-in definition: it has a meaning, what is said about it is one bounded neutral
+//! Any answer to a message of any built-in definition, and of one that reads lines of text: it has a meaning, what is said about it is one bounded neutral
 //! line, and only a status of success makes a message accepted.
 #![no_main]
 
@@ -13,14 +13,39 @@ use authalert::receiver::http::Reply;
 use libfuzzer_sys::fuzz_target;
 use ureq::http::{HeaderMap, HeaderValue};
 
-static BUILT_IN: LazyLock<Vec<Definition>> = LazyLock::new(|| {
-    list(Path::new("/nonexistent")).into_iter().filter_map(|entry| entry.definition.ok()).collect()
+/// Behind the built-in ones, that each input of the corpus stays with the definition that it was found for.
+static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(|| {
+    let built_in = list(Path::new("/nonexistent")).into_iter().filter_map(|entry| entry.definition.ok());
+    built_in.chain(Definition::parse("gate", "gate.toml", GATE).ok()).collect()
 });
+/// A gateway that answers a line of text.
+const GATE: &str = r#"
+title = "Gate"
+summary = "SMS"
+phone = ["Nothing is to be done."]
+[text]
+unit = "gsm7"
+limit = 160
+[request]
+method = "GET"
+url = "https://gate.example/send"
+query = { text = "{text}" }
+[answer]
+success = [200]
+body_begins = "OK"
+wait = { body_begins = "ERR 9 wait", unit = "seconds" }
+[[answer.rule]]
+body_begins = "ERR 9"
+outcome = "limited"
+[[answer.rule]]
+body_begins = "ERR"
+outcome = "stop"
+"#;
 const LONGEST_WAIT: Duration = Duration::from_secs(25 * 3600);
 
 fuzz_target!(|data: &[u8]| {
     let [which, first, second, rest @ ..] = data else { return };
-    let definition = &BUILT_IN[usize::from(*which) % BUILT_IN.len()];
+    let definition = &DEFINITIONS[usize::from(*which) % DEFINITIONS.len()];
     let status = 100 + (u16::from(*first) << 8 | u16::from(*second)) % 500;
     let mut parts = rest.splitn(2, |b| *b == 0x1e);
     let body = parts.next().unwrap_or_default().to_vec();

@@ -88,5 +88,65 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     let said = |why: &str| findings.iter().any(|finding: &Finding| finding.what.contains(why));
     let delivery = machine::delivery(state, config, said);
     findings.extend(delivery);
+    once(findings)
+}
+
+/// Without what another finding says as well: a mistake is one line, with what comes of it.
+fn once(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let mut at = 0;
+    while let Some(finding) = findings.get(at) {
+        let what = finding.what.trim_end_matches(config::MEANWHILE);
+        let same = |other: &Finding| other.level >= finding.level && other.what.contains(what);
+        let is_said = findings
+            .iter()
+            .enumerate()
+            .any(|(i, other)| i != at && same(other) && (i < at || other.what != finding.what));
+        match is_said && finding.level > Level::Fine {
+            true => drop(findings.remove(at)),
+            false => at += 1,
+        }
+    }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_is_one_line_with_what_comes_of_it() {
+        let found = [
+            Finding::error("credentials.toml is open to others", "chmod"),
+            Finding::fine("the receiver a can be used"),
+            Finding::error(
+                "the receivers a and b get nothing: credentials.toml is open to others",
+                "mend it",
+            ),
+            Finding::error("gate.toml: line 3: title is missing", "correct it"),
+            Finding::error("the receiver c gets nothing: gate.toml: line 3: title is missing", "mend it"),
+            Finding::error(
+                format!("line 2: x.proxy must be http://HOST:PORT{}", config::MEANWHILE),
+                "correct it",
+            ),
+            Finding::error(
+                "the receiver x cannot be used: line 2: x.proxy must be http://HOST:PORT",
+                "change it",
+            ),
+            Finding::warning("twice", ""),
+            Finding::warning("twice", ""),
+            Finding::fine("the receiver a can be used"),
+        ];
+        let left: Vec<_> = once(found.into()).into_iter().map(|finding| finding.what).collect();
+        assert_eq!(
+            left,
+            [
+                "the receiver a can be used",
+                "the receivers a and b get nothing: credentials.toml is open to others",
+                "the receiver c gets nothing: gate.toml: line 3: title is missing",
+                "the receiver x cannot be used: line 2: x.proxy must be http://HOST:PORT",
+                "twice",
+                "the receiver a can be used",
+            ]
+        );
+    }
 }

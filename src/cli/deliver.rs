@@ -46,6 +46,15 @@ pub fn show(report: &Report, state: &Path, out: &mut dyn Write) -> Result<(), Er
             }
         }
     }
+    for served in &report.receivers {
+        for number in &served.skipped {
+            writeln!(
+                out,
+                "{}: nobody knows whether message {number} arrived, and it is not repeated (after_unknown)",
+                served.name
+            )?;
+        }
+    }
     if !report.receivers.is_empty() && report.receivers.iter().all(|served| served.busy) {
         writeln!(out, "another delivery pass is running; it sees to everything")?;
         return Ok(());
@@ -83,4 +92,26 @@ fn wrong(served: &Served, state: &Path) -> Option<String> {
             human(wait)
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_is_not_shown_as_delivered() {
+        let served = |name: &str, sent: &[(u64, &str)], skipped: &[u64]| Served {
+            name: name.into(),
+            sent: sent.iter().map(|(number, text)| (*number, (*text).to_owned())).collect(),
+            skipped: skipped.into(),
+            ..Served::default()
+        };
+        let report = Report {
+            receivers: vec![served("sms", &[(8, "eight")], &[7]), served("timeline", &[(3, "three")], &[])],
+        };
+        let mut out = Vec::new();
+        show(&report, Path::new("/var/lib/authalert"), &mut out).unwrap();
+        let unknown = "sms: nobody knows whether message 7 arrived, and it is not repeated (after_unknown)";
+        assert_eq!(String::from_utf8(out).unwrap(), format!("eight\ntimeline: three\n{unknown}\n"));
+    }
 }

@@ -127,7 +127,7 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         Command::Receivers(asked) => receivers::run(asked, state, &config()?, out),
         Command::Test { name, pam, user, verbose } => match pam {
             Some(service) => test::through_pam(state, service, user, out),
-            None => test::post(&config()?, name.as_deref(), *verbose, out),
+            None => test::post((state, &config()?), name.as_deref(), *verbose, out),
         },
         Command::Report(asked) => report::run(asked, state, &config()?, out),
         Command::Status { json, prometheus, output } => {

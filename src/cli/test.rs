@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
@@ -10,6 +10,7 @@ use authalert_pam_client::authenticate;
 
 use crate::config::{self, Config, TIMELINE};
 use crate::credentials::{Secrets, Stored};
+use crate::deliver::came_through;
 use crate::event::{Class, Event};
 use crate::journal::Journal;
 use crate::message::{Composer, Content, Dispatch};
@@ -21,7 +22,12 @@ use super::Error;
 /// Send one message that is not an alert to every receiver, or to the one called `only`, to see that each can be reached.
 ///
 /// What a service answered is shown where it did not take it, with `verbose` always.
-pub fn post(config: &Config, only: Option<&str>, verbose: bool, out: &mut dyn Write) -> Result<(), Error> {
+pub fn post(
+    (state, config): (&Path, &Config),
+    only: Option<&str>,
+    verbose: bool,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
     let stored = Stored::usable(&config.credentials_path(), config.credentials_mistake.as_deref());
     let all = config.receivers(stored.has_account());
     let chosen = |receiver: &&config::Receiver| match only {
@@ -60,14 +66,29 @@ pub fn post(config: &Config, only: Option<&str>, verbose: bool, out: &mut dyn Wr
         let Sent { outcome, text, took } = send_with(config, built.as_ref());
         let is_accepted = matches!(outcome, Outcome::Accepted { .. });
         match is_accepted {
-            true => writeln!(out, "{name} accepted it after {} ms: {text}", took.as_millis())?,
-            false => wrong.push(format!("{name}: {}", outcome.why())),
+            true => {
+                writeln!(out, "{name} accepted it after {} ms: {text}", took.as_millis())?;
+                // What was wrong with it is over. Where that cannot be noted the next alert shows it.
+                let _ = came_through(state, name);
+            }
+            false => wrong.push(format!("{name}: {}{}", outcome.why(), asked_wait(&outcome))),
         }
         if let Some(answered) = built.answered().filter(|_| verbose || !is_accepted) {
             writeln!(out, "{name} answered {answered}")?;
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Error::Failed(wrong.join("\nauthalert: "))) }
+}
+
+/// How long the service asks to be left alone: whoever described it sees that this was understood.
+fn asked_wait(outcome: &Outcome) -> String {
+    let (Outcome::Limited { until, .. } | Outcome::Ambiguous { until, .. } | Outcome::Unproved { until, .. }) =
+        outcome
+    else {
+        return String::new();
+    };
+    let wait = until.and_then(|until| until.duration_since(SystemTime::now()).ok());
+    wait.map(|wait| format!("; it asks to wait {} s", wait.as_secs_f64().ceil())).unwrap_or_default()
 }
 
 /// What became of a test message.
@@ -191,6 +212,16 @@ mod tests {
             ruser: String::new(),
             uid: 0,
             origin: None,
+        }
+    }
+
+    #[test]
+    fn how_long_a_service_asks_to_wait_is_shown() {
+        let limited = |until| Outcome::Limited { until, why: "busy".into() };
+        let minute = SystemTime::now().checked_add(Duration::from_secs(60));
+        assert_eq!(asked_wait(&limited(minute)), "; it asks to wait 60 s");
+        for none in [limited(None), limited(Some(SystemTime::UNIX_EPOCH)), Outcome::Duplicate] {
+            assert_eq!(asked_wait(&none), "");
         }
     }
 

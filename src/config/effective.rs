@@ -189,19 +189,27 @@ mod tests {
     fn a_mistake_in_one_receiver_is_its_own_and_the_others_are_as_they_were() {
         use crate::config::Kind::Urgent;
         for (line, words, tell) in [
-            ("tell = \"urgent\"", ["line 8, column 8", "sequence"], None),
-            ("tell = 5", ["line 8, column 8", "sequence"], None),
-            ("tell = [\"brake-in\", \"break-in\"]", ["line 8, column 9", "`digest`"], None),
+            ("tell = \"urgent\"", ["line 8, column 8", "tell must be a list: ["], None),
+            ("tell = 5", ["line 8, column 8", "tell must be a list: ["], None),
+            (
+                "tell = [\"brake-in\", \"break-in\"]",
+                ["line 8, column 9", "tell: \"brake-in\" is not one of \"break-in\", \"urgent\", \"digest\""],
+                None,
+            ),
             ("tell = urgent", ["line 8, column 8", "in \"quotes\""], None),
             ("max_interval = \"soon\"", ["line 8, column 16", "10m"], None),
             ("burst = 0\ntell = [\"urgent\"]", ["line 8, column 1", "from 1 to 1000"], Some(vec![Urgent])),
             ("burst = x\ntell = [\"urgent\"]", ["line 8, column 9", "in \"quotes\""], Some(vec![Urgent])),
             ("max_per_day = -1", ["line 8, column 15", "a whole number"], None),
             ("max_per_day = \"many\"", ["line 8, column 15", "a whole number"], None),
-            ("plain_http = \"yes\"", ["line 8, column 14", "boolean"], None),
-            ("after_unknown = \"maybe\"", ["line 8, column 17", "`skip`"], None),
-            ("ca_file = 5", ["line 8, column 11", "string"], None),
-            ("topic = \"b\"\ntopic = \"c\"", ["line 9, column 1", "duplicate key"], None),
+            ("plain_http = \"yes\"", ["line 8, column 14", "plain_http must be true or false"], None),
+            (
+                "after_unknown = \"maybe\"",
+                ["line 8, column 17", "after_unknown: \"maybe\" is not one of \"repeat\", \"skip\""],
+                None,
+            ),
+            ("ca_file = 5", ["line 8, column 11", "ca_file must be text in \"quotes\""], None),
+            ("topic = \"b\"\ntopic = \"c\"", ["line 9, column 1", "this is here twice"], None),
         ] {
             let text = format!(
                 "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n[[receiver]]\nkind = \"slack\"\nname = \"pager\"\n\n{line}\n\
@@ -231,7 +239,7 @@ mod tests {
         let said: Vec<_> = config.mistakes.iter().map(ToString::to_string).collect();
         for (said, words) in said.iter().zip([
             "line 4, column 1: two receivers are called \"ntfy\"",
-            "line 7, column 1: missing field `kind`; this receiver gets nothing",
+            "line 7, column 1: kind is missing in [[receiver]]; this receiver gets nothing",
             "line 11, column 1: \"timeline\" is the receiver that is always there",
         ]) {
             assert!(said.contains(words), "{words}: {said}");

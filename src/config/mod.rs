@@ -26,14 +26,17 @@ mod tolerant;
 #[cfg(test)]
 mod typos;
 mod values;
+mod words;
 
 pub use effective::TIMELINE;
 pub use kind::Kind;
 pub use mistake::Mistake;
 pub use receiver::{AfterUnknown, RECEIVER_KEYS, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
+pub(crate) use tolerant::MEANWHILE;
 pub use values::parse_duration;
 use values::{duration, heartbeat, names, networks, size};
+pub(crate) use words::why;
 
 /// Read when `--config` or `config=` names no other.
 pub const DEFAULT_PATH: &str = "/etc/authalert/config.toml";
@@ -121,11 +124,16 @@ impl X {
     pub(crate) fn check_url(&self) -> Result<(), &'static str> {
         let url = &self.api_url;
         let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        if host.is_some_and(|host| host.split(['/', '?', '#']).next().unwrap_or_default().contains('@')) {
+            return Err("must have no user and password in it, for an address is shown");
+        }
         if host.is_none_or(|h| h.is_empty() || h.contains(['/', '?', '#', '@', ' '])) {
             return Err("must be https://HOST or https://HOST:PORT, without a path");
         }
         if url.starts_with("http://") && !is_loopback(host.unwrap_or_default()) {
-            return Err("http:// is accepted for a loopback address only; use https://");
+            return Err(
+                "http:// is accepted for a loopback address only (localhost, 127.0.0.1, [::1]); use https://",
+            );
         }
         Ok(())
     }
@@ -314,9 +322,6 @@ impl Config {
             wrong.push(("x.proxy", "must be http://HOST:PORT".into()));
             self.x.proxy = None;
         }
-        if let Some((key, why)) = wrong.first() {
-            self.x_mistake.get_or_insert_with(|| format!("{}: {key} {why}", self.path.display()));
-        }
         if self.x.timeout.is_zero() || self.x.timeout > Duration::from_secs(300) {
             wrong.push(("x.timeout", "must be from 1s to 5m".into()));
             self.x.timeout = defaults.timeout;
@@ -394,17 +399,24 @@ mod tests {
             ("[ignore]\nnetworks = [\"192.0.2.0/99\"]", ["line 2", "192.0.2.0/24"]),
             ("[x]\napi_url = \"https://api.x.com/2\"", ["line 2, column 1: x.api_url", "without a path"]),
             ("[x]\napi_url = \"http://192.0.2.1\"", ["line 2, column 1: x.api_url", "loopback"]),
+            ("[x]\napi_url = \"https://u:hush@h\"", ["line 2, column 1: x.api_url", "no user and password"]),
             ("[alerts]\n\nburst = 0", ["line 3, column 1: alerts.burst", "from 1 to 1000"]),
             ("[alerts]\ntext = \"{uesr}\"", ["line 2, column 1: alerts.text", "{uesr}"]),
             ("[deliver]\nin_process = no", ["line 2, column 14: `no`", "true, false"]),
             ("receiver = timeline # here", ["line 1, column 12: `timeline`", "in \"quotes\""]),
-            ("[deliver]\nin_process = \"no\"", ["line 2", "boolean"]),
+            ("[deliver]\nin_process = \"no\"", ["line 2", "in_process must be true or false"]),
+            (
+                "[report]\nheartbeat = \"7d\"",
+                ["line 2, column 1: heartbeat is inside [report] (line 1)", "above the first table"],
+            ),
+            ("receiver = 5", ["line 1", "receiver must be \"x\", \"timeline\", or tables [[receiver]]"]),
             ("heartbeat = \"10m\"", ["line 1", "\"7d\""]),
             ("heartbeat = \"on\"", ["line 1", "\"off\""]),
             ("[logins]\nbreak_in_after = 1", ["logins.break_in_after", "2 to 1000"]),
             ("[logins]\nexpected = [\"office\"]", ["line 2", "192.0.2.0/24"]),
         ] {
             let error = mistakes(text);
+            assert!(!error.contains("hush"), "{error}");
             assert!(words.iter().all(|w| error.contains(w)), "{text:?}: {error}");
             assert!(error.lines().count() == 1 && error.ends_with("the default holds"), "{text:?}: {error}");
         }

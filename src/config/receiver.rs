@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use super::line::Place;
 use super::values::optional_duration;
+use super::words;
 
 /// The `receiver` of a configuration: a word as in version 0.1, or a list of tables.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +59,9 @@ pub const RECEIVER_KEYS: [&str; 10] = [
     "timeout",
     "plain_http",
 ];
+
+/// The keys that stand above the first table.
+pub(super) const TOP: [&str; 2] = ["receiver", "heartbeat"];
 
 /// One `[[receiver]]`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -108,6 +112,17 @@ impl Receiver {
         const BY_DEFAULT: [Kind; 5] =
             [Kind::BreakIn, Kind::Urgent, Kind::Digest, Kind::Heartbeat, Kind::Health];
         kind == Kind::Test || self.tell.as_deref().unwrap_or(&BY_DEFAULT).contains(&kind)
+    }
+
+    /// Why there is no `key` in it: its kind asks for `names`.
+    pub fn not_a_parameter(&self, key: &str, names: &str) -> String {
+        match TOP.contains(&key) {
+            true => words::above_the_first_table(key, "[[receiver]]", self.written.header.line),
+            false => {
+                let key = crate::neutral::name(key);
+                format!("\"{key}\" is not one of its parameters; they are {names}")
+            }
+        }
     }
 }
 

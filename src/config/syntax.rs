@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::line::{self, Place};
 use super::tolerant::SETTINGS;
-use super::{Kind, RECEIVER_KEYS};
+use super::{Kind, RECEIVER_KEYS, words};
 
 /// So many mistakes are taken out; a file with more is something else.
 pub(super) const MOST: usize = 64;
@@ -159,9 +159,9 @@ impl Refusal {
         let why = match line::bare_word(text, place.line) {
             Some(word) => {
                 let word = if may_be_shown(text, at) { format!("`{word}`") } else { "this".into() };
-                format!("{word} is not a value: true, false, a number, or text in \"quotes\"")
+                words::no_value(&word)
             }
-            None => error.message().replace('\n', "; "),
+            None => words::of_syntax(error.message()),
         };
         Some(Self { at, from_the_end: text.len() - at, why })
     }
@@ -199,7 +199,7 @@ impl Readable {
         let block = &blocks[own];
         // Each with whether the mistake is elsewhere than the parser saw it.
         let mut cuts = Vec::new();
-        let is_twice = error.why.contains("duplicate");
+        let is_twice = error.why.contains("twice");
         if is_twice && self.take_out_single_brackets(&blocks) {
             return true;
         }

@@ -13,14 +13,17 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
 use super::line::{self, Place};
-use super::receiver::{Written, check_name};
+use super::receiver::{TOP, Written, check_name};
 use super::syntax::{self, Known, Lost, Remains, may_be_of_credentials};
+use super::words;
 use super::{Config, Error, Mistake, Receiver, Receivers};
 use crate::neutral;
 
 /// The keys at the top beside `receiver`. With another one nobody knows what was meant.
 pub(super) const SETTINGS: [&str; 9] =
     ["x", "alerts", "ignore", "logins", "heartbeat", "deliver", "scan", "journal", "report"];
+/// What is said behind a mistake that costs one setting.
+pub const MEANWHILE: &str = "; meanwhile the default holds";
 /// Where nobody knows how long the journal is to be kept, and how large it may be.
 const KEPT_MEANWHILE: Duration = Duration::from_secs(10 * 365 * 86_400);
 const SIZE_MEANWHILE: u64 = 1 << 30;
@@ -29,7 +32,8 @@ const SIZE_MEANWHILE: u64 = 1 << 30;
 pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     let unusable = |why: String| Error::Parse(file.into(), why);
     let readable = syntax::read(bytes).map_err(unusable)?;
-    let table = DeTable::parse(&readable.text).map_err(|e| unusable(e.message().to_owned()))?.into_inner();
+    let table =
+        DeTable::parse(&readable.text).map_err(|e| unusable(words::of_syntax(e.message())))?.into_inner();
     let (mut lost, mut in_receivers) = (Vec::new(), Vec::new());
     for one in readable.lost {
         let receiver = one.receiver(&readable.text, &table);
@@ -57,7 +61,12 @@ pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     let whys = config.judge();
     for (key, why) in whys {
         let place = line::of(reading.text, key).unwrap_or(Place { line: 1, column: 1 });
-        reading.found.push((place, with_default(&format!("{key} {why}"))));
+        let why = format!("{key} {why}");
+        // Nothing is posted to another place, or by another way, than was meant.
+        if ["x.api_url", "x.proxy"].contains(&key) {
+            config.x_mistake.get_or_insert(reading.mistake(place, why.clone()).to_string());
+        }
+        reading.found.push((place, with_default(&why)));
     }
     config.hides_receivers = reading.hides_receivers;
     config.receivers_unclear = reading.receivers_unclear;
@@ -77,17 +86,8 @@ fn keys_of(table: &str) -> &'static [&'static str] {
     }
 }
 
-/// The parser's words, and what they mean to a person.
-fn in_words(error: &toml::de::Error) -> String {
-    let why = error.message().replace('\n', "; ").replace("expected u32", "expected a whole number");
-    match why.as_str() {
-        "wanted string or table" => "expected a word in quotes, as authalert.toml(5) lists them".into(),
-        _ => why.replace("expected a sequence", "expected a sequence: [\"…\", \"…\"]"),
-    }
-}
-
 fn with_default(why: &str) -> String {
-    format!("{why}; meanwhile the default holds")
+    format!("{why}{MEANWHILE}")
 }
 
 /// A configuration while it is read.
@@ -130,7 +130,7 @@ impl Reading<'_> {
                 Ok(config) => break config,
                 Err(error) => error,
             };
-            let why = in_words(&error);
+            let why = words::why(self.text, &error, &TOP);
             let at = error.span().map_or(self.text.len(), |span| span.start);
             let Some(Cut { key, at, hides_credentials }) = cut(&mut self.table, at) else {
                 return Err(format!("{}: {why}", self.place(at)));
@@ -139,7 +139,7 @@ impl Reading<'_> {
             self.found.push((place, with_default(&why)));
             let table = key.split('.').next().unwrap_or_default();
             // A key that does not belong may be of a receiver whose header is lost.
-            let is_unknown = why.contains("unknown field");
+            let is_unknown = error.message().starts_with("unknown field");
             self.hides_receivers |=
                 is_unknown || !SETTINGS.contains(&table) || key == "x" || key == "x.credentials";
             self.receivers_unclear |= !SETTINGS.contains(&table);
@@ -305,7 +305,7 @@ impl Reading<'_> {
             }
             Err(error) => {
                 let place = error.span().map_or(at, |span| self.place(span.start));
-                let why = in_words(&error);
+                let why = words::why(self.text, &error, &TOP);
                 self.broken(&known, written, Broken { place, why })
             }
         }

@@ -36,7 +36,8 @@ pub(super) fn heartbeat<'de, D: Deserializer<'de>>(deserializer: D) -> Result<He
         return Ok(Heartbeat(None));
     }
     let after = parse_duration(&text).filter(|after| *after >= AT_LEAST);
-    let why = || de::Error::custom("expected \"off\", or a duration of an hour or more, such as \"7d\"");
+    let why =
+        || de::Error::custom("heartbeat must be \"off\", or a duration of an hour or more, such as \"7d\"");
     after.map(|after| Heartbeat(Some(after))).ok_or_else(why)
 }
 

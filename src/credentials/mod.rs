@@ -18,6 +18,7 @@ mod write;
 
 pub use secret::{Secret, Secrets};
 pub use stored::Stored;
+pub(crate) use stored::is_meant;
 pub use write::store_section;
 
 /// What a whole file may take.

@@ -36,6 +36,11 @@ pub struct Stored {
     wrong: BTreeMap<String, String>,
     /// Why the account's values cannot be used, or what else stands at the top.
     wrong_top: Option<String>,
+    /// Lines that may be meant as the header of a table and are none, by a sum of its name: it may as well be the end of
+    /// a secret.
+    headers: BTreeMap<u32, usize>,
+    /// What stands before a reason: the file.
+    place: String,
     /// Why nothing of the file can be used. `wrong` has what tables there are, as far as can be seen.
     unusable: Option<String>,
 }
@@ -63,6 +68,7 @@ impl Stored {
         });
         let said = |why: &str| format!("{}: {why}", path.display());
         stored.wrong_top = stored.wrong_top.map(|why| said(&why));
+        stored.place = said("");
         match &stored.unusable {
             Some(why) => stored.wrong.values_mut().for_each(|other| other.clone_from(why)),
             None => stored.wrong.values_mut().for_each(|why| *why = said(why)),
@@ -97,9 +103,27 @@ impl Stored {
         if let Some(why) = of_the_account.or(self.wrong.get(name)) {
             return Err(why.clone());
         }
+        if let Some(why) = self.elsewhere(name) {
+            return Err(format!("{}{why}", self.place));
+        }
         let mut secrets = if is_of_x { self.account.clone() } else { Secrets::new() };
         secrets.extend(self.sections.get(name).cloned().unwrap_or_default());
         Ok(secrets)
+    }
+
+    /// Where the table of the receiver called `name` is not there, and one is that nearly is.
+    fn elsewhere(&self, name: &str) -> Option<String> {
+        if self.sections.contains_key(name) {
+            return None;
+        }
+        if let Some(line) = self.headers.get(&crc32fast::hash(name.as_bytes())) {
+            return Some(format!("{}: [{name}] is meant", is_no_line(*line)));
+        }
+        let other = self.sections.keys().find(|section| is_meant(section, name))?;
+        Some(format!(
+            "[{}] is there, and is not the table of the receiver {name}: write [{name}]",
+            crate::neutral::name(other)
+        ))
     }
 
     /// Why nothing of the file can be used.
@@ -154,6 +178,11 @@ impl Stored {
             stored.take(table.into_inner());
             return stored;
         }
+        for (number, line) in text.lines().enumerate() {
+            if let Some(name) = half_header(line) {
+                stored.headers.entry(crc32fast::hash(name.as_bytes())).or_insert(number + 1);
+            }
+        }
         // A line that is wrong concerns the table that it is in.
         let mut seen = BTreeSet::new();
         for section in sections(text) {
@@ -170,7 +199,7 @@ impl Stored {
                 (Err(e), None) => {
                     let at = e.span().map_or(0, |span| span.start.min(lines.len()));
                     let line = lines[..at].matches('\n').count() + 1 + before;
-                    format!("line {line} is not of the form KEY = \"VALUE\", or its key is here twice")
+                    is_no_line(line)
                 }
             };
             match section.name.filter(|name| is_name(name)) {
@@ -194,8 +223,8 @@ impl Stored {
                         Err(why) => drop(self.wrong.insert(key.clone(), format!("[{key}] {why}"))),
                     };
                 }
-                DeValue::Array(tables) if is_name(&key) && tables.iter().any(|one| one.get_ref().is_table()) => {
-                    self.wrong.insert(key.clone(), format!("[{key}] must have one pair of brackets"));
+                DeValue::Array(items) if is_name(&key) && items.iter().any(|item| item.get_ref().is_table()) => {
+                    drop(self.wrong.insert(key.clone(), format!("[{key}] must have one pair of brackets")));
                 }
                 value if KEYS.contains(&key.as_str()) => match secret_of(value) {
                     Ok(secret) => drop(self.account.insert(key, secret)),
@@ -239,6 +268,23 @@ fn seen(path: &Path) -> BTreeSet<String> {
 fn is_name(name: &str) -> bool {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     (1..=32).contains(&name.len()) && name.bytes().all(good)
+}
+
+fn is_no_line(line: usize) -> String {
+    format!("line {line} is not of the form KEY = \"VALUE\" or [NAME], or its key is here twice")
+}
+
+/// Whether a table of this name is meant to be the one of the receiver called `name`.
+pub(crate) fn is_meant(section: &str, name: &str) -> bool {
+    section.trim().to_ascii_lowercase().replace(['_', ' '], "-") == name
+}
+
+/// The name in a line that has one bracket of a header and not the other: `ntfy]`.
+fn half_header(line: &str) -> Option<&str> {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    let name = line.trim_matches(['[', ']', '"', '\'', ' ']);
+    let is_half = line.starts_with('[') != line.ends_with(']');
+    (is_half && is_name(name)).then_some(name)
 }
 
 /// The line of a section in which its header stands, from 1.
@@ -317,6 +363,30 @@ mod tests {
             let why = Stored::parse(text).unwrap_err();
             assert!(why.contains(words) && !why.contains("hush"), "{text:?}: {why}");
         }
+    }
+
+    #[test]
+    fn a_table_that_is_nearly_the_receivers_is_not_passed_over_in_silence() {
+        for text in [
+            "[Ntfy]\ntoken = \"hush\"",
+            "ntfy]\ntoken = \"hush\"",
+            "[slack]\nwebhook = \"hush\"\n ntfy ] # x\n",
+        ] {
+            let stored = Stored::of_text(text);
+            let why = stored.of("ntfy", "ntfy").unwrap_err();
+            assert!(why.contains("[ntfy]") && !why.contains("hush"), "{text}: {why}");
+            assert!(stored.of("ntfy", "other").unwrap().is_empty(), "{text}");
+        }
+        let why = Stored::of_text("[my_phone]\ntoken = \"hush\"").of("ntfy", "my-phone").unwrap_err();
+        assert!(why.contains("[my_phone]") && why.contains("write [my-phone]"), "{why}");
+        // The right one is there as well.
+        let both = Stored::of_text("[Ntfy]\ntoken = \"a\"\n[ntfy]\ntoken = \"b\"");
+        assert_eq!(both.of("ntfy", "ntfy").unwrap()["token"].expose(), "b");
+        // A secret may end as a header does, and is no name of a receiver.
+        let stored = Stored::of_text("[slack]\nwebhook = [\nhush]\n");
+        assert!(stored.of("ntfy", "ntfy").unwrap().is_empty());
+        let shown: Vec<_> = stored.wrong_sections().map(|(name, why)| format!("{name} {why}")).collect();
+        assert!(!format!("{shown:?} {:?} {stored:?}", stored.wrong_top()).contains("hush"), "{shown:?}");
     }
 
     fn file(text: &str, mode: u32) -> (tempfile::TempDir, Stored) {

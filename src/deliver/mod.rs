@@ -53,6 +53,7 @@ pub mod simulate;
 mod skip;
 pub mod state;
 pub mod status;
+mod tested;
 #[cfg(test)]
 mod tests;
 mod unsent;
@@ -89,6 +90,7 @@ pub use served::{Error, Report, Served};
 pub use settled::is_settled;
 pub use settling::settle;
 pub use skip::skip_numbers;
+pub use tested::came_through;
 pub use unsent::{Unsent, unsent};
 use unusable::unusable;
 

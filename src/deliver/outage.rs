@@ -50,6 +50,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is over when the configuration and the credentials can be used.
+    pub fn is_of_this_machine(self) -> bool {
+        matches!(self, Self::Config | Self::Credentials)
+    }
+
     /// Whether another reason of the same kind asks for something else to be done.
     fn asks_somebody(self) -> bool {
         match self {

@@ -79,8 +79,10 @@ impl<'a> Reader<'a> {
                     break;
                 }
             };
-            let sent = std::mem::take(&mut all.sent);
-            all = Served { sent: sent.into_iter().chain(served.sent).collect(), ..served };
+            let (mut sent, mut skipped) = (std::mem::take(&mut all.sent), std::mem::take(&mut all.skipped));
+            sent.extend(served.sent);
+            skipped.extend(served.skipped);
+            all = Served { sent, skipped, ..served };
             if all.busy || self.request.is_let_go() || !grew(&self.request.state, &seen) {
                 break;
             }
@@ -354,8 +356,7 @@ impl<'a> Pass<'a> {
     /// An outage of this machine ends when its cause does, not only with the next alert.
     fn clear_what_was_fixed(&mut self) -> bool {
         let Reader { routes, receiver, request, .. } = self.reader;
-        let ours = |o: &Outage| matches!(o.kind, Kind::Config | Kind::Credentials);
-        let over = self.state.outage.as_ref().is_some_and(ours)
+        let over = self.state.outage.as_ref().is_some_and(|outage| outage.kind.is_of_this_machine())
             && routes.build(receiver, request.context, None).is_ok();
         if over {
             let name = &receiver.name;

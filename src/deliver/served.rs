@@ -23,6 +23,8 @@ pub struct Served {
     pub busy: bool,
     /// Messages that were delivered: number and text.
     pub sent: Vec<(u64, String)>,
+    /// The numbers of those of which nobody knows whether they arrived, and which are not repeated.
+    pub skipped: Vec<u64>,
     /// Failures that are in no delivered alert yet.
     pub pending: u64,
     /// The next step, if one is known.

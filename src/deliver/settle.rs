@@ -106,7 +106,9 @@ impl Pass<'_> {
             "nobody knows whether message {id} reached {}; it is not repeated, as after_unknown says",
             self.reader.receiver.name
         )));
+        let sent = self.served.sent.len();
         self.acknowledge(which, String::new())?;
+        self.served.skipped.extend(self.served.sent.drain(sent..).map(|(id, _)| id));
         self.save()
     }
 

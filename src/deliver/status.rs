@@ -123,9 +123,13 @@ fn take_one(
     let (state, now) = (&mut reading.state, reading.now);
     let policy = Policy::from(&config.alerts_of(receiver));
     let totals = state.totals;
+    let unusable = routes.build(receiver, Context::Command, None).err().map(|(_, why)| why);
+    if unusable.is_none() {
+        // As the next pass will find.
+        state.outage = state.outage.take().filter(|outage| !outage.kind.is_of_this_machine());
+    }
     let (next, waits_because) = next_attempt(state, now, &policy).unzip();
     let outage = state.outage.as_ref();
-    let unusable = || routes.build(receiver, Context::Command, None).err().map(|(_, why)| why);
     let counters = Counters {
         recorded: state.recorded(),
         posted: totals.posted,
@@ -136,7 +140,7 @@ fn take_one(
         posts: totals.posts,
         unclear: totals.unclear,
         queued: state.queue.len() as u64,
-        last_error: storage::lacking(directory).or_else(|| outage.map(|o| o.why.clone())).or_else(unusable),
+        last_error: storage::lacking(directory).or_else(|| outage.map(|o| o.why.clone())).or(unusable),
         error_since: outage.map(|o| o.since),
         break_ins_waiting: state.findings.break_ins(),
         next_attempt_seconds: next.map(|next| next.since(now).as_secs()),

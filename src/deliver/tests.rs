@@ -268,7 +268,8 @@ fn a_break_in_does_not_wait_for_the_next_attempt_at_another() {
 fn where_a_message_costs_money_one_of_which_nobody_knows_is_not_repeated_unless_it_is_said() {
     let world = World::new(Scripted { costs_money: true, ..Scripted::default() });
     world.answer(&[unknown()]);
-    world.pass_with(Duration::ZERO, 3);
+    let served = world.pass_with(Duration::ZERO, 3);
+    assert_eq!((served.sent, served.skipped), (vec![], vec![world.state().last_id]));
     world.pass_with(10 * MINUTE, 0);
     let totals = world.state().totals;
     assert_eq!((world.sent().len(), totals.posted, totals.unclear, totals.posts), (1, 3, 1, 1));

@@ -41,11 +41,7 @@ impl Command {
         let wrong = |why: &str| Err(build::Error::Config(why.into()));
         let known = ["argv", "limit", "unit", "costs_money"];
         if let Some(key) = receiver.parameters.keys().find(|key| !known.contains(&key.as_str())) {
-            let key = neutral::name(key);
-            return Err(build::Error::Config(format!(
-                "\"{key}\" is not one of its parameters; they are {}",
-                known.join(", ")
-            )));
+            return Err(build::Error::Config(receiver.not_a_parameter(key, &known.join(", "))));
         }
         let argv = match receiver.parameters.get("argv").map(arguments) {
             Some(Some(argv)) => argv,

@@ -100,24 +100,29 @@ fn a_gateway_of_get_and_plain_words_is_spoken_to_as_well() {
 
 #[test]
 fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
-    for (from, to, line, words) in [
-        ("title =", "titel =", 2, "unknown field `titel`, expected one of `title`"),
-        ("costs_money = true", "costs_money = \"yes\"", 4, "boolean"),
-        ("[\"break-in\"]", "[\"breakin\"]", 5, "`break-in`"),
+    each_is_named(&[
+        ("title =", "titel =", 2, "\"titel\" is not a key that is known here; there are title, summary"),
+        ("costs_money = true", "costs_money = \"yes\"", 4, "costs_money must be true or false"),
+        ("[\"break-in\"]", "[\"breakin\"]", 5, "default_tell: \"breakin\" is not one of \"break-in\""),
         ("phone = [\"Nothing to install.\"]", "phone = []", 0, "what the person at the phone does"),
-        ("type = \"server\"", "type = \"address\"", 10, "`server`, `url`, `phone`"),
+        (
+            "type = \"server\"",
+            "type = \"address\"",
+            10,
+            "type: \"address\" is not one of \"text\", \"server\", \"url\", \"phone\"",
+        ),
         ("name = \"user\"", "name = \"User\"", 14, "a to z, 0 to 9 and _"),
         ("name = \"user\"", "name = \"text\"", 14, "choose another name"),
         ("name = \"user\"", "name = \"timeout\"", 14, "choose another name"),
         ("name = \"user\"", "name = \"to\"", 23, "two parameters are called"),
-        ("find = \"the user\"", "", 13, "missing field `find`"),
+        ("find = \"the user\"", "", 13, "find is missing in [[parameter]]"),
         ("find = \"the user\"", "find = \"x\"\npattern = \"[a\"", 16, "not a regular expression"),
         ("find = \"the phone\"", "find = \"x\"\ndefault = \"040\"", 26, "a number with its country"),
         ("secret = true", "secret = true\ndefault = \"x\"", 20, "has no default"),
-        ("unit = \"gsm7\"", "unit = \"sms\"", 28, "`gsm7`"),
+        ("unit = \"gsm7\"", "unit = \"sms\"", 28, "unit: \"sms\" is not one of"),
         ("limit = 160", "limit = 20", 29, "from 70 to 100000"),
-        ("limit = 160", "limit = -1", 29, "invalid value"),
-        ("\"POST\"", "\"PATCH\"", 32, "`GET`, `POST`, `PUT`"),
+        ("limit = 160", "limit = -1", 29, "limit must be a whole number, 0 or more"),
+        ("\"POST\"", "\"PATCH\"", 32, "method: \"PATCH\" is not one of \"GET\", \"POST\", \"PUT\""),
         ("\"POST\"", "\"GET\"", 32, "GET has no body"),
         ("{server}/a1/sms", "http://gateway.example/sms", 33, "begins with https://HOST/"),
         ("{server}/a1/sms", "https://{user}.example/sms", 33, "begins with https://HOST/"),
@@ -126,7 +131,7 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
         ("{server}/a1/sms", "{server}/a1/sms?key=1", 33, "[request.query]"),
         ("{server}/a1/sms", "{server}/a1/{text}", 33, "in the body and in the query only"),
         ("{server}/a1/sms", "{server}/a1/{gone}", 33, "neither a parameter nor one of the message's"),
-        ("basic = [\"{user}\", \"{password}\"]", "basic = [\"{user}\"]", 34, "array"),
+        ("basic = [\"{user}\", \"{password}\"]", "basic = [\"{user}\"]", 34, "basic must be a list of 2"),
         ("basic = [\"{user}\", \"{password}\"]", "bearer = \"{user\"", 34, "brace"),
         ("basic = [\"{user}\", \"{password}\"]", "bearer = \"{user}\"", 18, "does not use {password}"),
         ("form = {", "headers = { Host = \"x\" }\nform = {", 35, "not a header field to set here"),
@@ -136,6 +141,12 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
         ("message = \"{text}\"", "message = \"{text}\", p = \"{priority}\"", 35, "needs [priority]"),
         ("message = \"{text}\"", "message = \"{text} {facts}\"", 35, "must be alone"),
         ("form = {", "plain = \"x\"\nform = {", 32, "one body"),
+    ]);
+}
+
+#[test]
+fn a_mistake_in_what_answers_mean_is_named_too() {
+    each_is_named(&[
         ("success = [200]", "success = []", 38, "200 to 299"),
         ("success = [200]", "success = [404]", 38, "200 to 299"),
         ("success = [200]", "success = [2000]", 38, "they are 100 to 599"),
@@ -145,10 +156,26 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
         ("equals = \"created\"", "equals = 1.5", 44, "whole numbers"),
         ("status = [403]", "", 46, "a rule needs status, path, body or body_begins"),
         ("status = [403]", "status = [403]\nequals = 7", 46, "equals needs a path"),
-        ("\"pause\"", "\"retry\"", 48, "`limited`, `pause`, `stop`"),
-        ("[text]", "knows_repeats = 7\n[text]", 27, "unknown field"),
+        (
+            "\"pause\"",
+            "\"retry\"",
+            48,
+            "outcome: \"retry\" is not one of \"duplicate\", \"limited\", \"pause\", \"stop\"",
+        ),
+        (
+            "[text]",
+            "knows_repeats = 7\n[text]",
+            27,
+            "knows_repeats is inside [[parameter]] (line 22) and belongs above the first table",
+        ),
         ("costs_money = true", "knows_repeats = true", 4, "needs {key}"),
-        ("[text]", "[text", 27, ""),
+        ("[text]", "[text", 27, "] is missing"),
+        ("[text]", "[[text]]", 27, "text must be one table: [text], with one pair of brackets"),
+        ("[[answer.rule]]", "[answer.rule]", 46, "[[answer.rule]], with two pairs of brackets"),
+        ("[request]", "[requests]", 31, "[requests] is not a table that is known here; there are title"),
+        ("[answer]", "[answers]", 42, "success is missing in [answer]"),
+        ("limit = 160", "limit = \"160\"", 29, "limit must be a whole number"),
+        ("method = \"POST\"", "method = POST", 32, "text in \"quotes\""),
         (
             "[answer]",
             "[discover]\nparameter = \"who\"\nbefore = \"b\"\nurl = \"https://h/{user}\"\npath = \"x\"\n[answer]",
@@ -162,7 +189,12 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
             "the other parameters only",
         ),
         ("[answer]", "[request.json]\nday = 2026-11-28\n[answer]", 38, "no dates"),
-    ] {
+    ]);
+}
+
+/// What is in the definition, what takes its place, the line of the mistake (0: none) and words of it.
+fn each_is_named(cases: &[(&str, &str, usize, &str)]) {
+    for (from, to, line, words) in cases {
         let text = OWN.replacen(from, to, 1);
         assert_ne!(text, OWN, "{from}");
         let mistake =
@@ -170,6 +202,6 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
         let shown = mistake.to_string();
         assert!(shown.starts_with("/etc/authalert/receivers.d/cellar.toml: "), "{shown}");
         assert!(shown.contains(words), "{to}: {shown}");
-        assert_eq!(mistake.line.unwrap_or(0), line, "{to}: {shown}");
+        assert_eq!(mistake.line.unwrap_or(0), *line, "{to}: {shown}");
     }
 }

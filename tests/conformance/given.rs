@@ -55,7 +55,20 @@ fn what_was_given_wrongly_is_named_with_what_is_accepted() {
         (build("ntfy", &set("server", "ntfy.example".into())), vec!["server must be https://HOST"]),
         (
             build("ntfy", &set("server", "http://192.0.2.1".into())),
-            vec!["server", "in the clear", "plain_http"],
+            vec![
+                "server",
+                "in the clear",
+                "to this machine alone (localhost",
+                "plain_http = true in this [[receiver]]",
+            ],
+        ),
+        (
+            build("ntfy", &set("server", "https://me:pw@ntfy.example".into())),
+            vec!["server must have no user and password in it", "credentials"],
+        ),
+        (
+            build("ntfy", &set("heartbeat", "7d".into())),
+            vec!["heartbeat is inside [[receiver]]", "belongs above the first table"],
         ),
         (
             build("ntfy", &set("server", "https://no-such-host.invalid".into())),

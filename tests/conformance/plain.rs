@@ -4,11 +4,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 use std::thread;
+use std::time::SystemTime;
 
 use authalert::config;
 use authalert::credentials::{Secret, Secrets};
-use authalert::receiver::Receiver;
 use authalert::receiver::definition::{Definition, Http};
+use authalert::receiver::{Outcome, Receiver};
 
 use crate::send;
 
@@ -52,6 +53,11 @@ query = { to = "{to}", text = "{text}" }
 [answer]
 success = [200]
 ANSWER
+wait = { body_begins = "ERR: 9 wait", unit = "seconds" }
+
+[[answer.rule]]
+body_begins = "ERR: 9"
+outcome = "limited"
 
 [[answer.rule]]
 body_begins = "ERR: 1"
@@ -93,6 +99,9 @@ fn a_gateway_that_answers_a_line_of_text_is_understood_and_what_it_said_is_shown
             ("OK 12345\n", "accepted"),
             ("ERR: 101 wrong password\n", "stop"),
             ("ERR: 3\n", "pause"),
+            ("ERR: 9 wait 60\n", "limited"),
+            ("ERR: 9 wait 99999999999999999999999\n", "limited"),
+            ("ERR: 9 REQUEST ERR: 9 wait 7\n", "limited"),
             ("ERR: 1 REQUEST hush-password\n", "stop"),
         ];
         let (server, requests) = gateway(cases.iter().map(|(answer, _)| (*answer).to_owned()).collect());
@@ -107,6 +116,14 @@ fn a_gateway_that_answers_a_line_of_text_is_understood_and_what_it_said_is_shown
         for (answer, expected) in cases {
             let got = send(&receiver, "aa-1-1", "three failed logins");
             assert_eq!(got.kind(), expected, "{success} {answer}: {got:?}");
+            if let Outcome::Limited { until, .. } = &got {
+                let wait = until.map(|until| until.duration_since(SystemTime::now()).unwrap().as_secs());
+                match answer.split_whitespace().nth(3) {
+                    Some("60") => assert!((50..=60).contains(&wait.unwrap()), "{wait:?}"),
+                    Some(_) if answer.contains("REQUEST") => assert_eq!(wait, None, "{answer}"),
+                    _ => assert!((24 * 3600..=25 * 3600).contains(&wait.unwrap()), "{wait:?}"),
+                }
+            }
             let request = requests.recv().unwrap();
             assert!(
                 request.contains("to=358401234567&text=three+failed+logins")

@@ -226,11 +226,13 @@ fn checked(config: &Config, given: &Given) -> Result<(String, Config, config::Re
         return Err(nothing_written(new));
     }
     let all = after.receivers(stored.has_account());
-    let Some(receiver) = all.into_iter().find(|receiver| receiver.name == given.name) else {
+    let Some(mut receiver) = all.into_iter().find(|receiver| receiver.name == given.name) else {
         return Err(nothing_written(
             "the configuration cannot be changed; write the receiver into it yourself",
         ));
     };
+    // Nothing is in the file yet: a line of it would mislead.
+    receiver.written = Default::default();
     let mut secrets = stored.of(&receiver.kind, &given.name).map_err(nothing_written)?;
     secrets.extend(given.secrets.clone());
     Ok((text, after, receiver, secrets))

@@ -91,8 +91,7 @@ impl Given {
     /// The receiver as the configuration would have it.
     pub fn receiver(&self) -> Result<config::Receiver, String> {
         let text: String = self.lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-        let receiver: config::Receiver =
-            toml::from_str(&text).map_err(|e| e.message().replace('\n', "; "))?;
+        let receiver: config::Receiver = toml::from_str(&text).map_err(|e| config::why(&text, &e, &[]))?;
         Ok(config::Receiver { name: self.name.clone(), ..receiver })
     }
 }

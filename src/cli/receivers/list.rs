@@ -80,6 +80,9 @@ fn goes_to(receiver: &config::Receiver, service: &Service, stored: &Stored) -> V
         let value = match (secrets.get(name), receiver.parameters.get(name)) {
             (Some(secret), _) if parameter.form == Type::Url => masked(secret.expose()),
             (None, Some(toml::Value::String(url))) if parameter.form == Type::Url => masked(url),
+            (None, Some(toml::Value::String(text))) if name == "server" && !text.contains("://") => {
+                text.rsplit('@').next().unwrap_or_default().to_owned()
+            }
             (None, Some(toml::Value::String(text))) => text.clone(),
             (None, Some(toml::Value::Array(words))) => {
                 words.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(" ")
@@ -88,16 +91,31 @@ fn goes_to(receiver: &config::Receiver, service: &Service, stored: &Stored) -> V
             (None, Some(toml::Value::Boolean(truth))) => truth.to_string(),
             _ => continue,
         };
-        shown.push(format!("{name} {}", neutral::text(value, LONGEST)));
+        shown.push(format!("{name} {}", neutral::text(without_logins(&value), LONGEST)));
+    }
+    shown
+}
+
+/// `text` with a … in the place of what stands before the @ of an address: where it is refused, and in the arguments of a
+/// command, it is a password all the same.
+fn without_logins(text: &str) -> String {
+    let mut pieces = text.split("://");
+    let mut shown = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(char::is_whitespace).unwrap_or(piece.len());
+        match piece[..end].rfind('@') {
+            Some(at) => shown.extend(["://…", &piece[at..]]),
+            None => shown.extend(["://", piece]),
+        }
     }
     shown
 }
 
 fn masked(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let host = rest.split(['/', '?']).next().unwrap_or_default();
-    // Who writes a password into it anyway.
-    format!("{scheme}://{}/…", host.rsplit('@').next().unwrap_or_default())
+    // A password stands before an @, and may have a / in it.
+    let host = rest.split(['/', '?']).next().filter(|_| !rest.contains('@'));
+    format!("{scheme}://{}/…", host.unwrap_or("…"))
 }
 
 /// As `tell` has it.
@@ -116,7 +134,9 @@ mod tests {
         let file = directory.path().join("config.toml");
         let text = "[[receiver]]\nkind = \"ntfy\"\nname = \"pager\"\ntopic = \"alerts-1\"\n\
                     [[receiver]]\nkind = \"slack\"\n[[receiver]]\nkind = \"webhook\"\nurl = \"https://siem.example/in?key=hush\"\n\
-                    [[receiver]]\nkind = \"command\"\nargv = [\"/usr/bin/send\", \"+358401234567\"]\n";
+                    [[receiver]]\nkind = \"command\"\nargv = [\"/usr/bin/send\", \"+358401234567\", \"tg://bot:hush@chat\"]\n\
+                    [[receiver]]\nkind = \"gotify\"\nserver = \"https://me:hu@s/h@h.example/base\"\n\
+                    [[receiver]]\nkind = \"mail\"\nto = \"me@h.example\"\nserver = \"me:hush@h.example\"\n";
         let secrets =
             "[pager]\ntoken = \"tk_hush\"\n[slack]\nwebhook = \"https://hooks.slack.com/services/hush\"\n";
         std::fs::write(directory.path().join("credentials.toml"), secrets).unwrap();
@@ -130,10 +150,12 @@ mod tests {
             "  pager (ntfy)\n    goes to topic alerts-1\n    is sent break-in, urgent, digest",
             "  slack\n    goes to webhook https://hooks.slack.com/…\n",
             "  webhook\n    goes to url https://siem.example/…\n",
-            "  command\n    goes to argv /usr/bin/send +358401234567\n",
+            "  command\n    goes to argv /usr/bin/send +358401234567 tg://…@chat\n",
+            "  gotify\n    goes to server https://…@h.example/base\n",
+            "  mail\n    goes to to me@h.example, server h.example\n",
         ] {
             assert!(shown.contains(line), "{line}: {shown}");
         }
-        assert!(!shown.contains("hush"), "{shown}");
+        assert!(!shown.contains("hush") && !shown.contains("hu@"), "{shown}");
     }
 }

@@ -34,7 +34,9 @@ pub fn run(
             add::add((state, config), asked, is_pipe, &mut stdin.lock(), out)
         }
         Some(ReceiversWhat::Remove { name }) => remove::remove(state, config, name, out),
-        Some(ReceiversWhat::Test { name, verbose }) => test::post(config, name.as_deref(), *verbose, out),
+        Some(ReceiversWhat::Test { name, verbose }) => {
+            test::post((state, config), name.as_deref(), *verbose, out)
+        }
     }
 }
 

@@ -15,6 +15,8 @@ use crate::receiver::wait::{MAX_WAIT, after, retry_after};
 
 /// Longest number of a message that is kept.
 const ID_LIMIT: usize = 64;
+/// Longest number that is read from a plain answer, in digits.
+const NUMBER_LIMIT: usize = 20;
 
 /// One answer, read once.
 struct Read<'a> {
@@ -71,6 +73,21 @@ impl Read<'_> {
 
     fn body_begins(&self, expected: &str) -> bool {
         self.reply.complete && self.reply.body.trim_ascii_start().starts_with(expected.as_bytes())
+    }
+
+    /// The number that follows what the body begins with. Nowhere else: further on the body may quote the text, and with
+    /// it what an attacker wrote.
+    fn number_behind(&self, begin: &str) -> Option<f64> {
+        let body = self.reply.body.trim_ascii_start();
+        let rest = body.strip_prefix(begin.as_bytes()).filter(|_| self.reply.complete)?;
+        let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        if is_digit(begin.as_bytes().last()) && is_digit(rest.first()) {
+            return None;
+        }
+        let start = rest.iter().position(|b| ![b' ', b'\t'].contains(b))?;
+        let is_of_it = |b: &u8| b.is_ascii_digit() || *b == b'.';
+        let digits = rest[start..].iter().take(NUMBER_LIMIT).take_while(|b| is_of_it(b)).count();
+        std::str::from_utf8(&rest[start..start + digits]).ok()?.trim_end_matches('.').parse().ok()
     }
 
     /// A page is not of the service but of something before it, whose statuses mean something else.
@@ -148,8 +165,11 @@ impl Read<'_> {
 
     /// The later of what the header field and the body ask for.
     fn until(&self) -> Option<SystemTime> {
-        let asked = self.file.answer.wait.as_ref().and_then(|wait| {
-            self.find(&wait.path).into_iter().filter_map(|value| wait.duration(value)).max()
+        let wait = self.file.answer.wait.as_ref().map(|wait| wait.get_ref());
+        let asked = wait.and_then(|wait| {
+            let in_json = wait.path.iter().flat_map(|path| self.find(path)).filter_map(number);
+            let behind = wait.body_begins.as_ref().and_then(|begin| self.number_behind(begin.get_ref()));
+            in_json.chain(behind).filter_map(|number| wait.duration(number)).max()
         });
         after(asked, self.now).max(retry_after(&self.reply.headers, self.now))
     }
@@ -192,17 +212,21 @@ impl OneOrMore {
 }
 
 impl Wait {
-    fn duration(&self, value: &Value) -> Option<Duration> {
-        let number = match value {
-            Value::String(text) => text.trim().parse().ok()?,
-            other => other.as_f64()?,
-        };
+    fn duration(&self, number: f64) -> Option<Duration> {
         let seconds = match self.unit {
             WaitUnit::Seconds => number,
             WaitUnit::Milliseconds => number / 1000.0,
         };
         // NaN and negative numbers are no wait; a large one is bounded before it overflows.
         (seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(MAX_WAIT.as_secs_f64())))
+    }
+}
+
+/// A number, also one that a service writes as text.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::String(text) => text.trim().parse().ok(),
+        other => other.as_f64(),
     }
 }
 
@@ -315,7 +339,7 @@ advice = "name another channel"
         }
     }
 
-    /// A gateway that answers a line of text, always with the status 200.
+    /// Of a gateway that answers a line of text.
     fn plain_answer(answer: &str, status: u16, body: &str) -> Outcome {
         let start = FILE.find("[answer]").unwrap();
         let text = format!("{}{answer}", &FILE[..start]);
@@ -383,6 +407,45 @@ advice = "name another channel"
             let got = answer(429, &format!(r#"{{"error":{{"wait":{wait}}}}}"#), true);
             let Outcome::Limited { until, .. } = got else { panic!("{got:?}") };
             assert_eq!(until, expected.map(|wait| SystemTime::UNIX_EPOCH + wait), "{wait}");
+        }
+    }
+
+    #[test]
+    fn a_wait_in_a_plain_answer_is_the_number_behind_what_it_begins_with_and_bounded() {
+        const WAIT: &str = "[answer]\nsuccess = [200]\nbody_begins = \"OK\"\n\
+                            wait = { body_begins = \"ERR 9 wait\", unit = \"seconds\" }\n\
+                            [[answer.rule]]\nbody_begins = \"ERR 9\"\noutcome = \"limited\"\n";
+        let long = format!("ERR 9 wait {}", "9".repeat(100_000));
+        for (body, seconds) in [
+            ("ERR 9 wait 60", Some(60)),
+            (" ERR 9 wait 60s, please\r\n", Some(60)),
+            ("ERR 9 wait \t60.", Some(60)),
+            ("ERR 9 wait60", Some(60)),
+            ("ERR 9 wait 99999999", Some(MAX_WAIT.as_secs())),
+            (&long, Some(MAX_WAIT.as_secs())),
+            ("ERR 9 wait 0", None),
+            ("ERR 9 wait -60", None),
+            ("ERR 9 wait 1.2.3", None),
+            ("ERR 9 wait ...", None),
+            ("ERR 9 wait", None),
+            ("ERR 9 wait \n60", None),
+            ("ERR 9 wait NaN", None),
+            ("ERR 9 wait inf", None),
+            ("ERR 9 wait \u{661}", None),
+            ("ERR 9 busy: \"ERR 9 wait 99999\"", None),
+            ("ERR 9\nERR 9 wait 99999", None),
+        ] {
+            let got = plain_answer(WAIT, 200, body);
+            let Outcome::Limited { until, why } = got else { panic!("{body}: {got:?}") };
+            let wanted = seconds.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(until, wanted, "{body}");
+            assert!(why.chars().count() < 400, "{why}");
+        }
+        let ends_in_a_digit = WAIT.replace("ERR 9 wait", "ERR 9");
+        for (body, seconds) in [("ERR 9 60", Some(60)), ("ERR 99 busy", None)] {
+            let Outcome::Limited { until, .. } = plain_answer(&ends_in_a_digit, 200, body) else { panic!() };
+            let wanted = seconds.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            assert_eq!(until, wanted, "{body}");
         }
     }
 }

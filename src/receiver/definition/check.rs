@@ -1,12 +1,14 @@
 //! Whether the pieces of a definition fit together: every mistake with its line and what is accepted.
 
+mod answer;
+
 use std::ops::Range;
 
 use toml::Spanned;
 use ureq::http::HeaderName;
 
 use super::expand::is_field_value;
-use super::model::{File, Node, OneOrMore, Request};
+use super::model::{File, Node, Request};
 use super::parameter::{Parameter, Type, text_of};
 use super::template::{Part, Placeholder, RESERVED, Template};
 use crate::config::RECEIVER_KEYS;
@@ -56,7 +58,7 @@ pub(super) fn check(file: &File) -> Result<(), Mistake> {
             return wrong(&parameter.name, format!("the request does not use {{{name}}}"));
         }
     }
-    answer(file)?;
+    answer::check(&file.answer)?;
     discover(file)
 }
 
@@ -266,45 +268,6 @@ fn address(file: &File, url: &Template) -> Result<(), String> {
     if url.0.iter().any(literal) { Err(whole_query.into()) } else { Ok(()) }
 }
 
-fn answer(file: &File) -> Result<(), Mistake> {
-    let answer = &file.answer;
-    let success = answer.success.get_ref();
-    if success.is_empty() || success.iter().any(|s| !(200..300).contains(&s.0)) {
-        return wrong(&answer.success, "success lists the statuses of an accepted message, 200 to 299");
-    }
-    let proved = !answer.test.is_empty() || answer.body.is_some() || answer.body_begins.is_some();
-    if proved == answer.any_body && (proved || success.iter().any(|s| s.0 == 200)) {
-        return wrong(
-            &answer.success,
-            "200 alone proves nothing, a page to log in says 200 as well: say what the body of an accepted message has \
-             with [[answer.test]], body = \"…\" or body_begins = \"…\", or any_body = true where it has nothing",
-        );
-    }
-    let begins = file.answer.rules.iter().filter_map(|rule| rule.get_ref().body_begins.as_ref());
-    if let Some(begin) = begins.chain(&answer.body_begins).find(|begin| begin.get_ref().trim().is_empty()) {
-        return wrong(begin, "body_begins is what the answer's text begins with, such as \"OK\"");
-    }
-    for spanned in &answer.rules {
-        let rule = spanned.get_ref();
-        if rule.status.is_empty() && !rule.reads_the_body() {
-            return wrong(spanned, "a rule needs status, path, body or body_begins");
-        }
-        if answer.any_body
-            && !rule.reads_the_body()
-            && rule.status.iter().all(|status| success.contains(status))
-        {
-            return wrong(
-                spanned,
-                "this rule is never reached: with any_body = true its status is a success; say path, body or body_begins",
-            );
-        }
-        if rule.path.is_none() && rule.equals != OneOrMore::default() {
-            return wrong(spanned, "equals needs a path");
-        }
-    }
-    Ok(())
-}
-
 fn discover(file: &File) -> Result<(), Mistake> {
     let Some(spanned) = &file.discover else { return Ok(()) };
     let discover = spanned.get_ref();
@@ -338,34 +301,6 @@ mod tests {
         let named: Vec<&str> = list.split([' ', ',']).filter(|word| !word.is_empty()).collect();
         for name in RESERVED.iter().chain(&["kind", "name"]).chain(&RECEIVER_KEYS) {
             assert!(named.contains(name), "{name} is not in the manual: {list}");
-        }
-    }
-
-    #[test]
-    fn what_a_plain_answer_begins_with_is_said_and_no_rule_is_dead() {
-        let text = include_str!("../../../receivers/ntfy.toml");
-        let start = text.find("\n[answer]").unwrap() + 1;
-        let end = text[start..].find("\n[discover]").map_or(text.len(), |at| start + at);
-        let mistake = |answer: &str| {
-            let text = format!("{}[answer]\nsuccess = [200]\n{answer}\n{}", &text[..start], &text[end..]);
-            let file: File = toml::from_str(&text).unwrap();
-            check(&file).map_err(|(span, why)| {
-                let line = text[..span.unwrap().start].matches('\n').count();
-                (line - text[..start].matches('\n').count(), why)
-            })
-        };
-        assert_eq!(mistake("body_begins = \"OK\""), Ok(()));
-        let rule = |keys: &str| format!("any_body = true\n[[answer.rule]]\n{keys}\noutcome = \"stop\"");
-        assert_eq!(mistake(&rule("body_begins = \"ERR\"")), Ok(()));
-        assert_eq!(mistake(&rule("status = [200, 400]")), Ok(()));
-        for (answer, line, words) in [
-            ("body_begins = \" \"".to_owned(), 2, "begins with"),
-            (rule("status = [200]"), 3, "never reached"),
-            (rule("body_begins = \"\""), 4, "begins with"),
-            (rule("advice = \"a\""), 3, "a rule needs"),
-        ] {
-            let (at, why) = mistake(&answer).unwrap_err();
-            assert!(at == line && why.contains(words), "{answer}: {at} {why}");
         }
     }
 

@@ -263,7 +263,8 @@ mod tests {
             let token = "123456789:ABCDEFGHIJKLMNOPQRSTUVWXYZ";
             values.insert(parameter.name.get_ref().clone(), Secret::new(value.unwrap_or(token)));
         }
-        Given::read(definition.parameters(), &toml::Table::new(), &values, true).unwrap()
+        let receiver = toml::from_str("kind = \"example\"").unwrap();
+        Given::read(definition.parameters(), &receiver, &values, true).unwrap()
     }
 
     /// Every text in a JSON value.

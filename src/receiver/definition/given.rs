@@ -6,8 +6,8 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use super::parameter::{Parameter, Type, is_loopback, text_of};
+use crate::config;
 use crate::credentials::{Secret, Secrets};
-use crate::neutral;
 use crate::receiver::build::Error;
 
 /// Every value by its parameter's name. Wiped when dropped; shown nowhere.
@@ -31,20 +31,21 @@ impl Given {
     /// With `all` false a missing parameter is no error.
     pub fn read(
         parameters: &[Parameter],
-        table: &toml::Table,
+        receiver: &config::Receiver,
         secrets: &Secrets,
         all: bool,
     ) -> Result<Self, Error> {
+        let table = &receiver.parameters;
+        let section = if receiver.name.is_empty() { &receiver.kind } else { &receiver.name };
         let name_of = |p: &Parameter| p.name.get_ref().clone();
         let is_known = |key: &String| parameters.iter().any(|p| p.name.get_ref() == key);
         let names = parameters.iter().map(name_of).collect::<Vec<_>>().join(", ");
         if let Some(key) = table.keys().find(|key| !is_known(key)) {
-            let key = neutral::name(key);
-            return Err(Error::Config(format!("\"{key}\" is not one of its parameters; they are {names}")));
+            return Err(Error::Config(receiver.not_a_parameter(key, &names)));
         }
         if secrets.keys().any(|key| !is_known(key)) {
             return Err(Error::Credentials(format!(
-                "a key of its table in the credentials is not one of its parameters; they are {names}"
+                "a key of the table [{section}] in the credentials is not one of its parameters; they are {names}"
             )));
         }
         let mut given = BTreeMap::new();
@@ -63,14 +64,14 @@ impl Given {
                 }
                 (None, Some(_)) if parameter.secret => {
                     return Err(Error::Config(format!(
-                        "{name} is a secret: move it to the credentials file, into the table with this receiver's name"
+                        "{name} is a secret: move it to the credentials file, into the table [{section}]"
                     )));
                 }
                 (None, Some(value)) => Secret::new(from_config(parameter, value)?),
                 (None, None) => match parameter.default_text() {
                     Some(default) => Secret::new(default),
                     None if parameter.optional || !all => continue,
-                    None => return Err(missing(parameter)),
+                    None => return Err(missing(parameter, section)),
                 },
             };
             given.insert(name.clone(), Value { text, form: parameter.form });
@@ -133,13 +134,11 @@ fn from_config(parameter: &Parameter, value: &toml::Value) -> Result<String, Err
     Ok(text)
 }
 
-fn missing(parameter: &Parameter) -> Error {
+fn missing(parameter: &Parameter, section: &str) -> Error {
     let name = parameter.name.get_ref();
     let why = format!("{name} is missing: {}", parameter.find);
     if parameter.secret {
-        Error::Credentials(format!(
-            "{why}; it belongs into the credentials file, into the table with this receiver's name"
-        ))
+        Error::Credentials(format!("{why}; it belongs into the credentials file, into the table [{section}]"))
     } else {
         Error::Config(why)
     }

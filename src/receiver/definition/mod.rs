@@ -28,8 +28,8 @@ pub use parameter::{Parameter, Type};
 pub use registry::{Entry, OWN, find, find_in, is_kind, list, own_file};
 pub use send::{Found, Http};
 
-use crate::config::AfterUnknown;
 pub use crate::config::Mistake;
+use crate::config::{self, AfterUnknown};
 use crate::message::Style;
 use crate::receiver::http::Reply;
 use crate::receiver::{Kind, Outcome};
@@ -51,7 +51,7 @@ impl Definition {
             why,
         };
         let parsed: model::File = toml::from_str(text)
-            .map_err(|e| mistake(e.span(), crate::neutral::text(e.message().replace('\n', "; "), 400)))?;
+            .map_err(|e| mistake(e.span(), crate::neutral::text(config::why(text, &e, &model::TOP), 400)))?;
         check::check(&parsed).map_err(|(span, why)| mistake(span, why))?;
         Ok(Self { kind: kind.into(), file: parsed })
     }

@@ -15,6 +15,10 @@ use crate::message::Unit;
 use crate::receiver::Kind;
 use crate::receiver::http::Method;
 
+/// The keys that stand above the first table.
+pub(super) const TOP: [&str; 8] =
+    ["title", "summary", "costs_money", "knows_repeats", "default_tell", "phone", "unconfirmed", "try_it"];
+
 /// The whole file, each value parsed; [`super::check`] then looks at how they fit together.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,7 +152,7 @@ pub struct Answer {
     /// Where the service says in words what is wrong.
     pub says: Option<JsonPath>,
     /// Where it says how long to wait.
-    pub wait: Option<Wait>,
+    pub wait: Option<Spanned<Wait>>,
     /// What other answers mean; the first that fits.
     #[serde(default, rename = "rule")]
     pub rules: Vec<Spanned<Rule>>,
@@ -168,12 +172,14 @@ pub struct Test {
     pub any: bool,
 }
 
-/// `wait = { path = "…", unit = "…" }`
+/// `wait = { path = "…", unit = "…" }`, or with `body_begins`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Wait {
-    /// Where to look.
-    pub path: JsonPath,
+    /// Where to look in the JSON.
+    pub path: Option<JsonPath>,
+    /// What the body begins with, where it is not JSON; the number follows.
+    pub body_begins: Option<Spanned<String>>,
     /// What the number there counts.
     pub unit: WaitUnit,
 }
@@ -215,7 +221,11 @@ impl Answer {
     pub fn is_plain(&self) -> bool {
         let of_rule =
             |rule: &Spanned<Rule>| rule.get_ref().body.is_some() || rule.get_ref().body_begins.is_some();
-        self.body.is_some() || self.body_begins.is_some() || self.rules.iter().any(of_rule)
+        let of_wait = |wait: &Spanned<Wait>| wait.get_ref().body_begins.is_some();
+        self.body.is_some()
+            || self.body_begins.is_some()
+            || self.wait.as_ref().is_some_and(of_wait)
+            || self.rules.iter().any(of_rule)
     }
 }
 

@@ -96,6 +96,11 @@ impl Parameter {
         if !value.chars().all(neutral::is_visible) || value.trim() != value {
             return Err("must be one line, without a blank before or behind it".into());
         }
+        if matches!(self.form, Type::Server | Type::Url) && has_login(value) {
+            return Err("must have no user and password in it, for an address is shown: they are parameters of their own, \
+                        where the service takes them, and belong into the credentials file"
+                .into());
+        }
         let good = match self.form {
             Type::Text => true,
             Type::Server => is_url(value, false),
@@ -126,8 +131,10 @@ impl Type {
     pub fn accepted(self) -> &'static str {
         match self {
             Self::Text => "one line of text",
-            Self::Server => "https://HOST or https://HOST:PORT, with or without a path",
-            Self::Url => "https://HOST/PATH, the whole address",
+            Self::Server => {
+                "https://HOST or https://HOST:PORT, with or without a path (http:// to this machine alone)"
+            }
+            Self::Url => "https://HOST/PATH, the whole address (http:// to this machine alone)",
             Self::Phone => "a number with its country, such as +358401234567",
             Self::Integer => "a whole number",
             Self::Boolean => "true or false",
@@ -154,6 +161,12 @@ fn is_url(text: &str, may_have_query: bool) -> bool {
         && !authority.host().is_empty()
         && !text.contains('#')
         && (may_have_query || uri.query().is_none())
+}
+
+/// Whether `https://USER:PASSWORD@HOST` is meant.
+fn has_login(text: &str) -> bool {
+    let (_, rest) = text.split_once("://").unwrap_or(("", text));
+    rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@')
 }
 
 /// Scheme and authority, and what follows them.
@@ -187,6 +200,9 @@ mod tests {
             ("server", "https://[2001:db8::1]", "ftp://h"),
             ("url", "https://h/hooks/a?sig=b%2F", "https://user:pw@h/"),
             ("url", "https://h/x", "https://h/#x"),
+            ("server", "https://h", "https://hush:hush@h"),
+            ("server", "https://h", "https://hush@h/base"),
+            ("server", "https://h", "hush:hush@h"),
             ("phone", "+358401234567", "0401234567"),
             ("phone", "+15005550006", "+3584012345678901"),
             ("integer", "-100123", "1.5"),
@@ -203,6 +219,17 @@ mod tests {
         let token = parameter("pattern = \"tk_[a-z0-9]+\"\nexample = \"tk_abc\"");
         token.check("tk_1").unwrap();
         assert_eq!(token.check("x tk_1").unwrap_err(), "must look like tk_abc");
+        for form in ["server", "url"] {
+            let parameter = self::parameter(&format!("type = \"{form}\""));
+            for value in ["https://hush:hush@h", "https://hush@h/base", "hush:hush@h"] {
+                let why = parameter.check(value).unwrap_err();
+                assert!(
+                    why.contains("no user and password") && !why.contains("hush"),
+                    "{form} {value}: {why}"
+                );
+            }
+            assert!(parameter.check("https://h/a@b").is_ok(), "{form}");
+        }
         assert!(token.check(&"x".repeat(3000)).unwrap_err().contains("longer"));
     }
 

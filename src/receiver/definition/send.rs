@@ -105,7 +105,7 @@ impl Http {
         all: bool,
     ) -> Result<Self, Error> {
         let file = &definition.file;
-        let given = Given::read(&file.parameters, &config.parameters, secrets, all)?;
+        let given = Given::read(&file.parameters, config, secrets, all)?;
         if all {
             definition
                 .choices()
@@ -114,7 +114,8 @@ impl Http {
         }
         if let Some(name) = given.in_the_clear().filter(|_| !config.plain_http) {
             return Err(Error::Config(format!(
-                "{name}: http:// sends everything in the clear; use https://, or set plain_http = true for a server in your own network"
+                "{name}: http:// sends everything in the clear, and is accepted to this machine alone (localhost, 127.0.0.1, \
+                 [::1]); use https://, or set plain_http = true in this [[receiver]] for a server in a network of your own"
             )));
         }
         let timeout = config.timeout.unwrap_or(TIMEOUT);

@@ -55,7 +55,7 @@ impl Mail {
     pub fn of(receiver: &config::Receiver, secrets: &Secrets) -> Result<Self, build::Error> {
         let described = service::find("mail").and_then(Result::ok);
         let parameters = described.map(|service| service.parameters).unwrap_or_default();
-        let given = Given::read(&parameters, &receiver.parameters, secrets, true)?;
+        let given = Given::read(&parameters, receiver, secrets, true)?;
         let text = |name: &str| given.text(name).map(|value| value.to_string());
         let host = host_name();
         let to = text("to").unwrap_or_default().split(',').map(|one| one.trim().to_owned()).collect();
@@ -106,10 +106,13 @@ fn server(
         _ => (Tls::Starttls, 587),
     };
     if tls == Tls::None && !is_this_machine(host) && (login.is_some() || !receiver.plain_http) {
-        return Err(wrong(
-            "tls = \"none\" is for a server on this machine (localhost); another would get the alerts in the clear, and \
-             gets no password that way",
-        ));
+        let way_out = match login {
+            Some(_) => "and the password: use \"starttls\" or \"implicit\"",
+            None => "use another, or set plain_http = true for a server in a network of your own",
+        };
+        return Err(wrong(&format!(
+            "tls = \"none\" is for a server on this machine (localhost); another would get the alerts in the clear, {way_out}"
+        )));
     }
     let port = port.unwrap_or(usual);
     if port == 0 {

@@ -65,7 +65,7 @@ impl X {
         preset: Vec<SocketAddr>,
     ) -> Result<Self, build::Error> {
         if let Some(key) = receiver.parameters.keys().find(|key| *key != "api_url") {
-            return Err(build::Error::Config(format!("\"{key}\" is not one of its parameters: api_url")));
+            return Err(build::Error::Config(receiver.not_a_parameter(key, "api_url")));
         }
         let defaults = config::X::default();
         let settings = config::X {

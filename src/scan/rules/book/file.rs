@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::field::Field;
 use super::template::{Template, Values};
-use super::written::{Means, Sample, Written, WrittenRule};
+use super::written::{Means, Sample, TOP, Written, WrittenRule};
+use crate::config;
 pub use crate::config::Mistake;
 
 /// One rule.
@@ -75,7 +76,7 @@ impl File {
             why,
         };
         let written: Written = toml::from_str(text)
-            .map_err(|e| mistake((e.span(), crate::neutral::text(e.message().replace('\n', "; "), 400))))?;
+            .map_err(|e| mistake((e.span(), crate::neutral::text(config::why(text, &e, &TOP), 400))))?;
         let checked = Self::of(name, &written).map_err(mistake)?;
         checked.try_samples(&written).map_err(mistake)?;
         Ok(checked)
@@ -283,13 +284,27 @@ mod tests {
             ("<user> from", "<user> as <account> from", Some(6), "may stand once"),
             ("<user> from", "<user> to <anything> or <anything> from", Some(6), "at most two"),
             ("<user> from", "<user> to <text> or <anything> from", Some(6), "no <text>"),
-            ("failure", "fail", Some(5), "unknown variant"),
+            ("failure", "fail", Some(5), "means: \"fail\" is not one of \"failure\", \"failure-too\""),
             ("failure", "failures-so-far", Some(6), "<count>"),
             ("failure", "nothing", Some(5), "`why`"),
             ("user = \"a\"", "user = \"b\"", Some(7), "user is \"a\" here, not \"b\""),
             ("line = \"no a", "line = \"yes a", Some(7), "not a line of any rule"),
             ("samples", "# samples", Some(5), "each rule has `samples`"),
-            ("programs", "program", Some(2), "unknown field"),
+            (
+                "programs",
+                "program",
+                Some(2),
+                "\"program\" is not a key that is known here; there are about, programs",
+            ),
+            (
+                "\n[[rule]]",
+                "\n[[rule]]\nservice = \"y\"",
+                Some(5),
+                "service is inside [[rule]] (line 4) and belongs above",
+            ),
+            ("lines = ", "line = ", Some(6), "\"line\" is not a key of [[rule]]; its keys are means, lines"),
+            ("means = \"failure\"\n", "", Some(4), "means is missing in [[rule]]"),
+            ("about = \"x\"", "about = x", Some(1), "in \"quotes\""),
             ("[\"x\"]", "[\"x y\"]", Some(2), "the tag of a line"),
             ("[\"x\"]", "[\"*\"]", Some(2), "the tag of a line"),
             ("programs", "modules = [\"m\"]\nprograms", None, "either `programs`"),

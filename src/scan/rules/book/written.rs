@@ -64,6 +64,9 @@ impl Means {
     }
 }
 
+/// The keys that stand above the first table.
+pub(super) const TOP: [&str; 5] = ["about", "programs", "modules", "service", "unconfirmed"];
+
 /// A file as it is written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
