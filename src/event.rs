@@ -75,24 +75,6 @@ pub struct Event {
 }
 
 impl Event {
-    /// A copy of `other`, in the memory of this one.
-    pub(crate) fn made(mut self, other: &Self) -> Self {
-        for (text, new) in [
-            (&mut self.host, &other.host),
-            (&mut self.service, &other.service),
-            (&mut self.user, &other.user),
-            (&mut self.rhost, &other.rhost),
-            (&mut self.tty, &other.tty),
-            (&mut self.ruser, &other.ruser),
-        ] {
-            text.clone_from(new);
-        }
-        let Self { host, service, user, rhost, tty, ruser, .. } = self;
-        let Self { time, route, class, count, pid, ppid, uid, .. } = *other;
-        let origin = other.origin.clone();
-        Self { time, host, route, class, count, service, pid, ppid, user, rhost, tty, ruser, uid, origin }
-    }
-
     /// Whether it was tried at this machine itself (su, sudo, login), not over the network.
     pub fn is_local(&self) -> bool {
         self.rhost.is_empty() && self.service != "sshd"

@@ -318,6 +318,19 @@ but counted. After five in a row, or when the module says that it cannot record,
 "authalert check" says so. In the systemd journal a line that a program without root's rights wrote counts for nothing, and is
 counted as forged; in a text log anybody may have written anything, and that cannot be seen. A line that holds words of an attempt
 and does not begin as a log daemon writes it counts for nothing; scan and report say how many there were.
+.SH NOTES ON BREAK\-INS
+What becomes known late, from a log or from a member of a fleet that was away, is judged by when it happened. A failure speaks
+against the logins of the day after it, as long as they are remembered: for a week, and 4,096 of a machine, each of an account
+from a source. Of more than those go first that only a log tells of, then those from where the account came before, then the
+oldest. A failure that is told more than a day late speaks against the first login of an account from there and against the
+last, not against those between.
+.PP
+A login is held against the failures of the day before it however late it is told, unless their source failed again more than
+a day after them: then they are forgotten. Of more than 16 times at which a source failed for one name those that are nearest
+to each other are taken for one: so more may seem to be before a login than there were, never fewer.
+.PP
+The clocks of two machines of a fleet may be a minute apart. In a log that is read more than ten minutes late a line that is
+dated ahead may hide, behind 32 kB of others, that somebody who mistyped was let in: his failure is reported then.
 .SH EXIT STATUS
 0 done, 1 could not, 2 wrong usage.
 .SH FILES

@@ -3,9 +3,12 @@
 use std::io;
 use std::net::IpAddr;
 
+use jiff::SignedDuration;
+
 use crate::accounts::member::Origin;
 use crate::accounts::{AccountKind, Accounts};
 use crate::config;
+use crate::detect::CLOCKS_APART;
 use crate::event::{Class, Event};
 use crate::journal::segment::Segment;
 use crate::journal::spill::Spilled;
@@ -120,14 +123,17 @@ fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Ac
     match event.class {
         Class::Login => {
             totals.logins += count;
-            state.last_login = state.last_login.max(Some(event.time));
+            // By the clock of a machine that may be behind.
+            let until = event.time.checked_add(clocks_apart(event)).unwrap_or(event.time);
+            state.last_login = state.last_login.max(Some(until));
         }
         Class::Test => state.announced.note(event),
         Class::Failure | Class::Aborted if state.announced.covers(event) => totals.tests += count,
         Class::Aborted => totals.aborted += count,
         Class::Failure => {
             // It may speak against a login that is judged already, in an alert or not.
-            state.has_late |= state.last_login.is_some_and(|login| event.time <= login);
+            let is_late = |login| event.time.duration_since(login) <= clocks_apart(event);
+            state.has_late |= state.last_login.is_some_and(is_late);
             if is_ignored(event, rules.ignore) {
                 totals.ignored += count;
                 return;
@@ -142,6 +148,11 @@ fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Ac
             state.pacing.on_failure(now, event, standing, rules.policy);
         }
     }
+}
+
+/// How far the clock that this goes by may be from that of another machine, of which is told here as well.
+fn clocks_apart(event: &Event) -> SignedDuration {
+    SignedDuration::from_secs(if Origin::of(event).is_some() { CLOCKS_APART } else { 0 })
 }
 
 /// Whether a member of the fleet alerted of it by its own receivers, as its hub was away.
@@ -192,15 +203,43 @@ fn unreadable(state: &mut State, lines: &mut Vec<Vec<u8>>, bytes: Vec<u8>, now: 
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::config::Config;
     use crate::deliver::route::Routes;
     use crate::message::summary::tests::failure;
 
     #[test]
+    fn the_clocks_of_the_machines_of_a_fleet_may_be_apart() {
+        let config = Config::parse("[[receiver]]\nkind = \"ntfy\"\n", Path::new("/nonexistent/config.toml"));
+        let config = config.unwrap();
+        let (policy, routes) = (Policy::from(&config.alerts), Routes::of(&config));
+        let rules =
+            Rules { ignore: &config.ignore, policy: &policy, receiver: &routes.receivers[0], by_hub: false };
+        let of = |member: &str, event: Event| match member {
+            "" => event,
+            _ => Event { host: member.into(), origin: Some("fleet:0000000000000007:1:ee".into()), ..event },
+        };
+        for (failed, came, apart) in [("", "", 0), ("web1", "", 60), ("", "web1", 60), ("web1", "web1", 60)] {
+            let login = Event { class: Class::Login, ..failure(1000, "alice", "192.0.2.7") };
+            let is_late = |seconds: i64| {
+                let (mut state, mut accounts) = (State::default(), Accounts::in_login());
+                for event in
+                    [of(came, login.clone()), of(failed, failure(1000 + seconds, "bob", "192.0.2.7"))]
+                {
+                    settle(&mut state, &event, &rules, &mut accounts, Moment(0));
+                }
+                state.has_late
+            };
+            assert!(is_late(apart) && !is_late(2 * apart + 1), "{failed} {came}");
+        }
+    }
+
+    #[test]
     fn a_failure_before_a_judged_login_is_late_whether_it_is_ignored_or_not() {
         let text = "[ignore]\nusers = [\"backup\"]\nservices = [\"cron\"]\n[[receiver]]\nkind = \"ntfy\"\n";
-        let config = Config::parse(text, std::path::Path::new("/nonexistent/config.toml")).unwrap();
+        let config = Config::parse(text, Path::new("/nonexistent/config.toml")).unwrap();
         let (policy, routes) = (Policy::from(&config.alerts), Routes::of(&config));
         let rules =
             Rules { ignore: &config.ignore, policy: &policy, receiver: &routes.receivers[0], by_hub: false };

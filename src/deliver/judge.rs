@@ -30,7 +30,7 @@ use super::state::Cursor;
 /// File name in the state directory.
 const FILE: &str = "detector.json";
 /// Of the form in which it is stored; another one is not read.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// So many bytes of the journal may be between what is kept and what is taken in: a few thousand records. They are read
 /// again before the next login is judged, and nobody should have to wait for that.
 const BEHIND: u64 = 512 << 10;

@@ -66,7 +66,7 @@ pub struct State {
     pub findings: Findings,
     /// Of the timeline: bytes of the journal that were read since what is known of logins was kept.
     pub unjudged: u64,
-    /// The time of the latest login.
+    /// Up to when a failure may have been before a login that was taken in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_login: Option<Timestamp>,
     /// A failure from before it was taken in after it, by this pass.

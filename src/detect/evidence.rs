@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::account;
+use super::key::Key;
 use super::known::Known;
 use super::late::Before;
-use super::row::Row;
+use super::row::{Login, Row};
 use super::source::Source;
 use crate::event::{Event, Route};
 
@@ -20,6 +21,13 @@ impl Evidence {
     pub(super) fn merge(&mut self, other: Self) {
         self.module.merge(other.module);
         self.log.merge(other.log);
+    }
+
+    /// What failed for `user` in the day before a login.
+    pub(super) fn only_before(&self, user: &str, login: Login) -> Self {
+        let name = Key::from(user);
+        let of = |row: &Row| row.only_before(&name, user, login);
+        Self { module: of(&self.module), log: of(&self.log) }
     }
 
     pub(super) fn of_route(&mut self, route: Route) -> &mut Row {

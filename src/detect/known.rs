@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
 use super::room::allocated;
+use super::row::Login;
 use super::source::{Source, network};
 
 /// Seconds for which a source stays known after the last login from there: 90 days.
@@ -28,7 +29,8 @@ pub(super) struct Known {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 struct Visit {
-    /// The second of the last login.
+    /// The seconds of the first login and of the last.
+    first: i64,
     last: i64,
     /// The module saw one.
     proven: bool,
@@ -41,8 +43,9 @@ struct Visit {
 }
 
 impl Visit {
-    fn counts(&self, at: i64, proven: bool) -> bool {
-        self.suspected.is_none() && self.last > at - KEPT && (self.proven || !proven)
+    fn counts(&self, login: Login, proven: bool) -> bool {
+        let is_before = self.first <= login.end && self.last > login.at - KEPT;
+        self.suspected.is_none() && is_before && (self.proven || !proven)
     }
 
     /// What is worth more is higher; first what is suspected, then what is proven, then what came last. As one number, as
@@ -79,18 +82,18 @@ impl Known {
         Self { count: visits.values().map(Vec::len).sum(), visits }
     }
 
-    /// Whether `account` came from `source` before; if `proven`: as the module saw.
-    pub(super) fn address(&self, account: &Key, source: &Key, at: i64, proven: bool) -> bool {
-        self.visit(account, source).is_some_and(|visit| visit.counts(at, proven))
+    /// Whether `account` came from `source` before this login; if `proven`: as the module saw.
+    pub(super) fn address(&self, account: &Key, source: &Key, login: Login, proven: bool) -> bool {
+        self.visit(account, source).is_some_and(|visit| visit.counts(login, proven))
     }
 
     /// Whether it came from the network of `source` before.
-    pub(super) fn network(&self, account: &Key, source: &Source, at: i64, proven: bool) -> bool {
+    pub(super) fn network(&self, account: &Key, source: &Source, login: Login, proven: bool) -> bool {
         let (Some(of_it), Some(visits)) = (source.network(), self.visits.get(account)) else { return false };
         let first = Key::from(of_it);
         let nearest = visits.iter().skip(visits.partition_point(|(key, _)| *key < first));
         let nearest = nearest.take_while(|(key, _)| key.starts_with(of_it));
-        nearest.filter(|(key, _)| network(key) == of_it).any(|(_, visit)| visit.counts(at, proven))
+        nearest.filter(|(key, _)| network(key) == of_it).any(|(_, visit)| visit.counts(login, proven))
     }
 
     /// Whether a break-in from there was reported, later than all that failed; if `proven`: one that was proven.
@@ -102,17 +105,14 @@ impl Known {
     /// `account` came from `source`.
     pub(super) fn came(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
         let before = self.count;
-        let visit = self.visit_mut(account, source);
-        visit.last = visit.last.max(at);
-        visit.proven |= proven;
+        self.visit_mut(account, source, at).proven |= proven;
         self.make_room(account, before, at);
     }
 
     /// It came as who breaks in comes: the source does not become known by that.
     pub(super) fn suspect(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
         let before = self.count;
-        let visit = self.visit_mut(account, source);
-        visit.last = visit.last.max(at);
+        let visit = self.visit_mut(account, source, at);
         visit.suspected = visit.suspected.max(Some(at));
         if proven {
             visit.proven_break_in = visit.proven_break_in.max(Some(at));
@@ -125,14 +125,17 @@ impl Known {
         place(visits, source).ok().map(|at| &visits[at].1)
     }
 
-    fn visit_mut(&mut self, account: &Key, source: &Key) -> &mut Visit {
+    /// The visit of a login at the second `at`.
+    fn visit_mut(&mut self, account: &Key, source: &Key, at: i64) -> &mut Visit {
         let visits = self.visits.entry(account.clone()).or_default();
-        let at = place(visits, source).unwrap_or_else(|at| {
+        let place = place(visits, source).unwrap_or_else(|place| {
             self.count += 1;
-            visits.insert(at, (source.clone(), Visit::default()));
-            at
+            visits.insert(place, (source.clone(), Visit { first: at, ..Visit::default() }));
+            place
         });
-        &mut visits[at].1
+        let visit = &mut visits[place].1;
+        (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
+        visit
     }
 
     /// There were `before`, and may be one more.
@@ -182,7 +185,7 @@ impl Known {
     /// What is later than the second `now` was at that second.
     pub(super) fn set_back(&mut self, now: i64) {
         for (_, visit) in self.visits.values_mut().flatten() {
-            visit.last = visit.last.min(now);
+            (visit.first, visit.last) = (visit.first.min(now), visit.last.min(now));
             visit.suspected = visit.suspected.map(|then| then.min(now));
             visit.proven_break_in = visit.proven_break_in.map(|then| then.min(now));
         }

@@ -1,35 +1,66 @@
-//! The last logins, for failures before them that come only later: the scan reads its log once a minute, and behind a
-//! guarded service it waits for the module. What such a failure turns into a break-in is found once.
+//! Logins, for failures before them that become known only later: the scan reads its log once a minute, behind a guarded
+//! service it waits for the module, and a member of a fleet may be away for days. What such a failure turns into a break-in
+//! is found once.
+//!
+//! What an attacker would want is that his login is forgotten before it is known what it came after. So where an account is
+//! in from the same source again, the later login stands for the one before, unless that took something back: who
+//! logs in over and over pushes out nothing. Of more than [`REMEMBERED`] those go first that only a log tells of, then those
+//! from where the account came before, and of the rest the oldest: a login from a new source that the module saw is
+//! pushed out by so many later ones, each of an account from where it never came before.
 
-use std::collections::VecDeque;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use compact_str::CompactString;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
 use super::key::Key;
 use super::room::allocated;
+use super::row::Login;
+use super::source::Source;
 use super::{Evidence, spans};
 use crate::event::{Event, Route};
 
 /// Logins that are remembered.
-pub(super) const REMEMBERED: usize = 32;
+pub(super) const REMEMBERED: usize = 4096;
+/// Seconds for which one is: what a member of a fleet tells that was away for longer comes too late.
+pub(super) const KEPT: i64 = 7 * 86_400;
 
-/// The last logins that were no break-ins by what their own machine saw.
+/// Logins that were no break-ins by what their own machine saw.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(from = "VecDeque<Judged>")]
+#[serde(from = "BTreeMap<Key, Vec<Judged>>")]
 pub(super) struct Late {
-    logins: VecDeque<Judged>,
+    /// By source.
+    logins: BTreeMap<Key, Vec<Judged>>,
+    count: usize,
     /// None of them was later: nearly each failure is.
     latest: Option<Timestamp>,
+}
+
+/// A failure that may have been before logins that are judged already.
+#[derive(Clone, Copy)]
+pub(super) struct Earlier<'a> {
+    pub(super) event: &'a Event,
+    pub(super) source: &'a Source,
+    /// Its second.
+    pub(super) at: i64,
+    /// Seconds that the clock that it goes by may be ahead of that of the logins.
+    pub(super) ahead: i64,
+}
+
+impl Earlier<'_> {
+    /// Whether it was before this time.
+    pub(super) fn is_before(self, time: Timestamp) -> bool {
+        is_before(self.event.time, time, self.ahead)
+    }
 }
 
 /// A login, and what it was judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Judged {
     pub(super) login: Event,
-    pub(super) source: CompactString,
     pub(super) at: i64,
     pub(super) evidence: Evidence,
     #[serde(default, skip_serializing_if = "Elsewhere::is_empty")]
@@ -53,10 +84,11 @@ pub(super) struct Before {
     pub(super) network: bool,
 }
 
-impl From<VecDeque<Judged>> for Late {
-    fn from(mut logins: VecDeque<Judged>) -> Self {
-        logins.shrink_to_fit();
-        Self { latest: logins.iter().map(|judged| judged.login.time).max(), logins }
+impl From<BTreeMap<Key, Vec<Judged>>> for Late {
+    fn from(logins: BTreeMap<Key, Vec<Judged>>) -> Self {
+        let mut late = Self { logins, ..Self::default() };
+        late.retain(|_| true);
+        late
     }
 }
 
@@ -67,35 +99,58 @@ impl Serialize for Late {
 }
 
 impl Late {
-    pub(super) fn remember(&mut self, judged: Judged) {
+    /// Remember a login from `source`, unless a later one stands for it.
+    pub(super) fn remember(&mut self, source: &Key, judged: Judged) {
+        let at = judged.at;
         self.latest = self.latest.max(Some(judged.login.time));
-        if self.logins.len() >= REMEMBERED {
-            self.logins.pop_front();
+        let of_source = self.logins.entry(source.clone()).or_default();
+        if of_source.iter().any(|other| other.stands_for(&judged)) {
+            return;
         }
-        self.logins.push_back(judged);
+        let before = of_source.len();
+        of_source.retain(|other| !judged.stands_for(other));
+        of_source.reserve_exact(1);
+        of_source.push(judged);
+        let is_one_more = of_source.len() > before;
+        self.count = self.count + of_source.len() - before;
+        // Now and then, so that it costs little for each.
+        if is_one_more && self.count.is_power_of_two() {
+            self.forget_before(at - KEPT);
+        }
+        if self.count > REMEMBERED {
+            self.keep_most(REMEMBERED - REMEMBERED / 8);
+        }
     }
 
-    /// A copy of a login that is to be remembered, in the memory of the one that has to go for it.
-    pub(super) fn copy(&mut self, login: &Event) -> Event {
-        let gone = if self.logins.len() >= REMEMBERED { self.logins.pop_front() } else { None };
-        gone.map_or_else(|| login.clone(), |gone| gone.login.made(login))
+    /// The logins that this failure of their source came before.
+    pub(super) fn after(&mut self, failure: Earlier<'_>) -> impl Iterator<Item = &mut Judged> {
+        let Earlier { event, source, at, ahead } = failure;
+        let (time, is_any) = (event.time, self.latest.is_some_and(|latest| failure.is_before(latest)));
+        let of_source = if is_any { self.logins.get_mut(source.key()) } else { None };
+        of_source.into_iter().flatten().filter(move |judged| {
+            let login = Login { at: judged.at, end: judged.at.saturating_add(ahead) };
+            is_before(time, judged.login.time, ahead) && spans::speaks(at, login)
+        })
     }
 
-    /// The logins that this failure of `source`, at the second `at`, came before.
-    pub(super) fn after(
-        &mut self,
-        failure: &Event,
-        source: &Key,
-        at: i64,
-    ) -> impl Iterator<Item = &mut Judged> {
-        let time = failure.time;
-        let is_before = move |login: &Judged| {
-            time <= login.login.time
-                && spans::speaks(at, login.at)
-                && login.source.as_bytes() == source.bytes()
-        };
-        let looked_at = if self.latest >= Some(time) { self.logins.len() } else { 0 };
-        self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))
+    /// What failed from `source` before a login that a log tells of late, and was taken back by a later one.
+    pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Evidence {
+        let is_any = login.route == Route::Log && self.latest > Some(login.time);
+        let of_source = if is_any { self.logins.get(source) } else { None };
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        let mut by_user: BTreeMap<&str, Evidence> = BTreeMap::new();
+        for Judged { login: Event { user, .. }, evidence, .. } in later {
+            let own = evidence.only_before(user, moment);
+            // What came late speaks against each of them.
+            let most = by_user.entry(user).or_default();
+            if own.total() > most.total() {
+                *most = own;
+            }
+        }
+        by_user.into_values().fold(Evidence::default(), |mut all, own| {
+            all.merge(own);
+            all
+        })
     }
 
     /// None of them was later.
@@ -105,41 +160,80 @@ impl Late {
 
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
-        allocated::<Judged>(self.logins.capacity()) + self.logins.iter().map(Judged::heap).sum::<usize>()
+        let of_source = |logins: &Vec<Judged>| {
+            allocated::<Judged>(logins.capacity()) + logins.iter().map(Judged::heap).sum::<usize>()
+        };
+        let of_each =
+            self.logins.iter().map(|(source, logins)| allocated::<u8>(source.heap()) + of_source(logins));
+        // A leaf of a map has room for eleven, and is half full at least where there are others.
+        self.logins.len().div_ceil(6) * allocated::<(Key, Vec<Judged>)>(11) + of_each.sum::<usize>()
     }
 
     /// What those told that are no members any more is forgotten.
     pub(super) fn forget_tellers(&mut self, is_member: &dyn Fn(&str) -> bool) {
-        self.logins.iter_mut().for_each(|judged| judged.elsewhere.keep(is_member));
+        self.logins.values_mut().flatten().for_each(|judged| judged.elsewhere.keep(is_member));
     }
 
     /// Logins before the second `at` go.
     pub(super) fn forget_before(&mut self, at: i64) {
-        self.logins.retain(|judged| judged.at >= at);
-        self.logins.shrink_to_fit();
+        self.retain(|judged| judged.at >= at);
     }
 
-    /// Logins later than the second `now` go: of what comes nobody knows whether it was before them.
+    /// Logins that a clock dated which was ahead of the second `now` go: of what comes nobody knows whether it was before
+    /// them.
     pub(super) fn set_back(&mut self, now: i64) {
-        if self.latest.is_some_and(|latest| latest.as_second() > now) {
-            self.logins.retain(|judged| judged.at <= now && judged.login.time.as_second() <= now);
-            self.latest = self.logins.iter().map(|judged| judged.login.time).max();
+        let is_ahead = |login: Timestamp| spans::is_ahead(login.as_second(), now);
+        if self.latest.is_some_and(is_ahead) {
+            self.retain(|judged| !is_ahead(judged.login.time));
         }
     }
 
-    /// The oldest go, until the rest takes at most so many bytes.
+    /// What is worth least goes, until the rest takes at most so many bytes.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let mut heap = self.heap();
         while heap > bytes {
-            let Some(oldest) = self.logins.pop_front() else { break };
-            heap = heap.saturating_sub(size_of::<Judged>() + oldest.heap());
+            self.keep_most((self.count.saturating_mul(bytes) / heap).min(self.count.saturating_sub(1)));
+            heap = self.heap();
         }
-        self.logins.shrink_to_fit();
     }
 
     /// What it was judged by is not needed any more.
     pub(super) fn forget(&mut self, login: &Event) {
-        self.logins.retain(|judged| judged.login != *login);
+        self.retain(|judged| judged.login != *login);
+    }
+
+    fn keep_most(&mut self, number: usize) {
+        let mut ranks: Vec<_> = self.logins.values().flatten().map(Judged::rank).collect();
+        let out = ranks.len().saturating_sub(number);
+        if out == 0 {
+            return;
+        }
+        let last_out = *ranks.select_nth_unstable(out - 1).1;
+        // Of equals some stay.
+        let mut out = ranks[..out].iter().filter(|rank| **rank == last_out).count();
+        self.retain(|judged| match judged.rank().cmp(&last_out) {
+            Ordering::Less => false,
+            Ordering::Equal if out > 0 => {
+                out -= 1;
+                false
+            }
+            _ => true,
+        });
+    }
+
+    fn retain(&mut self, mut stays: impl FnMut(&Judged) -> bool) {
+        self.logins.retain(|_, logins| {
+            logins.retain(&mut stays);
+            logins.shrink_to_fit();
+            !logins.is_empty()
+        });
+        self.count = self.logins.values().map(Vec::len).sum();
+        self.latest = self.logins.values().flatten().map(|judged| judged.login.time).max();
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.count
     }
 }
 
@@ -151,6 +245,32 @@ impl Judged {
             + self.evidence.heap()
             + self.elsewhere.heap()
             + allocated::<CompactString>(self.told_by.capacity())
+    }
+
+    /// What goes last is higher.
+    fn rank(&self) -> (bool, bool, i64) {
+        (self.login.route == Route::Pam, !self.before.address, self.at)
+    }
+
+    /// Whether whatever is to be said of `other` when failures before it become known is said of this one too, which is of
+    /// the same account and source: they were before this one as well, and it came after as many that are known.
+    fn stands_for(&self, other: &Self) -> bool {
+        let of_whom = |judged: &Self| (judged.before, judged.login.route);
+        let (one, earlier) = (&self.login, &other.login);
+        of_whom(self) == of_whom(other)
+            && (&one.user, &one.host) == (&earlier.user, &earlier.host)
+            && earlier.time <= one.time
+            && other.at <= self.at
+            && self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other)
+    }
+
+    /// How many speak against it, for its account and for others: as the module, a log and other members tell.
+    fn failures(&self) -> [u64; 6] {
+        let (user, nothing) = (self.login.user.as_str(), Evidence::default());
+        let (Evidence { module, log }, told) = (&self.evidence, self.elsewhere.with(&nothing));
+        let [own, all] =
+            [[module.of(user), log.of(user), told.of(user)], [module.total(), log.total(), told.total()]];
+        [own[0], own[1], own[2], all[0] - own[0], all[1] - own[1], all[2] - own[2]]
     }
 
     /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
@@ -181,4 +301,9 @@ impl Judged {
             && failure.host == self.login.host
             && (failure.route == Route::Log || self.login.route == Route::Pam)
     }
+}
+
+/// Whether a failure was before a login, where its clock may be so many seconds ahead.
+fn is_before(failure: Timestamp, login: Timestamp, ahead: i64) -> bool {
+    failure.duration_since(login) <= SignedDuration::from_secs(ahead)
 }

@@ -13,10 +13,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
+use super::late;
 use super::room::share;
 use super::row::Login;
 use super::source::Source;
-use super::{Detector, Evidence, Failed, Finding, Rules, known, row};
+use super::{Detector, Evidence, Failed, Finding, Rules, row};
 use crate::accounts::member::Origin;
 use crate::event::{Class, Event};
 
@@ -26,10 +27,10 @@ pub(super) const ROOM: usize = 16 << 20;
 const OF_A_FAILURE: usize = 512;
 const OF_A_LOGIN: usize = 8 * OF_A_FAILURE;
 /// Seconds that a member may have been without the hub: what is older than that and a day is of no use to what it tells.
-const AWAY: i64 = 7 * 86_400;
+const AWAY: i64 = late::KEPT;
 
 /// Seconds that the clocks of two machines may be apart.
-const CLOCKS_APART: i64 = 60;
+pub(crate) const CLOCKS_APART: i64 = 60;
 
 /// By name of the member.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -176,14 +177,15 @@ impl Detector {
         found: &mut Vec<Finding>,
     ) {
         if !own.is_empty() {
-            found.extend(self.speak(failure, own, rules).0);
+            found.extend(self.speak(failure, own, CLOCKS_APART, rules).0);
         }
-        if self.members.latest < Some(failure.event.time) {
+        let Some(earlier) = failure.earlier(CLOCKS_APART) else { return };
+        if !self.members.latest.is_some_and(|latest| earlier.is_before(latest)) {
             return;
         }
         for (name, other) in &mut self.members.members {
             if *name != own {
-                found.extend(other.detector.speak(failure, own, rules).0);
+                found.extend(other.detector.speak(failure, own, CLOCKS_APART, rules).0);
             }
         }
     }
@@ -232,7 +234,7 @@ impl Detector {
         }
         self.doubles.forget_before(now - row::REACH);
         self.known.forget_before(now);
-        self.late.forget_before(now - known::KEPT);
+        self.late.forget_before(now);
     }
 
     /// What is worth least goes, until the rest takes at most so many bytes: of the parts that take most.

@@ -56,7 +56,8 @@ use evidence::{Evidence, speaks_against};
 pub use finding::{After, Failures, Finding, Verdict};
 use key::Key;
 use known::Known;
-use late::{Before, Judged, Late};
+use late::{Before, Earlier, Judged, Late};
+pub(crate) use members::CLOCKS_APART;
 use members::Members;
 pub(crate) use row::REACH;
 use row::{Login, Row};
@@ -104,7 +105,7 @@ pub struct Detector {
     known: Known,
     doubles: Doubles,
     late: Late,
-    /// What was taken in last is dated later than now. What the module records behind it was later.
+    /// This machine's clock was ahead when something was recorded. What the module records behind it was later.
     #[serde(skip)]
     has_ahead: bool,
     /// The same of each member of a fleet.
@@ -123,6 +124,13 @@ struct Failed<'a> {
     at: i64,
     /// Of these the log told before.
     twice: Vec<Twice>,
+}
+
+impl Failed<'_> {
+    /// As it was before logins, whose clocks it may be so many seconds ahead of.
+    fn earlier(&self, ahead: i64) -> Option<Earlier<'_>> {
+        Some(Earlier { event: self.event, source: self.source.as_ref()?, at: self.at, ahead })
+    }
 }
 
 /// Failures that came by one route.
@@ -147,10 +155,13 @@ impl Detector {
         rules: &Rules,
     ) -> Vec<Finding> {
         let (time, now) = (event.time.as_second(), now.as_second());
-        if time > now {
-            self.has_ahead = true;
-        } else if event.route == Route::Pam && std::mem::take(&mut self.has_ahead) {
-            self.set_back(time);
+        // A member tells by its own clock, and in its own time.
+        if members::member(event).is_empty() {
+            if spans::is_ahead(time, now) {
+                self.has_ahead = true;
+            } else if event.route == Route::Pam && std::mem::take(&mut self.has_ahead) {
+                self.set_back(time);
+            }
         }
         let at = if event.class == Class::Failure { spans::set_back(time, now) } else { time.min(now) };
         self.take_in(event, kind, at, rules, true)
@@ -215,7 +226,7 @@ impl Detector {
     ) -> Vec<Finding> {
         let own = self.of_mut(member);
         let Some(failure) = own.count(event, kind, at) else { return Vec::new() };
-        let (mut found, is_taken_back) = own.speak(&failure, "", rules);
+        let (mut found, is_taken_back) = own.speak(&failure, "", 0, rules);
         if !is_taken_back {
             own.keep(&failure);
         }
@@ -241,17 +252,24 @@ impl Detector {
     }
 
     /// Let a failure speak against the logins that it was before; `teller`: the member that tells of it, where that is
-    /// another one. Which of them it turns into break-ins, and whether one of the others takes it back.
-    fn speak(&mut self, failure: &Failed<'_>, teller: &str, rules: &Rules) -> (Vec<Finding>, bool) {
-        let Failed { event, source, name, is_account, count, at, twice } = failure;
-        let Some(source) = source else { return (Vec::new(), false) };
-        for judged in self.late.after(event, source.key(), *at) {
+    /// another one, and `ahead`: see [`Earlier`]. Which of them it turns into break-ins, and whether one of the others takes
+    /// it back.
+    fn speak(
+        &mut self,
+        failure: &Failed<'_>,
+        teller: &str,
+        ahead: i64,
+        rules: &Rules,
+    ) -> (Vec<Finding>, bool) {
+        let Failed { event, name, is_account, count, at, twice, .. } = failure;
+        let Some(earlier) = failure.earlier(ahead) else { return (Vec::new(), false) };
+        for judged in self.late.after(earlier) {
             let Some(evidence) = judged.evidence_of(teller) else { continue };
             twice.iter().for_each(|twice| evidence.log.subtract(name, twice.count, twice.at));
             evidence.of_route(event.route).add(name, *is_account, *count, *at);
         }
-        let found = self.judge_again(event, source, *at, rules);
-        let is_taken_back = self.late.after(event, source.key(), *at).any(|judged| judged.takes_back(event));
+        let found = std::iter::from_fn(|| self.judge_one_again(earlier, rules)).collect();
+        let is_taken_back = self.late.after(earlier).any(|judged| judged.takes_back(event));
         (found, is_taken_back)
     }
 
@@ -279,30 +297,15 @@ impl Detector {
         twice
     }
 
-    /// The logins that `failure`, of `source` at the second `at`, was before and makes break-ins.
-    fn judge_again(&mut self, failure: &Event, source: &Source, at: i64, rules: &Rules) -> Vec<Finding> {
-        let mut found = Vec::new();
-        while let Some(finding) = self.judge_one_again(failure, source, at, rules) {
-            found.push(finding);
-        }
-        found
-    }
-
-    /// One of them. It is not looked at again.
-    fn judge_one_again(
-        &mut self,
-        failure: &Event,
-        source: &Source,
-        at: i64,
-        rules: &Rules,
-    ) -> Option<Finding> {
+    /// One of the logins that `failure` was before and makes break-ins. It is not looked at again.
+    fn judge_one_again(&mut self, failure: Earlier<'_>, rules: &Rules) -> Option<Finding> {
         let after = u64::from(rules.break_in_after.max(1));
-        let known = &self.known;
+        let (known, source) = (&self.known, failure.source);
         let is_break_in = |judged: &&mut Judged| {
             let Judged { login, evidence, elsewhere, before, .. } = &**judged;
             speaks_against(known, login, source, &elsewhere.with(evidence), *before, after)
         };
-        let judged = self.late.after(failure, source.key(), at).find(is_break_in)?;
+        let judged = self.late.after(failure).find(is_break_in)?;
         let Judged { login, at, evidence, elsewhere, before, .. } = judged.clone();
         let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
         let is_alone = speaks(&evidence);
@@ -335,12 +338,15 @@ impl Detector {
         let login = Login { at, end: end(event, at) };
         let mut own = self.evidence(event, &account, source.as_ref(), login);
         own.merge(at_hub);
+        if let Some(source) = &source {
+            own.merge(self.late.taken_back(event, source.key(), login));
+        }
         let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
             let proven = event.route == Route::Pam;
             Before {
-                address: self.known.address(&account, source.key(), at, proven),
-                network: self.known.network(&account, source, at, proven),
+                address: self.known.address(&account, source.key(), login, proven),
+                network: self.known.network(&account, source, login, proven),
             }
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, login, rules);
@@ -361,17 +367,16 @@ impl Detector {
                 self.known.suspect(&account, source.key(), own.proves(event, after), at);
             } else {
                 if proven {
-                    self.module.forgive(&account, &event.user, source.key(), login.end);
+                    self.module.forgive(&account, &event.user, source.key(), login);
                 }
-                self.log.forgive(&account, &event.user, source.key(), login.end);
+                self.log.forgive(&account, &event.user, source.key(), login);
                 self.known.came(&account, source.key(), proven, at);
                 // By a clock that is ahead, what comes would seem to be from before it.
-                if event.time.as_second() > at {
+                if spans::is_ahead(event.time.as_second(), at) {
                     return finding;
                 }
                 let judged = Judged {
-                    login: self.late.copy(event),
-                    source: (**source.key()).into(),
+                    login: event.clone(),
                     at,
                     evidence: own,
                     elsewhere,
@@ -379,7 +384,8 @@ impl Detector {
                     told_by: Vec::new(),
                     is_told: false,
                 };
-                self.late.remember(if is_break_in { judged.reported(teller) } else { judged });
+                let judged = if is_break_in { judged.reported(teller) } else { judged };
+                self.late.remember(source.key(), judged);
             }
         }
         finding
@@ -475,9 +481,9 @@ impl Detector {
 
 impl Seen {
     /// Who mistyped got in.
-    fn forgive(&mut self, account: &Key, user: &str, source: &Key, end: i64) {
-        self.sources.take_back(source, user, end);
-        self.accounts.take_back(account, source, end);
+    fn forgive(&mut self, account: &Key, user: &str, source: &Key, login: Login) {
+        self.sources.take_back(source, user, login);
+        self.accounts.take_back(account, source, login);
     }
 }
 

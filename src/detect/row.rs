@@ -174,10 +174,11 @@ impl Row {
         }
     }
 
-    /// The failures under `name`, up to the second `end`, were none.
-    pub(super) fn take_back(&mut self, name: &str, end: i64) {
+    /// The failures under `name` in the day before a login were none. Those before that may speak against one of which a log
+    /// tells only later.
+    pub(super) fn take_back(&mut self, name: &str, login: Login) {
         let of_it = self.parts.iter_mut().filter(|part| part.is_of(name) && !name.is_empty());
-        of_it.for_each(|part| part.counts.after(end));
+        of_it.for_each(|part| part.counts.take_back(login));
         self.drop_empty();
     }
 

@@ -4,15 +4,16 @@
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
+use super::members::CLOCKS_APART;
 use super::room::allocated;
-use super::row::{DAY, SLOT};
+use super::row::{DAY, Login, SLOT};
 
 /// Spans that are kept: more than there are slots in what counts, so that two of them can always be put together.
 const MOST: usize = 16;
 /// Seconds between two failures of one span, before any need to put spans together.
 const NEAR: u32 = 1;
-/// Seconds before now at which a failure is put that is dated later: it was before, nobody knows how long, and a login that
-/// only a log tells of is some minutes old when it is judged.
+/// Seconds before now at which a failure is put that a clock dated that was ahead: it was before, nobody knows how long, and
+/// a login that only a log tells of is some minutes old when it is judged.
 const EARLIER: i64 = 3600;
 
 /// Spans in the order of time. None reaches over the end of a slot: what is too old goes by whole slots.
@@ -155,9 +156,9 @@ impl Spans {
         self.0.iter_mut().for_each(|span| span.last = span.last.min(end));
     }
 
-    /// Without what was at the second `end` or before for certain.
-    pub(super) fn after(&mut self, end: i64) {
-        self.0.retain(|span| i64::from(span.last) > end);
+    /// Without what was in the day before a login for certain.
+    pub(super) fn take_back(&mut self, login: Login) {
+        self.0.retain(|span| !speaks(span.last.into(), login));
     }
 
     /// Only what was in the day before the second `until`, to within a slot.
@@ -187,12 +188,18 @@ impl Spans {
 
 /// The second of a failure that is dated `at`, as it is known at the second `now`.
 pub(super) fn set_back(at: i64, now: i64) -> i64 {
-    if at > now { now.saturating_sub(EARLIER) } else { at }
+    if is_ahead(at, now) { now.saturating_sub(EARLIER) } else { at.min(now) }
 }
 
-/// Whether a failure at the second `at` counts for a login at the second `login`: it was before, and not too long.
-pub(super) fn speaks(at: i64, login: i64) -> bool {
-    at <= login && is_within_a_day(slot(at), login)
+/// Whether what is dated `at` was dated by a clock that was ahead. What is recorded while a pass reads is later than `now`,
+/// and the clocks of a fleet's machines are apart.
+pub(super) fn is_ahead(at: i64, now: i64) -> bool {
+    at > now.saturating_add(CLOCKS_APART)
+}
+
+/// Whether a failure at the second `at` counts for a login: it was before, and not too long.
+pub(super) fn speaks(at: i64, login: Login) -> bool {
+    at <= login.end && is_within_a_day(slot(at), login.at)
 }
 
 fn is_within_a_day(slot: i64, until: i64) -> bool {
@@ -250,7 +257,7 @@ mod tests {
                 let end = 1_790_000_000 + draw.below(within) as i64;
                 assert!(until(&spans, end) >= before(end), "{round}");
                 let mut after = spans.clone();
-                after.after(end);
+                after.take_back(Login { at: end, end });
                 assert!(after.total() >= spans.total() - before(end), "{round}");
             }
             assert_eq!(until(&spans, 1_789_999_999), 0);
@@ -258,6 +265,27 @@ mod tests {
             assert_eq!(first.unwrap_or(0), spans.first());
             let json = serde_json::to_string(&spans).unwrap();
             assert_eq!(serde_json::from_str::<Spans>(&json).unwrap(), spans);
+        }
+    }
+
+    /// So that those that were before a login are put together with those that were after it.
+    #[test]
+    fn who_spaces_his_failures_so_that_they_are_put_together_makes_them_no_fewer() {
+        for apart in [2, 60, 299, 900, SLOT / 2, SLOT] {
+            let mut spans = Spans::default();
+            let times: Vec<i64> =
+                (0..REACH / apart).map(|n| 1_790_000_000 / SLOT * SLOT + n * apart).collect();
+            // From both ends, so that the middle is put together last.
+            for n in 0..times.len() {
+                let place = if n % 2 == 0 { n / 2 } else { times.len() - 1 - n / 2 };
+                spans.add(times[place], 1);
+            }
+            for (before, end) in times.iter().enumerate() {
+                let counted = until(&spans, *end) as usize;
+                assert!(counted > before, "{apart}");
+                // Nor more than what is in one slot.
+                assert!(counted as i64 - 1 - before as i64 <= SLOT / apart, "{apart}");
+            }
         }
     }
 
@@ -273,7 +301,7 @@ mod tests {
             [0, 1, 2]
         );
         let mut after = spans.clone();
-        after.after(begin + 59);
+        after.take_back(Login { at: begin + 59, end: begin + 59 });
         assert_eq!(after.total(), 5000);
     }
 

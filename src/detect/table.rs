@@ -116,9 +116,9 @@ impl Table {
         self.row(key).map_or_else(Row::default, |row| row.only_before(name, user, login))
     }
 
-    /// The failures of `key` under `name`, up to the second `end`, were none.
-    pub(super) fn take_back(&mut self, key: &Key, name: &str, end: i64) {
-        self.lessen(key, |row| row.take_back(name, end));
+    /// The failures of `key` under `name` in the day before a login were none.
+    pub(super) fn take_back(&mut self, key: &Key, name: &str, login: Login) {
+        self.lessen(key, |row| row.take_back(name, login));
     }
 
     /// `count` of the failures of `key` under `name` at the second `at` are counted elsewhere.
@@ -396,7 +396,7 @@ mod tests {
             let key = Key::from(["4cb007109", "4cb007110", "nhost"][draw.below(3) as usize]);
             let name = ["", "root", &format!("name{}", draw.below(30))][draw.below(3) as usize].to_owned();
             match draw.below(20) {
-                0 => table.take_back(&key, &name, i64::MAX),
+                0 => table.take_back(&key, &name, Login { at, end: i64::MAX }),
                 1 => table.subtract(&key, &name, 1 + draw.below(3) as u32, at - draw.below(9000) as i64),
                 2 => table.add(&key, &name.as_str().into(), true, 2, at - draw.below(200_000) as i64),
                 _ => table.add(&key, &name.as_str().into(), n % 2 == 0, 1, at),

@@ -1,5 +1,7 @@
 //! The rules, one by one, and somebody who knows them.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 const HOUR: i64 = 3600;
@@ -54,6 +56,13 @@ impl Watch {
             self.detector = serde_json::from_str(&json).unwrap();
         }
         first(self.detector.observe(&event, kind, now, &self.rules))
+    }
+
+    /// Without a look at what is kept on disk: where there are thousands.
+    fn observe(&mut self, event: Event) -> Vec<Finding> {
+        self.pid += 1;
+        let event = Event { pid: 100_000 + self.pid, ..event };
+        self.detector.observe(&event, AccountKind::Existing, event.time, &self.rules)
     }
 
     fn fail(&mut self, times: usize, user: &str, rhost: &str) {
@@ -465,7 +474,8 @@ fn what_is_known_is_bounded_and_what_the_module_saw_stays_longest() {
     assert!(known.len() <= 4096, "{}", known.len());
     (0..1000u32)
         .for_each(|n| known.came(&" alice".into(), &format!("4{n:08x}").as_str().into(), false, 70_000));
-    assert!(known.address(&" alice".into(), &"4cb007109".into(), 70_000, true));
+    let login = Login { at: 70_000, end: 70_000 };
+    assert!(known.address(&" alice".into(), &"4cb007109".into(), login, true));
 }
 
 #[test]
@@ -548,17 +558,71 @@ fn who_mistyped_and_is_in_owes_nothing_for_what_the_log_tells_later() {
     }
 }
 
+/// Which logins these failures, told late, make break-ins: account and second.
+fn told_late(watch: &mut Watch, failures: impl IntoIterator<Item = Event>) -> Vec<(String, i64)> {
+    let found: Vec<Finding> = failures.into_iter().flat_map(|failure| watch.observe(failure)).collect();
+    assert!(found.iter().all(|found| matches!(found.verdict, Verdict::BreakIn { .. })), "{found:?}");
+    found.into_iter().map(|found| (found.login.user, found.login.time.as_second() - 1_790_000_000)).collect()
+}
+
 #[test]
-fn logins_that_are_kept_for_late_failures_are_few() {
+fn who_logs_in_as_often_as_he_likes_pushes_out_no_login() {
+    let logged = |event: Event| Event { route: Route::Log, ..event };
+    for by_log in [false, true] {
+        let mut watch = Watch { at: 1000, ..Watch::default() };
+        let route = |event: Event| if by_log { logged(event) } else { event };
+        watch.observe(route(event(Class::Login, watch.at, "alice", "203.0.113.9")));
+        for n in 0..4000 {
+            watch.at += 1;
+            // As she, whose password he has now, and as himself: from there, and from many other addresses.
+            for (user, rhost) in [
+                ("alice", "203.0.113.9".to_owned()),
+                ("mallory", "203.0.113.9".to_owned()),
+                (["alice", "mallory"][n % 2], format!("198.51.{}.{}", n % 1500 / 250, n % 250)),
+            ] {
+                watch.observe(route(event(Class::Login, watch.at, user, &rhost)));
+            }
+            // After failures of his own, so that one login is not like the other.
+            if n % 100 < 4 {
+                watch.observe(route(event(Class::Failure, watch.at, "mallory", "203.0.113.9")));
+            }
+            // Lines of a log can be written by the thousand.
+            if !by_log {
+                let rhost = format!("100.64.{}.{}", n / 250, n % 250);
+                for user in ["alice", "root"] {
+                    watch.observe(logged(event(Class::Login, watch.at, user, &rhost)));
+                }
+            }
+        }
+        let late = (0..5).map(|n| of_the_log(990 + n, "alice", "203.0.113.9"));
+        let found = told_late(&mut watch, late);
+        assert!(found.contains(&("alice".to_owned(), 1000)), "{by_log} {found:?}");
+    }
+}
+
+#[test]
+fn logins_that_are_remembered_take_bounded_memory_and_of_equals_the_newest_stay() {
     let mut watch = Watch::default();
-    for n in 0..late::REMEMBERED + 50 {
-        watch.login("alice", &format!("192.0.2.{n}"));
+    let from = |n: usize| format!("198.{}.{}.7", n / 250, n % 250);
+    for n in 0..2 * late::REMEMBERED {
+        // Some of them in the same second.
+        watch.at += i64::from(n % 3 == 0);
+        let user = format!("somebody with a long name {n}");
+        watch.observe(event(Class::Login, watch.at, &user, &from(n)));
+        assert!(watch.detector.late.len() <= late::REMEMBERED);
     }
-    let size = serde_json::to_string(&watch.detector.late).unwrap().len();
-    assert!(size < 20 * 1024, "{size}");
-    for n in 0..5 {
-        assert_eq!(watch.take(of_the_log(n - 100, "root", "192.0.2.1")), None);
+    let size = watch.detector.late.heap();
+    assert!(size < 4 << 20, "{size}");
+    let newest = 2 * late::REMEMBERED - late::REMEMBERED * 3 / 4;
+    let late = |n: usize| (0..5).map(move |at| of_the_log(at - 100, "root", &from(n)));
+    assert_eq!(told_late(&mut watch, late(newest)).len(), 1);
+    assert_eq!(told_late(&mut watch, late(1)).len(), 0);
+    // What is older than a member may be away goes first.
+    watch.at += late::KEPT + 100;
+    for n in 0..late::REMEMBERED / 2 {
+        watch.observe(event(Class::Login, watch.at, "alice", &from(n)));
     }
+    assert_eq!(watch.detector.late.len(), late::REMEMBERED / 2);
 }
 
 /// As the hub records it.
@@ -645,6 +709,80 @@ fn a_failure_that_comes_late_speaks_against_every_login_of_its_source_and_those_
     };
     assert_eq!(users(take(late)), ["sync", "root"]);
     assert_eq!(users(take(by_log(Class::Login, 200, "alice", 4))), ["alice"]);
+}
+
+#[test]
+fn clocks_of_two_machines_may_be_apart_in_whatever_order_they_tell() {
+    let machine = |name: &str, event: Event| if name.is_empty() { event } else { of_member(name, event) };
+    for (failed, came) in [("web1", "web2"), ("web1", ""), ("", "web1")] {
+        for (apart, is_break_in) in [(-60, true), (0, true), (60, true), (61, false)] {
+            for late in [false, true] {
+                let mut watch = Watch::default();
+                let login = machine(came, event(Class::Login, 1000, "alice", "203.0.113.9"));
+                let failure = event(Class::Failure, 1000 + apart, "root", "203.0.113.9");
+                let failure = machine(failed, Event { count: 5, route: Route::Log, ..failure });
+                let events = if late { [login, failure] } else { [failure, login] };
+                // As the hub gets them, which is later.
+                let now = event(Class::Failure, 2000, "", "").time;
+                let mut found = Vec::new();
+                for event in events {
+                    found.extend(watch.detector.observe(&event, AccountKind::Existing, now, &watch.rules));
+                }
+                let break_ins = found.iter().filter(|found| found.verdict.is_alarm()).count();
+                assert_eq!(break_ins == 1, is_break_in, "{failed} {came} {apart} {late}");
+            }
+        }
+    }
+    // On one machine there is one clock.
+    let mut watch = Watch::default();
+    watch.take(event(Class::Login, 1000, "alice", "203.0.113.9"));
+    assert_eq!(told_late(&mut watch, (1..9).map(|n| of_the_log(1000 + n, "root", "203.0.113.9"))), []);
+}
+
+#[test]
+fn a_login_told_hours_late_is_held_against_what_failed_in_the_day_before_it() {
+    for hours in [1, 20, 30, 60] {
+        let mut watch = Watch { at: HOUR, ..Watch::default() };
+        watch.fail(8, "alice", "203.0.113.9");
+        watch.at += 60;
+        let login = Event { route: Route::Log, ..event(Class::Login, watch.at, "alice", "203.0.113.9") };
+        let at = watch.at - 1;
+        // Others fail meanwhile; and she logs in from there in time, to whom that is too long ago.
+        for hour in 1..=hours {
+            watch.at = at + hour * HOUR;
+            (0..20).for_each(|n| watch.fail(1, "root", &format!("198.51.{n}.7")));
+            if hour >= 30 {
+                assert!(!watch.is_break_in("alice", "203.0.113.9"));
+            }
+        }
+        let found = watch.take(login).unwrap();
+        assert!(matches!(found.verdict, Verdict::BreakIn { .. }), "{hours}: {found:?}");
+        assert_eq!(found.failures.count, 8);
+    }
+}
+
+#[test]
+fn failures_told_days_late_speak_against_the_first_login_from_there_and_the_last() {
+    for hours in [3, 30, 100] {
+        let mut watch = Watch { at: 100 * HOUR, ..Watch::default() };
+        let first = watch.at + 10;
+        watch.login("alice", "203.0.113.9");
+        let mut last = first;
+        for _ in 0..hours {
+            watch.at += HOUR;
+            last = watch.at + 10;
+            watch.login("alice", "203.0.113.9");
+            (0..50).for_each(|n| drop(watch.login("bob", &format!("198.51.{n}.7"))));
+        }
+        let before = |at: i64| (0..5).map(move |n| of_the_log(at - 100 + n, "root", "203.0.113.9"));
+        assert_eq!(
+            told_late(&mut watch, before(first)).first(),
+            Some(&("alice".to_owned(), first)),
+            "{hours}"
+        );
+        let found = told_late(&mut watch, before(last));
+        assert_eq!(found, [("alice".to_owned(), last)], "{hours}");
+    }
 }
 
 #[test]
@@ -883,10 +1021,52 @@ fn a_login_of_a_clock_that_was_ahead_is_not_judged_again_by_what_comes_behind_it
 }
 
 #[test]
+fn what_is_recorded_while_a_pass_reads_or_by_a_clock_some_seconds_ahead_is_of_now() {
+    let log =
+        |class, at: i64, pid| Event { route: Route::Log, pid, ..event(class, at, "alice", "203.0.113.9") };
+    for ahead in [1, 59] {
+        // After her login, which only the log tells of, and that later.
+        let mut detector = Detector::default();
+        let failures: Vec<_> = (0..8)
+            .map(|_| event(Class::Failure, 1000 + ahead, "root", "203.0.113.9"))
+            .map(|event| Event { pid: 7, ..event })
+            .collect();
+        read_at(&mut detector, 1000, &failures);
+        let found = read_at(&mut detector, 1100, &[log(Class::Login, 990, 99)]);
+        assert!(!found.iter().any(|found| found.verdict.is_alarm()), "{ahead}: {found:?}");
+        // Before a login that is remembered for what the log tells late.
+        let mut detector = Detector::default();
+        read_at(&mut detector, 1000, &[event(Class::Login, 1000 + ahead, "alice", "203.0.113.9")]);
+        let late: Vec<_> = (0..8).map(|n| log(Class::Failure, 900 + n, n as u32 + 10)).collect();
+        let found = read_at(&mut detector, 1001, &late);
+        assert!(found.iter().any(|found| found.verdict.is_alarm()), "{ahead}");
+    }
+}
+
+#[test]
+fn a_member_whose_clock_is_ahead_moves_nothing_of_another() {
+    let mut detector = Detector::default();
+    let now = 10 * HOUR;
+    let failures: Vec<_> = (0..8)
+        .map(|n| Event { pid: 20 + n as u32, ..event(Class::Failure, now - 100, "root", "203.0.113.9") })
+        .collect();
+    read_at(&mut detector, now, &failures);
+    read_at(
+        &mut detector,
+        now,
+        &[of_member("web1", event(Class::Failure, now + 600, "root", "198.51.100.7"))],
+    );
+    // One that was away tells of what was hours ago.
+    read_at(&mut detector, now, &[of_member("web2", event(Class::Failure, HOUR, "root", "198.51.100.8"))]);
+    let log = Event { route: Route::Log, ..event(Class::Login, now - 200, "alice", "203.0.113.9") };
+    assert!(!read_at(&mut detector, now + 60, &[log]).iter().any(|found| found.verdict.is_alarm()));
+}
+
+#[test]
 fn what_failed_by_a_clock_that_was_ahead_was_before_a_login_that_only_a_log_tells_of() {
     let log =
         |class, at: i64, pid| Event { route: Route::Log, pid, ..event(class, at, "alice", "203.0.113.9") };
-    for ahead in [100, HOUR, 30 * HOUR] {
+    for ahead in [200, HOUR, 30 * HOUR] {
         for read in [ahead + 100, 5] {
             let mut detector = Detector::default();
             let failures: Vec<_> = (0..8).map(|n| log(Class::Failure, ahead + n, n as u32 + 10)).collect();
@@ -996,6 +1176,78 @@ fn in_whatever_order_a_log_is_recorded_no_break_in_is_missed_and_none_made_up() 
         if is_break_in { break_ins += 1 } else { others += 1 }
     }
     assert!(break_ins > 100 && others > 100, "{break_ins} {others}");
+}
+
+/// Accounts that broke in, and from where, by these events in this order.
+fn broken_in(events: Vec<Event>, now: Timestamp) -> BTreeSet<(String, String)> {
+    let mut detector = Detector::default();
+    let found = events
+        .into_iter()
+        .flat_map(|event| detector.observe(&event, AccountKind::Existing, now, &Rules::default()));
+    let break_ins = found.filter(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+    break_ins.map(|found| (found.login.user, found.login.rhost)).collect()
+}
+
+fn in_words(events: &[(i64, Event)]) -> String {
+    let line = |(recorded, event): &(i64, Event)| {
+        let Event { time, class, route, user, rhost, .. } = event;
+        format!("{recorded} {} {class:?} {route:?} {user} {rhost}\n", time.as_second() - 1_790_000_000)
+    };
+    events.iter().map(line).collect()
+}
+
+/// Somebody with an account, or two, guesses for others from a few addresses for most of a day, at programs that the module
+/// guards and at others, and logs in to his own in between; machines of a fleet or one alone; what logs tell comes up to
+/// some hours late, in whatever order.
+#[test]
+fn an_adversary_who_knows_what_comes_late_hides_nothing() {
+    let mut seed = 5_u64;
+    let mut below = |n: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % n
+    };
+    let (mut hits, mut exact, mut more) = (0, 0, 0);
+    for round in 0..1500 {
+        let (users, hours) = (["mallory", "alice", "bob", "root"], [1, 6, 19][below(3)]);
+        let (late, often) = ([60, 600, 4 * HOUR as usize][below(3)], [12, 40, 120][below(3)]);
+        let places = ["203.0.113.9", "203.0.77.1", "198.51.100.1"];
+        let mut at = BTreeSet::new();
+        (0..often).for_each(|_| _ = at.insert(below(hours * HOUR as usize) as i64));
+        let events = at.into_iter().map(|at| {
+            let class = if below(4) == 0 { Class::Login } else { Class::Failure };
+            let user = if below(2) == 0 { users[0] } else { users[below(4)] };
+            let route = if below(2) == 0 { Route::Pam } else { Route::Log };
+            let recorded = if route == Route::Log { at + below(late) as i64 } else { at };
+            let event = event(class, at, user, places[below(1 + round % 3)]);
+            (recorded, Event { route, pid: 100_000 + at as u32, ppid: 0, ..event })
+        });
+        let mut events: Vec<(i64, Event)> = events.collect();
+        // And from everywhere, so that what matters is forgotten.
+        for n in 0..if round % 4 == 0 { 150 } else { 0 } {
+            let at = below(hours * HOUR as usize) as i64;
+            let user = ["mallory", "alice"][below(2)];
+            let login = event(Class::Login, at, user, &format!("192.{}.2.{}", n % 3, n));
+            events.push((at, Event { pid: 200_000 + n, ppid: 0, ..login }));
+        }
+        events.sort_by_key(|(_, event)| event.time);
+        let now = event(Class::Failure, 40 * HOUR, "", "").time;
+        let in_order = events.iter().map(|(_, event)| event.clone()).collect();
+        events.sort_by_key(|(recorded, _)| *recorded);
+        let shown = in_words(&events);
+        let recorded = events.into_iter().map(|(_, event)| event).collect();
+        let (truth, told) = (broken_in(in_order, now), broken_in(recorded, now));
+        for (user, rhost) in &truth {
+            // A login that was none by what was known of its network is told with the one that made it known.
+            let network = &rhost[..6];
+            let mut others = told.iter();
+            let is_told = others.any(|(other, place)| other == user || place.starts_with(network));
+            assert!(is_told, "{round}: {user} {rhost} {:?}\n{shown}", told);
+        }
+        hits += truth.len();
+        exact += truth.intersection(&told).count();
+        more += told.difference(&truth).count();
+    }
+    assert!(hits > 1000 && exact * 100 > hits * 98 && more * 50 < hits, "{hits} {exact} {more}");
 }
 
 #[test]

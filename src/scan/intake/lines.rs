@@ -180,7 +180,8 @@ impl Lines<'_> {
         true
     }
 
-    /// `shown`: the line as `--explain` shows it. Gives its time, unless a login is all that is wanted of it.
+    /// `shown`: the line as `--explain` shows it. Gives its time, or now if it is dated ahead, unless a login is all that
+    /// is wanted of it.
     fn take(&mut self, header: &Header<'_>, read: &Read<'_>, shown: &[u8]) -> Option<i64> {
         let Read { place, is_login_only, .. } = *read;
         let line = rules::classify(header);
@@ -192,6 +193,8 @@ impl Lines<'_> {
         if time > self.now {
             self.look_at_the_clock();
         }
+        // A line that is dated ahead was written before it is read, and what comes behind it matters as before.
+        let written = Some(time.min(self.now)).filter(|_| !is_login_only);
         match line {
             Line::Evidence(evidence) => {
                 self.tell(header, &evidence, time, place, is_login_only);
@@ -211,7 +214,7 @@ impl Lines<'_> {
                         evidence.weight = evidence.weight.saturating_mul(times);
                         self.tell(&first, &evidence, time, place, again.is_login_only);
                         self.explain(place, evidence.class, shown);
-                        return Some(time);
+                        return written;
                     }
                 }
                 self.explain(place, "repeats a line about no attempt", shown);
@@ -226,7 +229,7 @@ impl Lines<'_> {
             }
             Line::Other => self.explain(place, "-", shown),
         }
-        Some(time).filter(|_| !is_login_only)
+        written
     }
 
     /// Whether the module says there that it could not record. It is in no container.

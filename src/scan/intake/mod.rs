@@ -194,6 +194,33 @@ mod tests {
     }
 
     #[test]
+    fn who_dates_a_line_ahead_hides_nothing_that_is_written_behind_it() {
+        let now = jiff::Timestamp::now();
+        let line = |seconds: i64, text: &str| {
+            let time = now + jiff::SignedDuration::from_secs(seconds);
+            format!("{} srv {text}\n", time.round(jiff::Unit::Second).unwrap())
+        };
+        let (refused, opened) = (
+            line(
+                -60,
+                "su[7]: pam_unix(su:auth): authentication failure; logname= uid=1000 euid=0 tty=/dev/pts/1 ruser=bob rhost=  user=root",
+            ),
+            line(-59, "su[7]: pam_unix(su:session): session opened for user root(uid=0) by bob(uid=1000)"),
+        );
+        let ordinary = line(-60, "app[9]: nothing").repeat(3000);
+        for ahead in [-61, 60, 3600, 400 * 86_400] {
+            let dated = line(ahead, "sshd[8]: Failed password for root from 192.0.2.7 port 5 ssh2");
+            let text = [&*refused, &*dated, &*ordinary, &*opened].concat();
+            let mut intake = Intake::new(false, false, Open::default());
+            let source = Source::stream(Path::new("log"), text.as_bytes(), now);
+            intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
+            intake.attempts.finish();
+            let settled = intake.attempts.take_settled();
+            assert_eq!(settled.iter().map(|row| row.count).sum::<u32>(), 1, "{ahead}: {settled:?}");
+        }
+    }
+
+    #[test]
     fn a_file_that_is_emptied_while_it_is_read_gives_no_lines_of_another() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("auth.log");
