@@ -100,7 +100,9 @@ struct Spot {
     key: String,
     /// The table that it is in or is, as its header is written; empty above the first.
     table: String,
-    /// The line of that header.
+    /// Where that header begins.
+    start: usize,
+    /// Its line.
     line: usize,
     /// It is the table itself, or its header.
     is_header: bool,
@@ -112,10 +114,14 @@ impl Spot {
     /// Of the byte `at`; where nothing is there, the whole text.
     fn find(table: &DeTable<'_>, text: &str, at: usize) -> Self {
         let mut found = Vec::new();
-        walk(table, &Self::default(), (text, at), &mut found);
+        walk(table, &Self::default(), at, &mut found);
         // A key before the tables around it, and of these the innermost, which was found first.
         found.sort_by_key(|spot| (spot.is_header, !spot.begins));
-        found.into_iter().next().unwrap_or_default()
+        // Lines are counted for this one alone: there may be thousands of tables.
+        found.into_iter().next().map_or_else(Self::default, |spot| {
+            let line = Place::of(text, spot.start).line;
+            Self { line, ..spot }
+        })
     }
 
     /// That it is nothing that is known here; `accepted` is.
@@ -145,7 +151,9 @@ impl Spot {
             "a sequence" => "a list: [\"…\", \"…\"]".into(),
             "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more".into(),
             "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".into(),
-            _ if expected.starts_with("struct ") || expected == "a map" => format!("a table: [{}]", self.key),
+            _ if expected.starts_with("struct ") || expected == "a map" => {
+                format!("a table: [{}]", self.key)
+            }
             _ => match expected.strip_prefix("an array of length ") {
                 Some(length) => format!("a list of {length}"),
                 None => expected.to_owned(),
@@ -160,7 +168,7 @@ pub(super) fn above_the_first_table(key: &str, table: &str, line: usize) -> Stri
 }
 
 /// What of a table has a place in a text.
-fn walk(table: &DeTable<'_>, outer: &Spot, (text, at): (&str, usize), found: &mut Vec<Spot>) {
+fn walk(table: &DeTable<'_>, outer: &Spot, at: usize, found: &mut Vec<Spot>) {
     for (key, value) in table.iter() {
         let has = |value: &Spanned<DeValue<'_>>| key.span().contains(&at) || value.span().contains(&at);
         let name = key.get_ref().to_string();
@@ -171,31 +179,27 @@ fn walk(table: &DeTable<'_>, outer: &Spot, (text, at): (&str, usize), found: &mu
                 path => format!("{path}.{name}"),
             };
             let table = if is_list { format!("[[{path}]]") } else { format!("[{path}]") };
-            Spot {
-                key: name.clone(),
-                table,
-                line: Place::of(text, start).line,
-                is_header: true,
-                begins: false,
-            }
+            Spot { key: name.clone(), table, start, is_header: true, ..Spot::default() }
         };
         match value.get_ref() {
             DeValue::Table(inner) => {
                 let spot = header(key.span().start, false);
-                walk(inner, &spot, (text, at), found);
+                walk(inner, &spot, at, found);
                 found.extend(has(value).then(|| Spot { begins: begins(value), ..spot }));
             }
             DeValue::Array(items) if items.iter().any(|item| item.get_ref().is_table()) => {
                 for item in items.iter() {
-                    let DeValue::Table(inner) = item.get_ref() else { continue };
+                    let DeValue::Table(inner) = item.get_ref() else {
+                        continue;
+                    };
                     let spot = header(item.span().start, true);
-                    walk(inner, &spot, (text, at), found);
+                    walk(inner, &spot, at, found);
                     found.extend(has(item).then(|| Spot { begins: begins(item), ..spot }));
                 }
             }
             _ if has(value) => {
-                let (table, line) = (outer.table.clone(), outer.line);
-                found.push(Spot { key: name, table, line, is_header: false, begins: true });
+                let (table, start) = (outer.table.clone(), outer.start);
+                found.push(Spot { key: name, table, start, begins: true, ..Spot::default() });
             }
             _ => {}
         }
@@ -294,5 +298,14 @@ mod tests {
                 ["field", "invalid", "expected", "sequence", "string", "variant", "boolean", "hush"];
             assert!(!programmers.iter().any(|word| why.contains(word)), "{text:?}: {why}");
         }
+    }
+
+    #[test]
+    fn thousands_of_tables_take_no_longer_than_reading_them() {
+        let text = "[[rule]]\nname = \"a\"\n".repeat(10_000) + "nmae = 1\n";
+        let error = toml::from_str::<File>(&text).unwrap_err();
+        let started = std::time::Instant::now();
+        assert!(why(&text, &error, &[]).starts_with("\"nmae\" is not a key of [[rule]]"));
+        assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
     }
 }
