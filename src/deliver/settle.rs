@@ -18,8 +18,9 @@ use super::walk::{Attempt, Next, Which, current, current_mut};
 use super::{Notice, compose, quarantine};
 
 /// Attempts at a message that is not repeated where nobody knows of it, if each was answered by something that is no word
-/// on it: the service is more likely out of order than silent about what it took.
-const ANSWERED: u32 = 5;
+/// on it: the service is more likely out of order than silent about what it took. The last is made some two hours after the
+/// first: a break-in that nobody hears of costs more than a few messages.
+const ANSWERED: u32 = 8;
 
 impl Pass<'_> {
     /// Draw the consequences of an attempt.

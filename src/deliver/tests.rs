@@ -191,13 +191,13 @@ fn where_a_message_costs_money_one_that_was_answered_by_something_else_is_tried_
     assert!(sent.len() == 3 && sent.iter().all(|text| *text == sent[0]), "{sent:?}");
     let state = world.state();
     assert_eq!((state.totals.posted, state.totals.unclear, state.unsettled()), (1, 0, 0));
-    // Whatever it does for ever: it is asked five times, and then the doubt is counted.
+    // Whatever it does for ever: it is asked eight times, and then the doubt is counted.
     world.answer(&vec![failing(); 20]);
     world.pass_with(7 * 60 * MINUTE, 1);
     for _ in 0..12 {
         world.pass(7 * 60 * MINUTE, |_, _| {});
     }
-    assert_eq!((world.sent().len(), world.state().totals.unclear), (3 + 5, 1));
+    assert_eq!((world.sent().len(), world.state().totals.unclear), (3 + 8, 1));
     // One that breaks off behind an answer is the last.
     world.receiver.answers.lock().unwrap().clear();
     world.answer(&[failing(), unknown()]);
@@ -205,7 +205,7 @@ fn where_a_message_costs_money_one_that_was_answered_by_something_else_is_tried_
     for _ in 0..3 {
         world.pass(7 * 60 * MINUTE, |_, _| {});
     }
-    assert_eq!((world.sent().len(), world.state().totals.unclear), (3 + 5 + 2, 2));
+    assert_eq!((world.sent().len(), world.state().totals.unclear), (3 + 8 + 2, 2));
 }
 
 #[test]
