@@ -29,7 +29,7 @@ pub(super) struct Late {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Judged {
     pub(super) login: Event,
-    pub(super) source: CompactString,
+    pub(super) source: Key,
     pub(super) at: i64,
     pub(super) evidence: Evidence,
     #[serde(default, skip_serializing_if = "Elsewhere::is_empty")]
@@ -90,9 +90,7 @@ impl Late {
     ) -> impl Iterator<Item = &mut Judged> {
         let time = failure.time;
         let is_before = move |login: &Judged| {
-            time <= login.login.time
-                && spans::speaks(at, login.at)
-                && login.source.as_bytes() == source.bytes()
+            time <= login.login.time && spans::speaks(at, login.at) && login.source == *source
         };
         let looked_at = if self.latest >= Some(time) { self.logins.len() } else { 0 };
         self.logins.iter_mut().take(looked_at).filter(move |login| is_before(login))
@@ -155,7 +153,7 @@ impl Judged {
     }
 
     /// It was a break-in by the word of `teller`, or without one by that of several.
-    pub(super) fn reported(mut self, teller: Option<CompactString>) -> Self {
+    pub(super) fn report(&mut self, teller: Option<CompactString>) {
         let elsewhere = std::mem::take(&mut self.elsewhere);
         match teller {
             Some(teller) => {
@@ -164,7 +162,6 @@ impl Judged {
             }
             None => self.is_told = true,
         }
-        self
     }
 
     /// Whether the login takes this failure back, as those that came in time.

@@ -296,7 +296,7 @@ impl Detector {
         let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
         let is_alone = speaks(&evidence);
         let teller = if is_alone { None } else { elsewhere.teller(&evidence, speaks) };
-        *judged = judged.clone().reported(teller.clone());
+        judged.report(teller.clone());
         let account = account(&login);
         if is_alone {
             self.late.forget(&login);
@@ -317,20 +317,17 @@ impl Detector {
         rules: &Rules,
         plain: bool,
     ) -> Option<Finding> {
-        if self.doubles.is_known_login(event, at) {
+        let source = Source::of(event);
+        if self.doubles.is_known_login(event, source.as_ref().and_then(Source::address), at) {
             return None;
         }
-        let (account, source) = (account(event), Source::of(event));
+        let account = account(event);
         let login = Login { at, end: end(event, at) };
         let mut own = self.evidence(event, &account, source.as_ref(), login);
         own.merge(at_hub);
         let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
-            let proven = event.route == Route::Pam;
-            Before {
-                address: self.known.address(&account, source.key(), at, proven),
-                network: self.known.network(&account, source, at, proven),
-            }
+            self.known.before(&account, source, at, event.route == Route::Pam)
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, login, rules);
         let is_break_in = matches!(verdict, Verdict::BreakIn { .. });
@@ -354,9 +351,9 @@ impl Detector {
                 }
                 self.log.forgive(&account, &event.user, source.key(), login.end);
                 self.known.came(&account, source.key(), proven, at);
-                let judged = Judged {
+                let mut judged = Judged {
                     login: self.late.copy(event),
-                    source: (**source.key()).into(),
+                    source: source.key().clone(),
                     at,
                     evidence: own,
                     elsewhere,
@@ -364,7 +361,10 @@ impl Detector {
                     told_by: Vec::new(),
                     is_told: false,
                 };
-                self.late.remember(if is_break_in { judged.reported(teller) } else { judged });
+                if is_break_in {
+                    judged.report(teller);
+                }
+                self.late.remember(judged);
             }
         }
         finding
@@ -392,7 +392,6 @@ impl Detector {
         rules: &Rules,
     ) -> Verdict {
         let Some(source) = source else { return Verdict::Login };
-        let account = &account(event);
         let after = u64::from(rules.break_in_after.max(1));
         if speaks_against(&self.known, event, source, evidence, before, after) {
             return break_in(source);
@@ -401,7 +400,7 @@ impl Detector {
             return Verdict::Login;
         }
         let is_under_attack = |attack: Row| attack.total() >= after && attack.parts() >= MANY;
-        if !before.network && is_under_attack(self.attack(account, login)) {
+        if !before.network && is_under_attack(self.attack(&account(event), login)) {
             return Verdict::UnderAttack;
         }
         if before.address { Verdict::Login } else { Verdict::NewSource { network_known: before.network } }

@@ -138,6 +138,9 @@ impl Row {
 
     /// Count everything that `other` counts too.
     pub(super) fn merge(&mut self, other: Self) {
+        if other.is_empty() {
+            return;
+        }
         other.parts.into_iter().for_each(|part| self.merge_part(part));
         self.sum_up();
     }
@@ -176,9 +179,12 @@ impl Row {
 
     /// The failures under `name`, up to the second `end`, were none.
     pub(super) fn take_back(&mut self, name: &str, end: i64) {
-        let of_it = self.parts.iter_mut().filter(|part| part.is_of(name) && !name.is_empty());
-        of_it.for_each(|part| part.counts.after(end));
-        self.drop_empty();
+        let mut of_it = self.parts.iter_mut().filter(|part| part.is_of(name) && !name.is_empty());
+        // Mostly there is none.
+        if let Some(part) = of_it.next() {
+            part.counts.after(end);
+            self.drop_empty();
+        }
     }
 
     /// `count` of the failures under `name` at the second `at` are counted elsewhere.

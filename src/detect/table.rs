@@ -186,8 +186,8 @@ impl Table {
 
     fn place_of(&self, key: &Key) -> Option<usize> {
         let is_last = self.rows.get(self.last).is_some_and(|(last, _)| last == key);
-        if is_last {
-            return Some(self.last);
+        if is_last || self.rows.is_empty() {
+            return is_last.then_some(self.last);
         }
         let is_it = |place: &u32| self.rows[*place as usize].0 == *key;
         self.places.find(self.hasher.hash_one(key), is_it).map(|place| *place as usize)

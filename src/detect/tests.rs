@@ -465,7 +465,9 @@ fn what_is_known_is_bounded_and_what_the_module_saw_stays_longest() {
     assert!(known.len() <= 4096, "{}", known.len());
     (0..1000u32)
         .for_each(|n| known.came(&" alice".into(), &format!("4{n:08x}").as_str().into(), false, 70_000));
-    assert!(known.address(&" alice".into(), &"4cb007109".into(), 70_000, true));
+    let source = Source::of(&event(Class::Login, 0, "alice", "203.0.113.9")).unwrap();
+    assert_eq!(&**source.key(), "4cb007109");
+    assert!(known.before(&" alice".into(), &source, 70_000, true).address);
 }
 
 #[test]
