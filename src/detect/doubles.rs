@@ -7,14 +7,14 @@
 //! told of the same attempt before, of the same name from the same source, is what is taken back.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 
-use compact_str::{CompactString, ToCompactString};
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
 use super::room::allocated;
 use crate::event::{Class, Event, Route};
-use crate::journal::address;
 
 /// Seconds that the two may be apart.
 const APART: i64 = 120;
@@ -22,7 +22,7 @@ const APART: i64 = 120;
 /// itself compares with the whole journal; this is for what slips through.
 const REMEMBERED: usize = 256;
 /// Ends of numbers that are told apart.
-const ENDS: usize = 1024;
+const ENDS: usize = 2048;
 
 /// Attempts of the last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,8 +40,8 @@ pub(super) struct Doubles {
 struct Recent {
     attempts: VecDeque<Attempt>,
     /// How many of them are of a process, or of a child of one, by the end of its number: this is asked for each failure
-    /// and login, and most are of no process that is remembered.
-    processes: Vec<u16>,
+    /// and login, and most are of no process that is remembered. As many as fit, or more, stay that.
+    processes: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -65,7 +65,7 @@ struct More {
     login: Option<CompactString>,
     /// And from which address: one process may serve many clients.
     #[serde(default)]
-    from: Option<CompactString>,
+    from: Option<IpAddr>,
     /// Of failures that the log tells of, under what they were counted.
     counted: Option<Counted>,
 }
@@ -93,8 +93,8 @@ impl Attempt {
         self.more.as_ref().map_or((None, None), |more| (more.host.as_deref(), more.login.as_deref()))
     }
 
-    fn from(&self) -> Option<&str> {
-        self.more.as_ref().and_then(|more| more.from.as_deref())
+    fn from(&self) -> Option<IpAddr> {
+        self.more.as_ref().and_then(|more| more.from)
     }
 
     /// Whether the two may be the same.
@@ -144,7 +144,7 @@ impl Recent {
     fn remember(&mut self, attempt: Attempt) {
         if self.attempts.len() >= REMEMBERED {
             if let Some(gone) = self.attempts.pop_front() {
-                self.count(&gone, |many| many.saturating_sub(1));
+                self.count(&gone, |many| if many == u8::MAX { many } else { many.saturating_sub(1) });
             }
         }
         if self.processes.is_empty() {
@@ -154,7 +154,7 @@ impl Recent {
         self.attempts.push_back(attempt);
     }
 
-    fn count(&mut self, attempt: &Attempt, count: impl Fn(u16) -> u16) {
+    fn count(&mut self, attempt: &Attempt, count: impl Fn(u8) -> u8) {
         for pid in [attempt.pid, attempt.ppid] {
             if let Some(many) = self.processes.get_mut(end(pid)) {
                 *many = count(*many);
@@ -165,7 +165,7 @@ impl Recent {
     fn heap(&self) -> usize {
         let of_one = |attempt: &Attempt| attempt.more.as_ref().map_or(0, |more| more.heap());
         allocated::<Attempt>(self.attempts.capacity())
-            + allocated::<u16>(self.processes.capacity())
+            + allocated::<u8>(self.processes.capacity())
             + self.attempts.iter().map(of_one).sum::<usize>()
     }
 
@@ -190,7 +190,7 @@ impl Recent {
 
 impl More {
     fn heap(&self) -> usize {
-        let texts = [&self.host, &self.login, &self.from].into_iter().flatten();
+        let texts = [&self.host, &self.login].into_iter().flatten();
         let texts: usize =
             texts.filter(|text| text.is_heap_allocated()).map(|text| allocated::<u8>(text.capacity())).sum();
         let counted = self
@@ -214,13 +214,11 @@ pub(super) struct Twice {
 }
 
 impl Doubles {
-    /// The attempt in `event`.
-    fn attempt(&mut self, event: &Event, at: i64) -> Attempt {
+    /// The attempt in `event`; a login came from this address.
+    fn attempt(&mut self, event: &Event, from: Option<IpAddr>, at: i64) -> Attempt {
         let first = self.host.get_or_insert_with(|| event.host.as_str().into());
         let host = (*first != event.host).then(|| event.host.as_str().into());
         let login = (event.class == Class::Login).then(|| event.user.as_str().into());
-        let from = address::parse(&event.rhost).filter(|_| event.class == Class::Login);
-        let from = from.map(|address| address.to_canonical().to_compact_string());
         let is_any = host.is_some() || login.is_some();
         let more = is_any.then(|| Box::new(More { host, login, from, counted: None }));
         Attempt { pid: event.pid, ppid: event.ppid, at, count: 0, doubled: 0, more }
@@ -229,7 +227,7 @@ impl Doubles {
     /// How many of the failures in `event`, a row of the log, the module did not see. They are counted under this name
     /// and source.
     pub(super) fn not_seen(&mut self, event: &Event, name: &Key, source: &Key, at: i64) -> u32 {
-        let mut attempt = self.attempt(event, at);
+        let mut attempt = self.attempt(event, None, at);
         let mut left = event.count;
         for known in self.module.same_as(&attempt) {
             left -= known.double(left);
@@ -245,7 +243,7 @@ impl Doubles {
 
     /// Which failures in `event`, which the module saw, were counted under this name and source as the log told of them.
     pub(super) fn counted_by_log(&mut self, event: &Event, name: &Key, source: &Key, at: i64) -> Vec<Twice> {
-        let mut attempt = self.attempt(event, at);
+        let mut attempt = self.attempt(event, None, at);
         let mut left = event.count;
         let mut twice = Vec::new();
         for known in self.log.same_as(&attempt) {
@@ -263,10 +261,10 @@ impl Doubles {
         twice
     }
 
-    /// Whether this login came already: the module may see it twice, as an authentication and as a session. What the
-    /// log told before says nothing of a login that the module sees.
-    pub(super) fn is_known_login(&mut self, event: &Event, at: i64) -> bool {
-        let attempt = self.attempt(event, at);
+    /// Whether this login came already, `from` the same address where both have one: the module may see it twice, as an
+    /// authentication and as a session. What the log told before says nothing of a login that the module sees.
+    pub(super) fn is_known_login(&mut self, event: &Event, from: Option<IpAddr>, at: i64) -> bool {
+        let attempt = self.attempt(event, from, at);
         let by_log = event.route == Route::Log;
         let is_in = |recent: &mut Recent| recent.same_as(&attempt).next().is_some();
         let known = is_in(&mut self.module) || (by_log && is_in(&mut self.log));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::key::Key;
+use super::late::Before;
 use super::room::allocated;
 use super::row::Login;
 use super::source::{Source, network};
@@ -17,10 +18,10 @@ const OF_ONE_ACCOUNT: usize = 64;
 const OF_ALL: usize = 4096;
 
 /// From where each account came before.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "BTreeMap<Key, BTreeMap<Key, Visit>>")]
 pub(super) struct Known {
-    /// By account; its sources in their order, one behind the other, as they are looked through at each login.
+    /// By account; its sources in no order, one behind the other, as they are looked through at each login.
     visits: BTreeMap<Key, Vec<(Key, Visit)>>,
     /// How many there are.
     count: usize,
@@ -49,7 +50,7 @@ impl Visit {
     }
 
     /// What is worth more is higher; first what is suspected, then what is proven, then what came last. As one number, as
-    /// one of many is looked for at a login from a new source.
+    /// it is compared at each login.
     fn rank(&self) -> i64 {
         // Seconds of some ten thousand years.
         const TIMES: i64 = 1 << 40;
@@ -68,10 +69,13 @@ impl From<BTreeMap<Key, BTreeMap<Key, Visit>>> for Known {
 
 impl Serialize for Known {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.visits.iter().map(|(account, visits)| {
-            let visits = visits.iter().map(|(source, visit)| (source, visit));
-            (account, visits.collect::<BTreeMap<&Key, &Visit>>())
-        }))
+        self.in_order().serialize(serializer)
+    }
+}
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        self.in_order() == other.in_order()
     }
 }
 
@@ -82,18 +86,29 @@ impl Known {
         Self { count: visits.values().map(Vec::len).sum(), visits }
     }
 
-    /// Whether `account` came from `source` before this login; if `proven`: as the module saw.
-    pub(super) fn address(&self, account: &Key, source: &Key, login: Login, proven: bool) -> bool {
-        self.visit(account, source).is_some_and(|visit| visit.counts(login, proven))
+    fn in_order(&self) -> BTreeMap<&Key, BTreeMap<&Key, &Visit>> {
+        let all = self.visits.iter().map(|(account, visits)| {
+            let visits = visits.iter().map(|(source, visit)| (source, visit));
+            (account, visits.collect())
+        });
+        all.collect()
     }
 
-    /// Whether it came from the network of `source` before.
-    pub(super) fn network(&self, account: &Key, source: &Source, login: Login, proven: bool) -> bool {
-        let (Some(of_it), Some(visits)) = (source.network(), self.visits.get(account)) else { return false };
-        let first = Key::from(of_it);
-        let nearest = visits.iter().skip(visits.partition_point(|(key, _)| *key < first));
-        let nearest = nearest.take_while(|(key, _)| key.starts_with(of_it));
-        nearest.filter(|(key, _)| network(key) == of_it).any(|(_, visit)| visit.counts(login, proven))
+    /// From where `account` came before this login from `source`; if `proven`: as the module saw. What is at the machine itself
+    /// is not asked.
+    pub(super) fn before(&self, account: &Key, source: &Source, login: Login, proven: bool) -> Before {
+        let Some(of_it) = source.network() else { return Before::default() };
+        let Some(visits) = self.visits.get(account) else { return Before::default() };
+        let beginning = source.key().beginning(of_it.len());
+        let is_of_it = |key: &Key| beginning.is_of(key) && network(key) == of_it;
+        let mut before = Before::default();
+        for (key, _) in visits.iter().filter(|(_, visit)| visit.counts(login, proven)) {
+            if key == source.key() {
+                return Before { address: true, network: true };
+            }
+            before.network = before.network || is_of_it(key);
+        }
+        before
     }
 
     /// Whether a break-in from there was reported, later than all that failed; if `proven`: one that was proven.
@@ -104,52 +119,48 @@ impl Known {
 
     /// `account` came from `source`.
     pub(super) fn came(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
-        let before = self.count;
-        self.visit_mut(account, source, at).proven |= proven;
-        self.make_room(account, before, at);
+        self.visited(account, source, at, |visit| visit.proven |= proven);
     }
 
     /// It came as who breaks in comes: the source does not become known by that.
     pub(super) fn suspect(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
-        let before = self.count;
-        let visit = self.visit_mut(account, source, at);
-        visit.suspected = visit.suspected.max(Some(at));
-        if proven {
-            visit.proven_break_in = visit.proven_break_in.max(Some(at));
-        }
-        self.make_room(account, before, at);
+        self.visited(account, source, at, |visit| {
+            visit.suspected = visit.suspected.max(Some(at));
+            if proven {
+                visit.proven_break_in = visit.proven_break_in.max(Some(at));
+            }
+        });
     }
 
     fn visit(&self, account: &Key, source: &Key) -> Option<&Visit> {
         let visits = self.visits.get(account)?;
-        place(visits, source).ok().map(|at| &visits[at].1)
+        visits.iter().find(|(key, _)| key == source).map(|(_, visit)| visit)
     }
 
-    /// The visit of a login at the second `at`.
-    fn visit_mut(&mut self, account: &Key, source: &Key, at: i64) -> &mut Visit {
-        let visits = self.visits.entry(account.clone()).or_default();
-        let place = place(visits, source).unwrap_or_else(|place| {
-            self.count += 1;
-            visits.insert(place, (source.clone(), Visit { first: at, ..Visit::default() }));
-            place
-        });
-        let visit = &mut visits[place].1;
+    /// `account` was there at the second `at`.
+    fn visited(&mut self, account: &Key, source: &Key, at: i64, note: impl FnOnce(&mut Visit)) {
+        let visits = match self.visits.get_mut(account) {
+            Some(visits) => visits,
+            None => self.visits.entry(account.clone()).or_default(),
+        };
+        let known = visits.iter_mut().find(|(key, _)| key == source);
+        let is_new = known.is_none();
+        let mut new = Visit { first: at, ..Visit::default() };
+        let visit = known.map_or(&mut new, |(_, visit)| visit);
         (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
-        visit
-    }
-
-    /// There were `before`, and may be one more.
-    fn make_room(&mut self, account: &Key, before: usize, at: i64) {
-        if self.count == before {
+        note(visit);
+        if !is_new {
             return;
         }
-        if let Some(visits) = self.visits.get_mut(account) {
-            if visits.len() > OF_ONE_ACCOUNT {
-                let least = visits.iter().enumerate().min_by_key(|(_, (_, visit))| visit.rank());
-                if let Some((at, _)) = least {
-                    visits.remove(at);
-                    self.count -= 1;
-                }
+        visits.push((source.clone(), new));
+        self.count += 1;
+        if visits.len() > OF_ONE_ACCOUNT {
+            // Most are told apart by their rank, so the keys are looked at only then.
+            let least = visits.iter().map(|(_, visit)| visit.rank()).min().unwrap_or_default();
+            let of_least = visits.iter().enumerate().filter(|(_, (_, visit))| visit.rank() == least);
+            if let Some((place, _)) = of_least.min_by(|(_, (one, _)), (_, (other, _))| one.cmp(other)) {
+                visits.swap_remove(place);
+                self.count -= 1;
             }
         }
         if self.count > OF_ALL {
@@ -214,7 +225,75 @@ impl Known {
     }
 }
 
-/// Where the visit from `source` stands, or would.
-fn place(visits: &[(Key, Visit)], source: &Key) -> Result<usize, usize> {
-    visits.binary_search_by(|(key, _)| key.cmp(source))
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::draw::Draw;
+    use super::*;
+    use crate::event::Event;
+    use crate::message::summary::tests::failure;
+
+    fn source(rhost: &str) -> Source {
+        Source::of(&Event { service: "su".into(), ruser: "bob".into(), ..failure(0, "root", rhost) }).unwrap()
+    }
+
+    #[test]
+    fn of_one_account_the_visit_goes_that_is_worth_least_and_the_rest_is_what_it_was() {
+        let mut draw = Draw(3);
+        let account = Key::from("srv root");
+        let (mut known, mut plain) = (Known::default(), BTreeMap::<Key, Visit>::new());
+        for n in 0..20_000 {
+            // Late ones too, and several in one second.
+            let at = 100 * 86_400 + n / 3 - draw.below(50) as i64;
+            let place = match draw.below(10) {
+                0 => String::new(),
+                1 => format!("host{}.example.org", draw.below(20)),
+                2 => format!("2001:db8:{:x}:{:x}::1", draw.below(3), draw.below(9)),
+                _ => format!("203.{}.113.{}", draw.below(3), draw.below(40)),
+            };
+            let source = source(&place);
+            let proven = draw.below(4) == 0;
+            let of_it = |key: &Key| source.network().is_some_and(|of_it| network(key) == of_it);
+            let itself = plain.get(source.key()).filter(|_| source.network().is_some());
+            let login = Login { at, end: at };
+            let expected = Before {
+                address: itself.is_some_and(|visit| visit.counts(login, proven)),
+                network: plain.iter().any(|(key, visit)| of_it(key) && visit.counts(login, proven)),
+            };
+            assert_eq!(known.before(&account, &source, login, proven), expected, "{n} {place}");
+            let new = Visit { first: at, ..Visit::default() };
+            let visit = plain.entry(source.key().clone()).or_insert(new);
+            (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
+            if draw.below(8) == 0 {
+                visit.suspected = visit.suspected.max(Some(at));
+                if proven {
+                    visit.proven_break_in = visit.proven_break_in.max(Some(at));
+                }
+                known.suspect(&account, source.key(), proven, at);
+            } else {
+                visit.proven |= proven;
+                known.came(&account, source.key(), proven, at);
+            }
+            if plain.len() > OF_ONE_ACCOUNT {
+                let least = plain.iter().min_by_key(|(_, visit)| visit.rank()).unwrap().0.clone();
+                plain.remove(&least);
+            }
+            if n % 5000 == 4999 {
+                known.set_back(at - 100);
+                for visit in plain.values_mut() {
+                    (visit.first, visit.last) = (visit.first.min(at - 100), visit.last.min(at - 100));
+                    visit.suspected = visit.suspected.map(|then| then.min(at - 100));
+                    visit.proven_break_in = visit.proven_break_in.map(|then| then.min(at - 100));
+                }
+            }
+            if n % 100 == 0 {
+                let saved = serde_json::to_string(&known).unwrap();
+                let all = BTreeMap::from([(&account, &plain)]);
+                assert_eq!(saved, serde_json::to_string(&all).unwrap());
+                assert!(serde_json::from_str::<Known>(&saved).unwrap() == known, "{n}");
+                assert_eq!(known.count, plain.len());
+            }
+        }
+    }
 }

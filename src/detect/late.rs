@@ -283,7 +283,7 @@ impl Judged {
     }
 
     /// It was a break-in by the word of `teller`, or without one by that of several.
-    pub(super) fn reported(mut self, teller: Option<CompactString>) -> Self {
+    pub(super) fn report(&mut self, teller: Option<CompactString>) {
         let elsewhere = std::mem::take(&mut self.elsewhere);
         match teller {
             Some(teller) => {
@@ -292,7 +292,6 @@ impl Judged {
             }
             None => self.is_told = true,
         }
-        self
     }
 
     /// Whether the login takes this failure back, as those that came in time.

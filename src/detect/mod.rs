@@ -26,6 +26,8 @@
 //! that is remembered ([`elsewhere`]). Names of no account are not kept. No clock is asked.
 
 mod doubles;
+#[cfg(test)]
+mod draw;
 mod elsewhere;
 mod evidence;
 mod finding;
@@ -310,7 +312,7 @@ impl Detector {
         let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
         let is_alone = speaks(&evidence);
         let teller = if is_alone { None } else { elsewhere.teller(&evidence, speaks) };
-        *judged = judged.clone().reported(teller.clone());
+        judged.report(teller.clone());
         let account = account(&login);
         if is_alone {
             self.late.forget(&login);
@@ -331,10 +333,11 @@ impl Detector {
         rules: &Rules,
         plain: bool,
     ) -> Option<Finding> {
-        if self.doubles.is_known_login(event, at) {
+        let source = Source::of(event);
+        if self.doubles.is_known_login(event, source.as_ref().and_then(Source::address), at) {
             return None;
         }
-        let (account, source) = (account(event), Source::of(event));
+        let account = account(event);
         let login = Login { at, end: end(event, at) };
         let mut own = self.evidence(event, &account, source.as_ref(), login);
         own.merge(at_hub);
@@ -343,11 +346,7 @@ impl Detector {
         }
         let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
-            let proven = event.route == Route::Pam;
-            Before {
-                address: self.known.address(&account, source.key(), login, proven),
-                network: self.known.network(&account, source, login, proven),
-            }
+            self.known.before(&account, source, login, event.route == Route::Pam)
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, login, rules);
         let is_break_in = matches!(verdict, Verdict::BreakIn { .. });
@@ -375,7 +374,7 @@ impl Detector {
                 if spans::is_ahead(event.time.as_second(), at) {
                     return finding;
                 }
-                let judged = Judged {
+                let mut judged = Judged {
                     login: event.clone(),
                     at,
                     evidence: own,
@@ -384,7 +383,9 @@ impl Detector {
                     told_by: Vec::new(),
                     is_told: false,
                 };
-                let judged = if is_break_in { judged.reported(teller) } else { judged };
+                if is_break_in {
+                    judged.report(teller);
+                }
                 self.late.remember(source.key(), judged);
             }
         }
@@ -413,7 +414,6 @@ impl Detector {
         rules: &Rules,
     ) -> Verdict {
         let Some(source) = source else { return Verdict::Login };
-        let account = &account(event);
         let after = u64::from(rules.break_in_after.max(1));
         if speaks_against(&self.known, event, source, evidence, before, after) {
             return break_in(source);
@@ -422,7 +422,7 @@ impl Detector {
             return Verdict::Login;
         }
         let is_under_attack = |attack: Row| attack.total() >= after && attack.parts() >= MANY;
-        if !before.network && is_under_attack(self.attack(account, login)) {
+        if !before.network && is_under_attack(self.attack(&account(event), login)) {
             return Verdict::UnderAttack;
         }
         if before.address { Verdict::Login } else { Verdict::NewSource { network_known: before.network } }

@@ -138,6 +138,9 @@ impl Row {
 
     /// Count everything that `other` counts too.
     pub(super) fn merge(&mut self, other: Self) {
+        if other.is_empty() {
+            return;
+        }
         other.parts.into_iter().for_each(|part| self.merge_part(part));
         self.sum_up();
     }
@@ -177,9 +180,15 @@ impl Row {
     /// The failures under `name` in the day before a login were none. Those before that may speak against one of which a log
     /// tells only later.
     pub(super) fn take_back(&mut self, name: &str, login: Login) {
-        let of_it = self.parts.iter_mut().filter(|part| part.is_of(name) && !name.is_empty());
-        of_it.for_each(|part| part.counts.take_back(login));
-        self.drop_empty();
+        let mut is_there = false;
+        for part in self.parts.iter_mut().filter(|part| part.is_of(name) && !name.is_empty()) {
+            part.counts.take_back(login);
+            is_there = true;
+        }
+        // Mostly there is none.
+        if is_there {
+            self.drop_empty();
+        }
     }
 
     /// `count` of the failures under `name` at the second `at` are counted elsewhere.

@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use compact_str::CompactString;
-
 use super::key::Key;
 use crate::event::{Asker, Event, Route};
 use crate::journal::address::{self, network as counted};
@@ -17,8 +15,7 @@ pub(super) struct Source {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    V4,
-    V6,
+    Address(IpAddr),
     Name,
     Asker,
     Terminal,
@@ -35,11 +32,12 @@ impl Source {
     /// Of an attempt; none where nothing is known.
     pub(super) fn of(event: &Event) -> Option<Self> {
         let of = |kind, key| Some(Self { key, kind });
-        match address::parse(&event.rhost) {
-            Some(v4 @ IpAddr::V4(_)) => return of(Kind::V4, digits(b'4', 8, counted(v4))),
-            Some(v6 @ IpAddr::V6(_)) => return of(Kind::V6, digits(b'6', 16, counted(v6))),
-            None if !event.rhost.is_empty() => return of(Kind::Name, Key::of(&["n", &event.rhost])),
-            None => {}
+        if !event.rhost.is_empty() {
+            return match address::parse(&event.rhost) {
+                Some(v4 @ IpAddr::V4(_)) => of(Kind::Address(v4), digits(b'4', 8, counted(v4))),
+                Some(v6 @ IpAddr::V6(_)) => of(Kind::Address(v6), digits(b'6', 16, counted(v6))),
+                None => of(Kind::Name, Key::of(&["n", &event.rhost])),
+            };
         }
         let host = &event.host;
         match event.asker()? {
@@ -58,15 +56,23 @@ impl Source {
         &self.key
     }
 
+    /// Which address it is.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        match self.kind {
+            Kind::Address(address) => Some(address),
+            _ => None,
+        }
+    }
+
     /// Whether it is a user of the machine who asked for another account, or for more rights.
     pub(super) fn is_asker(&self) -> bool {
         self.kind == Kind::Asker
     }
 
     /// The beginning of its key that the others of its network have too; none at the machine itself.
-    pub(super) fn network(&self) -> Option<&str> {
+    pub(super) fn network(&self) -> Option<&[u8]> {
         match self.kind {
-            Kind::V4 | Kind::V6 | Kind::Name => Some(network(&self.key)),
+            Kind::Address(_) | Kind::Name => Some(network(&self.key)),
             Kind::Asker | Kind::Terminal => None,
         }
     }
@@ -78,12 +84,13 @@ fn digits(kind: u8, digits: usize, number: u64) -> Key {
     for (place, digit) in text[1..=digits].iter_mut().rev().enumerate() {
         *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 15];
     }
-    CompactString::from_utf8(&text[..=digits]).unwrap_or_default().into()
+    std::str::from_utf8(&text[..=digits]).unwrap_or_default().into()
 }
 
 /// The beginning of a source's key that the others of its network have too; all of it where it has none.
-pub(super) fn network(key: &str) -> &str {
-    let length = match key.as_bytes().first() {
+pub(super) fn network(key: &Key) -> &[u8] {
+    let key = key.bytes();
+    let length = match key.first() {
         Some(b'4') => V4_NETWORK,
         Some(b'6') => V6_NETWORK,
         _ => key.len(),

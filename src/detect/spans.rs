@@ -217,18 +217,9 @@ fn second(at: i64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw::Draw;
     use super::*;
     use crate::detect::row::REACH;
-
-    /// Numbers that look drawn by lot.
-    struct Draw(u64);
-
-    impl Draw {
-        fn below(&mut self, n: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % n
-        }
-    }
 
     fn until(spans: &Spans, end: i64) -> u64 {
         let mut spans = spans.clone();

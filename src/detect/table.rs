@@ -186,8 +186,8 @@ impl Table {
 
     fn place_of(&self, key: &Key) -> Option<usize> {
         let is_last = self.rows.get(self.last).is_some_and(|(last, _)| last == key);
-        if is_last {
-            return Some(self.last);
+        if is_last || self.rows.is_empty() {
+            return is_last.then_some(self.last);
         }
         let is_it = |place: &u32| self.rows[*place as usize].0 == *key;
         self.places.find(self.hasher.hash_one(key), is_it).map(|place| *place as usize)
@@ -324,17 +324,8 @@ fn number(key: &Key) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::draw::Draw;
     use super::*;
-
-    /// Numbers that look drawn by lot.
-    struct Draw(u64);
-
-    impl Draw {
-        fn below(&mut self, n: u64) -> u64 {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (self.0 >> 33) % n
-        }
-    }
 
     /// Sources with so many names and slots of time each, and a few that are too old.
     fn filled(sources: u64, names: u64, hours: u64) -> Table {

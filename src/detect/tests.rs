@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::draw::Draw;
 use super::*;
 
 const HOUR: i64 = 3600;
@@ -475,7 +476,9 @@ fn what_is_known_is_bounded_and_what_the_module_saw_stays_longest() {
     (0..1000u32)
         .for_each(|n| known.came(&" alice".into(), &format!("4{n:08x}").as_str().into(), false, 70_000));
     let login = Login { at: 70_000, end: 70_000 };
-    assert!(known.address(&" alice".into(), &"4cb007109".into(), login, true));
+    let source = Source::of(&event(Class::Login, 0, "alice", "203.0.113.9")).unwrap();
+    assert_eq!(&**source.key(), "4cb007109");
+    assert!(known.before(&" alice".into(), &source, login, true).address);
 }
 
 #[test]
@@ -1143,11 +1146,8 @@ fn what_failed_after_a_login_that_only_a_log_tells_of_later_does_not_speak_again
 /// Failures and logins of a few minutes, as the module and a log tell of them: the log late, and not in order.
 #[test]
 fn in_whatever_order_a_log_is_recorded_no_break_in_is_missed_and_none_made_up() {
-    let mut seed = 11_u64;
-    let mut below = |n: u64| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) % n
-    };
+    let mut draw = Draw(11);
+    let mut below = |n: u64| draw.below(n);
     let (mut break_ins, mut others) = (0, 0);
     for round in 0..2000 {
         let mut events: Vec<(i64, Event)> = Vec::new();
@@ -1201,11 +1201,8 @@ fn in_words(events: &[(i64, Event)]) -> String {
 /// some hours late, in whatever order.
 #[test]
 fn an_adversary_who_knows_what_comes_late_hides_nothing() {
-    let mut seed = 5_u64;
-    let mut below = |n: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize % n
-    };
+    let mut draw = Draw(5);
+    let mut below = |n: usize| draw.below(n as u64) as usize;
     let (mut hits, mut exact, mut more) = (0, 0, 0);
     for round in 0..1500 {
         let (users, hours) = (["mallory", "alice", "bob", "root"], [1, 6, 19][below(3)]);

@@ -83,7 +83,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Count `event`; gives what its user is, where it is to be judged.
+    /// Count `event`; gives what its user is, where it is to be judged. Of who got in nobody asks that.
     pub(crate) fn add(&mut self, event: &Event) -> Option<AccountKind> {
         let count = u64::from(event.count);
         match event.class {
@@ -96,10 +96,11 @@ impl<'a> Collector<'a> {
             Class::Test => return None,
         }
         self.cover(event.time);
-        let kind = self.kind_of(event);
-        if event.class == Class::Failure {
-            self.add_failure(event, kind, count);
+        if event.class == Class::Login {
+            return Some(AccountKind::Unknown);
         }
+        let kind = self.kind_of(event);
+        self.add_failure(event, kind, count);
         Some(kind)
     }
 

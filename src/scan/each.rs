@@ -11,7 +11,7 @@ use super::intake::Intake;
 use super::origin::ThisMachine;
 use super::unread::Unread;
 use super::whole::{Take, read, read_source};
-use super::{Error, Watch, blank, journald, put};
+use super::{Error, Watch, blank, journald, put_row};
 use crate::event::{Class, Event};
 
 /// Rows that are handed over at once, or a few more.
@@ -43,29 +43,25 @@ impl Rows {
         let Self { rows, classes, unread, here, event } = self;
         // Most lines are of one machine.
         let mut last: Option<(CompactString, bool)> = None;
-        let mut take = |row: &Row, class: Class| {
-            let is_here = match &last {
-                Some((host, is_here)) if *host == row.host => *is_here,
-                _ => here.is(&row.host),
-            };
-            if last.as_ref().is_none_or(|(host, _)| *host != row.host) {
-                last = Some((row.host.clone(), is_here));
-            }
-            put(row, row.count, class, is_here, event);
-            take(event);
+        let mut is_here = |host: &str| match &last {
+            Some((known, is_here)) if known == host => *is_here,
+            _ => last.insert((host.into(), here.is(host))).1,
         };
-        let mut logins = unread.logins().peekable();
+        let mut logins = unread.logins();
         let mut classes = classes.iter().peekable();
         for (at, row) in rows.iter().enumerate() {
-            while let Some((_, login)) = logins.next_if(|(before, _)| *before <= at) {
-                take(&login, Class::Login);
+            while logins.next_before(at, &mut is_here, event).is_some() {
+                take(event);
             }
             while classes.next_if(|(_, to)| *to <= at).is_some() {}
             if let Some((class, _)) = classes.peek() {
-                take(row, *class);
+                put_row(row, row.count, *class, is_here(&row.host), event);
+                take(event);
             }
         }
-        logins.for_each(|(_, login)| take(&login, Class::Login));
+        while logins.next_before(usize::MAX, &mut is_here, event).is_some() {
+            take(event);
+        }
     }
 
     /// Forget them, but keep their memory.

@@ -229,26 +229,49 @@ pub fn run(
 /// What is recorded of `count` attempts in a row. Only what goes to the journal needs an origin.
 fn event(row: &Row, count: u32, class: Class, origin: Option<String>, here: &ThisMachine) -> Event {
     let mut event = blank();
-    put(row, count, class, here.is(&row.host), &mut event);
+    put_row(row, count, class, here.is(&row.host), &mut event);
     Event { origin, ..event }
 }
 
 /// The same into an event that is not needed any more, in the memory that it has.
 /// `is_here`: the machine of the row is this one.
-fn put(row: &Row, count: u32, class: Class, is_here: bool, event: &mut Event) {
-    event.time = Timestamp::from_microsecond(row.happened()).unwrap_or(Timestamp::UNIX_EPOCH);
-    (event.route, event.class, event.count) = (Route::Log, class, count);
+fn put_row(row: &Row, count: u32, class: Class, is_here: bool, event: &mut Event) {
     // A container's numbers are those of no process here.
     let pid = if row.container == 0 { row.pid } else { 0 };
+    let texts = Texts {
+        host: if is_here { "" } else { &row.host },
+        service: &row.service,
+        user: &row.user,
+        rhost: &row.rhost,
+        tty: &row.tty,
+        ruser: &row.ruser,
+    };
+    put(row.happened(), class, count, pid, &texts, event);
+}
+
+/// What of an event of a log is text.
+struct Texts<'a> {
+    host: &'a str,
+    service: &'a str,
+    user: &'a str,
+    rhost: &'a str,
+    tty: &'a str,
+    ruser: &'a str,
+}
+
+/// Make `event` what a log tells of this time, in microseconds of the epoch.
+fn put(time: i64, class: Class, count: u32, pid: u32, texts: &Texts<'_>, event: &mut Event) {
+    event.time = Timestamp::from_microsecond(time).unwrap_or(Timestamp::UNIX_EPOCH);
+    (event.route, event.class, event.count) = (Route::Log, class, count);
     (event.pid, event.ppid, event.uid, event.origin) = (pid, 0, 0, None);
-    let host = if is_here { "" } else { &row.host };
+    let Texts { host, service, user, rhost, tty, ruser } = *texts;
     for (text, new) in [
         (&mut event.host, host),
-        (&mut event.service, &row.service),
-        (&mut event.user, &row.user),
-        (&mut event.rhost, &row.rhost),
-        (&mut event.tty, &row.tty),
-        (&mut event.ruser, &row.ruser),
+        (&mut event.service, service),
+        (&mut event.user, user),
+        (&mut event.rhost, rhost),
+        (&mut event.tty, tty),
+        (&mut event.ruser, ruser),
     ] {
         // Not more memory than is needed: many events are held, and names may be long.
         if text.capacity() < new.len() {

@@ -1,11 +1,14 @@
 //! Lines that matter only where they tell of a login. Nothing else that a log tells depends on them, so they need not be
 //! read by the thread that reads the log, which has enough to do.
 
-use super::attempts::{Place, Row, Speaker, login};
+use std::slice;
+
+use super::attempts::{Speaker, borrowed_address, borrowed_text, is_login};
 use super::calendar::Calendar;
-use super::header;
 use super::rules::{self, Line};
 use super::stamp::Stamp;
+use super::{Texts, header, put};
+use crate::event::{Class, Event};
 
 /// Bytes of text that are enough to be handed over.
 const MOST: usize = 128 << 10;
@@ -78,20 +81,51 @@ impl Unread {
         }));
     }
 
-    /// The logins, each with how many rows come before it.
-    pub(super) fn logins(&mut self) -> impl Iterator<Item = (usize, Row)> {
+    /// The logins.
+    pub(super) fn logins(&mut self) -> Logins<'_> {
         let Self { text, lines, calendar } = self;
-        let mut begin = 0;
-        lines.iter().filter_map(move |line| {
-            let text = text.get(begin..line.end).unwrap_or_default();
-            begin = line.end;
-            Some((line.known.before, read(text, &line.known, calendar.as_mut()?)?))
-        })
+        Logins { text, begin: 0, lines: lines.iter(), calendar: calendar.as_mut() }
     }
 }
 
-/// The login that a line tells of.
-fn read(text: &[u8], known: &Known, calendar: &mut Calendar) -> Option<Row> {
+/// Reads one after another.
+pub(super) struct Logins<'a> {
+    text: &'a [u8],
+    /// Where in it the next line begins.
+    begin: usize,
+    lines: slice::Iter<'a, Unopened>,
+    calendar: Option<&'a mut Calendar>,
+}
+
+impl Logins<'_> {
+    /// Make `event` the next login that comes before the row of this number, if there is one; `is_here`: whether a machine of
+    /// this name is this one.
+    pub(super) fn next_before(
+        &mut self,
+        row: usize,
+        is_here: &mut impl FnMut(&str) -> bool,
+        event: &mut Event,
+    ) -> Option<()> {
+        loop {
+            let line = self.lines.as_slice().first().filter(|line| line.known.before <= row)?;
+            self.lines.next();
+            let text = self.text.get(self.begin..line.end).unwrap_or_default();
+            self.begin = line.end;
+            if read(text, &line.known, self.calendar.as_deref_mut()?, is_here, event).is_some() {
+                return Some(());
+            }
+        }
+    }
+}
+
+/// Make `event` the login that a line tells of, if it does.
+fn read(
+    text: &[u8],
+    known: &Known,
+    calendar: &mut Calendar,
+    is_here: &mut impl FnMut(&str) -> bool,
+    event: &mut Event,
+) -> Option<()> {
     let header = header::parse(text)?;
     let Line::Evidence(evidence) = rules::classify(&header) else { return None };
     let time = match header.stamp {
@@ -99,8 +133,19 @@ fn read(text: &[u8], known: &Known, calendar: &mut Calendar) -> Option<Row> {
         stamp => calendar.resolve(&stamp, known.offset),
     };
     let time = time.unwrap_or(known.latest);
-    let place = Place { offset: known.offset, ..Place::default() };
-    let mut row = login(&Speaker::of(&header, &evidence), &evidence, time, place)?;
-    row.read = known.now;
-    Some(row)
+    let speaker = Speaker::of(&header, &evidence);
+    is_login(&speaker, &evidence).then_some(())?;
+    let host = borrowed_text(speaker.host);
+    let texts = Texts {
+        host: if is_here(&host) { "" } else { &host },
+        service: &borrowed_text(evidence.service),
+        user: &borrowed_text(evidence.user),
+        rhost: &borrowed_address(evidence.rhost),
+        tty: &borrowed_text(evidence.tty),
+        ruser: &borrowed_text(evidence.ruser),
+    };
+    // As of a row: nothing happened after it was read, and a container's numbers are those of no process here.
+    let pid = if speaker.container == 0 { speaker.pid } else { 0 };
+    put(time.min(known.now), Class::Login, 1, pid, &texts, event);
+    Some(())
 }

@@ -39,8 +39,9 @@ pub use row::{Place, Row};
 use speaker::SECOND;
 pub use speaker::Speaker;
 use spelling::text;
+pub(in crate::scan) use spelling::{borrowed_address, borrowed_text};
 use success::LetIn;
-pub(in crate::scan) use success::login;
+pub(in crate::scan) use success::is_login;
 
 /// A process that was silent for so long is another one with the same number.
 pub(in crate::scan) const SILENCE: i64 = 600 * SECOND;

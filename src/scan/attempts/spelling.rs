@@ -1,5 +1,7 @@
 //! Names and addresses in one spelling, so that they can be compared and shown.
 
+use std::borrow::Cow;
+
 use compact_str::CompactString;
 
 use crate::neutral;
@@ -15,6 +17,16 @@ pub(super) fn is_address(text: &str) -> bool {
 
 /// An address in one spelling, or neutral text.
 pub(super) fn address(bytes: &[u8]) -> CompactString {
+    borrowed_address(bytes).into()
+}
+
+/// A name as neutral text.
+pub(super) fn text(bytes: &[u8]) -> CompactString {
+    borrowed_text(bytes).into()
+}
+
+/// The same as [`address`], without a copy where it is written so.
+pub(in crate::scan) fn borrowed_address(bytes: &[u8]) -> Cow<'_, str> {
     // Plain IPv4 is what nearly every line has.
     let is_digits = |is_digits: bool, b: &u8| is_digits & (b.is_ascii_digit() | (*b == b'.'));
     if bytes.len() <= 15 && bytes.iter().fold(true, is_digits) {
@@ -27,10 +39,10 @@ pub(super) fn address(bytes: &[u8]) -> CompactString {
     }
 }
 
-/// A name as neutral text.
-pub(super) fn text(bytes: &[u8]) -> CompactString {
+/// The same as [`text`], without a copy where it is neutral as it stands.
+pub(in crate::scan) fn borrowed_text(bytes: &[u8]) -> Cow<'_, str> {
     if bytes.is_empty() {
-        return CompactString::default();
+        return Cow::default();
     }
     // Without an end in the middle, so that several bytes are looked at in one step.
     let is_plain = bytes.iter().fold(true, |is_plain, b| is_plain & (b' '..=b'~').contains(b));

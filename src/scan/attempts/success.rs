@@ -243,21 +243,15 @@ impl Attempts {
         time: i64,
         place: Place,
     ) {
-        let Some(logins) = &mut self.logins else { return };
-        if let Some(row) = login(speaker, evidence, time, place) {
-            let since = key.and_then(|key| self.processes.get(&key)).map_or(time, |process| process.first);
-            logins.push(Row { since, read: self.clock.unwrap_or(i64::MAX), ..row });
-        }
+        let Some(logins) = self.logins.as_mut().filter(|_| is_login(speaker, evidence)) else { return };
+        let since = key.and_then(|key| self.processes.get(&key)).map_or(time, |process| process.first);
+        let read = self.clock.unwrap_or(i64::MAX);
+        logins.push(Row { count: 1, read, ..Row::new(speaker, evidence, time, place, since) });
     }
 }
 
-/// The login that a line tells of, if it does.
-pub(in crate::scan) fn login(
-    speaker: &Speaker<'_>,
-    evidence: &Evidence<'_>,
-    time: i64,
-    place: Place,
-) -> Option<Row> {
+/// Whether a line tells of a login.
+pub(in crate::scan) fn is_login(speaker: &Speaker<'_>, evidence: &Evidence<'_>) -> bool {
     let is_login = match evidence.kind {
         Kind::SshdAccepted | Kind::Success => true,
         Kind::PamSession => speaker.family == Family::Other && speaker.asks_once(),
@@ -265,7 +259,7 @@ pub(in crate::scan) fn login(
     };
     // Root that becomes another user is asked for nothing.
     let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
-    (is_login && !is_roots_own).then(|| Row { count: 1, ..Row::new(speaker, evidence, time, place, time) })
+    is_login && !is_roots_own
 }
 
 /// Whether both are given, and the same.
