@@ -117,13 +117,22 @@ impl Pocket {
 pub(super) struct Bucket {
     full: Moment,
     kept: [Moment; POCKETS.len()],
+    /// The milliseconds of a token in which these are reckoned; 0 where that is not known.
+    one: u64,
 }
 
 impl Bucket {
-    /// Bring moments that only a damaged or older state can bear into what is possible: everything is full again
-    /// within its time.
+    /// Reckon in the tokens of `policy`: what was taken by another pace is as many tokens by this one. Moments that only a
+    /// damaged or older state can bear are brought into what is possible: everything is full again within its time.
     pub(super) fn settle(&mut self, now: Moment, policy: &Policy) {
         let one = token(policy);
+        if self.one != 0 && self.one != one {
+            for full in std::iter::once(&mut self.full).chain(&mut self.kept) {
+                let left = u128::from(full.0.saturating_sub(now.0)) * u128::from(one) / u128::from(self.one);
+                *full = Moment(now.0.saturating_add(u64::try_from(left).unwrap_or(u64::MAX)));
+            }
+        }
+        self.one = one;
         let at_most = |tokens: u64| Moment(now.0.saturating_add(one.saturating_mul(tokens)));
         self.full = self.full.min(at_most(policy.capacity()));
         for (pocket, full) in POCKETS.into_iter().zip(&mut self.kept) {
@@ -133,7 +142,9 @@ impl Bucket {
 
     /// Whether there is a token for `claim`.
     pub(super) fn has(&self, claim: Claim, now: Moment, policy: &Policy) -> bool {
-        self.lacks(claim, now, policy) == 0
+        let mut bucket = *self;
+        bucket.settle(now, policy);
+        bucket.lacks(claim, now, policy) == 0
     }
 
     /// What is missing to a token for `claim`, in milliseconds of the time that it takes to fill the bucket.
