@@ -258,8 +258,9 @@ impl Lines<'_> {
     }
 
     fn not_understood(&mut self, read: &Read<'_>) -> Option<i64> {
-        // Where every line is looked at, empty ones are too.
-        self.intake.not_understood += u64::from(!read.text.is_empty() && !read.is_login_only);
+        // Where every line is looked at, empty ones are too, and what journalctl says itself: `-- cursor: …`, `-- Boot …`.
+        let is_of_a_log = !read.text.is_empty() && !read.text.starts_with(b"-- ");
+        self.intake.not_understood += u64::from(is_of_a_log && !read.is_login_only);
         self.explain(read.place, "no log line", read.text);
         None
     }

@@ -194,6 +194,24 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_session_is_no_forgery_and_what_journalctl_says_itself_no_line() {
+        let text = r#"{"__CURSOR":"c1","__REALTIME_TIMESTAMP":"1793696700000000","_HOSTNAME":"srv","SYSLOG_IDENTIFIER":"sshd-session","_PID":"7","_UID":"1000","_COMM":"sshd-session","_EXE":"/usr/lib/openssh/sshd-session","MESSAGE":"Received disconnect from 192.0.2.7 port 50310:11: disconnected by user"}
+-- cursor: s=1;i=2
+"#;
+        let read = |text: &str| {
+            let mut intake = Intake::new(false, true, Open::default());
+            let source = Source::stream(Path::new("journald"), text.as_bytes(), jiff::Timestamp::now());
+            intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
+            (intake.forged, intake.not_understood)
+        };
+        assert_eq!(read(text), (0, 0));
+        let failed = "Failed password for root from 192.0.2.7 port 50310 ssh2";
+        let text =
+            text.replace("Received disconnect from 192.0.2.7 port 50310:11: disconnected by user", failed);
+        assert_eq!(read(&format!("{text}what is this\n")), (1, 1));
+    }
+
+    #[test]
     fn who_dates_a_line_ahead_hides_nothing_that_is_written_behind_it() {
         let now = jiff::Timestamp::now();
         let line = |seconds: i64, text: &str| {
