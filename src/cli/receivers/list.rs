@@ -77,6 +77,10 @@ fn goes_to(receiver: &config::Receiver, service: &Service, stored: &Stored) -> V
     let mut shown = Vec::new();
     for parameter in &service.parameters {
         let name = parameter.name.get_ref();
+        // Also where it stands in the configuration, by mistake. Of a secret address its server is shown.
+        if parameter.secret && parameter.form != Type::Url {
+            continue;
+        }
         let value = match (secrets.get(name), receiver.parameters.get(name)) {
             (Some(secret), _) if parameter.form == Type::Url => masked(secret.expose()),
             (None, Some(toml::Value::String(url))) if parameter.form == Type::Url => masked(url),
@@ -133,10 +137,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.toml");
         let text = "[[receiver]]\nkind = \"ntfy\"\nname = \"pager\"\ntopic = \"alerts-1\"\n\
+                    [[receiver]]\nkind = \"ntfy\"\nname = \"misplaced\"\ntopic = \"alerts-2\"\ntoken = \"tk_hush\"\n\
                     [[receiver]]\nkind = \"slack\"\n[[receiver]]\nkind = \"webhook\"\nurl = \"https://siem.example/in?key=hush\"\n\
                     [[receiver]]\nkind = \"command\"\nargv = [\"/usr/bin/send\", \"+358401234567\", \"tg://bot:hush@chat\"]\n\
                     [[receiver]]\nkind = \"gotify\"\nserver = \"https://me:hu@s/h@h.example/base\"\n\
-                    [[receiver]]\nkind = \"mail\"\nto = \"me@h.example\"\nserver = \"me:hush@h.example\"\n";
+                    [[receiver]]\nkind = \"mail\"\nto = \"me@h.example\"\nserver = \"me:hush@h.example\"\n\
+                    password = \"hush\"\n";
         let secrets =
             "[pager]\ntoken = \"tk_hush\"\n[slack]\nwebhook = \"https://hooks.slack.com/services/hush\"\n";
         std::fs::write(directory.path().join("credentials.toml"), secrets).unwrap();
