@@ -55,7 +55,7 @@ def help_texts():
 
 WRONG_FILES = [
     ("receiver = \"timeline\"\n[alerts\n", ["line 2"]),
-    ("receiver = \"pigeon\"\n", ["line 1", "pigeon", "\"x\"", "\"timeline\""]),
+    ("receiver = \"pigeon\"\n", ["line 1", "\"x\"", "\"timeline\""]),
     ("[alerts]\nburts = 3\n", ["line 2", "burts", "burst", "group_interval"]),
     ("[allerts]\n", ["line 1", "allerts", "alerts"]),
     ("[alerts]\ngroup_interval = \"soon\"\n", ["line 2", "soon", "10m"]),
