@@ -133,24 +133,18 @@ impl Late {
         })
     }
 
-    /// What failed from `source` before a login that a log tells of late, and was taken back by a later one.
+    /// What failed from `source` before a login that a log tells of late, and was taken back by a later one. What failed
+    /// for the same account at a hub is among it.
     pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Evidence {
         let is_any = login.route == Route::Log && self.latest > Some(login.time);
         let of_source = if is_any { self.logins.get(source) } else { None };
         let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
-        let mut by_user: BTreeMap<&str, Evidence> = BTreeMap::new();
-        for Judged { login: Event { user, .. }, evidence, .. } in later {
-            let own = evidence.only_before(user, moment);
+        let mut all = Evidence::default();
+        for judged in later.filter(|judged| judged.evidence.total() > 0) {
             // What came late speaks against each of them.
-            let most = by_user.entry(user).or_default();
-            if own.total() > most.total() {
-                *most = own;
-            }
+            all.merge_what_is_more(judged.evidence.taken_back_by(&judged.login, moment));
         }
-        by_user.into_values().fold(Evidence::default(), |mut all, own| {
-            all.merge(own);
-            all
-        })
+        all
     }
 
     /// None of them was later.

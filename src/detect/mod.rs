@@ -328,7 +328,7 @@ impl Detector {
     fn login(
         &mut self,
         event: &Event,
-        (at_hub, elsewhere): (Evidence, Elsewhere),
+        (mut at_hub, elsewhere): (Evidence, Elsewhere),
         at: i64,
         rules: &Rules,
         plain: bool,
@@ -340,10 +340,10 @@ impl Detector {
         let account = account(event);
         let login = Login { at, end: end(event, at) };
         let mut own = self.evidence(event, &account, source.as_ref(), login);
-        own.merge(at_hub);
         if let Some(source) = &source {
-            own.merge(self.late.taken_back(event, source.key(), login));
+            at_hub.merge_what_is_more(self.late.taken_back(event, source.key(), login));
         }
+        own.merge(at_hub);
         let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
             self.known.before(&account, source, login, event.route == Route::Pam)

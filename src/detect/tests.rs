@@ -1143,6 +1143,31 @@ fn what_failed_after_a_login_that_only_a_log_tells_of_later_does_not_speak_again
     assert!(watch.is_break_in("alice", "203.0.113.9"));
 }
 
+#[test]
+fn what_no_later_login_took_back_counts_once_for_an_earlier_one() {
+    let by_log = |at, user: &str| Event { route: Route::Log, ..event(Class::Login, at, user, "203.0.113.9") };
+    for user in ["alice", "bob"] {
+        for (failures, is_break_in) in [(3, false), (4, false), (5, true)] {
+            let mut watch = Watch::default();
+            (0..failures).for_each(|n| _ = watch.take(event(Class::Failure, n, "alice", "203.0.113.9")));
+            // A line of a log takes nothing back that the module saw.
+            let later = watch.take(by_log(20, "alice")).unwrap();
+            let earlier = watch.take(by_log(10, user)).unwrap();
+            let found = [later, earlier].map(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+            assert_eq!(found.contains(&true), is_break_in, "{user} {failures}");
+        }
+    }
+    // Nor does a login at a member what failed at the hub.
+    for (failures, is_break_in) in [(3, false), (5, true)] {
+        let mut watch = Watch::default();
+        (0..failures).for_each(|n| _ = watch.take(event(Class::Failure, n, "alice", "203.0.113.9")));
+        let later = watch.take(of_member("web1", event(Class::Login, 20, "alice", "203.0.113.9"))).unwrap();
+        let earlier = watch.take(of_member("web1", by_log(10, "alice"))).unwrap();
+        let found = [later, earlier].map(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!(found.contains(&true), is_break_in, "{failures}");
+    }
+}
+
 /// Failures and logins of a few minutes, as the module and a log tell of them: the log late, and not in order.
 #[test]
 fn in_whatever_order_a_log_is_recorded_no_break_in_is_missed_and_none_made_up() {
