@@ -3,8 +3,8 @@
 //! is found once.
 //!
 //! What an attacker would want is that his login is forgotten before it is known what it came after. So where an account is
-//! in from the same source again, the later login stands for the one before, unless that took something back: who
-//! logs in over and over pushes out nothing. Of more than [`REMEMBERED`] those go first that only a log tells of, then those
+//! in from the same source again within some hours, the later login stands for the one before, unless that took something
+//! back: who logs in over and over pushes out little. Of more than [`REMEMBERED`] those go first that only a log tells of, then those
 //! from where the account came before, and of the rest the oldest: a login from a new source that the module saw is
 //! pushed out by so many later ones, each of an account from where it never came before.
 
@@ -247,7 +247,8 @@ impl Judged {
     }
 
     /// Whether whatever is to be said of `other` when failures before it become known is said of this one too, which is of
-    /// the same account and source: they were before this one as well, and it came after as many that are known.
+    /// the same account and source: they were before this one as well, in the day that counts for it, and it came after as
+    /// many that are known.
     fn stands_for(&self, other: &Self) -> bool {
         let of_whom = |judged: &Self| (judged.before, judged.login.route);
         let (one, earlier) = (&self.login, &other.login);
@@ -255,6 +256,7 @@ impl Judged {
             && (&one.user, &one.host) == (&earlier.user, &earlier.host)
             && earlier.time <= one.time
             && other.at <= self.at
+            && spans::slot(other.at) == spans::slot(self.at)
             && self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other)
     }
 

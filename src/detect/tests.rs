@@ -788,6 +788,25 @@ fn failures_told_days_late_speak_against_the_first_login_from_there_and_the_last
     }
 }
 
+/// Its account comes from there every day, before and after.
+#[test]
+fn failures_told_days_late_speak_against_a_login_in_between() {
+    for every in [1, 10, 24] {
+        let mut watch = Watch::default();
+        for hour in (0..=170).step_by(every) {
+            let login = event(Class::Login, hour * HOUR, "alice", "203.0.113.9");
+            watch.observe(of_member("web2", login));
+        }
+        let failed =
+            |n| of_member("web1", event(Class::Failure, 120 * HOUR - 600 + n, "root", "203.0.113.9"));
+        for failures in [4_i64, 5] {
+            let mut watch = Watch { detector: watch.detector.clone(), ..Watch::default() };
+            let found = told_late(&mut watch, (0..failures).map(failed));
+            assert_eq!(found.is_empty(), failures < 5, "{every}: {found:?}");
+        }
+    }
+}
+
 #[test]
 fn what_one_member_tells_late_speaks_against_logins_at_every_other() {
     let mut detector = Detector::default();
