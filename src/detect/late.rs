@@ -147,6 +147,15 @@ impl Late {
         all
     }
 
+    /// A login that a log tells of takes back what a log told of its account before, also where that was told late and
+    /// speaks against later logins already.
+    pub(super) fn forgive(&mut self, login: &Event, source: &Key, moment: Login) {
+        let is_any = login.route == Route::Log && self.latest > Some(login.time);
+        let of_source = if is_any { self.logins.get_mut(source) } else { None };
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        later.for_each(|judged| judged.evidence.log.take_back(&login.user, moment));
+    }
+
     /// None of them was later.
     pub(super) fn latest(&self) -> Option<Timestamp> {
         self.latest

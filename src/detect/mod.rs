@@ -369,6 +369,10 @@ impl Detector {
                     self.module.forgive(&account, &event.user, source.key(), login);
                 }
                 self.log.forgive(&account, &event.user, source.key(), login);
+                // What speaks against a member's logins may have failed at its hub.
+                if members::member(event).is_empty() {
+                    self.late.forgive(event, source.key(), login);
+                }
                 self.known.came(&account, source.key(), proven, at);
                 // By a clock that is ahead, what comes would seem to be from before it.
                 if spans::is_ahead(event.time.as_second(), at) {

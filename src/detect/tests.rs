@@ -1187,6 +1187,34 @@ fn what_no_later_login_took_back_counts_once_for_an_earlier_one() {
     }
 }
 
+/// Several people behind one address, who mistype and get in at services that only a log tells of.
+#[test]
+fn who_comes_after_others_who_mistyped_and_got_in_owes_nothing_however_late_a_log_tells() {
+    let by_log = |event: Event| Event { route: Route::Log, ..event };
+    let from = "203.0.113.9";
+    for (gets_in, is_break_in) in [(true, false), (false, true)] {
+        let mut watch = Watch::default();
+        let mut found = vec![watch.take(event(Class::Login, 100, "carol", from))];
+        for (first, user) in [(0, "alice"), (20, "bob"), (40, "dora")] {
+            for n in 0..3 {
+                found.push(watch.take(by_log(event(Class::Failure, first + n, user, from))));
+            }
+            if gets_in {
+                found.push(watch.take(by_log(event(Class::Login, first + 9, user, from))));
+            }
+        }
+        let mut found = found.into_iter().flatten();
+        let is_any = found.any(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!(is_any, is_break_in, "{gets_in}");
+    }
+    // Only what was before.
+    let mut watch = Watch::default();
+    watch.take(event(Class::Login, 100, "carol", from));
+    assert!(watch.take(by_log(event(Class::Login, 10, "alice", from))).is_some());
+    let late = (0..5).filter_map(|n| watch.take(by_log(event(Class::Failure, 50 + n, "alice", from))));
+    assert_eq!(late.count(), 1);
+}
+
 /// Failures and logins of a few minutes, as the module and a log tell of them: the log late, and not in order.
 #[test]
 fn in_whatever_order_a_log_is_recorded_no_break_in_is_missed_and_none_made_up() {
