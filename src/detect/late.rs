@@ -156,6 +156,14 @@ impl Late {
         later.for_each(|judged| judged.evidence.log.take_back(&login.user, moment));
     }
 
+    /// The same of a login that another member tells of, and of what it told.
+    pub(super) fn forgive_told(&mut self, login: &Event, source: &Key, teller: &str, moment: Login) {
+        let is_any = self.latest > Some(login.time);
+        let of_source = if is_any { self.logins.get_mut(source) } else { None };
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        later.for_each(|judged| judged.elsewhere.take_back(teller, login, moment));
+    }
+
     /// None of them was later.
     pub(super) fn latest(&self) -> Option<Timestamp> {
         self.latest

@@ -200,7 +200,12 @@ impl Detector {
             Class::Failure => self.fail(event, member, kind, at, rules),
             Class::Login => {
                 let elsewhere = self.elsewhere(event, member, at);
-                self.of_mut(member).login(event, elsewhere, at, rules, plain).into_iter().collect()
+                let found = self.of_mut(member).login(event, elsewhere, at, rules, plain);
+                let is_break_in = |found: &Finding| matches!(found.verdict, Verdict::BreakIn { .. });
+                if !member.is_empty() && !found.as_ref().is_some_and(is_break_in) {
+                    self.take_back_elsewhere(event, member, at);
+                }
+                found.into_iter().collect()
             }
             Class::Aborted | Class::Test => return Vec::new(),
         };

@@ -1215,6 +1215,35 @@ fn who_comes_after_others_who_mistyped_and_got_in_owes_nothing_however_late_a_lo
     assert_eq!(late.count(), 1);
 }
 
+#[test]
+fn who_comes_after_others_who_mistyped_and_got_in_at_another_member_owes_nothing() {
+    let tell = |watch: &mut Watch, member: &str, class, at, user: &str| {
+        watch.take(of_member(member, event(class, at, user, "203.0.113.9")))
+    };
+    for (gets_in, is_break_in) in [(true, false), (false, true)] {
+        let mut watch = Watch::default();
+        let mut found = vec![tell(&mut watch, "web2", Class::Login, 100, "carol")];
+        for (first, user) in [(0, "alice"), (20, "bob"), (40, "dora")] {
+            for n in 0..3 {
+                found.push(tell(&mut watch, "web1", Class::Failure, first + n, user));
+            }
+            if gets_in {
+                found.push(tell(&mut watch, "web1", Class::Login, first + 9, user));
+            }
+        }
+        let mut found = found.into_iter().flatten();
+        let is_any = found.any(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!(is_any, is_break_in, "{gets_in}");
+    }
+    // What a third member told stays.
+    let mut watch = Watch::default();
+    tell(&mut watch, "web2", Class::Login, 100, "carol");
+    (0..4).for_each(|n| _ = tell(&mut watch, "web3", Class::Failure, n, "alice"));
+    tell(&mut watch, "web1", Class::Login, 9, "alice");
+    let found = tell(&mut watch, "web3", Class::Failure, 90, "alice");
+    assert!(found.is_some_and(|found| matches!(found.verdict, Verdict::BreakIn { .. })));
+}
+
 /// Failures and logins of a few minutes, as the module and a log tell of them: the log late, and not in order.
 #[test]
 fn in_whatever_order_a_log_is_recorded_no_break_in_is_missed_and_none_made_up() {
