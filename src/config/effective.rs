@@ -143,6 +143,18 @@ mod tests {
     }
 
     #[test]
+    fn of_thousands_of_wrong_receivers_each_is_there_and_the_first_are_explained() {
+        let text: Vec<_> = (0..2000)
+            .map(|n| format!("[[receiver]]\nkind = \"ntfy\"\nname = \"n{n}\"\ntell = 3\n"))
+            .collect();
+        let all = parse(&text.concat()).unwrap().receivers(false);
+        let wrong: Vec<&str> = all.iter().filter_map(|receiver| receiver.mistake.as_deref()).collect();
+        assert_eq!(wrong.len(), 2000);
+        assert!(wrong[0].contains("tell must be"), "{}", wrong[0]);
+        assert!(wrong[1999].contains("something in this receiver is wrong"), "{}", wrong[1999]);
+    }
+
+    #[test]
     fn the_timeline_is_always_there_and_x_as_version_0_1_had_it() {
         assert_eq!(names("", false), ["timeline"]);
         assert_eq!(names("", true), ["x", "timeline"]);

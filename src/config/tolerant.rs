@@ -51,6 +51,7 @@ pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
         receivers_unclear: lost.iter().any(|lost| lost.table.is_empty()),
         credentials_mistake: None,
         strays: Vec::new(),
+        explained: 0,
     };
     let list = reading.receivers(&readable.receivers, &in_receivers);
     let mut config = reading.settings(lost).map_err(unusable)?;
@@ -101,6 +102,8 @@ struct Reading<'t> {
     credentials_mistake: Option<String>,
     /// Keys that are in a receiver and belong to a table whose header is lost.
     strays: Vec<(String, Mistake)>,
+    /// Receivers of which it was looked up what is wrong.
+    explained: usize,
 }
 
 impl Reading<'_> {
@@ -305,7 +308,12 @@ impl Reading<'_> {
             }
             Err(error) => {
                 let place = error.span().map_or(at, |span| self.place(span.start));
-                let why = words::why(self.text, &error, &TOP);
+                self.explained += 1;
+                // Each reads the whole text again.
+                let why = match self.explained > syntax::MOST {
+                    true => "something in this receiver is wrong; see the mistakes before it".into(),
+                    false => words::why(self.text, &error, &TOP),
+                };
                 self.broken(&known, written, Broken { place, why })
             }
         }

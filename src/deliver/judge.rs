@@ -71,6 +71,11 @@ impl Judge {
             .unwrap_or(Self { version: VERSION, ..Self::default() })
     }
 
+    /// Whether nothing of a long journal is read: what was kept is missing, or cannot be used.
+    pub fn is_anew(&self, grounds: Grounds<'_>) -> bool {
+        self.cursors.is_empty() && grounds.segments.iter().map(|segment| segment.size).sum::<u64>() >= BEHIND
+    }
+
     /// Read on to `until`; each login is given to `judged` with what it is.
     pub fn read_to(
         &mut self,
@@ -225,6 +230,24 @@ mod tests {
         for damage in ["", "{", "{\"crc\":\"00000000\",\"state\":{}}\n"] {
             std::fs::write(file(world.directory.path()), damage).unwrap();
             assert_eq!(break_ins(&world.judged(&ends[4]).0), 1, "{damage}");
+        }
+    }
+
+    #[test]
+    fn where_nothing_usable_is_kept_of_a_long_journal_that_is_known() {
+        let world = World::new();
+        let rules = Rules::default();
+        for (first, is_long) in [(0, false), (100, true)] {
+            world.append(tries(first, if is_long { 5000 } else { 100 }, "198.51.100.7"));
+            let (segments, end) = (world.segments(), world.end());
+            let grounds =
+                Grounds { segments: &segments, rules: &rules, ignore: &world.ignore, by_hub: false };
+            let mut judge = Judge::before(world.directory.path(), &end, grounds);
+            assert_eq!(judge.is_anew(grounds), is_long);
+            judge.read_to(&end, grounds, &mut Accounts::in_login(), &mut |_, _| {}).unwrap();
+            judge.save(world.directory.path()).unwrap();
+            assert!(!Judge::before(world.directory.path(), &end, grounds).is_anew(grounds));
+            Judge { version: VERSION - 1, ..judge }.save(world.directory.path()).unwrap();
         }
     }
 

@@ -268,6 +268,8 @@ impl<'a> Pass<'a> {
             return Ok(None);
         }
         let mut judge = Judge::before(&request.state, before, grounds);
+        // Or each login to come would read all of it again.
+        let is_kept = is_far_behind || (self.is_the_timeline() && judge.is_anew(grounds));
         judge.read_to(before, grounds, accounts, &mut |_, _| {})?;
         judge.forget_gone(&request.state);
         let (until, now, state) = (self.state.cursors.clone(), self.now, &mut self.state);
@@ -280,7 +282,7 @@ impl<'a> Pass<'a> {
             let kinds = (accounts.tried(login), accounts.asker(login));
             state.findings.add(&finding, kind, turn, kinds);
         })?;
-        if !is_far_behind {
+        if !is_kept {
             return Ok(None);
         }
         state.unjudged = 0;

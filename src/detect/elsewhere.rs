@@ -13,7 +13,9 @@ use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::room::allocated;
+use super::row::Login;
 use super::{Evidence, Finding};
+use crate::event::{Event, Route};
 
 /// Members that are told apart; what further ones tell of the same source is the word of several.
 const TELLERS: usize = 4;
@@ -58,6 +60,18 @@ impl Elsewhere {
         let is_needed = |name: &str| !name.is_empty() && !speaks(&self.all(own, |other| other != name));
         let needed = self.0.iter().filter(|(name, _)| is_needed(name));
         needed.max_by_key(|(_, evidence)| evidence.total()).map(|(name, _)| name.clone())
+    }
+
+    /// What `teller` told of the account of a login there, and that login takes back.
+    pub(super) fn take_back(&mut self, teller: &str, login: &Event, moment: Login) {
+        let Some(Evidence { module, log }) = self.0.get_mut(teller) else { return };
+        log.take_back(&login.user, moment);
+        if login.route == Route::Pam {
+            module.take_back(&login.user, moment);
+        }
+        if module.is_empty() && log.is_empty() {
+            self.0.remove(teller);
+        }
     }
 
     /// Only of members, and of several.

@@ -23,11 +23,19 @@ impl Evidence {
         self.log.merge(other.log);
     }
 
-    /// What failed for `user` in the day before a login.
-    pub(super) fn only_before(&self, user: &str, login: Login) -> Self {
-        let name = Key::from(user);
+    /// Of each name what one of the two counts more of: what both count is the same.
+    pub(super) fn merge_what_is_more(&mut self, other: Self) {
+        self.module.merge_what_is_more(other.module);
+        self.log.merge_what_is_more(other.log);
+    }
+
+    /// What failed in the day before `login`, and the `later` login takes back, which this speaks against. A log takes
+    /// nothing back that the module saw.
+    pub(super) fn taken_back_by(&self, later: &Event, login: Login) -> Self {
+        let (user, name) = (&later.user, Key::from(later.user.as_str()));
         let of = |row: &Row| row.only_before(&name, user, login);
-        Self { module: of(&self.module), log: of(&self.log) }
+        let module = if later.route == Route::Pam { of(&self.module) } else { Row::default() };
+        Self { module, log: of(&self.log) }
     }
 
     pub(super) fn of_route(&mut self, route: Route) -> &mut Row {

@@ -3,8 +3,8 @@
 //! is found once.
 //!
 //! What an attacker would want is that his login is forgotten before it is known what it came after. So where an account is
-//! in from the same source again, the later login stands for the one before, unless that took something back: who
-//! logs in over and over pushes out nothing. Of more than [`REMEMBERED`] those go first that only a log tells of, then those
+//! in from the same source again within some hours, the later login stands for the one before, unless that took something
+//! back: who logs in over and over pushes out little. Of more than [`REMEMBERED`] those go first that only a log tells of, then those
 //! from where the account came before, and of the rest the oldest: a login from a new source that the module saw is
 //! pushed out by so many later ones, each of an account from where it never came before.
 
@@ -133,24 +133,35 @@ impl Late {
         })
     }
 
-    /// What failed from `source` before a login that a log tells of late, and was taken back by a later one.
+    /// What failed from `source` before a login that a log tells of late, and was taken back by a later one. What failed
+    /// for the same account at a hub is among it.
     pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Evidence {
         let is_any = login.route == Route::Log && self.latest > Some(login.time);
         let of_source = if is_any { self.logins.get(source) } else { None };
         let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
-        let mut by_user: BTreeMap<&str, Evidence> = BTreeMap::new();
-        for Judged { login: Event { user, .. }, evidence, .. } in later {
-            let own = evidence.only_before(user, moment);
+        let mut all = Evidence::default();
+        for judged in later.filter(|judged| judged.evidence.total() > 0) {
             // What came late speaks against each of them.
-            let most = by_user.entry(user).or_default();
-            if own.total() > most.total() {
-                *most = own;
-            }
+            all.merge_what_is_more(judged.evidence.taken_back_by(&judged.login, moment));
         }
-        by_user.into_values().fold(Evidence::default(), |mut all, own| {
-            all.merge(own);
-            all
-        })
+        all
+    }
+
+    /// A login that a log tells of takes back what a log told of its account before, also where that was told late and
+    /// speaks against later logins already.
+    pub(super) fn forgive(&mut self, login: &Event, source: &Key, moment: Login) {
+        let is_any = login.route == Route::Log && self.latest > Some(login.time);
+        let of_source = if is_any { self.logins.get_mut(source) } else { None };
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        later.for_each(|judged| judged.evidence.log.take_back(&login.user, moment));
+    }
+
+    /// The same of a login that another member tells of, and of what it told.
+    pub(super) fn forgive_told(&mut self, login: &Event, source: &Key, teller: &str, moment: Login) {
+        let is_any = self.latest > Some(login.time);
+        let of_source = if is_any { self.logins.get_mut(source) } else { None };
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        later.for_each(|judged| judged.elsewhere.take_back(teller, login, moment));
     }
 
     /// None of them was later.
@@ -253,7 +264,8 @@ impl Judged {
     }
 
     /// Whether whatever is to be said of `other` when failures before it become known is said of this one too, which is of
-    /// the same account and source: they were before this one as well, and it came after as many that are known.
+    /// the same account and source: they were before this one as well, in the day that counts for it, and it came after as
+    /// many that are known.
     fn stands_for(&self, other: &Self) -> bool {
         let of_whom = |judged: &Self| (judged.before, judged.login.route);
         let (one, earlier) = (&self.login, &other.login);
@@ -261,6 +273,7 @@ impl Judged {
             && (&one.user, &one.host) == (&earlier.user, &earlier.host)
             && earlier.time <= one.time
             && other.at <= self.at
+            && spans::slot(other.at) == spans::slot(self.at)
             && self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other)
     }
 

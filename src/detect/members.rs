@@ -17,7 +17,7 @@ use super::late;
 use super::room::share;
 use super::row::Login;
 use super::source::Source;
-use super::{Detector, Evidence, Failed, Finding, Rules, row};
+use super::{Detector, Evidence, Failed, Finding, Rules, end, row};
 use crate::accounts::member::Origin;
 use crate::event::{Class, Event};
 
@@ -212,6 +212,17 @@ impl Detector {
             elsewhere.merge(name, failed_at(&other.detector));
         }
         (at_hub, elsewhere)
+    }
+
+    /// A login of which `own` tells takes back what it told of the account before: members tell in their own time, and it
+    /// may speak against later logins at others already.
+    pub(super) fn take_back_elsewhere(&mut self, event: &Event, own: &str, at: i64) {
+        let Some(source) = Source::of(event).filter(|source| source.network().is_some()) else { return };
+        let login = Login { at, end: end(event, at) };
+        self.late.forgive_told(event, source.key(), own, login);
+        for (_, other) in self.members.members.iter_mut().filter(|(name, _)| *name != own) {
+            other.detector.late.forgive_told(event, source.key(), own, login);
+        }
     }
 
     /// Bytes that it takes beside itself, without those of members.

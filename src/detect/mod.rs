@@ -200,7 +200,12 @@ impl Detector {
             Class::Failure => self.fail(event, member, kind, at, rules),
             Class::Login => {
                 let elsewhere = self.elsewhere(event, member, at);
-                self.of_mut(member).login(event, elsewhere, at, rules, plain).into_iter().collect()
+                let found = self.of_mut(member).login(event, elsewhere, at, rules, plain);
+                let is_break_in = |found: &Finding| matches!(found.verdict, Verdict::BreakIn { .. });
+                if !member.is_empty() && !found.as_ref().is_some_and(is_break_in) {
+                    self.take_back_elsewhere(event, member, at);
+                }
+                found.into_iter().collect()
             }
             Class::Aborted | Class::Test => return Vec::new(),
         };
@@ -328,7 +333,7 @@ impl Detector {
     fn login(
         &mut self,
         event: &Event,
-        (at_hub, elsewhere): (Evidence, Elsewhere),
+        (mut at_hub, elsewhere): (Evidence, Elsewhere),
         at: i64,
         rules: &Rules,
         plain: bool,
@@ -340,10 +345,10 @@ impl Detector {
         let account = account(event);
         let login = Login { at, end: end(event, at) };
         let mut own = self.evidence(event, &account, source.as_ref(), login);
-        own.merge(at_hub);
         if let Some(source) = &source {
-            own.merge(self.late.taken_back(event, source.key(), login));
+            at_hub.merge_what_is_more(self.late.taken_back(event, source.key(), login));
         }
+        own.merge(at_hub);
         let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
             self.known.before(&account, source, login, event.route == Route::Pam)
@@ -369,6 +374,10 @@ impl Detector {
                     self.module.forgive(&account, &event.user, source.key(), login);
                 }
                 self.log.forgive(&account, &event.user, source.key(), login);
+                // What speaks against a member's logins may have failed at its hub.
+                if members::member(event).is_empty() {
+                    self.late.forgive(event, source.key(), login);
+                }
                 self.known.came(&account, source.key(), proven, at);
                 // By a clock that is ahead, what comes would seem to be from before it.
                 if spans::is_ahead(event.time.as_second(), at) {

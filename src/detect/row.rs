@@ -145,6 +145,21 @@ impl Row {
         self.sum_up();
     }
 
+    /// Count of each name as many as that of the two does that counts more.
+    pub(super) fn merge_what_is_more(&mut self, other: Self) {
+        if other.is_empty() {
+            return;
+        }
+        for part in other.parts {
+            match self.parts.iter_mut().find(|own| own.name == part.name) {
+                Some(own) if own.total() < part.total() => *own = part,
+                Some(_) => {}
+                None => self.parts.push(part),
+            }
+        }
+        self.sum_up();
+    }
+
     /// `count` failures under `name` at the second `at`.
     pub(super) fn add(&mut self, name: &Key, is_account: bool, count: u32, at: i64) {
         // In the newest slot nothing becomes too old.

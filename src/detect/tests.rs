@@ -788,6 +788,25 @@ fn failures_told_days_late_speak_against_the_first_login_from_there_and_the_last
     }
 }
 
+/// Its account comes from there every day, before and after.
+#[test]
+fn failures_told_days_late_speak_against_a_login_in_between() {
+    for every in [1, 10, 24] {
+        let mut watch = Watch::default();
+        for hour in (0..=170).step_by(every) {
+            let login = event(Class::Login, hour * HOUR, "alice", "203.0.113.9");
+            watch.observe(of_member("web2", login));
+        }
+        let failed =
+            |n| of_member("web1", event(Class::Failure, 120 * HOUR - 600 + n, "root", "203.0.113.9"));
+        for failures in [4_i64, 5] {
+            let mut watch = Watch { detector: watch.detector.clone(), ..Watch::default() };
+            let found = told_late(&mut watch, (0..failures).map(failed));
+            assert_eq!(found.is_empty(), failures < 5, "{every}: {found:?}");
+        }
+    }
+}
+
 #[test]
 fn what_one_member_tells_late_speaks_against_logins_at_every_other() {
     let mut detector = Detector::default();
@@ -1141,6 +1160,88 @@ fn what_failed_after_a_login_that_only_a_log_tells_of_later_does_not_speak_again
     watch.fail(8, "alice", "203.0.113.9");
     watch.at -= 20;
     assert!(watch.is_break_in("alice", "203.0.113.9"));
+}
+
+#[test]
+fn what_no_later_login_took_back_counts_once_for_an_earlier_one() {
+    let by_log = |at, user: &str| Event { route: Route::Log, ..event(Class::Login, at, user, "203.0.113.9") };
+    for user in ["alice", "bob"] {
+        for (failures, is_break_in) in [(3, false), (4, false), (5, true)] {
+            let mut watch = Watch::default();
+            (0..failures).for_each(|n| _ = watch.take(event(Class::Failure, n, "alice", "203.0.113.9")));
+            // A line of a log takes nothing back that the module saw.
+            let later = watch.take(by_log(20, "alice")).unwrap();
+            let earlier = watch.take(by_log(10, user)).unwrap();
+            let found = [later, earlier].map(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+            assert_eq!(found.contains(&true), is_break_in, "{user} {failures}");
+        }
+    }
+    // Nor does a login at a member what failed at the hub.
+    for (failures, is_break_in) in [(3, false), (5, true)] {
+        let mut watch = Watch::default();
+        (0..failures).for_each(|n| _ = watch.take(event(Class::Failure, n, "alice", "203.0.113.9")));
+        let later = watch.take(of_member("web1", event(Class::Login, 20, "alice", "203.0.113.9"))).unwrap();
+        let earlier = watch.take(of_member("web1", by_log(10, "alice"))).unwrap();
+        let found = [later, earlier].map(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!(found.contains(&true), is_break_in, "{failures}");
+    }
+}
+
+/// Several people behind one address, who mistype and get in at services that only a log tells of.
+#[test]
+fn who_comes_after_others_who_mistyped_and_got_in_owes_nothing_however_late_a_log_tells() {
+    let by_log = |event: Event| Event { route: Route::Log, ..event };
+    let from = "203.0.113.9";
+    for (gets_in, is_break_in) in [(true, false), (false, true)] {
+        let mut watch = Watch::default();
+        let mut found = vec![watch.take(event(Class::Login, 100, "carol", from))];
+        for (first, user) in [(0, "alice"), (20, "bob"), (40, "dora")] {
+            for n in 0..3 {
+                found.push(watch.take(by_log(event(Class::Failure, first + n, user, from))));
+            }
+            if gets_in {
+                found.push(watch.take(by_log(event(Class::Login, first + 9, user, from))));
+            }
+        }
+        let mut found = found.into_iter().flatten();
+        let is_any = found.any(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!(is_any, is_break_in, "{gets_in}");
+    }
+    // Only what was before.
+    let mut watch = Watch::default();
+    watch.take(event(Class::Login, 100, "carol", from));
+    assert!(watch.take(by_log(event(Class::Login, 10, "alice", from))).is_some());
+    let late = (0..5).filter_map(|n| watch.take(by_log(event(Class::Failure, 50 + n, "alice", from))));
+    assert_eq!(late.count(), 1);
+}
+
+#[test]
+fn who_comes_after_others_who_mistyped_and_got_in_at_another_member_owes_nothing() {
+    let tell = |watch: &mut Watch, member: &str, class, at, user: &str| {
+        watch.take(of_member(member, event(class, at, user, "203.0.113.9")))
+    };
+    for (gets_in, is_break_in) in [(true, false), (false, true)] {
+        let mut watch = Watch::default();
+        let mut found = vec![tell(&mut watch, "web2", Class::Login, 100, "carol")];
+        for (first, user) in [(0, "alice"), (20, "bob"), (40, "dora")] {
+            for n in 0..3 {
+                found.push(tell(&mut watch, "web1", Class::Failure, first + n, user));
+            }
+            if gets_in {
+                found.push(tell(&mut watch, "web1", Class::Login, first + 9, user));
+            }
+        }
+        let mut found = found.into_iter().flatten();
+        let is_any = found.any(|found| matches!(found.verdict, Verdict::BreakIn { .. }));
+        assert_eq!(is_any, is_break_in, "{gets_in}");
+    }
+    // What a third member told stays.
+    let mut watch = Watch::default();
+    tell(&mut watch, "web2", Class::Login, 100, "carol");
+    (0..4).for_each(|n| _ = tell(&mut watch, "web3", Class::Failure, n, "alice"));
+    tell(&mut watch, "web1", Class::Login, 9, "alice");
+    let found = tell(&mut watch, "web3", Class::Failure, 90, "alice");
+    assert!(found.is_some_and(|found| matches!(found.verdict, Verdict::BreakIn { .. })));
 }
 
 /// Failures and logins of a few minutes, as the module and a log tell of them: the log late, and not in order.

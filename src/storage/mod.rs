@@ -11,7 +11,7 @@ mod replace;
 mod room;
 
 pub use json::*;
-pub use owner::{is_ours, others_can_write, read_trusted, read_trusted_text, remedy, trusted};
+pub use owner::{dangling, is_ours, others_can_write, read_trusted, read_trusted_text, remedy, trusted};
 pub use paragraph::{gap, without_gap};
 pub use replace::{open, probe, publish, read, replace, sync_directory};
 pub use room::lacking;

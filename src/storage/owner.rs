@@ -32,9 +32,7 @@ pub fn read_trusted(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = match File::options().read(true).custom_flags(flags.bits() as i32).open(path) {
         // Not found would be taken for "there is none".
-        Err(e) if e.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
-            return Err(io::Error::other("it is a link to a file that is not there"));
-        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(dangling(path).unwrap_or(e)),
         opened => opened?,
     };
     let meta = file.metadata()?;
@@ -52,6 +50,18 @@ pub fn read_trusted(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::other(format!("it is longer than {largest} bytes")));
     }
     Ok(bytes)
+}
+
+/// Why nothing is at `path`, where it, or a directory that it is in, is a link to what is not there: that may be a
+/// file system that is away. None where there is no such link.
+pub fn dangling(path: &Path) -> Option<io::Error> {
+    let is_dangling = |path: &Path| path.is_symlink() && !path.exists();
+    let link = path.ancestors().find(|path| is_dangling(path))?;
+    let why = match link == path {
+        true => "it is a link to a file that is not there".to_owned(),
+        false => format!("{} is a link to a directory that is not there", link.display()),
+    };
+    Some(io::Error::other(why))
 }
 
 /// As [`read_trusted`], of a file of text.
@@ -93,6 +103,10 @@ mod tests {
         symlink(&file, &link).unwrap();
         assert_eq!(why(&link), "it is a link to a file that is not there");
         assert_eq!(read_trusted(&file, 8).unwrap_err().kind(), io::ErrorKind::NotFound);
+        let (away, below) = (directory.path().join("away"), directory.path().join("away/below/file"));
+        assert_eq!(read_trusted(&below, 8).unwrap_err().kind(), io::ErrorKind::NotFound);
+        symlink("/nonexistent/directory", &away).unwrap();
+        assert_eq!(why(&below), format!("{} is a link to a directory that is not there", away.display()));
         fs::write(&file, "12345678").unwrap();
         for (mode, accepted) in [(0o600, true), (0o644, true), (0o664, false), (0o646, false)] {
             fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();

@@ -28,8 +28,13 @@ pub(super) fn check(answer: &Answer) -> Result<(), Mistake> {
     let of_wait = wait.and_then(|wait| wait.get_ref().body_begins.as_ref());
     let begins = answer.rules.iter().filter_map(|rule| rule.get_ref().body_begins.as_ref());
     let mut begins = begins.chain(&answer.body_begins).chain(of_wait);
-    if let Some(begin) = begins.find(|begin| begin.get_ref().trim().is_empty()) {
-        return wrong(begin, "body_begins is what the answer's text begins with, such as \"OK\"");
+    // The blanks before and behind an answer are passed over.
+    let fits_none = |begin: &str| begin.trim().is_empty() || begin.trim_ascii_start() != begin;
+    if let Some(begin) = begins.find(|begin| fits_none(begin.get_ref())) {
+        return wrong(
+            begin,
+            "body_begins is what the answer's text begins with, such as \"OK\", with no blank before it",
+        );
     }
     for (number, spanned) in answer.rules.iter().enumerate() {
         let rule = spanned.get_ref();
@@ -105,6 +110,8 @@ mod tests {
         assert_eq!(mistake(&rule("status = [200, 400]")), Ok(()));
         for (answer, line, words) in [
             ("body_begins = \" \"".to_owned(), 2, "begins with"),
+            ("body_begins = \" OK\"".to_owned(), 2, "no blank before it"),
+            (rule("body_begins = \"\\tERR\""), 4, "no blank before it"),
             (rule("status = [200]"), 3, "never reached"),
             (rule("body_begins = \"\""), 4, "begins with"),
             (rule("advice = \"a\""), 3, "a rule needs"),

@@ -1,7 +1,7 @@
 //! The files of rules that are built in, and the administrator's own in `/etc/authalert/rules.d`.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use super::file::{File, Mistake};
 use crate::storage;
@@ -57,7 +57,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
 /// One file of rules that there is.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Its name, without `.toml`.
+    /// Its name, without `.toml`; `*` where the administrator's own cannot be found.
     pub name: String,
     /// The rules, or what is wrong with them.
     pub file: Result<File, Mistake>,
@@ -67,7 +67,11 @@ pub struct Entry {
 
 /// Every file that there is, by name, with the administrator's own in `directory`.
 pub fn list(directory: &Path) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = own(directory)
+    let (names, why) = match own(directory) {
+        Ok(names) => (names, None),
+        Err(e) => (Vec::new(), Some(e.to_string())),
+    };
+    let mut entries: Vec<Entry> = names
         .into_iter()
         .map(|name| {
             let path = directory.join(format!("{name}.toml"));
@@ -79,6 +83,10 @@ pub fn list(directory: &Path) -> Vec<Entry> {
             Entry { name, file, is_own: true }
         })
         .collect();
+    entries.extend(why.map(|why| {
+        let file = directory.display().to_string();
+        Entry { name: "*".into(), file: Err(Mistake { file, line: None, column: None, why }), is_own: true }
+    }));
     for (name, text) in BUILT_IN {
         if !entries.iter().any(|entry| entry.is_own && entry.name == *name) {
             let file = File::parse(name, &format!("{name}.toml (built in)"), text);
@@ -90,18 +98,22 @@ pub fn list(directory: &Path) -> Vec<Entry> {
 }
 
 /// The names of the administrator's own.
-fn own(directory: &Path) -> Vec<String> {
+fn own(directory: &Path) -> io::Result<Vec<String>> {
     let is_name = |name: &String| {
         (1..=64).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
             && !name.starts_with('.')
     };
-    fs::read_dir(directory)
-        .into_iter()
-        .flatten()
+    let files = match fs::read_dir(directory) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return storage::dangling(directory).map_or(Ok(Vec::new()), Err);
+        }
+        files => files?,
+    };
+    let names = files
         .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".toml")?.to_owned()))
-        .filter(is_name)
-        .collect()
+        .filter(is_name);
+    Ok(names.collect())
 }
 
 #[cfg(test)]
@@ -142,5 +154,21 @@ mod tests {
         };
         assert!(why("doas").contains("longer than"), "{}", why("doas"));
         assert!(why("link").contains("link.toml: "), "{}", why("link"));
+    }
+
+    #[test]
+    fn where_the_own_files_cannot_be_found_that_is_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = directory.path().join("rules.d");
+        assert_eq!(list(&own).len(), BUILT_IN.len());
+        std::os::unix::fs::symlink("/nonexistent/rules.d", &own).unwrap();
+        for words in ["is a link to", "irectory"] {
+            let listed = list(&own);
+            let wrong: Vec<_> = listed.iter().filter_map(|entry| entry.file.as_ref().err()).collect();
+            assert_eq!((listed.len(), wrong.len()), (1 + BUILT_IN.len(), 1));
+            assert!(wrong[0].to_string().contains(words), "{}", wrong[0]);
+            fs::remove_file(&own).unwrap();
+            fs::write(&own, "").unwrap();
+        }
     }
 }
