@@ -47,7 +47,7 @@ unit       100   150 1500 tests/unit.sh $more
 module      20    20  600 python3 tests/module/run.py
 release    600   600 2400 tests/release/run.sh
 arm64      600   600 3600 tests/arm64/run.sh
-fuzz       120   120 1500 fuzz/run.sh 40
+fuzz       170   170 1500 fuzz/run.sh 90
 receivers   90    90 1500 tests/receivers/run.sh
 fleet      420   420 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh

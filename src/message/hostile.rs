@@ -223,7 +223,11 @@ fn acted_on(text: &str, style: &Style) -> Option<String> {
             return Some(chars[i.saturating_sub(8)..chars.len().min(i + 8)].iter().collect());
         }
     }
-    let quad = |part: &str| part.split('.').filter(|n| n.parse::<u8>().is_ok()).count() >= 4;
+    // Four numbers in a row; `1.2..3.4` is no address to anybody.
+    let quad = |part: &str| {
+        let numbers: Vec<bool> = part.split('.').map(|n| n.parse::<u8>().is_ok()).collect();
+        numbers.windows(4).any(|four| four.iter().all(|number| *number))
+    };
     let addresses = text.split(|c: char| !c.is_ascii_digit() && c != '.').any(quad);
     (style.links_addresses && addresses).then(|| "an address".into())
 }
