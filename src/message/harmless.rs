@@ -81,11 +81,12 @@ fn starts(c: char, before: char, rest: &[char]) -> bool {
     }
 }
 
-/// `/start`, but not `/etc/passwd`, as Telegram has it.
+/// `/start`, but not `/etc/passwd`, as Telegram has it. Telegram takes none beside `<` either, but that comes into brackets.
 fn starts_command(before: char, rest: &[char]) -> bool {
     let name = rest.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == '_').count();
     let after = rest.get(name).copied().unwrap_or(' ');
-    name > 0 && !is_word(before) && !matches!(before, '/' | '<' | '>') && !matches!(after, '/' | '<' | '>')
+    let in_word = before.is_alphanumeric() || before == '_';
+    name > 0 && !in_word && !matches!(before, '/' | '>') && !matches!(after, '/' | '>')
 }
 
 /// `http://`, and a word such as `mailto:` with something behind it.
@@ -161,6 +162,7 @@ mod tests {
         for (text, safe) in [
             ("/start now", "[/]start now"),
             ("the file /etc/passwd", "the file /etc/passwd"),
+            ("/a<b </a> \u{203a}/a \u{e9}/a", "[/]a[<]b [<]/a> \u{203a}[/]a \u{e9}/a"),
             ("@here <!channel> <@U123>", "[@]here [<]!channel> [<][@]U123>"),
             (":skull: x:skull:", "[:]skull: x[:]skull:"),
             ("~town-square", "[~]town-square"),

@@ -236,6 +236,7 @@ fn acted_on(text: &str, style: &Style) -> Option<String> {
 fn assert_promises(text: &str, style: &Style, number: u64, hidden: bool) {
     assert!(style.unit.measure(text) <= style.limit, "{style:?} {text}");
     assert_eq!(acted_on(text, style), None, "{style:?} {text}");
+    assert_eq!(style.safe(text), text, "{style:?}");
     assert!(text.contains(&format!("a{number}")), "{style:?} {text}");
     assert!(!hidden || !text.contains(SECRET), "{style:?} {text}");
     assert!(style.unit != Unit::Gsm7 || text.chars().all(super::gsm::has), "{text}");
