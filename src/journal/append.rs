@@ -69,6 +69,8 @@ pub fn append(directory: &[u8], line: &Encoded) -> Result<(), Error> {
 pub fn append_to<F: Target>(directory: &[u8], line: &Encoded) -> Result<(), Error> {
     let (file, size) = current::<F>(directory)?;
     if size.saturating_add(line.len() as u64) > limit(&*file) {
+        // Nothing is held any more, that would have to be let go if the call could panic.
+        drop(file);
         dropped::count::<F>(directory, line);
         return Err(Error::Full);
     }

@@ -1,4 +1,7 @@
 //! A file on bare system calls, for an append or a mark: no check that could panic, no allocation.
+//!
+//! What is called while one is open is inlined, here and in [`crate::marks`]: Rust 1.85 takes other calls for ones that may
+//! unwind, and what closes the file then brings all of the panic's machinery into the module.
 
 use std::ffi::{CStr, c_int};
 use std::mem;
@@ -16,14 +19,16 @@ use crate::late;
 pub struct File(c_int);
 
 impl Target for File {
+    #[inline(always)]
     fn open(path: &CStr, flags: OFlags, mode: Mode) -> Result<Self, i32> {
         // SAFETY: a C string; what is opened is owned by nobody else.
         let file = unsafe { libc::open(path.as_ptr(), flags.bits() as c_int, mode.bits()) };
         match file {
-            // The host closed its standard streams: we must not become one of them.
-            0..=2 => Self(file).moved(),
             3.. => Ok(Self(file)),
-            _ => Err(errno()),
+            _ => match behind_the_standard_streams(file) {
+                moved @ 3.. => Ok(Self(moved)),
+                _ => Err(errno()),
+            },
         }
     }
 
@@ -73,6 +78,7 @@ impl File {
     }
 
     /// Write numbers at this place.
+    #[inline(always)]
     pub fn put(&self, at: u64, numbers: &[u32]) -> Result<(), Error> {
         let length = mem::size_of_val(numbers);
         // SAFETY: as many bytes as `numbers` has.
@@ -93,18 +99,6 @@ impl File {
         }
     }
 
-    /// The same file behind the standard streams.
-    #[cold]
-    fn moved(self) -> Result<Self, i32> {
-        type Control = unsafe extern "C" fn(c_int, c_int, ...) -> c_int;
-        // SAFETY: fcntl as <fcntl.h> declares it; a descriptor that we opened.
-        let moved = unsafe {
-            late::function::<Control>(c"fcntl")
-                .map_or(-1, |control| control(self.0, libc::F_DUPFD_CLOEXEC, 3 as c_int))
-        };
-        if moved < 0 { Err(errno()) } else { Ok(Self(moved)) }
-    }
-
     fn borrowed(&self) -> Result<BorrowedFd<'_>, i32> {
         // It never is; so the compiler knows that the check in there cannot fail.
         if self.0 < 0 {
@@ -119,6 +113,23 @@ impl Drop for File {
     fn drop(&mut self) {
         // SAFETY: opened by us, closed once.
         unsafe { io::close(self.0) };
+    }
+}
+
+/// The same file behind the standard streams, of which we must not become one: the host closed its own. As a function
+/// of C, which the compiler knows not to unwind.
+#[cold]
+extern "C" fn behind_the_standard_streams(file: c_int) -> c_int {
+    type Control = unsafe extern "C" fn(c_int, c_int, ...) -> c_int;
+    if file < 0 {
+        return file;
+    }
+    // SAFETY: fcntl as <fcntl.h> declares it; a descriptor that we opened, and close once.
+    unsafe {
+        let moved = late::function::<Control>(c"fcntl")
+            .map_or(-1, |control| control(file, libc::F_DUPFD_CLOEXEC, 3 as c_int));
+        io::close(file);
+        moved
     }
 }
 

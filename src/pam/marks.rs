@@ -164,6 +164,7 @@ fn create(state: &CStr, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Erro
     made
 }
 
+#[inline(always)]
 fn put_all(file: &File, keys: &[Option<Key>; 2], minute: u32) -> Result<(), Error> {
     for key in keys.iter().flatten() {
         // Once a minute does: most who fail do it again at once.
@@ -196,6 +197,7 @@ fn path<'a>(buffer: &'a mut [u8; 512], state: &CStr, name: &[u8]) -> Result<&'a 
     join(buffer, directory.to_bytes(), name)
 }
 
+#[inline(always)]
 fn made_of(file: &File) -> Option<u32> {
     made(file.numbers(0)?)
 }
