@@ -34,6 +34,12 @@ pub struct Place {
 }
 
 impl Place {
+    /// Whether it is the one that the units have.
+    pub fn is_default(&self) -> bool {
+        self.state == Path::new(authalert::config::DEFAULT_STATE)
+            && self.configuration == Path::new(CONFIGURATION)
+    }
+
     /// A file of the state.
     pub fn state_file(&self, name: &str) -> PathBuf {
         self.state.join(STATE).join(name)

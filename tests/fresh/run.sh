@@ -169,7 +169,7 @@ with_its_tests() {
     local begun=$SECONDS
     check "sudo ./tests/run.sh${2:-}, nothing else typed" by_alice 5400 "sudo ./tests/run.sh${2:-}"
     say "# it took $((SECONDS - begun)) seconds"
-    grep -E '^== |^ *[0-9:]+ [a-z]+ +(not ok|left out)|^left|passed, [0-9]+ failed' "$work/said" | sed 's/^/    /'
+    grep -E '^== |^ *[0-9:]+ [a-z]+ +(not ok|left out) - |^left|passed, [0-9]+ failed' "$work/said" | sed 's/^/    /'
     stop_guest
 }
 

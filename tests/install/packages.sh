@@ -38,7 +38,8 @@ main() {
 }
 
 with_functions() {
-    bash -c '. "$1"; family_debian; present=gcc destdir=
+    # Through sudo it would say sudo.
+    env -u SUDO_USER bash -c '. "$1"; family_debian; present=gcc destdir=
         is_installed() { [[ " $present " == *" $1 "* ]]; }
         eval "$2"' bash "$work/functions" "$1" 2>&1
 }

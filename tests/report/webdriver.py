@@ -54,7 +54,9 @@ class Browser:
 
     def requests(self):
         messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
-        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        # Of the page alone: a browser that begins still loads parts of its own.
+        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"
+                and not m["params"]["documentURL"].startswith(("chrome:", "devtools:"))]
 
     def screenshot(self, clip=None):
         shot = self.cdp("Page.captureScreenshot", captureBeyondViewport=True, **({"clip": clip} if clip else {}))

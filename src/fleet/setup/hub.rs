@@ -100,7 +100,7 @@ pub fn init(place: &Place, engine: &Engine, init: &Init, out: &mut dyn Write) ->
             writeln!(out, "           {} is missing; run: apt install nats-server", engine.program.display())?
         }
     }
-    if init.start && systemd::runs() {
+    if init.start && systemd::runs(place) {
         systemd::start_engine(engine, fleet.is_cluster)?;
         systemd::enable("authalert-gather.service")?;
         writeln!(out, "started    nats-server, authalert-gather")?;
@@ -140,7 +140,7 @@ pub fn revoke(place: &Place, engine: &Engine, member: &str, out: &mut dyn Write)
         return Err(unknown(member));
     }
     fleet.save(&place.configuration)?;
-    reload(engine, &fleet, out)?;
+    reload(place, engine, &fleet, out)?;
     writeln!(out, "{member} is no member any more")
 }
 
@@ -173,7 +173,7 @@ fn issue(
     }
     fleet.members.insert(member.to_string(), Member { serial, until: signed.until });
     fleet.save(&place.configuration)?;
-    reload(engine, fleet, out)?;
+    reload(place, engine, fleet, out)?;
     match to {
         To::File(file) => {
             let (shown, name) = (file.display(), file.file_name().unwrap_or_default().to_string_lossy());
@@ -190,12 +190,12 @@ fn issue(
     }
 }
 
-fn reload(engine: &Engine, fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
+fn reload(place: &Place, engine: &Engine, fleet: &Fleet, out: &mut dyn Write) -> io::Result<()> {
     engine.configure(fleet)?;
     if fleet.is_cluster {
         writeln!(out, "{}; then reload it there twice, a second apart", systemd::how_to_carry(engine))?;
     }
-    if systemd::runs() {
+    if systemd::runs(place) {
         return systemd::reload_engine();
     }
     writeln!(out, "the engine has to read its configuration again: send it SIGHUP twice, a second apart")

@@ -35,7 +35,7 @@ pub async fn join(place: &Place, file: &Path, start: bool, out: &mut dyn Write) 
     let name = name_of(&identity)?;
     place.prepare()?;
     private_directory(&place.configuration)?;
-    if systemd::runs() && start {
+    if systemd::runs(place) && start {
         let _ = systemd::disable(UNIT);
     }
     storage::replace(&place.configuration_file(IDENTITY), &text)?;
@@ -43,7 +43,7 @@ pub async fn join(place: &Place, file: &Path, start: bool, out: &mut dyn Write) 
     writeln!(out, "this machine is {name}; the hub is at {}", identity.servers.join(", "))?;
     Journal::new(&place.state).announce_test(PROOF, Timestamp::now())?;
     let done = uplink::once(place, &identity, &name).await?;
-    if start && systemd::runs() {
+    if start && systemd::runs(place) {
         systemd::enable(UNIT)?;
         writeln!(out, "started authalert-uplink")?;
     } else {
@@ -96,7 +96,7 @@ pub fn leave(place: &Place, out: &mut dyn Write) -> io::Result<()> {
             if is_hub { "this machine is the hub, not a member" } else { "this machine is in no fleet" };
         return Err(io::Error::other(why));
     }
-    if systemd::runs() {
+    if systemd::runs(place) {
         let _ = systemd::disable(UNIT);
     }
     let Some(_lock) = place.lock(authalert::deliver::hub::LOCK)? else {

@@ -8,13 +8,15 @@ use std::time::Duration;
 use authalert::storage;
 
 use super::engine::Engine;
+use crate::place::Place;
 
 const DROP_IN: &str = "/etc/systemd/system/nats-server.service.d/authalert.conf";
 const SYSTEMCTL: &str = "/usr/bin/systemctl";
 
-/// Whether a manager runs here.
-pub fn runs() -> bool {
-    Path::new("/run/systemd/system").is_dir()
+/// Whether a manager runs here whose units are this machine's `place`. Others, which were named at the command line, are
+/// whoever's started them.
+pub fn runs(place: &Place) -> bool {
+    place.is_default() && Path::new("/run/systemd/system").is_dir()
 }
 
 /// What gives Debian's unit of the server its configuration and a place.
