@@ -39,6 +39,7 @@ main() {
 
 with_functions() {
     # Through sudo it would say sudo.
+    # shellcheck disable=SC2016 # for the shell that runs it
     env -u SUDO_USER bash -c '. "$1"; family_debian; present=gcc destdir=
         is_installed() { [[ " $present " == *" $1 "* ]]; }
         eval "$2"' bash "$work/functions" "$1" 2>&1
