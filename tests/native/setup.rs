@@ -127,7 +127,9 @@ fn what_the_service_refuses_is_typed_again_and_nothing_else_is() {
         ["none, token or user [none]:", "token\n"],
         ["token (not shown): ", "tk_wrong\n"],
         ["press Enter for a test", "\n"],
-        ["Type token again? The other answers stay. [Y/n]", "\n"],
+        ["token (not shown) [as before]: ", "\n"],
+        ["Try the same once more? [y/N]", "tk_standinsecret0\n"],
+        ["Try the same once more? [y/N]", "y\n"],
         ["token (not shown) [as before]: ", "tk_standinsecret1\n"],
         ["come on the phone?", "n\n"],
         ["Send another test message?", "y\n"],
@@ -157,7 +159,7 @@ fn who_chose_no_login_at_a_server_that_wants_one_is_asked_for_it() {
         ["come on the phone?", "y\n"],
     ]);
     let screen = place.type_in(&["receivers", "add", "ntfy"], &script);
-    assert!(screen.contains("was not taken") && !screen.contains("again?"), "{screen}");
+    assert!(screen.contains("was not taken") && !screen.contains("Type it again"), "{screen}");
     assert!(place.text("credentials.toml").ends_with("[ntfy]\ntoken = \"tk_standinsecret1\"\n"));
     let tested = place.run(&["receivers", "test", "ntfy"], "");
     assert!(tested.status.success() && standin.messages().len() == 2, "{tested:?}");
@@ -257,6 +259,26 @@ fn the_first_failure_after_a_receiver_was_added_is_sent_to_it_and_what_was_befor
     assert!(told.contains("root") && !told.contains("mail"), "{told}");
     let removed = place.run(&["receivers", "remove", "command"], "");
     assert!(removed.status.success() && !place.0.path().join("state/receivers/command.json").exists());
+}
+
+#[test]
+fn a_service_that_asked_for_a_minute_is_left_alone_and_that_is_no_fault() {
+    let standin = Standin::plain();
+    let text = format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{}\"\ntopic = \"alerts-1\"\n", standin.url());
+    let place = Place::new(&text);
+    assert!(place.run(&["deliver"], "").status.success());
+    let asked = Command::new("date").arg("-Is").output().unwrap();
+    let now = String::from_utf8(asked.stdout).unwrap();
+    let log = place.0.path().join("auth.log");
+    fs::write(&log, format!("{} web1 su[7]: FAILED SU (to root) bob on pts/0\n", now.trim())).unwrap();
+    for (headers, level) in [(json!({ "retry-after": "60" }), "ok      "), (json!({}), "error   ")] {
+        standin.next_of("ntfy", json!({ "status": 429, "headers": headers }));
+        place.run(&["scan", "--from-start", log.to_str().unwrap()], "");
+        place.run(&["deliver", "--now"], "");
+        let shown = String::from_utf8(place.run(&["check", "--offline"], "").stdout).unwrap();
+        let line = shown.lines().find(|line| line.contains("ntfy: 1 failure pending"));
+        assert!(line.is_some_and(|line| line.starts_with(level) && line.contains("next attempt in")), "{shown}");
+    }
 }
 
 #[test]
