@@ -264,8 +264,12 @@ fn the_first_failure_after_a_receiver_was_added_is_sent_to_it_and_what_was_befor
 #[test]
 fn a_service_that_asked_for_a_minute_is_left_alone_and_that_is_no_fault() {
     let standin = Standin::plain();
-    let text = format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{}\"\ntopic = \"alerts-1\"\n", standin.url());
+    let text =
+        format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{}\"\ntopic = \"alerts-1\"\n", standin.url());
     let place = Place::new(&text);
+    let credentials = place.0.path().join("credentials.toml");
+    fs::write(&credentials, "[ntfy]\ntoken = \"tk_standinsecret1\"\n").unwrap();
+    fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(place.run(&["deliver"], "").status.success());
     let asked = Command::new("date").arg("-Is").output().unwrap();
     let now = String::from_utf8(asked.stdout).unwrap();
@@ -277,7 +281,10 @@ fn a_service_that_asked_for_a_minute_is_left_alone_and_that_is_no_fault() {
         place.run(&["deliver", "--now"], "");
         let shown = String::from_utf8(place.run(&["check", "--offline"], "").stdout).unwrap();
         let line = shown.lines().find(|line| line.contains("ntfy: 1 failure pending"));
-        assert!(line.is_some_and(|line| line.starts_with(level) && line.contains("next attempt in")), "{shown}");
+        assert!(
+            line.is_some_and(|line| line.starts_with(level) && line.contains("next attempt in")),
+            "{shown}"
+        );
     }
 }
 
