@@ -18,6 +18,11 @@ use crate::receiver::{Kind, Message, Outcome};
 use crate::zone::local as local_zone;
 
 use super::Error;
+use super::interrupt::Interrupt;
+use super::lines;
+
+/// Columns before what goes on in a second line.
+const INDENT: usize = 4;
 
 /// Send one message that is not an alert to every receiver, or to the one called `only`, to see that each can be reached.
 ///
@@ -63,7 +68,11 @@ pub fn post(
                 continue;
             }
         };
+        let on_the_way =
+            format!("whether the test message to {name} arrives is not known; nothing was changed");
+        let interrupt = Interrupt::says(on_the_way);
         let Sent { outcome, text, took } = send_with(config, built.as_ref());
+        drop(interrupt);
         let is_accepted = matches!(outcome, Outcome::Accepted { .. });
         match is_accepted {
             true => {
@@ -102,6 +111,7 @@ pub(super) struct Sent {
 pub(super) fn send(config: &Config, receiver: &config::Receiver, secrets: &Secrets) -> Result<Sent, Error> {
     let built = crate::receiver::build(receiver, secrets, Vec::new())
         .map_err(|e| Error::Failed(format!("{}: {e}", receiver.name)))?;
+    let _interrupt = Interrupt::says("nothing was written; whether the test message arrives is not known");
     Ok(send_with(config, built.as_ref()))
 }
 
@@ -147,9 +157,13 @@ pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write)
     let dropped = journal.dropped();
     let remote = service == "sshd";
     let begun = Instant::now();
+    let interrupt = Interrupt::says(format!(
+        "the stack of '{service}' has not answered; a failure that it records all the same is a test, and in no alert"
+    ));
     let outcome =
         authenticate(service, user, &password, remote.then_some("127.0.0.1"), remote.then_some("ssh"))
             .map_err(|_| Error::Failed("a service or user name cannot hold a zero byte".into()))?;
+    drop(interrupt);
     let took = begun.elapsed().as_millis();
     if outcome.success {
         return Err(Error::Failed(format!(

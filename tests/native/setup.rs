@@ -1,7 +1,8 @@
 //! `authalert receivers add`, as a person types it and as a script does.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -284,6 +285,47 @@ fn a_service_that_asked_for_a_minute_is_left_alone_and_that_is_no_fault() {
         assert!(
             line.is_some_and(|line| line.starts_with(level) && line.contains("next attempt in")),
             "{shown}"
+        );
+    }
+}
+
+#[test]
+fn who_interrupts_a_test_that_hangs_is_told_what_was_written() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let config = format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{url}\"\ntopic = \"alerts-1\"\n");
+    let place = Place::new(&config);
+    let server = format!("server={url}");
+    let add = ["receivers", "add", "ntfy", "--name", "pager", "--set", "topic=a", "--set", &server];
+    for (words, said) in [
+        (
+            &["test"][..],
+            "interrupted: whether the test message to ntfy arrives is not known; nothing was changed\n",
+        ),
+        (&["receivers", "test", "ntfy"][..], "nothing was changed\n"),
+        (&add[..], "interrupted: nothing was written; whether the test message arrives is not known\n"),
+    ] {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(place.arguments(words))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let pid = child.id().to_string();
+        let mut asked = silent.accept().unwrap().0;
+        asked.read_exact(&mut [0; 4]).unwrap();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        let shown = String::from_utf8(ended.stderr).unwrap();
+        assert!(
+            ended.status.code() == Some(130) && shown.ends_with(said),
+            "{words:?} {:?} {shown}",
+            ended.status
+        );
+        assert_eq!(
+            (place.text("config.toml"), place.text("credentials.toml")),
+            (config.clone(), String::new())
         );
     }
 }

@@ -9,6 +9,7 @@ use super::given::{Given, in_the_configuration};
 use super::nothing_written;
 use crate::cli::Error;
 use crate::cli::ask::{self, TRIES, ask, ask_hidden, ask_whether};
+use crate::cli::interrupt::Interrupt;
 use crate::credentials::Secret;
 use crate::receiver::Outcome;
 use crate::receiver::definition::{self, Choice, Http, Parameter, Type};
@@ -154,7 +155,10 @@ fn discover(
         }
         let Some(Ok(definition)) = definition::find(&given.kind) else { break };
         let receiver = given.receiver().map_err(nothing_written)?;
-        let found = match Http::discover(definition, &receiver, &given.secrets) {
+        let interrupt = Interrupt::says("nothing was written");
+        let found = Http::discover(definition, &receiver, &given.secrets);
+        drop(interrupt);
+        let found = match found {
             Ok(found) => found,
             Err(why) if talk.is_pipe => return Err(nothing_written(why)),
             Err(why) => {
