@@ -42,6 +42,24 @@ def usage():
     equal(stage.status()["pending"], 2)
 
 
+@test("a service without a stack is told apart from one whose stack records nothing")
+def no_stack():
+    stage = with_failures()
+    code, out, err = stage.command("test", "--pam", "no-such-service")
+    equal((code, out), (1, ""))
+    holds(err, "/etc/pam.d/no-such-service is missing")
+    equal(stage.status()["tests"], 0)
+
+
+@test("timeline -n 0 shows nothing, and not that there is nothing")
+def no_lines():
+    stage = with_failures()
+    equal(stage.command("timeline", "-n", "0"), (0, "no alert was sent yet\n", ""))
+    equal(stage.command("deliver")[0], 0)
+    equal(stage.command("timeline", "-n", "0"), (0, "", ""))
+    equal(len(stage.command("timeline", "-n", "1")[1].splitlines()), 1)
+
+
 @test("--help and --version go to stdout and end in 0; the help names every command and the exit status")
 def help_texts():
     stage = Stage()
