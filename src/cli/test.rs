@@ -12,6 +12,7 @@ use crate::config::{self, Config, TIMELINE};
 use crate::credentials::{Secrets, Stored};
 use crate::deliver::came_through;
 use crate::event::{Class, Event};
+use crate::installation;
 use crate::journal::Journal;
 use crate::message::{Composer, Content, Dispatch};
 use crate::receiver::{Kind, Message, Outcome};
@@ -144,6 +145,12 @@ pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write)
     if !rustix::process::geteuid().is_root() {
         return Err(Error::Failed("only root can try a stack; run this as root".into()));
     }
+    if !installation::has_stack(service) {
+        let service = crate::neutral::name(service);
+        return Err(Error::Failed(format!(
+            "/etc/pam.d/{service} is missing: there is no PAM stack for '{service}', and nothing was tried"
+        )));
+    }
     // Nobody's password: 128 random bits.
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
@@ -170,10 +177,13 @@ pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write)
             "the stack of '{service}' let {user} in with a random password: look at /etc/pam.d/{service}"
         )));
     }
-    writeln!(out, "'{service}' refused a random password for {user} after {took} ms: {}", outcome.message)?;
+    let refused =
+        format!("'{service}' refused a random password for {user} after {took} ms: {}", outcome.message);
+    writeln!(out, "{}", lines::fitted(&refused, INDENT))?;
     match own_record(&journal, service, started)? {
         Some(record) => {
-            writeln!(out, "  recorded: {}; it is a test, and in no alert", described(&record))?;
+            let recorded = format!("  recorded: {}; it is a test, and in no alert", described(&record));
+            writeln!(out, "{}", lines::fitted(&recorded, INDENT))?;
             Ok(())
         }
         None if journal.dropped() > dropped => {
