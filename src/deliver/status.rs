@@ -66,7 +66,7 @@ pub struct Counters {
     pub pending: u64,
     /// The configuration says to ignore them.
     pub ignored: u64,
-    /// Prompts left unanswered.
+    /// Prompts left without an answer.
     pub aborted: u64,
     /// Of a kind that it is not told.
     pub left_out: u64,
