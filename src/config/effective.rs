@@ -85,23 +85,7 @@ impl Alerts {
         if self.max_interval < self.group_interval {
             return Some(("alerts.max_interval", "must be at least group_interval"));
         }
-        if !(1..=10_000).contains(&self.max_per_day) {
-            return Some(("alerts.max_per_day", "must be from 1 to 10000"));
-        }
-        if !(1..=1_000).contains(&self.burst) {
-            return Some(("alerts.burst", "must be from 1 to 1000"));
-        }
         None
-    }
-
-    /// The default for a value that is [`Alerts::wrong`]: both intervals, as each may be the one that is.
-    pub(super) fn set_default(&mut self, key: &str) {
-        let Self { group_interval, max_interval, max_per_day, burst, .. } = Self::default();
-        match key {
-            "alerts.max_per_day" => self.max_per_day = max_per_day,
-            "alerts.burst" => self.burst = burst,
-            _ => (self.group_interval, self.max_interval) = (group_interval, max_interval),
-        }
     }
 }
 
@@ -183,7 +167,7 @@ mod tests {
     #[test]
     fn a_value_that_makes_no_sense_names_the_receiver() {
         for (text, words) in [
-            ("burst = 0", "line 4, column 1: burst must be"),
+            ("burst = 0", "line 4, column 9: burst must be a whole number from 1 to 1000"),
             ("group_interval = \"7h\"", "line 1, column 1: max_interval must be"),
             ("proxy = \"socks://x\"", "line 4, column 1: proxy must be"),
             ("timeout = \"6m\"", "line 4, column 1: timeout must be"),
@@ -210,10 +194,14 @@ mod tests {
             ),
             ("tell = urgent", ["line 8, column 8", "in \"quotes\""], None),
             ("max_interval = \"soon\"", ["line 8, column 16", "10m"], None),
-            ("burst = 0\ntell = [\"urgent\"]", ["line 8, column 1", "from 1 to 1000"], Some(vec![Urgent])),
+            ("burst = 0\ntell = [\"urgent\"]", ["line 8, column 9", "from 1 to 1000"], Some(vec![Urgent])),
             ("burst = x\ntell = [\"urgent\"]", ["line 8, column 9", "in \"quotes\""], Some(vec![Urgent])),
-            ("max_per_day = -1", ["line 8, column 15", "a whole number"], None),
-            ("max_per_day = \"many\"", ["line 8, column 15", "a whole number"], None),
+            ("max_per_day = -1", ["line 8, column 15", "a whole number from 1 to 10000"], None),
+            (
+                "max_per_day = \"many\"",
+                ["line 8, column 15", "a whole number from 1 to 10000, without quotes"],
+                None,
+            ),
             ("plain_http = \"yes\"", ["line 8, column 14", "plain_http must be true or false"], None),
             (
                 "after_unknown = \"maybe\"",
@@ -221,7 +209,11 @@ mod tests {
                 None,
             ),
             ("ca_file = 5", ["line 8, column 11", "ca_file must be text in \"quotes\""], None),
-            ("topic = \"b\"\ntopic = \"c\"", ["line 9, column 1", "this is here twice"], None),
+            (
+                "topic = \"b\"\ntopic = \"c\"",
+                ["line 9, column 1", "\"topic\" is here twice, in line 8 and line 9"],
+                None,
+            ),
         ] {
             let text = format!(
                 "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n[[receiver]]\nkind = \"slack\"\nname = \"pager\"\n\n{line}\n\

@@ -32,8 +32,9 @@ const SIZE_MEANWHILE: u64 = 1 << 30;
 pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     let unusable = |why: String| Error::Parse(file.into(), why);
     let readable = syntax::read(bytes).map_err(unusable)?;
-    let table =
-        DeTable::parse(&readable.text).map_err(|e| unusable(words::of_syntax(e.message())))?.into_inner();
+    let table = DeTable::parse(&readable.text)
+        .map_err(|e| unusable(words::of_syntax(&readable.text, &e)))?
+        .into_inner();
     let (mut lost, mut in_receivers) = (Vec::new(), Vec::new());
     for one in readable.lost {
         let receiver = one.receiver(&readable.text, &table);
