@@ -242,13 +242,44 @@ mod tests {
         assert_eq!((all[0].parameters["topic"].as_str(), &all[0].mistake), (Some("a"), &None));
         let said: Vec<_> = config.mistakes.iter().map(ToString::to_string).collect();
         for (said, words) in said.iter().zip([
-            "line 4, column 1: two receivers are called \"ntfy\"",
+            "line 4, column 1: two receivers are called \"ntfy\": this one gets nothing, the one in line 1 has the name",
             "line 7, column 1: kind is missing in [[receiver]]; this receiver gets nothing",
             "line 11, column 1: \"timeline\" is the receiver that is always there",
         ]) {
             assert!(said.contains(words), "{words}: {said}");
         }
         assert_eq!(said.len(), 3);
+    }
+
+    #[test]
+    fn a_name_that_is_misspelt_costs_the_receiver_that_it_is_in_and_not_the_one_with_the_name() {
+        for key in ["nmae", "Name", "nam", "nane", "naame", "ame"] {
+            let wrong = format!("[[receiver]]\nkind = \"ntfy\"\n{key} = \"phone\"\ntopic = \"a\"\n");
+            let right = "[[receiver]]\nkind = \"ntfy\"\ntopic = \"b\"\n";
+            for (text, place, line) in [
+                (format!("{wrong}{right}"), "line 3, column 1", 5),
+                (format!("{right}{wrong}"), "line 6, column 1", 1),
+            ] {
+                let config = parse(&text).unwrap();
+                let all = config.receivers(false);
+                assert_eq!((all.len(), all[0].parameters["topic"].as_str()), (2, Some("b")), "{text}");
+                let [said] = &config.mistakes[..] else { panic!("{text}: {:?}", config.mistakes) };
+                let said = said.to_string();
+                let words = [
+                    format!("{place}: two receivers are called \"ntfy\": this one gets nothing"),
+                    format!("the one in line {line} has the name"),
+                    format!("\"{key}\" in it is not a key: name is meant"),
+                ];
+                assert!(words.iter().all(|words| said.contains(words)), "{text}: {said}");
+                assert!(config.hides_receivers, "what \"phone\" has waits until the name is right");
+            }
+        }
+        // Nobody else has the name, and what was kept under the right one is not forgotten.
+        assert!(parse("[[receiver]]\nkind = \"ntfy\"\nnmae = \"phone\"\n").unwrap().hides_receivers);
+        for other in ["topic", "names_of", "game_id", "tame1"] {
+            let text = format!("[[receiver]]\nkind = \"ntfy\"\n{other} = \"phone\"\n");
+            assert!(!parse(&text).unwrap().hides_receivers, "{other}");
+        }
     }
 
     #[test]
