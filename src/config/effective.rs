@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::receiver::Written;
-use super::{Alerts, Config, Receiver, ReceiverWord, Receivers, X};
+use super::{Alerts, Config, Receiver, ReceiverWord, Receivers, X, wrong_proxy};
 
 /// The name of the receiver that is always there.
 pub const TIMELINE: &str = "timeline";
@@ -67,8 +67,8 @@ impl Config {
         if let Some((key, why)) = self.alerts_of(receiver).wrong() {
             return Some((key.trim_start_matches("alerts."), why));
         }
-        if receiver.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://")) {
-            return Some(("proxy", "must be http://HOST:PORT"));
+        if let Some(why) = receiver.proxy.as_deref().and_then(wrong_proxy) {
+            return Some(("proxy", why));
         }
         let seconds = Duration::from_secs(1)..=Duration::from_secs(300);
         let is_wrong = receiver.timeout.is_some_and(|timeout| !seconds.contains(&timeout));
@@ -170,6 +170,7 @@ mod tests {
             ("burst = 0", "line 4, column 9: burst must be a whole number from 1 to 1000"),
             ("group_interval = \"7h\"", "line 1, column 1: max_interval must be"),
             ("proxy = \"socks://x\"", "line 4, column 1: proxy must be"),
+            ("proxy = \"http://user:hush@h:1\"", "line 4, column 1: proxy must have no user and password"),
             ("timeout = \"6m\"", "line 4, column 1: timeout must be"),
         ] {
             let config =
@@ -177,6 +178,7 @@ mod tests {
             let receiver = config.receivers(false).swap_remove(0);
             let error = receiver.mistake.unwrap();
             assert!(receiver.name == "pager" && error.contains(words), "{text}: {error}");
+            assert!(!error.contains("hush"), "{error}");
             assert!(config.mistakes.is_empty(), "{text}");
         }
     }

@@ -325,8 +325,8 @@ impl Config {
             wrong.push(("x.api_url", why.into()));
             self.x.api_url = defaults.api_url;
         }
-        if self.x.proxy.as_ref().is_some_and(|p| !p.starts_with("http://")) {
-            wrong.push(("x.proxy", "must be http://HOST:PORT".into()));
+        if let Some(why) = self.x.proxy.as_deref().and_then(wrong_proxy) {
+            wrong.push(("x.proxy", why.into()));
             self.x.proxy = None;
         }
         if self.x.timeout.is_zero() || self.x.timeout > Duration::from_secs(300) {
@@ -355,6 +355,17 @@ impl Config {
 /// Where `text` is no TOML, and why; none if it is. Who writes into it needs all of it.
 pub fn refused(text: &str) -> Option<String> {
     syntax::refused(text)
+}
+
+/// What a proxy must be, where it is not.
+fn wrong_proxy(proxy: &str) -> Option<&'static str> {
+    if proxy.contains('@') {
+        return Some(
+            "must have no user and password in it: this file is no place for a secret, and a proxy that asks for a login \
+             cannot be used",
+        );
+    }
+    (!proxy.starts_with("http://")).then_some("must be http://HOST:PORT")
 }
 
 fn is_loopback(authority: &str) -> bool {
@@ -405,6 +416,7 @@ mod tests {
             ("[x]\napi_url = \"https://api.x.com/2\"", ["line 2, column 1: x.api_url", "without a path"]),
             ("[x]\napi_url = \"http://192.0.2.1\"", ["line 2, column 1: x.api_url", "loopback"]),
             ("[x]\napi_url = \"https://u:hush@h\"", ["line 2, column 1: x.api_url", "no user and password"]),
+            ("[x]\nproxy = \"http://u:hush@h:1\"", ["line 2, column 1: x.proxy", "no user and password"]),
             ("[alerts]\n\nburst = 0", ["line 3, column 1: burst must be", "from 1 to 1000"]),
             ("[alerts]\ntext = \"{uesr}\"", ["line 2, column 1: alerts.text", "{uesr}"]),
             ("[deliver]\nin_process = no", ["line 2, column 14: `no`", "true, false"]),
