@@ -272,14 +272,17 @@ fn a_service_that_asked_for_a_minute_is_left_alone_and_that_is_no_fault() {
     fs::write(&credentials, "[ntfy]\ntoken = \"tk_standinsecret1\"\n").unwrap();
     fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
     assert!(place.run(&["deliver"], "").status.success());
-    let asked = Command::new("date").arg("-Is").output().unwrap();
+    let asked = Command::new("date").args(["-Is", "-d", "9 minutes ago"]).output().unwrap();
     let now = String::from_utf8(asked.stdout).unwrap();
     let log = place.0.path().join("auth.log");
     fs::write(&log, format!("{} web1 su[7]: FAILED SU (to root) bob on pts/0\n", now.trim())).unwrap();
-    for (headers, level) in [(json!({ "retry-after": "60" }), "ok      "), (json!({}), "error   ")] {
+    let scan = ["scan", "--from-start", log.to_str().unwrap()];
+    for (words, headers, level) in [
+        (&scan[..], json!({ "retry-after": "60" }), "ok      "),
+        (&["deliver", "--now"], json!({}), "error   "),
+    ] {
         standin.next_of("ntfy", json!({ "status": 429, "headers": headers }));
-        place.run(&["scan", "--from-start", log.to_str().unwrap()], "");
-        place.run(&["deliver", "--now"], "");
+        place.run(words, "");
         let shown = String::from_utf8(place.run(&["check", "--offline"], "").stdout).unwrap();
         let line = shown.lines().find(|line| line.contains("ntfy: 1 failure pending"));
         assert!(
