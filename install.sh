@@ -703,6 +703,8 @@ finish() {
     for service in "${guarded[@]}"; do stacks+=("/etc/pam.d/$service"); done
     [[ $scheduler != systemd ]] || runs="${units[*]} (enabled, and started at each boot)"
     [[ $no_cron == no ]] || runs="nothing each minute: there is no cron, see above"
+    local phone=()
+    has_receiver || phone=("To have them on a phone:" "    $as_root$bin/authalert receivers add ntfy")
     say "" "authalert is installed and guards: ${guarded[*]}. It took $(minutes "$SECONDS")." \
         "  changed    ${stacks[*]}: one line each; as they were: $state/before" \
         "  installed  ${#files[@]} files, listed in $manifest; configuration: $configuration/config.toml" \
@@ -711,8 +713,18 @@ finish() {
         "             to take the lines out at once, should a login ever fail:" \
         "             $as_root$sbin/authalert-pam remove --all" \
         "  all well?  $as_root$bin/authalert check" \
-        "Alerts are shown by \"$as_root$bin/authalert timeline\". To have them on a phone:" \
-        "    $as_root$bin/authalert receivers add ntfy$(what_the_build_leaves)"
+        "Alerts are shown by \"$as_root$bin/authalert timeline\".${phone[0]:+ ${phone[0]}}" \
+        "${phone[@]:1}"
+    local left
+    left=$(what_the_build_leaves)
+    [[ -z $left ]] || say "${left#$'\n'}"
+}
+
+# Somewhere else than the timeline, as far as the files say it.
+has_receiver() {
+    grep -qsE '^[[:space:]]*(\[\[[[:space:]]*receiver[[:space:]]*\]\]|receiver[[:space:]]*=[[:space:]]*("x"|\[))' \
+        -- "$destdir$configuration/config.toml" ||
+        grep -qsE '^[[:space:]]*api_key[[:space:]]*=' -- "$destdir$configuration/credentials.toml"
 }
 
 # What could not be put back is named; where nothing is, that is said.
@@ -883,7 +895,7 @@ readonly as_root
 # At a terminal lines end between words, and go on where their first one began its text.
 say() {
     local columns=
-    if [[ -t 1 ]]; then { columns=$(stty size <&3 2>/dev/null | cut -d ' ' -f 2); } 3>&1; fi
+    if [[ -t 1 ]]; then { columns=$(stty size <&3 2>/dev/null | cut -d ' ' -f 2) || true; } 3>&1; fi
     if ((${columns:-0} < 40)); then
         printf '%s\n' "$@"
     else
@@ -907,7 +919,7 @@ say() {
             }'
     fi
 }
-warn() { printf 'install.sh: %s\n' "$*" >&2; }
+warn() { say "install.sh: $*" >&2; }
 fail() {
     warn "$*"
     exit 1

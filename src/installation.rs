@@ -80,6 +80,11 @@ fn module_directories() -> Vec<PathBuf> {
     places
 }
 
+/// Whether the system has a stack for `service`; without one libpam takes that of "other".
+pub fn has_stack(service: &str) -> bool {
+    DIRECTORIES.iter().any(|directory| Path::new(directory).join(service).is_file())
+}
+
 /// All lines of this machine's stacks that name the module.
 pub fn lines() -> Vec<Line> {
     lines_in(&DIRECTORIES.map(Path::new))

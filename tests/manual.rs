@@ -247,8 +247,10 @@ a login after many failures from the same source. It may be a person who mistype
 an account that is being attacked logged in from a network that it never came from. Worth a look, not a break\-in.
 .TP
 .B failed login
-one that asked for no password, or of which it is not known whether the password was wrong. sshd gives PAM a junk password for
-users that do not exist.
+every failure, in counts and in the lists of "authalert failures" and "report". An alert about a single one says
+.B wrong password
+where one was compared; a login that asked for none, or of which that is not known, stays a failed login: sshd gives PAM a junk
+password for users that do not exist.
 .TP
 \fBunknown users\fR, \fB(unknown)\fR
 a name of no account of this machine, which may be a password typed in the wrong field. It is not sent unless

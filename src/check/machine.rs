@@ -113,10 +113,11 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
             (_, 0) => format!("{messages} waiting"),
             _ => format!("{messages} waiting, {failures}"),
         };
-        findings.push(Finding::error(
-            format!("{name}: {waiting}{since}: {why}{next}"),
-            "put that right, then 'authalert deliver --now'",
-        ));
+        let what = format!("{name}: {waiting}{since}: {why}{next}");
+        findings.push(match counters.is_passing {
+            true => Finding::fine(what),
+            false => Finding::error(what, "put that right, then 'authalert deliver --now'"),
+        });
         whys.push(why);
     }
     if status.dropped > 0 {

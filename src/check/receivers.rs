@@ -103,11 +103,8 @@ mod tests {
         for (header, words) in [
             ("[Ntfy]", "[Ntfy] is there, and is not the table of the receiver ntfy: write [ntfy]"),
             ("[\"ntfy \"]", "[ntfy ] is there, and is not the table of the receiver ntfy: write [ntfy]"),
-            (
-                "ntfy]",
-                "line 1 is not of the form KEY = \"VALUE\" or [NAME], or its key is here twice: [ntfy] is meant",
-            ),
-            ("[ntfy", "line 1"),
+            ("ntfy]", "line 1: the header of a table is [NAME]: [ntfy] is meant"),
+            ("[ntfy", "line 1, column 1: the header of a table does not end: ] is missing"),
             ("[[ntfy]]", "[ntfy] must have one pair of brackets"),
         ] {
             fs::write(&secrets, format!("{header}\ntoken = \"hush\"\n")).unwrap();

@@ -53,7 +53,10 @@ pub fn ask_hidden(
     result
 }
 
-/// Whether the answer is yes; an empty one is `default`.
+/// So often a question is asked again.
+pub const TRIES: usize = 5;
+
+/// Whether the answer is yes; an empty one is `default`. Anything else was meant for another question: it is asked again.
 pub fn ask_whether(
     prompt: &str,
     default: bool,
@@ -61,11 +64,16 @@ pub fn ask_whether(
     out: &mut dyn Write,
 ) -> Result<bool, Error> {
     let choice = if default { "[Y/n]" } else { "[y/N]" };
-    let answer = ask(&format!("{prompt} {choice} "), input, out)?;
-    Ok(match answer.to_ascii_lowercase().as_str() {
-        "" => default,
-        answer => matches!(answer, "y" | "yes"),
-    })
+    for _ in 0..TRIES {
+        let answer = ask(&format!("{prompt} {choice} "), input, out)?;
+        let is = |words: [&str; 2]| words.iter().any(|word| answer.eq_ignore_ascii_case(word));
+        match (answer.is_empty(), is(["y", "yes"]), is(["n", "no"])) {
+            (true, ..) => return Ok(default),
+            (_, false, false) => writeln!(out, "y or n, please")?,
+            (_, is_yes, _) => return Ok(is_yes),
+        }
+    }
+    Err(Error::Input("neither y nor n was answered".into()))
 }
 
 /// One line. A hidden one is edited here, because the terminal does it no longer.
@@ -178,12 +186,19 @@ mod tests {
     }
 
     #[test]
-    fn yes_is_yes_and_nothing_is_the_default() {
-        for (text, default, expected) in
-            [("y\n", false, true), ("\n", true, true), ("\n", false, false), ("nope\n", true, false)]
-        {
+    fn yes_is_yes_nothing_is_the_default_and_anything_else_is_no_answer() {
+        for (text, default, expected) in [
+            ("y\n", false, true),
+            ("No\n", true, false),
+            ("\n", true, true),
+            ("\n", false, false),
+            ("https://ntfy.example\nYES\n", false, true),
+            ("https://ntfy.example\n\n", true, true),
+        ] {
             let answer = ask_whether("?", default, &mut text.as_bytes(), &mut Vec::new()).unwrap();
             assert_eq!(answer, expected, "{text:?}");
         }
+        let never = ask_whether("?", true, &mut "hush\n".repeat(TRIES).as_bytes(), &mut Vec::new());
+        assert!(matches!(never, Err(Error::Input(why)) if !why.contains("hush")));
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::ask::{self, ask, ask_hidden};
+use super::interrupt::Interrupt;
 use super::lock::Lock;
 use crate::config::Config;
 use crate::credentials::{self, Credentials, trc};
@@ -119,7 +120,11 @@ pub fn run(
     drop(lock);
     let shown = path.display();
     writeln!(out, "{shown} is written.")?;
-    let account = match X::new(&config.x, credentials, Vec::new())?.me() {
+    let x = X::new(&config.x, credentials, Vec::new())?;
+    let interrupt = Interrupt::says(format!("{shown} is written, and not tried; later run: authalert check"));
+    let account = x.me();
+    drop(interrupt);
+    let account = match account {
         Ok(account) => account,
         Err(
             Outcome::Stop { why }
@@ -184,7 +189,9 @@ fn access(
         if wrong.is_some() {
             writeln!(out, "That PIN cannot be used. Once more:")?;
         }
+        let interrupt = Interrupt::says("nothing was written");
         let token = RequestToken::ask(client, app)?;
+        drop(interrupt);
         writeln!(
             out,
             "\nOpen this address in a browser, log in as the account that posts the alerts, and allow the app:\n\n  {}\n",
@@ -194,6 +201,7 @@ fn access(
             Err(ask::Error::Ended) if wrong.is_some() => break,
             line => line?,
         };
+        let _interrupt = Interrupt::says("nothing was written");
         match pin(&line).and_then(|pin| Ok(token.exchange(client, app, &pin)?)) {
             Err(why @ (Error::Input(_) | Error::Flow(oauth::Error::Pin | oauth::Error::Expired))) => {
                 wrong = Some(why);

@@ -9,6 +9,7 @@ mod check;
 mod deliver;
 mod ecs;
 pub mod failures;
+mod interrupt;
 mod lines;
 mod lock;
 mod progress;

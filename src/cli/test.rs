@@ -12,12 +12,18 @@ use crate::config::{self, Config, TIMELINE};
 use crate::credentials::{Secrets, Stored};
 use crate::deliver::came_through;
 use crate::event::{Class, Event};
+use crate::installation;
 use crate::journal::Journal;
 use crate::message::{Composer, Content, Dispatch};
 use crate::receiver::{Kind, Message, Outcome};
 use crate::zone::local as local_zone;
 
 use super::Error;
+use super::interrupt::Interrupt;
+use super::lines;
+
+/// Columns before what goes on in a second line.
+const INDENT: usize = 4;
 
 /// Send one message that is not an alert to every receiver, or to the one called `only`, to see that each can be reached.
 ///
@@ -63,7 +69,11 @@ pub fn post(
                 continue;
             }
         };
+        let on_the_way =
+            format!("whether the test message to {name} arrives is not known; nothing was changed");
+        let interrupt = Interrupt::says(on_the_way);
         let Sent { outcome, text, took } = send_with(config, built.as_ref());
+        drop(interrupt);
         let is_accepted = matches!(outcome, Outcome::Accepted { .. });
         match is_accepted {
             true => {
@@ -102,6 +112,7 @@ pub(super) struct Sent {
 pub(super) fn send(config: &Config, receiver: &config::Receiver, secrets: &Secrets) -> Result<Sent, Error> {
     let built = crate::receiver::build(receiver, secrets, Vec::new())
         .map_err(|e| Error::Failed(format!("{}: {e}", receiver.name)))?;
+    let _interrupt = Interrupt::says("nothing was written; whether the test message arrives is not known");
     Ok(send_with(config, built.as_ref()))
 }
 
@@ -134,6 +145,12 @@ pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write)
     if !rustix::process::geteuid().is_root() {
         return Err(Error::Failed("only root can try a stack; run this as root".into()));
     }
+    if !installation::has_stack(service) {
+        let service = crate::neutral::name(service);
+        return Err(Error::Failed(format!(
+            "/etc/pam.d/{service} is missing: there is no PAM stack for '{service}', and nothing was tried"
+        )));
+    }
     // Nobody's password: 128 random bits.
     let mut random = [0; 16];
     rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
@@ -147,19 +164,26 @@ pub fn through_pam(state: &Path, service: &str, user: &str, out: &mut dyn Write)
     let dropped = journal.dropped();
     let remote = service == "sshd";
     let begun = Instant::now();
+    let interrupt = Interrupt::says(format!(
+        "the stack of '{service}' has not answered; a failure that it records all the same is a test, and in no alert"
+    ));
     let outcome =
         authenticate(service, user, &password, remote.then_some("127.0.0.1"), remote.then_some("ssh"))
             .map_err(|_| Error::Failed("a service or user name cannot hold a zero byte".into()))?;
+    drop(interrupt);
     let took = begun.elapsed().as_millis();
     if outcome.success {
         return Err(Error::Failed(format!(
             "the stack of '{service}' let {user} in with a random password: look at /etc/pam.d/{service}"
         )));
     }
-    writeln!(out, "'{service}' refused a random password for {user} after {took} ms: {}", outcome.message)?;
+    let refused =
+        format!("'{service}' refused a random password for {user} after {took} ms: {}", outcome.message);
+    writeln!(out, "{}", lines::fitted(&refused, INDENT))?;
     match own_record(&journal, service, started)? {
         Some(record) => {
-            writeln!(out, "  recorded: {}; it is a test, and in no alert", described(&record))?;
+            let recorded = format!("  recorded: {}; it is a test, and in no alert", described(&record));
+            writeln!(out, "{}", lines::fitted(&recorded, INDENT))?;
             Ok(())
         }
         None if journal.dropped() > dropped => {

@@ -14,7 +14,7 @@ use super::{Error, cannot, lines};
 /// Columns of the time and the blanks after it.
 const INDENT: usize = 21;
 
-/// Show the last `lines` of them, or all; with `follow`, wait for more until the reader goes.
+/// Show the last `lines` of them, with 0 none, or all; with `follow`, wait for more until the reader goes.
 pub fn run(
     state: &Path,
     follow: bool,
@@ -24,9 +24,10 @@ pub fn run(
 ) -> Result<(), Error> {
     let timeline = History::timeline(state);
     let cannot = |e: io::Error| cannot(format_args!("read {}", timeline.path().display()), &e);
-    let mut last = VecDeque::new();
+    let (mut last, mut is_empty) = (VecDeque::new(), true);
     let mut end = timeline
         .read(0, &mut |entry| {
+            is_empty = false;
             last.push_back(entry);
             if lines.is_some_and(|n| last.len() > n) {
                 last.pop_front();
@@ -36,7 +37,7 @@ pub fn run(
     for entry in &last {
         show(entry.as_ref(), json, out)?;
     }
-    if last.is_empty() && !follow && !json {
+    if is_empty && !follow && !json {
         writeln!(out, "no alert was sent yet")?;
     }
     out.flush()?;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::receiver::Written;
-use super::{Alerts, Config, Receiver, ReceiverWord, Receivers, X};
+use super::{Alerts, Config, Receiver, ReceiverWord, Receivers, X, wrong_proxy};
 
 /// The name of the receiver that is always there.
 pub const TIMELINE: &str = "timeline";
@@ -67,8 +67,8 @@ impl Config {
         if let Some((key, why)) = self.alerts_of(receiver).wrong() {
             return Some((key.trim_start_matches("alerts."), why));
         }
-        if receiver.proxy.as_ref().is_some_and(|proxy| !proxy.starts_with("http://")) {
-            return Some(("proxy", "must be http://HOST:PORT"));
+        if let Some(why) = receiver.proxy.as_deref().and_then(wrong_proxy) {
+            return Some(("proxy", why));
         }
         let seconds = Duration::from_secs(1)..=Duration::from_secs(300);
         let is_wrong = receiver.timeout.is_some_and(|timeout| !seconds.contains(&timeout));
@@ -85,23 +85,7 @@ impl Alerts {
         if self.max_interval < self.group_interval {
             return Some(("alerts.max_interval", "must be at least group_interval"));
         }
-        if !(1..=10_000).contains(&self.max_per_day) {
-            return Some(("alerts.max_per_day", "must be from 1 to 10000"));
-        }
-        if !(1..=1_000).contains(&self.burst) {
-            return Some(("alerts.burst", "must be from 1 to 1000"));
-        }
         None
-    }
-
-    /// The default for a value that is [`Alerts::wrong`]: both intervals, as each may be the one that is.
-    pub(super) fn set_default(&mut self, key: &str) {
-        let Self { group_interval, max_interval, max_per_day, burst, .. } = Self::default();
-        match key {
-            "alerts.max_per_day" => self.max_per_day = max_per_day,
-            "alerts.burst" => self.burst = burst,
-            _ => (self.group_interval, self.max_interval) = (group_interval, max_interval),
-        }
     }
 }
 
@@ -183,9 +167,10 @@ mod tests {
     #[test]
     fn a_value_that_makes_no_sense_names_the_receiver() {
         for (text, words) in [
-            ("burst = 0", "line 4, column 1: burst must be"),
+            ("burst = 0", "line 4, column 9: burst must be a whole number from 1 to 1000"),
             ("group_interval = \"7h\"", "line 1, column 1: max_interval must be"),
             ("proxy = \"socks://x\"", "line 4, column 1: proxy must be"),
+            ("proxy = \"http://user:hush@h:1\"", "line 4, column 1: proxy must have no user and password"),
             ("timeout = \"6m\"", "line 4, column 1: timeout must be"),
         ] {
             let config =
@@ -193,6 +178,7 @@ mod tests {
             let receiver = config.receivers(false).swap_remove(0);
             let error = receiver.mistake.unwrap();
             assert!(receiver.name == "pager" && error.contains(words), "{text}: {error}");
+            assert!(!error.contains("hush"), "{error}");
             assert!(config.mistakes.is_empty(), "{text}");
         }
     }
@@ -210,10 +196,14 @@ mod tests {
             ),
             ("tell = urgent", ["line 8, column 8", "in \"quotes\""], None),
             ("max_interval = \"soon\"", ["line 8, column 16", "10m"], None),
-            ("burst = 0\ntell = [\"urgent\"]", ["line 8, column 1", "from 1 to 1000"], Some(vec![Urgent])),
+            ("burst = 0\ntell = [\"urgent\"]", ["line 8, column 9", "from 1 to 1000"], Some(vec![Urgent])),
             ("burst = x\ntell = [\"urgent\"]", ["line 8, column 9", "in \"quotes\""], Some(vec![Urgent])),
-            ("max_per_day = -1", ["line 8, column 15", "a whole number"], None),
-            ("max_per_day = \"many\"", ["line 8, column 15", "a whole number"], None),
+            ("max_per_day = -1", ["line 8, column 15", "a whole number from 1 to 10000"], None),
+            (
+                "max_per_day = \"many\"",
+                ["line 8, column 15", "a whole number from 1 to 10000, without quotes"],
+                None,
+            ),
             ("plain_http = \"yes\"", ["line 8, column 14", "plain_http must be true or false"], None),
             (
                 "after_unknown = \"maybe\"",
@@ -221,7 +211,11 @@ mod tests {
                 None,
             ),
             ("ca_file = 5", ["line 8, column 11", "ca_file must be text in \"quotes\""], None),
-            ("topic = \"b\"\ntopic = \"c\"", ["line 9, column 1", "this is here twice"], None),
+            (
+                "topic = \"b\"\ntopic = \"c\"",
+                ["line 9, column 1", "\"topic\" is here twice, in line 8 and line 9"],
+                None,
+            ),
         ] {
             let text = format!(
                 "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n[[receiver]]\nkind = \"slack\"\nname = \"pager\"\n\n{line}\n\
@@ -250,13 +244,44 @@ mod tests {
         assert_eq!((all[0].parameters["topic"].as_str(), &all[0].mistake), (Some("a"), &None));
         let said: Vec<_> = config.mistakes.iter().map(ToString::to_string).collect();
         for (said, words) in said.iter().zip([
-            "line 4, column 1: two receivers are called \"ntfy\"",
+            "line 4, column 1: two receivers are called \"ntfy\": this one gets nothing, the one in line 1 has the name",
             "line 7, column 1: kind is missing in [[receiver]]; this receiver gets nothing",
             "line 11, column 1: \"timeline\" is the receiver that is always there",
         ]) {
             assert!(said.contains(words), "{words}: {said}");
         }
         assert_eq!(said.len(), 3);
+    }
+
+    #[test]
+    fn a_name_that_is_misspelt_costs_the_receiver_that_it_is_in_and_not_the_one_with_the_name() {
+        for key in ["nmae", "Name", "nam", "nane", "naame", "ame"] {
+            let wrong = format!("[[receiver]]\nkind = \"ntfy\"\n{key} = \"phone\"\ntopic = \"a\"\n");
+            let right = "[[receiver]]\nkind = \"ntfy\"\ntopic = \"b\"\n";
+            for (text, place, line) in [
+                (format!("{wrong}{right}"), "line 3, column 1", 5),
+                (format!("{right}{wrong}"), "line 6, column 1", 1),
+            ] {
+                let config = parse(&text).unwrap();
+                let all = config.receivers(false);
+                assert_eq!((all.len(), all[0].parameters["topic"].as_str()), (2, Some("b")), "{text}");
+                let [said] = &config.mistakes[..] else { panic!("{text}: {:?}", config.mistakes) };
+                let said = said.to_string();
+                let words = [
+                    format!("{place}: two receivers are called \"ntfy\": this one gets nothing"),
+                    format!("the one in line {line} has the name"),
+                    format!("\"{key}\" in it is not a key: name is meant"),
+                ];
+                assert!(words.iter().all(|words| said.contains(words)), "{text}: {said}");
+                assert!(config.hides_receivers, "what \"phone\" has waits until the name is right");
+            }
+        }
+        // Nobody else has the name, and what was kept under the right one is not forgotten.
+        assert!(parse("[[receiver]]\nkind = \"ntfy\"\nnmae = \"phone\"\n").unwrap().hides_receivers);
+        for other in ["topic", "names_of", "game_id", "tame1"] {
+            let text = format!("[[receiver]]\nkind = \"ntfy\"\n{other} = \"phone\"\n");
+            assert!(!parse(&text).unwrap().hides_receivers, "{other}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl fmt::Display for Place {
 
 impl Place {
     /// Of the byte `at` in `text`.
-    pub(super) fn of(text: &str, at: usize) -> Self {
+    pub(crate) fn of(text: &str, at: usize) -> Self {
         let before = text.get(..at).unwrap_or(text);
         let start = before.rfind('\n').map_or(0, |end| end + 1);
         Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }

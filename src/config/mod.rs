@@ -23,6 +23,7 @@ mod receiver;
 mod syntax;
 pub(crate) mod template;
 mod tolerant;
+mod twice;
 #[cfg(test)]
 mod typos;
 mod values;
@@ -30,13 +31,16 @@ mod words;
 
 pub use effective::TIMELINE;
 pub use kind::Kind;
+pub(crate) use line::Place;
 pub use mistake::Mistake;
 pub use receiver::{AfterUnknown, RECEIVER_KEYS, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub(crate) use tolerant::MEANWHILE;
+pub(crate) use twice::{Twice, both as twice};
 pub use values::parse_duration;
+pub(crate) use values::whole;
 use values::{duration, heartbeat, names, networks, size};
-pub(crate) use words::why;
+pub(crate) use words::{expected, why};
 
 /// Read when `--config` or `config=` names no other.
 pub const DEFAULT_PATH: &str = "/etc/authalert/config.toml";
@@ -150,8 +154,10 @@ pub struct Alerts {
     #[serde(deserialize_with = "duration")]
     pub max_interval: Duration,
     /// Alerts a day at most, refilled evenly.
+    #[serde(deserialize_with = "whole::<1, 10_000, _>")]
     pub max_per_day: u32,
     /// Alerts that may go out one after another before the even pace rules.
+    #[serde(deserialize_with = "whole::<1, 1_000, _>")]
     pub burst: u32,
     /// Post names of no account on this machine; they may be passwords typed in the wrong field.
     pub post_unknown_users: bool,
@@ -192,6 +198,7 @@ pub struct Ignore {
 #[serde(default, deny_unknown_fields)]
 pub struct Logins {
     /// So many failures of a source within a day before a login from there make it a break-in.
+    #[serde(deserialize_with = "whole::<2, 1_000, _>")]
     pub break_in_after: u32,
     /// Addresses and CIDR blocks from which logins are expected: these are no new sources.
     #[serde(deserialize_with = "networks")]
@@ -318,25 +325,23 @@ impl Config {
             wrong.push(("x.api_url", why.into()));
             self.x.api_url = defaults.api_url;
         }
-        if self.x.proxy.as_ref().is_some_and(|p| !p.starts_with("http://")) {
-            wrong.push(("x.proxy", "must be http://HOST:PORT".into()));
+        if let Some(why) = self.x.proxy.as_deref().and_then(wrong_proxy) {
+            wrong.push(("x.proxy", why.into()));
             self.x.proxy = None;
         }
         if self.x.timeout.is_zero() || self.x.timeout > Duration::from_secs(300) {
             wrong.push(("x.timeout", "must be from 1s to 5m".into()));
             self.x.timeout = defaults.timeout;
         }
-        while let Some((key, why)) = self.alerts.wrong() {
+        if let Some((key, why)) = self.alerts.wrong() {
             wrong.push((key, why.into()));
-            self.alerts.set_default(key);
+            // Each of the two may be the one that is wrong.
+            let Alerts { group_interval, max_interval, .. } = Alerts::default();
+            (self.alerts.group_interval, self.alerts.max_interval) = (group_interval, max_interval);
         }
         if let Some(Err(why)) = self.alerts.text.as_deref().map(crate::config::Template::parse) {
             wrong.push(("alerts.text", why));
             self.alerts.text = None;
-        }
-        if !(2..=1_000).contains(&self.logins.break_in_after) {
-            wrong.push(("logins.break_in_after", "must be from 2 to 1000".into()));
-            self.logins.break_in_after = Logins::default().break_in_after;
         }
         if self.journal.max_size < 64 << 10 {
             wrong.push(("journal.max_size", "must be at least 64K".into()));
@@ -350,6 +355,17 @@ impl Config {
 /// Where `text` is no TOML, and why; none if it is. Who writes into it needs all of it.
 pub fn refused(text: &str) -> Option<String> {
     syntax::refused(text)
+}
+
+/// What a proxy must be, where it is not.
+fn wrong_proxy(proxy: &str) -> Option<&'static str> {
+    if proxy.contains('@') {
+        return Some(
+            "must have no user and password in it: this file is no place for a secret, and a proxy that asks for a login \
+             cannot be used",
+        );
+    }
+    (!proxy.starts_with("http://")).then_some("must be http://HOST:PORT")
 }
 
 fn is_loopback(authority: &str) -> bool {
@@ -400,7 +416,8 @@ mod tests {
             ("[x]\napi_url = \"https://api.x.com/2\"", ["line 2, column 1: x.api_url", "without a path"]),
             ("[x]\napi_url = \"http://192.0.2.1\"", ["line 2, column 1: x.api_url", "loopback"]),
             ("[x]\napi_url = \"https://u:hush@h\"", ["line 2, column 1: x.api_url", "no user and password"]),
-            ("[alerts]\n\nburst = 0", ["line 3, column 1: alerts.burst", "from 1 to 1000"]),
+            ("[x]\nproxy = \"http://u:hush@h:1\"", ["line 2, column 1: x.proxy", "no user and password"]),
+            ("[alerts]\n\nburst = 0", ["line 3, column 1: burst must be", "from 1 to 1000"]),
             ("[alerts]\ntext = \"{uesr}\"", ["line 2, column 1: alerts.text", "{uesr}"]),
             ("[deliver]\nin_process = no", ["line 2, column 14: `no`", "true, false"]),
             ("receiver = timeline # here", ["line 1, column 12: `timeline`", "in \"quotes\""]),
@@ -412,7 +429,10 @@ mod tests {
             ("receiver = 5", ["line 1", "receiver must be \"x\", \"timeline\", or tables [[receiver]]"]),
             ("heartbeat = \"10m\"", ["line 1", "\"7d\""]),
             ("heartbeat = \"on\"", ["line 1", "\"off\""]),
-            ("[logins]\nbreak_in_after = 1", ["logins.break_in_after", "2 to 1000"]),
+            (
+                "[logins]\nbreak_in_after = 1",
+                ["line 2, column 1: break_in_after", "a whole number from 2 to 1000;"],
+            ),
             ("[logins]\nexpected = [\"office\"]", ["line 2", "192.0.2.0/24"]),
         ] {
             let error = mistakes(text);

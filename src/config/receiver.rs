@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use super::line::Place;
-use super::values::optional_duration;
+use super::values::{optional_duration, optional_whole};
 use super::words;
 
 /// The `receiver` of a configuration: a word as in version 0.1, or a list of tables.
@@ -82,8 +82,10 @@ pub struct Receiver {
     #[serde(default, deserialize_with = "optional_duration")]
     pub max_interval: Option<Duration>,
     /// As in `[alerts]`.
+    #[serde(default, deserialize_with = "optional_whole::<1, 10_000, _>")]
     pub max_per_day: Option<u32>,
     /// As in `[alerts]`.
+    #[serde(default, deserialize_with = "optional_whole::<1, 1_000, _>")]
     pub burst: Option<u32>,
     /// As in `[x]`.
     pub ca_file: Option<PathBuf>,

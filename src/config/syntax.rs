@@ -149,6 +149,8 @@ struct Refusal {
     /// The same for all that comes after.
     from_the_end: usize,
     why: String,
+    /// Something is there for the second time.
+    is_twice: bool,
 }
 
 impl Refusal {
@@ -161,9 +163,10 @@ impl Refusal {
                 let word = if may_be_shown(text, at) { format!("`{word}`") } else { "this".into() };
                 words::no_value(&word)
             }
-            None => words::of_syntax(error.message()),
+            None => words::of_syntax(text, &error),
         };
-        Some(Self { at, from_the_end: text.len() - at, why })
+        let is_twice = error.message().starts_with("duplicate key");
+        Some(Self { at, from_the_end: text.len() - at, why, is_twice })
     }
 
     /// Whether taking something out has made nothing better.
@@ -199,7 +202,7 @@ impl Readable {
         let block = &blocks[own];
         // Each with whether the mistake is elsewhere than the parser saw it.
         let mut cuts = Vec::new();
-        let is_twice = error.why.contains("twice");
+        let is_twice = error.is_twice;
         if is_twice && self.take_out_single_brackets(&blocks) {
             return true;
         }

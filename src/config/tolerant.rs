@@ -32,8 +32,9 @@ const SIZE_MEANWHILE: u64 = 1 << 30;
 pub(super) fn read(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     let unusable = |why: String| Error::Parse(file.into(), why);
     let readable = syntax::read(bytes).map_err(unusable)?;
-    let table =
-        DeTable::parse(&readable.text).map_err(|e| unusable(words::of_syntax(e.message())))?.into_inner();
+    let table = DeTable::parse(&readable.text)
+        .map_err(|e| unusable(words::of_syntax(&readable.text, &e)))?
+        .into_inner();
     let (mut lost, mut in_receivers) = (Vec::new(), Vec::new());
     for one in readable.lost {
         let receiver = one.receiver(&readable.text, &table);
@@ -272,15 +273,24 @@ impl Reading<'_> {
             list.push(one);
             return;
         };
-        let is_right = one.mistake.is_none() && other.mistake.is_some();
+        let is_wrong = |one: &Receiver| one.mistake.is_some() || misspelt_name(one).is_some();
+        let is_right = !is_wrong(&one) && is_wrong(other);
         let gone = if is_right { std::mem::replace(other, one) } else { one };
         // It may have had another name.
         self.hides_receivers = true;
         let Receiver { name, written, mistake, .. } = &gone;
-        let place = written.of("name").unwrap_or(written.header);
-        let also = mistake.as_ref().map(|why| format!("; what is wrong in it: {why}")).unwrap_or_default();
-        let why =
-            format!("two receivers are called \"{name}\": this one gets nothing; give it another name{also}");
+        let misspelt = misspelt_name(&gone);
+        let place = written.of(misspelt.unwrap_or("name")).unwrap_or(written.header);
+        let also = match (mistake, misspelt) {
+            (Some(why), _) => format!("; what is wrong in it: {why}"),
+            (None, Some(key)) => format!("; \"{}\" in it is not a key: name is meant", neutral::name(key)),
+            (None, None) => String::new(),
+        };
+        let line = other.written.header.line;
+        let why = format!(
+            "two receivers are called \"{name}\": this one gets nothing, the one in line {line} has the name; give it \
+             another name{also}"
+        );
         self.found.push((place, why));
     }
 
@@ -304,6 +314,7 @@ impl Reading<'_> {
                     receiver.name.clone_from(&receiver.kind);
                 }
                 receiver.written = written;
+                self.hides_receivers |= misspelt_name(&receiver).is_some();
                 self.named(receiver)
             }
             Err(error) => {
@@ -399,6 +410,29 @@ fn may_hold_credentials(value: &DeValue<'_>) -> bool {
         DeValue::Array(items) => items.iter().any(|item| may_hold_credentials(item.get_ref())),
         _ => false,
     }
+}
+
+/// The key that was to be `name`, in a receiver that has none: its letters in another order, one too many, too few or
+/// another. Such a key may be a parameter of somebody's own kind as well.
+fn misspelt_name(receiver: &Receiver) -> Option<&str> {
+    const NAME: &str = "name";
+    if receiver.written.of(NAME).is_some() {
+        return None;
+    }
+    let is_near = |key: &str| {
+        let key = key.to_ascii_lowercase();
+        let sorted = |text: &str| {
+            let mut letters: Vec<_> = text.bytes().collect();
+            letters.sort_unstable();
+            letters
+        };
+        let same = key.bytes().zip(NAME.bytes()).take_while(|(a, b)| a == b).count();
+        let same_behind = key.bytes().rev().zip(NAME.bytes().rev()).take_while(|(a, b)| a == b).count();
+        let longest = key.len().max(NAME.len());
+        sorted(&key) == sorted(NAME)
+            || (key.len().abs_diff(NAME.len()) <= 1 && same + same_behind + 1 >= longest)
+    };
+    receiver.parameters.keys().map(String::as_str).find(|key| is_near(key))
 }
 
 impl Written {

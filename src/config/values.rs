@@ -84,6 +84,34 @@ fn scaled<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(Scaled(expecting, units))
 }
 
+/// A whole number in this range.
+pub(crate) fn whole<'de, const LEAST: u32, const MOST: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<u32, D::Error> {
+    struct Whole<const LEAST: u32, const MOST: u32>;
+
+    impl<const LEAST: u32, const MOST: u32> Visitor<'_> for Whole<LEAST, MOST> {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a whole number from {LEAST} to {MOST}")
+        }
+
+        fn visit_i64<E: de::Error>(self, n: i64) -> Result<u32, E> {
+            let fits = u32::try_from(n).ok().filter(|n| (LEAST..=MOST).contains(n));
+            fits.ok_or_else(|| E::invalid_value(de::Unexpected::Signed(n), &self))
+        }
+    }
+
+    deserializer.deserialize_any(Whole::<LEAST, MOST>)
+}
+
+pub(super) fn optional_whole<'de, const LEAST: u32, const MOST: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    whole::<LEAST, MOST, D>(deserializer).map(Some)
+}
+
 pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     texts

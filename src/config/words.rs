@@ -5,6 +5,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::line::{self, Place};
+use super::twice::Twice;
 
 /// Why `text` cannot be read as what it should be, of which the parser says `error`. `top`: the keys that stand above
 /// the first table.
@@ -18,8 +19,17 @@ pub(crate) fn why(text: &str, error: &toml::de::Error, top: &[&str]) -> String {
         Err(_) => match line::bare_word(text, Place::of(text, at.unwrap_or_default()).line) {
             // Somebody may have put a secret there.
             Some(_) => no_value("this"),
-            None => of_syntax(error.message()),
+            None => of_syntax(text, error),
         },
+    }
+}
+
+/// What is expected where the parser refuses `text` with `error`, without a word of what stands there: it may be a secret.
+pub(crate) fn expected(text: &str, error: &toml::de::Error) -> &'static str {
+    let at = error.span().map_or(text.len(), |span| span.start);
+    match line::bare_word(text, Place::of(text, at).line) {
+        Some(_) => "text stands in \"quotes\"",
+        None => meant(error.message()).unwrap_or("a line is KEY = \"VALUE\" or [NAME]"),
     }
 }
 
@@ -28,10 +38,16 @@ pub(super) fn no_value(word: &str) -> String {
     format!("{word} is not a value: true, false, a number, or text in \"quotes\"")
 }
 
-/// What the parser says of a text that is no TOML.
-pub(super) fn of_syntax(message: &str) -> String {
-    const MEANT: [(&str, &str); 14] = [
-        ("duplicate key", "this is here twice; take one out"),
+/// What the parser says with `error` of a text that is no TOML.
+pub(super) fn of_syntax(text: &str, error: &toml::de::Error) -> String {
+    if let Some(twice) = Twice::find(text, error) {
+        return twice.said(text);
+    }
+    meant(error.message()).map_or_else(|| error.message().replace('\n', "; "), str::to_owned)
+}
+
+fn meant(message: &str) -> Option<&'static str> {
+    const MEANT: [(&str, &str); 13] = [
         ("unclosed array,", "a list does not end: its ] is missing"),
         ("unclosed array table", "the header of a table does not end: ]] is missing"),
         ("unclosed table", "the header of a table does not end: ] is missing"),
@@ -49,10 +65,7 @@ pub(super) fn of_syntax(message: &str) -> String {
             "a \\ in \"quotes\" begins one of \\\\ \\\" \\n \\t \\uXXXX; in 'single quotes' it is itself",
         ),
     ];
-    match MEANT.iter().find(|(begin, _)| message.starts_with(begin)) {
-        Some((_, meant)) => (*meant).to_owned(),
-        None => message.replace('\n', "; "),
-    }
+    MEANT.iter().find(|(begin, _)| message.starts_with(begin)).map(|(_, meant)| *meant)
 }
 
 /// What the parser says of a value, a key or a table that is TOML and not what it should be.
@@ -149,8 +162,7 @@ impl Spot {
                 format!("a list of tables: [[{name}]], with two pairs of brackets")
             }
             "a sequence" => "a list: [\"…\", \"…\"]".into(),
-            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more".into(),
-            "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".into(),
+            "i64" => "a whole number".into(),
             _ if expected.starts_with("struct ") || expected == "a map" => {
                 format!("a table: [{}]", self.key)
             }
@@ -211,6 +223,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::config::values::optional_whole;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -235,7 +248,9 @@ mod tests {
     #[serde(deny_unknown_fields)]
     #[allow(dead_code)]
     struct Text {
-        limit: Option<u32>,
+        limit: Option<i64>,
+        #[serde(default, deserialize_with = "optional_whole::<2, 9, _>")]
+        size: Option<u32>,
         lines: Option<bool>,
     }
 
@@ -254,7 +269,7 @@ mod tests {
                 "[[ruel]]\nname = \"a\"",
                 "[[ruel]] is not a table that is known here; there are title, rule, text",
             ),
-            ("[text]\nlimits = 1", "\"limits\" is not a key of [text]; its keys are limit, lines"),
+            ("[text]\nlimits = 1", "\"limits\" is not a key of [text]; its keys are limit, size, lines"),
             (
                 "[text]\n\ntitle = \"a\"",
                 "title is inside [text] (line 1) and belongs above the first table of the file",
@@ -266,8 +281,11 @@ mod tests {
             ("title = 5", "title must be text in \"quotes\""),
             ("title = { a = 1 }", "title must be text in \"quotes\""),
             ("[title]\na = 1", "title must be text in \"quotes\""),
-            ("[text]\nlimit = \"a\"", "limit must be a whole number, 0 or more, without quotes"),
-            ("[text]\nlimit = -1", "limit must be a whole number, 0 or more"),
+            ("[text]\nlimit = \"a\"", "limit must be a whole number, without quotes"),
+            ("[text]\nsize = \"a\"", "size must be a whole number from 2 to 9, without quotes"),
+            ("[text]\nsize = -1", "size must be a whole number from 2 to 9"),
+            ("[text]\nsize = 10", "size must be a whole number from 2 to 9"),
+            ("[text]\nsize = 2.5", "size must be a whole number from 2 to 9"),
             ("[text]\nlines = \"no\"", "lines must be true or false, without quotes"),
             ("[[text]]\nlimit = 1", "text must be one table: [text], with one pair of brackets"),
             ("text = 5", "text must be a table: [text]"),
@@ -281,7 +299,7 @@ mod tests {
             ("[[rule]]\nname = \"a\"\noutcome = 5", "outcome must be a word in \"quotes\""),
             ("[[rule]]\nname = \"a\"\npair = [\"b\"]", "pair must be a list of 2"),
             ("title = hush", "this is not a value"),
-            ("title = \"a\"\ntitle = \"b\"", "this is here twice"),
+            ("title = \"a\"\ntitle = \"b\"", "\"title\" is here twice, in line 1 and line 2"),
             ("[text", "] is missing"),
             ("title = \"a", "its \" is missing"),
             ("title", "the = is missing"),

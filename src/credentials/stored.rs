@@ -22,6 +22,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::write::sections;
 use super::{Error, KEYS, SIZE_LIMIT, Secret, Secrets, open};
+use crate::config::{self, Place, Twice};
 
 /// A webhook's address is a secret too, and the longest of them.
 const VALUE_LIMIT: usize = 4096;
@@ -117,7 +118,7 @@ impl Stored {
             return None;
         }
         if let Some(line) = self.headers.get(&crc32fast::hash(name.as_bytes())) {
-            return Some(format!("{}: [{name}] is meant", is_no_line(*line)));
+            return Some(format!("line {line}: the header of a table is [NAME]: [{name}] is meant"));
         }
         let other = self.sections.keys().find(|section| is_meant(section, name))?;
         Some(format!(
@@ -184,22 +185,29 @@ impl Stored {
             }
         }
         // A line that is wrong concerns the table that it is in.
-        let mut seen = BTreeSet::new();
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for section in sections(text) {
             let lines = &text[section.start..section.next];
-            let before = text[..section.start].matches('\n').count();
-            let again = section.name.filter(|name| !seen.insert((*name).to_owned()));
-            let wrong = match (DeTable::parse(lines), again) {
-                (_, Some(name)) => format!("line {}: [{name}] is here twice", header_line(lines) + before),
+            let place = |at: usize| Place::of(text, section.start + at.min(lines.len()));
+            let header = place(header_start(lines)).line;
+            let first = section.name.and_then(|name| Some((name, *seen.get(name)?)));
+            section.name.map(|name| seen.entry(name).or_insert(header));
+            let wrong = match (DeTable::parse(lines), first) {
+                (_, Some((name, first))) => {
+                    let name = if is_name(name) { format!("[{name}]") } else { "this table".into() };
+                    format!("line {header}: {}", config::twice(&name, first, header))
+                }
                 (Ok(table), None) => {
                     stored.take(table.into_inner());
                     continue;
                 }
-                // The parser's own message may quote the line, and the line may be a secret.
+                // Where it is and what is expected there, and nothing of what stands there: it may be a secret.
                 (Err(e), None) => {
-                    let at = e.span().map_or(0, |span| span.start.min(lines.len()));
-                    let line = lines[..at].matches('\n').count() + 1 + before;
-                    is_no_line(line)
+                    let at = place(begins(lines, e.span().map_or(lines.len(), |span| span.start)));
+                    match Twice::find(lines, &e) {
+                        Some(twice) => format!("{at}: {}", twice.said_unnamed(|at| place(at).line)),
+                        None => format!("{at}: {}", config::expected(lines, &e)),
+                    }
                 }
             };
             match section.name.filter(|name| is_name(name)) {
@@ -270,10 +278,6 @@ fn is_name(name: &str) -> bool {
     (1..=32).contains(&name.len()) && name.bytes().all(good)
 }
 
-fn is_no_line(line: usize) -> String {
-    format!("line {line} is not of the form KEY = \"VALUE\" or [NAME], or its key is here twice")
-}
-
 /// Whether a table of this name is meant to be the one of the receiver called `name`.
 pub(crate) fn is_meant(section: &str, name: &str) -> bool {
     section.trim().to_ascii_lowercase().replace(['_', ' '], "-") == name
@@ -287,9 +291,17 @@ fn half_header(line: &str) -> Option<&str> {
     (is_half && is_name(name)).then_some(name)
 }
 
-/// The line of a section in which its header stands, from 1.
-fn header_line(lines: &str) -> usize {
-    lines.lines().position(|line| line.trim_start().starts_with('[')).unwrap_or(0) + 1
+/// Where the value begins that `at` is in, or its line: how far into a secret the mistake is would say how long that is.
+fn begins(lines: &str, at: usize) -> usize {
+    let before = &lines[..at.min(lines.len())];
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let start = before[start..].find('=').map_or(start, |equals| start + equals + 1);
+    start + lines[start..].bytes().take_while(|b| [b' ', b'\t'].contains(b)).count()
+}
+
+/// Where the line of a section begins in which its header stands.
+fn header_start(lines: &str) -> usize {
+    lines.split_inclusive('\n').take_while(|line| !line.trim_start().starts_with('[')).map(str::len).sum()
 }
 
 fn section_of(section: DeTable<'_>) -> Result<Secrets, String> {
@@ -401,15 +413,22 @@ mod tests {
     #[test]
     fn a_mistake_in_one_table_leaves_the_others_and_no_reason_has_a_value_in_it() {
         for (wrong, words) in [
-            ("token = 4711hush", "line 6"),
+            ("token = 4711hush", "line 6, column 9: "),
             ("token = [\"hush\"]", "[sms] token must be in quotes"),
-            ("token = hush", "line 6"),
-            ("token = \"hush", "line 6"),
-            ("token = \"\"\"hush", "line "),
-            ("token \"hush\"", "line 6"),
-            ("hush", "line 6"),
-            ("token = \"hush\"\ntoken = \"hush\"", "line 7"),
-            ("token = \"hu\\qsh\"", "line 6"),
+            ("token = hush", "line 6, column 9: text stands in \"quotes\""),
+            ("token = hush hush", "line 6, column 9: "),
+            ("token = \"hush", "line 6, column 9: a text does not end: its \" is missing"),
+            ("token = 'hush", "line 6, column 9: a text does not end: its ' is missing"),
+            ("token = \"\"\"hush", "a text does not end: its \"\"\" is missing"),
+            ("token \"hush\"", "line 6, column 1: a line is KEY = VALUE or [TABLE]: the = is missing"),
+            ("token = \"hush\" hush", "line 6, column 9: a line is one KEY = VALUE"),
+            ("hush", "line 6, column 1: a line is KEY = VALUE or [TABLE]: the = is missing"),
+            (
+                "token = \"hush\"\ntoken = \"hush\"",
+                "line 7, column 1: this is here twice, in line 6 and line 7; take one out",
+            ),
+            ("hush = 1\nhush = 2", "line 7, column 1: this is here twice, in line 6 and line 7"),
+            ("token = \"hu\\qsh\"", "line 6, column 9: a \\ in \"quotes\" begins one of"),
             ("token = \"\"", "[sms] token is empty"),
             ("token = { a = \"hush\" }", "[sms] token must be in quotes"),
         ] {
@@ -429,7 +448,7 @@ mod tests {
         }
         let (_directory, stored) = file("[sms]\ntoken = \"a\"\n[sms]\ntoken = \"hush\"\n", 0o600);
         let why = stored.of("twilio", "sms").unwrap_err();
-        assert!(why.contains("line 3: [sms] is here twice"), "{why}");
+        assert!(why.contains("line 3: [sms] is here twice, in line 1 and line 3; take one out"), "{why}");
         for (header, wrong, words) in [
             ("[[sms]]", "token = \"hush\"", "[sms] must have one pair of brackets"),
             ("[[sms]]", "token = hush", "line 5"),

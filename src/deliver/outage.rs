@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::deliver::Moment;
@@ -79,6 +79,9 @@ pub struct Outage {
     pub seen: BTreeMap<Kind, Seen>,
     /// Not before.
     pub next: Moment,
+    /// The service itself said so.
+    #[serde(default)]
+    pub is_asked: bool,
     /// Of configuration and credentials, when it was met.
     pub fingerprint: String,
 }
@@ -108,6 +111,7 @@ impl Outage {
         let tell = of_kind.times == 0 || (kind.asks_somebody() && of_kind.why != why);
         *of_kind = Seen { times: of_kind.times.saturating_add(1), why: why.clone() };
         let times = of_kind.times;
+        let is_asked = until.is_some();
         let wait = match until {
             // Spread over a few seconds: several machines may share an account.
             Some(until) => until + jitter(5 * SECOND),
@@ -118,8 +122,14 @@ impl Outage {
             }
         };
         let since = before.map_or(now.1, |o| o.since);
-        let outage = Self { kind, why, since, seen, next: now.0.plus(wait), fingerprint };
+        let outage = Self { kind, why, since, seen, next: now.0.plus(wait), is_asked, fingerprint };
         (outage, tell)
+    }
+
+    /// Whether at `now` it is nothing but a short wait that the service asked for: alerts are late, and come.
+    pub fn is_passing(&self, now: (Moment, Timestamp)) -> bool {
+        let lasted = now.1.duration_since(self.since);
+        self.is_asked && lasted < SignedDuration::from_hours(1) && self.next.since(now.0) <= HOUR
     }
 }
 
@@ -167,6 +177,27 @@ mod tests {
         assert_eq!(told, 3);
         assert!(record(Some(&outage), Kind::Network).0.next.0 >= 675_000);
         assert!(record(Some(&outage), Kind::Unclear).0.next.0 >= 16_000_000);
+    }
+
+    #[test]
+    fn a_wait_that_the_service_asks_for_is_passing_until_it_has_asked_for_an_hour() {
+        let begun = Timestamp::UNIX_EPOCH;
+        let record = |before: Option<&Outage>, minutes: i64, until| {
+            let now = (Moment(0), begun + SignedDuration::from_mins(minutes));
+            Outage::record(before, Kind::Limited, "busy".into(), now, until, String::new()).0
+        };
+        let is_passing = |outage: &Outage, minutes: i64| {
+            outage.is_passing((Moment(0), begun + SignedDuration::from_mins(minutes)))
+        };
+        let asked = record(None, 0, Some(MINUTE));
+        assert!(is_passing(&asked, 0) && !is_passing(&asked, 60));
+        let again = record(Some(&asked), 59, Some(MINUTE));
+        assert!(is_passing(&again, 59) && !is_passing(&again, 61));
+        assert!(!is_passing(&record(None, 0, None), 0), "nobody asked");
+        assert!(!is_passing(&record(None, 0, Some(24 * HOUR)), 0), "the alerts of a day are late");
+        // As a version wrote it that did not say so.
+        let old = serde_json::to_string(&asked).unwrap().replace("\"is_asked\":true,", "");
+        assert!(!serde_json::from_str::<Outage>(&old).unwrap().is_asked);
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub struct Counters {
     pub pending: u64,
     /// The configuration says to ignore them.
     pub ignored: u64,
-    /// Prompts left unanswered.
+    /// Prompts left without an answer.
     pub aborted: u64,
     /// Of a kind that it is not told.
     pub left_out: u64,
@@ -84,6 +84,9 @@ pub struct Counters {
     pub last_error: Option<String>,
     /// Since when.
     pub error_since: Option<Timestamp>,
+    /// It is nothing but a wait that the service asked for.
+    #[serde(skip)]
+    pub is_passing: bool,
     /// Seconds until the next attempt; absent where nothing waits.
     pub next_attempt_seconds: Option<u64>,
     /// Why not now.
@@ -129,7 +132,7 @@ fn take_one(
         state.outage = state.outage.take().filter(|outage| !outage.kind.is_of_this_machine());
     }
     let (next, waits_because) = next_attempt(state, now, &policy).unzip();
-    let outage = state.outage.as_ref();
+    let (outage, lacking) = (state.outage.as_ref(), storage::lacking(directory));
     let counters = Counters {
         recorded: state.recorded(),
         posted: totals.posted,
@@ -140,7 +143,8 @@ fn take_one(
         posts: totals.posts,
         unclear: totals.unclear,
         queued: state.queue.len() as u64,
-        last_error: storage::lacking(directory).or_else(|| outage.map(|o| o.why.clone())).or(unusable),
+        is_passing: lacking.is_none() && outage.is_some_and(|o| o.is_passing((now, Timestamp::now()))),
+        last_error: lacking.or_else(|| outage.map(|o| o.why.clone())).or(unusable),
         error_since: outage.map(|o| o.since),
         break_ins_waiting: state.findings.break_ins(),
         next_attempt_seconds: next.map(|next| next.since(now).as_secs()),

@@ -113,7 +113,7 @@ pub(super) fn beside(report: &Report) -> String {
         ),
     };
     if report.aborted > 0 {
-        text += &format!(" {}.", counted(report.aborted, "unanswered prompt"));
+        text += &format!(" {} aborted.", number(report.aborted));
     }
     if report.tests > 0 {
         text += &format!(" {} by root's own tests.", counted(report.tests, "failure"));

@@ -41,7 +41,7 @@ const OF_RECEIVER: [Figure; 12] = [
     (("receiver_failures_ignored_total", "counter", "Failures that the configuration ignores."), |r| {
         some(r.counters.ignored)
     }),
-    (("receiver_failures_aborted_total", "counter", "Prompts left unanswered."), |r| {
+    (("receiver_failures_aborted_total", "counter", "Aborted: prompts left without an answer."), |r| {
         some(r.counters.aborted)
     }),
     (

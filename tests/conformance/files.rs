@@ -121,7 +121,7 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
         ("secret = true", "secret = true\ndefault = \"x\"", 20, "has no default"),
         ("unit = \"gsm7\"", "unit = \"sms\"", 28, "unit: \"sms\" is not one of"),
         ("limit = 160", "limit = 20", 29, "from 70 to 100000"),
-        ("limit = 160", "limit = -1", 29, "limit must be a whole number, 0 or more"),
+        ("limit = 160", "limit = -1", 29, "limit must be a whole number from 70 to 100000"),
         ("\"POST\"", "\"PATCH\"", 32, "method: \"PATCH\" is not one of \"GET\", \"POST\", \"PUT\""),
         ("\"POST\"", "\"GET\"", 32, "GET has no body"),
         ("{server}/a1/sms", "http://gateway.example/sms", 33, "begins with https://HOST/"),
@@ -149,7 +149,7 @@ fn a_mistake_in_what_answers_mean_is_named_too() {
     each_is_named(&[
         ("success = [200]", "success = []", 38, "200 to 299"),
         ("success = [200]", "success = [404]", 38, "200 to 299"),
-        ("success = [200]", "success = [2000]", 38, "they are 100 to 599"),
+        ("success = [200]", "success = [2000]", 38, "success must be a whole number from 100 to 599"),
         ("id = \"id\"", "id = \"$.id\"", 39, "not a path"),
         ("id = \"id\"", "any_body = true", 38, "200 alone proves nothing"),
         ("[[answer.test]]\npath = \"status\"\nequals = \"created\"", "", 38, "[[answer.test]]"),

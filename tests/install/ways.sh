@@ -38,6 +38,12 @@ main() {
         for i in 1 2 3 4; do
             said=$(/home/caller/tree/install.sh --services "$services") && test "$(grep -c "recorded: nobody" <<<"$said")" = 2 || exit
         done'
+    way "with the way to a phone for who has none, and for nobody else" '
+        hint() { /home/caller/tree/install.sh --services "$services" | grep -c "receivers add ntfy"; }
+        test "$(hint)" = 1 && test "$(hint)" = 1 &&
+        printf "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n" >>/etc/authalert/config.toml && test "$(hint)" = 0 &&
+        printf "receiver = \"timeline\"\n" >/etc/authalert/config.toml && test "$(hint)" = 1 &&
+        printf "api_key = \"k\"\n" >/etc/authalert/credentials.toml && chmod 600 /etc/authalert/credentials.toml && test "$(hint)" = 0'
     way "twice at once: the second is told so" '
         exec 8</etc/pam.d; flock 8
         said=$(/home/caller/tree/install.sh --services "$services" 2>&1) && exit 1

@@ -42,6 +42,24 @@ def usage():
     equal(stage.status()["pending"], 2)
 
 
+@test("a service without a stack is told apart from one whose stack records nothing")
+def no_stack():
+    stage = with_failures()
+    code, out, err = stage.command("test", "--pam", "no-such-service")
+    equal((code, out), (1, ""))
+    holds(err, "/etc/pam.d/no-such-service is missing")
+    equal(stage.status()["tests"], 0)
+
+
+@test("timeline -n 0 shows nothing, and not that there is nothing")
+def no_lines():
+    stage = with_failures()
+    equal(stage.command("timeline", "-n", "0"), (0, "no alert was sent yet\n", ""))
+    equal(stage.command("deliver")[0], 0)
+    equal(stage.command("timeline", "-n", "0"), (0, "", ""))
+    equal(len(stage.command("timeline", "-n", "1")[1].splitlines()), 1)
+
+
 @test("--help and --version go to stdout and end in 0; the help names every command and the exit status")
 def help_texts():
     stage = Stage()
@@ -60,9 +78,9 @@ WRONG_FILES = [
     ("[allerts]\n", ["line 1", "allerts", "alerts"]),
     ("[alerts]\ngroup_interval = \"soon\"\n", ["line 2", "group_interval", "10m"]),
     ("[alerts]\ngroup_interval = -1\n", ["line 2", "group_interval", "10m"]),
-    ("[alerts]\n\nmax_per_day = \"many\"\n", ["line 3", "max_per_day", "whole number"]),
-    ("[alerts]\nmax_per_day = 0\n", ["alerts.max_per_day", "1 to 10000"]),
-    ("[alerts]\nburst = 100000\n", ["alerts.burst", "1 to 1000"]),
+    ("[alerts]\n\nmax_per_day = \"many\"\n", ["line 3", "max_per_day must be a whole number from 1 to 10000"]),
+    ("[alerts]\nmax_per_day = 0\n", ["line 2", "max_per_day must be a whole number from 1 to 10000"]),
+    ("[alerts]\nburst = 100000\n", ["line 2", "burst must be a whole number from 1 to 1000"]),
     ("[alerts]\nmax_interval = \"1s\"\n", ["alerts.max_interval", "group_interval"]),
     ("[alerts]\ntext = \"{nonsense}\"\n", ["alerts.text", "nonsense", "{count}"]),
     ("[alerts]\npost_unknown_users = \"yes\"\n", ["line 2", "post_unknown_users", "true or false"]),
@@ -70,12 +88,13 @@ WRONG_FILES = [
     ("[x]\napi_url = \"ftp://api.x.com\"\n", ["x.api_url", "https://"]),
     ("[x]\napi_url = \"http://192.0.2.1\"\n", ["x.api_url", "loopback"]),
     ("[x]\nproxy = \"socks5://192.0.2.1\"\n", ["x.proxy", "http://HOST:PORT"]),
+    ("[logins]\nbreak_in_after = 0\n", ["line 2", "break_in_after must be a whole number from 2 to 1000"]),
     ("[x]\ntimeout = \"1h\"\n", ["x.timeout", "5m"]),
     ("[ignore]\nnetworks = [\"192.0.2.0/99\"]\n", ["line 2", "192.0.2.0/99", "2001:db8::/32"]),
     ("[ignore]\nusers = \"root\"\n", ["line 2", "users must be a list"]),
     ("[journal]\nmax_size = \"64Q\"\n", ["line 2", "max_size", "64M"]),
     ("[journal]\nmax_size = \"1K\"\n", ["journal.max_size", "64K"]),
-    ("receiver = \"x\"\nreceiver = \"timeline\"\n", ["line 2", "here twice"]),
+    ("receiver = \"x\"\nreceiver = \"timeline\"\n", ["line 2", "\"receiver\" is here twice, in line 1 and line 2"]),
 ]
 
 

@@ -1,7 +1,8 @@
 //! `authalert receivers add`, as a person types it and as a script does.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -127,7 +128,9 @@ fn what_the_service_refuses_is_typed_again_and_nothing_else_is() {
         ["none, token or user [none]:", "token\n"],
         ["token (not shown): ", "tk_wrong\n"],
         ["press Enter for a test", "\n"],
-        ["Type token again? The other answers stay. [Y/n]", "\n"],
+        ["token (not shown) [as before]: ", "\n"],
+        ["Try the same once more? [y/N]", "tk_standinsecret0\n"],
+        ["Try the same once more? [y/N]", "y\n"],
         ["token (not shown) [as before]: ", "tk_standinsecret1\n"],
         ["come on the phone?", "n\n"],
         ["Send another test message?", "y\n"],
@@ -157,7 +160,7 @@ fn who_chose_no_login_at_a_server_that_wants_one_is_asked_for_it() {
         ["come on the phone?", "y\n"],
     ]);
     let screen = place.type_in(&["receivers", "add", "ntfy"], &script);
-    assert!(screen.contains("was not taken") && !screen.contains("again?"), "{screen}");
+    assert!(screen.contains("was not taken") && !screen.contains("Type it again"), "{screen}");
     assert!(place.text("credentials.toml").ends_with("[ntfy]\ntoken = \"tk_standinsecret1\"\n"));
     let tested = place.run(&["receivers", "test", "ntfy"], "");
     assert!(tested.status.success() && standin.messages().len() == 2, "{tested:?}");
@@ -257,6 +260,77 @@ fn the_first_failure_after_a_receiver_was_added_is_sent_to_it_and_what_was_befor
     assert!(told.contains("root") && !told.contains("mail"), "{told}");
     let removed = place.run(&["receivers", "remove", "command"], "");
     assert!(removed.status.success() && !place.0.path().join("state/receivers/command.json").exists());
+}
+
+#[test]
+fn a_service_that_asked_for_a_minute_is_left_alone_and_that_is_no_fault() {
+    let standin = Standin::plain();
+    let text =
+        format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{}\"\ntopic = \"alerts-1\"\n", standin.url());
+    let place = Place::new(&text);
+    let credentials = place.0.path().join("credentials.toml");
+    fs::write(&credentials, "[ntfy]\ntoken = \"tk_standinsecret1\"\n").unwrap();
+    fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
+    assert!(place.run(&["deliver"], "").status.success());
+    let asked = Command::new("date").args(["-Is", "-d", "9 minutes ago"]).output().unwrap();
+    let now = String::from_utf8(asked.stdout).unwrap();
+    let log = place.0.path().join("auth.log");
+    fs::write(&log, format!("{} web1 su[7]: FAILED SU (to root) bob on pts/0\n", now.trim())).unwrap();
+    let scan = ["scan", "--from-start", log.to_str().unwrap()];
+    for (words, headers, level) in [
+        (&scan[..], json!({ "retry-after": "60" }), "ok      "),
+        (&["deliver", "--now"], json!({}), "error   "),
+    ] {
+        standin.next_of("ntfy", json!({ "status": 429, "headers": headers }));
+        place.run(words, "");
+        let shown = String::from_utf8(place.run(&["check", "--offline"], "").stdout).unwrap();
+        let line = shown.lines().find(|line| line.contains("ntfy: 1 failure pending"));
+        assert!(
+            line.is_some_and(|line| line.starts_with(level) && line.contains("next attempt in")),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn who_interrupts_a_test_that_hangs_is_told_what_was_written() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let config = format!("[[receiver]]\nkind = \"ntfy\"\nserver = \"{url}\"\ntopic = \"alerts-1\"\n");
+    let place = Place::new(&config);
+    let server = format!("server={url}");
+    let add = ["receivers", "add", "ntfy", "--name", "pager", "--set", "topic=a", "--set", &server];
+    for (words, said) in [
+        (
+            &["test"][..],
+            "interrupted: whether the test message to ntfy arrives is not known; nothing was changed\n",
+        ),
+        (&["receivers", "test", "ntfy"][..], "nothing was changed\n"),
+        (&add[..], "interrupted: nothing was written; whether the test message arrives is not known\n"),
+    ] {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(place.arguments(words))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        let pid = child.id().to_string();
+        let mut asked = silent.accept().unwrap().0;
+        asked.read_exact(&mut [0; 4]).unwrap();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let ended = child.wait_with_output().unwrap();
+        let shown = String::from_utf8(ended.stderr).unwrap();
+        assert!(
+            ended.status.code() == Some(130) && shown.ends_with(said),
+            "{words:?} {:?} {shown}",
+            ended.status
+        );
+        assert_eq!(
+            (place.text("config.toml"), place.text("credentials.toml")),
+            (config.clone(), String::new())
+        );
+    }
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn sentence(event: &Event) -> String {
     let mut text = if event.host.is_empty() { String::new() } else { format!("{}: ", event.host) };
     text.push_str(match event.class {
         Class::Failure => "failed login",
-        Class::Aborted => "prompt left unanswered",
+        Class::Aborted => "aborted",
         Class::Login => "login",
         Class::Test => "test, in no alert: failed login",
     });

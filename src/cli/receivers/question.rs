@@ -8,14 +8,12 @@ use zeroize::Zeroizing;
 use super::given::{Given, in_the_configuration};
 use super::nothing_written;
 use crate::cli::Error;
-use crate::cli::ask::{self, ask, ask_hidden, ask_whether};
+use crate::cli::ask::{self, TRIES, ask, ask_hidden, ask_whether};
+use crate::cli::interrupt::Interrupt;
 use crate::credentials::Secret;
 use crate::receiver::Outcome;
 use crate::receiver::definition::{self, Choice, Http, Parameter, Type};
 use crate::receiver::service::Service;
-
-/// So often a question is asked again.
-pub(super) const TRIES: usize = 5;
 
 /// A person, or a pipe.
 pub(super) struct Talk<'a> {
@@ -157,7 +155,10 @@ fn discover(
         }
         let Some(Ok(definition)) = definition::find(&given.kind) else { break };
         let receiver = given.receiver().map_err(nothing_written)?;
-        let found = match Http::discover(definition, &receiver, &given.secrets) {
+        let interrupt = Interrupt::says("nothing was written");
+        let found = Http::discover(definition, &receiver, &given.secrets);
+        drop(interrupt);
+        let found = match found {
             Ok(found) => found,
             Err(why) if talk.is_pipe => return Err(nothing_written(why)),
             Err(why) => {
@@ -210,18 +211,18 @@ pub(super) fn again(
         return Ok(true);
     }
     let blamed = blamed(service, why, is_unreachable, given);
-    let names: Vec<_> = blamed.iter().map(|parameter| parameter.name.get_ref().as_str()).collect();
-    if names.is_empty() {
+    if blamed.is_empty() {
         return Ok(false);
     }
-    let prompt = format!("Type {} again? The other answers stay.", names.join(" and "));
-    if !talk.whether(&prompt, true)? {
-        return Ok(false);
-    }
+    let before = (given.lines.clone(), given.secrets.clone());
+    writeln!(talk.out, "Type it again, or press Enter where it is right; the other answers stay.")?;
     for parameter in blamed {
-        question(parameter, true, given, talk)?;
+        question(parameter, parameter.is_required(), given, talk)?;
     }
-    Ok(true)
+    if (&given.lines, &given.secrets) != (&before.0, &before.1) {
+        return Ok(true);
+    }
+    talk.whether("Nothing was changed. Try the same once more?", false)
 }
 
 /// Ask again for a way to log in where none was chosen: a server that refuses may want one. False where none is wanted.
@@ -244,7 +245,8 @@ fn logged_in(service: &Service, given: &mut Given, talk: &mut Talk<'_>) -> Resul
 }
 
 /// Whose value is wrong: the address where nothing was reached; else what the definition's advice about this answer
-/// names; else the login; else everything that was given.
+/// names; else the login; else everything that was given. What is asked for unseen comes first: who has a new secret at
+/// hand types it at the first question, whatever that asks for.
 fn blamed<'a>(service: &'a Service, why: &str, is_unreachable: bool, given: &Given) -> Vec<&'a Parameter> {
     let advice = service.advice.iter().find(|advice| why.contains(advice.as_str()));
     let words: Vec<&str> = advice
@@ -259,12 +261,18 @@ fn blamed<'a>(service: &'a Service, why: &str, is_unreachable: bool, given: &Giv
     if is_unreachable {
         return pick(&|p| is_address(p) && (was_given(p) || p.default.is_some()));
     }
-    let named = pick(&|p| was_given(p) && words.contains(&name(p).as_str()));
+    let mut named = pick(&|p| was_given(p) && words.contains(&name(p).as_str()));
+    // "The server wants a token" does not say that its address is wrong.
+    if named.iter().any(|p| p.secret) {
+        named.retain(|p| p.secret || !is_address(p));
+    }
     let of_login = |p: &Parameter| p.secret || service.login.contains(p.name.get_ref());
-    [named, pick(&|p| was_given(p) && of_login(p)), pick(&was_given)]
+    let mut blamed = [named, pick(&|p| was_given(p) && of_login(p)), pick(&was_given)]
         .into_iter()
         .find(|picked| !picked.is_empty())
-        .unwrap_or_default()
+        .unwrap_or_default();
+    blamed.sort_by_key(|parameter| !parameter.secret);
+    blamed
 }
 
 #[cfg(test)]
@@ -295,10 +303,15 @@ mod tests {
         assert_eq!(of_pushover("401: the secrets are not accepted"), ["token", "user"]);
         assert_eq!(names("ntfy", &["topic"], &["token"], "cannot resolve ntfy.invalid", true), ["server"]);
         assert_eq!(names("ntfy", &["topic"], &[], "403: forbidden", false), ["topic"]);
+        let no_login = "401: the server wants a token, or a user and a password, that it knows: put the right one \
+                        into the credentials";
+        assert_eq!(names("ntfy", &["server", "topic"], &["token"], no_login, false), ["token"]);
+        let of_user = names("ntfy", &["server", "topic", "user"], &["password"], no_login, false);
+        assert_eq!(of_user, ["password", "user"]);
         let of_mail = names("mail", &["to", "server", "user"], &["password"], "535 5.7.8 no", false);
-        assert_eq!(of_mail, ["user", "password"]);
+        assert_eq!(of_mail, ["password", "user"]);
         let keys = ["user", "to"];
-        assert_eq!(names("clicksend", &keys, &["api_key"], "401: not accepted", false), ["user", "api_key"]);
+        assert_eq!(names("clicksend", &keys, &["api_key"], "401: not accepted", false), ["api_key", "user"]);
         assert!(names("slack", &[], &["webhook"], "the network is unreachable", true) == ["webhook"]);
     }
 }

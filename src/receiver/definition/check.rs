@@ -29,18 +29,12 @@ const OWN_HEADERS: [&str; 8] = [
     "transfer-encoding",
     "user-agent",
 ];
-/// No service that is worth it takes less than a part of an SMS in UCS-2.
-const LIMITS: std::ops::RangeInclusive<usize> = 70..=100_000;
 
 /// The first thing in `file` that does not fit.
 pub(super) fn check(file: &File) -> Result<(), Mistake> {
     words(file)?;
     parameters(&file.parameters)?;
     choices(file)?;
-    let limit = &file.text.limit;
-    if !LIMITS.contains(limit.get_ref()) {
-        return wrong(limit, format!("limit must be from {} to {}", LIMITS.start(), LIMITS.end()));
-    }
     priority(file)?;
     let uses = request(file)?;
     if !uses.contains(&Placeholder::Text) && !uses.contains(&Placeholder::Facts) {

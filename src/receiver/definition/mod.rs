@@ -137,7 +137,7 @@ impl Definition {
         let text = &self.file.text;
         Style {
             unit: text.unit,
-            limit: *text.limit.get_ref(),
+            limit: text.limit as usize,
             markup: text.markup.clone(),
             lines: text.lines,
             links_addresses: text.links_addresses,

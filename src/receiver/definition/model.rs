@@ -11,6 +11,7 @@ use super::choice::Choice;
 use super::json_path::JsonPath;
 use super::parameter::Parameter;
 use super::template::Template;
+use crate::config::whole;
 use crate::message::Unit;
 use crate::receiver::Kind;
 use crate::receiver::http::Method;
@@ -67,7 +68,8 @@ pub struct Text {
     /// What `limit` is counted in.
     pub unit: Unit,
     /// The longest text.
-    pub limit: Spanned<usize>,
+    #[serde(deserialize_with = "limit")]
+    pub limit: u32,
     /// Characters that the service reads as markup or as a mention.
     #[serde(default)]
     pub markup: String,
@@ -280,11 +282,13 @@ pub struct OneOrMore(pub Vec<serde_json::Value>);
 
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match i64::deserialize(deserializer)? {
-            status @ 100..=599 => Ok(Self(status as u16)),
-            other => Err(de::Error::custom(format!("{other} is not an HTTP status; they are 100 to 599"))),
-        }
+        Ok(Self(whole::<100, 599, D>(deserializer)? as u16))
     }
+}
+
+/// No service that is worth it takes less than a part of an SMS in UCS-2.
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    whole::<70, 100_000, D>(deserializer)
 }
 
 impl<'de> Deserialize<'de> for OneOrMore {
