@@ -192,7 +192,10 @@ fn open(path: &Path) -> Result<Option<File>, Error> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => fd,
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        // A directory that is away is no file that is not there: what has a secret would go without.
+        Err(rustix::io::Errno::NOENT) => {
+            return storage::dangling(path).map_or(Ok(None), |e| Err(Error::Read(path.into(), e)));
+        }
         Err(rustix::io::Errno::LOOP) => return Err(Error::NotAFile(path.into())),
         Err(e) => return Err(Error::Read(path.into(), e.into())),
     };

@@ -104,7 +104,12 @@ impl Judge {
 
     /// Forget what those told that are no members of the fleet any more. Once: one may come back under its name.
     pub fn forget_gone(&mut self, state: &Path) {
-        let text = storage::read(&state.join(hub::DIRECTORY).join(hub::GONE)).unwrap_or_default();
+        let text = match storage::read(&state.join(hub::DIRECTORY).join(hub::GONE)) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            // Nobody knows who is on it, and who was forgotten already is not again.
+            Err(_) => return,
+        };
         let gone: BTreeSet<_> = String::from_utf8_lossy(&text).lines().map(CompactString::from).collect();
         if !gone.is_subset(&self.gone) {
             self.detector.keep_members(&|name| self.gone.contains(name) || !gone.contains(name));
