@@ -334,6 +334,24 @@ fn a_break_in_goes_first_past_an_outage_and_from_its_reserve() {
 }
 
 #[test]
+fn a_break_in_that_has_no_purse_hides_no_other_one() {
+    let world = World::new(Scripted::default());
+    let policy = Policy::from(&world.config.alerts);
+    let served = world.pass(SECOND, |state, now| {
+        while state.requests.next(now, &policy, false).0 == now {
+            state.requests.enter(now, &policy, requests::Purse::Ordinary);
+        }
+        let retry = Alert { proven: true, not_before: now.plus(MINUTE), ..alert(1, Kind::BreakIn) };
+        assert!(state.queue.push(retry) && state.queue.push(alert(2, Kind::BreakIn)));
+        state.last_id = 2;
+    });
+    assert_eq!(world.sent(), []);
+    assert!(served.next.is_some_and(|next| next <= MINUTE), "{:?}", served.next);
+    world.pass(MINUTE, |_, _| {});
+    assert_eq!(world.sent(), [(1, "alert 1".to_owned())]);
+}
+
+#[test]
 fn a_pass_that_is_to_let_go_begins_nothing_more() {
     let mut world = World::new(Scripted::default());
     let flag: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(true)));

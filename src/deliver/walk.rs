@@ -110,7 +110,9 @@ impl Pass<'_> {
         let (policy, now) = (&self.reader.policy, self.now);
         let held = self.held_until();
         let mut queue = std::mem::take(&mut self.state.queue);
-        queue.order(|alert| self.turn(alert, held));
+        // One that waits for its purse hides none that has one.
+        queue
+            .order(|alert| self.turn(alert, held).max(self.state.requests.next(now, policy, alert.proven).0));
         self.state.queue = queue;
         let mut next: Option<Moment> = self.next_announcement(held);
         let mut wait = |at: Moment| next = Some(next.map_or(at, |other| other.min(at)));
