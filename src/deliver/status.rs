@@ -241,6 +241,8 @@ impl Reading {
         let policy = Policy::from(&config.alerts_of(receiver));
         let rules = Rules { ignore: &config.ignore, policy: &policy, receiver, by_hub: false };
         let now = state.clock.advance(&clock::Reading::now());
+        state.pacing.settle(now, &policy);
+        state.requests.settle(now, &policy);
         let mut accounts = Accounts::in_login();
         let taken = intake::take_in(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
         intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);

@@ -352,6 +352,22 @@ fn a_break_in_that_has_no_purse_hides_no_other_one() {
 }
 
 #[test]
+fn a_pace_that_was_raised_holds_for_what_waits_already() {
+    let mut world = World::new(Scripted::default());
+    world.config.alerts.max_per_day = 24;
+    let policy = Policy::from(&world.config.alerts);
+    world.pass(SECOND, |state, now| (0..20).for_each(|_| state.pacing.sent(now, &policy)));
+    world.pass_with(SECOND, 1);
+    assert_eq!(world.sent(), []);
+    world.config.alerts.max_per_day = 48;
+    let refill = Policy::from(&world.config.alerts).refill();
+    let next = world.pass(SECOND, |_, _| {}).next.unwrap();
+    assert!(next > SECOND && next <= 12 * refill, "{next:?}");
+    world.pass(next + SECOND, |_, _| {});
+    assert_eq!(world.sent().len(), 1);
+}
+
+#[test]
 fn a_pass_that_is_to_let_go_begins_nothing_more() {
     let mut world = World::new(Scripted::default());
     let flag: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(true)));

@@ -62,7 +62,7 @@ impl Pass<'_> {
     /// Send what is due, one message after another; the receiver is built when it is needed. Says whether the
     /// state has to be written.
     pub fn send_what_is_due(&mut self, mut built: Option<Box<dyn Receiver>>) -> io::Result<bool> {
-        let mut changed = false;
+        let mut changed = self.settle_pace();
         // One that was composed and not sent, by a pass that was cut, is composed anew.
         compose::take_back(&mut self.state);
         while !self.reader.request.is_let_go() {
