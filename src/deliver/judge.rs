@@ -285,6 +285,12 @@ mod tests {
             let grounds =
                 Grounds { segments: &segments, rules: &rules, ignore: &world.ignore, by_hub: false };
             judge.read_to(&world.end(), grounds, &mut Accounts::in_login(), &mut |_, _| {}).unwrap();
+            // A moment at which the list cannot be read is none at which nobody is on it.
+            let file = world.directory.path().join(hub::DIRECTORY).join(hub::GONE);
+            let _ = std::fs::remove_file(&file);
+            std::fs::create_dir_all(&file).unwrap();
+            judge.forget_gone(world.directory.path());
+            std::fs::remove_dir(&file).unwrap();
             list(names);
             judge.forget_gone(world.directory.path());
             judge.save(world.directory.path()).unwrap();
