@@ -131,6 +131,19 @@ fn a_pace_that_was_raised_holds_from_then_on_though_nothing_more_happens() {
 }
 
 #[test]
+fn a_longest_wait_that_was_lowered_holds_for_a_break_in_that_waits_already() {
+    let lower = Policy { max_interval: Duration::from_secs(600), ..policy() };
+    for from in [6 * 60 * MINUTE, u64::MAX] {
+        let turn: Turn = serde_json::from_str(&format!(r#"{{"since":60000,"from":{from}}}"#)).unwrap();
+        let until = Moment(11 * MINUTE);
+        for minute in 1..=11 {
+            assert_eq!(turn.from(Moment(minute * MINUTE), &lower), until, "{minute}");
+        }
+        assert!(turn.from(until, &policy()) > until);
+    }
+}
+
+#[test]
 fn quiet_resets_the_wait() {
     // Two and a half times 160 minutes are more than four hours, two and a half times ten are not.
     for (alerts, gap, next) in [(1, 240, 10), (1, 239, 20), (5, 400, 10), (5, 399, 320)] {
