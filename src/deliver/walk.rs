@@ -111,8 +111,8 @@ impl Pass<'_> {
         let held = self.held_until();
         let mut queue = std::mem::take(&mut self.state.queue);
         // One that waits for its purse hides none that has one.
-        queue
-            .order(|alert| self.turn(alert, held).max(self.state.requests.next(now, policy, alert.proven).0));
+        let allowed = |alert: &Alert| self.state.requests.next(now, policy, alert.proven).0;
+        queue.order(|alert| self.turn(alert, held).max(allowed(alert)));
         self.state.queue = queue;
         let mut next: Option<Moment> = self.next_announcement(held);
         let mut wait = |at: Moment| next = Some(next.map_or(at, |other| other.min(at)));
