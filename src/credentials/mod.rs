@@ -192,7 +192,10 @@ fn open(path: &Path) -> Result<Option<File>, Error> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let fd = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => fd,
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        // A directory that is away is no file that is not there.
+        Err(rustix::io::Errno::NOENT) => {
+            return storage::dangling(path).map_or(Ok(None), |e| Err(Error::Read(path.into(), e)));
+        }
         Err(rustix::io::Errno::LOOP) => return Err(Error::NotAFile(path.into())),
         Err(e) => return Err(Error::Read(path.into(), e.into())),
     };
@@ -270,6 +273,16 @@ mod tests {
         let stored = Stored::load(&path).unwrap();
         assert_eq!(Credentials::load(&path).unwrap(), Some(sample()));
         assert_eq!(stored.of("ntfy", "ntfy").unwrap()["token"].expose(), "tk \"1\" \u{e4}");
+    }
+
+    #[test]
+    fn a_directory_that_is_away_is_no_file_that_is_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("away/credentials.toml");
+        assert!(matches!(Credentials::load(&path), Ok(None)));
+        std::os::unix::fs::symlink("/nonexistent/directory", dir.path().join("away")).unwrap();
+        let why = Credentials::load(&path).unwrap_err().to_string();
+        assert!(why.contains("away is a link to a directory that is not there"), "{why}");
     }
 
     #[test]

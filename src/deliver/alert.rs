@@ -124,6 +124,11 @@ impl Queue {
         self.0.len()
     }
 
+    /// Those that wait.
+    pub fn iter(&self) -> impl Iterator<Item = &Alert> {
+        self.0.iter()
+    }
+
     /// Put `alert` behind those that are as urgent. Where too many wait, the least urgent and newest gives way;
     /// says whether nothing had to.
     pub fn push(&mut self, alert: Alert) -> bool {

@@ -104,7 +104,12 @@ impl Judge {
 
     /// Forget what those told that are no members of the fleet any more. Once: one may come back under its name.
     pub fn forget_gone(&mut self, state: &Path) {
-        let text = storage::read(&state.join(hub::DIRECTORY).join(hub::GONE)).unwrap_or_default();
+        let text = match storage::read(&state.join(hub::DIRECTORY).join(hub::GONE)) {
+            Ok(text) => text,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            // Nobody knows who is on it, and who was forgotten already is not again.
+            Err(_) => return,
+        };
         let gone: BTreeSet<_> = String::from_utf8_lossy(&text).lines().map(CompactString::from).collect();
         if !gone.is_subset(&self.gone) {
             self.detector.keep_members(&|name| self.gone.contains(name) || !gone.contains(name));
@@ -280,6 +285,12 @@ mod tests {
             let grounds =
                 Grounds { segments: &segments, rules: &rules, ignore: &world.ignore, by_hub: false };
             judge.read_to(&world.end(), grounds, &mut Accounts::in_login(), &mut |_, _| {}).unwrap();
+            // A moment at which the list cannot be read is none at which nobody is on it.
+            let file = world.directory.path().join(hub::DIRECTORY).join(hub::GONE);
+            let _ = std::fs::remove_file(&file);
+            std::fs::create_dir_all(&file).unwrap();
+            judge.forget_gone(world.directory.path());
+            std::fs::remove_dir(&file).unwrap();
             list(names);
             judge.forget_gone(world.directory.path());
             judge.save(world.directory.path()).unwrap();

@@ -294,6 +294,12 @@ impl<'a> Pass<'a> {
         self.now = self.state.clock.advance(&Reading::now());
     }
 
+    /// What was sent before counts by the pace that is configured now; says whether that is to be kept.
+    pub fn settle_pace(&mut self) -> bool {
+        let (state, policy) = (&mut self.state, &self.reader.policy);
+        state.pacing.settle(self.now, policy) | state.requests.settle(self.now, policy)
+    }
+
     /// Write the state, after the records that it says were read: a power cut that took those would
     /// make room for others, which would then be passed over.
     pub fn save(&mut self) -> io::Result<()> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
+use super::pacing::Pace;
 use super::policy::Policy;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -39,6 +40,12 @@ pub struct Requests {
     full: Moment,
     /// When the reserve will be.
     reserve_full: Moment,
+    /// In the requests of this pace.
+    #[serde(flatten)]
+    pace: Pace,
+    /// What it had no room for when it was changed, and when that was.
+    cut: u64,
+    cut_at: Moment,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +55,23 @@ struct Bucket {
 }
 
 impl Requests {
+    /// Go by `policy` from this moment on: what was asked before counts by it. Moments that only a damaged state can bear are
+    /// brought into what is possible.
+    /// Whether anything is different then.
+    pub fn settle(&mut self, now: Moment, policy: &Policy) -> bool {
+        let (before, bucket) = (self.clone(), ordinary(policy));
+        let one = u64::try_from(bucket.refill.as_millis()).unwrap_or(u64::MAX);
+        let pace = Pace { one, size: bucket.size.into() };
+        let (missing, most) = (self.full.0.saturating_sub(now.0), pace.one.saturating_mul(pace.size));
+        let change = self.pace.change(pace, &mut self.cut_at, now);
+        let left = change.map_or(missing.min(most), |change| change.of(missing, most, &mut self.cut));
+        if left != missing {
+            self.full = Moment(now.0.saturating_add(left));
+        }
+        self.reserve_full = RESERVE.bounded(self.reserve_full, now);
+        *self != before
+    }
+
     /// When a request may be made, and from which purse: `now` where one may. Break-ins take from the
     /// ordinary one as long as it has something.
     pub fn next(&self, now: Moment, policy: &Policy, break_in: bool) -> (Moment, Purse) {
@@ -142,8 +166,41 @@ mod tests {
     #[test]
     fn a_damaged_state_makes_nobody_wait_longer_than_a_bucket_takes() {
         let policy = Policy::from(&Alerts::default());
-        let requests = Requests { full: Moment(u64::MAX), reserve_full: Moment(u64::MAX) };
-        let (next, _) = requests.next(Moment(0), &policy, false);
-        assert!(next.since(Moment(0)) <= Duration::from_secs(3600), "{next:?}");
+        let damaged = Moment(u64::MAX);
+        let mut requests = Requests { full: damaged, reserve_full: damaged, ..Requests::default() };
+        let mut now = Moment(0);
+        while requests.next(now, &policy, false).0 > now {
+            // As each pass does.
+            requests.settle(now, &policy);
+            now = requests.next(now, &policy, false).0;
+            assert!(now.0 <= 3_600_000, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_asked_at_another_pace_is_as_many_requests_at_this_one() {
+        let at = |max_per_day| Policy::from(&Alerts { max_per_day, ..Alerts::default() });
+        for (before, after) in [(1, 48), (5, 48), (5, 1000)] {
+            let (before, after) = (at(before), at(after));
+            let (mut now, mut requests) = (Moment(50_000_000), Requests::default());
+            while requests.next(now, &before, false).0 == now {
+                requests.enter(now, &before, Purse::Ordinary);
+            }
+            assert!(requests.settle(now, &before) && requests.settle(now, &after));
+            now = requests.next(now, &after, false).0;
+            assert!(now.0 <= 50_000_000 + 200_000 && !requests.settle(now, &after));
+            assert_eq!(requests.next(now, &after, false).0, now);
+        }
+        // To and fro, as often as that is done.
+        let paces = [at(5), at(48), at(1)];
+        let (mut requests, mut asked) = (Requests::default(), 0);
+        for policy in paces.iter().cycle().take(300) {
+            requests.settle(Moment(50_000_000), policy);
+            while requests.next(Moment(50_000_000), policy, false).0 == Moment(50_000_000) {
+                requests.enter(Moment(50_000_000), policy, Purse::Ordinary);
+                asked += 1;
+            }
+        }
+        assert!(asked <= 12, "{asked}");
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::accounts::Accounts;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Kind};
 use crate::journal::Journal;
 use crate::journal::segment::{self, Segment};
 use crate::journal::spill::{self, Spilled};
@@ -166,22 +166,31 @@ fn next_attempt(state: &State, now: Moment, policy: &Policy) -> Option<(Moment, 
         Some(alert) => Some(alert.next(now)),
         None => at(state.pacing.due(now, policy)),
     };
-    let queued = state.queue.first().map(|alert| alert.next(now));
     let break_in = at(state.pacing.break_in_due(now, policy, state.findings.turns()));
-    let due = [failures, queued, break_in].into_iter().flatten().min()?;
     let held = state.outage.as_ref().map_or(now, |outage| outage.next.max(now));
-    let allowed = state.requests.next(now, policy, false).0;
-    let next = due.max(held).max(allowed);
+    let allowed = |proven| state.requests.next(now, policy, proven).0;
+    // When each is due, until when the service is left alone for it, and when there may be a request for it.
+    let mut steps = Vec::new();
+    steps.extend(
+        break_in.map(|due| (due, now, allowed(false), Some("when the same break-in is reported again"))),
+    );
+    let retry = Some("when what was not accepted is tried again");
+    steps.extend(failures.map(|due| (due, held, allowed(false), state.alert.as_ref().and(retry))));
+    steps.extend(state.queue.iter().map(|alert| {
+        let held = if alert.kind == Kind::BreakIn { now } else { held };
+        (alert.next(now), held, allowed(alert.proven), retry)
+    }));
+    let at = |(due, held, allowed, _): &(Moment, Moment, Moment, _)| (*due).max(*held).max(*allowed);
+    let first = steps.into_iter().min_by_key(at)?;
+    let (next, (due, held, allowed, why)) = (at(&first), first);
     let why = if next <= now {
         None
     } else if held == next {
         Some("as it is left alone for a while after what failed".into())
     } else if allowed == next && allowed > due {
         Some("as it was asked too often lately".into())
-    } else if break_in == Some(due) {
-        Some("when the same break-in is reported again".into())
-    } else if state.alert.is_some() || queued == Some(due) {
-        Some("when what was not accepted is tried again".into())
+    } else if let Some(why) = why {
+        Some(why.into())
     } else if state.pacing.waits_for_a_token(now, policy) {
         Some(format!("as max_per_day lets one out every {}", human(policy.refill())))
     } else {
@@ -236,6 +245,8 @@ impl Reading {
         let policy = Policy::from(&config.alerts_of(receiver));
         let rules = Rules { ignore: &config.ignore, policy: &policy, receiver, by_hub: false };
         let now = state.clock.advance(&clock::Reading::now());
+        state.pacing.settle(now, &policy);
+        state.requests.settle(now, &policy);
         let mut accounts = Accounts::in_login();
         let taken = intake::take_in(&mut state, &segments, &journal, &rules, &mut accounts, now)?;
         intake::take_spilled(&mut state, &spilled, &rules, &mut accounts, now);
@@ -270,7 +281,8 @@ mod tests {
     use super::*;
     use crate::accounts::AccountKind;
     use crate::config::Alerts;
-    use crate::deliver::outage::{Kind, Outage};
+    use crate::deliver::alert::{Alert, tests::alert};
+    use crate::deliver::outage::{self, Outage};
     use crate::message::summary::tests::failure;
 
     #[test]
@@ -290,11 +302,19 @@ mod tests {
         assert!(why.is_some_and(|why| why == "as alerts are 10m apart while failures keep coming"));
         let now = (start, Timestamp::UNIX_EPOCH);
         let held = Some(Duration::from_secs(3600));
-        let outage = Outage::record(None, Kind::Limited, "busy".into(), now, held, String::new()).0;
+        let outage = Outage::record(None, outage::Kind::Limited, "busy".into(), now, held, String::new()).0;
         state.outage = Some(outage);
         let (next, why) = next_attempt(&state, start, &policy).unwrap();
         assert!(next >= start.plus(Duration::from_secs(3600)));
         assert!(why.is_some_and(|why| why.contains("after what failed")));
+        // A break-in waits for no outage, only for its own last attempt.
+        let tried_at = start.plus(Duration::from_secs(60));
+        state.queue.push(Alert { not_before: tried_at, ..alert(1, Kind::Health) });
+        assert!(next_attempt(&state, start, &policy).unwrap().0 >= start.plus(Duration::from_secs(3600)));
+        state.queue.push(Alert { not_before: tried_at, ..alert(2, Kind::BreakIn) });
+        let (next, why) = next_attempt(&state, start, &policy).unwrap();
+        assert_eq!(next, tried_at);
+        assert!(why.is_some_and(|why| why.contains("is tried again")));
     }
 
     #[test]

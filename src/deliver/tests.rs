@@ -334,6 +334,40 @@ fn a_break_in_goes_first_past_an_outage_and_from_its_reserve() {
 }
 
 #[test]
+fn a_break_in_that_has_no_purse_hides_no_other_one() {
+    let world = World::new(Scripted::default());
+    let policy = Policy::from(&world.config.alerts);
+    let served = world.pass(SECOND, |state, now| {
+        while state.requests.next(now, &policy, false).0 == now {
+            state.requests.enter(now, &policy, requests::Purse::Ordinary);
+        }
+        let retry = Alert { proven: true, not_before: now.plus(MINUTE), ..alert(1, Kind::BreakIn) };
+        assert!(state.queue.push(retry) && state.queue.push(alert(2, Kind::BreakIn)));
+        state.last_id = 2;
+    });
+    assert_eq!(world.sent(), []);
+    assert!(served.next.is_some_and(|next| next <= MINUTE), "{:?}", served.next);
+    world.pass(MINUTE, |_, _| {});
+    assert_eq!(world.sent(), [(1, "alert 1".to_owned())]);
+}
+
+#[test]
+fn a_pace_that_was_raised_holds_for_what_waits_already() {
+    let mut world = World::new(Scripted::default());
+    world.config.alerts.max_per_day = 24;
+    let policy = Policy::from(&world.config.alerts);
+    world.pass(SECOND, |state, now| (0..20).for_each(|_| state.pacing.sent(now, &policy)));
+    world.pass_with(SECOND, 1);
+    assert_eq!(world.sent(), []);
+    world.config.alerts.max_per_day = 48;
+    let refill = Policy::from(&world.config.alerts).refill();
+    let next = world.pass(SECOND, |_, _| {}).next.unwrap();
+    assert!(next > SECOND && next <= 12 * refill, "{next:?}");
+    world.pass(next + SECOND, |_, _| {});
+    assert_eq!(world.sent().len(), 1);
+}
+
+#[test]
 fn a_pass_that_is_to_let_go_begins_nothing_more() {
     let mut world = World::new(Scripted::default());
     let flag: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(true)));

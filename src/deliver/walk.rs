@@ -62,7 +62,7 @@ impl Pass<'_> {
     /// Send what is due, one message after another; the receiver is built when it is needed. Says whether the
     /// state has to be written.
     pub fn send_what_is_due(&mut self, mut built: Option<Box<dyn Receiver>>) -> io::Result<bool> {
-        let mut changed = false;
+        let mut changed = self.settle_pace();
         // One that was composed and not sent, by a pass that was cut, is composed anew.
         compose::take_back(&mut self.state);
         while !self.reader.request.is_let_go() {
@@ -110,7 +110,9 @@ impl Pass<'_> {
         let (policy, now) = (&self.reader.policy, self.now);
         let held = self.held_until();
         let mut queue = std::mem::take(&mut self.state.queue);
-        queue.order(|alert| self.turn(alert, held));
+        // One that waits for its purse hides none that has one.
+        let allowed = |alert: &Alert| self.state.requests.next(now, policy, alert.proven).0;
+        queue.order(|alert| self.turn(alert, held).max(allowed(alert)));
         self.state.queue = queue;
         let mut next: Option<Moment> = self.next_announcement(held);
         let mut wait = |at: Moment| next = Some(next.map_or(at, |other| other.min(at)));

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::room::allocated;
 use super::row::Login;
 use super::{Evidence, Finding};
-use crate::event::{Event, Route};
+use crate::event::Event;
 
 /// Members that are told apart; what further ones tell of the same source is the word of several.
 const TELLERS: usize = 4;
@@ -64,12 +64,9 @@ impl Elsewhere {
 
     /// What `teller` told of the account of a login there, and that login takes back.
     pub(super) fn take_back(&mut self, teller: &str, login: &Event, moment: Login) {
-        let Some(Evidence { module, log }) = self.0.get_mut(teller) else { return };
-        log.take_back(&login.user, moment);
-        if login.route == Route::Pam {
-            module.take_back(&login.user, moment);
-        }
-        if module.is_empty() && log.is_empty() {
+        let Some(told) = self.0.get_mut(teller) else { return };
+        told.take_back(login, moment);
+        if told.is_empty() {
             self.0.remove(teller);
         }
     }

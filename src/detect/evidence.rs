@@ -38,6 +38,18 @@ impl Evidence {
         Self { module, log: of(&self.log) }
     }
 
+    /// The same, taken out.
+    pub(super) fn take_back(&mut self, login: &Event, moment: Login) {
+        self.log.take_back(&login.user, moment);
+        if login.route == Route::Pam {
+            self.module.take_back(&login.user, moment);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.module.is_empty() && self.log.is_empty()
+    }
+
     pub(super) fn of_route(&mut self, route: Route) -> &mut Row {
         if route == Route::Pam { &mut self.module } else { &mut self.log }
     }

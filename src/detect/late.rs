@@ -8,6 +8,7 @@
 //! from where the account came before, and of the rest the oldest: a login from a new source that the module saw is
 //! pushed out by so many later ones, each of an account from where it never came before.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -62,7 +63,14 @@ impl Earlier<'_> {
 pub(super) struct Judged {
     pub(super) login: Event,
     pub(super) at: i64,
+    /// When the first login was that it stands for.
+    #[serde(default)]
+    pub(super) since: Timestamp,
+    /// What failed at its own machine.
     pub(super) evidence: Evidence,
+    /// Of a member of a fleet: what failed at the hub, which is trusted as that machine is.
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    pub(super) at_hub: Evidence,
     #[serde(default, skip_serializing_if = "Elsewhere::is_empty")]
     pub(super) elsewhere: Elsewhere,
     /// From where the account came before this login.
@@ -73,6 +81,17 @@ pub(super) struct Judged {
     /// It was one by the word of several: nothing of what others tell is needed any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_told: bool,
+}
+
+/// Who tells of a failure before a login, or of a login that takes it back.
+#[derive(Clone, Copy)]
+pub(super) enum Teller<'a> {
+    /// The machine of the login.
+    Itself,
+    /// The hub, where that is a member of its fleet.
+    Hub,
+    /// Another member.
+    Member(&'a str),
 }
 
 /// From where an account came before.
@@ -100,15 +119,22 @@ impl Serialize for Late {
 
 impl Late {
     /// Remember a login from `source`, unless a later one stands for it.
-    pub(super) fn remember(&mut self, source: &Key, judged: Judged) {
+    pub(super) fn remember(&mut self, source: &Key, mut judged: Judged) {
         let at = judged.at;
         self.latest = self.latest.max(Some(judged.login.time));
         let of_source = self.logins.entry(source.clone()).or_default();
-        if of_source.iter().any(|other| other.stands_for(&judged)) {
+        if let Some(other) = of_source.iter_mut().find(|other| other.stands_for(&judged)) {
+            other.since = other.since.min(judged.since);
             return;
         }
         let before = of_source.len();
-        of_source.retain(|other| !judged.stands_for(other));
+        of_source.retain(|other| {
+            let goes = judged.stands_for(other);
+            if goes {
+                judged.since = judged.since.min(other.since);
+            }
+            !goes
+        });
         of_source.reserve_exact(1);
         of_source.push(judged);
         let is_one_more = of_source.len() > before;
@@ -133,8 +159,23 @@ impl Late {
         })
     }
 
-    /// What failed from `source` before a login that a log tells of late, and was taken back by a later one. What failed
-    /// for the same account at a hub is among it.
+    /// When this failure was taken back, later than `after`, and by which login. One that stands for others did so at the
+    /// first of them.
+    pub(super) fn taken_back_by(
+        &mut self,
+        failure: Earlier<'_>,
+        after: Timestamp,
+    ) -> Option<(Timestamp, Event)> {
+        let when = |judged: &Judged| {
+            let is_since = failure.is_before(judged.since) && judged.since > after;
+            if is_since { judged.since } else { judged.login.time }
+        };
+        let takes_back = self.after(failure).filter(|judged| judged.takes_back(failure.event));
+        let first = takes_back.filter(|judged| when(judged) > after).min_by_key(|judged| when(judged))?;
+        Some((when(first), first.login.clone()))
+    }
+
+    /// What failed from `source` before a login that a log tells of late, and was taken back by a later one.
     pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Evidence {
         let is_any = login.route == Route::Log && self.latest > Some(login.time);
         let of_source = if is_any { self.logins.get(source) } else { None };
@@ -147,21 +188,18 @@ impl Late {
         all
     }
 
-    /// A login that a log tells of takes back what a log told of its account before, also where that was told late and
-    /// speaks against later logins already.
-    pub(super) fn forgive(&mut self, login: &Event, source: &Key, moment: Login) {
-        let is_any = login.route == Route::Log && self.latest > Some(login.time);
+    /// A login takes back what its account failed before by the word of who tells of both, also where that was told late and
+    /// speaks against later logins already. What a machine saw itself is in order, but what a log told.
+    pub(super) fn forgive(&mut self, login: &Event, source: &Key, teller: Teller<'_>, moment: Login) {
+        let is_late = login.route == Route::Log || !matches!(teller, Teller::Itself);
+        let is_any = is_late && self.latest > Some(login.time);
         let of_source = if is_any { self.logins.get_mut(source) } else { None };
         let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
-        later.for_each(|judged| judged.evidence.log.take_back(&login.user, moment));
-    }
-
-    /// The same of a login that another member tells of, and of what it told.
-    pub(super) fn forgive_told(&mut self, login: &Event, source: &Key, teller: &str, moment: Login) {
-        let is_any = self.latest > Some(login.time);
-        let of_source = if is_any { self.logins.get_mut(source) } else { None };
-        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
-        later.for_each(|judged| judged.elsewhere.take_back(teller, login, moment));
+        later.for_each(|judged| match teller {
+            Teller::Itself => judged.evidence.take_back(login, moment),
+            Teller::Hub => judged.at_hub.take_back(login, moment),
+            Teller::Member(name) => judged.elsewhere.take_back(name, login, moment),
+        });
     }
 
     /// None of them was later.
@@ -254,6 +292,7 @@ impl Judged {
         let texts = [host, service, user, rhost, tty, ruser].into_iter().chain(origin);
         texts.map(|text| allocated::<u8>(text.capacity())).sum::<usize>()
             + self.evidence.heap()
+            + self.at_hub.heap()
             + self.elsewhere.heap()
             + allocated::<CompactString>(self.told_by.capacity())
     }
@@ -280,18 +319,30 @@ impl Judged {
     /// How many speak against it, for its account and for others: as the module, a log and other members tell.
     fn failures(&self) -> [u64; 6] {
         let (user, nothing) = (self.login.user.as_str(), Evidence::default());
-        let (Evidence { module, log }, told) = (&self.evidence, self.elsewhere.with(&nothing));
+        let (own, told) = (self.own(), self.elsewhere.with(&nothing));
+        let Evidence { module, log } = &*own;
         let [own, all] =
             [[module.of(user), log.of(user), told.of(user)], [module.total(), log.total(), told.total()]];
         [own[0], own[1], own[2], all[0] - own[0], all[1] - own[1], all[2] - own[2]]
     }
 
-    /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
-    pub(super) fn evidence_of(&mut self, teller: &str) -> Option<&mut Evidence> {
+    /// What its own machine saw, and the hub.
+    pub(super) fn own(&self) -> Cow<'_, Evidence> {
+        if self.at_hub.is_empty() {
+            return Cow::Borrowed(&self.evidence);
+        }
+        let mut own = self.evidence.clone();
+        own.merge(self.at_hub.clone());
+        Cow::Owned(own)
+    }
+
+    /// Where a failure counts that comes late.
+    pub(super) fn evidence_of(&mut self, teller: Teller<'_>) -> Option<&mut Evidence> {
         match teller {
-            "" => Some(&mut self.evidence),
-            _ if self.is_told || self.told_by.iter().any(|before| before == teller) => None,
-            _ => Some(self.elsewhere.told_by(teller)),
+            Teller::Itself => Some(&mut self.evidence),
+            Teller::Hub => Some(&mut self.at_hub),
+            Teller::Member(name) if self.is_told || self.told_by.iter().any(|before| before == name) => None,
+            Teller::Member(name) => Some(self.elsewhere.told_by(name)),
         }
     }
 

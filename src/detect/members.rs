@@ -13,11 +13,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::elsewhere::Elsewhere;
-use super::late;
+use super::failure::{Failed, Reach, Spoken};
+use super::late::{self, Teller};
 use super::room::share;
 use super::row::Login;
 use super::source::Source;
-use super::{Detector, Evidence, Failed, Finding, Rules, end, row};
+use super::{Detector, Evidence, Rules, end, row};
 use crate::accounts::member::Origin;
 use crate::event::{Class, Event};
 
@@ -159,6 +160,11 @@ pub(super) fn member(event: &Event) -> &str {
     if Origin::of(event).is_some() { &event.host } else { "" }
 }
 
+/// Who tells another machine what `own` tells.
+fn teller(own: &str) -> Teller<'_> {
+    if own.is_empty() { Teller::Hub } else { Teller::Member(own) }
+}
+
 impl Detector {
     /// The part of a member; of this machine under the empty name.
     pub(super) fn of_mut(&mut self, member: &str) -> &mut Self {
@@ -168,24 +174,25 @@ impl Detector {
         }
     }
 
-    /// Let a failure, which `own` tells of, speak against logins at all the others. What it turns into break-ins is `found`.
+    /// Let a failure, which `own` tells of, speak against logins at all the others.
     pub(super) fn speak_elsewhere(
         &mut self,
         failure: &Failed<'_>,
         own: &str,
+        reach: Reach<'_>,
         rules: &Rules,
-        found: &mut Vec<Finding>,
+        spoken: &mut Spoken,
     ) {
+        let teller = teller(own);
         if !own.is_empty() {
-            found.extend(self.speak(failure, own, CLOCKS_APART, rules).0);
+            self.speak(failure, teller, CLOCKS_APART, reach, rules, spoken);
         }
-        let Some(earlier) = failure.earlier(CLOCKS_APART) else { return };
-        if !self.members.latest.is_some_and(|latest| earlier.is_before(latest)) {
+        if !self.members.latest.is_some_and(|latest| failure.is_before(latest)) {
             return;
         }
         for (name, other) in &mut self.members.members {
             if *name != own {
-                found.extend(other.detector.speak(failure, own, CLOCKS_APART, rules).0);
+                other.detector.speak(failure, teller, CLOCKS_APART, reach, rules, spoken);
             }
         }
     }
@@ -217,11 +224,16 @@ impl Detector {
     /// A login of which `own` tells takes back what it told of the account before: members tell in their own time, and it
     /// may speak against later logins at others already.
     pub(super) fn take_back_elsewhere(&mut self, event: &Event, own: &str, at: i64) {
+        if own.is_empty() && self.members.is_empty() {
+            return;
+        }
         let Some(source) = Source::of(event).filter(|source| source.network().is_some()) else { return };
-        let login = Login { at, end: end(event, at) };
-        self.late.forgive_told(event, source.key(), own, login);
+        let (teller, login) = (teller(own), Login { at, end: end(event, at) });
+        if !own.is_empty() {
+            self.late.forgive(event, source.key(), teller, login);
+        }
         for (_, other) in self.members.members.iter_mut().filter(|(name, _)| *name != own) {
-            other.detector.late.forgive_told(event, source.key(), own, login);
+            other.detector.late.forgive(event, source.key(), teller, login);
         }
     }
 

@@ -30,11 +30,14 @@ mod doubles;
 mod draw;
 mod elsewhere;
 mod evidence;
+mod failure;
 mod finding;
 mod key;
 mod known;
 mod late;
 mod members;
+#[cfg(test)]
+mod order_tests;
 mod room;
 mod row;
 mod source;
@@ -52,13 +55,13 @@ use crate::accounts::AccountKind;
 pub use crate::config::Logins as Rules;
 use crate::event::{Class, Event, Route};
 
-use doubles::{Doubles, Twice};
+use doubles::Doubles;
 use elsewhere::Elsewhere;
 use evidence::{Evidence, speaks_against};
 pub use finding::{After, Failures, Finding, Verdict};
 use key::Key;
 use known::Known;
-use late::{Before, Earlier, Judged, Late};
+use late::{Before, Judged, Late, Teller};
 pub(crate) use members::CLOCKS_APART;
 use members::Members;
 pub(crate) use row::REACH;
@@ -113,26 +116,6 @@ pub struct Detector {
     /// The same of each member of a fleet.
     #[serde(skip_serializing_if = "Members::is_empty")]
     members: Members,
-}
-
-/// A failure as it counts.
-struct Failed<'a> {
-    event: &'a Event,
-    source: Option<Source>,
-    /// Empty for a name of no account.
-    name: Key,
-    is_account: bool,
-    count: u32,
-    at: i64,
-    /// Of these the log told before.
-    twice: Vec<Twice>,
-}
-
-impl Failed<'_> {
-    /// As it was before logins, whose clocks it may be so many seconds ahead of.
-    fn earlier(&self, ahead: i64) -> Option<Earlier<'_>> {
-        Some(Earlier { event: self.event, source: self.source.as_ref()?, at: self.at, ahead })
-    }
 }
 
 /// Failures that came by one route.
@@ -200,9 +183,8 @@ impl Detector {
             Class::Failure => self.fail(event, member, kind, at, rules),
             Class::Login => {
                 let elsewhere = self.elsewhere(event, member, at);
-                let found = self.of_mut(member).login(event, elsewhere, at, rules, plain);
-                let is_break_in = |found: &Finding| matches!(found.verdict, Verdict::BreakIn { .. });
-                if !member.is_empty() && !found.as_ref().is_some_and(is_break_in) {
+                let (found, takes_back) = self.of_mut(member).login(event, elsewhere, at, rules, plain);
+                if takes_back {
                     self.take_back_elsewhere(event, member, at);
                 }
                 found.into_iter().collect()
@@ -221,134 +203,28 @@ impl Detector {
         self.late.forget_tellers(is_member);
     }
 
-    /// Who failed before logins that are judged already, here or at another machine of a fleet, speaks against each of
-    /// them. The failure is kept for those to come as well: what one login makes of it is nothing to another's favour.
-    fn fail(
-        &mut self,
-        event: &Event,
-        member: &str,
-        kind: AccountKind,
-        at: i64,
-        rules: &Rules,
-    ) -> Vec<Finding> {
-        let own = self.of_mut(member);
-        let Some(failure) = own.count(event, kind, at) else { return Vec::new() };
-        let (mut found, is_taken_back) = own.speak(&failure, "", 0, rules);
-        if !is_taken_back {
-            own.keep(&failure);
-        }
-        self.speak_elsewhere(&failure, member, rules, &mut found);
-        found
-    }
-
-    /// How often a failure counts that the other route may have told of too; none where not at all.
-    fn count<'a>(&mut self, event: &'a Event, kind: AccountKind, at: i64) -> Option<Failed<'a>> {
-        let source = Source::of(event);
-        // What is an account on another machine is not known here.
-        let is_account = kind != AccountKind::Unknown;
-        let name = Key::from(if is_account || !event.host.is_empty() { event.user.as_str() } else { "" });
-        let nowhere = Key::default();
-        let place = source.as_ref().map_or(&nowhere, Source::key);
-        let by_log = event.route == Route::Log;
-        let count = if by_log { self.doubles.not_seen(event, &name, place, at) } else { event.count };
-        if count == 0 {
-            return None;
-        }
-        let twice = if by_log { Vec::new() } else { self.take_back_from_log(event, &name, place, at) };
-        Some(Failed { event, source, name, is_account, count, at, twice })
-    }
-
-    /// Let a failure speak against the logins that it was before; `teller`: the member that tells of it, where that is
-    /// another one, and `ahead`: see [`Earlier`]. Which of them it turns into break-ins, and whether one of the others takes
-    /// it back.
-    fn speak(
-        &mut self,
-        failure: &Failed<'_>,
-        teller: &str,
-        ahead: i64,
-        rules: &Rules,
-    ) -> (Vec<Finding>, bool) {
-        let Failed { event, name, is_account, count, at, twice, .. } = failure;
-        let Some(earlier) = failure.earlier(ahead) else { return (Vec::new(), false) };
-        for judged in self.late.after(earlier) {
-            let Some(evidence) = judged.evidence_of(teller) else { continue };
-            twice.iter().for_each(|twice| evidence.log.subtract(name, twice.count, twice.at));
-            evidence.of_route(event.route).add(name, *is_account, *count, *at);
-        }
-        let found = std::iter::from_fn(|| self.judge_one_again(earlier, rules)).collect();
-        let is_taken_back = self.late.after(earlier).any(|judged| judged.takes_back(event));
-        (found, is_taken_back)
-    }
-
-    /// Keep a failure for the logins to come.
-    fn keep(&mut self, failure: &Failed<'_>) {
-        let Failed { event, source, name, is_account, count, at, .. } = failure;
-        let nowhere = Key::default();
-        let place = source.as_ref().map_or(&nowhere, Source::key);
-        let seen = if event.route == Route::Log { &mut self.log } else { &mut self.module };
-        if source.is_some() {
-            seen.sources.add(place, name, *is_account, *count, *at);
-        }
-        if !name.is_empty() {
-            seen.accounts.add(&account(event), place, false, *count, *at);
-        }
-    }
-
-    /// The module sees failures of which the log told before, and they count once: as what the module saw.
-    fn take_back_from_log(&mut self, event: &Event, name: &Key, source: &Key, at: i64) -> Vec<Twice> {
-        let twice = self.doubles.counted_by_log(event, name, source, at);
-        for twice in &twice {
-            self.log.sources.subtract(source, name, twice.count, twice.at);
-            self.log.accounts.subtract(&account(event), source, twice.count, twice.at);
-        }
-        twice
-    }
-
-    /// One of the logins that `failure` was before and makes break-ins. It is not looked at again.
-    fn judge_one_again(&mut self, failure: Earlier<'_>, rules: &Rules) -> Option<Finding> {
-        let after = u64::from(rules.break_in_after.max(1));
-        let (known, source) = (&self.known, failure.source);
-        let is_break_in = |judged: &&mut Judged| {
-            let Judged { login, evidence, elsewhere, before, .. } = &**judged;
-            speaks_against(known, login, source, &elsewhere.with(evidence), *before, after)
-        };
-        let judged = self.late.after(failure).find(is_break_in)?;
-        let Judged { login, at, evidence, elsewhere, before, .. } = judged.clone();
-        let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
-        let is_alone = speaks(&evidence);
-        let teller = if is_alone { None } else { elsewhere.teller(&evidence, speaks) };
-        judged.report(teller.clone());
-        let account = account(&login);
-        if is_alone {
-            self.late.forget(&login);
-            self.known.suspect(&account, source.key(), evidence.proves(&login, after), at);
-        }
-        let all = elsewhere.with(&evidence);
-        let moment = Login { at, end: end(&login, at) };
-        let found = self.finding(&login, break_in(source), &account, &all, moment, rules);
-        Some(found.by(teller.as_deref(), &evidence, after))
-    }
-
-    /// `at_hub` and `elsewhere`: what its source failed at other machines of a fleet.
+    /// `at_hub` and `elsewhere`: what its source failed at other machines of a fleet. Also whether the login takes back what
+    /// its account failed.
     fn login(
         &mut self,
         event: &Event,
-        (mut at_hub, elsewhere): (Evidence, Elsewhere),
+        (at_hub, elsewhere): (Evidence, Elsewhere),
         at: i64,
         rules: &Rules,
         plain: bool,
-    ) -> Option<Finding> {
+    ) -> (Option<Finding>, bool) {
         let source = Source::of(event);
         if self.doubles.is_known_login(event, source.as_ref().and_then(Source::address), at) {
-            return None;
+            return (None, false);
         }
         let account = account(event);
         let login = Login { at, end: end(event, at) };
-        let mut own = self.evidence(event, &account, source.as_ref(), login);
+        let mut failed = self.evidence(event, &account, source.as_ref(), login);
         if let Some(source) = &source {
-            at_hub.merge_what_is_more(self.late.taken_back(event, source.key(), login));
+            failed.merge(self.late.taken_back(event, source.key(), login));
         }
-        own.merge(at_hub);
+        let mut own = failed.clone();
+        own.merge(at_hub.clone());
         let evidence = elsewhere.with(&own);
         let before = source.as_ref().map_or_else(Before::default, |source| {
             self.known.before(&account, source, login, event.route == Route::Pam)
@@ -365,6 +241,7 @@ impl Detector {
             let finding = self.finding(event, verdict, &account, &evidence, login, rules);
             if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding }
         });
+        let takes_back = source.is_some() && !is_alone;
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
             if is_alone {
@@ -374,19 +251,18 @@ impl Detector {
                     self.module.forgive(&account, &event.user, source.key(), login);
                 }
                 self.log.forgive(&account, &event.user, source.key(), login);
-                // What speaks against a member's logins may have failed at its hub.
-                if members::member(event).is_empty() {
-                    self.late.forgive(event, source.key(), login);
-                }
+                self.late.forgive(event, source.key(), Teller::Itself, login);
                 self.known.came(&account, source.key(), proven, at);
                 // By a clock that is ahead, what comes would seem to be from before it.
                 if spans::is_ahead(event.time.as_second(), at) {
-                    return finding;
+                    return (finding, takes_back);
                 }
                 let mut judged = Judged {
                     login: event.clone(),
                     at,
-                    evidence: own,
+                    since: event.time,
+                    evidence: failed,
+                    at_hub,
                     elsewhere,
                     before,
                     told_by: Vec::new(),
@@ -398,7 +274,7 @@ impl Detector {
                 self.late.remember(source.key(), judged);
             }
         }
-        finding
+        (finding, takes_back)
     }
 
     /// What the source failed. Its row may have given way to others in a flood; what it failed for this very

@@ -93,6 +93,11 @@ impl Row {
         self.counts as usize
     }
 
+    /// The last second of each span, and how many failures.
+    pub(super) fn counts_at(&self) -> impl Iterator<Item = (i64, u32)> + '_ {
+        self.parts.iter().flat_map(|part| part.counts.counts_at())
+    }
+
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
         let own = if self.parts.spilled() { allocated::<Part>(self.parts.capacity()) } else { 0 };

@@ -87,6 +87,11 @@ impl Spans {
         self.0.iter().map(|span| span.last).max().unwrap_or_default().into()
     }
 
+    /// The last second of each, and how many failures.
+    pub(super) fn counts_at(&self) -> impl Iterator<Item = (i64, u32)> + '_ {
+        self.0.iter().map(|span| (span.last.into(), span.count))
+    }
+
     /// `count` failures at the second `at`. How many more there are now.
     pub(super) fn add(&mut self, at: i64, count: u32) -> u32 {
         let at = second(at);

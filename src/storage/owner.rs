@@ -72,8 +72,10 @@ pub fn read_trusted_text(path: &Path, largest: u64) -> io::Result<String> {
 /// Whether `directory`, and those `inside` it, can be written by root alone; nor may anybody be able to put
 /// another directory in the place of one above. An error says what to run.
 pub fn trusted(directory: &Path, inside: &[&Path]) -> io::Result<()> {
-    let above = directory.ancestors().skip(1).filter(|path| path.is_absolute());
-    for path in above.chain([directory]).chain(inside.iter().copied()) {
+    // Where it is, or the way there, is a link, of that too.
+    let real = directory.canonicalize()?;
+    let ways = directory.ancestors().skip(1).chain(real.ancestors().skip(1));
+    for path in ways.filter(|path| path.is_absolute()).chain([directory]).chain(inside.iter().copied()) {
         let meta = std::fs::metadata(path)?;
         // In /tmp everybody can write, but not take away what another owns.
         let kept = meta.mode() & STICKY != 0 && !path.starts_with(directory);
@@ -94,6 +96,24 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn a_directory_is_trusted_only_where_each_that_leads_to_it_is() {
+        let above = tempfile::tempdir().unwrap();
+        let path = |name: &str| above.path().join(name);
+        for name in ["theirs/state", "ours", "beside"] {
+            fs::create_dir_all(path(name)).unwrap();
+        }
+        fs::set_permissions(path("theirs"), PermissionsExt::from_mode(0o777)).unwrap();
+        symlink(path("theirs/state"), path("ours/state")).unwrap();
+        symlink(path("beside"), path("ours/other")).unwrap();
+        for (name, who) in [("theirs/state", "theirs"), ("ours/state", "theirs"), ("ours/other", "")] {
+            match trusted(&path(name), &[]) {
+                Ok(()) => assert_eq!(who, "", "{name}"),
+                Err(e) => assert!(who == "theirs" && e.to_string().contains("theirs can be written"), "{e}"),
+            }
+        }
+    }
 
     #[test]
     fn only_what_root_alone_can_have_written_is_read() {

@@ -7,6 +7,8 @@
 #   self.pem     certificate and key for the right names, signed by itself
 #   expired.pem  certificate and key for the right names by that authority, of a month long ago
 set -eu
+# Who may write it is asked.
+umask 022
 dir=${1:?usage: certificates.sh DIR}
 mkdir -p "$dir"
 cd "$dir"

@@ -22,6 +22,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::change::Pace;
 use super::moment::{Moment, milliseconds};
 use crate::deliver::policy::Policy;
 
@@ -117,27 +118,40 @@ impl Pocket {
 pub(super) struct Bucket {
     full: Moment,
     kept: [Moment; POCKETS.len()],
-    /// The milliseconds of a token in which these are reckoned; 0 where that is not known.
-    one: u64,
+    /// In the tokens of this pace.
+    #[serde(flatten)]
+    pace: Pace,
+    /// What the pace had no room for when it was changed, of the whole and of each pocket, and when that was.
+    cut: [u64; 1 + POCKETS.len()],
+    cut_at: Moment,
 }
 
 impl Bucket {
-    /// Reckon in the tokens of `policy`: what was taken by another pace is as many tokens by this one. Moments that only a
-    /// damaged or older state can bear are brought into what is possible: everything is full again within its time.
+    /// Reckon in the tokens of `policy`. Moments that only a damaged or older state can bear are brought into what is
+    /// possible: everything is full again within its time.
     pub(super) fn settle(&mut self, now: Moment, policy: &Policy) {
-        let one = token(policy);
-        if self.one != 0 && self.one != one {
-            for full in std::iter::once(&mut self.full).chain(&mut self.kept) {
-                let left = u128::from(full.0.saturating_sub(now.0)) * u128::from(one) / u128::from(self.one);
-                *full = Moment(now.0.saturating_add(u64::try_from(left).unwrap_or(u64::MAX)));
+        let (one, size) = (token(policy), policy.capacity());
+        let change = self.pace.change(Pace { one, size }, &mut self.cut_at, now);
+        let most = POCKETS.map(|pocket| pocket.size(policy) * pocket.slowness());
+        let all = std::iter::once(&mut self.full).chain(&mut self.kept);
+        for ((full, most), cut) in all.zip(std::iter::once(size).chain(most)).zip(&mut self.cut) {
+            let (missing, most) = (full.0.saturating_sub(now.0), one.saturating_mul(most));
+            let left = change.map_or(missing.min(most), |change| change.of(missing, most, cut));
+            if left != missing {
+                *full = Moment(now.0.saturating_add(left));
             }
         }
-        self.one = one;
-        let at_most = |tokens: u64| Moment(now.0.saturating_add(one.saturating_mul(tokens)));
-        self.full = self.full.min(at_most(policy.capacity()));
-        for (pocket, full) in POCKETS.into_iter().zip(&mut self.kept) {
-            *full = (*full).min(at_most(pocket.size(policy) * pocket.slowness()));
+        if change.is_some() {
+            self.leave_what_is_kept(now, policy);
         }
+    }
+
+    /// What is in the pockets is in the whole: a smaller one gives up nothing of what nobody took.
+    fn leave_what_is_kept(&mut self, now: Moment, policy: &Policy) {
+        let held: u64 = POCKETS.into_iter().map(|pocket| self.held(pocket, now, policy)).sum();
+        let lacking = held.saturating_sub(self.level(now, policy));
+        self.full = Moment(self.full.0.saturating_sub(lacking));
+        self.cut[0] = self.cut[0].saturating_add(lacking);
     }
 
     /// Whether there is a token for `claim`.

@@ -16,6 +16,7 @@
 //! route is late, and clocks step. Nothing here asks a clock. The caller supplies the moments.
 
 mod bucket;
+mod change;
 mod matter;
 mod moment;
 mod recent;
@@ -36,6 +37,7 @@ use crate::event::{Event, Route};
 
 use bucket::Bucket;
 pub use bucket::{Claim, ORDINARY};
+pub(super) use change::Pace;
 pub use matter::Matter;
 pub use moment::Moment;
 use recent::Recent;
@@ -91,6 +93,14 @@ pub struct Pacing {
 }
 
 impl Pacing {
+    /// Go by `policy` from this moment on, where it was another one before; whether anything is different then. Until that is
+    /// kept, the bucket fills as before.
+    pub fn settle(&mut self, now: Moment, policy: &Policy) -> bool {
+        let before = self.bucket;
+        self.bucket.settle(now, policy);
+        self.bucket != before
+    }
+
     /// A failure came that the next alert will cover. `kind` is what its user is here.
     pub fn on_failure(&mut self, now: Moment, failure: &Event, kind: AccountKind, policy: &Policy) {
         self.bucket.settle(now, policy);

@@ -55,9 +55,10 @@ impl Turn {
         self.names.iter().any(|name| other.names.contains(name))
     }
 
-    /// From when on it may go out. A moment that is further off than any wait is a damaged one.
+    /// From when on it may go out: as long after it was found as any wait is, at the most. A moment that is further off is a
+    /// damaged one, or of a longer wait than is configured now.
     pub fn from(&self, now: Moment, policy: &Policy) -> Moment {
-        self.from.min(now.plus(policy.max_interval.max(policy.group_interval)))
+        self.from.min(self.since.min(now).plus(policy.max_interval.max(policy.group_interval)))
     }
 }
 

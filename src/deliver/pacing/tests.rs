@@ -71,6 +71,78 @@ fn what_was_sent_at_another_pace_is_as_many_alerts_at_this_one() {
     }
 }
 
+/// Whoever sends what is allowed, at paces that change to and fro, across restarts.
+#[test]
+fn whatever_the_pace_is_changed_to_no_day_has_more_than_the_largest_and_break_ins_keep_what_is_theirs() {
+    let of = |(max_per_day, burst)| Policy::from(&Alerts { max_per_day, burst, ..Alerts::default() });
+    let paces =
+        [(1, 1), (5, 5), (12, 10), (23, 10), (24, 10), (48, 10), (48, 1), (49, 11), (200, 30)].map(of);
+    let others = [Claim::Common, Claim::Logged, Claim::Here, Claim::Account];
+    let break_ins = [Claim::BreakIn, Claim::BreakInAgain, Claim::BreakInSeen, Claim::BreakInLogged];
+    let mut seed = 3_u64;
+    let mut below = |n: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % n
+    };
+    for round in 0..400 {
+        let used: Vec<&Policy> = (0..2 + round % 2).map(|_| &paces[below(paces.len())]).collect();
+        let (mut bucket, mut policy, mut now, mut sent) =
+            (Bucket::default(), used[0], Moment(9_000_000), vec![]);
+        let step = [1, 60_000, 1_800_000][below(3)];
+        for _ in 0..600 {
+            now = Moment(now.0 + below(2) as u64 * step);
+            if below(8) == 0 {
+                policy = used[below(used.len())];
+                bucket = serde_json::from_str(&serde_json::to_string(&bucket).unwrap()).unwrap();
+                // A pass that has nothing to send, or none before the next change.
+                (0..below(2)).for_each(|_| bucket.settle(now, policy));
+            }
+            let claims = if round % 2 == 0 { &others } else { &break_ins };
+            let claim = if below(4) == 0 { claims[below(4)] } else { others[below(4)] };
+            if bucket.has(claim, now, policy) {
+                bucket.take(claim, now, policy);
+                sent.push(now.0);
+            }
+            if round % 2 == 0 {
+                assert!(used.iter().all(|policy| bucket.has(Claim::BreakIn, now, policy)), "{round}");
+            }
+        }
+        let holds = used.iter().map(|policy| policy.capacity()).max().unwrap();
+        let comes = used.iter().map(|policy| 86_400_000 / policy.refill().as_millis() as u64).max().unwrap();
+        for (n, from) in sent.iter().enumerate() {
+            let within = sent[n..].partition_point(|at| *at < from + 86_400_000);
+            assert!(within as u64 <= holds + comes, "{round}: {within}, {holds} and {comes}");
+        }
+    }
+}
+
+#[test]
+fn a_pace_that_was_raised_holds_from_then_on_though_nothing_more_happens() {
+    let at = |max_per_day: u32| Policy::from(&Alerts { max_per_day, ..Alerts::default() });
+    for (before, after) in [(1, 48), (5, 48), (5, 10_000)] {
+        let (before, after) = (at(before), at(after));
+        let mut pacing = Pacing::default();
+        (0..20).for_each(|_| pacing.bucket.take(Claim::BreakIn, Moment(0), &before));
+        assert!(pacing.settle(Moment(0), &after));
+        let next = pacing.bucket.when(Claim::BreakIn, Moment(0), &after);
+        assert!(next.0 <= 2 * after.refill().as_millis() as u64, "{next:?}");
+        assert!(!pacing.settle(next, &after) && pacing.has(Claim::BreakIn, next, &after));
+    }
+}
+
+#[test]
+fn a_longest_wait_that_was_lowered_holds_for_a_break_in_that_waits_already() {
+    let lower = Policy { max_interval: Duration::from_secs(600), ..policy() };
+    for from in [6 * 60 * MINUTE, u64::MAX] {
+        let turn: Turn = serde_json::from_str(&format!(r#"{{"since":60000,"from":{from}}}"#)).unwrap();
+        let until = Moment(11 * MINUTE);
+        for minute in 1..=11 {
+            assert_eq!(turn.from(Moment(minute * MINUTE), &lower), until, "{minute}");
+        }
+        assert!(turn.from(until, &policy()) > until);
+    }
+}
+
 #[test]
 fn quiet_resets_the_wait() {
     // Two and a half times 160 minutes are more than four hours, two and a half times ten are not.

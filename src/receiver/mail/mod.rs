@@ -28,6 +28,7 @@ use super::{Message, Outcome, Receiver, build};
 use crate::config;
 use crate::credentials::{Secret, Secrets};
 use crate::message::{Style, Unit};
+use crate::storage;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// A screen or two; mail itself has no limit that matters.
@@ -184,10 +185,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, build::Error> {
         return Ok(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
     };
     let bad = |why: String| wrong(&format!("ca_file: {}: {why}", path.display()));
-    let mut pem = Vec::new();
-    let file = std::fs::File::open(path).map_err(|e| bad(e.to_string()))?;
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, ROOTS_LIMIT), &mut pem)
-        .map_err(|e| bad(e.to_string()))?;
+    let pem = storage::read_trusted(path, ROOTS_LIMIT).map_err(|e| bad(e.to_string()))?;
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|_| bad("it is not PEM text".into()))?;

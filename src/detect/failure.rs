@@ -1,0 +1,235 @@
+//! A failure, as it counts for the logins to come and against those before it that are judged already: in whatever order the
+//! two become known, as in the order of time.
+//!
+//! A login takes back what its account failed before. What becomes known of that only later speaks against the login itself
+//! and those before it, not against those behind it. A login that this makes a break-in took nothing back: what it did take
+//! speaks against those behind it, and those to come.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use smallvec::{SmallVec, smallvec};
+
+use super::doubles::Twice;
+use super::evidence::{Evidence, speaks_against};
+use super::key::Key;
+use super::late::{Earlier, Judged, Teller};
+use super::members::CLOCKS_APART;
+use super::row::Login;
+use super::source::Source;
+use super::{Detector, Finding, Rules, account, break_in, end, members, spans};
+use crate::accounts::AccountKind;
+use crate::event::{Class, Event, Route};
+
+/// A failure as it counts.
+pub(super) struct Failed<'a> {
+    event: Cow<'a, Event>,
+    source: Option<Source>,
+    /// Empty for a name of no account.
+    name: Key,
+    is_account: bool,
+    /// Its second, and how often it counts; of those that a login took back, of each.
+    counts: SmallVec<[(i64, u32); 1]>,
+    /// Of these the log told before.
+    twice: Vec<Twice>,
+    /// Those that a login of this time took back, which is a break-in.
+    after: Timestamp,
+}
+
+/// What comes of a failure.
+#[derive(Default)]
+pub(super) struct Spoken {
+    found: Vec<Finding>,
+    /// What break-ins among them took back.
+    put_back: Vec<Failed<'static>>,
+}
+
+/// Against which logins a failure speaks: those later than the one, and no later than the other.
+#[derive(Clone, Copy)]
+pub(super) struct Reach<'a> {
+    after: Timestamp,
+    until: Timestamp,
+    /// And this one, which stands for another one.
+    taker: Option<&'a Event>,
+}
+
+impl Failed<'_> {
+    /// As it was before logins, whose clocks it may be so many seconds ahead of.
+    fn earlier(&self, ahead: i64) -> Option<Earlier<'_>> {
+        Some(Earlier { event: &self.event, source: self.source.as_ref()?, at: self.at(), ahead })
+    }
+
+    /// Whether it may have been before a login of this time, whose clock may be apart.
+    pub(super) fn is_before(&self, time: Timestamp) -> bool {
+        self.earlier(CLOCKS_APART).is_some_and(|earlier| earlier.is_before(time))
+    }
+
+    fn at(&self) -> i64 {
+        self.counts.last().map_or(0, |(at, _)| *at)
+    }
+
+    /// Let it speak against a login, as the word of `teller`.
+    fn speak_against(&self, judged: &mut Judged, teller: Teller<'_>, ahead: i64) {
+        let login = Login { at: judged.at, end: judged.at.saturating_add(ahead) };
+        let Some(evidence) = judged.evidence_of(teller) else { return };
+        self.twice.iter().for_each(|twice| evidence.log.subtract(&self.name, twice.count, twice.at));
+        for (at, count) in self.counts.iter().filter(|(at, _)| spans::speaks(*at, login)) {
+            evidence.of_route(self.event.route).add(&self.name, self.is_account, *count, *at);
+        }
+    }
+
+    /// What a login took back of what failed at its machine, by each route.
+    fn taken_back_by(judged: &Judged) -> impl Iterator<Item = Failed<'static>> + use<> {
+        let moment = Login { at: judged.at, end: end(&judged.login, judged.at) };
+        let Evidence { module, log } = judged.evidence.taken_back_by(&judged.login, moment);
+        let by_route = [(Route::Pam, module), (Route::Log, log)];
+        let login = judged.login.clone();
+        by_route.into_iter().filter(|(_, row)| !row.is_empty()).map(move |(route, row)| Failed {
+            source: Source::of(&login),
+            name: login.user.as_str().into(),
+            is_account: true,
+            counts: row.counts_at().collect(),
+            twice: Vec::new(),
+            after: login.time,
+            event: Cow::Owned(Event { route, class: Class::Failure, ..login.clone() }),
+        })
+    }
+}
+
+impl Reach<'_> {
+    fn has(&self, login: &Event) -> bool {
+        self.taker == Some(login) || (self.after < login.time && login.time <= self.until)
+    }
+}
+
+impl Detector {
+    /// Who failed before logins that are judged already, here or at another machine of a fleet, speaks against each of
+    /// them, up to the one that takes it back. What none takes back is kept for those to come.
+    pub(super) fn fail(
+        &mut self,
+        event: &Event,
+        member: &str,
+        kind: AccountKind,
+        at: i64,
+        rules: &Rules,
+    ) -> Vec<Finding> {
+        let Some(failure) = self.of_mut(member).count(event, kind, at) else { return Vec::new() };
+        let mut spoken = Spoken::default();
+        self.fail_once(&failure, rules, &mut spoken);
+        while let Some(failure) = spoken.put_back.pop() {
+            self.fail_once(&failure, rules, &mut spoken);
+        }
+        spoken.found
+    }
+
+    fn fail_once(&mut self, failure: &Failed<'_>, rules: &Rules, spoken: &mut Spoken) {
+        let member = members::member(&failure.event);
+        let own = self.of_mut(member);
+        // What stands under no name is taken back by nobody.
+        let earlier = failure.earlier(0).filter(|_| !failure.name.is_empty());
+        let taken_back = earlier.and_then(|earlier| own.late.taken_back_by(earlier, failure.after));
+        let (until, taker) = taken_back.map_or((Timestamp::MAX, None), |(until, taker)| (until, Some(taker)));
+        let reach = Reach { after: failure.after, until, taker: taker.as_ref() };
+        own.speak(failure, Teller::Itself, 0, reach, rules, spoken);
+        self.speak_elsewhere(failure, member, reach, rules, spoken);
+        // One that took it back and is a break-in now puts it back.
+        if taker.is_none() {
+            self.of_mut(member).keep(failure);
+        }
+    }
+
+    /// How often a failure counts that the other route may have told of too; none where not at all.
+    fn count<'a>(&mut self, event: &'a Event, kind: AccountKind, at: i64) -> Option<Failed<'a>> {
+        let source = Source::of(event);
+        // What is an account on another machine is not known here.
+        let is_account = kind != AccountKind::Unknown;
+        let name = Key::from(if is_account || !event.host.is_empty() { event.user.as_str() } else { "" });
+        let nowhere = Key::default();
+        let place = source.as_ref().map_or(&nowhere, Source::key);
+        let by_log = event.route == Route::Log;
+        let count = if by_log { self.doubles.not_seen(event, &name, place, at) } else { event.count };
+        if count == 0 {
+            return None;
+        }
+        let twice = if by_log { Vec::new() } else { self.take_back_from_log(event, &name, place, at) };
+        let (event, counts, after) = (Cow::Borrowed(event), smallvec![(at, count)], Timestamp::MIN);
+        Some(Failed { event, source, name, is_account, counts, twice, after })
+    }
+
+    /// Let a failure speak against the logins of `reach`; `ahead`: see [`Earlier`].
+    pub(super) fn speak(
+        &mut self,
+        failure: &Failed<'_>,
+        teller: Teller<'_>,
+        ahead: i64,
+        reach: Reach<'_>,
+        rules: &Rules,
+        spoken: &mut Spoken,
+    ) {
+        let Some(earlier) = failure.earlier(ahead) else { return };
+        for judged in self.late.after(earlier).filter(|judged| reach.has(&judged.login)) {
+            failure.speak_against(judged, teller, ahead);
+        }
+        while let Some(found) = self.judge_one_again(earlier, rules, &mut spoken.put_back) {
+            spoken.found.push(found);
+        }
+    }
+
+    /// Keep a failure for the logins to come.
+    fn keep(&mut self, failure: &Failed<'_>) {
+        let Failed { event, source, name, is_account, counts, .. } = failure;
+        let nowhere = Key::default();
+        let place = source.as_ref().map_or(&nowhere, Source::key);
+        let seen = if event.route == Route::Log { &mut self.log } else { &mut self.module };
+        for (at, count) in counts {
+            if source.is_some() {
+                seen.sources.add(place, name, *is_account, *count, *at);
+            }
+            if !name.is_empty() {
+                seen.accounts.add(&account(event), place, false, *count, *at);
+            }
+        }
+    }
+
+    /// The module sees failures of which the log told before, and they count once: as what the module saw.
+    fn take_back_from_log(&mut self, event: &Event, name: &Key, source: &Key, at: i64) -> Vec<Twice> {
+        let twice = self.doubles.counted_by_log(event, name, source, at);
+        for twice in &twice {
+            self.log.sources.subtract(source, name, twice.count, twice.at);
+            self.log.accounts.subtract(&account(event), source, twice.count, twice.at);
+        }
+        twice
+    }
+
+    /// One of the logins that `failure` was before and makes break-ins. It is not looked at again.
+    fn judge_one_again(
+        &mut self,
+        failure: Earlier<'_>,
+        rules: &Rules,
+        put_back: &mut Vec<Failed<'static>>,
+    ) -> Option<Finding> {
+        let after = u64::from(rules.break_in_after.max(1));
+        let (known, source) = (&self.known, failure.source);
+        let is_break_in = |judged: &&mut Judged| {
+            let own = judged.own();
+            speaks_against(known, &judged.login, source, &judged.elsewhere.with(&own), judged.before, after)
+        };
+        let judged = self.late.after(failure).find(is_break_in)?;
+        let own = judged.own().into_owned();
+        let Judged { login, at, elsewhere, before, .. } = judged.clone();
+        let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
+        let is_alone = speaks(&own);
+        let teller = if is_alone { None } else { elsewhere.teller(&own, speaks) };
+        judged.report(teller.clone());
+        let account = account(&login);
+        if is_alone {
+            put_back.extend(Failed::taken_back_by(judged));
+            self.late.forget(&login);
+            self.known.suspect(&account, source.key(), own.proves(&login, after), at);
+        }
+        let all = elsewhere.with(&own);
+        let moment = Login { at, end: end(&login, at) };
+        let found = self.finding(&login, break_in(source), &account, &all, moment, rules);
+        Some(found.by(teller.as_deref(), &own, after))
+    }
+}
