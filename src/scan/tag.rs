@@ -24,6 +24,13 @@ pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header
         (header.program, header.module) = name_and_module(name);
         return header;
     }
+    // login names itself by the rest of its title, which is `login -- root`: `-- root[71]: ROOT LOGIN ON tty1`.
+    if word == b"--" {
+        let (name, message) = token(after);
+        if let Some(tag) = name.strip_suffix(b":") {
+            return Header { program: b"login", pid: name_and_pid(tag).1, message, ..header };
+        }
+    }
     let Some(tag) = word.strip_suffix(b":") else {
         // proftpd's own log has the server and the client before the colon.
         if word.starts_with(b"proftpd[") {
@@ -141,6 +148,15 @@ pub(super) fn is_tag(word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::scan::header::tests::shown;
+
+    #[test]
+    fn login_is_known_by_the_rest_of_its_title() {
+        for head in ["Nov  3 09:05:01 srv  -- root[71]:", "Nov  3 09:05:01 srv -- root[71]:"] {
+            let expected = ("srv".into(), "login".into(), String::new(), 71, "ROOT LOGIN ON tty1".into());
+            assert_eq!(shown(&format!("{head} ROOT LOGIN ON tty1")), expected);
+        }
+        assert_eq!(shown("Nov  3 09:05:01 srv -- MARK --").1, "");
+    }
 
     #[test]
     fn pam_is_heard_behind_a_servers_title() {
