@@ -11,6 +11,8 @@ use crate::scan::rules::{Evidence, Family, Kind};
 
 /// From the line of sshd's child to that of its parent: libpam's delay, and a busy machine.
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
+/// What screen lockers say. Old ones had PAM log without a number.
+const LOCKER: &str = "locker-failed";
 /// From the first PAM line of sudo to its summary.
 const DIALOGUE: i64 = 300 * SECOND;
 
@@ -28,6 +30,7 @@ impl Attempts {
             Kind::Program if matches!(speaker.family, Family::Su | Family::Sudo) && speaker.pid != 0 => {
                 DIALOGUE
             }
+            Kind::Program if evidence.class == LOCKER && speaker.pid != 0 => CHILD_TO_PARENT,
             _ => return None,
         };
         let process = self.processes.get(&key)?;
@@ -215,6 +218,27 @@ mod tests {
         assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
         let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
         assert_eq!(count(&[&own, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+    }
+
+    #[test]
+    fn a_locker_is_one_attempt_where_pam_logs_without_its_number() {
+        let pam = |second: u32| {
+            format!(
+                "09:00:{second:02} kcheckpass: (pam_unix) authentication failure; logname= uid=1000 euid=1000 tty=:5 ruser= rhost=  user=alice"
+            )
+        };
+        let own = |second: u32, pid: u32| {
+            format!(
+                "09:00:{second:02} kcheckpass[{pid}]: Authentication failure for alice (invoked by uid 1000)"
+            )
+        };
+        let (first, second) = ([pam(1), own(1, 7)], [pam(4), own(4, 8)]);
+        assert_eq!(count(&first.each_ref().map(String::as_str)), 1);
+        let both = [&first[0], &first[1], &second[0], &second[1]].map(String::as_str);
+        assert_eq!(count(&both), 2);
+        assert_eq!(count(&[&second[1]]), 1);
+        let other = pam(1).replace("user=alice", "user=bob");
+        assert_eq!(count(&[&other, &first[1]]), 2, "another user");
     }
 
     #[test]
