@@ -136,6 +136,21 @@ const ENDED_WHILE_AUTHENTICATING: &[Case] = &[
         &["1 alice from  (sshd)"],
     ),
     (
+        "OpenSSH 6.7 to 7.4",
+        &[
+            "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for root from 192.0.2.7 port 64 ssh2 [preauth]",
+        ],
+        ROOT,
+    ),
+    (
+        "a name like the end of such a line, of an older one",
+        &[
+            "10:00:02 web1 sshd[20]: Invalid user x from 198.51.100.9 port 22 ssh2 from 192.0.2.7",
+            "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for invalid user x from 198.51.100.9 port 22 ssh2 [preauth]",
+        ],
+        &["1 x from 198.51.100.9 port 22 ssh2 from 192.0.2.7 (sshd)"],
+    ),
+    (
         "not allowed, old",
         &[
             "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups",
