@@ -288,6 +288,9 @@ mod tests {
         assert_eq!(count(&[&format!("09:00:00 proftpd[7]: {unix}"), &refused, &nobody]), 2);
         let other = refused.replace("[7]", "[8]");
         assert_eq!(count(&[&format!("09:00:00 proftpd: {unix}"), &refused, &other]), 2);
+        // As the journal has it of one in the foreground.
+        let journal = refused.replace("proftpd[7]:", "proftpd[1]: session[7]").replace(") -", "):");
+        assert_eq!(count(&[&format!("09:00:00 proftpd[7]: {unix}"), &journal]), 1);
         let vsftpd = "09:00:02 vsftpd[7]: [bob] FAIL LOGIN: Client \"192.0.2.7\"";
         assert_eq!(count(&[&format!("09:00:00 vsftpd[7]: {unix}"), vsftpd]), 1);
     }
