@@ -136,6 +136,21 @@ const ENDED_WHILE_AUTHENTICATING: &[Case] = &[
         &["1 alice from  (sshd)"],
     ),
     (
+        "OpenSSH 6.7 to 7.4",
+        &[
+            "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for root from 192.0.2.7 port 64 ssh2 [preauth]",
+        ],
+        ROOT,
+    ),
+    (
+        "a name like the end of such a line, of an older one",
+        &[
+            "10:00:02 web1 sshd[20]: Invalid user x from 198.51.100.9 port 22 ssh2 from 192.0.2.7",
+            "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for invalid user x from 198.51.100.9 port 22 ssh2 [preauth]",
+        ],
+        &["1 x from 198.51.100.9 port 22 ssh2 from 192.0.2.7 (sshd)"],
+    ),
+    (
         "not allowed, old",
         &[
             "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups",
@@ -899,6 +914,25 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             &["1 root from 192.0.2.7 (webmin)", "1 bob from 192.0.2.8 (webmin)"],
         ),
         (
+            "LuCI, through one process of uhttpd",
+            &[
+                "10:00:01 ap uhttpd[1561]: [info] luci: failed login on / for root from 192.0.2.7",
+                "10:00:04 ap uhttpd[1561]: [info] luci: failed login on /admin/status for root from 192.0.2.7",
+                "10:00:09 ap uhttpd[1561]: [info] luci: accepted login on / for root from 192.0.2.7",
+            ],
+            &["1 root from 192.0.2.7 (luci)", "1 root from 192.0.2.7 (luci)"],
+        ),
+        (
+            "Sendmail, beside saslauthd that says it too",
+            &[
+                "10:00:01 mx saslauthd[753]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+                "10:00:03 mx saslauthd[753]: do_auth         : auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]",
+                "10:00:03 mx sm-mta[71]: x2TMXH7Y023221: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[192.0.2.7]",
+                "10:00:20 mx sm-mta[72]: AUTH=server, relay=c.example.org [192.0.2.8], authid=alice, mech=LOGIN, bits=0",
+            ],
+            &["1 bob from 192.0.2.7 (smtp)"],
+        ),
+        (
             "what PAM adds at the end is of the service that it named before",
             &[
                 "10:00:01 pc sddm-helper[20]: pam_unix(sddm:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
@@ -930,6 +964,15 @@ fn vsftpds_own_log_is_read() {
                Tue Nov  3 10:00:03 2026 [pid 30] [bob] FAIL LOGIN: Client \"192.0.2.7\"\n\
                Tue Nov  3 10:00:09 2026 [pid 40] [eve] OK LOGIN: Client \"192.0.2.8\"\n";
     assert_eq!(rows(log), ["1 bob from 192.0.2.7 (vsftpd)"]);
+}
+
+#[test]
+fn dovecots_own_log_is_read() {
+    let log = "Nov 03 10:00:01 imap-login: Info: Disconnected (no auth attempts in 0 secs): user=<>, rip=192.0.2.6, lip=192.0.2.1\n\
+               Nov 03 10:00:04 pop3-login: Info: Disconnected (auth failed, 3 attempts in 12 secs): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<a>\n\
+               Nov 03 10:00:05 imap-login: Info: Login: user=<alice>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1, mpid=71, TLS, session=<b>\n\
+               Nov 03 10:00:06 imap(alice): Info: Logged out in=636 out=1946\n";
+    assert_eq!(rows(log), ["3 bob from 192.0.2.7 (dovecot)"]);
 }
 
 #[test]

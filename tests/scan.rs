@@ -233,6 +233,14 @@ fn repeated_lines_count_as_often_as_the_log_daemon_says() {
         // sysklogd: the line right before, of the same machine.
         (format!("{} {failed}\nNov  3 09:05:09 srv last message repeated 2 times\n", at(71)), 3),
         (format!("{} {failed}\nNov  3 09:05:09 srv app: last message repeated 2 times\n", at(71)), 1),
+        // BSD's syslogd, and rsyslog before 8 in two forms.
+        (format!("{} {failed}\nNov  3 09:05:09 srv syslogd: last message repeated 2 times\n", at(71)), 3),
+        (format!("{} {failed}\nNov  3 09:05:09 srv syslogd[9]: last message repeated 2 times\n", at(71)), 3),
+        (format!("{} {failed}\nNov  3 09:05:09 srv sshd[71]: last message repeated 2 times\n", at(71)), 3),
+        (format!("{} {failed}\nNov  3 09:05:09  sshd[71]: last message repeated 2 times\n", at(71)), 3),
+        (format!("{} {failed}\nNov  3 09:05:09 srv sshd[72]: last message repeated 2 times\n", at(71)), 1),
+        (format!("{} {failed}\nNov  3 09:05:09 other sshd[71]: last message repeated 2 times\n", at(71)), 1),
+        (format!("{} {failed}\nNov  3 09:05:09  app: last message repeated 2 times\n", at(71)), 1),
         (format!("{} {failed}\nNov  3 09:05:09 other last message repeated 2 times\n", at(71)), 1),
         (
             format!("{} {failed}\n{} x\nNov  3 09:05:09 srv last message repeated 2 times\n", at(71), at(72)),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::header::{self, Header};
 use super::stamp::{self, Stamp};
-use super::tag::{behind_title, name_and_module, tagged};
+use super::tag::{behind_own_head, behind_title, name_and_module, tagged};
 use super::wrapped;
 use super::writer::Writer;
 
@@ -111,7 +111,7 @@ impl Entry {
         if let Some(uid) = self.uid.number() {
             header.forged = !Writer { uid, exe: self.exe.bytes(), comm }.may_tell_of(header.program);
         }
-        header
+        behind_own_head(header)
     }
 
     /// A line of a container: with a head of its own, or none.
@@ -149,6 +149,14 @@ mod tests {
         );
         assert_eq!(header.stamp, Stamp::Exact(1_793_696_701_123_456));
         assert_eq!(entry.cursor(), "s=1;i=2");
+    }
+
+    #[test]
+    fn the_session_of_proftpd_is_the_one_it_names() {
+        let entry =
+            br#"{"SYSLOG_IDENTIFIER":"proftpd","_PID":"70","MESSAGE":"session[71] srv (c[192.0.2.7]): x"}"#;
+        let entry = Entry::parse(entry).unwrap();
+        assert_eq!((entry.header().pid, entry.header().message), (71, &b"srv (c[192.0.2.7]): x"[..]));
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
             (false, true) if is_tag(second) => rest = behind,
             (false, true) => (host, rest) = (second, after),
             (false, false) if is_facility(second) => (host, rest) = (first, after),
+            (false, false) if is_severity(second) && is_tag(token(after).0) => (host, rest) = (first, after),
             (false, false) => (host, rest) = (first, behind),
         }
     }
@@ -83,6 +84,14 @@ fn unstamped(text: &[u8]) -> Option<Header<'_>> {
     let (host, rest) = if word.ends_with(b"]:") { (&b""[..], text) } else { (word, rest) };
     let header = tagged(Stamp::Missing, host, rest);
     (header.pid != 0).then_some(header)
+}
+
+/// The severity alone, as F5's BIG-IP and SONiC have it before the tag: `srv notice sshd[71]: …`, `srv ERR sshd[71]: …`
+fn is_severity(word: &[u8]) -> bool {
+    const WORDS: [&[u8]; 10] =
+        [b"debug", b"info", b"notice", b"warn", b"warning", b"err", b"error", b"crit", b"alert", b"emerg"];
+    word.first().is_some_and(u8::is_ascii_alphabetic)
+        && WORDS.iter().any(|severity| word.eq_ignore_ascii_case(severity))
 }
 
 /// A line without NUL bytes and carriage returns around it. Blanks stay: a name may end in one.
@@ -226,6 +235,9 @@ pub(super) mod tests {
             ("Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 srv sshd(pam_unix)[71]: hello", "srv", "sshd", "pam_unix", 71),
             ("Nov  3 09:05:01 srv su: hello", "srv", "su", "", 0),
+            ("<85>Nov  3 09:05:01 srv notice sshd[71]: hello", "srv", "sshd", "", 71),
+            ("Nov  3 09:05:01.123456 srv ERR su: hello", "srv", "su", "", 0),
+            ("Nov  3 09:05:01 info sshd[71]: hello", "info", "sshd", "", 71),
             ("Nov  3 09:05:01 sshd[71]: hello", "", "sshd", "", 71),
             ("Nov  3 09:05:01 su: hello", "", "su", "", 0),
             ("Nov  3 09:05:01 srv /usr/sbin/sshd[71]: hello", "srv", "sshd", "", 71),

@@ -24,6 +24,13 @@ pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header
         (header.program, header.module) = name_and_module(name);
         return header;
     }
+    // login names itself by the rest of its title, which is `login -- root`: `-- root[71]: ROOT LOGIN ON tty1`.
+    if word == b"--" {
+        let (name, message) = token(after);
+        if let Some(tag) = name.strip_suffix(b":") {
+            return Header { program: b"login", pid: name_and_pid(tag).1, message, ..header };
+        }
+    }
     let Some(tag) = word.strip_suffix(b":") else {
         // proftpd's own log has the server and the client before the colon.
         if word.starts_with(b"proftpd[") {
@@ -39,7 +46,24 @@ pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header
     header.pid = pid;
     (header.program, header.module) = name_and_module(name);
     header.plain = tag.ends_with(header.program) && rest.get(word.len()) == Some(&b' ');
-    header
+    behind_own_head(header)
+}
+
+/// proftpd that systemd runs in the foreground has a head of its own behind the journal's, with the number of the session:
+/// `proftpd[70]: 2026-11-03 09:05:01,123 srv proftpd[71] ftp.example.org (c[192.0.2.7]): …`, `proftpd[70]: session[71] …`.
+pub(super) fn behind_own_head(header: Header<'_>) -> Header<'_> {
+    if header.program != b"proftpd" {
+        return header;
+    }
+    let (date, after) = token(header.message);
+    let is_date = date.len() == 10 && date.iter().all(|b| b.is_ascii_digit() || *b == b'-');
+    // Behind the date are time and host.
+    let own = if is_date { token(token(after).1).1 } else { header.message };
+    let (word, message) = token(own);
+    match name_and_pid(word) {
+        (b"proftpd" | b"session", pid @ 1..) if word.ends_with(b"]") => Header { pid, message, ..header },
+        _ => header,
+    }
 }
 
 /// vsftpd's own log has its number in the place of a tag: `[pid 71] [bob] FAIL LOGIN: Client "192.0.2.7"`.
@@ -141,6 +165,28 @@ pub(super) fn is_tag(word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::scan::header::tests::shown;
+
+    #[test]
+    fn login_is_known_by_the_rest_of_its_title() {
+        for head in ["Nov  3 09:05:01 srv  -- root[71]:", "Nov  3 09:05:01 srv -- root[71]:"] {
+            let expected = ("srv".into(), "login".into(), String::new(), 71, "ROOT LOGIN ON tty1".into());
+            assert_eq!(shown(&format!("{head} ROOT LOGIN ON tty1")), expected);
+        }
+        assert_eq!(shown("Nov  3 09:05:01 srv -- MARK --").1, "");
+    }
+
+    #[test]
+    fn proftpd_in_the_foreground_has_a_head_of_its_own() {
+        let message = "ftp.example.org (c[192.0.2.7]): USER bob: Login successful.";
+        let expected = ("srv".into(), "proftpd".into(), String::new(), 71, message.into());
+        for own in ["proftpd[71]", "session[71]", "2026-11-03 09:05:01,123 srv proftpd[71]"] {
+            assert_eq!(shown(&format!("Nov  3 09:05:01 srv proftpd[70]: {own} {message}")), expected);
+        }
+        for other in ["session[71]: x", "sshd[71] x", "2026-11-03 x", "processing 'proftpd[71] x'"] {
+            let expected = ("srv".into(), "proftpd".into(), String::new(), 70, other.into());
+            assert_eq!(shown(&format!("Nov  3 09:05:01 srv proftpd[70]: {other}")), expected);
+        }
+    }
 
     #[test]
     fn pam_is_heard_behind_a_servers_title() {

@@ -1,7 +1,7 @@
 //! Heads around heads: what relays, containers and tools put before the head of a line, and lines that have none.
 //!
 //! Only what a collector wrote is skipped. What follows must have a complete head of its own, or be a sentence that
-//! sshd alone begins so: `sshd -e` in a container has no tag.
+//! sshd or Exim alone begins so: `sshd -e` in a container and Exim's own log have no tag.
 
 use super::hash::short;
 use super::header::{Header, decimal, is_facility, plain, token};
@@ -82,6 +82,9 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
     let depth = depth.checked_sub(1)?;
     if OF_SSHD.iter().any(|words| text.starts_with(words)) {
         return Some(Header { program: b"sshd", ..bare(stamp, host, text) });
+    }
+    if token(text).1.starts_with(b"authenticator failed ") {
+        return Some(Header { program: b"exim", ..bare(stamp, host, text) });
     }
     let within = |header: Header<'a>| {
         // The collector's clock has a zone more often than the one of what it collects.
@@ -207,6 +210,14 @@ mod tests {
     }
 
     const FAILED: &str = "Failed password for root from 192.0.2.7 port 4000 ssh2";
+
+    #[test]
+    fn exims_own_log_has_no_tag() {
+        let words = "login authenticator failed for (x) [192.0.2.7]: 535 Incorrect authentication data";
+        let expected = Some((String::new(), "exim".into(), 0, words.into()));
+        assert_eq!(shown(&format!("2026-11-03 09:05:01 {words}")), expected);
+        assert_eq!(shown(&format!("2026-11-03 09:05:01 x y {words}")), None);
+    }
 
     #[test]
     fn heads_around_a_head_are_taken_off() {

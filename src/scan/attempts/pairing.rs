@@ -11,6 +11,8 @@ use crate::scan::rules::{Evidence, Family, Kind};
 
 /// From the line of sshd's child to that of its parent: libpam's delay, and a busy machine.
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
+/// What screen lockers say. Old ones had PAM log without a number.
+const LOCKER: &str = "locker-failed";
 /// From the first PAM line of sudo to its summary.
 const DIALOGUE: i64 = 300 * SECOND;
 
@@ -28,6 +30,7 @@ impl Attempts {
             Kind::Program if matches!(speaker.family, Family::Su | Family::Sudo) && speaker.pid != 0 => {
                 DIALOGUE
             }
+            Kind::Program if evidence.class == LOCKER && speaker.pid != 0 => CHILD_TO_PARENT,
             _ => return None,
         };
         let process = self.processes.get(&key)?;
@@ -218,6 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn a_locker_is_one_attempt_where_pam_logs_without_its_number() {
+        let pam = |second: u32| {
+            format!(
+                "09:00:{second:02} kcheckpass: (pam_unix) authentication failure; logname= uid=1000 euid=1000 tty=:5 ruser= rhost=  user=alice"
+            )
+        };
+        let own = |second: u32, pid: u32| {
+            format!(
+                "09:00:{second:02} kcheckpass[{pid}]: Authentication failure for alice (invoked by uid 1000)"
+            )
+        };
+        let (first, second) = ([pam(1), own(1, 7)], [pam(4), own(4, 8)]);
+        assert_eq!(count(&first.each_ref().map(String::as_str)), 1);
+        let both = [&first[0], &first[1], &second[0], &second[1]].map(String::as_str);
+        assert_eq!(count(&both), 2);
+        assert_eq!(count(&[&second[1]]), 1);
+        let other = pam(1).replace("user=alice", "user=bob");
+        assert_eq!(count(&[&other, &first[1]]), 2, "another user");
+    }
+
+    #[test]
     fn login_without_a_number_is_known_by_its_terminal() {
         let pam = |second: u32, user: &str| {
             format!(
@@ -264,6 +288,9 @@ mod tests {
         assert_eq!(count(&[&format!("09:00:00 proftpd[7]: {unix}"), &refused, &nobody]), 2);
         let other = refused.replace("[7]", "[8]");
         assert_eq!(count(&[&format!("09:00:00 proftpd: {unix}"), &refused, &other]), 2);
+        // As the journal has it of one in the foreground.
+        let journal = refused.replace("proftpd[7]:", "proftpd[1]: session[7]").replace(") -", "):");
+        assert_eq!(count(&[&format!("09:00:00 proftpd[7]: {unix}"), &journal]), 1);
         let vsftpd = "09:00:02 vsftpd[7]: [bob] FAIL LOGIN: Client \"192.0.2.7\"";
         assert_eq!(count(&[&format!("09:00:00 vsftpd[7]: {unix}"), vsftpd]), 1);
     }

@@ -206,9 +206,9 @@ impl Lines<'_> {
             }
             _ if is_login_only => {}
             Line::Again(times) => {
-                // sysklogd: the line before it, whole, from the same machine.
+                // The line before it, whole.
                 let again = std::mem::take(&mut self.last);
-                let first = header::parse(&again.text).filter(|first| first.host == header.host);
+                let first = header::parse(&again.text).filter(|first| rules::is_repeated(first, header));
                 if let Some(first) = first.filter(|_| again.end == place.offset) {
                     if let Line::Evidence(mut evidence) = rules::classify(&first) {
                         evidence.weight = evidence.weight.saturating_mul(times);

@@ -18,12 +18,20 @@ pub(super) fn repeated(message: &[u8]) -> Option<(&[u8], u32)> {
 /// sysklogd says it every ten minutes at least; what any user can write into a log is to multiply nothing without bound.
 const MOST_REPEATED: u32 = 65_535;
 
-/// `last message repeated 2 times`, from sysklogd, which puts no tag before it: with one it is what some program said.
-/// `last message buffered` from metalog is none.
-pub(super) fn repeated_before(header: &Header<'_>, message: &[u8]) -> Option<u32> {
-    let rest = message.strip_prefix(b"last message repeated ").filter(|_| header.program.is_empty())?;
+/// `last message repeated 2 times`: which line that is, [`is_repeated`] tells. `last message buffered` from metalog is none.
+pub(super) fn repeated_before(message: &[u8]) -> Option<u32> {
+    let rest = message.strip_prefix(b"last message repeated ")?;
     let (times, rest) = leading_number(rest)?;
     rest.starts_with(b" time").then_some(times.min(MOST_REPEATED))
+}
+
+/// Whether a line that says so, right behind `first`, is about it. sysklogd puts no tag before it, and BSD's syslogd its
+/// own; rsyslog before 8 that of the program, some versions without a host. Under another tag it is what some program said.
+pub fn is_repeated(first: &Header<'_>, header: &Header<'_>) -> bool {
+    let is_daemons = matches!(header.program, b"" | b"syslogd");
+    let is_same = (header.program, header.module, header.pid) == (first.program, first.module, first.pid);
+    let is_hosts = header.host == first.host || (header.host.is_empty() && is_same);
+    is_hosts && (is_daemons || is_same) && header.container == first.container
 }
 
 /// Without Solaris' `[ID 800047 auth.info] `.

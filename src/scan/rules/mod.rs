@@ -23,6 +23,7 @@ mod sudo;
 mod words;
 
 use super::header::{Header, decimal};
+pub use before::is_repeated;
 use book::book;
 pub use evidence::{Evidence, Kind, Line};
 pub use family::{Family, family};
@@ -38,7 +39,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         return Line::Other;
     }
     let message = before::past_clock(header, before::solaris(header.message));
-    if let Some(times) = before::repeated_before(header, message) {
+    if let Some(times) = before::repeated_before(message) {
         return Line::Again(times);
     }
     let message = before::past_title(header, message);

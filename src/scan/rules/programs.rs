@@ -70,6 +70,13 @@ const AT_THE_MACHINE: &[Refusal] = &[
     ),
     (
         "login[7]",
+        "FAILED LOGIN (2) on `ttyp0' from `a.example.org' FOR `root', Authentication failure",
+        "login-failed",
+        1,
+        ["root", "a.example.org", "", "ttyp0"],
+    ),
+    (
+        "login[7]",
         "FAILED LOGIN 1 FROM (null) FOR root, Authentication failure",
         "login-failed",
         1,

@@ -8,9 +8,10 @@ pub(super) fn leading_number(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((decimal(&text[..digits])?, &text[digits..]))
 }
 
-/// Without the quotes around it.
+/// Without the quotes around it, of which shadow before 2009 wrote the first as a grave accent.
 pub(super) fn quoted(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"'").and_then(|t| t.strip_suffix(b"'")).unwrap_or(text)
+    let inner = text.strip_prefix(b"'").or_else(|| text.strip_prefix(b"`"));
+    inner.and_then(|inner| inner.strip_suffix(b"'")).unwrap_or(text)
 }
 
 /// Split at the first `separator`.

@@ -11,12 +11,13 @@ use crate::scan::stamp::skip_blanks;
 const SPLITS: usize = 1024;
 
 pub(super) fn with_fields<'a>(header: &Header<'a>, mut evidence: Evidence<'a>, text: &'a [u8]) -> Line<'a> {
-    if let Some(rest) = text.strip_prefix(b"(uid=") {
-        // `(uid=0) -> root for ssh service`
-        if let Some((_, rest)) = cut(rest, b"->") {
-            let rest = skip_blanks(rest);
+    if let Some((ruser, rest)) = cut(text, b"(uid=").filter(|(ruser, _)| !ruser.contains(&b'=')) {
+        // `(uid=0) -> root for ssh service`, `bob(uid=1000) -> root for su service`
+        if let Some((_, rest)) = cut(rest, b") -> ") {
             if let Some((user, service)) = cut_last(rest, b" for ") {
-                evidence.user = user;
+                evidence.user = if user == b"**unknown**" { b"" } else { user };
+                // login is nobody's yet.
+                evidence.ruser = if ruser == b"LOGIN" { b"" } else { ruser };
                 evidence.service = match token(service).0 {
                     b"ssh" => b"sshd",
                     service => service,

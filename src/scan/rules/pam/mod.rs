@@ -196,6 +196,15 @@ pub(super) mod tests {
         assert_eq!(fields(&evidence), ["su", "", "", "bob", "pts/0"]);
         let evidence = told("PAM_pwdb[7]", "authentication failure; (uid=0) -> root for ssh service");
         assert_eq!(fields(&evidence), ["sshd", "root", "", "", ""]);
+        for (message, expected) in [
+            ("LOGIN(uid=0) -> root for login service", ["login", "root", "", "", ""]),
+            ("LOGIN(uid=0) -> **unknown** for login service", ["login", "", "", "", ""]),
+            ("(uid=0) -> **unknown** for login service", ["login", "", "", "", ""]),
+            ("bob(uid=1000) -> root for su service", ["su", "root", "", "bob", ""]),
+        ] {
+            let evidence = told("PAM_unix[7]", &format!("authentication failure; {message}"));
+            assert_eq!(fields(&evidence), expected, "{message}");
+        }
         let evidence = told(
             "su",
             "pam_unix(su-l:auth): authentication failure; logname=bob uid=1000 euid=0 tty=/dev/pts/0 ruser=bob rhost=  user=alice",

@@ -117,7 +117,14 @@ fn left(text: &[u8]) -> Option<Evidence<'_>> {
     }
     let many = text.strip_prefix(b"Disconnecting: ").unwrap_or(text);
     if let Some(user) = many.strip_prefix(b"Too many authentication failures for ") {
-        evidence.user = user.strip_prefix(b"invalid user ").unwrap_or(user);
+        // A name that is no account's may hold the words of an address, which versions 6.7 to 7.4 alone give.
+        let unknown = user.strip_prefix(b"invalid user ");
+        if unknown.is_none() {
+            fill(&mut evidence, user);
+        }
+        if evidence.port == 0 {
+            (evidence.user, evidence.rhost) = (unknown.unwrap_or(user), b"");
+        }
         return Some(evidence);
     }
     if let Some(rest) = text.strip_prefix(b"ROOT LOGIN REFUSED FROM ") {
@@ -338,6 +345,23 @@ mod tests {
                 "192.0.2.7",
             ),
             ("Disconnecting: Too many authentication failures for root [preauth]".into(), "root", ""),
+            (
+                "Disconnecting: Too many authentication failures for root from 192.0.2.7 port 64 ssh2 [preauth]"
+                    .into(),
+                "root",
+                "192.0.2.7",
+            ),
+            (
+                "Disconnecting: Too many authentication failures for invalid user x from 198.51.100.9 port 22 ssh2 [preauth]"
+                    .into(),
+                "x from 198.51.100.9 port 22 ssh2",
+                "",
+            ),
+            (
+                "Disconnecting: Too many authentication failures for x from 198.51.100.9 [preauth]".into(),
+                "x from 198.51.100.9",
+                "",
+            ),
             (
                 "User root from 192.0.2.7 not allowed because not listed in AllowUsers".into(),
                 "root",
