@@ -21,7 +21,8 @@ const OF_ALL: usize = 4096;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "BTreeMap<Key, BTreeMap<Key, Visit>>")]
 pub(super) struct Known {
-    /// By account; its sources in no order, one behind the other, as they are looked through at each login.
+    /// By account; its sources one behind the other, as they are looked through at each login, and what is worth least
+    /// first. What comes again mostly came a short time ago.
     visits: BTreeMap<Key, Vec<(Key, Visit)>>,
     /// How many there are.
     count: usize,
@@ -59,6 +60,11 @@ impl Visit {
     }
 }
 
+/// What goes first is lower; most are told apart by their rank.
+fn worth((source, visit): &(Key, Visit)) -> (i64, &Key) {
+    (visit.rank(), source)
+}
+
 impl From<BTreeMap<Key, BTreeMap<Key, Visit>>> for Known {
     fn from(visits: BTreeMap<Key, BTreeMap<Key, Visit>>) -> Self {
         Self::of(
@@ -82,7 +88,10 @@ impl PartialEq for Known {
 impl Known {
     fn of(mut visits: BTreeMap<Key, Vec<(Key, Visit)>>) -> Self {
         visits.retain(|_, visits| !visits.is_empty());
-        visits.values_mut().for_each(Vec::shrink_to_fit);
+        visits.values_mut().for_each(|visits| {
+            visits.sort_unstable_by(|one, other| worth(one).cmp(&worth(other)));
+            visits.shrink_to_fit();
+        });
         Self { count: visits.values().map(Vec::len).sum(), visits }
     }
 
@@ -99,16 +108,15 @@ impl Known {
     pub(super) fn before(&self, account: &Key, source: &Source, login: Login, proven: bool) -> Before {
         let Some(of_it) = source.network() else { return Before::default() };
         let Some(visits) = self.visits.get(account) else { return Before::default() };
+        let itself = visits.iter().rev().find(|(key, _)| key == source.key());
+        if itself.is_some_and(|(_, visit)| visit.counts(login, proven)) {
+            return Before { address: true, network: true };
+        }
         let beginning = source.key().beginning(of_it.len());
         let is_of_it = |key: &Key| beginning.is_of(key) && network(key) == of_it;
-        let mut before = Before::default();
-        for (key, _) in visits.iter().filter(|(_, visit)| visit.counts(login, proven)) {
-            if key == source.key() {
-                return Before { address: true, network: true };
-            }
-            before.network = before.network || is_of_it(key);
-        }
-        before
+        let network =
+            visits.iter().rev().any(|(key, visit)| is_of_it(key) && visit.counts(login, proven));
+        Before { address: false, network }
     }
 
     /// Whether a break-in from there was reported, later than all that failed; if `proven`: one that was proven.
@@ -134,7 +142,7 @@ impl Known {
 
     fn visit(&self, account: &Key, source: &Key) -> Option<&Visit> {
         let visits = self.visits.get(account)?;
-        visits.iter().find(|(key, _)| key == source).map(|(_, visit)| visit)
+        visits.iter().rev().find(|(key, _)| key == source).map(|(_, visit)| visit)
     }
 
     /// `account` was there at the second `at`.
@@ -143,25 +151,26 @@ impl Known {
             Some(visits) => visits,
             None => self.visits.entry(account.clone()).or_default(),
         };
-        let known = visits.iter_mut().find(|(key, _)| key == source);
-        let is_new = known.is_none();
-        let mut new = Visit { first: at, ..Visit::default() };
-        let visit = known.map_or(&mut new, |(_, visit)| visit);
-        (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
-        note(visit);
-        if !is_new {
-            return;
-        }
-        visits.push((source.clone(), new));
-        self.count += 1;
-        if visits.len() > OF_ONE_ACCOUNT {
-            // Most are told apart by their rank, so the keys are looked at only then.
-            let least = visits.iter().map(|(_, visit)| visit.rank()).min().unwrap_or_default();
-            let of_least = visits.iter().enumerate().filter(|(_, (_, visit))| visit.rank() == least);
-            if let Some((place, _)) = of_least.min_by(|(_, (one, _)), (_, (other, _))| one.cmp(other)) {
-                visits.swap_remove(place);
-                self.count -= 1;
+        let (key, mut visit) = match visits.iter().rposition(|(key, _)| key == source) {
+            Some(place) => visits.remove(place),
+            None => {
+                self.count += 1;
+                (source.clone(), Visit { first: at, ..Visit::default() })
             }
+        };
+        (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
+        note(&mut visit);
+        let new = (key, visit);
+        let place = match visits.last() {
+            Some(last) if worth(last) > worth(&new) => {
+                visits.partition_point(|other| worth(other) < worth(&new))
+            }
+            _ => visits.len(),
+        };
+        visits.insert(place, new);
+        if visits.len() > OF_ONE_ACCOUNT {
+            visits.remove(0);
+            self.count -= 1;
         }
         if self.count > OF_ALL {
             // An eighth at once, so that it costs little for each.
@@ -200,6 +209,8 @@ impl Known {
             visit.suspected = visit.suspected.map(|then| then.min(now));
             visit.proven_break_in = visit.proven_break_in.map(|then| then.min(now));
         }
+        // Not all of them keep their places.
+        *self = Self::of(std::mem::take(&mut self.visits));
     }
 
     /// Bytes that it takes beside itself.

@@ -8,6 +8,7 @@
 //! from where the account came before, and of the rest the oldest: a login from a new source that the module saw is
 //! pushed out by so many later ones, each of an account from where it never came before.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -30,10 +31,10 @@ pub(super) const KEPT: i64 = 7 * 86_400;
 
 /// Logins that were no break-ins by what their own machine saw.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(from = "BTreeMap<Key, Vec<Judged>>")]
+#[serde(from = "BTreeMap<Key, Vec<Box<Judged>>>")]
 pub(super) struct Late {
-    /// By source.
-    logins: BTreeMap<Key, Vec<Judged>>,
+    /// By source. Each for itself, as they are moved about at each login.
+    logins: BTreeMap<Key, Vec<Box<Judged>>>,
     count: usize,
     /// None of them was later: nearly each failure is.
     latest: Option<Timestamp>,
@@ -57,10 +58,10 @@ impl Earlier<'_> {
     }
 }
 
-/// A login, and what it was judged by.
+/// A login, which may be another's, and what it was judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Judged {
-    pub(super) login: Event,
+pub(super) struct Judged<L = Event> {
+    pub(super) login: L,
     pub(super) at: i64,
     pub(super) evidence: Evidence,
     #[serde(default, skip_serializing_if = "Elsewhere::is_empty")]
@@ -84,8 +85,8 @@ pub(super) struct Before {
     pub(super) network: bool,
 }
 
-impl From<BTreeMap<Key, Vec<Judged>>> for Late {
-    fn from(logins: BTreeMap<Key, Vec<Judged>>) -> Self {
+impl From<BTreeMap<Key, Vec<Box<Judged>>>> for Late {
+    fn from(logins: BTreeMap<Key, Vec<Box<Judged>>>) -> Self {
         let mut late = Self { logins, ..Self::default() };
         late.retain(|_| true);
         late
@@ -100,17 +101,20 @@ impl Serialize for Late {
 
 impl Late {
     /// Remember a login from `source`, unless a later one stands for it.
-    pub(super) fn remember(&mut self, source: &Key, judged: Judged) {
+    pub(super) fn remember(&mut self, source: &Key, judged: Judged<&Event>) {
         let at = judged.at;
         self.latest = self.latest.max(Some(judged.login.time));
         let of_source = self.logins.entry(source.clone()).or_default();
         if of_source.iter().any(|other| other.stands_for(&judged)) {
             return;
         }
-        let before = of_source.len();
-        of_source.retain(|other| !judged.stands_for(other));
+        let (before, mut gone) = (of_source.len(), None);
+        // Mostly the last one, and it alone.
+        while let Some(place) = of_source.iter().rposition(|other| judged.stands_for(other)) {
+            gone = Some(of_source.remove(place));
+        }
         of_source.reserve_exact(1);
-        of_source.push(judged);
+        of_source.push(judged.kept_in(gone));
         let is_one_more = of_source.len() > before;
         self.count = self.count + of_source.len() - before;
         // Now and then, so that it costs little for each.
@@ -127,7 +131,7 @@ impl Late {
         let Earlier { event, source, at, ahead } = failure;
         let (time, is_any) = (event.time, self.latest.is_some_and(|latest| failure.is_before(latest)));
         let of_source = if is_any { self.logins.get_mut(source.key()) } else { None };
-        of_source.into_iter().flatten().filter(move |judged| {
+        of_source.into_iter().flatten().map(|judged| &mut **judged).filter(move |judged| {
             let login = Login { at: judged.at, end: judged.at.saturating_add(ahead) };
             is_before(time, judged.login.time, ahead) && spans::speaks(at, login)
         })
@@ -171,13 +175,14 @@ impl Late {
 
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
-        let of_source = |logins: &Vec<Judged>| {
-            allocated::<Judged>(logins.capacity()) + logins.iter().map(Judged::heap).sum::<usize>()
+        let of_source = |logins: &Vec<Box<Judged>>| {
+            let of_each = logins.iter().map(|judged| allocated::<Judged>(1) + judged.heap());
+            allocated::<Box<Judged>>(logins.capacity()) + of_each.sum::<usize>()
         };
         let of_each =
             self.logins.iter().map(|(source, logins)| allocated::<u8>(source.heap()) + of_source(logins));
         // A leaf of a map has room for eleven, and is half full at least where there are others.
-        self.logins.len().div_ceil(6) * allocated::<(Key, Vec<Judged>)>(11) + of_each.sum::<usize>()
+        self.logins.len().div_ceil(6) * allocated::<(Key, Vec<Box<Judged>>)>(11) + of_each.sum::<usize>()
     }
 
     /// What those told that are no members any more is forgotten.
@@ -214,7 +219,7 @@ impl Late {
     }
 
     fn keep_most(&mut self, number: usize) {
-        let mut ranks: Vec<_> = self.logins.values().flatten().map(Judged::rank).collect();
+        let mut ranks: Vec<_> = self.logins.values().flatten().map(|judged| judged.rank()).collect();
         let out = ranks.len().saturating_sub(number);
         if out == 0 {
             return;
@@ -234,7 +239,7 @@ impl Late {
 
     fn retain(&mut self, mut stays: impl FnMut(&Judged) -> bool) {
         self.logins.retain(|_, logins| {
-            logins.retain(&mut stays);
+            logins.retain(|judged| stays(judged));
             logins.shrink_to_fit();
             !logins.is_empty()
         });
@@ -263,29 +268,6 @@ impl Judged {
         (self.login.route == Route::Pam, !self.before.address, self.at)
     }
 
-    /// Whether whatever is to be said of `other` when failures before it become known is said of this one too, which is of
-    /// the same account and source: they were before this one as well, in the day that counts for it, and it came after as
-    /// many that are known.
-    fn stands_for(&self, other: &Self) -> bool {
-        let of_whom = |judged: &Self| (judged.before, judged.login.route);
-        let (one, earlier) = (&self.login, &other.login);
-        of_whom(self) == of_whom(other)
-            && (&one.user, &one.host) == (&earlier.user, &earlier.host)
-            && earlier.time <= one.time
-            && other.at <= self.at
-            && spans::slot(other.at) == spans::slot(self.at)
-            && self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other)
-    }
-
-    /// How many speak against it, for its account and for others: as the module, a log and other members tell.
-    fn failures(&self) -> [u64; 6] {
-        let (user, nothing) = (self.login.user.as_str(), Evidence::default());
-        let (Evidence { module, log }, told) = (&self.evidence, self.elsewhere.with(&nothing));
-        let [own, all] =
-            [[module.of(user), log.of(user), told.of(user)], [module.total(), log.total(), told.total()]];
-        [own[0], own[1], own[2], all[0] - own[0], all[1] - own[1], all[2] - own[2]]
-    }
-
     /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
     pub(super) fn evidence_of(&mut self, teller: &str) -> Option<&mut Evidence> {
         match teller {
@@ -293,6 +275,42 @@ impl Judged {
             _ if self.is_told || self.told_by.iter().any(|before| before == teller) => None,
             _ => Some(self.elsewhere.told_by(teller)),
         }
+    }
+
+    /// Whether the login takes this failure back, as those that came in time.
+    pub(super) fn takes_back(&self, failure: &Event) -> bool {
+        failure.user == self.login.user
+            && failure.host == self.login.host
+            && (failure.route == Route::Log || self.login.route == Route::Pam)
+    }
+}
+
+impl<L: Borrow<Event>> Judged<L> {
+    /// Whether whatever is to be said of `other` when failures before it become known is said of this one too, which is of
+    /// the same account and source: they were before this one as well, in the day that counts for it, and it came after as
+    /// many that are known. Most are of another time.
+    fn stands_for<M: Borrow<Event>>(&self, other: &Judged<M>) -> bool {
+        let (one, earlier): (&Event, &Event) = (self.login.borrow(), other.login.borrow());
+        other.at <= self.at
+            && spans::slot(other.at) == spans::slot(self.at)
+            && earlier.time <= one.time
+            && (self.before, one.route) == (other.before, earlier.route)
+            && (&one.user, &one.host) == (&earlier.user, &earlier.host)
+            && (other.is_blank() || self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other))
+    }
+
+    /// Whether nothing speaks against it.
+    fn is_blank(&self) -> bool {
+        self.evidence.total() == 0 && self.elsewhere.is_empty()
+    }
+
+    /// How many speak against it, for its account and for others: as the module, a log and other members tell.
+    fn failures(&self) -> [u64; 6] {
+        let (user, nothing) = (self.login.borrow().user.as_str(), Evidence::default());
+        let (Evidence { module, log }, told) = (&self.evidence, self.elsewhere.with(&nothing));
+        let [own, all] =
+            [[module.of(user), log.of(user), told.of(user)], [module.total(), log.total(), told.total()]];
+        [own[0], own[1], own[2], all[0] - own[0], all[1] - own[1], all[2] - own[2]]
     }
 
     /// It was a break-in by the word of `teller`, or without one by that of several.
@@ -306,12 +324,14 @@ impl Judged {
             None => self.is_told = true,
         }
     }
+}
 
-    /// Whether the login takes this failure back, as those that came in time.
-    pub(super) fn takes_back(&self, failure: &Event) -> bool {
-        failure.user == self.login.user
-            && failure.host == self.login.host
-            && (failure.route == Route::Log || self.login.route == Route::Pam)
+impl Judged<&Event> {
+    /// The same with a copy of the login, in the memory of one that it stands for.
+    fn kept_in(self, gone: Option<Box<Judged>>) -> Box<Judged> {
+        let Self { login, at, evidence, elsewhere, before, told_by, is_told } = self;
+        let login = gone.map_or_else(|| login.clone(), |gone| gone.login.made(login));
+        Box::new(Judged { login, at, evidence, elsewhere, before, told_by, is_told })
     }
 }
 

@@ -384,7 +384,7 @@ impl Detector {
                     return finding;
                 }
                 let mut judged = Judged {
-                    login: event.clone(),
+                    login: event,
                     at,
                     evidence: own,
                     elsewhere,
