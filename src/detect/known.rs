@@ -1,6 +1,6 @@
 //! From where each account came before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -23,7 +23,7 @@ const OF_ALL: usize = 4096;
 pub(super) struct Known {
     /// By account; its sources one behind the other, as they are looked through at each login, and what is worth least
     /// first. What comes again mostly came a short time ago.
-    visits: BTreeMap<Key, Vec<(Key, Visit)>>,
+    visits: BTreeMap<Key, VecDeque<(Key, Visit)>>,
     /// How many there are.
     count: usize,
 }
@@ -86,13 +86,13 @@ impl PartialEq for Known {
 }
 
 impl Known {
-    fn of(mut visits: BTreeMap<Key, Vec<(Key, Visit)>>) -> Self {
+    fn of(mut visits: BTreeMap<Key, VecDeque<(Key, Visit)>>) -> Self {
         visits.retain(|_, visits| !visits.is_empty());
         visits.values_mut().for_each(|visits| {
-            visits.sort_unstable_by(|one, other| worth(one).cmp(&worth(other)));
+            visits.make_contiguous().sort_unstable_by(|one, other| worth(one).cmp(&worth(other)));
             visits.shrink_to_fit();
         });
-        Self { count: visits.values().map(Vec::len).sum(), visits }
+        Self { count: visits.values().map(VecDeque::len).sum(), visits }
     }
 
     fn in_order(&self) -> BTreeMap<&Key, BTreeMap<&Key, &Visit>> {
@@ -103,12 +103,24 @@ impl Known {
         all.collect()
     }
 
-    /// From where `account` came before this login from `source`; if `proven`: as the module saw. What is at the machine itself
-    /// is not asked.
-    pub(super) fn before(&self, account: &Key, source: &Source, login: Login, proven: bool) -> Before {
+    /// Where among those of `account` the visit from `source` stands, as long as none is added: it is asked for once for
+    /// each login.
+    pub(super) fn place(&self, account: &Key, source: &Key) -> Option<usize> {
+        self.visits.get(account)?.iter().rposition(|(key, _)| key == source)
+    }
+
+    /// From where `account` came before this login from `source`, whose visit stands at `place`; if `proven`: as the module
+    /// saw. What is at the machine itself is not asked.
+    pub(super) fn before(
+        &self,
+        account: &Key,
+        (source, place): (&Source, Option<usize>),
+        login: Login,
+        proven: bool,
+    ) -> Before {
         let Some(of_it) = source.network() else { return Before::default() };
         let Some(visits) = self.visits.get(account) else { return Before::default() };
-        let itself = visits.iter().rev().find(|(key, _)| key == source.key());
+        let itself = place.and_then(|place| visits.get(place));
         if itself.is_some_and(|(_, visit)| visit.counts(login, proven)) {
             return Before { address: true, network: true };
         }
@@ -122,17 +134,31 @@ impl Known {
     /// Whether a break-in from there was reported, later than all that failed; if `proven`: one that was proven.
     pub(super) fn is_reported(&self, account: &Key, source: &Key, proven: bool, last_failure: i64) -> bool {
         let then = |visit: &Visit| if proven { visit.proven_break_in } else { visit.suspected };
-        self.visit(account, source).and_then(then).is_some_and(|then| then >= last_failure)
+        let visits = self.visits.get(account);
+        let visit = self.place(account, source).and_then(|place| visits?.get(place));
+        visit.and_then(|(_, visit)| then(visit)).is_some_and(|then| then >= last_failure)
     }
 
-    /// `account` came from `source`.
-    pub(super) fn came(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
-        self.visited(account, source, at, |visit| visit.proven |= proven);
+    /// `account` came from `source`, whose visit stands at `place`.
+    pub(super) fn came(
+        &mut self,
+        account: &Key,
+        (source, place): (&Key, Option<usize>),
+        proven: bool,
+        at: i64,
+    ) {
+        self.visited(account, (source, place), at, |visit| visit.proven |= proven);
     }
 
     /// It came as who breaks in comes: the source does not become known by that.
-    pub(super) fn suspect(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
-        self.visited(account, source, at, |visit| {
+    pub(super) fn suspect(
+        &mut self,
+        account: &Key,
+        (source, place): (&Key, Option<usize>),
+        proven: bool,
+        at: i64,
+    ) {
+        self.visited(account, (source, place), at, |visit| {
             visit.suspected = visit.suspected.max(Some(at));
             if proven {
                 visit.proven_break_in = visit.proven_break_in.max(Some(at));
@@ -140,28 +166,25 @@ impl Known {
         });
     }
 
-    fn visit(&self, account: &Key, source: &Key) -> Option<&Visit> {
-        let visits = self.visits.get(account)?;
-        visits.iter().rev().find(|(key, _)| key == source).map(|(_, visit)| visit)
-    }
-
     /// `account` was there at the second `at`.
-    fn visited(&mut self, account: &Key, source: &Key, at: i64, note: impl FnOnce(&mut Visit)) {
+    fn visited(
+        &mut self,
+        account: &Key,
+        (source, place): (&Key, Option<usize>),
+        at: i64,
+        note: impl FnOnce(&mut Visit),
+    ) {
         let visits = match self.visits.get_mut(account) {
             Some(visits) => visits,
             None => self.visits.entry(account.clone()).or_default(),
         };
-        let (key, mut visit) = match visits.iter().rposition(|(key, _)| key == source) {
-            Some(place) => visits.remove(place),
-            None => {
-                self.count += 1;
-                (source.clone(), Visit { first: at, ..Visit::default() })
-            }
-        };
+        let known = place.and_then(|place| visits.remove(place));
+        self.count += usize::from(known.is_none());
+        let (key, mut visit) = known.unwrap_or_else(|| (source.clone(), Visit { first: at, ..Visit::default() }));
         (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
         note(&mut visit);
         let new = (key, visit);
-        let place = match visits.last() {
+        let place = match visits.back() {
             Some(last) if worth(last) > worth(&new) => {
                 visits.partition_point(|other| worth(other) < worth(&new))
             }
@@ -169,7 +192,7 @@ impl Known {
         };
         visits.insert(place, new);
         if visits.len() > OF_ONE_ACCOUNT {
-            visits.remove(0);
+            visits.pop_front();
             self.count -= 1;
         }
         if self.count > OF_ALL {
@@ -219,7 +242,7 @@ impl Known {
         let texts = self.visits.keys().chain(sources).map(|text| allocated::<u8>(text.heap()));
         let visits = self.visits.values().map(|visits| allocated::<(Key, Visit)>(visits.capacity()));
         // A leaf of a map has room for eleven, and is half full at least where there are others.
-        let leaves = self.visits.len().div_ceil(6) * allocated::<(Key, Vec<(Key, Visit)>)>(11);
+        let leaves = self.visits.len().div_ceil(6) * allocated::<(Key, VecDeque<(Key, Visit)>)>(11);
         leaves + texts.chain(visits).sum::<usize>()
     }
 
@@ -232,7 +255,7 @@ impl Known {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.visits.values().map(Vec::len).sum()
+        self.visits.values().map(VecDeque::len).sum()
     }
 }
 
@@ -272,7 +295,9 @@ mod tests {
                 address: itself.is_some_and(|visit| visit.counts(login, proven)),
                 network: plain.iter().any(|(key, visit)| of_it(key) && visit.counts(login, proven)),
             };
-            assert_eq!(known.before(&account, &source, login, proven), expected, "{n} {place}");
+            let at_place = known.place(&account, source.key());
+            let before = known.before(&account, (&source, at_place), login, proven);
+            assert_eq!(before, expected, "{n} {place}");
             let new = Visit { first: at, ..Visit::default() };
             let visit = plain.entry(source.key().clone()).or_insert(new);
             (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
@@ -281,10 +306,10 @@ mod tests {
                 if proven {
                     visit.proven_break_in = visit.proven_break_in.max(Some(at));
                 }
-                known.suspect(&account, source.key(), proven, at);
+                known.suspect(&account, (source.key(), at_place), proven, at);
             } else {
                 visit.proven |= proven;
-                known.came(&account, source.key(), proven, at);
+                known.came(&account, (source.key(), at_place), proven, at);
             }
             if plain.len() > OF_ONE_ACCOUNT {
                 let least = plain.iter().min_by_key(|(_, visit)| visit.rank()).unwrap().0.clone();

@@ -139,16 +139,19 @@ impl Late {
 
     /// What failed from `source` before a login that a log tells of late, and was taken back by a later one. What failed
     /// for the same account at a hub is among it.
-    pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Evidence {
-        let is_any = login.route == Route::Log && self.latest > Some(login.time);
-        let of_source = if is_any { self.logins.get(source) } else { None };
-        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+    pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Option<Evidence> {
+        // Nearly each login is the latest.
+        if login.route != Route::Log || self.latest <= Some(login.time) {
+            return None;
+        }
+        let of_source = self.logins.get(source)?;
+        let later = of_source.iter().filter(|judged| judged.login.time > login.time);
         let mut all = Evidence::default();
         for judged in later.filter(|judged| judged.evidence.total() > 0) {
             // What came late speaks against each of them.
             all.merge_what_is_more(judged.evidence.taken_back_by(&judged.login, moment));
         }
-        all
+        Some(all)
     }
 
     /// A login that a log tells of takes back what a log told of its account before, also where that was told late and

@@ -199,13 +199,13 @@ impl Detector {
         let found = match event.class {
             Class::Failure => self.fail(event, member, kind, at, rules),
             Class::Login => {
-                let elsewhere = self.elsewhere(event, member, at);
-                let found = self.of_mut(member).login(event, elsewhere, at, rules, plain);
+                let told = self.elsewhere(event, member, at);
+                let found = self.of_mut(member).login(event, told, at, rules, plain);
                 let is_break_in = |found: &Finding| matches!(found.verdict, Verdict::BreakIn { .. });
-                if !member.is_empty() && !found.as_ref().is_some_and(is_break_in) {
+                if !member.is_empty() && !found.iter().any(is_break_in) {
                     self.take_back_elsewhere(event, member, at);
                 }
-                found.into_iter().collect()
+                found
             }
             Class::Aborted | Class::Test => return Vec::new(),
         };
@@ -321,7 +321,8 @@ impl Detector {
         let account = account(&login);
         if is_alone {
             self.late.forget(&login);
-            self.known.suspect(&account, source.key(), evidence.proves(&login, after), at);
+            let place = self.known.place(&account, source.key());
+            self.known.suspect(&account, (source.key(), place), evidence.proves(&login, after), at);
         }
         let all = elsewhere.with(&evidence);
         let moment = Login { at, end: end(&login, at) };
@@ -329,29 +330,35 @@ impl Detector {
         Some(found.by(teller.as_deref(), &evidence, after))
     }
 
-    /// `at_hub` and `elsewhere`: what its source failed at other machines of a fleet.
+    /// `told`: what its source failed at the hub and at other machines of a fleet.
     fn login(
         &mut self,
         event: &Event,
-        (mut at_hub, elsewhere): (Evidence, Elsewhere),
+        told: Option<(Evidence, Elsewhere)>,
         at: i64,
         rules: &Rules,
         plain: bool,
-    ) -> Option<Finding> {
+    ) -> Vec<Finding> {
         let source = Source::of(event);
+        let mut found = Vec::new();
         if self.doubles.is_known_login(event, source.as_ref().and_then(Source::address), at) {
-            return None;
+            return found;
         }
         let account = account(event);
         let login = Login { at, end: end(event, at) };
         let mut own = self.evidence(event, &account, source.as_ref(), login);
-        if let Some(source) = &source {
-            at_hub.merge_what_is_more(self.late.taken_back(event, source.key(), login));
+        let failed = [&own.module, &own.log].map(|row| !row.is_empty());
+        let (mut at_hub, elsewhere) = told.map_or_else(Default::default, |(hub, others)| (Some(hub), others));
+        if let Some(taken_back) = source.as_ref().and_then(|at| self.late.taken_back(event, at.key(), login)) {
+            at_hub.get_or_insert_default().merge_what_is_more(taken_back);
         }
-        own.merge(at_hub);
+        if let Some(at_hub) = at_hub {
+            own.merge(at_hub);
+        }
         let evidence = elsewhere.with(&own);
+        let place = source.as_ref().and_then(|source| self.known.place(&account, source.key()));
         let before = source.as_ref().map_or_else(Before::default, |source| {
-            self.known.before(&account, source, login, event.route == Route::Pam)
+            self.known.before(&account, (source, place), login, event.route == Route::Pam)
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, login, rules);
         let is_break_in = matches!(verdict, Verdict::BreakIn { .. });
@@ -361,27 +368,31 @@ impl Detector {
         };
         let is_alone = is_break_in && speaks(&own);
         let teller = if is_break_in && !is_alone { elsewhere.teller(&own, speaks) } else { None };
-        let finding = (plain || verdict.is_alarm()).then(|| {
+        if plain || verdict.is_alarm() {
             let finding = self.finding(event, verdict, &account, &evidence, login, rules);
-            if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding }
-        });
+            found.push(if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding });
+        }
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
             if is_alone {
-                self.known.suspect(&account, source.key(), own.proves(event, after), at);
+                self.known.suspect(&account, (source.key(), place), own.proves(event, after), at);
             } else {
-                if proven {
+                // There is nothing else to take back than what speaks against it.
+                let [by_module, by_log] = failed;
+                if proven && by_module {
                     self.module.forgive(&account, &event.user, source.key(), login);
                 }
-                self.log.forgive(&account, &event.user, source.key(), login);
+                if by_log {
+                    self.log.forgive(&account, &event.user, source.key(), login);
+                }
                 // What speaks against a member's logins may have failed at its hub.
                 if members::member(event).is_empty() {
                     self.late.forgive(event, source.key(), login);
                 }
-                self.known.came(&account, source.key(), proven, at);
+                self.known.came(&account, (source.key(), place), proven, at);
                 // By a clock that is ahead, what comes would seem to be from before it.
                 if spans::is_ahead(event.time.as_second(), at) {
-                    return finding;
+                    return found;
                 }
                 let mut judged = Judged {
                     login: event,
@@ -398,7 +409,7 @@ impl Detector {
                 self.late.remember(source.key(), judged);
             }
         }
-        finding
+        found
     }
 
     /// What the source failed. Its row may have given way to others in a flood; what it failed for this very
