@@ -8,6 +8,7 @@ use super::known::Known;
 use super::late::Before;
 use super::row::{Login, Row};
 use super::source::Source;
+use crate::event::packed::Packed;
 use crate::event::{Event, Route};
 
 /// The failures that speak against a login, by the route that they came by.
@@ -31,10 +32,10 @@ impl Evidence {
 
     /// What failed in the day before `login`, and the `later` login takes back, which this speaks against. A log takes
     /// nothing back that the module saw.
-    pub(super) fn taken_back_by(&self, later: &Event, login: Login) -> Self {
-        let (user, name) = (&later.user, Key::from(later.user.as_str()));
+    pub(super) fn taken_back_by(&self, later: &Packed, login: Login) -> Self {
+        let (user, name) = (later.user(), Key::from(later.user()));
         let of = |row: &Row| row.only_before(&name, user, login);
-        let module = if later.route == Route::Pam { of(&self.module) } else { Row::default() };
+        let module = if later.route() == Route::Pam { of(&self.module) } else { Row::default() };
         Self { module, log: of(&self.log) }
     }
 

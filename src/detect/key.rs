@@ -125,7 +125,7 @@ impl Beginning {
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         // Nearly all that are not the same begin otherwise.
-        self.head() == other.head() && self.0 == other.0
+        self.first() == other.first() && self.0 == other.0
     }
 }
 

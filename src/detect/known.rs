@@ -126,8 +126,7 @@ impl Known {
         }
         let beginning = source.key().beginning(of_it.len());
         let is_of_it = |key: &Key| beginning.is_of(key) && network(key) == of_it;
-        let network =
-            visits.iter().rev().any(|(key, visit)| is_of_it(key) && visit.counts(login, proven));
+        let network = visits.iter().rev().any(|(key, visit)| is_of_it(key) && visit.counts(login, proven));
         Before { address: false, network }
     }
 
@@ -180,7 +179,8 @@ impl Known {
         };
         let known = place.and_then(|place| visits.remove(place));
         self.count += usize::from(known.is_none());
-        let (key, mut visit) = known.unwrap_or_else(|| (source.clone(), Visit { first: at, ..Visit::default() }));
+        let (key, mut visit) =
+            known.unwrap_or_else(|| (source.clone(), Visit { first: at, ..Visit::default() }));
         (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
         note(&mut visit);
         let new = (key, visit);

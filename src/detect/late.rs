@@ -8,7 +8,6 @@
 //! from where the account came before, and of the rest the oldest: a login from a new source that the module saw is
 //! pushed out by so many later ones, each of an account from where it never came before.
 
-use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -22,6 +21,7 @@ use super::room::allocated;
 use super::row::Login;
 use super::source::Source;
 use super::{Evidence, spans};
+use crate::event::packed::Packed;
 use crate::event::{Event, Route};
 
 /// Logins that are remembered.
@@ -58,10 +58,10 @@ impl Earlier<'_> {
     }
 }
 
-/// A login, which may be another's, and what it was judged by.
+/// A login, and what it was judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Judged<L = Event> {
-    pub(super) login: L,
+pub(super) struct Judged {
+    pub(super) login: Packed,
     pub(super) at: i64,
     pub(super) evidence: Evidence,
     #[serde(default, skip_serializing_if = "Elsewhere::is_empty")]
@@ -101,20 +101,20 @@ impl Serialize for Late {
 
 impl Late {
     /// Remember a login from `source`, unless a later one stands for it.
-    pub(super) fn remember(&mut self, source: &Key, judged: Judged<&Event>) {
+    pub(super) fn remember(&mut self, source: &Key, judged: Judged) {
         let at = judged.at;
-        self.latest = self.latest.max(Some(judged.login.time));
+        self.latest = self.latest.max(Some(judged.login.time()));
         let of_source = self.logins.entry(source.clone()).or_default();
-        if of_source.iter().any(|other| other.stands_for(&judged)) {
+        // Most are of another time.
+        let slot = spans::seconds_of_slot(at);
+        let mut of_slot = of_source.iter().filter(|other| slot.contains(&other.at));
+        if of_slot.any(|other| other.stands_for(&judged)) {
             return;
         }
-        let (before, mut gone) = (of_source.len(), None);
-        // Mostly the last one, and it alone.
-        while let Some(place) = of_source.iter().rposition(|other| judged.stands_for(other)) {
-            gone = Some(of_source.remove(place));
-        }
+        let before = of_source.len();
+        of_source.retain(|other| !slot.contains(&other.at) || !judged.stands_for(other));
         of_source.reserve_exact(1);
-        of_source.push(judged.kept_in(gone));
+        of_source.push(Box::new(judged));
         let is_one_more = of_source.len() > before;
         self.count = self.count + of_source.len() - before;
         // Now and then, so that it costs little for each.
@@ -133,7 +133,7 @@ impl Late {
         let of_source = if is_any { self.logins.get_mut(source.key()) } else { None };
         of_source.into_iter().flatten().map(|judged| &mut **judged).filter(move |judged| {
             let login = Login { at: judged.at, end: judged.at.saturating_add(ahead) };
-            is_before(time, judged.login.time, ahead) && spans::speaks(at, login)
+            is_before(time, judged.login.time(), ahead) && spans::speaks(at, login)
         })
     }
 
@@ -145,7 +145,7 @@ impl Late {
             return None;
         }
         let of_source = self.logins.get(source)?;
-        let later = of_source.iter().filter(|judged| judged.login.time > login.time);
+        let later = of_source.iter().filter(|judged| judged.login.time() > login.time);
         let mut all = Evidence::default();
         for judged in later.filter(|judged| judged.evidence.total() > 0) {
             // What came late speaks against each of them.
@@ -159,7 +159,7 @@ impl Late {
     pub(super) fn forgive(&mut self, login: &Event, source: &Key, moment: Login) {
         let is_any = login.route == Route::Log && self.latest > Some(login.time);
         let of_source = if is_any { self.logins.get_mut(source) } else { None };
-        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time() > login.time);
         later.for_each(|judged| judged.evidence.log.take_back(&login.user, moment));
     }
 
@@ -167,7 +167,7 @@ impl Late {
     pub(super) fn forgive_told(&mut self, login: &Event, source: &Key, teller: &str, moment: Login) {
         let is_any = self.latest > Some(login.time);
         let of_source = if is_any { self.logins.get_mut(source) } else { None };
-        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time() > login.time);
         later.for_each(|judged| judged.elsewhere.take_back(teller, login, moment));
     }
 
@@ -203,7 +203,7 @@ impl Late {
     pub(super) fn set_back(&mut self, now: i64) {
         let is_ahead = |login: Timestamp| spans::is_ahead(login.as_second(), now);
         if self.latest.is_some_and(is_ahead) {
-            self.retain(|judged| !is_ahead(judged.login.time));
+            self.retain(|judged| !is_ahead(judged.login.time()));
         }
     }
 
@@ -217,7 +217,7 @@ impl Late {
     }
 
     /// What it was judged by is not needed any more.
-    pub(super) fn forget(&mut self, login: &Event) {
+    pub(super) fn forget(&mut self, login: &Packed) {
         self.retain(|judged| judged.login != *login);
     }
 
@@ -247,7 +247,7 @@ impl Late {
             !logins.is_empty()
         });
         self.count = self.logins.values().map(Vec::len).sum();
-        self.latest = self.logins.values().flatten().map(|judged| judged.login.time).max();
+        self.latest = self.logins.values().flatten().map(|judged| judged.login.time()).max();
     }
 
     #[cfg(test)]
@@ -258,9 +258,7 @@ impl Late {
 
 impl Judged {
     fn heap(&self) -> usize {
-        let Event { host, service, user, rhost, tty, ruser, origin, .. } = &self.login;
-        let texts = [host, service, user, rhost, tty, ruser].into_iter().chain(origin);
-        texts.map(|text| allocated::<u8>(text.capacity())).sum::<usize>()
+        allocated::<u8>(self.login.heap())
             + self.evidence.heap()
             + self.elsewhere.heap()
             + allocated::<CompactString>(self.told_by.capacity())
@@ -268,38 +266,21 @@ impl Judged {
 
     /// What goes last is higher.
     fn rank(&self) -> (bool, bool, i64) {
-        (self.login.route == Route::Pam, !self.before.address, self.at)
+        (self.login.route() == Route::Pam, !self.before.address, self.at)
     }
 
-    /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
-    pub(super) fn evidence_of(&mut self, teller: &str) -> Option<&mut Evidence> {
-        match teller {
-            "" => Some(&mut self.evidence),
-            _ if self.is_told || self.told_by.iter().any(|before| before == teller) => None,
-            _ => Some(self.elsewhere.told_by(teller)),
-        }
-    }
-
-    /// Whether the login takes this failure back, as those that came in time.
-    pub(super) fn takes_back(&self, failure: &Event) -> bool {
-        failure.user == self.login.user
-            && failure.host == self.login.host
-            && (failure.route == Route::Log || self.login.route == Route::Pam)
-    }
-}
-
-impl<L: Borrow<Event>> Judged<L> {
     /// Whether whatever is to be said of `other` when failures before it become known is said of this one too, which is of
     /// the same account and source: they were before this one as well, in the day that counts for it, and it came after as
-    /// many that are known. Most are of another time.
-    fn stands_for<M: Borrow<Event>>(&self, other: &Judged<M>) -> bool {
-        let (one, earlier): (&Event, &Event) = (self.login.borrow(), other.login.borrow());
+    /// many that are known.
+    fn stands_for(&self, other: &Self) -> bool {
+        let (one, earlier) = (&self.login, &other.login);
         other.at <= self.at
             && spans::slot(other.at) == spans::slot(self.at)
-            && earlier.time <= one.time
-            && (self.before, one.route) == (other.before, earlier.route)
-            && (&one.user, &one.host) == (&earlier.user, &earlier.host)
-            && (other.is_blank() || self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other))
+            && earlier.time() <= one.time()
+            && (self.before, one.route()) == (other.before, earlier.route())
+            && (one.user(), one.host()) == (earlier.user(), earlier.host())
+            && (other.is_blank()
+                || self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other))
     }
 
     /// Whether nothing speaks against it.
@@ -309,7 +290,7 @@ impl<L: Borrow<Event>> Judged<L> {
 
     /// How many speak against it, for its account and for others: as the module, a log and other members tell.
     fn failures(&self) -> [u64; 6] {
-        let (user, nothing) = (self.login.borrow().user.as_str(), Evidence::default());
+        let (user, nothing) = (self.login.user(), Evidence::default());
         let (Evidence { module, log }, told) = (&self.evidence, self.elsewhere.with(&nothing));
         let [own, all] =
             [[module.of(user), log.of(user), told.of(user)], [module.total(), log.total(), told.total()]];
@@ -327,14 +308,20 @@ impl<L: Borrow<Event>> Judged<L> {
             None => self.is_told = true,
         }
     }
-}
 
-impl Judged<&Event> {
-    /// The same with a copy of the login, in the memory of one that it stands for.
-    fn kept_in(self, gone: Option<Box<Judged>>) -> Box<Judged> {
-        let Self { login, at, evidence, elsewhere, before, told_by, is_told } = self;
-        let login = gone.map_or_else(|| login.clone(), |gone| gone.login.made(login));
-        Box::new(Judged { login, at, evidence, elsewhere, before, told_by, is_told })
+    /// Where a failure counts that comes late, told by the member `teller` where that is not the login's own.
+    pub(super) fn evidence_of(&mut self, teller: &str) -> Option<&mut Evidence> {
+        match teller {
+            "" => Some(&mut self.evidence),
+            _ if self.is_told || self.told_by.iter().any(|before| before == teller) => None,
+            _ => Some(self.elsewhere.told_by(teller)),
+        }
+    }
+
+    /// Whether the login takes this failure back, as those that came in time.
+    pub(super) fn takes_back(&self, failure: &Event) -> bool {
+        (failure.user.as_str(), failure.host.as_str()) == (self.login.user(), self.login.host())
+            && (failure.route == Route::Log || self.login.route() == Route::Pam)
     }
 }
 

@@ -50,6 +50,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::AccountKind;
 pub use crate::config::Logins as Rules;
+use crate::event::packed::Packed;
 use crate::event::{Class, Event, Route};
 
 use doubles::{Doubles, Twice};
@@ -310,17 +311,19 @@ impl Detector {
         let (known, source) = (&self.known, failure.source);
         let is_break_in = |judged: &&mut Judged| {
             let Judged { login, evidence, elsewhere, before, .. } = &**judged;
-            speaks_against(known, login, source, &elsewhere.with(evidence), *before, after)
+            let all = elsewhere.with(evidence);
+            all.total() >= after && speaks_against(known, &login.event(), source, &all, *before, after)
         };
         let judged = self.late.after(failure).find(is_break_in)?;
-        let Judged { login, at, evidence, elsewhere, before, .. } = judged.clone();
+        let Judged { login: packed, at, evidence, elsewhere, before, .. } = judged.clone();
+        let login = packed.event();
         let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
         let is_alone = speaks(&evidence);
         let teller = if is_alone { None } else { elsewhere.teller(&evidence, speaks) };
         judged.report(teller.clone());
         let account = account(&login);
         if is_alone {
-            self.late.forget(&login);
+            self.late.forget(&packed);
             let place = self.known.place(&account, source.key());
             self.known.suspect(&account, (source.key(), place), evidence.proves(&login, after), at);
         }
@@ -349,7 +352,8 @@ impl Detector {
         let mut own = self.evidence(event, &account, source.as_ref(), login);
         let failed = [&own.module, &own.log].map(|row| !row.is_empty());
         let (mut at_hub, elsewhere) = told.map_or_else(Default::default, |(hub, others)| (Some(hub), others));
-        if let Some(taken_back) = source.as_ref().and_then(|at| self.late.taken_back(event, at.key(), login)) {
+        if let Some(taken_back) = source.as_ref().and_then(|at| self.late.taken_back(event, at.key(), login))
+        {
             at_hub.get_or_insert_default().merge_what_is_more(taken_back);
         }
         if let Some(at_hub) = at_hub {
@@ -395,7 +399,7 @@ impl Detector {
                     return found;
                 }
                 let mut judged = Judged {
-                    login: event,
+                    login: Packed::of(event),
                     at,
                     evidence: own,
                     elsewhere,

@@ -1,5 +1,7 @@
 //! What happened: one failed authentication, or several of one log line; or a login.
 
+pub(crate) mod packed;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -75,29 +77,6 @@ pub struct Event {
 }
 
 impl Event {
-    /// A copy of `other`, in the memory of this one where it fits.
-    pub(crate) fn made(mut self, other: &Self) -> Self {
-        for (text, new) in [
-            (&mut self.host, &other.host),
-            (&mut self.service, &other.service),
-            (&mut self.user, &other.user),
-            (&mut self.rhost, &other.rhost),
-            (&mut self.tty, &other.tty),
-            (&mut self.ruser, &other.ruser),
-        ] {
-            // Nor more memory than it needs: thousands are kept.
-            if text.capacity() == new.len() {
-                text.clone_from(new);
-            } else {
-                *text = new.clone();
-            }
-        }
-        let Self { host, service, user, rhost, tty, ruser, .. } = self;
-        let Self { time, route, class, count, pid, ppid, uid, .. } = *other;
-        let origin = other.origin.clone();
-        Self { time, host, route, class, count, service, pid, ppid, user, rhost, tty, ruser, uid, origin }
-    }
-
     /// Whether it was tried at this machine itself (su, sudo, login), not over the network.
     pub fn is_local(&self) -> bool {
         self.rhost.is_empty() && self.service != "sshd"
