@@ -100,11 +100,11 @@ impl Key {
 
     /// The first bytes, and zeros where there are not so many.
     fn first(&self) -> &[u8; HEAD] {
-        let bytes = match &self.0 {
-            Text::Short(_, text) => text.as_slice(),
-            Text::Long(text) => text.as_bytes(),
+        let first = match &self.0 {
+            Text::Short(_, text) => text.first_chunk(),
+            Text::Long(text) => text.as_bytes().first_chunk(),
         };
-        bytes.first_chunk().unwrap_or(&[0; HEAD])
+        first.unwrap_or(&[0; HEAD])
     }
 }
 
