@@ -33,7 +33,8 @@ pub(super) const KEPT: i64 = 7 * 86_400;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(from = "BTreeMap<Key, Vec<Box<Judged>>>")]
 pub(super) struct Late {
-    /// By source. Each for itself, as they are moved about at each login.
+    /// By source.
+    #[expect(clippy::vec_box, reason = "each is large, and those of a source are moved about at each login")]
     logins: BTreeMap<Key, Vec<Box<Judged>>>,
     count: usize,
     /// None of them was later: nearly each failure is.
