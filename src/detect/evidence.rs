@@ -1,5 +1,7 @@
 //! What speaks against a login, and whether it is enough.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::account;
@@ -8,6 +10,7 @@ use super::known::Known;
 use super::late::Before;
 use super::row::{Login, Row};
 use super::source::Source;
+use crate::event::packed::Packed;
 use crate::event::{Event, Route};
 
 /// The failures that speak against a login, by the route that they came by.
@@ -23,6 +26,16 @@ impl Evidence {
         self.log.merge(other.log);
     }
 
+    /// All of it, and of another one.
+    pub(super) fn with(&self, other: &Self) -> Cow<'_, Self> {
+        if other.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut all = self.clone();
+        all.merge(other.clone());
+        Cow::Owned(all)
+    }
+
     /// Of each name what one of the two counts more of: what both count is the same.
     pub(super) fn merge_what_is_more(&mut self, other: Self) {
         self.module.merge_what_is_more(other.module);
@@ -31,10 +44,10 @@ impl Evidence {
 
     /// What failed in the day before `login`, and the `later` login takes back, which this speaks against. A log takes
     /// nothing back that the module saw.
-    pub(super) fn taken_back_by(&self, later: &Event, login: Login) -> Self {
-        let (user, name) = (&later.user, Key::from(later.user.as_str()));
+    pub(super) fn taken_back_by(&self, later: &Packed, login: Login) -> Self {
+        let (user, name) = (later.user(), Key::from(later.user()));
         let of = |row: &Row| row.only_before(&name, user, login);
-        let module = if later.route == Route::Pam { of(&self.module) } else { Row::default() };
+        let module = if later.route() == Route::Pam { of(&self.module) } else { Row::default() };
         Self { module, log: of(&self.log) }
     }
 

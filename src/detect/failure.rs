@@ -19,6 +19,7 @@ use super::row::Login;
 use super::source::Source;
 use super::{Detector, Finding, Rules, account, break_in, end, members, spans};
 use crate::accounts::AccountKind;
+use crate::event::packed::Packed;
 use crate::event::{Class, Event, Route};
 
 /// A failure as it counts.
@@ -50,7 +51,7 @@ pub(super) struct Reach<'a> {
     after: Timestamp,
     until: Timestamp,
     /// And this one, which stands for another one.
-    taker: Option<&'a Event>,
+    taker: Option<&'a Packed>,
 }
 
 impl Failed<'_> {
@@ -80,10 +81,10 @@ impl Failed<'_> {
 
     /// What a login took back of what failed at its machine, by each route.
     fn taken_back_by(judged: &Judged) -> impl Iterator<Item = Failed<'static>> + use<> {
-        let moment = Login { at: judged.at, end: end(&judged.login, judged.at) };
+        let login = judged.login.event();
+        let moment = Login { at: judged.at, end: end(&login, judged.at) };
         let Evidence { module, log } = judged.evidence.taken_back_by(&judged.login, moment);
         let by_route = [(Route::Pam, module), (Route::Log, log)];
-        let login = judged.login.clone();
         by_route.into_iter().filter(|(_, row)| !row.is_empty()).map(move |(route, row)| Failed {
             source: Source::of(&login),
             name: login.user.as_str().into(),
@@ -97,8 +98,8 @@ impl Failed<'_> {
 }
 
 impl Reach<'_> {
-    fn has(&self, login: &Event) -> bool {
-        self.taker == Some(login) || (self.after < login.time && login.time <= self.until)
+    fn has(&self, login: &Packed) -> bool {
+        self.taker == Some(login) || (self.after < login.time() && login.time() <= self.until)
     }
 }
 
@@ -212,11 +213,14 @@ impl Detector {
         let (known, source) = (&self.known, failure.source);
         let is_break_in = |judged: &&mut Judged| {
             let own = judged.own();
-            speaks_against(known, &judged.login, source, &judged.elsewhere.with(&own), judged.before, after)
+            let all = judged.elsewhere.with(&own);
+            all.total() >= after
+                && speaks_against(known, &judged.login.event(), source, &all, judged.before, after)
         };
         let judged = self.late.after(failure).find(is_break_in)?;
         let own = judged.own().into_owned();
-        let Judged { login, at, elsewhere, before, .. } = judged.clone();
+        let Judged { login: packed, at, elsewhere, before, .. } = judged.clone();
+        let login = packed.event();
         let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);
         let is_alone = speaks(&own);
         let teller = if is_alone { None } else { elsewhere.teller(&own, speaks) };
@@ -224,8 +228,9 @@ impl Detector {
         let account = account(&login);
         if is_alone {
             put_back.extend(Failed::taken_back_by(judged));
-            self.late.forget(&login);
-            self.known.suspect(&account, source.key(), own.proves(&login, after), at);
+            self.late.forget(&packed);
+            let place = self.known.place(&account, source.key());
+            self.known.suspect(&account, (source.key(), place), own.proves(&login, after), at);
         }
         let all = elsewhere.with(&own);
         let moment = Login { at, end: end(&login, at) };

@@ -1,6 +1,6 @@
 //! From where each account came before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -21,8 +21,9 @@ const OF_ALL: usize = 4096;
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "BTreeMap<Key, BTreeMap<Key, Visit>>")]
 pub(super) struct Known {
-    /// By account; its sources in no order, one behind the other, as they are looked through at each login.
-    visits: BTreeMap<Key, Vec<(Key, Visit)>>,
+    /// By account; its sources one behind the other, as they are looked through at each login, and what is worth least
+    /// first. What comes again mostly came a short time ago.
+    visits: BTreeMap<Key, VecDeque<(Key, Visit)>>,
     /// How many there are.
     count: usize,
 }
@@ -59,6 +60,11 @@ impl Visit {
     }
 }
 
+/// What goes first is lower; most are told apart by their rank.
+fn worth((source, visit): &(Key, Visit)) -> (i64, &Key) {
+    (visit.rank(), source)
+}
+
 impl From<BTreeMap<Key, BTreeMap<Key, Visit>>> for Known {
     fn from(visits: BTreeMap<Key, BTreeMap<Key, Visit>>) -> Self {
         Self::of(
@@ -80,10 +86,13 @@ impl PartialEq for Known {
 }
 
 impl Known {
-    fn of(mut visits: BTreeMap<Key, Vec<(Key, Visit)>>) -> Self {
+    fn of(mut visits: BTreeMap<Key, VecDeque<(Key, Visit)>>) -> Self {
         visits.retain(|_, visits| !visits.is_empty());
-        visits.values_mut().for_each(Vec::shrink_to_fit);
-        Self { count: visits.values().map(Vec::len).sum(), visits }
+        visits.values_mut().for_each(|visits| {
+            visits.make_contiguous().sort_unstable_by(|one, other| worth(one).cmp(&worth(other)));
+            visits.shrink_to_fit();
+        });
+        Self { count: visits.values().map(VecDeque::len).sum(), visits }
     }
 
     fn in_order(&self) -> BTreeMap<&Key, BTreeMap<&Key, &Visit>> {
@@ -94,37 +103,61 @@ impl Known {
         all.collect()
     }
 
-    /// From where `account` came before this login from `source`; if `proven`: as the module saw. What is at the machine itself
-    /// is not asked.
-    pub(super) fn before(&self, account: &Key, source: &Source, login: Login, proven: bool) -> Before {
+    /// Where among those of `account` the visit from `source` stands, as long as none is added: it is asked for once for
+    /// each login.
+    pub(super) fn place(&self, account: &Key, source: &Key) -> Option<usize> {
+        self.visits.get(account)?.iter().rposition(|(key, _)| key == source)
+    }
+
+    /// From where `account` came before this login from `source`, whose visit stands at `place`; if `proven`: as the module
+    /// saw. What is at the machine itself is not asked.
+    pub(super) fn before(
+        &self,
+        account: &Key,
+        (source, place): (&Source, Option<usize>),
+        login: Login,
+        proven: bool,
+    ) -> Before {
         let Some(of_it) = source.network() else { return Before::default() };
         let Some(visits) = self.visits.get(account) else { return Before::default() };
+        let itself = place.and_then(|place| visits.get(place));
+        if itself.is_some_and(|(_, visit)| visit.counts(login, proven)) {
+            return Before { address: true, network: true };
+        }
         let beginning = source.key().beginning(of_it.len());
         let is_of_it = |key: &Key| beginning.is_of(key) && network(key) == of_it;
-        let mut before = Before::default();
-        for (key, _) in visits.iter().filter(|(_, visit)| visit.counts(login, proven)) {
-            if key == source.key() {
-                return Before { address: true, network: true };
-            }
-            before.network = before.network || is_of_it(key);
-        }
-        before
+        let network = visits.iter().rev().any(|(key, visit)| is_of_it(key) && visit.counts(login, proven));
+        Before { address: false, network }
     }
 
     /// Whether a break-in from there was reported, later than all that failed; if `proven`: one that was proven.
     pub(super) fn is_reported(&self, account: &Key, source: &Key, proven: bool, last_failure: i64) -> bool {
         let then = |visit: &Visit| if proven { visit.proven_break_in } else { visit.suspected };
-        self.visit(account, source).and_then(then).is_some_and(|then| then >= last_failure)
+        let visits = self.visits.get(account);
+        let visit = self.place(account, source).and_then(|place| visits?.get(place));
+        visit.and_then(|(_, visit)| then(visit)).is_some_and(|then| then >= last_failure)
     }
 
-    /// `account` came from `source`.
-    pub(super) fn came(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
-        self.visited(account, source, at, |visit| visit.proven |= proven);
+    /// `account` came from `source`, whose visit stands at `place`.
+    pub(super) fn came(
+        &mut self,
+        account: &Key,
+        (source, place): (&Key, Option<usize>),
+        proven: bool,
+        at: i64,
+    ) {
+        self.visited(account, (source, place), at, |visit| visit.proven |= proven);
     }
 
     /// It came as who breaks in comes: the source does not become known by that.
-    pub(super) fn suspect(&mut self, account: &Key, source: &Key, proven: bool, at: i64) {
-        self.visited(account, source, at, |visit| {
+    pub(super) fn suspect(
+        &mut self,
+        account: &Key,
+        (source, place): (&Key, Option<usize>),
+        proven: bool,
+        at: i64,
+    ) {
+        self.visited(account, (source, place), at, |visit| {
             visit.suspected = visit.suspected.max(Some(at));
             if proven {
                 visit.proven_break_in = visit.proven_break_in.max(Some(at));
@@ -132,36 +165,35 @@ impl Known {
         });
     }
 
-    fn visit(&self, account: &Key, source: &Key) -> Option<&Visit> {
-        let visits = self.visits.get(account)?;
-        visits.iter().find(|(key, _)| key == source).map(|(_, visit)| visit)
-    }
-
     /// `account` was there at the second `at`.
-    fn visited(&mut self, account: &Key, source: &Key, at: i64, note: impl FnOnce(&mut Visit)) {
+    fn visited(
+        &mut self,
+        account: &Key,
+        (source, place): (&Key, Option<usize>),
+        at: i64,
+        note: impl FnOnce(&mut Visit),
+    ) {
         let visits = match self.visits.get_mut(account) {
             Some(visits) => visits,
             None => self.visits.entry(account.clone()).or_default(),
         };
-        let known = visits.iter_mut().find(|(key, _)| key == source);
-        let is_new = known.is_none();
-        let mut new = Visit { first: at, ..Visit::default() };
-        let visit = known.map_or(&mut new, |(_, visit)| visit);
+        let known = place.and_then(|place| visits.remove(place));
+        self.count += usize::from(known.is_none());
+        let (key, mut visit) =
+            known.unwrap_or_else(|| (source.clone(), Visit { first: at, ..Visit::default() }));
         (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
-        note(visit);
-        if !is_new {
-            return;
-        }
-        visits.push((source.clone(), new));
-        self.count += 1;
-        if visits.len() > OF_ONE_ACCOUNT {
-            // Most are told apart by their rank, so the keys are looked at only then.
-            let least = visits.iter().map(|(_, visit)| visit.rank()).min().unwrap_or_default();
-            let of_least = visits.iter().enumerate().filter(|(_, (_, visit))| visit.rank() == least);
-            if let Some((place, _)) = of_least.min_by(|(_, (one, _)), (_, (other, _))| one.cmp(other)) {
-                visits.swap_remove(place);
-                self.count -= 1;
+        note(&mut visit);
+        let new = (key, visit);
+        let place = match visits.back() {
+            Some(last) if worth(last) > worth(&new) => {
+                visits.partition_point(|other| worth(other) < worth(&new))
             }
+            _ => visits.len(),
+        };
+        visits.insert(place, new);
+        if visits.len() > OF_ONE_ACCOUNT {
+            visits.pop_front();
+            self.count -= 1;
         }
         if self.count > OF_ALL {
             // An eighth at once, so that it costs little for each.
@@ -200,6 +232,8 @@ impl Known {
             visit.suspected = visit.suspected.map(|then| then.min(now));
             visit.proven_break_in = visit.proven_break_in.map(|then| then.min(now));
         }
+        // Not all of them keep their places.
+        *self = Self::of(std::mem::take(&mut self.visits));
     }
 
     /// Bytes that it takes beside itself.
@@ -208,7 +242,7 @@ impl Known {
         let texts = self.visits.keys().chain(sources).map(|text| allocated::<u8>(text.heap()));
         let visits = self.visits.values().map(|visits| allocated::<(Key, Visit)>(visits.capacity()));
         // A leaf of a map has room for eleven, and is half full at least where there are others.
-        let leaves = self.visits.len().div_ceil(6) * allocated::<(Key, Vec<(Key, Visit)>)>(11);
+        let leaves = self.visits.len().div_ceil(6) * allocated::<(Key, VecDeque<(Key, Visit)>)>(11);
         leaves + texts.chain(visits).sum::<usize>()
     }
 
@@ -221,7 +255,7 @@ impl Known {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.visits.values().map(Vec::len).sum()
+        self.visits.values().map(VecDeque::len).sum()
     }
 }
 
@@ -261,7 +295,9 @@ mod tests {
                 address: itself.is_some_and(|visit| visit.counts(login, proven)),
                 network: plain.iter().any(|(key, visit)| of_it(key) && visit.counts(login, proven)),
             };
-            assert_eq!(known.before(&account, &source, login, proven), expected, "{n} {place}");
+            let at_place = known.place(&account, source.key());
+            let before = known.before(&account, (&source, at_place), login, proven);
+            assert_eq!(before, expected, "{n} {place}");
             let new = Visit { first: at, ..Visit::default() };
             let visit = plain.entry(source.key().clone()).or_insert(new);
             (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
@@ -270,10 +306,10 @@ mod tests {
                 if proven {
                     visit.proven_break_in = visit.proven_break_in.max(Some(at));
                 }
-                known.suspect(&account, source.key(), proven, at);
+                known.suspect(&account, (source.key(), at_place), proven, at);
             } else {
                 visit.proven |= proven;
-                known.came(&account, source.key(), proven, at);
+                known.came(&account, (source.key(), at_place), proven, at);
             }
             if plain.len() > OF_ONE_ACCOUNT {
                 let least = plain.iter().min_by_key(|(_, visit)| visit.rank()).unwrap().0.clone();

@@ -22,6 +22,7 @@ use super::room::allocated;
 use super::row::Login;
 use super::source::Source;
 use super::{Evidence, spans};
+use crate::event::packed::Packed;
 use crate::event::{Event, Route};
 
 /// Logins that are remembered.
@@ -31,10 +32,11 @@ pub(super) const KEPT: i64 = 7 * 86_400;
 
 /// Logins that were no break-ins by what their own machine saw.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(from = "BTreeMap<Key, Vec<Judged>>")]
+#[serde(from = "BTreeMap<Key, Vec<Box<Judged>>>")]
 pub(super) struct Late {
     /// By source.
-    logins: BTreeMap<Key, Vec<Judged>>,
+    #[expect(clippy::vec_box, reason = "each is large, and those of a source are moved about at each login")]
+    logins: BTreeMap<Key, Vec<Box<Judged>>>,
     count: usize,
     /// None of them was later: nearly each failure is.
     latest: Option<Timestamp>,
@@ -61,7 +63,7 @@ impl Earlier<'_> {
 /// A login, and what it was judged by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Judged {
-    pub(super) login: Event,
+    pub(super) login: Packed,
     pub(super) at: i64,
     /// When the first login was that it stands for.
     #[serde(default)]
@@ -103,8 +105,8 @@ pub(super) struct Before {
     pub(super) network: bool,
 }
 
-impl From<BTreeMap<Key, Vec<Judged>>> for Late {
-    fn from(logins: BTreeMap<Key, Vec<Judged>>) -> Self {
+impl From<BTreeMap<Key, Vec<Box<Judged>>>> for Late {
+    fn from(logins: BTreeMap<Key, Vec<Box<Judged>>>) -> Self {
         let mut late = Self { logins, ..Self::default() };
         late.retain(|_| true);
         late
@@ -121,22 +123,25 @@ impl Late {
     /// Remember a login from `source`, unless a later one stands for it.
     pub(super) fn remember(&mut self, source: &Key, mut judged: Judged) {
         let at = judged.at;
-        self.latest = self.latest.max(Some(judged.login.time));
+        self.latest = self.latest.max(Some(judged.login.time()));
         let of_source = self.logins.entry(source.clone()).or_default();
-        if let Some(other) = of_source.iter_mut().find(|other| other.stands_for(&judged)) {
+        // Most are of another time.
+        let slot = spans::seconds_of_slot(at);
+        let mut of_slot = of_source.iter_mut().filter(|other| slot.contains(&other.at));
+        if let Some(other) = of_slot.find(|other| other.stands_for(&judged)) {
             other.since = other.since.min(judged.since);
             return;
         }
         let before = of_source.len();
         of_source.retain(|other| {
-            let goes = judged.stands_for(other);
+            let goes = slot.contains(&other.at) && judged.stands_for(other);
             if goes {
                 judged.since = judged.since.min(other.since);
             }
             !goes
         });
         of_source.reserve_exact(1);
-        of_source.push(judged);
+        of_source.push(Box::new(judged));
         let is_one_more = of_source.len() > before;
         self.count = self.count + of_source.len() - before;
         // Now and then, so that it costs little for each.
@@ -153,9 +158,9 @@ impl Late {
         let Earlier { event, source, at, ahead } = failure;
         let (time, is_any) = (event.time, self.latest.is_some_and(|latest| failure.is_before(latest)));
         let of_source = if is_any { self.logins.get_mut(source.key()) } else { None };
-        of_source.into_iter().flatten().filter(move |judged| {
+        of_source.into_iter().flatten().map(|judged| &mut **judged).filter(move |judged| {
             let login = Login { at: judged.at, end: judged.at.saturating_add(ahead) };
-            is_before(time, judged.login.time, ahead) && spans::speaks(at, login)
+            is_before(time, judged.login.time(), ahead) && spans::speaks(at, login)
         })
     }
 
@@ -165,10 +170,10 @@ impl Late {
         &mut self,
         failure: Earlier<'_>,
         after: Timestamp,
-    ) -> Option<(Timestamp, Event)> {
+    ) -> Option<(Timestamp, Packed)> {
         let when = |judged: &Judged| {
             let is_since = failure.is_before(judged.since) && judged.since > after;
-            if is_since { judged.since } else { judged.login.time }
+            if is_since { judged.since } else { judged.login.time() }
         };
         let takes_back = self.after(failure).filter(|judged| judged.takes_back(failure.event));
         let first = takes_back.filter(|judged| when(judged) > after).min_by_key(|judged| when(judged))?;
@@ -176,16 +181,19 @@ impl Late {
     }
 
     /// What failed from `source` before a login that a log tells of late, and was taken back by a later one.
-    pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Evidence {
-        let is_any = login.route == Route::Log && self.latest > Some(login.time);
-        let of_source = if is_any { self.logins.get(source) } else { None };
-        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+    pub(super) fn taken_back(&self, login: &Event, source: &Key, moment: Login) -> Option<Evidence> {
+        // Nearly each login is the latest.
+        if login.route != Route::Log || self.latest <= Some(login.time) {
+            return None;
+        }
+        let of_source = self.logins.get(source)?;
+        let later = of_source.iter().filter(|judged| judged.login.time() > login.time);
         let mut all = Evidence::default();
         for judged in later.filter(|judged| judged.evidence.total() > 0) {
             // What came late speaks against each of them.
             all.merge_what_is_more(judged.evidence.taken_back_by(&judged.login, moment));
         }
-        all
+        Some(all)
     }
 
     /// A login takes back what its account failed before by the word of who tells of both, also where that was told late and
@@ -194,7 +202,7 @@ impl Late {
         let is_late = login.route == Route::Log || !matches!(teller, Teller::Itself);
         let is_any = is_late && self.latest > Some(login.time);
         let of_source = if is_any { self.logins.get_mut(source) } else { None };
-        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time > login.time);
+        let later = of_source.into_iter().flatten().filter(|judged| judged.login.time() > login.time);
         later.for_each(|judged| match teller {
             Teller::Itself => judged.evidence.take_back(login, moment),
             Teller::Hub => judged.at_hub.take_back(login, moment),
@@ -209,13 +217,14 @@ impl Late {
 
     /// Bytes that it takes beside itself.
     pub(super) fn heap(&self) -> usize {
-        let of_source = |logins: &Vec<Judged>| {
-            allocated::<Judged>(logins.capacity()) + logins.iter().map(Judged::heap).sum::<usize>()
+        let of_source = |logins: &Vec<Box<Judged>>| {
+            let of_each = logins.iter().map(|judged| allocated::<Judged>(1) + judged.heap());
+            allocated::<Box<Judged>>(logins.capacity()) + of_each.sum::<usize>()
         };
         let of_each =
             self.logins.iter().map(|(source, logins)| allocated::<u8>(source.heap()) + of_source(logins));
         // A leaf of a map has room for eleven, and is half full at least where there are others.
-        self.logins.len().div_ceil(6) * allocated::<(Key, Vec<Judged>)>(11) + of_each.sum::<usize>()
+        self.logins.len().div_ceil(6) * allocated::<(Key, Vec<Box<Judged>>)>(11) + of_each.sum::<usize>()
     }
 
     /// What those told that are no members any more is forgotten.
@@ -233,7 +242,7 @@ impl Late {
     pub(super) fn set_back(&mut self, now: i64) {
         let is_ahead = |login: Timestamp| spans::is_ahead(login.as_second(), now);
         if self.latest.is_some_and(is_ahead) {
-            self.retain(|judged| !is_ahead(judged.login.time));
+            self.retain(|judged| !is_ahead(judged.login.time()));
         }
     }
 
@@ -247,12 +256,12 @@ impl Late {
     }
 
     /// What it was judged by is not needed any more.
-    pub(super) fn forget(&mut self, login: &Event) {
+    pub(super) fn forget(&mut self, login: &Packed) {
         self.retain(|judged| judged.login != *login);
     }
 
     fn keep_most(&mut self, number: usize) {
-        let mut ranks: Vec<_> = self.logins.values().flatten().map(Judged::rank).collect();
+        let mut ranks: Vec<_> = self.logins.values().flatten().map(|judged| judged.rank()).collect();
         let out = ranks.len().saturating_sub(number);
         if out == 0 {
             return;
@@ -272,12 +281,12 @@ impl Late {
 
     fn retain(&mut self, mut stays: impl FnMut(&Judged) -> bool) {
         self.logins.retain(|_, logins| {
-            logins.retain(&mut stays);
+            logins.retain(|judged| stays(judged));
             logins.shrink_to_fit();
             !logins.is_empty()
         });
         self.count = self.logins.values().map(Vec::len).sum();
-        self.latest = self.logins.values().flatten().map(|judged| judged.login.time).max();
+        self.latest = self.logins.values().flatten().map(|judged| judged.login.time()).max();
     }
 
     #[cfg(test)]
@@ -288,9 +297,7 @@ impl Late {
 
 impl Judged {
     fn heap(&self) -> usize {
-        let Event { host, service, user, rhost, tty, ruser, origin, .. } = &self.login;
-        let texts = [host, service, user, rhost, tty, ruser].into_iter().chain(origin);
-        texts.map(|text| allocated::<u8>(text.capacity())).sum::<usize>()
+        allocated::<u8>(self.login.heap())
             + self.evidence.heap()
             + self.at_hub.heap()
             + self.elsewhere.heap()
@@ -299,26 +306,31 @@ impl Judged {
 
     /// What goes last is higher.
     fn rank(&self) -> (bool, bool, i64) {
-        (self.login.route == Route::Pam, !self.before.address, self.at)
+        (self.login.route() == Route::Pam, !self.before.address, self.at)
     }
 
     /// Whether whatever is to be said of `other` when failures before it become known is said of this one too, which is of
     /// the same account and source: they were before this one as well, in the day that counts for it, and it came after as
     /// many that are known.
     fn stands_for(&self, other: &Self) -> bool {
-        let of_whom = |judged: &Self| (judged.before, judged.login.route);
         let (one, earlier) = (&self.login, &other.login);
-        of_whom(self) == of_whom(other)
-            && (&one.user, &one.host) == (&earlier.user, &earlier.host)
-            && earlier.time <= one.time
-            && other.at <= self.at
+        other.at <= self.at
             && spans::slot(other.at) == spans::slot(self.at)
-            && self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other)
+            && earlier.time() <= one.time()
+            && (self.before, one.route()) == (other.before, earlier.route())
+            && (one.user(), one.host()) == (earlier.user(), earlier.host())
+            && (other.is_blank()
+                || self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other))
+    }
+
+    /// Whether nothing speaks against it.
+    fn is_blank(&self) -> bool {
+        self.own().total() == 0 && self.elsewhere.is_empty()
     }
 
     /// How many speak against it, for its account and for others: as the module, a log and other members tell.
     fn failures(&self) -> [u64; 6] {
-        let (user, nothing) = (self.login.user.as_str(), Evidence::default());
+        let (user, nothing) = (self.login.user(), Evidence::default());
         let (own, told) = (self.own(), self.elsewhere.with(&nothing));
         let Evidence { module, log } = &*own;
         let [own, all] =
@@ -328,12 +340,7 @@ impl Judged {
 
     /// What its own machine saw, and the hub.
     pub(super) fn own(&self) -> Cow<'_, Evidence> {
-        if self.at_hub.is_empty() {
-            return Cow::Borrowed(&self.evidence);
-        }
-        let mut own = self.evidence.clone();
-        own.merge(self.at_hub.clone());
-        Cow::Owned(own)
+        self.evidence.with(&self.at_hub)
     }
 
     /// Where a failure counts that comes late.
@@ -360,9 +367,8 @@ impl Judged {
 
     /// Whether the login takes this failure back, as those that came in time.
     pub(super) fn takes_back(&self, failure: &Event) -> bool {
-        failure.user == self.login.user
-            && failure.host == self.login.host
-            && (failure.route == Route::Log || self.login.route == Route::Pam)
+        (failure.user.as_str(), failure.host.as_str()) == (self.login.user(), self.login.host())
+            && (failure.route == Route::Log || self.login.route() == Route::Pam)
     }
 }
 

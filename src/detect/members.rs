@@ -199,26 +199,22 @@ impl Detector {
 
     /// What the source of `event`, which `own` tells of, failed at the others before the second `at`: at the hub, which is
     /// trusted as the machine of the login itself is, and at the other members.
-    pub(super) fn elsewhere(&self, event: &Event, own: &str, at: i64) -> (Evidence, Elsewhere) {
-        let (mut at_hub, mut elsewhere) = (Evidence::default(), Elsewhere::default());
+    pub(super) fn elsewhere(&self, event: &Event, own: &str, at: i64) -> Option<(Evidence, Elsewhere)> {
         if own.is_empty() && self.members.is_empty() {
-            return (at_hub, elsewhere);
+            return None;
         }
-        let Some(source) = Source::of(event).filter(|source| source.network().is_some()) else {
-            return (at_hub, elsewhere);
-        };
+        let source = Source::of(event).filter(|source| source.network().is_some())?;
         let login = Login { at, end: at.saturating_add(CLOCKS_APART) };
         let failed_at = |other: &Self| Evidence {
             module: other.module.sources.before(source.key(), login),
             log: other.log.sources.before(source.key(), login),
         };
-        if !own.is_empty() {
-            at_hub = failed_at(self);
-        }
+        let at_hub = if own.is_empty() { Evidence::default() } else { failed_at(self) };
+        let mut elsewhere = Elsewhere::default();
         for (name, other) in self.members.members.iter().filter(|(name, _)| *name != own) {
             elsewhere.merge(name, failed_at(&other.detector));
         }
-        (at_hub, elsewhere)
+        Some((at_hub, elsewhere))
     }
 
     /// A login of which `own` tells takes back what it told of the account before: members tell in their own time, and it

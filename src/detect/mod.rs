@@ -53,6 +53,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::AccountKind;
 pub use crate::config::Logins as Rules;
+use crate::event::packed::Packed;
 use crate::event::{Class, Event, Route};
 
 use doubles::Doubles;
@@ -182,12 +183,12 @@ impl Detector {
         let found = match event.class {
             Class::Failure => self.fail(event, member, kind, at, rules),
             Class::Login => {
-                let elsewhere = self.elsewhere(event, member, at);
-                let (found, takes_back) = self.of_mut(member).login(event, elsewhere, at, rules, plain);
+                let told = self.elsewhere(event, member, at);
+                let (found, takes_back) = self.of_mut(member).login(event, told, at, rules, plain);
                 if takes_back {
                     self.take_back_elsewhere(event, member, at);
                 }
-                found.into_iter().collect()
+                found
             }
             Class::Aborted | Class::Test => return Vec::new(),
         };
@@ -203,31 +204,35 @@ impl Detector {
         self.late.forget_tellers(is_member);
     }
 
-    /// `at_hub` and `elsewhere`: what its source failed at other machines of a fleet. Also whether the login takes back what
-    /// its account failed.
+    /// `told`: what its source failed at the hub and at other machines of a fleet. Also whether the login takes back what its
+    /// account failed.
     fn login(
         &mut self,
         event: &Event,
-        (at_hub, elsewhere): (Evidence, Elsewhere),
+        told: Option<(Evidence, Elsewhere)>,
         at: i64,
         rules: &Rules,
         plain: bool,
-    ) -> (Option<Finding>, bool) {
+    ) -> (Vec<Finding>, bool) {
         let source = Source::of(event);
+        let mut found = Vec::new();
         if self.doubles.is_known_login(event, source.as_ref().and_then(Source::address), at) {
-            return (None, false);
+            return (found, false);
         }
         let account = account(event);
         let login = Login { at, end: end(event, at) };
         let mut failed = self.evidence(event, &account, source.as_ref(), login);
-        if let Some(source) = &source {
-            failed.merge(self.late.taken_back(event, source.key(), login));
+        let [by_module, by_log] = [&failed.module, &failed.log].map(|row| !row.is_empty());
+        if let Some(taken_back) = source.as_ref().and_then(|at| self.late.taken_back(event, at.key(), login))
+        {
+            failed.merge(taken_back);
         }
-        let mut own = failed.clone();
-        own.merge(at_hub.clone());
+        let (at_hub, elsewhere) = told.unwrap_or_default();
+        let own = failed.with(&at_hub);
         let evidence = elsewhere.with(&own);
+        let place = source.as_ref().and_then(|source| self.known.place(&account, source.key()));
         let before = source.as_ref().map_or_else(Before::default, |source| {
-            self.known.before(&account, source, login, event.route == Route::Pam)
+            self.known.before(&account, (source, place), login, event.route == Route::Pam)
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, login, rules);
         let is_break_in = matches!(verdict, Verdict::BreakIn { .. });
@@ -237,28 +242,31 @@ impl Detector {
         };
         let is_alone = is_break_in && speaks(&own);
         let teller = if is_break_in && !is_alone { elsewhere.teller(&own, speaks) } else { None };
-        let finding = (plain || verdict.is_alarm()).then(|| {
+        if plain || verdict.is_alarm() {
             let finding = self.finding(event, verdict, &account, &evidence, login, rules);
-            if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding }
-        });
+            found.push(if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding });
+        }
         let takes_back = source.is_some() && !is_alone;
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
             if is_alone {
-                self.known.suspect(&account, source.key(), own.proves(event, after), at);
+                self.known.suspect(&account, (source.key(), place), own.proves(event, after), at);
             } else {
-                if proven {
+                // There is nothing else to take back than what speaks against it.
+                if proven && by_module {
                     self.module.forgive(&account, &event.user, source.key(), login);
                 }
-                self.log.forgive(&account, &event.user, source.key(), login);
+                if by_log {
+                    self.log.forgive(&account, &event.user, source.key(), login);
+                }
                 self.late.forgive(event, source.key(), Teller::Itself, login);
-                self.known.came(&account, source.key(), proven, at);
+                self.known.came(&account, (source.key(), place), proven, at);
                 // By a clock that is ahead, what comes would seem to be from before it.
                 if spans::is_ahead(event.time.as_second(), at) {
-                    return (finding, takes_back);
+                    return (found, takes_back);
                 }
                 let mut judged = Judged {
-                    login: event.clone(),
+                    login: Packed::of(event),
                     at,
                     since: event.time,
                     evidence: failed,
@@ -274,7 +282,7 @@ impl Detector {
                 self.late.remember(source.key(), judged);
             }
         }
-        (finding, takes_back)
+        (found, takes_back)
     }
 
     /// What the source failed. Its row may have given way to others in a flood; what it failed for this very

@@ -34,8 +34,8 @@ impl Source {
         let of = |kind, key| Some(Self { key, kind });
         if !event.rhost.is_empty() {
             return match address::parse(&event.rhost) {
-                Some(v4 @ IpAddr::V4(_)) => of(Kind::Address(v4), digits(b'4', 8, counted(v4))),
-                Some(v6 @ IpAddr::V6(_)) => of(Kind::Address(v6), digits(b'6', 16, counted(v6))),
+                Some(v4 @ IpAddr::V4(_)) => of(Kind::Address(v4), Key::of_number(b'4', 8, counted(v4))),
+                Some(v6 @ IpAddr::V6(_)) => of(Kind::Address(v6), Key::of_number(b'6', 16, counted(v6))),
                 None => of(Kind::Name, Key::of(&["n", &event.rhost])),
             };
         }
@@ -78,15 +78,6 @@ impl Source {
     }
 }
 
-/// A letter and so many digits to the base of 16, as `format!` has it: this is done for each failure.
-fn digits(kind: u8, digits: usize, number: u64) -> Key {
-    let mut text = [kind; 1 + 16];
-    for (place, digit) in text[1..=digits].iter_mut().rev().enumerate() {
-        *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 15];
-    }
-    std::str::from_utf8(&text[..=digits]).unwrap_or_default().into()
-}
-
 /// The beginning of a source's key that the others of its network have too; all of it where it has none.
 pub(super) fn network(key: &Key) -> &[u8] {
     let key = key.bytes();
@@ -107,19 +98,4 @@ pub(super) fn network_of_address(key: &[u8]) -> Option<&[u8]> {
     };
     // The key of an account has a blank, and before it what its machine is called.
     if key.contains(&b' ') { None } else { key.get(..length) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_key_of_a_number_has_all_of_its_digits() {
-        for number in [0, 9, 0xcb00_7109, u64::from(u32::MAX)] {
-            assert_eq!(*digits(b'4', 8, number), format!("4{number:08x}"));
-        }
-        for number in [0, 0x2001_0db8_0001_0002, u64::MAX] {
-            assert_eq!(*digits(b'6', 16, number), format!("6{number:016x}"));
-        }
-    }
 }

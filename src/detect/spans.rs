@@ -1,6 +1,8 @@
 //! How many failed, and when, within a day, in a bounded number of spans of time. What is far apart stays apart: so it is
 //! known what was before a login that becomes known late, and what was after it.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -214,6 +216,12 @@ fn is_within_a_day(slot: i64, until: i64) -> bool {
 /// The slot of a second, in which a span stays.
 pub(super) fn slot(at: i64) -> i64 {
     at.div_euclid(SLOT)
+}
+
+/// All seconds of the slot of this one.
+pub(super) fn seconds_of_slot(at: i64) -> Range<i64> {
+    let first = slot(at).saturating_mul(SLOT);
+    first..first.saturating_add(SLOT)
 }
 
 fn second(at: i64) -> u32 {

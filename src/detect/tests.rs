@@ -463,22 +463,22 @@ fn one_network_cannot_fill_the_table_and_the_largest_rows_stay_within_the_size()
 #[test]
 fn what_is_known_is_bounded_and_what_the_module_saw_stays_longest() {
     let mut known = Known::default();
-    known.came(&" alice".into(), &"4cb007109".into(), true, 5);
+    let came = |known: &mut Known, account: &str, source: &str, proven: bool, at: i64| {
+        let (account, source) = (account.into(), source.into());
+        let place = known.place(&account, &source);
+        known.came(&account, (&source, place), proven, at);
+    };
+    came(&mut known, " alice", "4cb007109", true, 5);
     for n in 0..60_000u32 {
-        known.came(
-            &format!(" user{}", n % 3000).as_str().into(),
-            &format!("4{n:08x}").as_str().into(),
-            false,
-            10 + i64::from(n),
-        );
+        came(&mut known, &format!(" user{}", n % 3000), &format!("4{n:08x}"), false, 10 + i64::from(n));
     }
     assert!(known.len() <= 4096, "{}", known.len());
-    (0..1000u32)
-        .for_each(|n| known.came(&" alice".into(), &format!("4{n:08x}").as_str().into(), false, 70_000));
+    (0..1000u32).for_each(|n| came(&mut known, " alice", &format!("4{n:08x}"), false, 70_000));
     let login = Login { at: 70_000, end: 70_000 };
     let source = Source::of(&event(Class::Login, 0, "alice", "203.0.113.9")).unwrap();
     assert_eq!(&**source.key(), "4cb007109");
-    assert!(known.before(&" alice".into(), &source, login, true).address);
+    let place = known.place(&" alice".into(), source.key());
+    assert!(known.before(&" alice".into(), (&source, place), login, true).address);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What happened: one failed authentication, or several of one log line; or a login.
 
+pub(crate) mod packed;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
