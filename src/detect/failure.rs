@@ -79,21 +79,36 @@ impl Failed<'_> {
         }
     }
 
-    /// What a login took back of what failed at its machine, by each route.
-    fn taken_back_by(judged: &Judged) -> impl Iterator<Item = Failed<'static>> + use<> {
+    /// What a login took back of what failed at its machine, by each route. What was before the first login that it stands
+    /// for, that one took back.
+    fn taken_back_by(judged: &Judged) -> Vec<Failed<'static>> {
         let login = judged.login.event();
         let moment = Login { at: judged.at, end: end(&login, judged.at) };
         let Evidence { module, log } = judged.evidence.taken_back_by(&judged.login, moment);
-        let by_route = [(Route::Pam, module), (Route::Log, log)];
-        by_route.into_iter().filter(|(_, row)| !row.is_empty()).map(move |(route, row)| Failed {
-            source: Source::of(&login),
-            name: login.user.as_str().into(),
-            is_account: true,
-            counts: row.counts_at().collect(),
-            twice: Vec::new(),
-            after: login.time,
-            event: Cow::Owned(Event { route, class: Class::Failure, ..login.clone() }),
-        })
+        let mut all = Vec::new();
+        for (route, row) in [(Route::Pam, module), (Route::Log, log)] {
+            let (by_the_first, by_the_last): (SmallVec<_>, SmallVec<_>) =
+                row.counts_at().partition(|(at, _)| *at <= judged.since.as_second());
+            for (counts, after) in [(by_the_first, judged.since), (by_the_last, login.time)] {
+                if !counts.is_empty() {
+                    all.push(Failed {
+                        source: Source::of(&login),
+                        name: login.user.as_str().into(),
+                        is_account: true,
+                        counts,
+                        twice: Vec::new(),
+                        after,
+                        event: Cow::Owned(Event {
+                            time: after,
+                            route,
+                            class: Class::Failure,
+                            ..login.clone()
+                        }),
+                    });
+                }
+            }
+        }
+        all
     }
 }
 

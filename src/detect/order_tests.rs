@@ -217,3 +217,28 @@ fn what_is_found_is_what_it_is_in_the_order_of_time() {
     }
     assert!(hits > 1000 && made_up * 100 < hits && missed * 100 < 2 * hits, "{hits} {made_up} {missed}");
 }
+
+/// Of two logins that the same is to be said of, the later one is remembered.
+#[test]
+fn who_was_in_between_two_logins_that_are_one_break_in_came_after_what_the_first_did_not_take_back() {
+    for by_asker in [false, true] {
+        for known in [0, 2] {
+            let mut events: Vec<_> = (0..known).map(|n| failed("", Route::Log, n, "alice")).collect();
+            events.push(came("", Route::Pam, 10, "alice"));
+            events.push(came("", Route::Pam, 50, "root"));
+            events.extend((0..known).map(|n| failed("", Route::Log, 60 + n, "alice")));
+            events.push(came("", Route::Pam, 100, "alice"));
+            events.extend((0..5).map(|n| failed("", Route::Log, 3 + n, "alice")));
+            for event in &mut events {
+                // Of who is at the machine it is not asked whether he was there before.
+                if by_asker {
+                    event.rhost.clear();
+                    (event.ruser, event.service) = ("bob".into(), "su".into());
+                }
+            }
+            let (found, truth) = (break_ins(&events), in_order(&events));
+            assert!(of_whom(&truth).contains(&("root", 50)), "{by_asker} {known}: {truth:?}");
+            assert!(of_whom(&found).contains(&("root", 50)), "{by_asker} {known}: {found:?}");
+        }
+    }
+}

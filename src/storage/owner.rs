@@ -4,7 +4,7 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -72,10 +72,9 @@ pub fn read_trusted_text(path: &Path, largest: u64) -> io::Result<String> {
 /// Whether `directory`, and those `inside` it, can be written by root alone; nor may anybody be able to put
 /// another directory in the place of one above. An error says what to run.
 pub fn trusted(directory: &Path, inside: &[&Path]) -> io::Result<()> {
-    // Where it is, or the way there, is a link, of that too.
-    let real = directory.canonicalize()?;
-    let ways = directory.ancestors().skip(1).chain(real.ancestors().skip(1));
-    for path in ways.filter(|path| path.is_absolute()).chain([directory]).chain(inside.iter().copied()) {
+    let ways = ways(directory)?;
+    let above = ways.iter().flat_map(|way| way.ancestors().skip(1));
+    for path in above.chain([directory]).chain(inside.iter().copied()) {
         let meta = std::fs::metadata(path)?;
         // In /tmp everybody can write, but not take away what another owns.
         let kept = meta.mode() & STICKY != 0 && !path.starts_with(directory);
@@ -89,6 +88,29 @@ pub fn trusted(directory: &Path, inside: &[&Path]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The way to `directory`, and where it leads behind each link that is on it: who can put another link in the place of
+/// one has it lead elsewhere.
+fn ways(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    // The kernel follows no more.
+    const MOST: usize = 40;
+    let mut way: PathBuf = std::path::absolute(directory)?.components().collect();
+    let mut ways = Vec::new();
+    while let Some(next) = behind_a_link(&way).filter(|_| ways.len() < MOST) {
+        ways.push(std::mem::replace(&mut way, next));
+    }
+    ways.push(way);
+    Ok(ways)
+}
+
+/// Where `way` leads behind the first link that is on it; none where there is no link.
+fn behind_a_link(way: &Path) -> Option<PathBuf> {
+    let links = way.ancestors().filter_map(|path| Some((path, path.read_link().ok()?)));
+    let (link, to) = links.last()?;
+    let to = link.parent()?.join(to).join(way.strip_prefix(link).ok()?);
+    // Without a slash at its end, behind which no link is seen.
+    Some(to.components().collect())
 }
 
 #[cfg(test)]
@@ -107,7 +129,18 @@ mod tests {
         fs::set_permissions(path("theirs"), PermissionsExt::from_mode(0o777)).unwrap();
         symlink(path("theirs/state"), path("ours/state")).unwrap();
         symlink(path("beside"), path("ours/other")).unwrap();
-        for (name, who) in [("theirs/state", "theirs"), ("ours/state", "theirs"), ("ours/other", "")] {
+        // A link to a link that others can put another one in the place of, and one that is above it.
+        symlink(path("beside"), path("theirs/link")).unwrap();
+        symlink("../theirs/link/", path("ours/by_theirs")).unwrap();
+        symlink(path("ours"), path("here")).unwrap();
+        for (name, who) in [
+            ("theirs/state", "theirs"),
+            ("ours/state", "theirs"),
+            ("ours/other", ""),
+            ("ours/by_theirs", "theirs"),
+            ("here/by_theirs", "theirs"),
+            ("here/other/", ""),
+        ] {
             match trusted(&path(name), &[]) {
                 Ok(()) => assert_eq!(who, "", "{name}"),
                 Err(e) => assert!(who == "theirs" && e.to_string().contains("theirs can be written"), "{e}"),
