@@ -313,7 +313,8 @@ after_a_reboot() {
 alert_comes_for() {
     local user=$1 when=$2 method=${3:-password}
     check "sshd refuses the wrong password of $user" ssh_refuses "$user" "$method"
-    check "an alert $when" within 30 in_timeline "$user"
+    check "an alert $when" within 30 in_timeline "$user" ||
+        { in_guest 'authalert status; authalert failures; systemctl list-units --all --no-pager "authalert*"; journalctl --no-pager -o short-precise -n 30'; cat -- "$work/said"; }
 }
 
 # A login that is open while the files are replaced holds the old module, and goes on.
