@@ -7,8 +7,9 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::config::Config;
-use crate::deliver::human;
+use crate::deliver::place::Place;
 use crate::deliver::status::{self, Named};
+use crate::deliver::{Refused, human};
 use crate::message::counted;
 use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
@@ -100,6 +101,7 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
     };
     let (mut findings, mut whys) = (Vec::new(), Vec::new());
     for Named { name, counters, .. } in status.receivers {
+        findings.extend(counters.last_refused.map(|refused| refused_finding(&name, &refused, state)));
         let Some(why) = counters.last_error.filter(|why| !said(why) && !whys.contains(why)) else { continue };
         let since = counters.error_since.map(|t| local().to_datetime(t).strftime(" since %Y-%m-%d %H:%M:%S"));
         let since = since.map(|since| since.to_string()).unwrap_or_default();
@@ -133,6 +135,23 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
         ));
     }
     findings
+}
+
+/// A text that the service refused: what it told came without its names.
+fn refused_finding(name: &str, refused: &Refused, state: &Path) -> Finding {
+    let what = if refused.is_break_in { "a break-in" } else { "a message" };
+    let time = local().to_datetime(refused.time).strftime("%Y-%m-%d %H:%M:%S");
+    let file = Place::new(state, name).rejected();
+    Finding::warning(
+        format!(
+            "{name} refused the text of {what}, number {}, {time}, which went out in numbers alone: {}",
+            refused.id, refused.why
+        ),
+        format!(
+            "the text is in {}; a service that takes fewer characters: 'markup' and 'unit' in authalert-receivers(5)",
+            file.display()
+        ),
+    )
 }
 
 fn directory(state: &Path) -> Vec<Finding> {

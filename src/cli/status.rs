@@ -167,6 +167,9 @@ pub(super) fn of_receiver(counters: &Counters) -> Vec<String> {
     if counters.unclear > 0 {
         line += &format!("; of {} nobody knows whether they arrived", counters.unclear);
     }
+    if counters.refused > 0 {
+        line += &format!("; {} refused, and sent in numbers alone", counted(counters.refused, "text"));
+    }
     match counters.next_attempt_seconds {
         Some(0) => line += "; next attempt now",
         Some(seconds) => {

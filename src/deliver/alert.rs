@@ -43,6 +43,9 @@ pub struct Alert {
     /// Numbers only.
     #[serde(default)]
     pub plain: bool,
+    /// What is sent in the place of `text` where that is refused: numbers only. None where it is composed anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_numbers: Option<String>,
     /// What it tells of.
     pub covers: Summary,
     /// An attempt may have succeeded without our knowing.
@@ -104,7 +107,8 @@ impl Alert {
 
     /// What identifies it at services that know a repeat by a key.
     pub fn key(&self, series: &str) -> String {
-        format!("aa-{series}-{}", self.id)
+        // Numbers alone may go out under the number of a text that was refused.
+        format!("aa-{series}-{}{}", self.id, if self.plain { "n" } else { "" })
     }
 }
 
@@ -203,6 +207,7 @@ pub(super) mod tests {
             facts: Value::Null,
             html: None,
             plain: false,
+            in_numbers: None,
             covers: Summary::default(),
             maybe_sent: false,
             unknown: 0,

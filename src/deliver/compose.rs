@@ -63,17 +63,19 @@ fn write(
     let (now, id, style) = (Timestamp::now(), state.last_id + 1, receiver.style());
     let (composer, dispatch) = (Composer::of_this_machine(alerts), Dispatch::new(id, now));
     let plain = kind == Kind::Digest && state.plain_next;
-    let words = if plain { Composer::plain } else { Composer::text };
+    let in_numbers = composer.plain(&style, content, dispatch);
+    let text = if plain { in_numbers.clone() } else { composer.text(&style, content, dispatch) };
     state.last_id = id;
     Alert {
         id,
         kind,
         proven: false,
         title: composer.title(&style, content),
-        text: words(&composer, &style, content, dispatch),
+        text,
         facts: composer.facts(content, dispatch),
         html: None,
         plain,
+        in_numbers: (kind != Kind::Digest).then_some(in_numbers),
         covers: Summary::default(),
         maybe_sent: false,
         unknown: 0,

@@ -193,6 +193,7 @@ fn continued(old: Old) -> State {
             facts: serde_json::Value::Null,
             html: None,
             plain: alert.plain,
+            in_numbers: None,
             covers: alert.covers,
             // Whether it was or not: the same bytes go out again.
             maybe_sent: true,

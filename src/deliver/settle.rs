@@ -15,7 +15,7 @@ use super::outage::Kind;
 use super::reader::Pass;
 use super::state::Totals;
 use super::walk::{Attempt, Next, Which, current, current_mut};
-use super::{Notice, compose, quarantine};
+use super::{Notice, compose};
 
 /// Attempts at a message that is not repeated where nobody knows of it, if each was answered by something that is no word
 /// on it: the service is more likely out of order than silent about what it took. The last is made some two hours after the
@@ -50,8 +50,9 @@ impl Pass<'_> {
         match attempt.outcome.clone() {
             Outcome::Accepted { id } => self.delivered(which, id).map(|()| Next::Go),
             Outcome::Duplicate if maybe_before => self.delivered(which, String::new()).map(|()| Next::Go),
-            Outcome::Duplicate => self
-                .rejected(which, "the service says it has this text already, and it was never sent".into()),
+            Outcome::Duplicate => {
+                self.refused(which, "the service says it has this text already, and it was never sent".into())
+            }
             Outcome::Ambiguous { .. } if attempt.skips_unknown => self.skip(which).map(|()| Next::Go),
             Outcome::Unproved { .. } if attempt.skips_unknown && unproved >= ANSWERED => {
                 self.skip(which).map(|()| Next::Go)
@@ -62,10 +63,14 @@ impl Pass<'_> {
             }
             Outcome::Limited { until, why } => not_sent(self, Kind::Limited, why, wait(until)),
             Outcome::Pause { why } => not_sent(self, Kind::Paused, why, None),
-            Outcome::Suspect { why } if refusals >= suspect => self.rejected(which, why),
+            Outcome::Suspect { why } if refusals >= suspect => self.refused(which, why),
             Outcome::Suspect { why } => not_sent(self, Kind::Paused, why, None),
             Outcome::Stop { why } => not_sent(self, Kind::Stopped, why, None),
-            Outcome::Refused { why } if refusals >= refused => self.rejected(which, why),
+            Outcome::Refused { why } if refusals >= refused => {
+                // It knows who asks, and understood him: what was wrong before is over.
+                self.state.outage = None;
+                self.refused(which, why)
+            }
             Outcome::Refused { why } => not_sent(self, Kind::Unclear, why, None),
         }
     }
@@ -160,40 +165,6 @@ impl Pass<'_> {
             last_id: self.state.last_id,
             kind: alert.kind,
         })
-    }
-
-    /// The receiver will not take this text: its failures are told in the next alert, which has another.
-    fn rejected(&mut self, which: Which, why: String) -> io::Result<Next> {
-        self.lock.token().check()?;
-        let name = self.reader.receiver.name.clone();
-        let taken = match which {
-            Which::Queued => self.state.queue.pop(),
-            Which::Failures => self.state.alert.take(),
-        };
-        let Some(alert) = taken else { return Ok(Next::Stop) };
-        let (id, plain) = (alert.id, alert.plain);
-        quarantine::text(&self.reader.place, id, &alert.text, &why)?;
-        self.state.refusals = 0;
-        if which == Which::Queued {
-            self.notices.push(Notice::error(format!("{name} refused the text of message {id}: {why}")));
-            self.save()?;
-            return Ok(Next::Go);
-        }
-        let mut covers = alert.covers;
-        covers.merge(std::mem::take(&mut self.state.pending));
-        self.state.pending = covers;
-        self.state.pacing.mark_pending(self.now);
-        self.state.plain_next = true;
-        self.notices.push(Notice::error(format!(
-            "{name} refused the text of alert {id}, which tells its failures anew: {why}"
-        )));
-        if plain {
-            self.record(Kind::Refused, format!("even a text of numbers alone is refused: {why}"), None);
-            self.save()?;
-            return Ok(Next::Stop);
-        }
-        self.save()?;
-        Ok(Next::Go)
     }
 
     /// Leave the receiver alone for a while. What surely did not reach it is pending again, as if nothing had

@@ -28,6 +28,7 @@ use super::heartbeat::Heartbeat;
 use super::history::{Entry, History};
 use super::outage::Outage;
 use super::place::Place;
+use super::refused::Refused;
 use super::requests::Requests;
 use super::{Moment, Pacing};
 
@@ -100,6 +101,9 @@ pub struct State {
     pub clock: Clock,
     /// Why nothing is sent at the moment.
     pub outage: Option<Outage>,
+    /// The newest text that it refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
     /// The newest message that was delivered.
     pub last_post: Option<Delivered>,
     /// Addresses of the service's host, for a worker in a login, which must not ask the name service.
@@ -135,6 +139,7 @@ impl Default for State {
             requests: Requests::default(),
             clock: Clock::default(),
             outage: None,
+            refused: None,
             last_post: None,
             addresses: None,
         }
@@ -161,6 +166,8 @@ pub struct Totals {
     pub posts: u64,
     /// Of these: nobody knows whether they arrived, and they were not repeated.
     pub unclear: u64,
+    /// Texts that the receiver refused; what they told went out in numbers alone.
+    pub refused: u64,
     /// Failures that found no room in the journal.
     pub dropped: u64,
     /// Lines of the journal that could not be read.

@@ -21,6 +21,7 @@ use crate::storage;
 use super::alert::Delivered;
 use super::intake::{self, Rules};
 use super::place::Place;
+use super::refused::Refused;
 use super::route::Routes;
 use super::state::{State, Totals};
 use super::{Context, Due, Moment, Policy, clock, enrol, human, migrate};
@@ -74,6 +75,11 @@ pub struct Counters {
     pub posts: u64,
     /// Of these: nobody knows whether they arrived.
     pub unclear: u64,
+    /// Texts that the service refused; what they told went out in numbers alone.
+    pub refused: u64,
+    /// The newest of them, until something is changed, for a week at most.
+    #[serde(skip)]
+    pub last_refused: Option<Refused>,
     /// Messages of other kinds that wait.
     pub queued: u64,
     /// Break-ins that wait for their turn, to go out in one message: such as were reported before.
@@ -142,6 +148,8 @@ fn take_one(
         left_out: totals.left_out,
         posts: totals.posts,
         unclear: totals.unclear,
+        refused: totals.refused,
+        last_refused: state.refused.take().filter(|r| r.stands(Timestamp::now(), &routes.fingerprint)),
         queued: state.queue.len() as u64,
         is_passing: lacking.is_none() && outage.is_some_and(|o| o.is_passing((now, Timestamp::now()))),
         last_error: lacking.or_else(|| outage.map(|o| o.why.clone())).or(unusable),

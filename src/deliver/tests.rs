@@ -429,7 +429,64 @@ fn a_refused_text_is_kept_apart_and_its_failures_are_told_in_numbers() {
     assert_eq!((served.sent.len(), world.sent().len()), (1, 2));
     assert_ne!(world.sent()[0].1, world.sent()[1].1);
     assert!(world.place().rejected().exists());
-    assert_eq!(world.state().totals.posted, 3);
+    assert_eq!((world.state().totals.posted, world.state().totals.refused), (3, 1));
+}
+
+fn refuses() -> Outcome {
+    Outcome::Refused { why: "not this text".into() }
+}
+
+#[test]
+fn a_break_in_whose_text_is_refused_goes_out_in_numbers_in_the_same_pass() {
+    let world = World::new(Scripted::default());
+    world.answer(&[Outcome::Stop { why: "the token is wrong".into() }, refuses()]);
+    world.pass_with_logins(Duration::ZERO, &[finding("alice", true, BREAK_IN)]);
+    assert!(world.state().outage.is_some());
+    let served = world.pass_with_logins(2 * MINUTE, &[]);
+    let (sent, state) = (world.sent(), world.state());
+    assert_eq!((sent.len(), served.sent.len(), state.queue.len()), (3, 1, 0));
+    assert!(sent[1].1.contains("alice") && sent[1].1 == sent[0].1);
+    assert!(
+        sent[2].1.starts_with("BREAK-IN?") && sent[2].1.contains("after 8 failed logins"),
+        "{}",
+        sent[2].1
+    );
+    assert!(!sent[2].1.contains(['[', '(']) && !sent[2].1.contains("alice") && sent[2].0 == sent[1].0);
+    let refused = state.refused.unwrap();
+    assert!(refused.is_break_in && refused.why == "not this text" && refused.id == sent[1].0);
+    assert_eq!((state.totals.refused, state.totals.posts), (1, 1));
+    // Who answered that is somebody who knows us.
+    assert!(state.outage.is_none());
+    assert!(world.place().rejected().exists());
+}
+
+#[test]
+fn a_break_in_is_tried_again_ever_later_where_numbers_alone_are_refused_too() {
+    let world = World::new(Scripted::default());
+    world.answer(&[refuses(), refuses(), refuses()]);
+    world.pass_with_logins(Duration::ZERO, &[finding("alice", true, BREAK_IN)]);
+    let state = world.state();
+    assert_eq!((world.sent().len(), state.queue.len(), state.totals.refused), (2, 1, 1));
+    assert!(state.outage.unwrap().why.contains("numbers alone"));
+    world.pass_with_logins(30 * SECOND, &[]);
+    assert_eq!(world.sent().len(), 2);
+    world.pass_with_logins(MINUTE, &[]);
+    assert_eq!((world.sent().len(), world.state().queue.len()), (3, 1));
+    world.pass_with_logins(MINUTE + 30 * SECOND, &[]);
+    assert_eq!(world.sent().len(), 3);
+    world.pass_with_logins(MINUTE, &[]);
+    assert_eq!((world.sent().len(), world.state().queue.len(), world.state().totals.posts), (4, 0, 1));
+    assert!(world.state().outage.is_none());
+}
+
+#[test]
+fn another_message_is_given_up_when_numbers_alone_are_refused() {
+    let world = World::new(Scripted::default());
+    world.answer(&[refuses(), refuses()]);
+    let other = Alert { in_numbers: Some("web1: still here".into()), ..alert(7, Kind::Heartbeat) };
+    world.pass(Duration::ZERO, |state, _| assert!(state.queue.push(other)));
+    assert_eq!((world.sent().len(), world.state().queue.len(), world.state().totals.refused), (2, 0, 1));
+    assert_eq!(world.sent()[1].1, "web1: still here");
 }
 
 fn finding(account: &str, proven: bool, verdict: Verdict) -> Finding {

@@ -85,7 +85,7 @@ impl Composer {
             Content::Weekly(content) => {
                 watch::weekly(content, &self.of(style, Noun::FailedLogin, &content.failures, &clock))
             }
-            Content::Test => vec![format!("this is a test of authalert, {}", clock.time(dispatch.now))],
+            Content::Test => test(&clock.time(dispatch.now)),
         };
         let with_advice =
             matches!(content, Content::BreakIn(_) | Content::UnderAttack(_)) && style.limit < LARGE;
@@ -158,6 +158,13 @@ impl Composer {
         let before = if matches!(content, Content::BreakIn(_)) { BREAK_IN } else { "" };
         Frame::new(style, before, &self.machine(content), least(content), dispatch)
     }
+}
+
+/// A test, with the characters of alerts: a service that refuses one of these is to do so now.
+fn test(time: &str) -> Vec<String> {
+    let short = format!("this is a test of authalert, {time}");
+    let sample = "an alert may hold: bob -> root ×2 from 192.0.2.7 (su[4711])";
+    vec![format!("{short}; {sample}"), short]
 }
 
 /// What a text must hold whatever the limit, beside its frame.

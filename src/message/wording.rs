@@ -151,7 +151,10 @@ fn the_watch_speaks_of_itself() {
     );
     health.cleared = true;
     assert!(x(Content::Health(&health)).starts_with("web1: well again: the scan has no source"));
-    assert_eq!(x(Content::Test), "web1: this is a test of authalert, 12:03:17 ·a17");
+    assert_eq!(
+        x(Content::Test),
+        "web1: this is a test of authalert, 12:03:17; an alert may hold: bob -> root ×2 from 192.0.2.7 (su[4711]) ·a17"
+    );
 }
 
 #[test]

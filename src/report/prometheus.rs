@@ -23,7 +23,7 @@ type Head = (&'static str, &'static str, &'static str);
 type Figure = (Head, fn(&Named) -> Option<f64>);
 
 /// Of each receiver.
-const OF_RECEIVER: [Figure; 12] = [
+const OF_RECEIVER: [Figure; 13] = [
     (
         (
             "receiver_failures_recorded_total",
@@ -60,6 +60,14 @@ const OF_RECEIVER: [Figure; 12] = [
             "Delivered messages of which nobody knows whether they arrived.",
         ),
         |r| some(r.counters.unclear),
+    ),
+    (
+        (
+            "receiver_texts_refused_total",
+            "counter",
+            "Texts that the service refused; what they told went out in numbers alone.",
+        ),
+        |r| some(r.counters.refused),
     ),
     (("receiver_messages_queued", "gauge", "Messages of other kinds that wait."), |r| {
         some(r.counters.queued)
