@@ -33,6 +33,13 @@ pub enum Stamp {
     Missing,
 }
 
+impl Stamp {
+    /// Whether it is one that leaves the year out.
+    pub fn has_no_year(&self) -> bool {
+        matches!(self, Self::Wall { year: None, .. })
+    }
+}
+
 /// Parse a stamp at the start of `text`; what follows it comes back, without the blank between.
 pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (stamp, rest) = match *text.first()? {
