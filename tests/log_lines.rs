@@ -933,6 +933,94 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             &["1 bob from 192.0.2.7 (smtp)"],
         ),
         (
+            "Sendmail, of an address that has no name",
+            &[
+                "10:00:03 mx sm-mta[71]: x2TMXH7Y023221: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[192.0.2.7] (may be forged)",
+            ],
+            &["1 bob from 192.0.2.7 (smtp)"],
+        ),
+        (
+            "Postfix that gives ports, or no reason; and one whose helper is gone",
+            &[
+                "10:00:01 mx postfix/smtpd[31]: warning: unknown[192.0.2.7]:55729: SASL LOGIN authentication failed: authentication failure",
+                "10:00:02 mx postfix/submission/smtpd[32]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed:",
+                "10:00:03 mx postfix/smtpd[33]: warning: unknown[192.0.2.9]: SASL LOGIN authentication failed: Connection lost to authentication server",
+            ],
+            &["1  from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (smtp)"],
+        ),
+        (
+            "Dovecot, for whatever reason the client is gone",
+            &[
+                "10:00:01 mx dovecot: imap-login: Disconnected: Too many invalid commands (auth failed, 2 attempts in 0 secs): user=<bob>, rip=192.0.2.7, lip=192.0.2.1, session=<a>",
+                "10:00:02 mx dovecot: submission-login: Remote closed connection (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1",
+                "10:00:03 mx dovecot: imap-login: Disconnected: Connection closed: read(size=1003) failed: Connection reset by peer (no auth attempts in 0 secs): user=<>, rip=192.0.2.9, lip=192.0.2.1",
+            ],
+            &["2 bob from 192.0.2.7 (dovecot)", "1 bob from 192.0.2.8 (dovecot)"],
+        ),
+        (
+            "Courier's, whose command holds a password",
+            &[
+                "10:00:01 mx courieresmtpd: error,relay=::ffff:192.0.2.7,port=43632,msg=\"535 Authentication failed.\",cmd: AUTH PLAIN AAAAbob",
+                "10:00:02 mx courierpop3login: LOGIN FAILED, user=bob, ip=[::ffff:192.0.2.8]",
+            ],
+            &["1  from 192.0.2.7 (smtp)", "1 bob from 192.0.2.8 (imap)"],
+        ),
+        (
+            "proftpd of before 1.3, with a blank behind",
+            &[
+                "10:00:01 ftp proftpd[71]: ftp.example.org (c[192.0.2.7]) - USER bob: no such user found from c [192.0.2.7] to 192.0.2.1:21 ",
+                "10:00:02 ftp proftpd[71]: ftp.example.org (c[192.0.2.7]) - Maximum login attempts (3) exceeded ",
+            ],
+            &["1 bob from 192.0.2.7 (proftpd)"],
+        ),
+        (
+            "OpenVPN, whose plugin asks under another service",
+            &[
+                "10:00:01 gw ovpn-server[61]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+                "10:00:03 gw ovpn-server[60]: 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer",
+                "10:00:09 gw ovpn-server[60]: 192.0.2.8:64481 TLS Auth Error: Auth Username/Password verification failed for peer",
+            ],
+            &["1 bob from 192.0.2.7 (login)", "1  from 192.0.2.8 (openvpn)"],
+        ),
+        (
+            "pfSense and OPNsense, which says it three times",
+            &[
+                "10:00:01 gw php-fpm[433]: /index.php: webConfigurator authentication error for user 'admin' from: 192.0.2.7",
+                "10:00:01 gw sshguard[48]: Attack from \"192.0.2.7\" on service unknown service with danger 10.",
+                "10:00:02 gw audit[24]: user root failed authentication for WebGui on OPNsense\\Auth via OPNsense\\Local",
+                "10:00:02 gw audit[24]: user root could not authenticate for WebGui. [using OPNsense\\Auth]",
+                "10:00:02 gw audit[24]: /index.php: Web GUI authentication error for 'root' from 192.0.2.8",
+                "10:00:09 gw php-fpm[434]: /index.php: Successful login for user 'admin' from: 192.0.2.7 (Local Database)",
+            ],
+            &["1 admin from 192.0.2.7 (webgui)", "1 root from 192.0.2.8 (webgui)"],
+        ),
+        (
+            "macOS' screen",
+            &[
+                "10:00:01 mac screensharingd[35]: Authentication: FAILED :: User Name: bob :: Viewer Address: 192.0.2.7 :: Type: DH",
+                "10:00:08 mac screensharingd[35]: Authentication: SUCCEEDED :: User Name: bob :: Viewer Address: 192.0.2.7 :: Type: N/A",
+            ],
+            &["1 bob from 192.0.2.7 (screensharingd)"],
+        ),
+        (
+            "login of BSD, which says it for all to read, and with the name",
+            &[
+                "10:00:01 srv login: 1 LOGIN FAILURE ON ttyv0",
+                "10:00:01 srv login: 1 LOGIN FAILURE ON ttyv0, bob",
+                "10:00:31 srv login: 2 LOGIN FAILURES ON ttyv0",
+                "10:00:31 srv login: 2 LOGIN FAILURES ON ttyv0, root",
+                "10:01:31 srv login: 1 LOGIN FAILURE FROM 192.0.2.7",
+                "10:01:31 srv login: 1 LOGIN FAILURE FROM 192.0.2.7, root",
+                "10:02:31 srv login: 1 LOGIN FAILURE FROM 192.0.2.8",
+            ],
+            &[
+                "1 bob from  (login)",
+                "2 root from  (login)",
+                "1 root from 192.0.2.7 (login)",
+                "1  from 192.0.2.8 (login)",
+            ],
+        ),
+        (
             "what PAM adds at the end is of the service that it named before",
             &[
                 "10:00:01 pc sddm-helper[20]: pam_unix(sddm:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
@@ -973,6 +1061,56 @@ fn dovecots_own_log_is_read() {
                Nov 03 10:00:05 imap-login: Info: Login: user=<alice>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1, mpid=71, TLS, session=<b>\n\
                Nov 03 10:00:06 imap(alice): Info: Logged out in=636 out=1946\n";
     assert_eq!(rows(log), ["3 bob from 192.0.2.7 (dovecot)"]);
+}
+
+#[test]
+fn own_logs_of_exim_xrdp_openvpn_and_cpanel_are_read() {
+    for (log, expected) in [
+        (
+            "2026-11-03 10:00:01 [71] dovecot_login authenticator failed for (x) [192.0.2.7]:21298 I=[192.0.2.1]:465 Ci=71: 535 Incorrect authentication data (set_id=bob)\n\
+             2026-11-03 10:00:02 [72] SMTP protocol error in \"AUTH LOGIN\" H=(y) [192.0.2.8]:60723 I=[192.0.2.1]:587 AUTH command used when not advertised\n",
+            "1 bob from 192.0.2.7 (exim)",
+        ),
+        (
+            "[20261103-10:00:01] [INFO ] Socket 12: AF_INET6 connection received from ::1 port 33856\n\
+             [20261103-10:00:02] [INFO ] AUTHFAIL: user=bob ip=::ffff:192.0.2.7 time=1793700002\n\
+             [20261103-10:00:09] [INFO ] ++ created session (access granted): username bob, ip ::ffff:192.0.2.7:51780 - socket: 11\n",
+            "1 bob from 192.0.2.7 (xrdp-sesman)",
+        ),
+        (
+            "2026-11-03 10:00:01 192.0.2.7:64480 TLS: Initial packet from [AF_INET]192.0.2.7:64480\n\
+             2026-11-03 10:00:02 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer\n",
+            "1  from 192.0.2.7 (openvpn)",
+        ),
+        (
+            "[2026-11-03 10:00:01 +0100] info [cpaneld] 192.0.2.7 - bob \"POST /login/?login_only=1 HTTP/1.1\" FAILED LOGIN cpaneld: user password incorrect\n\
+             [2026-11-03 10:00:05 +0100] info [cpaneld] 192.0.2.8 - bob \"POST /login/?login_only=1 HTTP/1.1\" FAILED LOGIN cpaneld: root login is not permitted to cpaneld\n\
+             [2026-11-03 10:00:09 +0100] info [cpsrvd] 192.0.2.7 - bob - SUCCESS LOGIN cpaneld\n",
+            "1 bob from 192.0.2.7 (cpanel)",
+        ),
+        (
+            "Timestamp                       Thread     Type        Activity             PID    TTL\n\
+             2026-11-03 10:00:01.441571+0100 0x1b6a4    Default     0x0                  71     0    sshd: Failed password for root from 192.0.2.7 port 22222 ssh2\n",
+            "1 root from 192.0.2.7 (sshd)",
+        ),
+    ] {
+        assert_eq!(rows(log), [expected], "{log}");
+    }
+}
+
+#[test]
+fn what_a_client_wrote_into_another_servers_log_is_none_of_theirs() {
+    for line in [
+        "2026-11-03 10:00:01 x [71] plain authenticator failed for (y) [198.51.100.9]: 535 Incorrect authentication data",
+        "2026-11-03 10:00:01 x y 198.51.100.9:4000 TLS Auth Error: Auth Username/Password verification failed for peer",
+        "[20261103-10:00:01] [DEBUG] x [INFO ] AUTHFAIL: user=root ip=198.51.100.9 time=1",
+        "Nov  3 10:00:01 web1 app[7]: [INFO ] AUTHFAIL: user=root ip=198.51.100.9 time=1",
+        "Nov  3 10:00:01 web1 app[7]: 0x1 Default 0x0 71 0 sshd: Failed password for root from 198.51.100.9 port 22 ssh2",
+        "Nov  3 10:00:01 web1 app[7]: Message forwarded from box: sshd[71]: Failed password for root from 198.51.100.9 port 22 ssh2",
+        "[2026-11-03 10:00:01 +0100] info [cpaneld] 192.0.2.7 - x - SUCCESS LOGIN y \"GET / HTTP/1.1\" 200",
+    ] {
+        assert_eq!(rows(&format!("{line}\n")), [""; 0], "{line}");
+    }
 }
 
 #[test]

@@ -9,9 +9,9 @@ use super::years::{InYear, Years};
 
 /// Fills in what stamps leave out: the zone of this machine, and the year.
 ///
-/// The year is the latest that does not put the line after `latest`: now, or the time at which
-/// the file was last written. Where [`Years`] knows of more ends of a year in the file, it is an
-/// earlier one.
+/// The year is the latest that puts neither the line nor the last one of its file after `latest`: now,
+/// or the time at which the file was last written. Where [`Years`] knows of more ends of a year in the
+/// file, it is an earlier one.
 #[derive(Clone, Debug)]
 pub struct Calendar {
     zone: TimeZone,
@@ -63,11 +63,12 @@ impl Calendar {
 
     fn year_of(&self, time: InYear, place: u64) -> Option<i16> {
         let (month, day, _) = time;
-        let mut year = self.latest_year_of(time);
         let to_come = self.years.to_come(place, month);
-        if let Some(last) = self.years.last().filter(|_| to_come > 0) {
-            year = self.latest_year_of(last).checked_sub(to_come)?;
-        }
+        // What comes before the last line is not of a later year than that.
+        let year = match self.years.last().filter(|last| to_come > 0 || time <= *last) {
+            Some(last) => self.latest_year_of(last).checked_sub(to_come)?,
+            None => self.latest_year_of(time),
+        };
         // The last year that had this day, for 29 February.
         (0..8).map(|back| year - back).find(|y| civil::Date::new(*y, month, day).is_ok())
     }
@@ -89,7 +90,28 @@ impl Calendar {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::scan::stamp;
     use crate::scan::stamp::tests::at;
+
+    #[test]
+    fn a_log_of_last_year_is_one_of_last_year_to_its_first_line() {
+        let lines = ["Nov 20 01:00:00", "Nov 28 01:00:00", "Dec 10 01:00:00"];
+        let mut file = tempfile::tempfile().unwrap();
+        let text: String = lines.iter().map(|line| format!("{line} srv x: y\n")).collect();
+        file.write_all(text.as_bytes()).unwrap();
+        for (read, year) in [("2026-11-27", 2025), ("2026-12-09", 2026), ("2026-12-30", 2026)] {
+            let mut calendar = Calendar::new(TimeZone::UTC, format!("{read}T12:00:00Z").parse().unwrap());
+            calendar.set_years(Years::of(&file, 0, text.len() as u64).unwrap());
+            for (line, place) in lines.iter().zip([0, 22, 44]) {
+                let stamp = stamp::parse(format!("{line} srv").as_bytes()).unwrap().0;
+                let time = Timestamp::from_microsecond(calendar.resolve(&stamp, place).unwrap()).unwrap();
+                assert_eq!(TimeZone::UTC.to_datetime(time).year(), year, "{line} in {read}");
+            }
+        }
+    }
 
     #[test]
     fn a_stamp_without_a_year_lies_before_the_time_of_reading() {

@@ -52,7 +52,7 @@ pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
     let Some((stamp, mut rest)) = stamp::parse(rest) else {
         return unstamped(rest);
     };
-    if let Some(header) = tag::of_vsftpd(stamp, rest) {
+    if let Some(header) = tag::of_vsftpd(stamp, rest).or_else(|| tag::of_log_show(stamp, rest)) {
         return Some(header);
     }
     let mut host: &[u8] = b"";
@@ -67,6 +67,8 @@ pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
             (false, true) => (host, rest) = (second, after),
             (false, false) if is_facility(second) => (host, rest) = (first, after),
             (false, false) if is_severity(second) && is_tag(token(after).0) => (host, rest) = (first, after),
+            // cPanel's own log: `[2026-11-03 09:05:01 +0100] info [cpaneld] …`
+            (false, false) if is_severity(first) && is_of_cpanel(second) => rest = behind,
             (false, false) => (host, rest) = (first, behind),
         }
     }
@@ -92,6 +94,10 @@ fn is_severity(word: &[u8]) -> bool {
         [b"debug", b"info", b"notice", b"warn", b"warning", b"err", b"error", b"crit", b"alert", b"emerg"];
     word.first().is_some_and(u8::is_ascii_alphabetic)
         && WORDS.iter().any(|severity| word.eq_ignore_ascii_case(severity))
+}
+
+fn is_of_cpanel(word: &[u8]) -> bool {
+    matches!(word, b"[cpaneld]" | b"[whostmgrd]" | b"[webmaild]" | b"[cpsrvd]" | b"[cpdavd]")
 }
 
 /// A line without NUL bytes and carriage returns around it. Blanks stay: a name may end in one.
@@ -173,9 +179,9 @@ fn priority(line: &[u8]) -> (bool, &[u8]) {
     skip().unwrap_or((false, line))
 }
 
-/// `<auth.info>` or `<4.6>` of BSD, or busybox's `auth.info`, between host and tag.
+/// `<auth.info>` or `<4.6>` of BSD, busybox's `auth.info`, or AIX's `auth|security:info`, between host and tag.
 pub(super) fn is_facility(word: &[u8]) -> bool {
-    let Some(dot) = word.iter().position(|b| *b == b'.') else { return false };
+    let Some(dot) = word.iter().position(|b| matches!(b, b'.' | b':')) else { return false };
     if let [b'<', facility @ .., b'.', severity, b'>'] = word {
         if decimal(facility).is_some_and(|n| n < 24) && (b'0'..=b'7').contains(severity) {
             return true;
@@ -186,20 +192,22 @@ pub(super) fn is_facility(word: &[u8]) -> bool {
         (Some(facility), Some(severity)) => (facility, severity),
         _ => (facility, severity),
     };
-    matches!(facility, b"auth" | b"authpriv" | b"security" | b"user" | b"daemon" | b"local0" | b"syslog")
-        && matches!(
-            severity,
-            b"emerg"
-                | b"alert"
-                | b"crit"
-                | b"err"
-                | b"error"
-                | b"warn"
-                | b"warning"
-                | b"notice"
-                | b"info"
-                | b"debug"
-        )
+    matches!(
+        facility,
+        b"auth" | b"auth|security" | b"authpriv" | b"security" | b"user" | b"daemon" | b"local0" | b"syslog"
+    ) && matches!(
+        severity,
+        b"emerg"
+            | b"alert"
+            | b"crit"
+            | b"err"
+            | b"error"
+            | b"warn"
+            | b"warning"
+            | b"notice"
+            | b"info"
+            | b"debug"
+    )
 }
 
 /// `[web1.example.org] sshd[71]: …`, and what follows the host. metalog's tag in brackets has no dot, and no tag behind it.
@@ -258,6 +266,32 @@ pub(super) mod tests {
             ("Nov  3 09:05:01 srv <auth.info> sshd[71]: hello", "srv", "sshd", "", 71),
             ("<38>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("<auth.info>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
+            ("[2026-11-03 09:05:01 +0100] info [cpaneld] hello", "", "cpaneld", "", 0),
+            ("[2026-11-03 09:05:01 +0100] info [whostmgrd] hello", "", "whostmgrd", "", 0),
+            ("Nov  3 09:05:01 srv auth|security:info sshd[71]: hello", "srv", "sshd", "", 71),
+            (
+                "Nov  3 09:05:01 relay auth|security:info Message forwarded from box: sshd[71]: hello",
+                "box",
+                "sshd",
+                "",
+                71,
+            ),
+            ("Nov  3 09:05:01 srv Message forwarded from box: sshd[71]: hello", "box", "sshd", "", 71),
+            (
+                "2026-11-03 09:05:01.123456+0100 0x1b6a4    Default     0x0                  71     0    sshd: hello",
+                "",
+                "sshd",
+                "",
+                71,
+            ),
+            (
+                "2026-11-03 09:05:01.123456+0100 0x1b6a4    Error       0x0                  71     sudo: (libpam.2.dylib) [com.example:a b] hello",
+                "",
+                "sudo",
+                "",
+                71,
+            ),
+            ("2026-11-03 09:05:01.123456-0700  srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 [sshd] hello", "", "sshd", "", 0),
             ("Nov  3 09:05:01 [sshd]: hello", "", "sshd", "", 0),
             ("Nov  3 09:05:01 srv [sshd]: hello", "srv", "sshd", "", 0),

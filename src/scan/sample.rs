@@ -20,6 +20,8 @@ use crate::neutral;
 const HEAD: u64 = 64 << 10;
 /// A log whose newest line comes first is turned round in memory, up to so much.
 const LONGEST: u64 = 256 << 20;
+/// In microseconds.
+const HALF_A_YEAR: u64 = 182 * 86_400_000_000;
 /// Of a line that is not understood so much is shown.
 const SHOWN: usize = 160;
 
@@ -66,6 +68,8 @@ impl Sample {
             }
             let Some(time) = calendar.resolve(&header.stamp, 0) else { continue };
             match last {
+                // Which year it is of is not certain.
+                Some(last) if header.stamp.has_no_year() && time.abs_diff(last) > HALF_A_YEAR => {}
                 Some(last) if time > last => later += 1,
                 Some(last) if time < last => earlier += 1,
                 _ => {}
@@ -154,6 +158,8 @@ mod tests {
         for stamps in [
             &["Nov  3 09:05:01", "Nov  3 09:05:01"][..],
             &["Nov  3 09:05:01"],
+            // It is of last year.
+            &["Nov  4 09:05:01", "Nov 20 09:05:01"],
             // Clocks are set back, and lines come late; a year ends.
             &["Nov  3 09:05:01", "Nov  3 09:05:03", "Nov  3 09:05:02", "Nov  3 09:05:04"],
             &["Dec 31 23:59:58", "Dec 31 23:59:59", "Jan  1 00:00:00", "Jan  1 00:00:01"],

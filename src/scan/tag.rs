@@ -19,7 +19,9 @@ pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header
     let (word, after) = token(rest);
     // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
     let bare = word.strip_suffix(b":").unwrap_or(word);
-    if let Some(name) = bare.strip_prefix(b"[").and_then(|w| w.strip_suffix(b"]")) {
+    // A number alone is that of a process, and says not of which program.
+    let name = bare.strip_prefix(b"[").and_then(|w| w.strip_suffix(b"]"));
+    if let Some(name) = name.filter(|name| decimal(name).is_none()) {
         header.message = after;
         (header.program, header.module) = name_and_module(name);
         return header;
@@ -36,6 +38,9 @@ pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header
         if word.starts_with(b"proftpd[") {
             header.message = after;
             (header.program, header.pid) = name_and_pid(word);
+        } else if let Some((host, rest)) = forwarded(rest) {
+            // AIX.
+            return tagged(stamp, host, rest);
         } else if let Some(message) = behind_title(rest) {
             header.message = message;
         }
@@ -64,6 +69,45 @@ pub(super) fn behind_own_head(header: Header<'_>) -> Header<'_> {
         (b"proftpd" | b"session", pid @ 1..) if word.ends_with(b"]") => Header { pid, message, ..header },
         _ => header,
     }
+}
+
+/// `Message forwarded from box: sshd[71]: …`
+fn forwarded(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (host, rest) = token(text.strip_prefix(b"Message forwarded from ")?);
+    let host = host.strip_suffix(b":")?;
+    (!host.is_empty() && is_tag(token(rest).0)).then_some((host, rest))
+}
+
+/// What macOS shows of its log: thread, type, activity, process, and perhaps how long it is kept, all before the name of the
+/// process; behind it may be a library and a subsystem, in brackets.
+pub(super) fn of_log_show(stamp: Stamp, rest: &[u8]) -> Option<Header<'_>> {
+    if !rest.starts_with(b"0x") {
+        return None;
+    }
+    let (kind, rest) = token(token(rest).1);
+    let (activity, rest) = token(rest);
+    let (number, rest) = token(rest);
+    let is_it = [&b"Default"[..], b"Error", b"Info", b"Debug", b"Fault"].contains(&kind);
+    let pid = decimal(number).filter(|_| is_it && activity.starts_with(b"0x"))?;
+    let (word, after) = token(rest);
+    let (word, mut message) = if decimal(word).is_some() { token(after) } else { (word, after) };
+    let program = word.strip_suffix(b":").filter(|name| !name.is_empty())?;
+    for (open, close) in [(b'(', &b") "[..]), (b'[', b"] ")] {
+        if message.first() == Some(&open) {
+            message = memchr::memmem::find(message, close).map_or(message, |at| &message[at + 2..]);
+        }
+    }
+    Some(Header {
+        stamp,
+        host: b"",
+        program,
+        module: b"",
+        pid,
+        message,
+        plain: false,
+        forged: false,
+        container: 0,
+    })
 }
 
 /// vsftpd's own log has its number in the place of a tag: `[pid 71] [bob] FAIL LOGIN: Client "192.0.2.7"`.

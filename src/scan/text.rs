@@ -1,7 +1,7 @@
 //! A source as text to read: a file or a part of it, or a stream.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -117,10 +117,19 @@ impl Source<'_> {
                 let mut head = vec![0; HEAD];
                 let n = fill(stream, &mut head)?;
                 head.truncate(n);
+                if n < HEAD {
+                    // It is all there is.
+                    let text = |buffer: &mut [u8], at: u64| {
+                        let mut text = Cursor::new(&head);
+                        text.set_position(at);
+                        text.read(buffer)
+                    };
+                    calendar.set_years(Years::of_text(text, 0, n as u64)?);
+                }
                 self.identity = identity(head.as_slice())?;
                 let is_json = head.first() == Some(&b'{');
                 let rest = std::mem::replace(stream, Box::new(io::empty()));
-                *stream = Box::new(io::Cursor::new(head).chain(rest));
+                *stream = Box::new(Cursor::new(head).chain(rest));
                 (is_json, *from, 0)
             }
             Text::Stream { from, .. } => (false, *from, 0),

@@ -86,6 +86,10 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
     if token(text).1.starts_with(b"authenticator failed ") {
         return Some(Header { program: b"exim", ..bare(stamp, host, text) });
     }
+    // What stands behind one word may be anybody's text.
+    if let Some((program, pid)) = own(text).filter(|_| host.is_empty()) {
+        return Some(Header { program, pid, ..bare(stamp, host, text) });
+    }
     let within = |header: Header<'a>| {
         // The collector's clock has a zone more often than the one of what it collects.
         let stamp = if stamp == Stamp::Missing { header.stamp } else { stamp };
@@ -122,6 +126,21 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
     }
     let rest = past_socklog(text).or_else(|| past_file_name(text))?;
     inside(rest, stamp, host, depth)
+}
+
+/// Whose line it is in a log in which one program alone writes, without a tag; perhaps with a number.
+fn own(text: &[u8]) -> Option<(&'static [u8], u32)> {
+    let (pid, words) = of_dropbear(text).unwrap_or((0, text));
+    let (first, rest) = token(words);
+    if rest.starts_with(b"authenticator failed ") {
+        return Some((b"exim", pid));
+    }
+    if rest.starts_with(b"TLS Auth Error: Auth ") || rest.starts_with(b"TLS: Username/Password auth") {
+        return Some((b"openvpn", 0));
+    }
+    let rest = rest.strip_prefix(b"] ").filter(|_| first.ends_with(b"[INFO"))?;
+    let is_xrdps = rest.starts_with(b"AUTHFAIL: user=") || rest.starts_with(b"++ created session (access ");
+    is_xrdps.then_some((b"xrdp-sesman", 0))
 }
 
 /// Whether a line behind a host has a head or is sshd's: what stands behind one word may be anybody's text.
@@ -217,6 +236,28 @@ mod tests {
         let expected = Some((String::new(), "exim".into(), 0, words.into()));
         assert_eq!(shown(&format!("2026-11-03 09:05:01 {words}")), expected);
         assert_eq!(shown(&format!("2026-11-03 09:05:01 x y {words}")), None);
+        let expected = Some((String::new(), "exim".into(), 71, format!("[71] {words}")));
+        assert_eq!(shown(&format!("2026-11-03 09:05:01 [71] {words}")), expected);
+        assert_eq!(shown(&format!("2026-11-03 09:05:01 x [71] {words}")), None);
+    }
+
+    #[test]
+    fn nor_have_those_of_openvpn_and_xrdp() {
+        for (words, program) in [
+            ("192.0.2.7:4000 TLS Auth Error: Auth Username/Password verification failed for peer", "openvpn"),
+            ("[INFO ] AUTHFAIL: user=bob ip=192.0.2.7 time=1649351466", "xrdp-sesman"),
+            (
+                "[INFO ] ++ created session (access granted): username bob, ip 192.0.2.7:4000 - socket: 12",
+                "xrdp-sesman",
+            ),
+            ("(71)(140145709626688)[INFO ] AUTHFAIL: user=bob ip=192.0.2.7 time=1649351466", "xrdp-sesman"),
+        ] {
+            let expected = Some((String::new(), program.into(), 0, words.into()));
+            for stamp in ["[20261103-09:05:01] ", "2026-11-03 09:05:01 ", "Tue Nov  3 09:05:01 2026 "] {
+                assert_eq!(shown(&format!("{stamp}{words}")), expected, "{stamp}{words}");
+            }
+            assert_eq!(shown(&format!("[20261103-09:05:01] x {words}")), None, "{words}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::process::{Key, Process, name};
-use super::relayed::is_of_helper;
+use super::relayed::is_of_mail;
 use super::success::LetIn;
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
 use crate::scan::rules::Family;
@@ -76,7 +76,7 @@ impl Attempts {
             attempts.opened += 1;
             process.number = attempts.opened;
             attempts.order.push_back((process.key, process.number));
-            if process.rows.iter().any(is_of_helper) {
+            if process.helps || process.rows.iter().any(is_of_mail) {
                 attempts.remember_helper(process.key);
             }
             attempts.insert(process);

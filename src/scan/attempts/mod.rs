@@ -158,7 +158,7 @@ impl Attempts {
         if evidence.kind == Kind::Relayed {
             fresh.relayed = fresh.count;
         }
-        let helps = evidence.kind != Kind::Relayed && is_of_helper(&fresh);
+        let helps = evidence.kind != Kind::Relayed && is_of_helper(speaker.program, &fresh);
         fresh.module = text(evidence.module);
         fresh.family = process.family;
         let mut fresh = process.complete(fresh, child);
@@ -166,6 +166,7 @@ impl Attempts {
             fresh.state = State::Settled;
         }
         process.total = to;
+        process.helps |= helps;
         let whom = name(&fresh.user);
         let oldest = process.push(fresh).filter(|row| row.state == State::Waiting);
         self.settled.extend(oldest);

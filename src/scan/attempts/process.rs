@@ -69,6 +69,9 @@ pub(super) struct Process {
     /// The connection is over.
     #[serde(default)]
     pub over: bool,
+    /// It asked for what a server may tell too.
+    #[serde(default)]
+    pub helps: bool,
     /// The program has said its last word (known only where a pid is missing).
     pub ended: bool,
     pub rows: Vec<Row>,
@@ -97,6 +100,7 @@ impl Process {
             got_in: false,
             right: None,
             over: false,
+            helps: false,
             ended: false,
             rows: Vec::new(),
         }

@@ -1,4 +1,5 @@
-//! One attempt, told by the process that asked for it (saslauthd, Dovecot's auth) and by the server that the client spoke to.
+//! One attempt, told by the process that asked for it (saslauthd, Dovecot's auth, OpenVPN's plugin) and by the server that
+//! the client spoke to.
 
 use super::process::Key;
 use super::row::{Row, State};
@@ -13,9 +14,15 @@ const WITHIN: i64 = 300 * SECOND;
 const OF_HELPERS: [&str; 10] =
     ["dovecot", "imap", "imaps", "lmtp", "pop", "pop3", "sieve", "smtp", "smtpd", "submission"];
 
-/// Whether a row may be a helper's.
-pub(super) fn is_of_helper(row: &Row) -> bool {
+/// Whether a row may be that of a mail server's helper.
+pub(super) fn is_of_mail(row: &Row) -> bool {
     OF_HELPERS.contains(&row.service.as_str())
+}
+
+/// Whether a program that told a row is one that a server may have asked. OpenVPN's plugin asks PAM under any service, in a
+/// process of its own.
+pub(super) fn is_of_helper(program: &[u8], row: &Row) -> bool {
+    is_of_mail(row) || program.starts_with(b"openvpn") || program.starts_with(b"ovpn-")
 }
 
 impl Attempts {
@@ -32,6 +39,7 @@ impl Attempts {
     /// How many of these attempts no helper has told before.
     pub(super) fn not_told_by_helper(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> u32 {
         let mut left = evidence.weight;
+        let is_mails = evidence.service != b"openvpn";
         let rhost = address(evidence.rhost);
         for other in self.helpers.iter().rev() {
             if left == 0 {
@@ -48,7 +56,7 @@ impl Attempts {
                 let untold = row.count.saturating_sub(row.relayed);
                 let is_same = untold > 0
                     && row.state != State::Gone
-                    && is_of_helper(row)
+                    && is_of_mail(row) == is_mails
                     && (-SECOND..=WITHIN).contains(&(time - row.time))
                     && agree(&row.user, evidence.user)
                     && agree(&row.rhost, rhost.as_bytes());
@@ -94,5 +102,23 @@ mod tests {
         assert_eq!(count(&[&auth(1), &auth(9), &ended(2)]), 2);
         assert_eq!(count(&[&ended(2)]), 2, "of passwords that PAM knows nothing of");
         assert_eq!(count(&[&auth(1), &ended(2)]), 2);
+    }
+
+    #[test]
+    fn openvpn_tells_what_its_plugin_told_under_whatever_service() {
+        let ended = "09:00:03 ovpn-server[9]: 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer";
+        for service in ["openvpn", "login", "vpn-users"] {
+            let pam = format!(
+                "09:00:00 ovpn-server[8]: pam_unix({service}:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob"
+            );
+            let plugin = "09:00:02 ovpn-server[8]: AUTH-PAM: BACKGROUND: user 'bob' failed to authenticate: Authentication failure";
+            assert_eq!(count(&[&pam, plugin, ended]), 1, "{service}");
+            assert_eq!(count(&[&pam, ended]), 1, "{service}");
+            assert_eq!(count(&[plugin, ended]), 1, "{service}");
+            assert_eq!(count(&[&pam, plugin, ended, ended]), 2, "{service}");
+        }
+        assert_eq!(count(&[ended]), 1, "nobody else tells");
+        let auth = "09:00:00 auth[8]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob";
+        assert_eq!(count(&[auth, ended]), 2, "a mail server's is another");
     }
 }

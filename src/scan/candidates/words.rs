@@ -41,7 +41,8 @@ const GOT_IN: [&str; 11] = [
     "(to ",
     "uccessful",
     "succeeded",
-    "granted access",
+    // `granted access`, `(access granted)`
+    "granted",
     " ran command ",
     "DIALUP AT ",
     ": + ",

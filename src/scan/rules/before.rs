@@ -86,15 +86,21 @@ pub(super) fn past_title<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8]
 const LONGEST_TITLE: usize = 512;
 
 /// Without the time that some write where they do not log to syslog, or there too: `[71] Nov 03 09:05:01 ` of dropbear,
-/// `2026-11-03 09:05:01 ` of Exim.
-pub(super) fn past_own_stamp(message: &[u8]) -> &[u8] {
-    let skip = || {
-        if message.first()?.is_ascii_digit() {
-            return Some(stamp::parse(message)?.1);
-        }
-        let (pid, rest) = token(message.strip_prefix(b"[")?);
-        decimal(pid.strip_suffix(b"]")?)?;
-        Some(stamp::parse(rest)?.1)
+/// `2026-11-03 09:05:01 `, `[71] ` or both of Exim.
+pub(super) fn past_own_stamp<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
+    let numbered = |text: &'a [u8]| {
+        let (pid, rest) = token(text.strip_prefix(b"[")?);
+        decimal(pid.strip_suffix(b"]")?).map(|_| rest)
     };
-    skip().unwrap_or(message)
+    let stamped = |text| stamp::parse(text).map(|(_, rest)| rest);
+    if header.program.starts_with(b"exim") {
+        let rest = stamped(message).filter(|_| message[0].is_ascii_digit()).unwrap_or(message);
+        return numbered(rest).unwrap_or(rest);
+    }
+    let rest = if message.first().is_some_and(u8::is_ascii_digit) {
+        stamped(message)
+    } else {
+        numbered(message).and_then(stamped)
+    };
+    rest.unwrap_or(message)
 }

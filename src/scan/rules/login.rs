@@ -36,6 +36,10 @@ pub(super) fn classify<'a>(program: &'a [u8], message: &'a [u8]) -> Line<'a> {
         evidence.weight = times;
         let rest = skip_blanks(rest.strip_prefix(b"S").unwrap_or(rest));
         let (place, user) = cut(rest, b", ").unwrap_or((rest, b""));
+        // BSD says it twice: for all to read, and then with the name.
+        if user.is_empty() {
+            evidence.kind = Kind::ProgramToo;
+        }
         evidence.user = user;
         match place.strip_prefix(b"FROM ") {
             Some(host) => evidence.rhost = host,
@@ -82,6 +86,11 @@ fn got_in<'a>(program: &'a [u8], message: &'a [u8]) -> Option<Evidence<'a>> {
         (evidence.tty, evidence.user) = (tty, token(rest.strip_prefix(b"BY ")?).0);
         evidence.rhost = place_of(rest, b"FROM ");
         return Some(evidence);
+    };
+    // BSD: `ROOT LOGIN (toor) ON ttyv0 FROM host`
+    let place = match token(place) {
+        (name, place) if name.starts_with(b"(") && name.ends_with(b")") => place,
+        _ => place,
     };
     evidence.tty = place.strip_prefix(b"ON ").map_or_else(|| place_of(place, b"on "), |tty| token(tty).0);
     let hosts = [&b"FROM "[..], b"from "].map(|word| place_of(place, word));

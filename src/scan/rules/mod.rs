@@ -49,7 +49,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         line = by_hand(header, message);
     }
     if line == Line::Other {
-        line = book().of_program(header, before::past_own_stamp(message));
+        line = book().of_program(header, before::past_own_stamp(header, message));
     }
     if let Line::Evidence(evidence) = &mut line {
         if header.forged {

@@ -33,6 +33,13 @@ pub enum Stamp {
     Missing,
 }
 
+impl Stamp {
+    /// Whether it is one that leaves the year out.
+    pub fn has_no_year(&self) -> bool {
+        matches!(self, Self::Wall { year: None, .. })
+    }
+}
+
 /// Parse a stamp at the start of `text`; what follows it comes back, without the blank between.
 pub fn parse(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let (stamp, rest) = match *text.first()? {
@@ -182,6 +189,16 @@ fn iso(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((exact(date, second, micro, offset), rest))
 }
 
+/// `20261103-09:05:01`
+fn close(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let (date, rest) = text.split_at_checked(8)?;
+    let (date, []) = number(date, 8)? else { return None };
+    let (second, micro, rest) = clock(rest.strip_prefix(b"-")?)?;
+    let (year, month, day) = (date / 10_000, date / 100 % 100, date % 100);
+    let year = i16::try_from(year).ok().filter(|year| (1970..2200).contains(year))?;
+    Some((wall(Some(year), i8::try_from(month).ok()?, day, second, micro)?, rest))
+}
+
 /// A point in time, on a day at a place so many seconds east of Greenwich.
 fn exact(date: civil::Date, second: u32, micro: u32, offset: i32) -> Stamp {
     let seconds = days_of(date) * 86400 + i64::from(second) - i64::from(offset);
@@ -202,10 +219,10 @@ fn unix(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((Stamp::Exact(seconds * 1_000_000 + i64::from(micro)), rest))
 }
 
-/// `[2026-11-03 09:05:01]`, or `[   12.345678]` since the boot.
+/// `[2026-11-03 09:05:01]`, xrdp's `[20261103-09:05:01]`, or `[   12.345678]` since the boot.
 fn bracketed(text: &[u8]) -> Option<(Stamp, &[u8])> {
     let inner = &text[1..];
-    if let Some((stamp, rest)) = iso(inner) {
+    if let Some((stamp, rest)) = iso(inner).or_else(|| close(inner)) {
         return Some((stamp, rest.strip_prefix(b"]")?));
     }
     let inner = skip_blanks(inner);
@@ -256,6 +273,7 @@ pub(super) mod tests {
             "2026-11-03T10:05:01+01:00 host x: y",
             "2026-11-03T04:35:01-0430 host x: y",
             "2026-11-03 09:05:01 host x: y",
+            "[20261103-09:05:01] host x: y",
             "2026/11/03 09:05:01 host x: y",
             "Tue 2026-11-03 09:05:01 UTC host x: y",
             "1793696701 host x: y",

@@ -99,8 +99,18 @@ impl Book {
         &self.mistakes
     }
 
-    /// What a program says in its own words.
+    /// What a program says in its own words; some say it with a blank behind.
     pub fn of_program<'a>(&'a self, header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
+        match self.of_program_exactly(header, message) {
+            Line::Other if message.ends_with(b" ") => {
+                let blanks = message.iter().rev().take_while(|b| **b == b' ').count();
+                self.of_program_exactly(header, &message[..message.len() - blanks])
+            }
+            line => line,
+        }
+    }
+
+    fn of_program_exactly<'a>(&'a self, header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         for file in self.programs.of(header.program).filter_map(|file| self.files.get(file)) {
             if let Some((rule, values)) =
                 file.read(message).and_then(|(at, v)| Some((file.rules.get(at)?, v)))
@@ -214,6 +224,7 @@ mod tests {
             ("two[7]: denied bob", None),
             ("more[7]: denied bob", None),
             ("one[7]: x denied bob", None),
+            ("one[7]: left after 3  ", Some((Kind::ProgramTotal, 3))),
             ("one[7]: left after 3", Some((Kind::ProgramTotal, 3))),
             ("one[7]: left after 0", Some((Kind::Client, 0))),
             ("one: left after 3", Some((Kind::Client, 0))),

@@ -19,6 +19,8 @@ macro_rules! built_in {
 
 const BUILT_IN: &[(&str, &str)] = built_in![
     "courier",
+    "courier_smtp",
+    "cpanel",
     "cyrus",
     "doas",
     "dovecot",
@@ -39,6 +41,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "pam_pwdfile",
     "pam_tacplus",
     "pam_winbind",
+    "pfsense",
     "polkit",
     "pop3",
     "postfix",
@@ -47,6 +50,7 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "pure-ftpd",
     "rsh",
     "saslauthd",
+    "screensharing",
     "sendmail",
     "su",
     "vsftpd",
