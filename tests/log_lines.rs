@@ -948,6 +948,12 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             ],
             &["1  from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (smtp)"],
         ),
+    ]);
+}
+
+#[test]
+fn mail_servers_and_remote_desktops_tell_each_attempt_once() {
+    check(&[
         (
             "Dovecot, for whatever reason the client is gone",
             &[
@@ -1002,6 +1008,12 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             ],
             &["1 bob from 192.0.2.7 (screensharingd)"],
         ),
+    ]);
+}
+
+#[test]
+fn login_says_each_attempt_for_all_to_read_and_with_the_name() {
+    check(&[
         (
             "login of BSD, which says it for all to read, and with the name",
             &[

@@ -237,6 +237,11 @@ pub(super) mod tests {
         (text(header.host), text(header.program), text(header.module), header.pid, text(header.message))
     }
 
+    fn is_shown(line: &str, host: &str, program: &str, module: &str, pid: u32) {
+        let expected = (host.into(), program.into(), module.into(), pid, "hello".into());
+        assert_eq!(shown(line), expected, "{line:?}");
+    }
+
     #[test]
     fn host_program_module_pid_and_message_come_from_every_form() {
         for (line, host, program, module, pid) in [
@@ -266,31 +271,6 @@ pub(super) mod tests {
             ("Nov  3 09:05:01 srv <auth.info> sshd[71]: hello", "srv", "sshd", "", 71),
             ("<38>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("<auth.info>Nov  3 09:05:01 srv sshd[71]: hello", "srv", "sshd", "", 71),
-            ("[2026-11-03 09:05:01 +0100] info [cpaneld] hello", "", "cpaneld", "", 0),
-            ("[2026-11-03 09:05:01 +0100] info [whostmgrd] hello", "", "whostmgrd", "", 0),
-            ("Nov  3 09:05:01 srv auth|security:info sshd[71]: hello", "srv", "sshd", "", 71),
-            (
-                "Nov  3 09:05:01 relay auth|security:info Message forwarded from box: sshd[71]: hello",
-                "box",
-                "sshd",
-                "",
-                71,
-            ),
-            ("Nov  3 09:05:01 srv Message forwarded from box: sshd[71]: hello", "box", "sshd", "", 71),
-            (
-                "2026-11-03 09:05:01.123456+0100 0x1b6a4    Default     0x0                  71     0    sshd: hello",
-                "",
-                "sshd",
-                "",
-                71,
-            ),
-            (
-                "2026-11-03 09:05:01.123456+0100 0x1b6a4    Error       0x0                  71     sudo: (libpam.2.dylib) [com.example:a b] hello",
-                "",
-                "sudo",
-                "",
-                71,
-            ),
             ("2026-11-03 09:05:01.123456-0700  srv sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01 [sshd] hello", "", "sshd", "", 0),
             ("Nov  3 09:05:01 [sshd]: hello", "", "sshd", "", 0),
@@ -335,8 +315,37 @@ pub(super) mod tests {
             ("<38>1 - srv sshd 71 - - hello", "srv", "sshd", "", 71),
             ("\0\0\0Nov  3 09:05:01 srv sshd[71]: hello\r", "srv", "sshd", "", 71),
         ] {
-            let expected = (host.into(), program.into(), module.into(), pid, "hello".into());
-            assert_eq!(shown(line), expected, "{line:?}");
+            is_shown(line, host, program, module, pid);
+        }
+    }
+
+    #[test]
+    fn so_they_do_from_the_forms_of_aix_macos_and_cpanel() {
+        for (line, host, program, pid) in [
+            ("[2026-11-03 09:05:01 +0100] info [cpaneld] hello", "", "cpaneld", 0),
+            ("[2026-11-03 09:05:01 +0100] info [whostmgrd] hello", "", "whostmgrd", 0),
+            ("Nov  3 09:05:01 srv auth|security:info sshd[71]: hello", "srv", "sshd", 71),
+            (
+                "Nov  3 09:05:01 relay auth|security:info Message forwarded from box: sshd[71]: hello",
+                "box",
+                "sshd",
+                71,
+            ),
+            ("Nov  3 09:05:01 srv Message forwarded from box: sshd[71]: hello", "box", "sshd", 71),
+            (
+                "2026-11-03 09:05:01.123456+0100 0x1b6a4    Default     0x0                  71     0    sshd: hello",
+                "",
+                "sshd",
+                71,
+            ),
+            (
+                "2026-11-03 09:05:01.123456+0100 0x1b6a4    Error       0x0                  71     sudo: (libpam.2.dylib) [com.example:a b] hello",
+                "",
+                "sudo",
+                71,
+            ),
+        ] {
+            is_shown(line, host, program, "", pid);
         }
     }
 
