@@ -151,6 +151,14 @@ const ENDED_WHILE_AUTHENTICATING: &[Case] = &[
         &["1 x from 198.51.100.9 port 22 ssh2 from 192.0.2.7 (sshd)"],
     ),
     (
+        "the same of one that does not say that it is no account's",
+        &[
+            "10:00:02 web1 sshd[20]: Invalid user x from 198.51.100.9 port 22 ssh2 from 192.0.2.7",
+            "10:00:02 web1 sshd[20]: Disconnecting: Too many authentication failures for x from 198.51.100.9 port 22 ssh2 [preauth]",
+        ],
+        &["1 x from 198.51.100.9 port 22 ssh2 from 192.0.2.7 (sshd)"],
+    ),
+    (
         "not allowed, old",
         &[
             "10:00:02 web1 sshd[20]: User alice from 192.0.2.7 not allowed because none of user's groups are listed in AllowGroups",

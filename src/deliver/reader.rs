@@ -375,7 +375,8 @@ impl<'a> Pass<'a> {
         over
     }
 
-    fn is_the_timeline(&self) -> bool {
+    /// Of which it is known what it has.
+    pub fn is_the_timeline(&self) -> bool {
         self.reader.receiver.name == config::TIMELINE
     }
 

@@ -410,6 +410,56 @@ fn what_a_pass_that_was_cut_has_staged_is_saved_before_anything_is_staged_over_i
     assert_eq!(world.state().alert.map(|alert| (alert.id, alert.maybe_sent)), Some((1, true)));
 }
 
+/// The process ends between the note and the answer.
+#[derive(Debug)]
+struct Dies;
+
+impl Receiver for Dies {
+    fn style(&self) -> Style {
+        Style::x()
+    }
+
+    fn knows_repeats(&self) -> bool {
+        true
+    }
+
+    fn send(&self, _: &Message<'_>, before: Before) -> Outcome {
+        before().unwrap();
+        panic!("cut")
+    }
+}
+
+#[test]
+fn what_a_login_did_not_live_to_write_into_the_timeline_is_there_with_the_next_pass() {
+    for (context, kind) in [Context::Login, Context::Command]
+        .into_iter()
+        .flat_map(|context| [Kind::Digest, Kind::BreakIn].map(|kind| (context, kind)))
+    {
+        let world = World::new(Scripted::default());
+        let routes = Routes::of(&world.config);
+        let timeline = routes.receivers.last().unwrap();
+        let place = Place::new(&world.request.state, &timeline.name);
+        let mut state = State::load(&place, true).unwrap().unwrap().state;
+        match kind {
+            Kind::Digest => state.alert = Some(alert(1, kind)),
+            _ => assert!(state.queue.push(alert(1, kind))),
+        }
+        state.last_id = 1;
+        let reader = Reader::new(&world.request, &world.config, &routes, timeline, Arc::default());
+        let cut = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let (lock, mut notices) = (Lock::take(&place, Duration::ZERO).unwrap().unwrap(), Vec::new());
+            let mut pass = Pass::new(&reader, lock, state, true, &mut notices);
+            pass.state.alert.iter_mut().for_each(|alert| alert.maybe_sent = true);
+            pass.send_what_is_due(Some(Box::new(Dies)))
+        }));
+        assert!(cut.is_err());
+        let request = Request { context, ..world.request.clone() };
+        let reader = Reader::new(&request, &world.config, &routes, timeline, Arc::default());
+        let sent = || reader.serve().sent.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!((sent(), sent()), (vec![1], vec![]), "{context:?} {kind:?}");
+    }
+}
+
 #[test]
 fn a_receiver_that_is_removed_while_a_pass_goes_on_is_not_begun_anew() {
     let world = World::new(Scripted::default());

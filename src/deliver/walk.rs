@@ -169,6 +169,8 @@ impl Pass<'_> {
     /// its own: each login that ends in the middle of a request makes the next attempt wait twice as long.
     fn next_attempt(&self, alert: &Alert) -> Moment {
         match self.reader.request.context {
+            // What does not stand there was not written there.
+            _ if self.is_the_timeline() => self.now,
             Context::Login if alert.maybe_sent => alert.next_after(self.now, LEFT_TO_A_COMMAND),
             _ => alert.next(self.now),
         }

@@ -51,7 +51,12 @@ impl Evidence {
         Self { module, log: of(&self.log) }
     }
 
-    /// The same, taken out.
+    /// What failed before a login.
+    pub(super) fn before(&self, login: Login) -> Self {
+        Self { module: self.module.before(login), log: self.log.before(login) }
+    }
+
+    /// What it takes back of its account, taken out.
     pub(super) fn take_back(&mut self, login: &Event, moment: Login) {
         self.log.take_back(&login.user, moment);
         if login.route == Route::Pam {

@@ -17,6 +17,7 @@ use super::late::{Earlier, Judged, Teller};
 use super::members::CLOCKS_APART;
 use super::row::Login;
 use super::source::Source;
+use super::spans::Span;
 use super::{Detector, Finding, Rules, account, break_in, end, members, spans};
 use crate::accounts::AccountKind;
 use crate::event::packed::Packed;
@@ -29,8 +30,8 @@ pub(super) struct Failed<'a> {
     /// Empty for a name of no account.
     name: Key,
     is_account: bool,
-    /// Its second, and how often it counts; of those that a login took back, of each.
-    counts: SmallVec<[(i64, u32); 1]>,
+    /// Its second, and how often it counts; of those that a login took back, of all in the order of time.
+    counts: SmallVec<[Span; 1]>,
     /// Of these the log told before.
     twice: Vec<Twice>,
     /// Those that a login of this time took back, which is a break-in.
@@ -65,8 +66,9 @@ impl Failed<'_> {
         self.earlier(CLOCKS_APART).is_some_and(|earlier| earlier.is_before(time))
     }
 
+    /// What was put together with others may have been as early as the first of them.
     fn at(&self) -> i64 {
-        self.counts.last().map_or(0, |(at, _)| *at)
+        self.counts.last().map_or(0, |span| span.first())
     }
 
     /// Let it speak against a login, as the word of `teller`.
@@ -74,13 +76,14 @@ impl Failed<'_> {
         let login = Login { at: judged.at, end: judged.at.saturating_add(ahead) };
         let Some(evidence) = judged.evidence_of(teller) else { return };
         self.twice.iter().for_each(|twice| evidence.log.subtract(&self.name, twice.count, twice.at));
-        for (at, count) in self.counts.iter().filter(|(at, _)| spans::speaks(*at, login)) {
-            evidence.of_route(self.event.route).add(&self.name, self.is_account, *count, *at);
+        for span in self.counts.iter().filter(|span| spans::speaks(span.first(), login)) {
+            let at = span.last().min(login.end);
+            evidence.of_route(self.event.route).add(&self.name, self.is_account, span.count(), at);
         }
     }
 
-    /// What a login took back of what failed at its machine, by each route. What was before the first login that it stands
-    /// for, that one took back.
+    /// What a login took back of what failed at its machine, by each route. What may have been before the first login that it
+    /// stands for, that one took back.
     fn taken_back_by(judged: &Judged) -> Vec<Failed<'static>> {
         let login = judged.login.event();
         let moment = Login { at: judged.at, end: end(&login, judged.at) };
@@ -88,7 +91,7 @@ impl Failed<'_> {
         let mut all = Vec::new();
         for (route, row) in [(Route::Pam, module), (Route::Log, log)] {
             let (by_the_first, by_the_last): (SmallVec<_>, SmallVec<_>) =
-                row.counts_at().partition(|(at, _)| *at <= judged.since.as_second());
+                row.spans().partition(|span| span.first() <= judged.since.as_second());
             for (counts, after) in [(by_the_first, judged.since), (by_the_last, login.time)] {
                 if !counts.is_empty() {
                     all.push(Failed {
@@ -168,7 +171,7 @@ impl Detector {
             return None;
         }
         let twice = if by_log { Vec::new() } else { self.take_back_from_log(event, &name, place, at) };
-        let (event, counts, after) = (Cow::Borrowed(event), smallvec![(at, count)], Timestamp::MIN);
+        let (event, counts, after) = (Cow::Borrowed(event), smallvec![Span::at(at, count)], Timestamp::MIN);
         Some(Failed { event, source, name, is_account, counts, twice, after })
     }
 
@@ -197,12 +200,12 @@ impl Detector {
         let nowhere = Key::default();
         let place = source.as_ref().map_or(&nowhere, Source::key);
         let seen = if event.route == Route::Log { &mut self.log } else { &mut self.module };
-        for (at, count) in counts {
+        for span in counts {
             if source.is_some() {
-                seen.sources.add(place, name, *is_account, *count, *at);
+                seen.sources.add(place, name, *is_account, span.count(), span.last());
             }
             if !name.is_empty() {
-                seen.accounts.add(&account(event), place, false, *count, *at);
+                seen.accounts.add(&account(event), place, false, span.count(), span.last());
             }
         }
     }
@@ -226,14 +229,13 @@ impl Detector {
     ) -> Option<Finding> {
         let after = u64::from(rules.break_in_after.max(1));
         let (known, source) = (&self.known, failure.source);
-        let is_break_in = |judged: &&mut Judged| {
-            let own = judged.own();
-            let all = judged.elsewhere.with(&own);
-            all.total() >= after
-                && speaks_against(known, &judged.login.event(), source, &all, judged.before, after)
-        };
-        let judged = self.late.after(failure).find(is_break_in)?;
-        let own = judged.own().into_owned();
+        let (judged, own) = self.late.after(failure).find_map(|judged| {
+            let speaks = |all: &Evidence| {
+                speaks_against(known, &judged.login.event(), source, all, judged.before, after)
+            };
+            let own = judged.own_that_speaks(after, speaks)?;
+            Some((judged, own))
+        })?;
         let Judged { login: packed, at, elsewhere, before, .. } = judged.clone();
         let login = packed.event();
         let speaks = |evidence: &Evidence| speaks_against(known, &login, source, evidence, before, after);

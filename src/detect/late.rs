@@ -343,6 +343,34 @@ impl Judged {
         self.evidence.with(&self.at_hub)
     }
 
+    /// The same as it speaks against the first login that it stands for, or else against this one, where that is enough: alone,
+    /// or with what others tell.
+    pub(super) fn own_that_speaks(
+        &self,
+        enough: u64,
+        speaks: impl Fn(&Evidence) -> bool,
+    ) -> Option<Evidence> {
+        if self.elsewhere.with(&self.own()).total() < enough {
+            return None;
+        }
+        let each = self.own_of_each();
+        let alone = each.iter().find(|own| speaks(own));
+        alone.or_else(|| each.iter().find(|own| speaks(&self.elsewhere.with(own)))).cloned()
+    }
+
+    /// What was before the first login that it stands for; and without what that one took back of it, what was before this
+    /// one.
+    fn own_of_each(&self) -> Vec<Evidence> {
+        if self.since >= self.login.time() {
+            return vec![self.own().into_owned()];
+        }
+        let since = self.since.as_second();
+        let first = Login { at: since, end: since };
+        let mut behind = self.evidence.clone();
+        behind.take_back(&self.login.event(), first);
+        [self.evidence.before(first), behind].map(|own| own.with(&self.at_hub).into_owned()).into()
+    }
+
     /// Where a failure counts that comes late.
     pub(super) fn evidence_of(&mut self, teller: Teller<'_>) -> Option<&mut Evidence> {
         match teller {

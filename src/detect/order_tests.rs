@@ -242,3 +242,47 @@ fn who_was_in_between_two_logins_that_are_one_break_in_came_after_what_the_first
         }
     }
 }
+
+/// What somebody at the machine fails for an account before each of two logins, of which the later one is remembered, and for
+/// others: all of it told late, in whatever order. No failure is of the second of a login.
+#[test]
+fn of_two_logins_that_are_one_each_took_back_what_was_before_it() {
+    let mut draw = Draw(23);
+    let mut below = |n: u64| draw.below(n) as i64;
+    let (mut hits, mut none) = (0, 0);
+    for round in 0..4000 {
+        let (first, second) = (20, 60 + 2 * below(10));
+        let mut events = vec![came("", Route::Pam, first, "alice"), came("", Route::Pam, second, "alice")];
+        let is_between = below(2) == 0;
+        if is_between {
+            events.insert(1, came("", Route::Pam, 40, "root"));
+        }
+        let mut late: Vec<_> = (0..3 + below(9))
+            .map(|_| failed("", Route::Log, 1 + 2 * below(45), if below(4) == 0 { "guess" } else { "alice" }))
+            .collect();
+        for at in (1..late.len()).rev() {
+            late.swap(at, below(at as u64 + 1) as usize);
+        }
+        events.extend(late);
+        for (n, event) in events.iter_mut().enumerate() {
+            (event.ruser, event.service, event.pid) = ("bob".into(), "su".into(), 5000 + n as u32);
+            event.rhost.clear();
+        }
+        let whom =
+            |found: &Found| -> BTreeSet<String> { found.iter().map(|(_, user, ..)| user.clone()).collect() };
+        let (found, truth) = (break_ins(&events), in_order(&events));
+        // What they were when it was told, as far as it was.
+        let known = events.len();
+        let at_some_time: BTreeSet<_> =
+            (1..=known).flat_map(|known| whom(&in_order(&events[..known]))).collect();
+        let shown = || -> Vec<_> {
+            events.iter().map(|e| (e.time.as_second() - 1_790_000_000, e.class, e.user.clone())).collect()
+        };
+        assert!(whom(&truth).is_subset(&whom(&found)), "{round}: {truth:?} {found:?} {:?}", shown());
+        // From where somebody broke in the others did too, sooner than they might.
+        let is_made_up = !at_some_time.contains("alice") && !whom(&found).is_subset(&at_some_time);
+        assert!(!is_made_up, "{round}: {truth:?} {found:?} {:?}", shown());
+        if truth.is_empty() { none += 1 } else { hits += 1 }
+    }
+    assert!(hits > 500 && none > 500, "{hits} {none}");
+}

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::key::Key;
 use super::room::allocated;
-use super::spans::{Spans, slot};
+use super::spans::{Span, Spans, slot};
 
 /// Names that are told apart under one key; what is beyond is counted together.
 pub(super) const PARTS: usize = 16;
@@ -93,9 +93,9 @@ impl Row {
         self.counts as usize
     }
 
-    /// The last second of each span, and how many failures.
-    pub(super) fn counts_at(&self) -> impl Iterator<Item = (i64, u32)> + '_ {
-        self.parts.iter().flat_map(|part| part.counts.counts_at())
+    /// When its failures were, of each name in the order of time.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Span> + '_ {
+        self.parts.iter().flat_map(|part| part.counts.iter())
     }
 
     /// Bytes that it takes beside itself.

@@ -26,7 +26,7 @@ pub(super) struct Spans(SmallVec<[Span; 2]>);
 /// Failures between two seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "(i64, i64, u32)", into = "(i64, i64, u32)")]
-struct Span {
+pub(super) struct Span {
     first: u32,
     last: u32,
     count: u32,
@@ -45,6 +45,26 @@ impl From<Span> for (i64, i64, u32) {
 }
 
 impl Span {
+    /// `count` failures at the second `at`.
+    pub(super) fn at(at: i64, count: u32) -> Self {
+        (at, at, count).into()
+    }
+
+    /// The second of the first failure.
+    pub(super) fn first(self) -> i64 {
+        self.first.into()
+    }
+
+    /// The second of the last failure.
+    pub(super) fn last(self) -> i64 {
+        self.last.into()
+    }
+
+    /// How many failures.
+    pub(super) fn count(self) -> u32 {
+        self.count
+    }
+
     fn slot(self) -> i64 {
         slot(self.first.into())
     }
@@ -89,9 +109,9 @@ impl Spans {
         self.0.iter().map(|span| span.last).max().unwrap_or_default().into()
     }
 
-    /// The last second of each, and how many failures.
-    pub(super) fn counts_at(&self) -> impl Iterator<Item = (i64, u32)> + '_ {
-        self.0.iter().map(|span| (span.last.into(), span.count))
+    /// In the order of time.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Span> + '_ {
+        self.0.iter().copied()
     }
 
     /// `count` failures at the second `at`. How many more there are now.

@@ -117,10 +117,12 @@ fn left(text: &[u8]) -> Option<Evidence<'_>> {
     }
     let many = text.strip_prefix(b"Disconnecting: ").unwrap_or(text);
     if let Some(user) = many.strip_prefix(b"Too many authentication failures for ") {
-        // A name that is no account's may hold the words of an address, which versions 6.7 to 7.4 alone give.
+        // Versions 6.7 to 7.4 alone give an address. An older one says of no name that it is no account's, and such a name may
+        // hold the words of an address: it is believed as in lines about keys, where nothing else tells one.
         let unknown = user.strip_prefix(b"invalid user ");
         if unknown.is_none() {
             fill(&mut evidence, user);
+            evidence.kind = Kind::SshdKey;
         }
         if evidence.port == 0 {
             (evidence.user, evidence.rhost) = (unknown.unwrap_or(user), b"");
