@@ -15,7 +15,7 @@ use super::reader::Pass;
 use super::requests::Purse;
 use super::route;
 use super::state::State;
-use super::{Context, Due, Moment, compose};
+use super::{Context, Due, Moment, Notice, compose};
 
 /// Stale addresses are left so long to a command, which comes each minute where one comes at all. In a flood
 /// each login would find that it is time to try again before a command does, and fail as the one before.
@@ -228,6 +228,11 @@ impl Pass<'_> {
         let Some(alert) = current(&self.state, which) else { return Err(io::ErrorKind::NotFound.into()) };
         let key = alert.key(&self.state.series);
         let outcome = receiver.send(&compose::message(alert, &key), Box::new(note));
+        if let (Outcome::Accepted { .. }, Some(missed)) = (&outcome, receiver.missed()) {
+            let name = &self.reader.receiver.name;
+            self.notices
+                .push(Notice::error(format!("message {} is not with all of {name}: {missed}", alert.id)));
+        }
         let pacing = self.state.pacing.clone();
         if began.load(Ordering::SeqCst) || !matches!(outcome, Outcome::NotSent { .. }) {
             self.state = entered;
