@@ -139,7 +139,7 @@ if fetch msmtp; then
     wrapped sendmail "$directory/root/usr/bin/msmtp -C $run/msmtprc"
     printf '[[receiver]]\nkind = "mail"\nto = "admin@example.org"\nsendmail = "%s/sendmail"\n' "$run" >"$run/config.toml"
     tried "mail by msmtp in the place of sendmail, from the account that it is set up with" \
-        '"from": "account@example.org", "to": \["admin@example.org"\].*Auto-Submitted: auto-generated.*From: authalert <account@example.org>' "$run/letters"
+        '"from": "account@example.org", "to": \["admin@example.org"\].*From: authalert <account@example.org>.*Auto-Submitted: auto-generated' "$run/letters"
 else
     left_out msmtp 'it cannot be fetched'
 fi

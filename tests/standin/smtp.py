@@ -71,7 +71,7 @@ class Session:
             line = self.line()
             verb = line.split(" ")[0].upper()
             if verb == "EHLO":
-                whole = r"[-A-Za-z0-9]+(\.[-A-Za-z0-9]+)+|\[[0-9.]+\]|\[IPv6:[0-9a-f:]+\]"
+                whole = r"localhost|[-A-Za-z0-9]+(\.[-A-Za-z0-9]+)+|\[[0-9.]+\]|\[IPv6:[0-9a-f:]+\]"
                 assert re.fullmatch(f"EHLO ({whole})", line), line
                 lines = ["standin", "SIZE 1000000"]
                 lines += ["SMTPUTF8"] if scenario.get("utf8") else []
