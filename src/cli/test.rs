@@ -72,7 +72,7 @@ pub fn post(
         let on_the_way =
             format!("whether the test message to {name} arrives is not known; nothing was changed");
         let interrupt = Interrupt::says(on_the_way);
-        let Sent { outcome, text, took } = send_with(config, built.as_ref());
+        let Sent { outcome, text, took, missed } = send_with(config, built.as_ref());
         drop(interrupt);
         let is_accepted = matches!(outcome, Outcome::Accepted { .. });
         match is_accepted {
@@ -80,6 +80,7 @@ pub fn post(
                 writeln!(out, "{name} accepted it after {} ms: {text}", took.as_millis())?;
                 // What was wrong with it is over. Where that cannot be noted the next alert shows it.
                 let _ = came_through(state, name);
+                wrong.extend(missed.map(|missed| format!("{name}: {missed}")));
             }
             false => wrong.push(format!("{name}: {}{}", outcome.why(), asked_wait(&outcome))),
         }
@@ -106,6 +107,8 @@ pub(super) struct Sent {
     pub outcome: Outcome,
     pub text: String,
     pub took: Duration,
+    /// Whom it did not reach, and why, where it was accepted.
+    pub missed: Option<String>,
 }
 
 /// Send the test message to `receiver`.
@@ -136,7 +139,7 @@ fn send_with(config: &Config, built: &dyn crate::receiver::Receiver) -> Sent {
     };
     let begun = Instant::now();
     let outcome = built.send(&message, Box::new(|| Ok(())));
-    Sent { outcome, text, took: begun.elapsed() }
+    Sent { outcome, text, took: begun.elapsed(), missed: built.missed() }
 }
 
 /// Give a wrong password to `service`'s stack, and show what the module recorded of it. It is announced in

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::receiver::Written;
-use super::{Alerts, Config, Receiver, ReceiverWord, Receivers, X, wrong_proxy};
+use super::{Alerts, Config, Receiver, ReceiverWord, Receivers, wrong_proxy};
 
 /// The name of the receiver that is always there.
 pub const TIMELINE: &str = "timeline";
@@ -47,7 +47,6 @@ impl Config {
             let url = || toml::Value::from(self.x.api_url.as_str());
             receiver.parameters.entry("api_url").or_insert_with(url);
         }
-        receiver.timeout = receiver.timeout.or_else(|| Some(X::default().timeout));
         receiver
     }
 
@@ -162,6 +161,9 @@ mod tests {
         let (x, ntfy) = (config.alerts_of(&all[0]), config.alerts_of(&all[1]));
         assert_eq!((x.burst, x.max_per_day, ntfy.burst), (9, 20, 2));
         assert!(!all[1].parameters.contains_key("api_url"));
+        // What a kind gives a service where nothing is set is its own: a mail server has longer.
+        let unset = parse("[x]\ntimeout = \"7s\"\n[[receiver]]\nkind = \"mail\"\n").unwrap().receivers(false);
+        assert_eq!((unset[0].kind.as_str(), unset[0].timeout), ("mail", None));
     }
 
     #[test]

@@ -15,13 +15,16 @@ use super::reader::Pass;
 use super::requests::Purse;
 use super::route;
 use super::state::State;
-use super::{Context, Due, Moment, compose};
+use super::{Context, Due, Moment, Notice, compose};
 
 /// Stale addresses are left so long to a command, which comes each minute where one comes at all. In a flood
 /// each login would find that it is time to try again before a command does, and fail as the one before.
 const LEFT_TO_A_COMMAND: Duration = Duration::from_secs(180);
 /// A service may say when to come back, at most a day ahead.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(26 * 3600);
+
+/// The longest that a kind may take where no limit is set: mail.
+const LONGEST_UNSET: Duration = Duration::from_secs(80);
 
 /// Which message goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +200,7 @@ impl Pass<'_> {
     fn attempt(&mut self, which: Which, purse: Purse, receiver: &dyn Receiver) -> io::Result<Attempt> {
         let (place, token) = (&self.reader.place, self.lock.token().clone());
         token.check()?;
-        self.lock.renew(LEASE + self.reader.receiver.timeout.unwrap_or_default())?;
+        self.lock.renew(LEASE + self.reader.receiver.timeout.unwrap_or(LONGEST_UNSET))?;
         self.sync_what_was_read()?;
         // Where there is no room for the note, the service is not even called.
         self.state.staging(place, token.epoch())?.write()?;
@@ -230,6 +233,11 @@ impl Pass<'_> {
         let Some(alert) = current(&self.state, which) else { return Err(io::ErrorKind::NotFound.into()) };
         let key = alert.key(&self.state.series);
         let outcome = receiver.send(&compose::message(alert, &key), Box::new(note));
+        if let (Outcome::Accepted { .. }, Some(missed)) = (&outcome, receiver.missed()) {
+            let name = &self.reader.receiver.name;
+            self.notices
+                .push(Notice::error(format!("message {} is not with all of {name}: {missed}", alert.id)));
+        }
         let pacing = self.state.pacing.clone();
         if began.load(Ordering::SeqCst) || !matches!(outcome, Outcome::NotSent { .. }) {
             self.state = entered;

@@ -58,6 +58,12 @@ pub trait Receiver: Debug + Send {
         None
     }
 
+    /// Whom the message that was accepted last did not reach, and why, in one line as of [`Outcome`]; none where it reached
+    /// everybody.
+    fn missed(&self) -> Option<String> {
+        None
+    }
+
     /// Addresses that were used, to be kept for a pass in a login, which looks no name up.
     fn addresses(&self) -> Vec<std::net::SocketAddr> {
         Vec::new()

@@ -40,8 +40,8 @@ pub struct Service {
     /// The parameters that are no secret and belong to the login all the same.
     #[serde(default)]
     pub login: Vec<String>,
-    /// What the administrator does about each answer of which that is known.
-    #[serde(skip)]
+    /// What the administrator does about each answer of which that is known; one that begins another stands behind it.
+    #[serde(default)]
     pub advice: Vec<String>,
     /// The parameter whose value the service can be asked for, and what the person does before.
     #[serde(skip)]

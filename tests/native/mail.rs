@@ -188,6 +188,87 @@ fn no_password_goes_where_it_could_be_seen_and_none_is_shown() {
         let shown = format!("{outcome:?}");
         assert!(shown.contains(expected) && !noted, "{scenario}: {shown}");
         assert!(!shown.contains("hush") && !shown.contains("aHVzaC1odXNo"), "{shown}");
+        // As AUTH PLAIN says it, and as AUTH LOGIN does.
+        assert!(!shown.contains("AGh1c2gt") && !shown.contains("AG1lQGV4"), "{shown}");
+    }
+}
+
+#[test]
+fn a_password_that_a_server_quotes_is_hidden_before_its_words_are_cut_off() {
+    for at in [0, 140, 150, 155, 158, 400] {
+        let said = format!("535 {}hush-hush and AG1lQGV4YW1wbGUub3JnAGh1c2gtaHVzaA==", "x".repeat(at));
+        let scenario =
+            json!({ "tls": "none", "login": ["me@example.org", "another"], "say": { "AUTH": said } });
+        let server = Server::start(scenario);
+        let (outcome, _) = send(&config(server.port, "none", true), &password("hush-hush"));
+        let shown = format!("{outcome:?}");
+        assert!(word(&outcome) == "Stop" && shown.contains("535"), "{shown}");
+        assert!(!shown.contains("hu") && !shown.contains("AG1"), "{at}: {shown}");
+    }
+}
+
+#[test]
+fn an_address_that_the_server_does_not_take_costs_the_others_nothing() {
+    let (gone, later) = ("550 5.1.1 gone", "450 4.2.1 busy");
+    for (first, second, expected, to) in [
+        (gone, "250 ok", "Accepted", json!(["two@example.org"])),
+        ("250 ok", gone, "Accepted", json!(["admin@example.org"])),
+        (later, "250 ok", "Accepted", json!(["two@example.org"])),
+        (gone, gone, "Stop", Value::Null),
+        (gone, later, "NotSent", Value::Null),
+        (later, gone, "NotSent", Value::Null),
+        ("250 ok", "421 4.3.2 going down", "NotSent", Value::Null),
+    ] {
+        let say = json!({ "RCPT admin@example.org": first, "RCPT two@example.org": second });
+        let mut server = Server::start(json!({ "tls": "none", "say": say }));
+        let receiver = receiver(&config(server.port, "none", false), &Secrets::new());
+        let outcome = receiver.send(&message(Kind::BreakIn, "t", "text"), Box::new(|| Ok(())));
+        assert_eq!(word(&outcome), expected, "{first} {second}: {outcome:?}");
+        if expected == "Accepted" {
+            assert_eq!(server.letter()["to"], to);
+            let missed = receiver.missed().unwrap();
+            let refused = if to[0] == "two@example.org" { "admin@example.org" } else { "two@example.org" };
+            assert!(missed.starts_with(&format!("127.0.0.1: not for {refused}: ")), "{missed}");
+        } else {
+            assert_eq!(receiver.missed(), None);
+        }
+    }
+}
+
+#[test]
+fn letters_that_are_not_ascii_are_in_an_address_only_where_the_server_takes_them() {
+    for (utf8, expected) in [(true, "Accepted"), (false, "Stop")] {
+        let mut server = Server::start(json!({ "tls": "none", "utf8": utf8 }));
+        let text = config(server.port, "none", false).replace("admin@", "jürgen@");
+        let (outcome, noted) = send(&text, &Secrets::new());
+        assert_eq!(word(&outcome), expected, "{outcome:?}");
+        assert!(noted);
+        if utf8 {
+            assert_eq!(server.letter()["to"], json!(["jürgen@example.org", "two@example.org"]));
+        }
+    }
+}
+
+#[test]
+fn whoever_listens_is_taken_leave_of_whatever_it_said() {
+    for (say, login, expected) in [
+        (json!({}), Value::Null, "Accepted"),
+        (json!({ "EHLO": "502 what" }), Value::Null, "Stop"),
+        (json!({ "AUTH": "535 no" }), json!(["me@example.org", "hush-hush"]), "Stop"),
+        (json!({ "RCPT": "450 later" }), Value::Null, "NotSent"),
+        (json!({ "DATA": "451 later" }), Value::Null, "NotSent"),
+        (json!({ ".": "554 no" }), Value::Null, "Suspect"),
+    ] {
+        let with_login = login.is_array();
+        let scenario = json!({ "tls": "none", "say": say, "login": login, "ends": true });
+        let mut server = Server::start(scenario);
+        let secrets = if with_login { password("hush-hush") } else { Secrets::new() };
+        let (outcome, _) = send(&config(server.port, "none", with_login), &secrets);
+        assert_eq!(word(&outcome), expected, "{say}: {outcome:?}");
+        if expected == "Accepted" {
+            server.letter();
+        }
+        assert_eq!(server.letter(), json!({ "quit": true }), "{say}");
     }
 }
 
@@ -197,7 +278,9 @@ fn a_sendmail_gets_recipients_as_arguments_and_the_letter_with_plain_line_ends()
     let script = directory.path().join("sendmail");
     let got = directory.path().join("got");
     let body = format!("#!/bin/sh\necho \"$@\" > {0}\ncat >> {0}\nexit ${{0##*-}}\n", got.display());
-    for (status, expected) in [(0, "Accepted"), (75, "NotSent"), (67, "Stop")] {
+    for (status, expected) in
+        [(0, "Accepted"), (65, "Stop"), (67, "Stop"), (69, "NotSent"), (75, "NotSent"), (76, "Unproved")]
+    {
         let path = script.with_file_name(format!("sendmail-{status}"));
         std::fs::write(&path, &body).unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -208,6 +291,20 @@ fn a_sendmail_gets_recipients_as_arguments_and_the_letter_with_plain_line_ends()
         let (outcome, noted) = send(&text, &Secrets::new());
         assert!(word(&outcome) == expected && noted, "{outcome:?}");
         let got = std::fs::read_to_string(&got).unwrap();
-        assert!(got.starts_with("-i -f a@b.c -- -f@example.org\nFrom: ") && !got.contains('\r'), "{got}");
+        assert!(got.starts_with("-i -f a@b.c -- -f@example.org\n") && !got.contains('\r'), "{got}");
+        assert!(got.contains("From: \"authalert\" <a@b.c>\n"), "{got}");
     }
+}
+
+#[test]
+fn without_a_sender_the_mail_program_says_whom_a_letter_is_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, got) = (directory.path().join("sendmail"), directory.path().join("got"));
+    std::fs::write(&path, format!("#!/bin/sh\necho \"$@\" > {0}\ncat >> {0}\n", got.display())).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let text = format!("kind = \"mail\"\nname = \"m\"\nto = \"a@b.c\"\nsendmail = \"{}\"", path.display());
+    let (outcome, _) = send(&text, &Secrets::new());
+    assert_eq!(word(&outcome), "Accepted", "{outcome:?}");
+    let got = std::fs::read_to_string(&got).unwrap();
+    assert!(got.starts_with("-i -F authalert -- a@b.c\n") && !got.contains("\nFrom:"), "{got}");
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """A mail server for the tests: smtp.py SCENARIO-JSON prints its port, and each accepted letter as a line of JSON.
 
-SCENARIO: tls "implicit", "starttls" or "none"; certificate (PEM file); login [user, password]; say {"VERB": "reply"} in
-the place of its own; hang VERB: it sends a byte a second for ever; flood VERB: a line without an end; drop VERB: it
+SCENARIO: tls "implicit", "starttls" or "none"; certificate (PEM file); login [user, password]; utf8: it has SMTPUTF8;
+say {"VERB": "reply"} in the place of its own, of a recipient {"RCPT ADDRESS": "reply"}; hang VERB: it sends a byte a second for ever; flood VERB: a line without an end; drop VERB: it
 closes the connection instead of an answer, "late": after it took the letter. The verb of the text's end is ".", of the
-greeting "". mix [[P, {...}], ...] with seed: what is in force besides in this part of the sessions. port and seconds: where it
+greeting "". ends: each session's end is a line of JSON too, {"quit": whether it was said}. mix [[P, {...}], ...] with seed: what is in force besides in this part of the sessions. port and seconds: where it
 listens and how long it lives (any; 60).
 """
 
@@ -37,6 +37,7 @@ class Session:
         self.connection = context().wrap_socket(connection, server_side=True) if self.tls else connection
         self.file = self.connection.makefile("rb")
         self.who, self.sender, self.to = None, None, []
+        self.quit = False
         self.mood, point = {}, chance.random()
         for part, mood in scenario.get("mix", []):
             if 0 <= point < part:
@@ -70,8 +71,10 @@ class Session:
             line = self.line()
             verb = line.split(" ")[0].upper()
             if verb == "EHLO":
-                assert re.fullmatch(r"EHLO [-.A-Za-z0-9]+", line), line
+                whole = r"localhost|[-A-Za-z0-9]+(\.[-A-Za-z0-9]+)+|\[[0-9.]+\]|\[IPv6:[0-9a-f:]+\]"
+                assert re.fullmatch(f"EHLO ({whole})", line), line
                 lines = ["standin", "SIZE 1000000"]
+                lines += ["SMTPUTF8"] if scenario.get("utf8") else []
                 lines += ["STARTTLS"] if scenario.get("tls") == "starttls" and not self.tls else []
                 offered = scenario.get("mechanisms", "PLAIN LOGIN")
                 lines += [f"AUTH {offered}"] if scenario.get("login") and (self.tls or scenario.get("tls") == "none") else []
@@ -89,15 +92,20 @@ class Session:
                 if scenario.get("login") and not self.who:
                     self.answer(verb, "530 log in first")
                     continue
-                self.sender = re.fullmatch(r"MAIL FROM:<(.+)>", line).group(1)
+                self.sender, utf8 = re.fullmatch(r"MAIL FROM:<(.+)>( SMTPUTF8)?", line).groups()
+                self.utf8 = bool(utf8)
+                assert scenario.get("utf8") or not utf8, line
                 self.answer(verb, "250 ok")
             elif verb == "RCPT":
-                self.to.append(re.fullmatch(r"RCPT TO:<(.+)>", line).group(1))
-                self.answer(verb, "250 ok")
+                address = re.fullmatch(r"RCPT TO:<(.+)>", line).group(1)
+                usual = "250 ok" if self.utf8 or address.isascii() else "553 5.6.7 SMTPUTF8 is required"
+                if self.answer(verb, scenario.get("say", {}).get(f"RCPT {address}", usual)).startswith("25"):
+                    self.to.append(address)
             elif verb == "DATA":
                 if self.answer(verb, "354 go").startswith("354"):
                     self.text()
             elif verb == "QUIT":
+                self.quit = True
                 self.answer(verb, "221 bye")
                 return
             else:
@@ -136,12 +144,16 @@ def record(session, letter):
 
 
 def serve(connection):
+    session = None
     try:
-        Session(connection).run()
+        session = Session(connection)
+        session.run()
     except (OSError, ConnectionError, ssl.SSLError):
         pass
     finally:
         connection.close()
+        if session and scenario.get("ends"):
+            print(json.dumps({"quit": session.quit}), flush=True)
 
 
 threading.Timer(scenario.get("seconds", 60), lambda: os._exit(0)).start()

@@ -116,10 +116,13 @@ fn tried(
             show_steps(service, talk.out)?;
             ask::ask("When that is done, press Enter for a test message: ", talk.input, talk.out)?;
         }
-        let test::Sent { outcome, text: sent, took } = test::send(config, &receiver, &secrets)?;
+        let test::Sent { outcome, text: sent, took, missed } = test::send(config, &receiver, &secrets)?;
         if let Outcome::Accepted { .. } = outcome {
             let (title, took) = (&service.title, took.as_millis());
             writeln!(talk.out, "\n{title} accepted a test message after {took} ms: {sent}")?;
+            if let Some(missed) = missed {
+                writeln!(talk.out, "But not for everybody: {missed}")?;
+            }
             if talk.is_pipe {
                 return Ok(Tested::Unseen);
             }

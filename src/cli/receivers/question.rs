@@ -258,10 +258,15 @@ fn blamed<'a>(service: &'a Service, why: &str, is_unreachable: bool, given: &Giv
     };
     let is_address = |p: &Parameter| matches!(p.form, Type::Server | Type::Url) || name(p) == "server";
     let was_given = |p: &Parameter| given.has(&name(p));
-    if is_unreachable {
+    let is_named = |p: &Parameter| words.contains(&name(p).as_str());
+    if is_unreachable && advice.is_none() {
         return pick(&|p| is_address(p) && (was_given(p) || p.default.is_some()));
     }
-    let mut named = pick(&|p| was_given(p) && words.contains(&name(p).as_str()));
+    let mut named = pick(&|p| was_given(p) && is_named(p));
+    if named.is_empty() {
+        // What was left out may be what it wants, a secret with what it belongs to.
+        named = pick(&|p| is_named(p) && (p.secret || given.wants(service, p).is_some()));
+    }
     // "The server wants a token" does not say that its address is wrong.
     if named.iter().any(|p| p.secret) {
         named.retain(|p| p.secret || !is_address(p));
@@ -310,6 +315,22 @@ mod tests {
         assert_eq!(of_user, ["password", "user"]);
         let of_mail = names("mail", &["to", "server", "user"], &["password"], "535 5.7.8 no", false);
         assert_eq!(of_mail, ["password", "user"]);
+        for (why, expected) in [
+            ("550 5.1.1 User unknown; check to", ["to"].as_slice()),
+            ("504 5.5.2 Sender address rejected; check from", &["from"]),
+            ("454 4.7.1 Relay access denied; check from and to", &["to"]),
+            ("no connection to h:587 (refused); check server and port", &["server"]),
+            ("it did not answer within 20s; check server, port and tls", &["server", "tls"]),
+            ("535 5.7.8 no; check user and password", &["password", "user"]),
+        ] {
+            for is_unreachable in [false, true] {
+                let keys = ["to", "server", "tls", "user"];
+                assert_eq!(names("mail", &keys, &["password"], why, is_unreachable), expected, "{why}");
+            }
+        }
+        let no_login =
+            "530 Authentication required; the server takes this from accounts only: set user and password";
+        assert_eq!(names("mail", &["to", "server"], &[], no_login, false), ["password", "user"]);
         let keys = ["user", "to"];
         assert_eq!(names("clicksend", &keys, &["api_key"], "401: not accepted", false), ["api_key", "user"]);
         assert!(names("slack", &[], &["webhook"], "the network is unreachable", true) == ["webhook"]);

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use crate::credentials::Secret;
 
 /// What must not be seen, in every coding that it is sent in.
-pub(super) struct Hide(Vec<Zeroizing<String>>);
+pub(in crate::receiver) struct Hide(Vec<Zeroizing<String>>);
 
 /// Shorter values are no secrets, and would make any text unreadable.
 const SHORTEST: usize = 4;

@@ -24,6 +24,7 @@ use std::time::SystemTime;
 
 pub use choice::Choice;
 pub(super) use given::Given;
+pub(super) use hide::Hide;
 pub use parameter::{Parameter, Type};
 pub use registry::{Entry, OWN, find, find_in, is_kind, list, own_file};
 pub use send::{Found, Http};

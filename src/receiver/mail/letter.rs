@@ -1,4 +1,4 @@
-//! A message as a letter: header fields and body (RFC 5322, 2045).
+//! A message as a letter: header fields and body (RFC 5322, 2045), and as it is sent (RFC 5321).
 
 use std::borrow::Cow;
 
@@ -11,16 +11,15 @@ use crate::receiver::{Kind, Message};
 
 const SUBJECT_LIMIT: usize = 200;
 
-/// The bytes of the letter. Nothing in the message can begin a header field: the subject is one neutral line, the
+/// The bytes of the letter; without `from` the program that gets it says whom it is from. Nothing in the message can begin a header field: the subject is one neutral line, the
 /// addresses were checked, the text stands in a body of its own.
 pub(super) fn write(
     message: &Message<'_>,
-    from: &str,
+    from: Option<&str>,
     to: &[String],
     host: &str,
 ) -> std::io::Result<Vec<u8>> {
     let mut letter = MessageBuilder::new()
-        .from(Address::new_address(Some("authalert"), from))
         .to(to
             .iter()
             .map(|address| Address::new_address(None::<Cow<'_, str>>, address.as_str()))
@@ -30,6 +29,9 @@ pub(super) fn write(
         // No answering machine answers (RFC 3834).
         .header("Auto-Submitted", Raw::new("auto-generated"))
         .text_body(message.text);
+    if let Some(from) = from {
+        letter = letter.from(Address::new_address(Some(super::SENDER), from));
+    }
     if matches!(message.kind, Kind::BreakIn | Kind::Urgent) {
         letter = letter
             .header("Importance", Raw::new("high"))
@@ -42,13 +44,32 @@ pub(super) fn write(
     letter.write_to_vec()
 }
 
+/// What ends a message.
+pub(super) const DOT: &[u8] = b".\r\n";
+
+/// Every line ended by CR LF, a dot at its beginning doubled, and the dot at the end.
+pub(super) fn on_the_wire(letter: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(letter.len() + 64);
+    for line in letter.split(|b| *b == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.first() == Some(&b'.') {
+            out.push(b'.');
+        }
+        // A lone CR would be a line's end to some.
+        out.extend(line.iter().filter(|b| **b != b'\r'));
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(DOT);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn letter(message: &Message<'_>) -> String {
         let to = ["admin@example.org".to_owned(), "two@example.org".to_owned()];
-        String::from_utf8(write(message, "root@web1", &to, "web1").unwrap()).unwrap()
+        String::from_utf8(write(message, Some("root@web1"), &to, "web1").unwrap()).unwrap()
     }
 
     #[test]
@@ -83,5 +104,17 @@ mod tests {
         let letter = letter(&message);
         assert!(letter.contains("multipart/alternative") && letter.contains("text/html"), "{letter}");
         assert!(!letter.contains("Importance"));
+    }
+
+    #[test]
+    fn no_line_of_a_message_ends_it_early() {
+        for (letter, expected) in [
+            ("a\n.\nb", "a\r\n..\r\nb\r\n.\r\n"),
+            ("a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n\r\n.\r\n"),
+            (".x\r.\ry", "..x.y\r\n.\r\n"),
+            ("", "\r\n.\r\n"),
+        ] {
+            assert_eq!(String::from_utf8(on_the_wire(letter.as_bytes())).unwrap(), expected);
+        }
     }
 }

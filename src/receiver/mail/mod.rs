@@ -1,25 +1,22 @@
 //! E-mail: through a server that takes mail from us, or by this machine's own `sendmail`.
 //!
-//! - `letter`: the message with its header fields. `smtp`: the conversation with a server, over `stream`.
+//! - `letter`: the message with its header fields. `server`: the way to one; `smtp`: the conversation with it, over
+//!   `stream`; `reply`: what its words mean.
 //!
 //! A server's certificate is always checked, and a password is said inside TLS or to this machine only. No mail server
 //! knows a repeated message: `Message-ID` is the same in each, and some mailboxes drop the second.
 
 mod letter;
+mod reply;
+mod server;
 mod smtp;
 mod stream;
 
-use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-
-use self::smtp::{Envelope, Server, Tls};
-use super::child::Program;
+use self::server::{Envelope, Server};
+use super::child::{Ended, Program};
 use super::command;
 use super::definition::Given;
 use super::service;
@@ -28,20 +25,25 @@ use super::{Message, Outcome, Receiver, build};
 use crate::config;
 use crate::credentials::{Secret, Secrets};
 use crate::message::{Style, Unit};
-use crate::storage;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// For a server that reads the message before it takes it, where the administrator sets no limit: such checks take half
+/// a minute, and a message that is given up too early comes again and again.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The sender's name, for the mail program of a phone.
+const SENDER: &str = "authalert";
 /// A screen or two; mail itself has no limit that matters.
 const TEXT_LIMIT: usize = 8000;
-const ROOTS_LIMIT: u64 = 4 << 20;
 
 /// A mailbox that alerts go to.
 #[derive(Debug)]
 pub(super) struct Mail {
-    from: String,
+    /// None: whom this machine's mail program says.
+    from: Option<String>,
     to: Vec<String>,
     host: String,
     way: Way,
+    missed: Mutex<Option<String>>,
 }
 
 #[derive(Debug)]
@@ -60,15 +62,23 @@ impl Mail {
         let text = |name: &str| given.text(name).map(|value| value.to_string());
         let host = host_name();
         let to = text("to").unwrap_or_default().split(',').map(|one| one.trim().to_owned()).collect();
-        let from = text("from").unwrap_or_else(|| format!("root@{host}"));
         let timeout = receiver.timeout.unwrap_or(TIMEOUT);
+        let patience = if receiver.timeout.is_some() { Duration::ZERO } else { PATIENCE };
+        let mut from = text("from");
         let way = match (text("sendmail"), text("server")) {
             (Some(_), Some(_)) => return Err(wrong("sendmail and server: take one of them out")),
             (None, None) => {
                 return Err(wrong("server is missing (or sendmail, this machine's mail program)"));
             }
-            (Some(program), None) => Way::Sendmail(program, timeout),
+            (Some(program), None) => Way::Sendmail(program, timeout + patience),
             (None, Some(server)) => {
+                // The account is the one sender that every server takes. One that stands with the secrets is not shown.
+                let account = receiver.parameters.get("user").and_then(toml::Value::as_str);
+                let is_address = |user: &&str| {
+                    parameters.iter().any(|p| p.name.get_ref() == "from" && p.check(user).is_ok())
+                };
+                let account = account.filter(is_address).map(str::to_owned);
+                from = from.or(account).or_else(|| Some(format!("root@{host}")));
                 let secret = |name: &str| given.text(name).map(|value| Secret::new(value.as_str()));
                 let login = match (secret("user"), secret("password")) {
                     (Some(user), Some(password)) => Some((user, password)),
@@ -76,51 +86,18 @@ impl Mail {
                     _ => return Err(wrong("user and password: both or neither")),
                 };
                 let port = given.text("port").map(|port| port.parse::<u16>().unwrap_or(0));
-                Way::Server(self::server(
+                Way::Server(Server::of(
                     receiver,
                     &server,
                     port,
                     &text("tls").unwrap_or_default(),
                     login,
-                    timeout,
+                    (timeout, patience),
                 )?)
             }
         };
-        Ok(Self { from, to, host, way })
+        Ok(Self { from, to, host, way, missed: Mutex::default() })
     }
-}
-
-fn server(
-    receiver: &config::Receiver,
-    host: &str,
-    port: Option<u16>,
-    tls: &str,
-    login: Option<(Secret, Secret)>,
-    timeout: Duration,
-) -> Result<Server, build::Error> {
-    if receiver.proxy.is_some() {
-        return Err(wrong("proxy: mail cannot go through one"));
-    }
-    let (tls, usual) = match tls {
-        "none" => (Tls::None, 25),
-        "implicit" => (Tls::Implicit, 465),
-        _ => (Tls::Starttls, 587),
-    };
-    if tls == Tls::None && !is_this_machine(host) && (login.is_some() || !receiver.plain_http) {
-        let way_out = match login {
-            Some(_) => "and the password: use \"starttls\" or \"implicit\"",
-            None => "use another, or set plain_http = true for a server in a network of your own",
-        };
-        return Err(wrong(&format!(
-            "tls = \"none\" is for a server on this machine (localhost); another would get the alerts in the clear, {way_out}"
-        )));
-    }
-    let port = port.unwrap_or(usual);
-    if port == 0 {
-        return Err(wrong("port must be from 1 to 65535"));
-    }
-    let roots = Arc::new(roots(receiver.ca_file.as_deref())?);
-    Ok(Server { host: host.into(), port, tls, roots, login, hello: host_name(), timeout })
 }
 
 impl Receiver for Mail {
@@ -138,26 +115,51 @@ impl Receiver for Mail {
     }
 
     fn send(&self, message: &Message<'_>, before: Before) -> Outcome {
-        let letter = match letter::write(message, &self.from, &self.to, &self.host) {
+        let from = self.from.as_deref();
+        let letter = match letter::write(message, from, &self.to, &self.host) {
             Ok(letter) => letter,
             Err(e) => return Outcome::NotSent { why: e.to_string() },
         };
         match &self.way {
             Way::Server(server) => {
-                server.deliver(&Envelope { from: &self.from, to: &self.to, letter: &letter }, before)
+                let from = from.unwrap_or_default();
+                let (outcome, missed) =
+                    server.deliver(&Envelope { from, to: &self.to, letter: &letter }, before);
+                *self.missed.lock().unwrap_or_else(PoisonError::into_inner) = missed;
+                outcome
             }
             Way::Sendmail(program, timeout) => {
                 if let Err(e) = before() {
                     return Outcome::NotSent { why: e.to_string() };
                 }
-                let options = ["-i", "-f", &self.from, "--"].map(str::to_owned);
+                // Where no sender is set the program's own is right: its settings know a domain that others take mail of.
+                let sender = from.map_or(["-F", SENDER], |from| ["-f", from]);
+                let options = ["-i"].into_iter().chain(sender).chain(["--"]).map(str::to_owned);
                 let argv: Vec<String> =
                     std::iter::once(program.clone()).chain(options).chain(self.to.iter().cloned()).collect();
                 let input = unix_lines(&letter);
                 let program = Program { argv: &argv, environment: &[], input: &input, timeout: *timeout };
-                command::outcome(&argv[0], *timeout, program.run())
+                of_sendmail(&argv[0], *timeout, program.run())
             }
         }
+    }
+
+    fn missed(&self) -> Option<String> {
+        self.missed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// As of a command, but what such programs end with speaks of addresses and connections, where it seems to speak of a text:
+/// 65 is msmtp's where sender or recipient are refused, 74 and 76 where the connection broke off, maybe after the message.
+fn of_sendmail(program: &str, timeout: Duration, ended: Ended) -> Outcome {
+    let status = match ended {
+        Ended::Exited(status, _) => status,
+        _ => 0,
+    };
+    match (status, command::outcome(program, timeout, ended)) {
+        (65, Outcome::Refused { why }) => Outcome::Stop { why: format!("{why}; check to and from") },
+        (74 | 76, Outcome::NotSent { why }) => Outcome::Unproved { until: None, why },
+        (_, outcome) => outcome,
     }
 }
 
@@ -172,29 +174,6 @@ fn host_name() -> String {
     let good = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
     let name: String = name.chars().filter(good).take(200).collect();
     if name.is_empty() { "localhost".into() } else { name }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Mozilla's roots, or those of `ca_file`; never the environment's.
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, build::Error> {
-    let Some(path) = ca_file else {
-        return Ok(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
-    };
-    let bad = |why: String| wrong(&format!("ca_file: {}: {why}", path.display()));
-    let pem = storage::read_trusted(path, ROOTS_LIMIT).map_err(|e| bad(e.to_string()))?;
-    let mut store = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|_| bad("it is not PEM text".into()))?;
-        store.add(certificate).map_err(|e| bad(format!("a certificate in it cannot be used: {e}")))?;
-    }
-    if store.is_empty() {
-        return Err(bad("it holds no certificate (-----BEGIN CERTIFICATE-----)".into()));
-    }
-    Ok(store)
 }
 
 fn wrong(why: &str) -> build::Error {
@@ -232,11 +211,49 @@ mod tests {
             ("to = \"a@b.c\"\nserver = \"h\"\nport = 70000", None, "port must be"),
             ("to = \"a@b.c\"\nserver = \"h\"\nca_file = \"/nonexistent\"", None, "ca_file"),
             ("to = \"a@b.c\"\nserver = \"h x\"", None, "server must"),
+            ("to = \"a@b.c\"\nserver = \"h.example:587\"", None, "with port = 587"),
+            ("to = \"a@b.c\"\nserver = \"[::1]:587\"", None, "\"[::1]\", with port"),
             ("to = \"a@b.c\"\nserver = \"h\"\nsubject = \"x\"", None, "not one of its parameters"),
         ] {
             let why = mail(text, password).map(drop).unwrap_err();
             assert!(why.contains(words) && !why.contains("hush"), "{text}: {why}");
         }
+    }
+
+    #[test]
+    fn the_sender_is_the_one_that_was_set_or_that_the_server_or_the_mail_program_takes() {
+        for (text, expected) in [
+            ("server = \"h\"\nuser = \"me@b.c\"", Some("me@b.c")),
+            ("server = \"h\"\nuser = \"me@b.c\"\nfrom = \"x@b.c\"", Some("x@b.c")),
+            ("sendmail = \"/s\"", None),
+            ("sendmail = \"/s\"\nfrom = \"x@b.c\"", Some("x@b.c")),
+        ] {
+            let password = text.contains("user").then_some("hush");
+            assert_eq!(mail(&format!("to = \"a@b.c\"\n{text}"), password).unwrap().from.as_deref(), expected);
+        }
+        let root = format!("root@{}", host_name());
+        for (text, password) in [("", None), ("user = \"me\"", Some("hush"))] {
+            let mail = mail(&format!("to = \"a@b.c\"\nserver = \"h\"\n{text}"), password).unwrap();
+            assert_eq!(mail.from.as_deref(), Some(root.as_str()));
+        }
+        let ipv6 = mail("to = \"a@b.c\"\nserver = \"::1\"", None);
+        assert!(ipv6.is_ok(), "{ipv6:?}");
+    }
+
+    #[test]
+    fn a_mail_program_that_refuses_an_address_says_nothing_of_the_text() {
+        for (status, expected) in [
+            (0, "accepted"),
+            (65, "stop"),
+            (69, "not sent"),
+            (74, "unproved"),
+            (75, "not sent"),
+            (76, "unproved"),
+        ] {
+            let ended = Ended::Exited(status, "server message: 550".into());
+            assert_eq!(of_sendmail("/s", TIMEOUT, ended).kind(), expected, "{status}");
+        }
+        assert_eq!(of_sendmail("/s", TIMEOUT, Ended::OutOfTime).kind(), "ambiguous");
     }
 
     #[test]

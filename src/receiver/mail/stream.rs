@@ -1,7 +1,7 @@
 //! The connection to a mail server: a deadline for everything, TLS where it is wanted, and lines that are bounded.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -106,6 +106,41 @@ impl Stream {
         }
         self.inner = Inner::Tls(stream);
         Ok(())
+    }
+
+    /// This machine's address in it.
+    pub fn address(&mut self) -> io::Result<IpAddr> {
+        Ok(self.timed()?.socket.local_addr()?.ip().to_canonical())
+    }
+
+    /// Its end is no earlier than this.
+    pub fn wait_until(&mut self, deadline: Instant) {
+        if let Ok(timed) = self.timed() {
+            timed.deadline = timed.deadline.max(deadline);
+        }
+    }
+
+    /// Its end is so soon.
+    pub fn limit(&mut self, rest: Duration) {
+        if let Ok(timed) = self.timed() {
+            timed.deadline = Instant::now() + rest;
+        }
+    }
+
+    /// Nothing more will be said.
+    pub fn end(&mut self) {
+        if let Inner::Tls(stream) = &mut self.inner {
+            stream.conn.send_close_notify();
+            let _ = stream.conn.complete_io(&mut stream.sock);
+        }
+    }
+
+    fn timed(&mut self) -> io::Result<&mut Timed> {
+        match &mut self.inner {
+            Inner::Plain(timed) => Ok(timed),
+            Inner::Tls(stream) => Ok(&mut stream.sock),
+            Inner::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     /// Whether what is said here is seen by nobody else.
