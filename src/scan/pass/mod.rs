@@ -92,6 +92,10 @@ pub(crate) fn run(
         report,
     };
     pass.checkpoint.coverage.forget_before(now.as_microsecond());
+    // Of a checkpoint that is lost, or of an older version, it is not known.
+    if loaded.again.is_none() && pass.checkpoint.saved == 0 {
+        pass.checkpoint.begun = now.as_microsecond();
+    }
     pass.read_all(&choice, watch)?;
     pass.save()?;
     pass.end()
