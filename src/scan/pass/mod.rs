@@ -229,8 +229,7 @@ impl Pass<'_> {
         intake.attempts.finish();
         self.record(&mut before, &mut intake)?;
         self.report.lines += intake.lines;
-        self.report.forged += intake.forged;
-        self.report.not_understood += intake.not_understood;
+        self.report.uncounted += intake.uncounted;
         self.recorded.unload();
         log.stream.skipped = None;
         log.stream.deferred.append(&mut before.stream.deferred);
@@ -300,8 +299,7 @@ impl Pass<'_> {
         self.record_logins(log, log.time - AGE)?;
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
-        self.report.forged += intake.forged;
-        self.report.not_understood += intake.not_understood;
+        self.report.uncounted += intake.uncounted;
         // What is saved may be large too.
         self.recorded.unload();
         self.keep(log, intake.attempts.into_open());
