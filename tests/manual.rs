@@ -318,7 +318,11 @@ relays, containers (docker, Kubernetes, compose), socklog, grep's file names, an
 Where the module is seen to record the failures of a service, a line of a log of which it knows nothing is not recorded,
 but counted. After five in a row, or when the module says that it cannot record, the log is believed again, and
 "authalert check" says so. In the systemd journal a line that a program without root's rights wrote counts for nothing, and is
-counted as forged; in a text log anybody may have written anything, and that cannot be seen. A line that holds words of an attempt
+counted as forged; in a text log anybody may have written anything, and that cannot be seen. Which program of a user wrote a line
+the journal does not know where that had ended before it looked, as short commands of sudo do on a busy machine: such a line is
+not counted either, unless the same process wrote others that are, and the scan and report say how many there were. What
+.B authalert test \-\-pam
+does is a test in the log too. A line that holds words of an attempt
 and does not begin as a log daemon writes it counts for nothing; scan and report say how many there were.
 .SH NOTES ON BREAK\-INS
 What becomes known late, from a log or from a member of a fleet that was away, is judged by when it happened. A failure speaks

@@ -86,7 +86,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand scan" -s h -l help -
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l since -d 'Only what happened since: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l user -d 'Only those for this account' -r -f -a "(__fish_complete_users)"
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l from -d 'Only those from this address, network or host name' -r -f -a "(__fish_print_hostnames)"
-complete -c authalert -n "__fish_authalert_using_subcommand failures" -l service -d 'Only those at this PAM service' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand failures" -l service -d 'Only those at this PAM service, or at all that alerts call so: su is su-l too, sudo is sudo-i' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l pending -d 'Only those that "status" counts as pending: of the receiver that is named, or of the first one' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"

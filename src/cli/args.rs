@@ -251,7 +251,7 @@ pub struct Failures {
     #[arg(long, value_name = "NET", value_parser = super::failures::From::parse, value_hint = ValueHint::Hostname)]
     pub from: Option<super::failures::From>,
 
-    /// Only those at this PAM service
+    /// Only those at this PAM service, or at all that alerts call so: su is su-l too, sudo is sudo-i
     #[arg(long, value_name = "SERVICE", value_hint = ValueHint::Other)]
     pub service: Option<String>,
 

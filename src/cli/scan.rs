@@ -11,9 +11,11 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::deliver::Policy;
 use crate::deliver::Serve;
+use crate::deliver::announced::Announced;
 use crate::deliver::simulate::{Sent, simulate};
 use crate::deliver::{Notice, is_ignored};
 use crate::event::{Class, Event};
+use crate::journal::Journal;
 use crate::message::{Composer, Content, Dispatch, Style};
 use crate::neutral;
 use crate::scan::{self, ScanOptions, ScanState};
@@ -79,9 +81,11 @@ pub fn simulation(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     let failures = to_simulate(file, journald, state, config).map_err(Error::Failed)?;
-    let told = failures
-        .into_iter()
-        .filter(|f| f.class == Class::Login || (f.class == Class::Failure && !is_ignored(f, &config.ignore)));
+    // Who is not root reads a log all the same.
+    let announced = Announced::of_journal(&Journal::new(state)).unwrap_or_default();
+    let is_failure =
+        |f: &Event| f.class == Class::Failure && !announced.covers(f) && !is_ignored(f, &config.ignore);
+    let told = failures.into_iter().filter(|f| f.class == Class::Login || is_failure(f));
     let mut accounts = Accounts::outside_login();
     let policy = Policy::from(&config.alerts);
     let (composer, zone, mut id) = (Composer::of_this_machine(&config.alerts), local_zone(), 0);
@@ -173,4 +177,40 @@ pub fn since(text: &str) -> Result<Timestamp, String> {
         "expected a day such as 2026-01-05, a time such as 2026-01-05T12:00:00Z, or how long ago, such as 90s, 10m, 6h or 30d",
     )?;
     Timestamp::now().checked_sub(ago).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::summary::tests::failure;
+
+    #[test]
+    fn what_root_announced_is_no_failure_of_a_log_that_is_read_for_a_simulation() {
+        let state = tempfile::tempdir().unwrap();
+        let journal = Journal::new(state.path());
+        std::fs::create_dir(journal.directory()).unwrap();
+        let log = state.path().join("auth.log");
+        let pam = "pam_unix(sudo:auth): authentication failure; logname= uid=65534 euid=0 tty= ruser= rhost=  user=nobody";
+        let time = failure(0, "", "").time;
+        let lines = [
+            format!("{time:.0} srv unix_chkpwd[19]: password check failed for user (nobody)"),
+            format!("{time:.0} srv authalert[17]: {pam}"),
+            format!("{time:.0} srv authalert[18]: {pam}"),
+        ];
+        std::fs::write(&log, lines.join("\n") + "\n").unwrap();
+        let failures = || {
+            let mut out = Vec::new();
+            simulation(Some(&log), false, state.path(), &Config::default(), &mut out).unwrap();
+            let out = String::from_utf8(out).unwrap();
+            let line = out.lines().find(|line| line.starts_with("failures ")).unwrap().to_owned();
+            line.split_ascii_whitespace().nth(1).unwrap().parse::<u32>().unwrap()
+        };
+        assert_eq!(failures(), 2);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        std::fs::write(&log, lines.join("\n").replace(" srv ", &format!(" {host} ")) + "\n").unwrap();
+        assert_eq!(failures(), 2);
+        let test = Event { pid: 17, service: "sudo".into(), class: Class::Test, ..failure(0, "", "") };
+        journal.append(&[test]).unwrap();
+        assert_eq!(failures(), 1);
+    }
 }

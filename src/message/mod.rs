@@ -38,7 +38,7 @@ mod wording;
 pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use count::count_in;
 pub use harmless::harmless;
-pub(crate) use reveal::Reveal;
+pub(crate) use reveal::{Reveal, shown_as};
 pub use sample::Sample;
 pub use style::{Style, Unit};
 pub use summary::Summary;

@@ -32,7 +32,7 @@ impl Reveal {
     /// A service as a person knows it; none where it has not the shape of one.
     pub(crate) fn service(self, service: &str) -> Option<&str> {
         let shown = is_service(service) || self.unknown && !service.is_empty();
-        shown.then(|| if service == HELPER { "password helper" } else { known_as(service) })
+        shown.then(|| shown_as(service))
     }
 
     /// A terminal without `/dev/`; none where it says nothing.
@@ -65,6 +65,11 @@ impl Reveal {
 /// The first label of a machine's name; an address stays whole.
 pub(super) fn label(host: &str) -> &str {
     if host.parse::<IpAddr>().is_ok() { host } else { host.split('.').next().unwrap_or_default() }
+}
+
+/// A service as alerts name it.
+pub(crate) fn shown_as(service: &str) -> &str {
+    if service == HELPER { "password helper" } else { known_as(service) }
 }
 
 /// What a person calls a service whose PAM name, or program, says something else.

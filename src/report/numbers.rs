@@ -24,6 +24,8 @@ pub(crate) struct Report {
     pub(crate) tests: u64,
     /// Lines of the logs that somebody wrote who cannot know of an attempt; they count for nothing.
     pub(crate) lines_forged: u64,
+    /// Lines of which the systemd journal does not know which program wrote them; they count for nothing.
+    pub(crate) lines_unattributed: u64,
     /// Lines that hold words of an attempt and do not begin as a log daemon writes them; they count for nothing.
     pub(crate) lines_not_understood: u64,
     /// Logins that are recorded.

@@ -77,7 +77,9 @@ pub(crate) fn make(
     }
     let logs = logs(request, state, config)?;
     let (mut read, mut uncounted, mut errors) = (Vec::new(), Uncounted::default(), Vec::new());
-    let mut report = collected(request, |batches| {
+    // What cannot be read announces nothing: who is not root reads the logs that may be read.
+    let announced = Announced::of_journal(&Journal::new(state)).unwrap_or_default();
+    let mut report = collected(request, announced, |batches| {
         for log in logs {
             let mut has_rows = false;
             let mut take = |rows: &mut Rows| {
@@ -90,8 +92,7 @@ pub(crate) fn make(
             };
             match result {
                 Ok(lines) => {
-                    uncounted.forged += lines.forged;
-                    uncounted.not_understood += lines.not_understood;
+                    uncounted += lines;
                     read.push(log.map_or("the systemd journal".into(), |path| path.display().to_string()));
                 }
                 Err(why) => errors.push((why, has_rows)),
@@ -104,19 +105,10 @@ pub(crate) fn make(
         return Err(Error::Scan(first.unwrap_or(scan::Error::NoSource)));
     }
     report.read = read.iter().map(|name| neutral::text(name, 200)).collect();
-    (report.lines_forged, report.lines_not_understood) = (uncounted.forged, uncounted.not_understood);
-    match uncounted.forged {
-        0 => {}
-        1 => report.notes.push("1 forged line counts for nothing.".into()),
-        n => report.notes.push(format!("{n} forged lines count for nothing.")),
-    }
-    match uncounted.not_understood {
-        0 => {}
-        1 => report.notes.push("1 line was not understood: it begins as no log daemon writes it.".into()),
-        n => report
-            .notes
-            .push(format!("{n} lines were not understood: they begin as no log daemon writes them.")),
-    }
+    let Uncounted { forged, unattributed, not_understood } = uncounted;
+    (report.lines_forged, report.lines_unattributed) = (forged, unattributed);
+    report.lines_not_understood = not_understood;
+    report.notes.extend(uncounted.sentences().iter().map(|sentence| format!("{sentence}.")));
     let left_out = errors.iter().map(|(why, has_rows)| {
         let what = if *has_rows { "Only the beginning is in it" } else { "Not in it" };
         format!("{what}: {}", neutral::text(why.to_string(), 300))
@@ -128,7 +120,7 @@ pub(crate) fn make(
 /// Make a report of the records that this machine keeps.
 pub(crate) fn of_journal(request: &Request, state: &Path, config: &Config) -> Result<Report, Error> {
     let journal = Journal::new(state);
-    let mut report = collected(request, |batches| {
+    let mut report = collected(request, Announced::default(), |batches| {
         journal
             .read_since(request.since.unwrap_or(Timestamp::MIN), &mut |event| batches.take(event))
             .map_err(|why| Error::Journal(journal.directory().into(), why))
@@ -145,13 +137,14 @@ pub(crate) fn of_journal(request: &Request, state: &Path, config: &Config) -> Re
 /// A report of what `read` reads.
 fn collected(
     request: &Request,
+    announced: Announced,
     read: impl FnOnce(&mut Batches) -> Result<(), Error>,
 ) -> Result<Report, Error> {
     let geo = Geo::open(&request.geo).map_err(Error::Geo)?;
     let (since, until) = (request.since.unwrap_or(Timestamp::MIN), request.until.unwrap_or(Timestamp::MAX));
     let mut accounts = Accounts::outside_login();
     let collector = Collector::new(zone::local(), geo, &mut accounts);
-    let intake = Intake { since, until, announced: Announced::default(), collector };
+    let intake = Intake { since, until, announced, collector };
     let (read, intake, judge) = pipeline::run(intake, Judge::new(Rules::default()), read);
     read?;
     let mut report = intake.collector.finish(judge, request.names_hidden);

@@ -36,6 +36,10 @@ pub(crate) struct Checkpoint {
     version: u32,
     /// When it was saved, in microseconds of the epoch: what was recorded since then names it.
     pub(crate) saved: u64,
+    /// When the first pass was made, in microseconds of the epoch; 0: it is not known. What was logged before is from
+    /// before this installation.
+    #[serde(skip_serializing_if = "is_unknown")]
+    pub(crate) begun: i64,
     /// By the path as it was given, and the systemd journal by its name.
     pub(crate) streams: BTreeMap<String, Stream>,
     /// Where the module was seen to record what the logs say.
@@ -79,6 +83,16 @@ pub(crate) struct Stream {
     pub(crate) used: Vec<Used>,
 }
 
+impl Checkpoint {
+    /// The time, or that of the first pass if it is before that. A first pass that is later than the last one was
+    /// dated by a clock that was ahead, and says nothing.
+    pub(crate) fn not_before_the_first_pass(&self, time: Timestamp) -> Timestamp {
+        let is_known = self.begun > 0 && u64::try_from(self.begun).is_ok_and(|begun| begun <= self.saved);
+        let begun = Timestamp::from_microsecond(self.begun).ok().filter(|_| is_known);
+        begun.map_or(time, |begun| time.max(begun))
+    }
+}
+
 impl Stream {
     /// The file of this identity.
     pub(crate) fn file(&mut self, identity: u64) -> Option<&mut Known> {
@@ -113,6 +127,11 @@ pub(crate) struct Known {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's form
+fn is_unknown(time: &i64) -> bool {
+    *time == 0
 }
 
 /// A place in the systemd journal.

@@ -150,7 +150,8 @@ impl Choice {
     }
 
     /// What a new source begins with on a machine on which others were read before: what was logged since
-    /// the last pass, or since the replaced source fell silent, and a little before.
+    /// the last pass, or since the replaced source fell silent, and a little before; nothing from before this
+    /// installation.
     pub(crate) fn begins(&self, checkpoint: &Checkpoint, now: Timestamp) -> Option<Timestamp> {
         const OVERLAP: SignedDuration = super::checkpoint::OVERLAP;
         const LONGEST: SignedDuration = SignedDuration::from_hours(24);
@@ -159,7 +160,7 @@ impl Choice {
             i64::try_from(checkpoint.saved).ok().and_then(|time| Timestamp::from_microsecond(time).ok());
         let last = saved.filter(|_| is_known)?;
         let from = self.silent_since.map_or(last, |since| since.min(last)).checked_sub(OVERLAP).ok()?;
-        Some(from.max(now.checked_sub(LONGEST).ok()?))
+        Some(checkpoint.not_before_the_first_pass(from.max(now.checked_sub(LONGEST).ok()?)))
     }
 }
 
@@ -274,12 +275,19 @@ mod tests {
             checkpoint.streams.insert(name.into(), Stream { is_regular, ..known() });
         }
         assert_eq!(choice.leaving(&checkpoint), ["/srv/log", "/var/log/auth.log"]);
-        let ago = |choice: &Choice| now.duration_since(choice.begins(&checkpoint, now).unwrap()).as_secs();
+        let ago_by = |choice: &Choice, checkpoint: &Checkpoint| {
+            now.duration_since(choice.begins(checkpoint, now).unwrap()).as_secs()
+        };
+        let ago = |choice: &Choice| ago_by(choice, &checkpoint);
         assert_eq!(ago(&choice), 600);
         let silent = |hours| Some(now.checked_sub(SignedDuration::from_hours(hours)).unwrap());
         assert_eq!(ago(&Choice { silent_since: silent(2), ..choice }), 2 * 3600 + 600);
         let choice = Choice { is_regular: true, silent_since: silent(48), ..Choice::default() };
         assert_eq!(ago(&choice), 24 * 3600, "not what was long ago");
+        checkpoint.begun = now.as_microsecond() - 300_000_000;
+        assert_eq!(ago_by(&choice, &checkpoint), 300, "not what was before this installation");
+        checkpoint.begun = now.as_microsecond() + 300_000_000;
+        assert_eq!(ago_by(&choice, &checkpoint), 24 * 3600, "by a clock that was ahead");
         let named = Choice { is_regular: false, ..choice };
         assert_eq!(named.begins(&checkpoint, now), None, "a log that somebody names");
     }

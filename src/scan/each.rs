@@ -11,7 +11,7 @@ use super::intake::Intake;
 use super::origin::ThisMachine;
 use super::unread::Unread;
 use super::whole::{Take, read, read_source};
-use super::{Error, Watch, blank, journald, put_row};
+use super::{Error, Uncounted, Watch, blank, journald, put_row};
 use crate::event::{Class, Event};
 
 /// Rows that are handed over at once, or a few more.
@@ -93,15 +93,6 @@ impl Rows {
     }
 }
 
-/// Lines that hold words of an attempt, and count for nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Uncounted {
-    /// Somebody wrote them who cannot know of it.
-    pub forged: u64,
-    /// They do not begin as a log daemon writes them.
-    pub not_understood: u64,
-}
-
 /// Hand the failures and logins of the log at `path` to `take`, which may exchange the rows for others that are empty.
 pub fn each(path: &Path, watch: Watch<'_>, take: &mut dyn FnMut(&mut Rows)) -> Result<Uncounted, Error> {
     let mut found = false;
@@ -157,7 +148,7 @@ fn each_of(
     read?;
     intake.attempts.finish();
     hand_over(&mut intake, 1);
-    Ok(Uncounted { forged: intake.forged, not_understood: intake.not_understood })
+    Ok(intake.uncounted)
 }
 
 #[cfg(test)]
@@ -209,7 +200,7 @@ mod tests {
             _ => failures += u64::from(event.count),
         };
         let uncounted = each(log.path(), &mut |_, _, _| {}, &mut |rows| rows.each(&mut take)).unwrap();
-        assert_eq!((uncounted.forged, uncounted.not_understood), (intake.forged, intake.not_understood));
+        assert_eq!(uncounted, intake.uncounted);
         (scanned, failures, logins)
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::header::{self, Header};
+use super::header::{self, Header, Trust};
 use super::stamp::{self, Stamp};
 use super::tag::{behind_own_head, behind_title, name_and_module, tagged};
 use super::wrapped;
@@ -83,11 +83,6 @@ impl Entry {
         &self.cursor
     }
 
-    /// Whether the journal does not say which program wrote it: that had ended before the journal looked.
-    pub fn is_of_the_departed(&self) -> bool {
-        self.exe.bytes().is_empty()
-    }
-
     /// The same view of it as of a text line.
     pub fn header(&self) -> Header<'_> {
         let message = self.message.bytes();
@@ -109,7 +104,7 @@ impl Entry {
         let pid = self.pid.number().or_else(|| self.syslog_pid.number());
         header.pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(header.pid);
         if let Some(uid) = self.uid.number() {
-            header.forged = !Writer { uid, exe: self.exe.bytes(), comm }.may_tell_of(header.program);
+            header.trust = Writer { uid, exe: self.exe.bytes(), comm }.trust_in(header.program);
         }
         behind_own_head(header)
     }
@@ -129,7 +124,17 @@ impl Entry {
 /// The head of a line with this tag.
 fn named<'a>(stamp: Stamp, host: &'a [u8], name: &'a [u8], message: &'a [u8]) -> Header<'a> {
     let (program, module) = name_and_module(name);
-    Header { stamp, host, program, module, pid: 0, message, plain: false, forged: false, container: 0 }
+    Header {
+        stamp,
+        host,
+        program,
+        module,
+        pid: 0,
+        message,
+        plain: false,
+        trust: Trust::Believed,
+        container: 0,
+    }
 }
 
 #[cfg(test)]
@@ -207,12 +212,18 @@ mod tests {
 
     #[test]
     fn a_line_of_somebody_who_is_not_the_program_is_forged() {
-        let is_forged = |fields: &str| {
-            let line = format!(r#"{{"SYSLOG_IDENTIFIER":"sshd","_PID":"7","MESSAGE":"x"{fields}}}"#);
-            Entry::parse(line.as_bytes()).unwrap().header().forged
+        let trust = |program: &str, fields: &str| {
+            let line = format!(r#"{{"SYSLOG_IDENTIFIER":"{program}","_PID":"7","MESSAGE":"x"{fields}}}"#);
+            Entry::parse(line.as_bytes()).unwrap().header().trust
         };
-        assert!(!is_forged("") && !is_forged(r#","_UID":"0","_EXE":"/usr/bin/logger""#));
-        assert!(is_forged(r#","_UID":"1000","_COMM":"logger","_EXE":"/usr/bin/logger""#));
-        assert!(is_forged(r#","_UID":"1000""#));
+        let logger = r#","_COMM":"logger","_EXE":"/usr/bin/logger""#;
+        assert_eq!(trust("sshd", ""), Trust::Believed);
+        assert_eq!(trust("sshd", &format!(r#","_UID":"0"{logger}"#)), Trust::Believed);
+        for program in ["sshd", "sudo"] {
+            assert_eq!(trust(program, &format!(r#","_UID":"1000"{logger}"#)), Trust::Forged);
+        }
+        assert_eq!(trust("sshd", r#","_UID":"1000""#), Trust::Forged);
+        assert_eq!(trust("sudo", r#","_UID":"1000""#), Trust::Unattributed);
+        assert_eq!(trust("sudo", r#","_UID":"0""#), Trust::Believed);
     }
 }

@@ -7,6 +7,21 @@ use super::stamp::{self, Stamp, skip_blanks};
 use super::tag::{self, is_tag, name_and_module, tagged};
 use super::wrapped;
 
+/// What the systemd journal says of who wrote a line, beside what the line says of itself. In a text log nobody says
+/// anything of that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Nothing speaks against it.
+    #[default]
+    Believed,
+    /// The journal does not say which program wrote it, and anybody may have.
+    Unattributed,
+    /// Somebody wrote it who cannot have seen what it tells.
+    Forged,
+    /// `authalert test` wrote it: what it tells is no attempt.
+    Test,
+}
+
 /// A line, taken apart as far as the log daemon wrote it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
@@ -24,8 +39,8 @@ pub struct Header<'a> {
     pub message: &'a [u8],
     /// Whether that follows the program, a colon and a blank at once.
     pub plain: bool,
-    /// Whether the journal says that somebody wrote it who cannot have seen what it tells.
-    pub forged: bool,
+    /// Whether who wrote it can have seen what it tells.
+    pub trust: Trust,
     /// The container that wrote it, by tag and number of what collects its lines; 0: none did. Host, program and process
     /// are its own words then.
     pub container: u32,
@@ -142,8 +157,17 @@ fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
     let (program, module) = name_and_module(app);
     let host = if host == b"-" { b"" } else { host };
     let pid = decimal(procid).unwrap_or(0);
-    let header =
-        Header { stamp, host, program, module, pid, message, plain: false, forged: false, container: 0 };
+    let header = Header {
+        stamp,
+        host,
+        program,
+        module,
+        pid,
+        message,
+        plain: false,
+        trust: Trust::Believed,
+        container: 0,
+    };
     // rsyslog leaves the tag in the message when it forwards some sources.
     if program == b"-" { Some(tagged(stamp, host, message)) } else { Some(header) }
 }

@@ -11,7 +11,7 @@
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
 //! - [`origin`], [`dedup`]: what is recorded already. [`grace`]: what may be recorded yet.
 //!   [`coverage`]: where the module knows better.
-//! - [`unread`]: lines that another thread reads.
+//! - [`unread`]: lines that another thread reads. [`uncounted`]: lines that count for nothing.
 //! - [`pass`]: one pass over all logs. [`whole`], [`each`](mod@each): a log by itself. [`report`]: what is printed.
 //! - [`checkpoint`]: where a pass stopped. [`identity`], [`hash`]: how a log is known again. [`lock`].
 //! - [`state`]: what there is to say of it all between two passes.
@@ -46,6 +46,7 @@ pub mod stamp;
 pub(crate) mod state;
 mod tag;
 pub(crate) mod text;
+mod uncounted;
 mod unread;
 pub(crate) mod whole;
 mod wrapped;
@@ -61,10 +62,11 @@ use jiff::Timestamp;
 use crate::config;
 use crate::event::{Class, Event, Route};
 use attempts::Row;
-pub use each::{Rows, Uncounted, each, each_of_journald};
+pub use each::{Rows, each, each_of_journald};
 use origin::ThisMachine;
 use report::Style;
 pub use state::{ScanState, last_pass};
+pub use uncounted::Uncounted;
 
 /// What a pass is to do.
 #[derive(Clone, Debug, Default)]
@@ -98,10 +100,8 @@ pub struct ScanReport {
     pub doubted: u64,
     /// Lines looked at closely.
     pub lines: u64,
-    /// Lines of attempts that somebody wrote who cannot know of them (the systemd journal alone tells).
-    pub forged: u64,
-    /// Lines that hold a word of an attempt, and do not begin as a log daemon writes them.
-    pub not_understood: u64,
+    /// Lines that hold words of an attempt, and count for nothing.
+    pub uncounted: Uncounted,
     /// Sources read.
     pub sources: Vec<String>,
     /// Logins recorded now.

@@ -8,8 +8,8 @@ use foldhash::fast::RandomState;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::ScanReport;
 use super::attempts::Row;
+use super::{ScanReport, Uncounted};
 use crate::message::counted;
 
 /// Lines of a summary's table.
@@ -140,17 +140,8 @@ impl Summary {
 }
 
 /// How many lines hold words of an attempt and count for nothing.
-pub fn uncounted(out: &mut dyn Write, report: &ScanReport) -> io::Result<()> {
-    match report.forged {
-        0 => {}
-        1 => writeln!(out, "1 line was forged, and counts for nothing")?,
-        n => writeln!(out, "{n} lines were forged, and count for nothing")?,
-    }
-    match report.not_understood {
-        0 => Ok(()),
-        1 => writeln!(out, "1 line was not understood: it begins as no log daemon writes it"),
-        n => writeln!(out, "{n} lines were not understood: they begin as no log daemon writes them"),
-    }
+pub fn uncounted(out: &mut dyn Write, lines: Uncounted) -> io::Result<()> {
+    lines.sentences().iter().try_for_each(|sentence| writeln!(out, "{sentence}"))
 }
 
 /// The last line of a pass.
@@ -177,5 +168,5 @@ pub fn closing(out: &mut dyn Write, report: &ScanReport, dry_run: bool) -> io::R
         report.open,
         report.sources.join(", ")
     )?;
-    uncounted(out, report)
+    uncounted(out, report.uncounted)
 }

@@ -1,6 +1,6 @@
 //! The tag of a line: the program, its process, and the PAM module where it stands there.
 
-use super::header::{Header, decimal, token};
+use super::header::{Header, Trust, decimal, token};
 use super::stamp::Stamp;
 
 /// The tag, its pid and the message.
@@ -13,7 +13,7 @@ pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header
         pid: 0,
         message: rest,
         plain: false,
-        forged: false,
+        trust: Trust::Believed,
         container: 0,
     };
     let (word, after) = token(rest);
@@ -122,7 +122,7 @@ pub(super) fn of_vsftpd(stamp: Stamp, rest: &[u8]) -> Option<Header<'_>> {
         pid,
         message,
         plain: false,
-        forged: false,
+        trust: Trust::Believed,
         container: 0,
     })
 }

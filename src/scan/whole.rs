@@ -49,8 +49,7 @@ pub(crate) fn dry_run(
         }
         report.found += found;
         report.lines += intake.lines;
-        report.forged += intake.forged;
-        report.not_understood += intake.not_understood;
+        report.uncounted += intake.uncounted;
         report.sources.push(path.to_string_lossy().into_owned());
     }
     report.recorded = report.found;
@@ -58,7 +57,7 @@ pub(crate) fn dry_run(
     let nothing_read = report.errors.len() == options.files.len();
     if !options.json && !options.explain && !nothing_read {
         table.print(out).map_err(Error::Output)?;
-        report::uncounted(out, &report).map_err(Error::Output)?;
+        report::uncounted(out, report.uncounted).map_err(Error::Output)?;
     }
     Ok(report)
 }

@@ -4,7 +4,7 @@
 //! sshd or Exim alone begins so: `sshd -e` in a container and Exim's own log have no tag.
 
 use super::hash::short;
-use super::header::{Header, decimal, is_facility, plain, token};
+use super::header::{Header, Trust, decimal, is_facility, plain, token};
 use super::rules::{Line, classify};
 use super::stamp::{self, Stamp, skip_blanks};
 
@@ -157,7 +157,7 @@ fn bare<'a>(stamp: Stamp, host: &'a [u8], message: &'a [u8]) -> Header<'a> {
         pid: 0,
         message,
         plain: false,
-        forged: false,
+        trust: Trust::Believed,
         container: 0,
     }
 }

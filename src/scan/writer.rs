@@ -4,15 +4,26 @@
 //! Root's own processes, and programs that run with root's rights whoever starts them, are believed. A service that runs
 //! as an account of the system is believed in what it says under its own name, as nginx and PostgreSQL ask PAM in such
 //! processes. Anybody else is not. In a text log this is lost.
+//!
+//! The user and the process come with the line, from the kernel. Which program it was the journal asks /proc for, a
+//! moment later: of a process that has ended by then it does not know, which happens to each third short command of sudo
+//! on a busy machine. Such a line of root's is believed all the same. One of a user may be sudo's or his own: it is not
+//! believed, and not called forged either. (The group says nothing: sudo's may be 0, and so may that of a member of root's
+//! group.) What tells of a failure is rarely lost by that: PAM's line is written two seconds before its process ends, and
+//! whose line was believed is believed to the end.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::header::Trust;
 use super::rules::{Family, family};
 
 /// Accounts from here on are of people (`UID_MIN` of login.defs).
 const PEOPLE: i64 = 1000;
+/// `authalert test --pam` asks PAM itself, as nobody where su and sudo are asked by an ordinary user.
+const TESTER: &[u8] = b"authalert";
+const TESTED: i64 = 65534;
 /// `comm` is cut to so many bytes.
 const COMM: usize = 15;
 const SET_ID: u32 = 0o6000;
@@ -48,15 +59,37 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Whether it may tell of what `program` did.
-    pub fn may_tell_of(&self, program: &[u8]) -> bool {
-        if self.uid == 0 || self.has_roots_rights() {
-            return true;
+    /// Whether it can have seen what it tells of `program`.
+    pub fn trust_in(&self, program: &[u8]) -> Trust {
+        if program == TESTER && matches!(self.uid, 0 | TESTED) && self.is_tester() {
+            return Trust::Test;
         }
+        let is_believed = match (self.uid, family(program)) {
+            (0, _) => true,
+            // It runs as root, and nobody else starts it with root's rights.
+            (_, Family::Sshd) => return Trust::Forged,
+            (_, family) => self.has_roots_rights() || (family == Family::Other && self.is_service(program)),
+        };
+        match (is_believed, self.exe.is_empty()) {
+            (true, _) => Trust::Believed,
+            (false, true) => Trust::Unattributed,
+            (false, false) => Trust::Forged,
+        }
+    }
+
+    /// Whether it is that program, as an account of the system.
+    fn is_service(&self, program: &[u8]) -> bool {
         let name = self.exe_path().file_name().map_or(&b""[..], |name| name.as_bytes());
         let cut = &program[..program.len().min(COMM)];
         let is_itself = !cut.is_empty() && (name == program || self.comm == cut);
-        (1..PEOPLE).contains(&self.uid) && family(program) == Family::Other && is_itself
+        (1..PEOPLE).contains(&self.uid) && is_itself
+    }
+
+    /// Whether it is this program, or may be. What it says counts for nothing, so no more is asked.
+    fn is_tester(&self) -> bool {
+        let path = self.exe_path();
+        let name = path.file_name().map(|name| name.as_bytes());
+        self.exe.is_empty() || (name == Some(TESTER) && path.metadata().map_or(true, |file| file.uid() == 0))
     }
 
     fn exe_path(&self) -> &Path {
@@ -91,7 +124,28 @@ mod tests {
     use super::*;
 
     fn may(uid: i64, exe: &str, comm: &str, program: &str) -> bool {
-        Writer { uid, exe: exe.as_bytes(), comm: comm.as_bytes() }.may_tell_of(program.as_bytes())
+        trust(uid, exe, comm, program) == Trust::Believed
+    }
+
+    fn trust(uid: i64, exe: &str, comm: &str, program: &str) -> Trust {
+        Writer { uid, exe: exe.as_bytes(), comm: comm.as_bytes() }.trust_in(program.as_bytes())
+    }
+
+    #[test]
+    fn a_line_is_forged_only_where_it_is_known_that_another_program_wrote_it() {
+        for program in ["su", "sudo", "unix_chkpwd", "nginx", "login"] {
+            // Of a process that was ending its name is known still, and anybody may have taken that.
+            for comm in ["", program] {
+                assert_eq!(trust(1000, "", comm, program), Trust::Unattributed, "{program}");
+                assert_eq!(trust(0, "", comm, program), Trust::Believed, "{program}");
+            }
+            assert_eq!(trust(1000, "/usr/bin/logger", program, program), Trust::Forged, "{program}");
+        }
+        for program in ["sshd", "sshd-session", "sshd-auth"] {
+            assert_eq!(trust(1000, "", "", program), Trust::Forged, "root alone runs it");
+            assert_eq!(trust(1000, "/usr/bin/passwd", "passwd", program), Trust::Forged);
+            assert_eq!(trust(0, "", "", program), Trust::Believed);
+        }
     }
 
     #[test]
@@ -104,6 +158,19 @@ mod tests {
         assert!(!may(1000, "/usr/local/nowhere/doas", "doas", "doas"));
         assert!(!may(1000, "/home/eve/su", "su", "su"));
         assert!(!may(1000, "", "su", "su"));
+    }
+
+    #[test]
+    fn what_authalert_tests_is_a_test_and_nothing_that_another_program_or_person_does() {
+        for uid in [0, 65534] {
+            for exe in ["", "/usr/nowhere/authalert", "/usr/nowhere/authalert (deleted)"] {
+                assert_eq!(trust(uid, exe, "authalert", "authalert"), Trust::Test, "{exe}");
+            }
+            assert_ne!(trust(uid, "/usr/bin/passwd", "authalert", "authalert"), Trust::Test, "su, renamed");
+            assert_ne!(trust(uid, "/usr/nowhere/authalert", "authalert", "su"), Trust::Test);
+        }
+        assert_eq!(trust(1000, "/usr/nowhere/authalert", "authalert", "authalert"), Trust::Forged);
+        assert_eq!(trust(1000, "", "authalert", "authalert"), Trust::Unattributed);
     }
 
     #[test]

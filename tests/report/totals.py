@@ -197,6 +197,14 @@ def not_understood(root):
     log.write_text(json.dumps(forged) + "\n" + json.dumps({**forged, "_UID": "0", "_EXE": "/usr/sbin/sshd", "_COMM": "sshd"}) + "\n{\"MESSAGE\": \n\n")
     report = json.loads(run("report", "--json", log).stdout)
     ok((report["failures"], report["lines_forged"], report["lines_not_understood"]) == (1, 1, 1), "in a journal those that are forged are counted apart", str(report["notes"]))
+    ended = {"SYSLOG_IDENTIFIER": "sudo", "_UID": "1000", "_PID": "8", "__REALTIME_TIMESTAMP": "1793696701000000",
+             "MESSAGE": "   bob : PWD=/ ; USER=root ; COMMAND=/usr/bin/true"}
+    log.write_text("".join(json.dumps(entry) + "\n" for entry in (forged, ended, ended)))
+    report = json.loads(run("report", "--json", log).stdout)
+    ok((report["failures"], report["lines_forged"], report["lines_unattributed"]) == (0, 1, 2), "and those of a program that had ended", str(report["notes"]))
+    for args in (("report",), ("scan", "--dry-run")):
+        shown = " ".join(run(*args, log).stdout.split())
+        ok("1 line is forged" in shown and "2 lines are not counted" in shown, f"{' '.join(args)} tells both apart", shown[-300:])
 
 
 def no_logs(root):

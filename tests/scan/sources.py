@@ -207,6 +207,25 @@ def removed_with_its_file():
         daemons.stop()
 
 
+@test("what failed before the first pass is recorded by no source that comes later", seconds=300)
+def before_the_first_pass():
+    daemons = Daemons()
+    try:
+        daemons.install_rsyslog()
+        fail(6)
+        time.sleep(2)
+        here = Chosen()
+        equal(here.sources(), [FILE])
+        fail(4)
+        daemons.end("rsyslog")
+        os.unlink(FILE)
+        fail(4)
+        equal(here.sources(), ["journald"])
+        settled(here, 8)
+    finally:
+        daemons.stop()
+
+
 @test("the systemd journal moves from memory to the disk: 40 failures around it are recorded, none twice", seconds=300)
 def persistent():
     daemons = Daemons()

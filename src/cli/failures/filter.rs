@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::event::{Class, Event};
+use crate::message::shown_as;
 
 /// What to show, and how.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +17,7 @@ pub struct Options {
     pub user: Option<String>,
     /// Where it came from.
     pub from: Option<From>,
-    /// PAM service, exactly.
+    /// PAM service, or what alerts call it: `su` is `su-l` too.
     pub service: Option<String>,
     /// Logins too.
     pub logins: bool,
@@ -65,7 +66,11 @@ impl Options {
         (self.logins || event.class != Class::Login)
             && self.since.is_none_or(|since| event.time >= since)
             && self.user.as_ref().is_none_or(|user| event.user == *user)
-            && self.service.as_ref().is_none_or(|service| event.service == *service)
+            && self.service.as_deref().is_none_or(|service| is_named(event, service))
             && self.from.as_ref().is_none_or(|from| from.covers(&event.rhost))
     }
+}
+
+fn is_named(event: &Event, service: &str) -> bool {
+    event.service == service || shown_as(&event.service) == service
 }

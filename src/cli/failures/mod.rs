@@ -3,6 +3,7 @@
 mod filter;
 mod order;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 use std::thread;
@@ -15,6 +16,7 @@ use crate::deliver::announced::Announced;
 use crate::deliver::{Unsent, unsent};
 use crate::event::{Class, Event, Route};
 use crate::journal::Journal;
+use crate::message::shown_as;
 use crate::zone::local as local_zone;
 
 use super::{Error, cannot, ecs};
@@ -22,6 +24,8 @@ pub use filter::{From, Options};
 use order::{Tail, Window};
 
 const POLL: Duration = Duration::from_millis(200);
+/// Services that are named where the one that was asked for has nothing.
+const SERVICES: usize = 20;
 
 /// Show the records of the journal below `state`; with `follow`, wait for more until the reader goes.
 /// `hide` says whether a name may be a password, which must not be in a feed that leaves the machine.
@@ -33,7 +37,7 @@ pub fn run(
 ) -> Result<(), Error> {
     let journal = Journal::new(state);
     let (mut tail, mut announced) = (Tail::default(), Announced::default());
-    let mut shown = 0_u64;
+    let (mut shown, mut services) = (0_u64, Services::default());
     loop {
         let mut window = Window::default();
         let mut written = Ok(());
@@ -44,6 +48,7 @@ pub fn run(
                 Class::Failure | Class::Aborted if announced.covers(&event) => event.class = Class::Test,
                 Class::Failure | Class::Aborted | Class::Login => {}
             }
+            services.note(&event);
             if options.wants(&event) {
                 shown += 1;
                 if let Some(event) = window.push(event) {
@@ -66,9 +71,32 @@ pub fn run(
         thread::sleep(POLL);
     }
     if shown == 0 && !options.json && !options.ecs {
-        writeln!(out, "no failed login is recorded that fits")?;
+        writeln!(out, "no failed login is recorded that fits{}", services.instead_of(options))?;
     }
     Ok(out.flush()?)
+}
+
+/// The services of which something is recorded, as alerts name them.
+#[derive(Default)]
+struct Services(BTreeSet<String>);
+
+impl Services {
+    fn note(&mut self, event: &Event) {
+        let service = shown_as(&event.service);
+        if self.0.len() < SERVICES && !self.0.contains(service) {
+            self.0.insert(service.to_owned());
+        }
+    }
+
+    /// What to say to somebody who named another one.
+    fn instead_of(&self, options: &Options) -> String {
+        let is_known = options.service.as_deref().is_none_or(|service| self.0.contains(service));
+        if is_known || self.0.is_empty() {
+            return String::new();
+        }
+        let names: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        format!("; services that are recorded: {}", names.join(", "))
+    }
 }
 
 /// Show those that a receiver has not been sent, of the first one where none is named.
@@ -239,6 +267,35 @@ mod tests {
             From::parse("192.0.2.7").unwrap(),
             "out of an alert"
         );
+    }
+
+    #[test]
+    fn a_service_is_found_by_what_alerts_call_it_and_where_there_is_none_the_others_are_named() {
+        let state = state();
+        let of = |service: &str| Event { service: service.into(), ..failure(20, "alice", "") };
+        let others = ["su-l", "sudo-i", "gdm-password", "unix_chkpwd"].map(of);
+        Journal::new(state.path()).append(&others).unwrap();
+        let text = |service: &str| {
+            shown(state.path(), &Options { service: Some(service.into()), ..Options::default() })
+        };
+        for (service, expected) in [
+            ("su", 2),
+            ("su-l", 1),
+            ("sudo", 1),
+            ("sudo-i", 1),
+            ("gdm", 1),
+            ("unix_chkpwd", 1),
+            ("password helper", 1),
+            ("sshd", 2),
+        ] {
+            let found = text(service).matches("failed login for").count();
+            assert_eq!(found, expected, "{service}");
+        }
+        let none = text("ftp");
+        let known = "services that are recorded: gdm, password helper, sshd, su, sudo\n";
+        assert_eq!(none, format!("no failed login is recorded that fits; {known}"));
+        let other = Options { service: Some("su".into()), user: Some("nobody".into()), ..Options::default() };
+        assert_eq!(shown(state.path(), &other), "no failed login is recorded that fits\n");
     }
 
     #[test]

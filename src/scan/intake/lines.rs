@@ -12,7 +12,7 @@ use crate::scan::calendar::Calendar;
 use crate::scan::coverage::Complaint;
 use crate::scan::entry::Entry;
 use crate::scan::hash::Fnv;
-use crate::scan::header::{self, Header};
+use crate::scan::header::{self, Header, Trust};
 use crate::scan::identity::{FirstLine, JOURNALD};
 use crate::scan::reading::{Found, Halt, Progress, Sink};
 use crate::scan::rules::{self, Line};
@@ -104,10 +104,10 @@ impl Sink for Lines<'_> {
             let Some(entry) = Entry::parse(text) else { return self.not_understood(&read) };
             let mut header = entry.header();
             // sudo counts what was wrong in its last words: they are believed for what it was believed before.
-            if let (true, true, Stamp::Exact(time)) =
-                (header.forged, entry.is_of_the_departed(), header.stamp)
-            {
-                header.forged = !self.intake.attempts.is_open(&header, time);
+            if let (Trust::Unattributed, Stamp::Exact(time)) = (header.trust, header.stamp) {
+                if self.intake.attempts.is_open(&header, time) {
+                    header.trust = Trust::Believed;
+                }
             }
             if !entry.cursor().is_empty() {
                 let mut hash = Fnv::default();
@@ -223,8 +223,12 @@ impl Lines<'_> {
                 self.explain(place, "pam_authalert-unrecorded", shown);
             }
             Line::Nothing(why) => self.explain(place, why, shown),
+            Line::Unattributed => {
+                self.intake.uncounted.unattributed += 1;
+                self.explain(place, "of an unknown program", shown);
+            }
             Line::Forged => {
-                self.intake.forged += 1;
+                self.intake.uncounted.forged += 1;
                 self.explain(place, "forged", shown);
             }
             Line::Other => self.explain(place, "-", shown),
@@ -260,7 +264,7 @@ impl Lines<'_> {
     fn not_understood(&mut self, read: &Read<'_>) -> Option<i64> {
         // Where every line is looked at, empty ones are too, and what journalctl says itself: `-- cursor: …`, `-- Boot …`.
         let is_of_a_log = !read.text.is_empty() && !read.text.starts_with(b"-- ");
-        self.intake.not_understood += u64::from(is_of_a_log && !read.is_login_only);
+        self.intake.uncounted.not_understood += u64::from(is_of_a_log && !read.is_login_only);
         self.explain(read.place, "no log line", read.text);
         None
     }

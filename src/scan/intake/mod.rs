@@ -14,6 +14,7 @@ use super::coverage::Complaint;
 use super::reading::{self, Halt, Progress};
 pub use super::text::Source;
 use super::text::Text;
+use super::uncounted::Uncounted;
 use super::unread::Unread;
 use lines::{Before, Lines};
 
@@ -23,10 +24,8 @@ pub struct Intake {
     pub attempts: Attempts,
     /// Lines looked at closely.
     pub lines: u64,
-    /// Lines of attempts that somebody wrote who cannot know of them.
-    pub forged: u64,
-    /// Lines that hold a word of an attempt, and do not begin as a log daemon writes them.
-    pub not_understood: u64,
+    /// Lines that hold words of an attempt, and count for nothing.
+    pub uncounted: Uncounted,
     /// How many lines there are in a log whose last line is read first.
     pub turned: Option<u64>,
     /// How far the source was read that was read last, or is being read.
@@ -52,8 +51,7 @@ impl Intake {
         Self {
             attempts: Attempts::resume(open),
             lines: 0,
-            forged: 0,
-            not_understood: 0,
+            uncounted: Uncounted::default(),
             turned: None,
             reached: 0,
             cursor: String::new(),
@@ -179,18 +177,19 @@ mod tests {
             let source = Source::stream(Path::new("journald"), text.as_bytes(), jiff::Timestamp::now());
             intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
             intake.attempts.finish();
-            (intake.attempts.take_settled().iter().map(|row| row.count).sum::<u32>(), intake.forged)
+            let found = intake.attempts.take_settled().iter().map(|row| row.count).sum::<u32>();
+            (found, intake.uncounted.forged, intake.uncounted.unattributed)
         };
-        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, sudo, sum)]), (3, 0));
-        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, "", sum)]), (3, 0));
+        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, sudo, sum)]), (3, 0, 0));
+        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, "", sum)]), (3, 0, 0));
         let other = r#","_EXE":"/usr/bin/logger""#;
-        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, other, sum)]), (1, 1));
+        assert_eq!(count(&[entry(0, 7, sudo, failure), entry(4, 7, other, sum)]), (1, 1, 0));
         assert_eq!(
             count(&[entry(0, 7, sudo, failure), entry(4, 8, "", sum)]),
-            (1, 1),
+            (1, 0, 1),
             "a process of its own"
         );
-        assert_eq!(count(&[entry(0, 7, "", failure), entry(4, 7, "", sum)]), (0, 2));
+        assert_eq!(count(&[entry(0, 7, "", failure), entry(4, 7, "", sum)]), (0, 0, 2));
     }
 
     #[test]
@@ -202,7 +201,7 @@ mod tests {
             let mut intake = Intake::new(false, true, Open::default());
             let source = Source::stream(Path::new("journald"), text.as_bytes(), jiff::Timestamp::now());
             intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
-            (intake.forged, intake.not_understood)
+            (intake.uncounted.forged, intake.uncounted.not_understood)
         };
         assert_eq!(read(text), (0, 0));
         let failed = "Failed password for root from 192.0.2.7 port 50310 ssh2";

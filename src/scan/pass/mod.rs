@@ -92,6 +92,10 @@ pub(crate) fn run(
         report,
     };
     pass.checkpoint.coverage.forget_before(now.as_microsecond());
+    // Of a checkpoint that is lost, or of an older version, it is not known.
+    if loaded.again.is_none() && pass.checkpoint.saved == 0 {
+        pass.checkpoint.begun = now.as_microsecond();
+    }
     pass.read_all(&choice, watch)?;
     pass.save()?;
     pass.end()
@@ -225,8 +229,7 @@ impl Pass<'_> {
         intake.attempts.finish();
         self.record(&mut before, &mut intake)?;
         self.report.lines += intake.lines;
-        self.report.forged += intake.forged;
-        self.report.not_understood += intake.not_understood;
+        self.report.uncounted += intake.uncounted;
         self.recorded.unload();
         log.stream.skipped = None;
         log.stream.deferred.append(&mut before.stream.deferred);
@@ -296,8 +299,7 @@ impl Pass<'_> {
         self.record_logins(log, log.time - AGE)?;
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
-        self.report.forged += intake.forged;
-        self.report.not_understood += intake.not_understood;
+        self.report.uncounted += intake.uncounted;
         // What is saved may be large too.
         self.recorded.unload();
         self.keep(log, intake.attempts.into_open());

@@ -45,6 +45,7 @@ impl Pass<'_> {
         if let (true, journald::From::Cursor(Cursor { cursor: Some(_), .. })) = (is_refused, &from) {
             // It may not know the place any more.
             let again = passed.checked_sub(AGAIN).unwrap_or(passed);
+            let again = self.checkpoint.not_before_the_first_pass(again);
             if let Some((second, fresh)) = self.entries_again(log, again, watch)? {
                 (result, intake) = (Ok(second), fresh);
             }

@@ -65,6 +65,9 @@ impl Kind {
     }
 }
 
+/// The class of what `authalert test` did: no attempt, and nobody else's.
+pub const TEST: &str = "test";
+
 /// What one line tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Evidence<'a> {
@@ -132,6 +135,8 @@ pub enum Line<'a> {
     Again(u32),
     /// It speaks of authentication and is no attempt; why.
     Nothing(&'a str),
+    /// It tells of an attempt, or of how one ended, and the journal does not say which program wrote it.
+    Unattributed,
     /// It tells of an attempt, or of how one ended, and somebody wrote it who cannot know.
     Forged,
     /// It speaks of something else.

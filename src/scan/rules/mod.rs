@@ -22,10 +22,10 @@ mod su;
 mod sudo;
 mod words;
 
-use super::header::{Header, decimal};
+use super::header::{Header, Trust, decimal};
 pub use before::is_repeated;
 use book::book;
-pub use evidence::{Evidence, Kind, Line};
+pub use evidence::{Evidence, Kind, Line, TEST};
 pub use family::{Family, family};
 
 /// What the line under this header says.
@@ -52,12 +52,13 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         line = book().of_program(header, before::past_own_stamp(header, message));
     }
     if let Line::Evidence(evidence) = &mut line {
-        if header.forged {
+        match (header.trust, evidence.kind) {
+            (Trust::Believed, _) => {}
             // sshd's process of the user himself writes of its end, which says nothing of an attempt.
-            return match evidence.kind {
-                Kind::Client => Line::Nothing("the end of a connection"),
-                _ => Line::Forged,
-            };
+            (_, Kind::Client) => return Line::Nothing("the end of a connection"),
+            (Trust::Unattributed, _) => return Line::Unattributed,
+            (Trust::Forged, _) => return Line::Forged,
+            (Trust::Test, _) => evidence.class = TEST,
         }
         evidence.weight = evidence.weight.saturating_mul(times);
     }
