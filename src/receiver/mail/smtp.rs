@@ -19,8 +19,9 @@ use super::stream::{Stream, Timed};
 use crate::credentials::Secret;
 use crate::neutral;
 use crate::receiver::Outcome;
-use crate::receiver::http::WORDS_LIMIT;
+use crate::receiver::http::{WORDS_LIMIT, why_unknown};
 use crate::receiver::transport::{Before, MAX_ADDRESSES};
+use crate::storage::plain;
 
 /// More lines are no reply.
 const LINES_LIMIT: usize = 64;
@@ -81,7 +82,7 @@ impl Server {
             Err(outcome) => return outcome,
         };
         if let Err(e) = before() {
-            return Outcome::NotSent { why: e.to_string() };
+            return Outcome::NotSent { why: plain(e) };
         }
         match talk.hand_over(envelope) {
             Ok(outcome) | Err(outcome) => outcome,
@@ -93,11 +94,17 @@ impl Server {
         let shown = neutral::name(&self.host);
         let not_sent = |why: String| Outcome::NotSent { why };
         let addresses = self.addresses().map_err(|e| {
-            let why = neutral::text(e.to_string(), WORDS_LIMIT);
+            let why = why_unknown(&e);
             not_sent(format!("cannot resolve {shown}: {why}; check /etc/resolv.conf and the network"))
         })?;
         let connection = Timed::connect(&addresses, deadline).map_err(|e| {
-            not_sent(format!("no connection to {shown}:{} ({e}); check server and port", self.port))
+            not_sent(match e.kind() {
+                io::ErrorKind::ConnectionRefused => format!(
+                    "nothing answers at {shown}:{}; is the server running, are server and port right?",
+                    self.port
+                ),
+                _ => format!("no connection to {shown}:{} ({}); check server and port", self.port, plain(&e)),
+            })
         })?;
         let mut talk = Talk { server: self, stream: Stream::plain(connection), extensions: Vec::new() };
         if self.tls == Tls::Implicit {
@@ -140,7 +147,7 @@ impl Talk<'_> {
                 "no trusted TLS connection to {} ({}); check port, tls and this machine's clock; for a server with a \
                  certificate of your own set ca_file",
                 neutral::name(host),
-                neutral::text(e.to_string(), WORDS_LIMIT)
+                neutral::text(plain(e), WORDS_LIMIT)
             ),
         })
     }
@@ -267,7 +274,7 @@ impl Talk<'_> {
         let why = match e.kind() {
             io::ErrorKind::TimedOut => format!("it did not answer within {:?}", self.server.timeout),
             io::ErrorKind::UnexpectedEof => "it closed the connection".into(),
-            _ => neutral::text(e.to_string(), WORDS_LIMIT),
+            _ => neutral::text(plain(e), WORDS_LIMIT),
         };
         let hint = if self.stream.is_tls() { "" } else { "; check server, port and tls" };
         Outcome::NotSent { why: self.line(&format!("{why}{hint}")) }
