@@ -80,7 +80,7 @@ use lock::Lock;
 pub use notice::{Level, Notice};
 pub use pacing::{Due, Matter, Moment, Pacing};
 use place::Place;
-pub use policy::{Policy, human};
+pub use policy::{Policy, human, next_attempt};
 use reader::Reader;
 pub use request::{Context, MakePage, Request, Serve, Watch};
 use retention::keep_within_bounds;
