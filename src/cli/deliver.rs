@@ -64,7 +64,7 @@ pub fn show(report: &Report, state: &Path, out: &mut dyn Write) -> Result<(), Er
     }
     let wrong: Vec<String> = report.receivers.iter().filter_map(|served| wrong(served, state)).collect();
     if !wrong.is_empty() {
-        return Err(Error::Failed(wrong.join("\nauthalert: ")));
+        return Err(Error::Failed(wrong.join("\n")));
     }
     for served in report.receivers.iter().filter(|served| served.pending > 0) {
         let next = served.next.map(|next| format!(" in {}", human(next))).unwrap_or_default();
