@@ -3,7 +3,7 @@
 //! - `replace`: a file written whole or not at all, also where there is no room for a new one.
 //!   `room`: whether there is any. `paragraph`: one more at the end of a text, and out again.
 //! - `json`: a checksummed value in such a file, with a second copy. `owner`: whether it is root's alone, and what it says then.
-//! `said`: what the system says of a failure, as a person reads it.
+//! - `said`: what the system says of a failure, as a person reads it.
 
 mod json;
 mod owner;
