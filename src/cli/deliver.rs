@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::check;
 use crate::config::Config;
-use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, settle};
+use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, next_attempt, settle};
 
 use crate::report::weekly;
 
@@ -82,7 +82,8 @@ fn wrong(served: &Served, state: &Path) -> Option<String> {
         return Some(format!("{name}: cannot use the state in {}: {why}", state.display()));
     }
     if let Some(why) = &served.outage {
-        let next = served.next.map(|next| format!("; next attempt in {}", human(next))).unwrap_or_default();
+        let next = served.next.map(|next| format!("; next attempt {}", next_attempt(next.as_secs())));
+        let next = next.unwrap_or_default();
         return Some(format!("{name}: {why}{next}"));
     }
     served.forbidden.map(|wait| {

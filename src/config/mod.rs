@@ -496,6 +496,40 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_that_cannot_be_one_is_said_to_be_none_and_not_to_be_a_wrong_name() {
+        let of_kind = |kind: &str| mistakes(&format!("[[receiver]]\nkind = \"{kind}\"\n"));
+        let capitals = of_kind("NTFY");
+        assert!(
+            capitals
+                .contains("line 2, column 1: \"NTFY\" is not a kind of receiver (did you mean \"ntfy\"?);"),
+            "{capitals}"
+        );
+        assert!(
+            of_kind("my pager").contains("\"my pager\" is not a kind of receiver; authalert receivers lists")
+        );
+        let named = mistakes("[[receiver]]\nkind = \"ntfy\"\nname = \"NTFY\"\n");
+        assert!(named.contains("\"NTFY\" cannot be a receiver's name"), "{named}");
+    }
+
+    #[test]
+    fn a_line_of_the_example_without_its_mark_is_known_to_belong_to_a_header_that_has_one() {
+        let shipped = include_str!("../../etc/config.toml");
+        for key in ["kind = \"ntfy\"", "max_per_day = 48\n#burst"] {
+            let text = shipped.replacen(&format!("#{key}"), key, 1);
+            let line = shipped.lines().position(|line| line == "#[[receiver]]").unwrap() + 1;
+            let said = mistakes(&text);
+            let header = format!("is its header, [[receiver]] in line {line}, still behind a #?");
+            assert!(said.contains("is not a key of [x]; ") && said.contains(&header), "{said}");
+        }
+        let alert = mistakes("[alert]\nburst = 3\n");
+        assert!(
+            alert.contains("did you mean [alerts]? There are receiver, x, alerts")
+                && !alert.contains("heartbeat"),
+            "{alert}"
+        );
+    }
+
+    #[test]
     fn networks_are_addresses_or_blocks_and_mapped_ones_are_ipv4() {
         let config =
             parse("[ignore]\nnetworks = [\"192.0.2.7\", \"2001:db8::/32\", \"::ffff:198.51.100.0/120\"]")

@@ -371,10 +371,10 @@ impl Reading<'_> {
 fn not_a_kind(kind: &str) -> String {
     let meant = kind.trim().to_ascii_lowercase();
     let meant = match check_name(&meant) {
-        Ok(()) => format!("did you mean \"{meant}\"?"),
-        Err(_) => "authalert receivers lists them".into(),
+        Ok(()) => format!(" (did you mean \"{meant}\"?)"),
+        Err(_) => "; authalert receivers lists them".into(),
     };
-    format!("\"{}\" is not a kind of receiver; {meant}", neutral::name(kind))
+    format!("\"{}\" is not a kind of receiver{meant}", neutral::name(kind))
 }
 
 struct Broken {

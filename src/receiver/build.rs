@@ -122,7 +122,7 @@ fn of_its_kind(
             None => {
                 let kind = crate::neutral::name(other);
                 let meant = service::suggestion(other);
-                Err(Error::Config(format!("kind \"{kind}\" is not a kind of receiver; {meant}")))
+                Err(Error::Config(format!("kind \"{kind}\" is not a kind of receiver{meant}")))
             }
         },
     }
@@ -163,7 +163,7 @@ mod tests {
         assert!(why.contains("\"pigeon\"") && why.contains("authalert receivers"), "{why}");
         let config: config::Receiver = toml::from_str("kind = \"ntfi\"").unwrap();
         let why = build(&config, &Secrets::new(), Vec::new()).map(drop).unwrap_err().to_string();
-        assert_eq!(why, "kind \"ntfi\" is not a kind of receiver; did you mean \"ntfy\"?");
+        assert_eq!(why, "kind \"ntfi\" is not a kind of receiver (did you mean \"ntfy\"?)");
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
                 ntfy,
                 "[ntfy]\ntokn = \"hush\"\n",
                 2,
-                "is not one of its parameters: is token meant?; they are",
+                "is not one of its parameters (did you mean token?); they are",
             ),
             ("ntfy", ntfy, "[ntfy]\n\nhush = \"hush\"\n", 3, "is not one of its parameters; they are"),
             ("ntfy", ntfy, "# a\n[ntfy]\ntoken = \"hush \"\n", 3, "token must be one line, without a blank"),

@@ -66,12 +66,12 @@ pub fn list() -> BTreeMap<String, Result<Service, Mistake>> {
     all
 }
 
-/// What there is that is meant by `kind`, which is not there: a question, or where all of them are listed.
+/// What follows where `kind` is not there: the one that is meant, or where all of them are listed.
 pub(crate) fn suggestion(kind: &str) -> String {
     let kinds: Vec<_> = list().into_keys().collect();
     match config::nearest(kind, kinds.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean \"{meant}\"?"),
-        None => "authalert receivers lists them".into(),
+        Some(meant) => format!(" (did you mean \"{meant}\"?)"),
+        None => "; authalert receivers lists them".into(),
     }
 }
 

@@ -44,7 +44,7 @@ pub fn add(
         Some(Err(mistake)) => return Err(nothing_written(mistake)),
         None => {
             return Err(nothing_written(format!(
-                "{} is not a kind of receiver; {}; a file NAME.toml in {OWN} describes another one, see \
+                "{} is not a kind of receiver{}; a file NAME.toml in {OWN} describes another one, see \
                  authalert-receivers(5)",
                 neutral::text(asked.kind.as_bytes(), 60),
                 service::suggestion(&asked.kind)

@@ -46,7 +46,7 @@ impl Given {
         // Neither the key is shown: somebody may have put a secret there.
         if let Some((key, secret)) = secrets.iter().find(|(key, _)| !is_known(key)) {
             let meant = config::nearest(key, parameters.iter().map(|p| p.name.get_ref().as_str()));
-            let meant = meant.map(|meant| format!(": is {meant} meant?")).unwrap_or_default();
+            let meant = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
             return Err(Error::Credentials(secret.says(&format!(
                 "a key of the table [{section}] in the credentials is not one of its parameters{meant}; they are {names}"
             ))));
