@@ -38,24 +38,31 @@ usage() {
     cat <<'USAGE'
 Usage: ./install.sh [OPTION]...
 
-Builds authalert, installs it, adds its line to the PAM stack of sshd, and proves by a real wrong
-password that it is recorded. A run that fails puts everything back. Running it again upgrades.
-It takes about four minutes where it builds, and seconds with --from, which needs no compiler.
+Builds authalert, installs it, adds its line to the PAM stack of sshd, and
+proves by a real wrong password that it is recorded. A run that fails puts
+everything back. Running it again upgrades. It takes about four minutes where
+it builds, and seconds with --from, which needs no compiler.
 
-  --services LIST   the stacks to guard, by commas (default: those that are guarded already, else sshd);
-                    for example sshd,su,sudo,login
+  --services LIST   the stacks to guard, by commas, for example
+                    sshd,su,sudo,login (default: those that are guarded
+                    already, else sshd)
   --prefix DIR      where the command and its manual go (default: /usr/local)
-  --from DIR        install the release whose files are in DIR, for this processor; its sums and its signature are
-                    checked. Or what you built elsewhere: the files of target/release, which nobody has signed
-  --key FILE        the public key that the release must be signed with (default: packaging/release-key.pub)
+  --from DIR        install the release whose files are in DIR, for this
+                    processor; its sums and its signature are checked. Or what
+                    you built elsewhere: the files of target/release, which
+                    nobody has signed
+  --key FILE        with --from: the public key that the release must be signed
+                    with (default: the one that came with this script, if one
+                    did)
   --unsigned        with --from: install what has no signature
   --dry-run         show every change, make none
   --uninstall       take it out again; the configuration and the history stay
-  --purge           with --uninstall: the configuration, the credentials and the history go too
+  --purge           with --uninstall: the configuration, the credentials and
+                    the history go too
   --help            this text
 
-With DESTDIR=DIR in the environment it works on the system whose root directory is DIR, starts nothing
-there and proves nothing.
+With DESTDIR=DIR in the environment it works on the system whose root directory
+is DIR, starts nothing there and proves nothing.
 
 Exit status: 0 done, 1 could not (and everything is as before), 2 wrong usage.
 USAGE
@@ -75,7 +82,9 @@ main() {
     choose_services
     stacks_must_exist
     directories_must_be_roots
-    [[ -n $from || -n $artifacts || $dry_run == yes ]] || build
+    if [[ -z $from && -z $artifacts ]]; then
+        if [[ $dry_run == yes ]]; then would_build; else build; fi
+    fi
 
     begin
     if [[ -n $from ]]; then
@@ -320,6 +329,25 @@ build() {
     say "Built in $(minutes $((SECONDS - begun)))."
 }
 
+# What is lacking now; the package lists are as they are.
+would_build() {
+    local package lacking=()
+    who_builds
+    if ! can_compile; then lacking+=("${compiler_packages[@]}" "$pam_package"); fi
+    if ! find_cargo; then
+        for package in "${cargo_packages[@]}"; do
+            if is_new_enough "$(offered_version "$package")"; then
+                lacking+=("$package")
+                break
+            fi
+        done
+    fi
+    for package in "${lacking[@]}"; do
+        if [[ -n $package ]] && ! is_installed "$package"; then say "would install the package $package, for the build"; fi
+    done
+    say "would build here, as $builder"
+}
+
 # One line each half minute, for as long as this script runs.
 tell_the_time() {
     local begun=$SECONDS told=0
@@ -331,7 +359,7 @@ tell_the_time() {
     done
 }
 
-minutes() { printf '%d:%02d min' $(($1 / 60)) $(($1 % 60)); }
+minutes() { if (($1 < 60)); then printf '%d s' "$1"; else printf '%d:%02d min' $(($1 / 60)) $(($1 % 60)); fi; }
 
 # The owner of the source tree builds it, so that target/ stays theirs under sudo, with their cargo.
 who_builds() {
@@ -516,7 +544,8 @@ install_files() {
     remove_what_is_no_longer_installed
 }
 
-file() { if [[ -f $1 ]]; then files+=("$1|$2|$3"); fi; }
+# What is not built yet is there when it counts.
+file() { if [[ -f $1 || $dry_run == yes && $1 == "$artifacts"/* ]]; then files+=("$1|$2|$3"); fi; }
 
 with_paths() {
     local result=$scratch/${1##*/}
@@ -676,7 +705,7 @@ prove() {
 first_pass() {
     [[ -z $destdir && $dry_run == no ]] || return 0
     timeout --foreground 60 "$bin/authalert" scan </dev/null &>"$scratch/scan" ||
-        warn "the first look at the logs failed: $(tail -n 1 "$scratch/scan")"
+        warn "the first pass, which reads the logs and sends what is pending: $(tail -n 1 "$scratch/scan" | sed 's/^authalert: //')"
 }
 
 # --- changing files, and changing them back ---------------------------------------------------
@@ -848,11 +877,16 @@ uninstall() {
     [[ $purge == no ]] || purge
     if [[ $dry_run == no && -z $destdir && -d /run/systemd/system ]]; then systemctl daemon-reload; fi
     [[ $dry_run == no ]] || return 0
+    local stays=()
+    [[ ! -d $destdir$configuration ]] || stays+=("$configuration (configuration, credentials)")
+    [[ ! -d $destdir$state ]] || stays+=("$state (history)")
     if [[ $purge == yes ]]; then
         say "authalert is gone, its configuration, credentials and history too.$(what_the_build_leaves)"
+    elif ((${#stays[@]} == 0)); then
+        say "authalert is gone.$(what_the_build_leaves)"
     else
-        say "authalert is gone. What stays: $configuration (configuration, credentials), $state (history);" \
-            "\"${as_root}./install.sh --uninstall --purge\" removes these too.$(what_the_build_leaves)"
+        say "authalert is gone. What stays: ${stays[0]}${stays[1]:+, ${stays[1]}};" \
+            "\"${as_root}./install.sh --uninstall --purge\" removes that too.$(what_the_build_leaves)"
     fi
 }
 

@@ -24,7 +24,7 @@ pub fn configuration(config: &Result<Config, config::Error>) -> Vec<Finding> {
         Ok(config) => config,
         Err(e) => {
             return vec![Finding::error(
-                format!("{e}: nothing is sent"),
+                format!("nothing is sent: {e}"),
                 "correct the configuration, see authalert.toml(5)",
             )];
         }
@@ -92,10 +92,20 @@ pub fn check(config: &Config, ask: bool) -> Vec<Finding> {
         return findings;
     }
     let is_said = !findings.is_empty();
-    let on_the_phone = receivers.iter().filter(|receiver| receiver.kind == "x");
-    let of_x = on_the_phone.filter(|receiver| !is_said || receiver.mistake.is_some());
+    let posts = receivers.iter().filter(|receiver| receiver.kind == "x");
+    findings.extend(posts.clone().filter_map(|receiver| too_much_for_x(config, receiver)));
+    let of_x = posts.filter(|receiver| !is_said || receiver.mistake.is_some());
     findings.extend(of_x.flat_map(|receiver| check_one(receiver, &stored, ask)));
     findings
+}
+
+fn too_much_for_x(config: &Config, receiver: &config::Receiver) -> Option<Finding> {
+    let why = Policy::of(receiver, &config.alerts).too_much_for_x()?;
+    let place = match receiver.max_per_day {
+        Some(_) => format!("change [[receiver]] {}", receiver.name),
+        None => "change [alerts], or say max_per_day in the [[receiver]] of X".into(),
+    };
+    Some(Finding::warning(format!("the receiver {}: {why}", receiver.name), place))
 }
 
 fn check_one(receiver: &config::Receiver, stored: &Stored, ask: bool) -> Vec<Finding> {
@@ -188,6 +198,30 @@ mod tests {
         let found = warnings("\"0.0.0.0/0\", \"128.0.0.0/1\", \"::/0\", \"2000::/3\"");
         assert_eq!(found.len(), 4, "{found:?}");
         assert!(found[0].contains("has 0.0.0.0/0"), "{found:?}");
+    }
+
+    #[test]
+    fn what_x_publishes_in_a_day_is_of_interest_where_x_is_a_receiver() {
+        let warned = |text: &str| {
+            let file = Path::new("/nonexistent/config.toml");
+            let config = Config::parse(text, file).unwrap();
+            let findings = configuration(&Ok(config.clone())).into_iter().chain(check(&config, false));
+            let of_x: Vec<_> = findings.filter(|f| f.what.contains("posts a day")).collect();
+            of_x.into_iter().map(|f| format!("{} -> {}", f.what, f.fix)).collect::<Vec<_>>()
+        };
+        let many = "[alerts]\nmax_per_day = 2000\n";
+        let ntfy = "[[receiver]]\nkind = \"ntfy\"\ntopic = \"a\"\n";
+        assert!(warned(many).is_empty() && warned(&format!("{many}{ntfy}")).is_empty());
+        assert!(warned(&format!("{ntfy}max_per_day = 2000\n[[receiver]]\nkind = \"x\"\n")).is_empty());
+        let of_all = warned(&format!("{many}{ntfy}[[receiver]]\nkind = \"x\"\n"));
+        assert!(
+            of_all.len() == 1 && of_all[0].contains("the receiver x: max_per_day = 2000, but X"),
+            "{of_all:?}"
+        );
+        assert!(of_all[0].contains("-> change [alerts]"), "{of_all:?}");
+        let own = warned("[[receiver]]\nkind = \"x\"\nname = \"posts\"\nmax_per_day = 100\n");
+        assert!(own.len() == 1 && own[0].ends_with("-> change [[receiver]] posts"), "{own:?}");
+        assert_eq!(warned("receiver = \"x\"\n[alerts]\nmax_per_day = 100\n").len(), 1);
     }
 
     #[test]

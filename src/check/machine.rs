@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::deliver::place::Place;
 use crate::deliver::status::{self, Named};
-use crate::deliver::{Refused, human};
+use crate::deliver::{Refused, human, next_attempt};
 use crate::message::counted;
 use crate::scan::state::Service;
 use crate::scan::{self, ScanState};
@@ -105,8 +105,8 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
         let Some(why) = counters.last_error.filter(|why| !said(why) && !whys.contains(why)) else { continue };
         let since = counters.error_since.map(|t| local().to_datetime(t).strftime(" since %Y-%m-%d %H:%M:%S"));
         let since = since.map(|since| since.to_string()).unwrap_or_default();
-        let next = counters.next_attempt_seconds.map(|s| human(std::time::Duration::from_secs(s)));
-        let next = next.map(|n| format!("; next attempt in {n}")).unwrap_or_default();
+        let next = counters.next_attempt_seconds.map(next_attempt);
+        let next = next.map(|next| format!(", next attempt {next}")).unwrap_or_default();
         // A break-in waits as a message of its own.
         let messages = counted(counters.queued, "message");
         let failures = format!("{} pending", counted(counters.pending, "failure"));
@@ -115,7 +115,7 @@ pub fn delivery(state: &Path, config: &Config, said: impl Fn(&str) -> bool) -> V
             (_, 0) => format!("{messages} waiting"),
             _ => format!("{messages} waiting, {failures}"),
         };
-        let what = format!("{name}: {waiting}{since}: {why}{next}");
+        let what = format!("{name}: {waiting}{since}{next}: {why}");
         findings.push(match counters.is_passing {
             true => Finding::fine(what),
             false => Finding::error(what, "put that right, then 'authalert deliver --now'"),

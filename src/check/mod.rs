@@ -23,9 +23,13 @@ use std::path::Path;
 use crate::config::{self, Config};
 use crate::installation;
 use crate::receiver::definition::OWN;
+use crate::storage::plain;
 
 pub use schedule::each_minute;
 pub use watch::look;
+
+/// Stands before the command that puts right what is wrong.
+const CURE: &str = "; run: ";
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,15 +55,25 @@ pub struct Finding {
 
 impl Finding {
     fn fine(what: impl Into<String>) -> Self {
-        Self { level: Level::Fine, what: what.into(), fix: String::new() }
+        Self { level: Level::Fine, what: plain(what.into()), fix: String::new() }
     }
 
     fn warning(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { level: Level::Warning, what: what.into(), fix: fix.into() }
+        Self { level: Level::Warning, what: plain(what.into()), fix: fix.into() }
     }
 
     fn error(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { level: Level::Error, what: what.into(), fix: fix.into() }
+        Self { level: Level::Error, what: plain(what.into()), fix: fix.into() }
+    }
+
+    /// The same where what is wrong says itself what to run: that is what to do, and what is to be done then.
+    fn with_its_cure(self) -> Self {
+        let Some((what, cure)) = self.what.split_once(CURE) else { return self };
+        let fix = match self.fix.find("then '") {
+            Some(at) => format!("{cure}; {}", &self.fix[at..]),
+            None => cure.to_owned(),
+        };
+        Self { what: what.to_owned(), fix, ..self }
     }
 }
 
@@ -88,7 +102,7 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     let said = |why: &str| findings.iter().any(|finding: &Finding| finding.what.contains(why));
     let delivery = machine::delivery(state, config, said);
     findings.extend(delivery);
-    once(findings)
+    once(findings).into_iter().map(Finding::with_its_cure).collect()
 }
 
 /// Without what another finding says as well: a mistake is one line, with what comes of it.
@@ -112,6 +126,25 @@ fn once(mut findings: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_that_puts_it_right_is_behind_the_arrow() {
+        let cure = "chown root a && chmod 600 a";
+        for (fix, shown) in [
+            ("mend it in the credentials, then 'authalert test ntfy'", "; then 'authalert test ntfy'"),
+            ("then 'authalert deliver --now'", "; then 'authalert deliver --now'"),
+            ("correct the configuration, see authalert.toml(5)", ""),
+        ] {
+            let found = Finding::error(format!("ntfy gets nothing: a is open to others; run: {cure}"), fix);
+            let expected = ("ntfy gets nothing: a is open to others".to_owned(), format!("{cure}{shown}"));
+            let Finding { what, fix, .. } = found.with_its_cure();
+            assert_eq!((what, fix), expected);
+        }
+        let other = Finding::warning("two contradict each other", "change [alerts]");
+        assert_eq!(other.clone().with_its_cure(), other);
+        let denied = std::io::Error::from_raw_os_error(13);
+        assert_eq!(Finding::fine(format!("a: {denied}")).what, "a: Permission denied");
+    }
 
     #[test]
     fn a_mistake_is_one_line_with_what_comes_of_it() {

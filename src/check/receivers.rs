@@ -64,7 +64,7 @@ fn gets_nothing(why: &receiver::Error, receivers: &[(String, &str)]) -> Finding 
         }
     };
     let name = receivers.first().map_or("", |(_, name)| name);
-    Finding::error(format!("{who}: {why}"), format!("mend it in {place}, then 'authalert test {name}'"))
+    Finding::error(format!("{who}: {why}"), format!("correct it in {place}, then 'authalert test {name}'"))
 }
 
 /// The program that a receiver starts.

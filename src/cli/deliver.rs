@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::check;
 use crate::config::Config;
-use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, settle};
+use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, next_attempt, settle};
 
 use crate::report::weekly;
 
@@ -64,7 +64,7 @@ pub fn show(report: &Report, state: &Path, out: &mut dyn Write) -> Result<(), Er
     }
     let wrong: Vec<String> = report.receivers.iter().filter_map(|served| wrong(served, state)).collect();
     if !wrong.is_empty() {
-        return Err(Error::Failed(wrong.join("\nauthalert: ")));
+        return Err(Error::Failed(wrong.join("\n")));
     }
     for served in report.receivers.iter().filter(|served| served.pending > 0) {
         let next = served.next.map(|next| format!(" in {}", human(next))).unwrap_or_default();
@@ -82,7 +82,8 @@ fn wrong(served: &Served, state: &Path) -> Option<String> {
         return Some(format!("{name}: cannot use the state in {}: {why}", state.display()));
     }
     if let Some(why) = &served.outage {
-        let next = served.next.map(|next| format!("; next attempt in {}", human(next))).unwrap_or_default();
+        let next = served.next.map(|next| format!("; next attempt {}", next_attempt(next.as_secs())));
+        let next = next.unwrap_or_default();
         return Some(format!("{name}: {why}{next}"));
     }
     served.forbidden.map(|wait| {

@@ -1,18 +1,81 @@
 //! Long lines at a terminal: broken between words, and what follows stands behind the first column.
 
-use std::io;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 
 /// How wide the terminal is; none where the output goes elsewhere.
-fn columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+fn columns(output: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(output).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// `line` as it is, or in lines that fit the terminal, those after the first behind `indent` blanks.
 pub(super) fn fitted(line: &str, indent: usize) -> String {
-    match columns() {
+    fitted_to(columns(io::stdout()), line, indent)
+}
+
+/// The same of what is said of an error.
+pub(super) fn fitted_error(line: &str, indent: usize) -> String {
+    fitted_to(columns(io::stderr()), line, indent)
+}
+
+fn fitted_to(columns: Option<usize>, line: &str, indent: usize) -> String {
+    match columns {
         Some(columns) => broken_at_words(line, indent, columns),
         None => line.to_owned(),
+    }
+}
+
+/// Everything that a command writes, line by line in lines that fit the terminal.
+pub(super) struct Fitting<'a> {
+    out: &'a mut dyn Write,
+    columns: Option<usize>,
+    /// Those after the first stand so far behind it.
+    indent: usize,
+    /// What is there of the next line.
+    begun: Vec<u8>,
+}
+
+impl<'a> Fitting<'a> {
+    /// Lines go on `indent` columns behind the blanks that they begin with.
+    pub(super) fn new(out: &'a mut dyn Write, indent: usize) -> Self {
+        Self { out, columns: columns(io::stdout()), indent, begun: Vec::new() }
+    }
+
+    fn write_begun(&mut self) -> io::Result<()> {
+        let begun = std::mem::take(&mut self.begun);
+        let line = String::from_utf8_lossy(&begun);
+        let blanks = line.len() - line.trim_start_matches(' ').len();
+        self.out.write_all(fitted_to(self.columns, &line, blanks + self.indent).as_bytes())
+    }
+}
+
+impl Write for Fitting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.columns.is_none() {
+            return self.out.write(bytes);
+        }
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let line = piece.strip_suffix(b"\n");
+            self.begun.extend_from_slice(line.unwrap_or(piece));
+            if line.is_some() {
+                self.write_begun()?;
+                self.out.write_all(b"\n")?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    /// Also what has no end yet: a question.
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_begun()?;
+        self.out.flush()
+    }
+}
+
+impl Drop for Fitting<'_> {
+    fn drop(&mut self) {
+        let _ = self.write_begun();
     }
 }
 
@@ -53,5 +116,24 @@ mod tests {
         ] {
             assert_eq!(broken_at_words(text, 4, width), shown, "{text} {width}");
         }
+    }
+
+    #[test]
+    fn what_a_command_writes_is_fitted_line_by_line_and_a_question_is_there_at_once() {
+        let mut written = Vec::new();
+        let mut out = Fitting { out: &mut written, columns: Some(14), indent: 2, begun: Vec::new() };
+        out.write_all("one two ".as_bytes()).unwrap();
+        out.write_all("three four\n  five six seven\nis it? ".as_bytes()).unwrap();
+        out.flush().unwrap();
+        out.write_all("no\nthe end is open".as_bytes()).unwrap();
+        drop(out);
+        let shown = "one two three\n  four\n  five six\n    seven\nis it? no\nthe end is\n  open";
+        assert_eq!(String::from_utf8(written).unwrap(), shown);
+        // Elsewhere nothing is changed, and nothing is kept back.
+        let mut written = Vec::new();
+        let mut out = Fitting { out: &mut written, columns: None, indent: 2, begun: Vec::new() };
+        out.write_all(b"a line that is longer \xff\n").unwrap();
+        drop(out);
+        assert_eq!(written, b"a line that is longer \xff\n");
     }
 }

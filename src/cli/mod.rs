@@ -27,11 +27,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use args::{Args, Command};
+use lines::Fitting;
 
 use crate::accounts::{AccountKind, Accounts};
 use crate::config::{self, Config};
 use crate::deliver::{Serve, default_state};
 use crate::scan::ScanOptions;
+use crate::storage::plain;
 
 /// Why a command could not do what was asked. `Display` is what the person reads.
 #[derive(Debug)]
@@ -74,6 +76,11 @@ pub(crate) fn cannot(what: impl fmt::Display, why: &io::Error) -> Error {
     Error::Failed(format!("cannot {what}: {why}{fix}"))
 }
 
+/// Begins each line of an error.
+const PREFIX: &str = "authalert: ";
+/// Columns of the time and the blanks after it.
+const AFTER_THE_TIME: usize = 21;
+
 /// Do what the arguments say.
 pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     match dispatch(args, out) {
@@ -82,7 +89,9 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Err(Error::Output(e)) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Error::Silent) => ExitCode::FAILURE,
         Err(e) => {
-            let _ = writeln!(err, "authalert: {e}");
+            for line in plain(e).split('\n') {
+                let _ = writeln!(err, "{}", lines::fitted_error(&format!("{PREFIX}{line}"), PREFIX.len()));
+            }
             ExitCode::FAILURE
         }
     }
@@ -121,14 +130,21 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
                     from_start: scan.from_start,
                 };
                 let serve = if scan.no_commands { Serve::WithoutCommands } else { Serve::All };
-                scan::run(&options, state, &config()?, args.config.as_deref(), serve, out)
+                let (config, file) = (config()?, args.config.as_deref());
+                match scan.json {
+                    true => scan::run(&options, state, &config, file, serve, out),
+                    false => scan::run(&options, state, &config, file, serve, &mut Fitting::new(out, 4)),
+                }
             }
         },
-        Command::Failures(asked) => show_failures(asked, state, &config()?, out),
-        Command::Receivers(asked) => receivers::run(asked, state, &config()?, out),
+        Command::Failures(asked) if asked.json || asked.ecs => show_failures(asked, state, &config()?, out),
+        Command::Failures(asked) => {
+            show_failures(asked, state, &config()?, &mut Fitting::new(out, AFTER_THE_TIME))
+        }
+        Command::Receivers(asked) => receivers::run(asked, state, &config()?, &mut Fitting::new(out, 2)),
         Command::Test { name, pam, user, verbose } => match pam {
             Some(service) => test::through_pam(state, service, user, out),
-            None => test::post((state, &config()?), name.as_deref(), *verbose, out),
+            None => test::post((state, &config()?), name.as_deref(), *verbose, &mut Fitting::new(out, 2)),
         },
         Command::Report(asked) => report::run(asked, state, &config()?, out),
         Command::Status { json, prometheus, output } => {

@@ -19,6 +19,7 @@ use crate::journal::Journal;
 use crate::message::{Composer, Content, Dispatch, Style};
 use crate::neutral;
 use crate::scan::{self, ScanOptions, ScanState};
+use crate::storage::plain;
 use crate::zone::local as local_zone;
 
 use super::progress::Progress;
@@ -60,7 +61,7 @@ pub fn run(
     if options.dry_run {
         out.flush()?;
         for warning in &report.warnings {
-            let _ = writeln!(stderr(), "authalert: {}", neutral::text(warning.as_bytes(), 1000));
+            let _ = writeln!(stderr(), "authalert: {}", neutral::text(plain(warning), 1000));
         }
         return told.map_or(Ok(()), Err);
     }

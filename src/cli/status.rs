@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use crate::check::{self, Finding, Level};
 use crate::config::{self, Config};
 use crate::deliver::status::{self, Counters, Named, Status};
-use crate::deliver::{Policy, human};
+use crate::deliver::{Policy, next_attempt};
 use crate::detect;
 use crate::installation::{self, Line};
 use crate::message::counted;
 use crate::report::prometheus::{self, Beside};
 use crate::scan::{ScanState, last_pass};
-use crate::storage;
+use crate::storage::{self, plain};
 use crate::zone::local as local_zone;
 
 use super::{Error, cannot, lines};
@@ -147,8 +147,13 @@ fn show(status: &Status, errors: &[String], stacks: &[Line], out: &mut dyn Write
 }
 
 fn show_list(name: &str, texts: &[String], out: &mut dyn Write) -> Result<(), Error> {
+    // A longer one has its line, so that what is said of it is in the column.
+    let is_long = name.chars().count() >= INDENT;
+    if is_long {
+        writeln!(out, "{name}")?;
+    }
     for (i, text) in texts.iter().enumerate() {
-        let line = format!("{:<9} {text}", if i == 0 { name } else { "" });
+        let line = format!("{:<9} {}", if i == 0 && !is_long { name } else { "" }, plain(text));
         writeln!(out, "{}", lines::fitted(&line, INDENT))?;
     }
     Ok(())
@@ -171,10 +176,10 @@ pub(super) fn of_receiver(counters: &Counters) -> Vec<String> {
         line += &format!("; {} refused, and sent in numbers alone", counted(counters.refused, "text"));
     }
     match counters.next_attempt_seconds {
-        Some(0) => line += "; next attempt now",
+        Some(0) => line += &format!("; next attempt {}", next_attempt(0)),
         Some(seconds) => {
             let wait = Duration::from_secs(seconds);
-            line += &format!("; next attempt in {}", human(wait));
+            line += &format!("; next attempt {}", next_attempt(seconds));
             let at = jiff::SignedDuration::try_from(wait)
                 .ok()
                 .and_then(|wait| Timestamp::now().checked_add(wait).ok());

@@ -82,13 +82,20 @@ pub fn post(
                 let _ = came_through(state, name);
                 wrong.extend(missed.map(|missed| format!("{name}: {missed}")));
             }
-            false => wrong.push(format!("{name}: {}{}", outcome.why(), asked_wait(&outcome))),
+            false => wrong.push(format!("{name}: {}{}", of_a_test(outcome.why()), asked_wait(&outcome))),
         }
         if let Some(answered) = built.answered().filter(|_| verbose || !is_accepted) {
             writeln!(out, "{name} answered {answered}")?;
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Error::Failed(wrong.join("\nauthalert: "))) }
+    if wrong.is_empty() { Ok(()) } else { Err(Error::Failed(wrong.join("\n"))) }
+}
+
+/// `why` nothing came of it, without the word that it is tried again: an alert is, a test is not.
+pub(super) fn of_a_test(why: &str) -> String {
+    const AGAIN: [&str; 2] = ["; it will be tried again", ", it will be tried again"];
+    let cut = AGAIN.iter().find_map(|again| why.split_once(again));
+    cut.map_or_else(|| why.to_owned(), |(what, _)| format!("{what}; a test is not tried again"))
 }
 
 /// How long the service asks to be left alone: whoever described it sees that this was understood.

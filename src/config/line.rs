@@ -1,6 +1,7 @@
 //! Where in a configuration something stands.
 
 use std::fmt;
+use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -52,6 +53,50 @@ pub(super) fn bare_word(text: &str, number: usize) -> Option<&str> {
     let is_bare = word.starts_with(|c: char| c.is_ascii_alphabetic())
         && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     (is_bare && !["true", "false", "inf", "nan"].contains(&word)).then_some(word)
+}
+
+/// Whether `{word}` stands without quotes in the line with this number: a placeholder that is meant as text.
+pub(super) fn bare_braces(text: &str, number: usize) -> bool {
+    let Some(line) = number.checked_sub(1).and_then(|number| text.lines().nth(number)) else { return false };
+    let mut quote = None;
+    for (at, c) in line.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '#') => return false,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '{') => {
+                let inside = line[at + 1..].split('}').next().unwrap_or_default();
+                let is_word = !inside.trim().is_empty()
+                    && inside.trim().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+                if is_word && line[at + 1 + inside.len()..].starts_with('}') {
+                    return true;
+                }
+            }
+            (None, _) => {}
+        }
+    }
+    false
+}
+
+/// The last header of a table in `span` that is behind a #, and where its line begins: `[[receiver]]` of `#[[receiver]]`.
+pub(super) fn commented_header(text: &str, span: Range<usize>) -> Option<(&str, usize)> {
+    let mut end = span.end.min(text.len());
+    let lines = text.get(span.start..end)?.split_inclusive('\n').rev();
+    for line in lines {
+        end -= line.len();
+        let Some(header) = line.trim().strip_prefix('#').map(|line| line.trim_start_matches('#').trim())
+        else {
+            continue;
+        };
+        let name = header.trim_start_matches('[').trim_end_matches(']');
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+        let is_header = header.starts_with('[') && header.ends_with(']');
+        if is_header && !name.is_empty() && name.len() <= 60 && name.bytes().all(is_name) {
+            return Some((header, end));
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod effective;
 mod kind;
 mod line;
 mod mistake;
+mod near;
 mod receiver;
 mod syntax;
 pub(crate) mod template;
@@ -33,6 +34,7 @@ pub use effective::TIMELINE;
 pub use kind::Kind;
 pub(crate) use line::Place;
 pub use mistake::Mistake;
+pub(crate) use near::nearest;
 pub use receiver::{AfterUnknown, RECEIVER_KEYS, Receiver, ReceiverWord, Receivers};
 pub use template::Template;
 pub(crate) use tolerant::MEANWHILE;
@@ -491,6 +493,40 @@ mod tests {
             let config = parse(text).unwrap();
             assert_eq!(config.hides_receivers, hides, "{text}: {:?}", config.mistakes);
         }
+    }
+
+    #[test]
+    fn a_kind_that_cannot_be_one_is_said_to_be_none_and_not_to_be_a_wrong_name() {
+        let of_kind = |kind: &str| mistakes(&format!("[[receiver]]\nkind = \"{kind}\"\n"));
+        let capitals = of_kind("NTFY");
+        assert!(
+            capitals
+                .contains("line 2, column 1: \"NTFY\" is not a kind of receiver (did you mean \"ntfy\"?);"),
+            "{capitals}"
+        );
+        assert!(
+            of_kind("my pager").contains("\"my pager\" is not a kind of receiver; authalert receivers lists")
+        );
+        let named = mistakes("[[receiver]]\nkind = \"ntfy\"\nname = \"NTFY\"\n");
+        assert!(named.contains("\"NTFY\" cannot be a receiver's name"), "{named}");
+    }
+
+    #[test]
+    fn a_line_of_the_example_without_its_mark_is_known_to_belong_to_a_header_that_has_one() {
+        let shipped = include_str!("../../etc/config.toml");
+        for key in ["kind = \"ntfy\"", "max_per_day = 48\n#burst"] {
+            let text = shipped.replacen(&format!("#{key}"), key, 1);
+            let line = shipped.lines().position(|line| line == "#[[receiver]]").unwrap() + 1;
+            let said = mistakes(&text);
+            let header = format!("is its header, [[receiver]] in line {line}, still behind a #?");
+            assert!(said.contains("is not a key of [x]; ") && said.contains(&header), "{said}");
+        }
+        let alert = mistakes("[alert]\nburst = 3\n");
+        assert!(
+            alert.contains("did you mean [alerts]? There are receiver, x, alerts")
+                && !alert.contains("heartbeat"),
+            "{alert}"
+        );
     }
 
     #[test]

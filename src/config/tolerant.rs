@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
 use super::line::{self, Place};
+use super::near::is_near;
 use super::receiver::{TOP, Written, check_name};
 use super::syntax::{self, Known, Lost, Remains, may_be_of_credentials};
 use super::words;
@@ -350,6 +351,11 @@ impl Reading<'_> {
         let Err(why) = check_name(&receiver.name) else { return Some(receiver) };
         let Written { header, .. } = receiver.written;
         let place = ["name", "kind"].into_iter().find_map(|key| receiver.written.of(key));
+        // Without a name of its own it is called as its kind.
+        let why = match receiver.written.of("name").is_none() && receiver.name == receiver.kind {
+            true => not_a_kind(&receiver.kind),
+            false => why,
+        };
         self.nameless(place.unwrap_or(header), &why);
         None
     }
@@ -359,6 +365,16 @@ impl Reading<'_> {
         self.hides_receivers = true;
         self.found.push((place, format!("{why}; this receiver gets nothing")));
     }
+}
+
+/// Of a kind that no receiver can have.
+fn not_a_kind(kind: &str) -> String {
+    let meant = kind.trim().to_ascii_lowercase();
+    let meant = match check_name(&meant) {
+        Ok(()) => format!(" (did you mean \"{meant}\"?)"),
+        Err(_) => "; authalert receivers lists them".into(),
+    };
+    format!("\"{}\" is not a kind of receiver{meant}", neutral::name(kind))
 }
 
 struct Broken {
@@ -419,20 +435,7 @@ fn misspelt_name(receiver: &Receiver) -> Option<&str> {
     if receiver.written.of(NAME).is_some() {
         return None;
     }
-    let is_near = |key: &str| {
-        let key = key.to_ascii_lowercase();
-        let sorted = |text: &str| {
-            let mut letters: Vec<_> = text.bytes().collect();
-            letters.sort_unstable();
-            letters
-        };
-        let same = key.bytes().zip(NAME.bytes()).take_while(|(a, b)| a == b).count();
-        let same_behind = key.bytes().rev().zip(NAME.bytes().rev()).take_while(|(a, b)| a == b).count();
-        let longest = key.len().max(NAME.len());
-        sorted(&key) == sorted(NAME)
-            || (key.len().abs_diff(NAME.len()) <= 1 && same + same_behind + 1 >= longest)
-    };
-    receiver.parameters.keys().map(String::as_str).find(|key| is_near(key))
+    receiver.parameters.keys().map(String::as_str).find(|key| is_near(key, NAME))
 }
 
 impl Written {

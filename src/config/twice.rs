@@ -5,6 +5,9 @@ use toml::de::{DeTable, Error};
 use super::line::Place;
 use crate::neutral;
 
+/// The tables that may be there more than once, each with two brackets.
+const LISTS: [&str; 6] = ["receiver", "parameter", "choice", "answer.test", "answer.rule", "rule"];
+
 /// What is there twice.
 pub(crate) struct Twice {
     /// As it is written: `topic`, `[alerts]`.
@@ -40,7 +43,15 @@ impl Twice {
 
     /// What it is, and in which lines.
     pub(super) fn said(&self, text: &str) -> String {
-        self.said_of(&self.name, |at| Place::of(text, at).line)
+        let line = |at| Place::of(text, at).line;
+        let name = self.name.trim_matches(['[', ']']);
+        if !self.name.starts_with('[') || !LISTS.contains(&name) {
+            return self.said_of(&self.name, line);
+        }
+        let is_single = |at: &usize| !text[*at..].trim_start().starts_with("[[");
+        let single: Vec<_> = self.first.into_iter().chain([self.second]).filter(is_single).collect();
+        let lines: Vec<_> = single.into_iter().map(|at| format!("line {}", line(at))).collect();
+        format!("write [[{name}]] with two brackets, once for each, in {}", lines.join(" and "))
     }
 
     /// The same without its name, which may be a secret in the wrong place.
@@ -105,6 +116,16 @@ mod tests {
             (
                 "[t]\nb = '''\na = 1\n'''\na = 2\na = 3",
                 "\"a\" is here twice, in line 5 and line 6; take one out",
+            ),
+            (
+                "[parameter]\na = 1\n\n[parameter]\n",
+                "write [[parameter]] with two brackets, once for each, in line 1 and line 4",
+            ),
+            ("[[rule]]\na = 1\n[ rule ]\n", "write [[rule]] with two brackets, once for each, in line 3"),
+            ("[rule]\na = 1\n[[rule]]\n", "write [[rule]] with two brackets, once for each, in line 1"),
+            (
+                "[answer]\n[answer.test]\na = 1\n[answer.test]\n",
+                "write [[answer.test]] with two brackets, once for each, in line 2 and line 4",
             ),
             ("t = { a = 1, a = 2 }", "\"a\" is here twice; take one out"),
             ("t.a = 1\nt.a = 2", "\"a\" is here twice; take one out"),

@@ -5,6 +5,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::line::{self, Place};
+use super::near::nearest;
 use super::twice::Twice;
 
 /// Why `text` cannot be read as what it should be, of which the parser says `error`. `top`: the keys that stand above
@@ -43,6 +44,10 @@ pub(super) fn of_syntax(text: &str, error: &toml::de::Error) -> String {
     if let Some(twice) = Twice::find(text, error) {
         return twice.said(text);
     }
+    let at = error.span().map_or(text.len(), |span| span.start);
+    if line::bare_braces(text, Place::of(text, at).line) {
+        return "text stands in \"quotes\", what has {…} in it too".into();
+    }
     meant(error.message()).map_or_else(|| error.message().replace('\n', "; "), str::to_owned)
 }
 
@@ -74,7 +79,7 @@ fn of_value(message: &str, spot: &Spot, top: &[&str]) -> String {
     let key = if spot.key.is_empty() { "this" } else { spot.key.as_str() };
     let words = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     if said.starts_with("unknown field") {
-        return spot.unknown(&words(expected).join(", "), top);
+        return spot.unknown(&words(expected), top);
     }
     if let Some(missing) = said.strip_prefix("missing field ") {
         let missing = missing.trim_matches('`');
@@ -121,6 +126,8 @@ struct Spot {
     is_header: bool,
     /// It begins there: where a header names several tables, only one of them does.
     begins: bool,
+    /// The last header between that one and the key that is behind a #, and its line.
+    passed_over: Option<(String, usize)>,
 }
 
 impl Spot {
@@ -133,22 +140,48 @@ impl Spot {
         // Lines are counted for this one alone: there may be thousands of tables.
         found.into_iter().next().map_or_else(Self::default, |spot| {
             let line = Place::of(text, spot.start).line;
-            Self { line, ..spot }
+            let passed_over = line::commented_header(text, spot.start..at).map(|(header, at)| {
+                let line = Place::of(text, at).line;
+                (header.to_owned(), line)
+            });
+            Self { line, passed_over, ..spot }
         })
     }
 
     /// That it is nothing that is known here; `accepted` is.
-    fn unknown(&self, accepted: &str, top: &[&str]) -> String {
+    fn unknown(&self, accepted: &[String], top: &[&str]) -> String {
         let Self { key, table, line, .. } = self;
+        let all = accepted.join(", ");
         if self.is_header {
-            return format!("{table} is not a table that is known here; there are {accepted}");
+            // Keys that stand above the first table are none, but for the word that receivers had once.
+            let is_table = |name: &&String| name.as_str() == "receiver" || !top.contains(&name.as_str());
+            let tables: Vec<&str> = accepted.iter().filter(is_table).map(String::as_str).collect();
+            let meant = nearest(key, tables.iter().copied());
+            let tables = tables.join(", ");
+            return match meant.map(|meant| table.replace(key.as_str(), meant)) {
+                Some(meant) => {
+                    format!(
+                        "{table} is not a table that is known here: did you mean {meant}? There are {tables}"
+                    )
+                }
+                None => format!("{table} is not a table that is known here; there are {tables}"),
+            };
         }
-        if table.is_empty() {
-            return format!("\"{key}\" is not a key that is known here; there are {accepted}");
-        }
-        match top.contains(&key.as_str()) {
-            true => above_the_first_table(key, table, *line),
-            false => format!("\"{key}\" is not a key of {table}; its keys are {accepted}"),
+        // As in the example, of which one line was made to count and its header was not.
+        let header = self
+            .passed_over
+            .as_ref()
+            .map(|(header, line)| format!("is its header, {header} in line {line}, still behind a #? "));
+        match (table.as_str(), header) {
+            ("", None) => format!("\"{key}\" is not a key that is known here; there are {all}"),
+            ("", Some(header)) => {
+                format!("\"{key}\" is not a key that is known above the first table; {header}There are {all}")
+            }
+            (_, _) if top.contains(&key.as_str()) => above_the_first_table(key, table, *line),
+            (_, None) => format!("\"{key}\" is not a key of {table}; its keys are {all}"),
+            (_, Some(header)) => {
+                format!("\"{key}\" is not a key of {table}; {header}The keys of {table} are {all}")
+            }
         }
     }
 
@@ -267,7 +300,19 @@ mod tests {
             ("titel = 1", "\"titel\" is not a key that is known here; there are title, rule, text"),
             (
                 "[[ruel]]\nname = \"a\"",
-                "[[ruel]] is not a table that is known here; there are title, rule, text",
+                "[[ruel]] is not a table that is known here: did you mean [[rule]]? There are rule, text",
+            ),
+            (
+                "[teext]\nlimit = 1",
+                "[teext] is not a table that is known here: did you mean [text]? There are rule",
+            ),
+            (
+                "[text]\n# Rules.\n#[[rule]]\n\n#outcome = \"stop\"\nname = \"a\"",
+                "\"name\" is not a key of [text]; is its header, [[rule]] in line 3, still behind a #? The keys of [text] are",
+            ),
+            (
+                "# [text]\nlimit = 1",
+                "\"limit\" is not a key that is known above the first table; is its header, [text] in line 1, still",
             ),
             ("[text]\nlimits = 1", "\"limits\" is not a key of [text]; its keys are limit, size, lines"),
             (
@@ -306,6 +351,9 @@ mod tests {
             ("title =", "text stands in \"quotes\""),
             ("title = [\"a\"", "its ] is missing"),
             ("title = [\"a\" \"b\"]", "commas"),
+            ("title = {title}", "text stands in \"quotes\", what has {…} in it too"),
+            ("text = { limit = {limit}, size = 3 }", "text stands in \"quotes\", what has {…} in it too"),
+            ("text = { limit = {limit}, size = 'a' }", "text stands in \"quotes\""),
             ("title = \"a\" text = 1", "something follows the value"),
             ("title = \"a\\q\"", "in 'single quotes'"),
         ] {

@@ -137,7 +137,10 @@ impl Credentials {
             None => Err(format!("{key} is missing; run `authalert authorize`")),
         };
         let [api_key, api_secret, access_token, access_token_secret] = KEYS.map(get);
-        Self::new(api_key?, api_secret?, access_token?, access_token_secret?)
+        Self::new(api_key?, api_secret?, access_token?, access_token_secret?).map_err(|why| {
+            let of_it = secrets.iter().find(|(key, _)| why.split(' ').next() == Some(key.as_str()));
+            of_it.map_or(why.clone(), |(_, secret)| secret.says(&why))
+        })
     }
 
     /// Write the file at `path`, mode 0600, in one step: a reader sees the old file or the new one, whole. What it holds of

@@ -40,6 +40,8 @@ pub struct Stored {
     /// Lines that may be meant as the header of a table and are none, by a sum of its name: it may as well be the end of
     /// a secret.
     headers: BTreeMap<u32, usize>,
+    /// Lines above the first table that set something which belongs into one, by a sum of its key.
+    above: BTreeMap<u32, usize>,
     /// What stands before a reason: the file.
     place: String,
     /// Why nothing of the file can be used. `wrong` has what tables there are, as far as can be seen.
@@ -127,6 +129,26 @@ impl Stored {
         ))
     }
 
+    /// `why` a secret of the receiver called `name` cannot be used, with the file before it; with where one stands that is
+    /// missing, if it stands in the wrong place.
+    pub fn says(&self, name: &str, why: String) -> String {
+        let Some((key, _)) = why.split_once(" is missing").filter(|(key, _)| !key.contains(' ')) else {
+            let is_said = self.place.is_empty() || why.starts_with(&self.place);
+            return if is_said { why } else { format!("{}{why}", self.place) };
+        };
+        // With all four of them it is X's own.
+        let half = self.account.get(key).filter(|_| self.account.len() < KEYS.len());
+        let of_the_account = half.and_then(Secret::line);
+        let above = of_the_account.or_else(|| self.above.get(&crc32fast::hash(key.as_bytes())).copied());
+        match above.filter(|_| !self.sections.get(name).is_some_and(|own| own.contains_key(key))) {
+            Some(line) => format!(
+                "{}line {line}: {key} is above the first table, where only those of X are: move it below the header [{name}]",
+                self.place
+            ),
+            None => why,
+        }
+    }
+
     /// Why nothing of the file can be used.
     pub fn unusable(&self) -> Option<&str> {
         self.unusable.as_deref()
@@ -176,7 +198,7 @@ impl Stored {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut stored = Self::default();
         if let Ok(table) = DeTable::parse(text) {
-            stored.take(table.into_inner());
+            stored.take(table.into_inner(), &|at| Place::of(text, at).line);
             return stored;
         }
         for (number, line) in text.lines().enumerate() {
@@ -198,7 +220,7 @@ impl Stored {
                     format!("line {header}: {}", config::twice(&name, first, header))
                 }
                 (Ok(table), None) => {
-                    stored.take(table.into_inner());
+                    stored.take(table.into_inner(), &|at| place(at).line);
                     continue;
                 }
                 // Where it is and what is expected there, and nothing of what stands there: it may be a secret.
@@ -221,28 +243,39 @@ impl Stored {
         stored
     }
 
-    fn take(&mut self, table: DeTable<'_>) {
+    /// What is in `table`; `line` is where a byte of it stands.
+    fn take(&mut self, table: DeTable<'_>, line: &dyn Fn(usize) -> usize) {
         for (key, value) in table {
+            let at = line(key.span().start);
+            let place = format!("line {at}: ");
             let key = key.into_inner().into_owned();
             match value.into_inner() {
                 DeValue::Table(section) if !KEYS.contains(&key.as_str()) => {
-                    match section_of(section) {
+                    match section_of(section, line) {
                         Ok(secrets) => drop(self.sections.insert(key, secrets)),
-                        Err(why) => drop(self.wrong.insert(key.clone(), format!("[{key}] {why}"))),
+                        Err((at, why)) => {
+                            drop(self.wrong.insert(key.clone(), format!("line {at}: [{key}] {why}")));
+                        }
                     };
                 }
-                DeValue::Array(items) if is_name(&key) && items.iter().any(|item| item.get_ref().is_table()) => {
-                    drop(self.wrong.insert(key.clone(), format!("[{key}] must have one pair of brackets")));
+                DeValue::Array(items)
+                    if is_name(&key) && items.iter().any(|item| item.get_ref().is_table()) =>
+                {
+                    let why = format!("{place}[{key}] must have one pair of brackets");
+                    drop(self.wrong.insert(key.clone(), why));
                 }
                 value if KEYS.contains(&key.as_str()) => match secret_of(value) {
-                    Ok(secret) => drop(self.account.insert(key, secret)),
-                    Err(why) => self.set_wrong_top(format!("{key} {why}")),
+                    Ok(secret) => drop(self.account.insert(key, secret.in_line(at))),
+                    Err(why) => self.set_wrong_top(format!("{place}{key} {why}")),
                 },
-                _ => self.set_wrong_top(format!(
-                    "there is a key in it that does not belong; the keys are {}, those of other receivers stand \
-                     under [NAME]",
-                    KEYS.join(", ")
-                )),
+                _ => {
+                    self.above.insert(crc32fast::hash(key.as_bytes()), at);
+                    self.set_wrong_top(format!(
+                        "{place}there is a key that does not belong here, above the first table; the keys are {}, those of \
+                         other receivers stand under [NAME]",
+                        KEYS.join(", ")
+                    ));
+                }
             }
         }
     }
@@ -304,15 +337,17 @@ fn header_start(lines: &str) -> usize {
     lines.split_inclusive('\n').take_while(|line| !line.trim_start().starts_with('[')).map(str::len).sum()
 }
 
-fn section_of(section: DeTable<'_>) -> Result<Secrets, String> {
+/// The secrets of a table; an error is the line, and why its value cannot be used.
+fn section_of(section: DeTable<'_>, line: &dyn Fn(usize) -> usize) -> Result<Secrets, (usize, String)> {
     let mut secrets = Secrets::new();
     for (key, value) in section {
+        let at = line(key.span().start);
         let key = key.into_inner().into_owned();
-        let secret = secret_of(value.into_inner()).map_err(|why| format!("{key} {why}"))?;
+        let secret = secret_of(value.into_inner()).map_err(|why| (at, format!("{key} {why}")))?;
         if let Some(why) = unusable(secret.expose()) {
-            return Err(format!("{key} {why}"));
+            return Err((at, format!("{key} {why}")));
         }
-        secrets.insert(key, secret);
+        secrets.insert(key, secret.in_line(at));
     }
     Ok(secrets)
 }
@@ -375,6 +410,39 @@ mod tests {
             let why = Stored::parse(text).unwrap_err();
             assert!(why.contains(words) && !why.contains("hush"), "{text:?}: {why}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_used_has_its_line_and_what_is_above_every_table_is_said_to_be() {
+        for (text, key, said) in [
+            (
+                "token = \"hush\"\n[ntfy]\nuser = \"a\"",
+                "token",
+                Some("line 1: token is above the first table"),
+            ),
+            ("# a\napi_key = \"hush\"\n[ntfy]\n", "api_key", Some("line 2: api_key is above")),
+            ("# a\napi_key = \"hush\"\n", "token", None),
+            ("api_key = \"k1\"\n[ntfy]\napi_key = \"k2\"", "api_key", None),
+            (TEXT, "api_key", None),
+        ] {
+            let why = Stored::of_text(text).says("ntfy", format!("{key} is missing: on its page"));
+            match said {
+                Some(said) => assert!(
+                    why.starts_with(said) && why.ends_with("below the header [ntfy]"),
+                    "{text}: {why}"
+                ),
+                None => assert_eq!(why, format!("{key} is missing: on its page"), "{text}"),
+            }
+        }
+        let line = |text: &str| Stored::parse(text).unwrap_err();
+        assert!(line("[a]\nb = \"c\"\n[ntfy]\n\ntoken = 4711").starts_with("line 5: [ntfy] token must be"));
+        assert!(line("\n\napi_key = 4711").starts_with("line 3: api_key must be in quotes"));
+        assert!(line("\ntoken = \"hush\"").starts_with("line 2: there is a key that does not belong here"));
+        // Also where another table keeps the file from being read at once.
+        let stored = Stored::of_text("[a]\nb = c\n\n[ntfy]\ntoken = \"hush \"\n");
+        assert_eq!(stored.of("ntfy", "ntfy").unwrap()["token"].says("x"), "line 5: x");
+        let stored = Stored::of_text("[a]\nb = c\n\n[ntfy]\nuser = \"u\"\ntoken = 4711\n");
+        assert!(stored.of("ntfy", "ntfy").unwrap_err().starts_with("line 6: [ntfy] token must"));
     }
 
     #[test]

@@ -81,7 +81,7 @@ use lock::Lock;
 pub use notice::{Level, Notice};
 pub use pacing::{Due, Matter, Moment, Pacing};
 use place::Place;
-pub use policy::{Policy, human};
+pub use policy::{Policy, human, next_attempt};
 use reader::Reader;
 pub use refused::Refused;
 pub use request::{Context, MakePage, Request, Serve, Watch};

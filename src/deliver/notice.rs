@@ -4,6 +4,7 @@
 use syslog::{Facility, Formatter3164, LoggerBackend};
 
 use crate::neutral;
+use crate::storage::plain;
 
 /// How urgent a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub struct Notice {
 impl Notice {
     /// Something is wrong.
     pub fn error(text: impl AsRef<str>) -> Self {
-        Self { level: Level::Error, text: neutral::text(text.as_ref(), 900) }
+        Self { level: Level::Error, text: neutral::text(plain(text.as_ref()), 900) }
     }
 
     /// Something is well again.

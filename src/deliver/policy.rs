@@ -217,13 +217,18 @@ impl Policy {
                 human(self.max_interval)
             ));
         }
-        if self.most_in_a_day() > X_POSTS_A_DAY {
-            found.push(format!(
-                "alerts.max_per_day = {max_per_day}, but X publishes {X_POSTS_A_DAY} posts a day of an account without Premium \
-                 and refuses the rest until the next day"
-            ));
-        }
         found
+    }
+
+    /// That X does not publish as much; none where it does. It concerns its own receivers alone.
+    pub fn too_much_for_x(&self) -> Option<String> {
+        (self.most_in_a_day() > X_POSTS_A_DAY).then(|| {
+            format!(
+                "max_per_day = {}, but X publishes {X_POSTS_A_DAY} posts a day of an account without Premium and refuses the \
+                 rest until the next day",
+                self.max_per_day
+            )
+        })
     }
 }
 
@@ -236,6 +241,14 @@ pub fn human(duration: Duration) -> String {
         parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
     shown.truncate(2);
     if shown.is_empty() { "0s".into() } else { shown.join(" ") }
+}
+
+/// When the next attempt is, in so many seconds: each minute somebody looks.
+pub fn next_attempt(seconds: u64) -> String {
+    match seconds {
+        0 => "with the next pass, within a minute".into(),
+        seconds => format!("in {}", human(Duration::from_secs(seconds))),
+    }
 }
 
 fn plural(n: u64, word: &str) -> String {
@@ -268,11 +281,10 @@ mod tests {
 
     #[test]
     fn values_that_contradict_each_other_are_named() {
-        let cases: [(Policy, &[&str]); 6] = [
+        let cases: [(Policy, &[&str]); 5] = [
             (Policy { burst: 60, ..policy() }, &["burst = 60", "max_per_day"]),
             (Policy { max_per_day: 3, burst: 2, ..policy() }, &["every 12h", "max_interval = 6h"]),
             (Policy { max_interval: DAY * 3, ..policy() }, &["max_interval = 3d", "more than a day"]),
-            (Policy { max_per_day: 100, ..policy() }, &["max_per_day = 100", "Premium"]),
             (Policy { burst: 1, ..policy() }, &["burst = 1", "36m"]),
             (Policy { max_per_day: 1, burst: 1, ..policy() }, &["every 1d"]),
         ];

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::receiver::{Kind, Outcome, Receiver};
+use crate::receiver::{Kind, Outcome, Receiver, longest_attempt};
 
 use super::alert::Alert;
 use super::lock::LEASE;
@@ -22,9 +22,6 @@ use super::{Context, Due, Moment, Notice, compose};
 const LEFT_TO_A_COMMAND: Duration = Duration::from_secs(180);
 /// A service may say when to come back, at most a day ahead.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(26 * 3600);
-
-/// The longest that a kind may take where no limit is set: mail.
-const LONGEST_UNSET: Duration = Duration::from_secs(80);
 
 /// Which message goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,7 +197,7 @@ impl Pass<'_> {
     fn attempt(&mut self, which: Which, purse: Purse, receiver: &dyn Receiver) -> io::Result<Attempt> {
         let (place, token) = (&self.reader.place, self.lock.token().clone());
         token.check()?;
-        self.lock.renew(LEASE + self.reader.receiver.timeout.unwrap_or(LONGEST_UNSET))?;
+        self.lock.renew(LEASE + longest_attempt(self.reader.receiver))?;
         self.sync_what_was_read()?;
         // Where there is no room for the note, the service is not even called.
         self.state.staging(place, token.epoch())?.write()?;

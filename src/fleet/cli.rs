@@ -121,7 +121,7 @@ pub fn run(args: &Args, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
         Ok(code) => code,
         Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(e) => {
-            let _ = writeln!(err, "authalert-fleet: {e}");
+            let _ = writeln!(err, "authalert-fleet: {}", authalert::storage::plain(e));
             ExitCode::FAILURE
         }
     }

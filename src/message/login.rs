@@ -107,25 +107,18 @@ pub(super) fn new_source(content: &NewSource, clock: &Clock<'_>, reveal: Reveal)
         .into()
 }
 
-/// What to look at next; for texts with room. `last` has sessions at a terminal: of sshd those with one, of su and sudo
-/// none. The log has every login.
+/// What to look at next, with root's rights; for texts with room. The log has every login; `last` has not, and newer
+/// systems have no `last`.
 fn next(login: &Sample, reveal: Reveal) -> String {
     let mut commands = Vec::new();
-    let service = reveal.service(&login.service).unwrap_or_default();
-    let is_within_a_session = login.is_local() && (service == "su" || ASKED_AGAIN.contains(&service));
-    if let (Some(user), true, false) =
-        (reveal.user(login), login.user_kind.is_account(), is_within_a_session || switches_user(login))
-    {
-        commands.push(format!("last {}", cut(user, SHOWN)));
-    }
-    if login.pid > 0 && (commands.is_empty() || reveal.terminal(&login.tty).is_none()) {
+    if login.pid > 0 {
         commands.push(format!("journalctl _PID={}", login.pid));
     }
     match reveal.remote(&login.rhost) {
         Some(rhost) => commands.push(format!("authalert failures --from {}", cut(rhost, SHOWN))),
         None => commands.push("authalert failures".into()),
     }
-    format!("Look at: {}", commands.join("; "))
+    format!("Look, as root, at: {}", commands.join("; "))
 }
 
 fn more(n: u64) -> String {
@@ -185,13 +178,16 @@ mod tests {
         assert_eq!(
             forms[0],
             "bob became root on pts/0 (su[4321]) 12:03:09 after 8 failed attempts by the same user since 12:01, \
-             and 2 more like it.\nLook at: journalctl _PID=4321; authalert failures"
+             and 2 more like it.\nLook, as root, at: journalctl _PID=4321; authalert failures"
         );
         let at_a_terminal = BreakIn { login: local("login", "", "alice"), ..content.clone() };
         let shown = break_in(&at_a_terminal, &clock, HIDDEN);
-        assert!(shown[0].ends_with("\nLook at: last alice; authalert failures"), "{shown:?}");
+        assert!(
+            shown[0].ends_with("\nLook, as root, at: journalctl _PID=4321; authalert failures"),
+            "{shown:?}"
+        );
         let unknown = BreakIn { login: Sample { pid: 0, ..local("sudo", "bob", "bob") }, ..content.clone() };
-        assert!(break_in(&unknown, &clock, HIDDEN)[0].ends_with("\nLook at: authalert failures"));
+        assert!(break_in(&unknown, &clock, HIDDEN)[0].ends_with("\nLook, as root, at: authalert failures"));
         assert_eq!(forms[4], "bob became root on pts/0 after 8 failed");
         let also = vec![content.login.clone(), local("su", "bob", "alice")];
         let named = break_in(&BreakIn { also, ..content.clone() }, &clock, HIDDEN);

@@ -94,7 +94,7 @@ fn a_break_in_says_who_from_where_through_what_after_how_many() {
     let ntfy = Style { lines: true, ..Style::new(Unit::Bytes, 4000) };
     let text = composer().text(&ntfy, Content::BreakIn(&content), dispatch());
     assert!(text.ends_with(
-        "since 11:20.\nLook at: last alice; journalctl _PID=4711; authalert failures --from 203.0.113.9 ·a17"
+        "since 11:20.\nLook, as root, at: journalctl _PID=4711; authalert failures --from 203.0.113.9 ·a17"
     ));
     let elsewhere = BreakIn { login: Sample { host: "db1.example.com".into(), ..login() }, ..break_in() };
     assert!(x(Content::BreakIn(&elsewhere)).starts_with("BREAK-IN? db1: alice logged in"));

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use super::command::Command;
 use super::definition::{self, Http};
 use super::mail::Mail;
+use super::service;
 use super::timeline::Timeline;
 use super::x::{Direct, X};
 use super::{Kind, Receiver};
@@ -38,6 +40,12 @@ impl fmt::Display for Error {
 /// nothing that starts a process or talks longer.
 pub fn serves_in_login(kind: &str) -> bool {
     !matches!(kind, "mail" | "command")
+}
+
+/// How long one attempt may take.
+pub fn longest_attempt(config: &config::Receiver) -> Duration {
+    let unset = if config.kind == "mail" { super::mail::LONGEST } else { Duration::from_secs(20) };
+    config.timeout.unwrap_or(unset)
 }
 
 /// What receivers of this kind are for unless the configuration says; none: as every receiver.
@@ -83,6 +91,7 @@ pub fn build_with(
     build(config, &secrets, addresses).map_err(|e| match (e, stored.unusable()) {
         // It may be there, and cannot be read.
         (Error::Credentials(_), Some(why)) => Error::Credentials(why.to_owned()),
+        (Error::Credentials(why), None) => Error::Credentials(stored.says(&config.name, why)),
         (e, _) => e,
     })
 }
@@ -119,9 +128,8 @@ fn of_its_kind(
             Some(Err(mistake)) => Err(Error::Definition(mistake.to_string())),
             None => {
                 let kind = crate::neutral::name(other);
-                Err(Error::Config(format!(
-                    "kind \"{kind}\" is not a kind of receiver; authalert receivers lists them"
-                )))
+                let meant = service::suggestion(other);
+                Err(Error::Config(format!("kind \"{kind}\" is not a kind of receiver{meant}")))
             }
         },
     }
@@ -160,5 +168,49 @@ mod tests {
         let config: config::Receiver = toml::from_str("kind = \"pigeon\"").unwrap();
         let why = build(&config, &Secrets::new(), Vec::new()).map(drop).unwrap_err().to_string();
         assert!(why.contains("\"pigeon\"") && why.contains("authalert receivers"), "{why}");
+        let config: config::Receiver = toml::from_str("kind = \"ntfi\"").unwrap();
+        let why = build(&config, &Secrets::new(), Vec::new()).map(drop).unwrap_err().to_string();
+        assert_eq!(why, "kind \"ntfi\" is not a kind of receiver (did you mean \"ntfy\"?)");
+    }
+
+    #[test]
+    fn each_mistake_in_the_credentials_has_file_and_line_and_shows_no_value() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credentials.toml");
+        let of = |kind: &str, keys: &str, text: &str| {
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+            let config = format!("[[receiver]]\nkind = \"{kind}\"\n{keys}");
+            let config = config::Config::parse(&config, Path::new("/etc/authalert/config.toml")).unwrap();
+            let receiver = config.receivers(false).swap_remove(0);
+            build_with(&receiver, &Stored::usable(&path, None), Vec::new()).map(drop).unwrap_err().to_string()
+        };
+        let ntfy = "topic = \"a\"\n";
+        for (kind, keys, text, line, words) in [
+            (
+                "ntfy",
+                ntfy,
+                "[ntfy]\ntokn = \"hush\"\n",
+                2,
+                "is not one of its parameters (did you mean token?); they are",
+            ),
+            ("ntfy", ntfy, "[ntfy]\n\nhush = \"hush\"\n", 3, "is not one of its parameters; they are"),
+            ("ntfy", ntfy, "# a\n[ntfy]\ntoken = \"hush \"\n", 3, "token must be one line, without a blank"),
+            ("ntfy", ntfy, "[ntfy]\ntoken = 4711\n", 2, "[ntfy] token must be in quotes"),
+            ("slack", "", "webhook = \"hush\"\n[slack]\n", 1, "webhook is above the first table"),
+            (
+                "x",
+                "",
+                "api_key = \"k1\"\napi_secret = \"hush \"\naccess_token = \"t\"\naccess_token_secret = \"u\"\n",
+                2,
+                "api_secret holds a blank",
+            ),
+        ] {
+            let why = of(kind, keys, text);
+            assert!(why.starts_with(&format!("{}: line {line}: ", path.display())), "{text}: {why}");
+            assert!(why.contains(words) && !why.contains("hush") && !why.contains("4711"), "{text}: {why}");
+        }
+        let missing = of("slack", "", "");
+        assert!(missing.starts_with("webhook is missing: "), "{missing}");
     }
 }

@@ -23,6 +23,7 @@ use super::roots::roots;
 use super::transport::{self, Addresses, Before, MAX_ADDRESSES, Start};
 use crate::config;
 use crate::neutral;
+use crate::storage::plain;
 
 const HEADER_LIMIT: usize = 16 << 10;
 /// Longest foreign text in an explanation, in characters.
@@ -132,7 +133,7 @@ impl Client {
                 neutral::name(host)
             ))
         };
-        let found = (host, port).to_socket_addrs().map_err(|e| unknown(words(&e.to_string())))?;
+        let found = (host, port).to_socket_addrs().map_err(|e| unknown(why_unknown(&e)))?;
         let found: Vec<_> = found.take(MAX_ADDRESSES).collect();
         if found.is_empty() { Err(unknown("it has no address".into())) } else { Ok(found) }
     }
@@ -229,7 +230,7 @@ impl Client {
     fn explain(&self, error: &ureq::Error, sent: bool) -> String {
         let peer = self.peer().map(|(host, port)| format!("{}:{port}", neutral::name(host)));
         let peer = peer.unwrap_or_default();
-        let shown = words(&error.to_string());
+        let shown = words(plain(error).trim_start_matches("io: "));
         if sent {
             return match error {
                 ureq::Error::Timeout(_) => {
@@ -256,8 +257,47 @@ impl Client {
                     self.url_key, self.proxy_key
                 )
             }
+            ureq::Error::Io(e) => self.unreached(&peer, e),
             _ => format!("no connection to {peer} ({shown}); check the network, or set {}", self.proxy_key),
         }
+    }
+
+    /// That nothing was reached, by what the kernel says.
+    fn unreached(&self, peer: &str, e: &io::Error) -> String {
+        let through = if self.proxy.is_some() { "the proxy " } else { "" };
+        let (proxy, url) = (&self.proxy_key, &self.url_key);
+        match e.kind() {
+            io::ErrorKind::ConnectionRefused if self.proxy.is_some() => {
+                format!("nothing answers at the proxy {peer}; does it run, is the port in {proxy} right?")
+            }
+            io::ErrorKind::ConnectionRefused if self.is_here() => {
+                format!("nothing answers at {peer}; is the server running, is the port right?")
+            }
+            io::ErrorKind::ConnectionRefused => format!(
+                "nothing answers at {peer}; is the server running, is the port right? Where only a proxy gets out, set {proxy}"
+            ),
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+                format!("there is no way to {through}{peer}; check the network, or set {proxy}")
+            }
+            io::ErrorKind::PermissionDenied => {
+                format!(
+                    "this machine's firewall lets nothing out to {through}{peer}; allow it, or set {proxy}"
+                )
+            }
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+                format!("{through}{peer} broke the connection off; check {url} and {proxy}")
+            }
+            _ => {
+                let why = words(&plain(e));
+                format!("no connection to {through}{peer} ({why}); check the network, or set {proxy}")
+            }
+        }
+    }
+
+    /// Whether the server is on this machine, where no proxy helps.
+    fn is_here(&self) -> bool {
+        let host = self.peer().map_or("", |(host, _)| host);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     fn untrusted(&self, shown: &str) -> String {
@@ -280,6 +320,19 @@ fn normalized(url: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{scheme}://{}", authority.strip_suffix(port).unwrap_or(authority)))
+}
+
+/// Why a name has no address, without the C library's own words for it.
+pub(super) fn why_unknown(e: &io::Error) -> String {
+    let said = plain(e);
+    let said = said.strip_prefix("failed to lookup address information: ").unwrap_or(&said);
+    match said {
+        "Name or service not known" | "No address associated with hostname" => {
+            "there is no such name, or no name server knows it".into()
+        }
+        "Temporary failure in name resolution" => "no name server answers".into(),
+        other => words(other),
+    }
 }
 
 /// A message of the transport, which may quote the peer, as one neutral bounded line.

@@ -27,7 +27,7 @@ mod wait;
 pub mod x;
 
 pub use crate::config::Kind;
-pub use build::{Error, build, build_with, default_tell, serves_in_login, starts_a_program};
+pub use build::{Error, build, build_with, default_tell, longest_attempt, serves_in_login, starts_a_program};
 pub use message::{Message, Receiver};
 pub use outcome::Outcome;
 pub use transport::Before;

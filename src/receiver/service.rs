@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::definition::{self, Choice, Mistake, OWN, Parameter};
+use crate::config;
 
 /// The kinds that are code. What they ask for stands in a file all the same.
 const NATIVE: [(&str, &str); 4] = [
@@ -63,6 +64,15 @@ pub fn list() -> BTreeMap<String, Result<Service, Mistake>> {
         defined.into_iter().map(|entry| (entry.kind, entry.definition.map(|d| described(&d)))).collect();
     all.extend(NATIVE.iter().map(|(name, text)| ((*name).to_owned(), native(name, text))));
     all
+}
+
+/// What follows where `kind` is not there: the one that is meant, or where all of them are listed.
+pub(crate) fn suggestion(kind: &str) -> String {
+    let kinds: Vec<_> = list().into_keys().collect();
+    match config::nearest(kind, kinds.iter().map(String::as_str)) {
+        Some(meant) => format!(" (did you mean \"{meant}\"?)"),
+        None => "; authalert receivers lists them".into(),
+    }
 }
 
 fn native(kind: &str, text: &str) -> Result<Service, Mistake> {

@@ -172,7 +172,7 @@ impl From<io::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Read(why) => write!(f, "{NAME}: {why}"),
+            Self::Read(why) => write!(f, "cannot read {NAME}: {why}{}", super::as_root(why)),
             Self::Newer(version) => write!(
                 f,
                 "{NAME} was written by a newer authalert (format {version}; this one knows {VERSION}): install that \

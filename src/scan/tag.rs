@@ -105,7 +105,7 @@ pub(super) fn of_log_show(stamp: Stamp, rest: &[u8]) -> Option<Header<'_>> {
         pid,
         message,
         plain: false,
-        forged: false,
+        trust: Trust::Believed,
         container: 0,
     })
 }

@@ -50,7 +50,10 @@ fn what_was_given_wrongly_is_named_with_what_is_accepted() {
             }),
             vec!["webhook is a secret", "credentials"],
         ),
-        (build("ntfy", &set("topic", "my topic".into())), vec!["topic must look like alerts-"]),
+        (
+            build("ntfy", &set("topic", "my topic".into())),
+            vec!["topic must be letters, digits, - and _", "such as alerts-"],
+        ),
         (build("ntfy", &set("topic", 5.into())), vec!["topic must be one line of text, in quotes"]),
         (build("ntfy", &set("server", "ntfy.example".into())), vec!["server must be https://HOST"]),
         (

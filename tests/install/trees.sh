@@ -79,6 +79,8 @@ test_family() {
 
     run --services sshd,su --dry-run
     check "$family: --dry-run shows the line" says "+$line"
+    check "$family: --dry-run names the command" says "would install $tree/usr/local/bin/authalert"
+    check "$family: and the module" says "would install $tree$module_directory/pam_authalert.so"
     check "$family: --dry-run changes nothing" test "$before" == "$(picture)"
 
     check "$family: install.sh succeeds" run --services sshd,su

@@ -119,6 +119,49 @@ fn one_command_at_a_terminal_brings_a_message_to_an_ntfy_server() {
 }
 
 #[test]
+fn whoever_gives_all_of_it_is_asked_nothing_but_what_the_service_refuses() {
+    let standin = Standin::plain();
+    let (server, topic) = (format!("server={}", standin.url()), "topic=alerts-1");
+    let words = ["receivers", "add", "ntfy", "--set", &server, "--set", topic];
+    standin.next_of("ntfy", json!({ "status": 200, "body": "{\"id\":\"a1\",\"event\":\"message\"}" }));
+    let place = Place::new("");
+    let screen = place.type_in(&words, &json!([]));
+    assert!(!screen.contains("none, token or user") && !screen.contains("[Y/n]"), "{screen}");
+    assert!(place.text("config.toml").ends_with("topic = \"alerts-1\"\n"), "{screen}");
+    assert!(screen.contains("Then try it: authalert test ntfy"), "{screen}");
+    // Here it wants a login after all.
+    let place = Place::new("");
+    let script =
+        json!([["none, token or user [none]:", "token\n"], ["token (not shown): ", "tk_standinsecret1\n"],]);
+    let screen = place.type_in(&words, &script);
+    assert!(place.text("credentials.toml").ends_with("[ntfy]\ntoken = \"tk_standinsecret1\"\n"), "{screen}");
+    // One of two that must be given is not all of it.
+    let place = Place::new("");
+    let screen = place
+        .type_in(&["receivers", "add", "46elks", "--set", "user=u1"], &json!([["password (not", "\u{3}"]]));
+    assert!(screen.contains("password (not shown): ") && screen.contains("given up"), "{screen}");
+}
+
+#[test]
+fn a_second_time_is_asked_in_the_order_of_the_first() {
+    let standin = Standin::plain();
+    let place = Place::new("");
+    let script = json!([
+        ["server [https://ntfy.sh]:", format!("{}\n", standin.url())],
+        ["topic:", "alerts-1\n"],
+        ["none, token or user [none]:", "user\n"],
+        ["user: ", "me\n"],
+        ["password (not shown): ", "wrong\n"],
+        ["press Enter for a test", "\n"],
+        ["user [me]: ", "me\n"],
+        ["password (not shown) [as before]: ", "\u{3}"],
+    ]);
+    let screen = place.type_in(&["receivers", "add", "ntfy"], &script);
+    assert!(screen.contains("Type these again, in this order: user, password;"), "{screen}");
+    assert!(screen.contains("given up; nothing was written"), "{screen}");
+}
+
+#[test]
 fn what_the_service_refuses_is_typed_again_and_nothing_else_is() {
     let standin = Standin::plain();
     let place = Place::new("");
@@ -367,9 +410,10 @@ fn a_mistake_is_one_line_and_nothing_is_written() {
     let server = format!("server={}", standin.url());
     let gone = "server=https://ntfy.invalid";
     for (words, input, expected) in [
-        (vec!["pigeon"], "", "the kinds are"),
+        (vec!["pigeon"], "", "pigeon is not a kind of receiver; authalert receivers lists them"),
+        (vec!["NTFY"], "", "did you mean \"ntfy\"?"),
         (vec!["ntfy"], "", "topic is missing (--set topic="),
-        (vec!["ntfy", "--set", "topic=a b"], "", "topic must look like"),
+        (vec!["ntfy", "--set", "topic=a b"], "", "topic must be letters, digits, - and _, at most 64"),
         (vec!["ntfy", "--set", "topik=a"], "", "not one of its parameters"),
         (vec!["ntfy", "--set", "token=tk_1"], "", "token is a secret"),
         (vec!["ntfy", "--set", "topic=a", "--set", gone], "\n", "cannot resolve"),

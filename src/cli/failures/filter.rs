@@ -46,8 +46,11 @@ impl From {
         Ok(match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
             (Ok(ip), _) => Self::Net(IpNet::from(ip.to_canonical())),
             (_, Ok(net)) => Self::Net(net),
-            _ if text.contains('/') => {
-                return Err("expected an address, a network such as 192.0.2.0/24, or a name".into());
+            // 300.1.1.1 is not a name of a machine either, and would fit nothing.
+            _ if text.contains(['/', ':']) || text.chars().all(|c| c.is_ascii_digit() || c == '.') => {
+                return Err(
+                    "expected an address such as 192.0.2.7 or 2001:db8::1, a network such as 192.0.2.0/24, or a name".into(),
+                );
             }
             _ => Self::Name(text.into()),
         })

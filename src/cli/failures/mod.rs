@@ -261,7 +261,10 @@ mod tests {
         }
         let since = Some(failure(8, "", "").time);
         assert_eq!(count(&Options { since, ..none }), 1);
-        assert!(From::parse("192.0.2.0/99").is_err());
+        for wrong in ["192.0.2.0/99", "300.1.1.1", "1.2.3", "2001:db8::g", "7", ""] {
+            assert!(From::parse(wrong).is_err_and(|why| why.contains("192.0.2.7")), "{wrong}");
+        }
+        assert!(From::parse("host7.example").is_ok() && From::parse("1a").is_ok());
         assert_eq!(
             From::parse("192[.]0[.]2[.]7").unwrap(),
             From::parse("192.0.2.7").unwrap(),

@@ -43,12 +43,11 @@ pub fn add(
         Some(Ok(service)) => service,
         Some(Err(mistake)) => return Err(nothing_written(mistake)),
         None => {
-            let kinds: Vec<_> = service::list().into_keys().collect();
             return Err(nothing_written(format!(
-                "{} is not a kind; the kinds are {}, and what a file NAME.toml in {OWN} describes, see \
+                "{} is not a kind of receiver{}; a file NAME.toml in {OWN} describes another one, see \
                  authalert-receivers(5)",
                 neutral::text(asked.kind.as_bytes(), 60),
-                kinds.join(", ")
+                service::suggestion(&asked.kind)
             )));
         }
     };
@@ -58,7 +57,7 @@ pub fn add(
     credentials::probe(&path).map_err(nothing_written)?;
     credentials::probe(&config.path).map_err(nothing_written)?;
     drop(lock);
-    let mut talk = Talk { input, out, is_pipe };
+    let mut talk = Talk { input, out, is_pipe, is_given: false };
     let mut stored = Stored::load(&path).map_err(nothing_written)?;
     if matches!(service.kind.as_str(), "x" | "x-dm") && !stored.has_account() {
         authorize::run((state, config), None, talk.input, talk.out)
@@ -76,7 +75,11 @@ pub fn add(
     for (key, value) in &asked.set {
         given.set(&service, key, value).map_err(nothing_written)?;
     }
-    question::all(&service, &mut given, &mut talk)?;
+    // Whoever gave all of it wants to be asked nothing; a pipe may have an optional secret for it.
+    talk.is_given = !talk.is_pipe && !asked.set.is_empty() && given.is_complete(&service);
+    if !talk.is_given {
+        question::all(&service, &mut given, &mut talk)?;
+    }
     let tested = tried(config, &service, &mut given, asked, &mut talk)?;
     write(state, config, &given, talk.out)?;
     if tested == Tested::Unseen {
@@ -104,7 +107,7 @@ fn tried(
     asked: &AddReceiver,
     talk: &mut Talk<'_>,
 ) -> Result<Tested, Error> {
-    let mut is_ready = talk.is_pipe;
+    let mut is_ready = talk.is_pipe || talk.is_given;
     for _ in 0..TRIES {
         let Some((receiver, secrets)) = usable(config, service, given, talk)? else { continue };
         if asked.no_test {
@@ -114,7 +117,7 @@ fn tried(
         if !std::mem::replace(&mut is_ready, true) {
             writeln!(talk.out)?;
             show_steps(service, talk.out)?;
-            ask::ask("When that is done, press Enter for a test message: ", talk.input, talk.out)?;
+            ask::ask("When the phone is ready, press Enter for a test message: ", talk.input, talk.out)?;
         }
         let test::Sent { outcome, text: sent, took, missed } = test::send(config, &receiver, &secrets)?;
         if let Outcome::Accepted { .. } = outcome {
@@ -123,7 +126,7 @@ fn tried(
             if let Some(missed) = missed {
                 writeln!(talk.out, "But not for everybody: {missed}")?;
             }
-            if talk.is_pipe {
+            if talk.is_pipe || talk.is_given {
                 return Ok(Tested::Unseen);
             }
             if talk.whether("Did the test message come on the phone?", true)? {
@@ -136,7 +139,7 @@ fn tried(
                 return Ok(Tested::Settled);
             }
         } else {
-            let (why, refused) = (outcome.why(), question::is_refusal(&outcome));
+            let (why, refused) = (&test::of_a_test(outcome.why()), question::is_refusal(&outcome));
             if talk.is_pipe {
                 return Err(nothing_written(format!("{}: {why}", receiver.name)));
             }

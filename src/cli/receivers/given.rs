@@ -3,7 +3,7 @@
 use super::edit::{Lines, quoted};
 use crate::config;
 use crate::credentials::Secrets;
-use crate::receiver::definition::{Parameter, Type};
+use crate::receiver::definition::{Choice, Parameter, Type};
 use crate::receiver::service::Service;
 
 /// The values of one receiver.
@@ -86,6 +86,21 @@ impl Given {
             // Nobody can be asked for the way: each may be given.
             (None, None) => Some(false),
         }
+    }
+
+    /// Whether everything is given that must be; then no login is meant where none is given.
+    pub fn is_complete(&mut self, service: &Service) -> bool {
+        let is_open = |choice: &Choice| !choice.optional && choice.taken(|name| self.has(name)).is_empty();
+        let is_wanted = |parameter: &Parameter| {
+            !self.has(parameter.name.get_ref()) && self.wants(service, parameter) == Some(true)
+        };
+        let is_complete = !service.choices.iter().any(is_open) && !service.parameters.iter().any(is_wanted);
+        for i in (0..service.choices.len()).filter(|_| is_complete) {
+            if service.choices[i].taken(|name| self.has(name)).is_empty() {
+                self.chosen[i] = Some(None);
+            }
+        }
+        is_complete
     }
 
     /// The receiver as the configuration would have it.

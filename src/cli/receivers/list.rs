@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use crate::cli::{Error, status};
+use crate::cli::{Error, lines, status};
 use crate::config::{self, Config, TIMELINE};
 use crate::credentials::Stored;
 use crate::deliver::status::take;
@@ -22,6 +22,8 @@ const ALL: [Kind; 8] = [
     Kind::Summary,
     Kind::Health,
 ];
+/// Columns before what a kind is.
+const COLUMN: usize = 14;
 /// Of one value.
 const LONGEST: usize = 120;
 
@@ -54,10 +56,12 @@ pub(super) fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result
         }
     }
     writeln!(out, "\nkinds (authalert receivers add KIND):")?;
+    let mut line =
+        |kind: &str, what: &str| writeln!(out, "{}", lines::fitted(&format!("  {kind:<11} {what}"), COLUMN));
     for (kind, service) in kinds {
         match service {
-            Ok(service) => writeln!(out, "  {kind:<11} {}", described(&kind, &service))?,
-            Err(mistake) => writeln!(out, "  {kind:<11} cannot be used: {mistake}")?,
+            Ok(service) => line(&kind, &described(&kind, &service))?,
+            Err(mistake) => line(&kind, &format!("cannot be used: {mistake}"))?,
         }
     }
     Ok(())

@@ -21,6 +21,8 @@ pub(super) struct Talk<'a> {
     pub out: &'a mut dyn Write,
     /// Nobody answers questions that have no answer yet.
     pub is_pipe: bool,
+    /// All that must be given was given with `--set`: a person is asked for nothing but what the service refuses.
+    pub is_given: bool,
 }
 
 impl Talk<'_> {
@@ -215,7 +217,12 @@ pub(super) fn again(
         return Ok(false);
     }
     let before = (given.lines.clone(), given.secrets.clone());
-    writeln!(talk.out, "Type it again, or press Enter where it is right; the other answers stay.")?;
+    let names: Vec<_> = blamed.iter().map(|parameter| parameter.name.get_ref().as_str()).collect();
+    let again = match names.as_slice() {
+        [one] => format!("Type {one} again"),
+        several => format!("Type these again, in this order: {}", several.join(", ")),
+    };
+    writeln!(talk.out, "{again}; press Enter where it is right. The other answers stay.")?;
     for parameter in blamed {
         question(parameter, parameter.is_required(), given, talk)?;
     }
@@ -245,8 +252,8 @@ fn logged_in(service: &Service, given: &mut Given, talk: &mut Talk<'_>) -> Resul
 }
 
 /// Whose value is wrong: the address where nothing was reached; else what the definition's advice about this answer
-/// names; else the login; else everything that was given. What is asked for unseen comes first: who has a new secret at
-/// hand types it at the first question, whatever that asks for.
+/// names; else the login; else everything that was given. In the order of the definition, as the first time: a secret that
+/// is typed where another question was expected would be shown.
 fn blamed<'a>(service: &'a Service, why: &str, is_unreachable: bool, given: &Given) -> Vec<&'a Parameter> {
     let advice = service.advice.iter().find(|advice| why.contains(advice.as_str()));
     let words: Vec<&str> = advice
@@ -272,12 +279,10 @@ fn blamed<'a>(service: &'a Service, why: &str, is_unreachable: bool, given: &Giv
         named.retain(|p| p.secret || !is_address(p));
     }
     let of_login = |p: &Parameter| p.secret || service.login.contains(p.name.get_ref());
-    let mut blamed = [named, pick(&|p| was_given(p) && of_login(p)), pick(&was_given)]
+    [named, pick(&|p| was_given(p) && of_login(p)), pick(&was_given)]
         .into_iter()
         .find(|picked| !picked.is_empty())
-        .unwrap_or_default();
-    blamed.sort_by_key(|parameter| !parameter.secret);
-    blamed
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -312,16 +317,16 @@ mod tests {
                         into the credentials";
         assert_eq!(names("ntfy", &["server", "topic"], &["token"], no_login, false), ["token"]);
         let of_user = names("ntfy", &["server", "topic", "user"], &["password"], no_login, false);
-        assert_eq!(of_user, ["password", "user"]);
+        assert_eq!(of_user, ["user", "password"]);
         let of_mail = names("mail", &["to", "server", "user"], &["password"], "535 5.7.8 no", false);
-        assert_eq!(of_mail, ["password", "user"]);
+        assert_eq!(of_mail, ["user", "password"]);
         for (why, expected) in [
             ("550 5.1.1 User unknown; check to", ["to"].as_slice()),
             ("504 5.5.2 Sender address rejected; check from", &["from"]),
             ("454 4.7.1 Relay access denied; check from and to", &["to"]),
             ("no connection to h:587 (refused); check server and port", &["server"]),
             ("it did not answer within 20s; check server, port and tls", &["server", "tls"]),
-            ("535 5.7.8 no; check user and password", &["password", "user"]),
+            ("535 5.7.8 no; check user and password", &["user", "password"]),
         ] {
             for is_unreachable in [false, true] {
                 let keys = ["to", "server", "tls", "user"];
@@ -330,9 +335,9 @@ mod tests {
         }
         let no_login =
             "530 Authentication required; the server takes this from accounts only: set user and password";
-        assert_eq!(names("mail", &["to", "server"], &[], no_login, false), ["password", "user"]);
+        assert_eq!(names("mail", &["to", "server"], &[], no_login, false), ["user", "password"]);
         let keys = ["user", "to"];
-        assert_eq!(names("clicksend", &keys, &["api_key"], "401: not accepted", false), ["api_key", "user"]);
+        assert_eq!(names("clicksend", &keys, &["api_key"], "401: not accepted", false), ["user", "api_key"]);
         assert!(names("slack", &[], &["webhook"], "the network is unreachable", true) == ["webhook"]);
     }
 }

@@ -15,6 +15,8 @@ use crate::receiver::wait::{MAX_WAIT, after, retry_after};
 
 /// Longest number of a message that is kept.
 const ID_LIMIT: usize = 64;
+/// Longest path that is shown.
+const PATH_LIMIT: usize = 80;
 /// Longest number that is read from a plain answer, in digits.
 const NUMBER_LIMIT: usize = 20;
 
@@ -105,7 +107,14 @@ impl Read<'_> {
     }
 
     fn by_rule(&self, rule: &Rule) -> Outcome {
-        let why = |default: &str| self.line(rule.advice.as_deref().unwrap_or(default));
+        let why = |default: &str| {
+            let advice = rule.advice.as_deref().unwrap_or(default);
+            // A rule that looks into the body knows this answer.
+            match rule.reads_the_body() {
+                true => self.said(advice, ""),
+                false => self.line(advice),
+            }
+        };
         match rule.outcome {
             Meaning::Duplicate => Outcome::Duplicate,
             Meaning::Limited => self.limited(why("too many requests; it will be tried again")),
@@ -181,6 +190,13 @@ impl Read<'_> {
 
     /// What happened and what to do, with the service's own words where it has some.
     fn line(&self, advice: &str) -> String {
+        match self.missing() {
+            Some(path) => self.said(advice, &format!(" (not taken for accepted, as it has no field {path})")),
+            None => self.said(advice, ""),
+        }
+    }
+
+    fn said(&self, advice: &str, also: &str) -> String {
         let said = self.file.answer.says.as_ref().map(|path| self.find(path)).unwrap_or_default();
         let said = match said.first() {
             Some(value) => format!(" \"{}\"", neutral::text(plain(value), WORDS_LIMIT)),
@@ -189,7 +205,17 @@ impl Read<'_> {
         };
         let title = neutral::name(&self.file.title);
         let advice = neutral::text(advice, WORDS_LIMIT);
-        format!("{title} answered {}{said}: {advice}", self.reply.status)
+        format!("{title} answered {}{said}{also}: {advice}", self.reply.status)
+    }
+
+    /// What a test looks for that is not in an answer with the status of success: either it is another answer, or the path
+    /// in the definition is wrong.
+    fn missing(&self) -> Option<String> {
+        let answer = &self.file.answer;
+        let has_status = answer.success.get_ref().iter().any(|status| status.0 == self.reply.status);
+        let mut tests = answer.test.iter().filter(|_| has_status && self.json.is_some());
+        let test = tests.find(|test| self.find(&test.path).is_empty())?;
+        Some(neutral::text(test.path.to_string(), PATH_LIMIT))
     }
 }
 
@@ -337,6 +363,18 @@ advice = "name another channel"
             let got = answer(status, r#"{"parts":[{"status":"0"}],"error":{"code":"E7"}}"#, false);
             assert_eq!(got.kind(), expected, "cut {status}: {got:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_that_lacks_what_is_looked_for_says_so() {
+        let why = |body: &str| answer(200, body, true).why().to_owned();
+        let wrong = why(r#"{"part":[{"status":"0"}],"error":{"text":"accepted"}}"#);
+        let said = "Example answered 200 \"accepted\" (not taken for accepted, as it has no field parts[*].status): ";
+        assert!(wrong.starts_with(said), "{wrong}");
+        for other in [r#"{"parts":[{"status":"9"}]}"#, "<html>", "no"] {
+            assert!(!why(other).contains("no field"), "{other}");
+        }
+        assert!(!answer(400, "{}", true).why().contains("no field"));
     }
 
     /// Of a gateway that answers a line of text.

@@ -43,10 +43,13 @@ impl Given {
         if let Some(key) = table.keys().find(|key| !is_known(key)) {
             return Err(Error::Config(receiver.not_a_parameter(key, &names)));
         }
-        if secrets.keys().any(|key| !is_known(key)) {
-            return Err(Error::Credentials(format!(
-                "a key of the table [{section}] in the credentials is not one of its parameters; they are {names}"
-            )));
+        // Neither the key is shown: somebody may have put a secret there.
+        if let Some((key, secret)) = secrets.iter().find(|(key, _)| !is_known(key)) {
+            let meant = config::nearest(key, parameters.iter().map(|p| p.name.get_ref().as_str()));
+            let meant = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
+            return Err(Error::Credentials(secret.says(&format!(
+                "a key of the table [{section}] in the credentials is not one of its parameters{meant}; they are {names}"
+            ))));
         }
         let mut given = BTreeMap::new();
         for parameter in parameters {
@@ -59,7 +62,7 @@ impl Given {
                 }
                 (Some(secret), None) => {
                     let checked = parameter.check(secret.expose());
-                    checked.map_err(|why| Error::Credentials(format!("{name} {why}")))?;
+                    checked.map_err(|why| Error::Credentials(secret.says(&format!("{name} {why}"))))?;
                     secret.clone()
                 }
                 (None, Some(_)) if parameter.secret => {

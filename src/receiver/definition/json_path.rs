@@ -1,5 +1,7 @@
 //! Where a value is in a JSON answer: `messages[*].status`, `data.messages[0].message-id`.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
@@ -64,6 +66,21 @@ impl JsonPath {
     }
 }
 
+/// As it is written.
+impl fmt::Display for JsonPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Member(name) if i == 0 => f.write_str(name)?,
+                Step::Member(name) => write!(f, ".{name}")?,
+                Step::Element(index) => write!(f, "[{index}]")?,
+                Step::EveryElement => f.write_str("[*]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl<'de> Deserialize<'de> for JsonPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
@@ -87,6 +104,9 @@ mod tests {
         assert_eq!(found("messages[0].message-id"), [r#""a""#]);
         assert_eq!(found("ok"), ["true"]);
         assert!(found("ok.x[0]").is_empty() && found("messages[9]").is_empty() && found("ok[*]").is_empty());
+        for path in ["messages[*].status", "[*].x", "a[0][1].b-c", "ok"] {
+            assert_eq!(JsonPath::parse(path).unwrap().to_string(), path);
+        }
         assert_eq!(JsonPath::parse("[*].x").unwrap().find(&serde_json::json!([{"x": 1}])).len(), 1);
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -138,7 +139,7 @@ pub enum Node {
 #[serde(deny_unknown_fields)]
 pub struct Answer {
     /// Statuses of an accepted message.
-    pub success: Spanned<Vec<Status>>,
+    pub success: Spanned<Statuses>,
     /// What must hold in the body as well.
     #[serde(default)]
     pub test: Vec<Test>,
@@ -202,7 +203,7 @@ pub enum WaitUnit {
 pub struct Rule {
     /// Statuses that it is for; absent: every one.
     #[serde(default)]
-    pub status: Vec<Status>,
+    pub status: Statuses,
     /// Where to look in the JSON; it fits if any value there does.
     pub path: Option<JsonPath>,
     /// What stands there; absent: anything but null.
@@ -276,6 +277,18 @@ pub struct Discover {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(pub u16);
 
+/// A list of statuses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statuses(Vec<Status>);
+
+impl Deref for Statuses {
+    type Target = [Status];
+
+    fn deref(&self) -> &[Status] {
+        &self.0
+    }
+}
+
 /// One value or a list of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OneOrMore(pub Vec<serde_json::Value>);
@@ -283,6 +296,30 @@ pub struct OneOrMore(pub Vec<serde_json::Value>);
 impl<'de> Deserialize<'de> for Status {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(whole::<100, 599, D>(deserializer)? as u16))
+    }
+}
+
+impl<'de> Deserialize<'de> for Statuses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+
+        impl<'de> Visitor<'de> for List {
+            type Value = Statuses;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of numbers: [200]")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Statuses, A::Error> {
+                let mut statuses = Vec::new();
+                while let Some(status) = list.next_element()? {
+                    statuses.push(status);
+                }
+                Ok(Statuses(statuses))
+            }
+        }
+
+        deserializer.deserialize_any(List)
     }
 }
 

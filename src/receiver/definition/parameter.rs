@@ -114,13 +114,22 @@ impl Parameter {
             Type::Boolean => value.parse::<bool>().is_ok(),
         };
         if !good {
-            return Err(format!("must be {}", self.form.accepted()));
+            let meant = match self.form {
+                Type::Server | Type::Url => without_scheme(value).unwrap_or_default(),
+                _ => "",
+            };
+            return Err(format!("must be {}{meant}", self.form.accepted()));
         }
         match &self.pattern {
-            Some(pattern) if !pattern.0.is_match(value) => Err(match &self.example {
-                Some(example) => format!("must look like {example}"),
-                None => format!("must match {}", pattern.0.as_str()),
-            }),
+            Some(pattern) if !pattern.0.is_match(value) => {
+                let example = self.example.as_ref();
+                Err(match (in_words(pattern.0.as_str()), example) {
+                    (Some(words), Some(example)) => format!("must be {words}, such as {example}"),
+                    (Some(words), None) => format!("must be {words}"),
+                    (None, Some(example)) => format!("must look like {example}"),
+                    (None, None) => format!("must match {}", pattern.0.as_str()),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -163,6 +172,53 @@ fn is_url(text: &str, may_have_query: bool) -> bool {
         && (may_have_query || uri.query().is_none())
 }
 
+/// What is meant by an address that lacks nothing but what it begins with. It is not shown.
+fn without_scheme(value: &str) -> Option<&'static str> {
+    if value.contains("://") || !is_url(&format!("https://{value}"), true) {
+        return None;
+    }
+    Some(match is_loopback(&format!("http://{value}")) {
+        true => "; did you mean the same with http:// before it?",
+        false => "; did you mean the same with https:// before it?",
+    })
+}
+
+/// What a pattern of one class of characters accepts: `[-_A-Za-z0-9]{1,64}`.
+fn in_words(pattern: &str) -> Option<String> {
+    let pattern = pattern.strip_prefix("^(?:")?.strip_suffix(")$")?;
+    let (class, times) = pattern.strip_prefix('[')?.split_once(']')?;
+    let (mut words, mut rest) = (Vec::new(), class);
+    let ranges =
+        [("A-Za-z", "letters"), ("a-z", "small letters"), ("A-Z", "capital letters"), ("0-9", "digits")];
+    let mut characters = Vec::new();
+    while let Some(c) = rest.chars().next() {
+        if let Some((range, word)) = ranges.iter().find(|(range, _)| rest.starts_with(range)) {
+            words.push((*word).to_owned());
+            rest = &rest[range.len()..];
+            continue;
+        }
+        match c {
+            ' ' => characters.push("blanks".to_owned()),
+            '-' | '_' | '.' | '+' | '@' => characters.push(c.to_string()),
+            _ => return None,
+        }
+        rest = &rest[c.len_utf8()..];
+    }
+    words.extend(characters);
+    let last = words.pop()?;
+    let words = if words.is_empty() { last } else { format!("{} and {last}", words.join(", ")) };
+    let most = match times {
+        "+" => return Some(words),
+        _ => times.strip_prefix('{')?.strip_suffix('}')?,
+    };
+    let number = |text: &str| text.parse::<u32>().ok();
+    Some(match most.split_once(',') {
+        None => format!("{words}, {} of them", number(most)?),
+        Some(("0" | "1", most)) => format!("{words}, at most {} of them", number(most)?),
+        Some((least, most)) => format!("{words}, {} to {} of them", number(least)?, number(most)?),
+    })
+}
+
 /// Whether `https://USER:PASSWORD@HOST` is meant.
 fn has_login(text: &str) -> bool {
     let (_, rest) = text.split_once("://").unwrap_or(("", text));
@@ -193,6 +249,34 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_of_one_class_is_said_in_words_and_any_other_is_not() {
+        let words = |pattern: &str| in_words(&format!("^(?:{pattern})$"));
+        for (pattern, said) in [
+            ("[A-Za-z0-9]{30}", "letters and digits, 30 of them"),
+            ("[0-9]{1,19}", "digits, at most 19 of them"),
+            ("[-_.A-Za-z0-9]{10,40}", "letters, digits, -, _ and ., 10 to 40 of them"),
+            ("[a-z]+", "small letters"),
+            ("[A-Za-z0-9 ]{1,11}", "letters, digits and blanks, at most 11 of them"),
+        ] {
+            assert_eq!(words(pattern).as_deref(), Some(said), "{pattern}");
+        }
+        for pattern in [
+            "tk_[a-z]+",
+            "[^a]+",
+            "[a-f]{2}",
+            "[a]{2}",
+            "[a-z]",
+            "[a-z]*",
+            "[0-9]{x}",
+            "a|b",
+            "[]+",
+            "[a-z][0-9]{1}",
+        ] {
+            assert_eq!(words(pattern), None, "{pattern}");
+        }
+    }
+
+    #[test]
     fn a_value_that_cannot_be_right_is_refused_with_what_is_accepted_and_not_shown() {
         for (form, good, bad) in [
             ("server", "https://ntfy.example:8443/base", "ntfy.example"),
@@ -219,6 +303,20 @@ mod tests {
         let token = parameter("pattern = \"tk_[a-z0-9]+\"\nexample = \"tk_abc\"");
         token.check("tk_1").unwrap();
         assert_eq!(token.check("x tk_1").unwrap_err(), "must look like tk_abc");
+        let topic = parameter("pattern = \"[-_A-Za-z0-9]{1,64}\"\nexample = \"alerts-7\"");
+        assert_eq!(
+            topic.check("a b").unwrap_err(),
+            "must be letters, digits, - and _, at most 64 of them, such as alerts-7"
+        );
+        for (value, scheme) in
+            [("localhost:18780", "http://"), ("[::1]:80", "http://"), ("h.example/base", "https://")]
+        {
+            let why = parameter("type = \"server\"").check(value).unwrap_err();
+            assert!(
+                why.ends_with(&format!("; did you mean the same with {scheme} before it?")),
+                "{value}: {why}"
+            );
+        }
         for form in ["server", "url"] {
             let parameter = self::parameter(&format!("type = \"{form}\""));
             for value in ["https://hush:hush@h", "https://hush@h/base", "hush:hush@h"] {

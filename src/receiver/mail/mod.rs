@@ -30,6 +30,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// For a server that reads the message before it takes it, where the administrator sets no limit: such checks take half
 /// a minute, and a message that is given up too early comes again and again.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// An attempt where no limit is set.
+pub(super) const LONGEST: Duration = TIMEOUT.saturating_add(PATIENCE);
 /// The sender's name, for the mail program of a phone.
 const SENDER: &str = "authalert";
 /// A screen or two; mail itself has no limit that matters.

@@ -12,17 +12,17 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::smtp::{Talk, plain};
+use super::smtp::{Talk, coded_login};
 use super::stream::{Stream, Timed};
 use super::{host_name, wrong};
 use crate::config;
 use crate::credentials::Secret;
 use crate::neutral;
 use crate::receiver::definition::Hide;
-use crate::receiver::http::WORDS_LIMIT;
+use crate::receiver::http::why_unknown;
 use crate::receiver::transport::{Before, MAX_ADDRESSES};
 use crate::receiver::{Outcome, build};
-use crate::storage;
+use crate::storage::{self, plain};
 
 const ROOTS_LIMIT: u64 = 4 << 20;
 
@@ -102,7 +102,7 @@ impl Server {
         let mut hide = Hide::new(&login.iter().map(|(_, password)| password.clone()).collect::<Vec<_>>());
         if let Some((user, password)) = &login {
             hide.add(&BASE64_STANDARD.encode(password.expose()));
-            hide.add(&plain(user, password));
+            hide.add(&coded_login(user, password));
         }
         let hello = Some(host_name()).filter(|name| name.contains('.'));
         Ok(Self { host: host.into(), port, tls, roots, login, hide, hello, timeout, patience })
@@ -116,7 +116,7 @@ impl Server {
             Err(outcome) => return (outcome, None),
         };
         let entered = talk.enter();
-        let ready = entered.and_then(|()| before().map_err(|e| Outcome::NotSent { why: e.to_string() }));
+        let ready = entered.and_then(|()| before().map_err(|e| Outcome::NotSent { why: plain(e) }));
         let outcome = ready.and_then(|()| talk.hand_over(envelope)).unwrap_or_else(|outcome| outcome);
         talk.leave();
         let missed = talk.missed().map(|missed| self.line(&missed));
@@ -127,11 +127,17 @@ impl Server {
         let shown = neutral::name(&self.host);
         let not_sent = |why: String| Outcome::NotSent { why };
         let addresses = self.addresses().map_err(|e| {
-            let why = neutral::text(e.to_string(), WORDS_LIMIT);
+            let why = why_unknown(&e);
             not_sent(format!("cannot resolve {shown}: {why}; check /etc/resolv.conf and the network"))
         })?;
         let connection = Timed::connect(&addresses, deadline).map_err(|e| {
-            not_sent(format!("no connection to {shown}:{} ({e}); check server and port", self.port))
+            not_sent(match e.kind() {
+                io::ErrorKind::ConnectionRefused => format!(
+                    "nothing answers at {shown}:{}; is the server running? check server and port",
+                    self.port
+                ),
+                _ => format!("no connection to {shown}:{} ({}); check server and port", self.port, plain(&e)),
+            })
         })?;
         Ok(Talk::new(self, Stream::plain(connection)))
     }
@@ -166,7 +172,7 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, build::Error> {
         return Ok(RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()));
     };
     let bad = |why: String| wrong(&format!("ca_file: {}: {why}", path.display()));
-    let pem = storage::read_trusted(path, ROOTS_LIMIT).map_err(|e| bad(e.to_string()))?;
+    let pem = storage::read_trusted(path, ROOTS_LIMIT).map_err(|e| bad(plain(e)))?;
     let mut store = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
         let certificate = certificate.map_err(|_| bad("it is not PEM text".into()))?;

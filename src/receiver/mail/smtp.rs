@@ -22,6 +22,7 @@ use crate::credentials::Secret;
 use crate::neutral;
 use crate::receiver::Outcome;
 use crate::receiver::http::WORDS_LIMIT;
+use crate::storage::plain;
 
 /// More lines are no reply.
 const LINES_LIMIT: usize = 64;
@@ -80,7 +81,7 @@ impl<'a> Talk<'a> {
                 "no trusted TLS connection to {} ({}); check port, tls and this machine's clock; for a server with a \
                  certificate of your own set ca_file",
                 neutral::name(host),
-                neutral::text(e.to_string(), WORDS_LIMIT)
+                neutral::text(plain(e), WORDS_LIMIT)
             ),
         })
     }
@@ -107,7 +108,7 @@ impl<'a> Talk<'a> {
         let offered = self.extensions.iter().find_map(|line| line.strip_prefix("AUTH "));
         let offers = |name: &str| offered.is_some_and(|all| all.split(' ').any(|one| one == name));
         let reply = if offers("PLAIN") {
-            self.say(&Zeroizing::new(format!("AUTH PLAIN {}", *plain(user, password))))?
+            self.say(&Zeroizing::new(format!("AUTH PLAIN {}", *coded_login(user, password))))?
         } else if offers("LOGIN") {
             let mut reply = self.say("AUTH LOGIN")?;
             for value in [user, password] {
@@ -234,7 +235,7 @@ impl<'a> Talk<'a> {
         let why = match e.kind() {
             io::ErrorKind::TimedOut => format!("it did not answer within {:?}", self.server.timeout),
             io::ErrorKind::UnexpectedEof => "it closed the connection".into(),
-            _ => neutral::text(e.to_string(), WORDS_LIMIT),
+            _ => neutral::text(plain(e), WORDS_LIMIT),
         };
         let hint = if self.stream.is_tls() { "" } else { "; check server, port and tls" };
         Outcome::NotSent { why: self.server.line(&format!("{why}{hint}")) }
@@ -253,7 +254,7 @@ impl<'a> Talk<'a> {
 }
 
 /// Account and password as AUTH PLAIN says them.
-pub(super) fn plain(user: &Secret, password: &Secret) -> Zeroizing<String> {
+pub(super) fn coded_login(user: &Secret, password: &Secret) -> Zeroizing<String> {
     let pair = Zeroizing::new(format!("\0{}\0{}", user.expose(), password.expose()));
     Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()))
 }
