@@ -286,3 +286,21 @@ fn of_two_logins_that_are_one_each_took_back_what_was_before_it() {
     }
     assert!(hits > 500 && none > 500, "{hits} {none}");
 }
+
+/// Second by second, before the first of them and right behind it.
+#[test]
+fn who_was_in_between_two_logins_that_are_one_came_after_what_was_put_together_over_the_first() {
+    let mut events: Vec<_> =
+        [(10, "alice"), (50, "root"), (100, "alice")].map(|(at, user)| came("", Route::Pam, at, user)).into();
+    events[0].time += jiff::SignedDuration::from_millis(500);
+    events.extend([11, 10, 9, 8, 7, 6].map(|at| failed("", Route::Log, at, "alice")));
+    for event in &mut events {
+        event.rhost.clear();
+        (event.ruser, event.service) = ("bob".into(), "su".into());
+        event.pid += 10_000 * u32::from(event.class == Class::Login);
+    }
+    let (found, truth) = (break_ins(&events), in_order(&events));
+    for found in [&found, &truth] {
+        assert!(of_whom(found).contains(&("root", 50)), "{found:?}");
+    }
+}
