@@ -42,25 +42,27 @@ impl<'a> Fitting<'a> {
         Self { out, columns: columns(io::stdout()), indent, begun: Vec::new() }
     }
 
-    fn write_begun(&mut self) -> io::Result<()> {
+    /// With its `end` in one piece: who reads along sees no line without it.
+    fn write_begun(&mut self, end: &str) -> io::Result<()> {
         let begun = std::mem::take(&mut self.begun);
         let line = String::from_utf8_lossy(&begun);
         let blanks = line.len() - line.trim_start_matches(' ').len();
-        self.out.write_all(fitted_to(self.columns, &line, blanks + self.indent).as_bytes())
+        let fitted = fitted_to(self.columns, &line, blanks + self.indent) + end;
+        self.out.write_all(fitted.as_bytes())
     }
 }
 
 impl Write for Fitting<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.columns.is_none() {
-            return self.out.write(bytes);
+            self.out.write_all(bytes)?;
+            return Ok(bytes.len());
         }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let line = piece.strip_suffix(b"\n");
             self.begun.extend_from_slice(line.unwrap_or(piece));
             if line.is_some() {
-                self.write_begun()?;
-                self.out.write_all(b"\n")?;
+                self.write_begun("\n")?;
             }
         }
         Ok(bytes.len())
@@ -68,14 +70,14 @@ impl Write for Fitting<'_> {
 
     /// Also what has no end yet: a question.
     fn flush(&mut self) -> io::Result<()> {
-        self.write_begun()?;
+        self.write_begun("")?;
         self.out.flush()
     }
 }
 
 impl Drop for Fitting<'_> {
     fn drop(&mut self) {
-        let _ = self.write_begun();
+        let _ = self.write_begun("");
     }
 }
 

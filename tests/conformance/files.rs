@@ -147,6 +147,22 @@ fn a_mistake_is_named_with_file_line_and_what_is_accepted() {
 #[test]
 fn a_mistake_in_what_answers_mean_is_named_too() {
     each_is_named(&[
+        ("success = [200]", "success = 200", 38, "success must be a list of numbers: [200]"),
+        (
+            "success = [200]",
+            "success = \"200\"",
+            38,
+            "success must be a list of numbers: [200], without quotes",
+        ),
+        ("status = [403]", "status = 403", 47, "status must be a list of numbers: [200]"),
+        (
+            "[[parameter]]\nname = \"user\"",
+            "[parameter]\nname = \"user\"",
+            13,
+            "write [[parameter]] with two brackets, once for each, in line 13",
+        ),
+        ("[[answer.test]]", "[answer.test]", 42, "[[answer.test]], with two pairs of brackets"),
+        ("message = \"{text}\"", "message = {text}", 35, "text stands in \"quotes\", what has {…} in it too"),
         ("success = [200]", "success = []", 38, "200 to 299"),
         ("success = [200]", "success = [404]", 38, "200 to 299"),
         ("success = [200]", "success = [2000]", 38, "success must be a whole number from 100 to 599"),
@@ -172,7 +188,12 @@ fn a_mistake_in_what_answers_mean_is_named_too() {
         ("[text]", "[text", 27, "] is missing"),
         ("[text]", "[[text]]", 27, "text must be one table: [text], with one pair of brackets"),
         ("[[answer.rule]]", "[answer.rule]", 46, "[[answer.rule]], with two pairs of brackets"),
-        ("[request]", "[requests]", 31, "[requests] is not a table that is known here; there are title"),
+        (
+            "[request]",
+            "[requests]",
+            31,
+            "[requests] is not a table that is known here: did you mean [request]? There are parameter, choice, text",
+        ),
         ("[answer]", "[answers]", 42, "success is missing in [answer]"),
         ("limit = 160", "limit = \"160\"", 29, "limit must be a whole number"),
         ("method = \"POST\"", "method = POST", 32, "text in \"quotes\""),

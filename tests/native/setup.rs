@@ -137,8 +137,10 @@ fn whoever_gives_all_of_it_is_asked_nothing_but_what_the_service_refuses() {
     assert!(place.text("credentials.toml").ends_with("[ntfy]\ntoken = \"tk_standinsecret1\"\n"), "{screen}");
     // One of two that must be given is not all of it.
     let place = Place::new("");
-    let screen = place
-        .type_in(&["receivers", "add", "46elks", "--set", "user=u1"], &json!([["password (not", "\u{3}"]]));
+    let screen = place.type_in(
+        &["receivers", "add", "46elks", "--set", &server, "--set", "user=u1"],
+        &json!([["password (not", "\u{3}"]]),
+    );
     assert!(screen.contains("password (not shown): ") && screen.contains("given up"), "{screen}");
 }
 
