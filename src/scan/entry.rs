@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::header::{self, Header, Trust};
+use super::header::{self, Header};
 use super::stamp::{self, Stamp};
 use super::tag::{behind_own_head, behind_title, name_and_module, tagged};
 use super::wrapped;
@@ -124,22 +124,13 @@ impl Entry {
 /// The head of a line with this tag.
 fn named<'a>(stamp: Stamp, host: &'a [u8], name: &'a [u8], message: &'a [u8]) -> Header<'a> {
     let (program, module) = name_and_module(name);
-    Header {
-        stamp,
-        host,
-        program,
-        module,
-        pid: 0,
-        message,
-        plain: false,
-        trust: Trust::Believed,
-        container: 0,
-    }
+    Header { program, module, ..Header::bare(stamp, host, message) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::header::Trust;
 
     #[test]
     fn an_entry_gives_the_same_header_as_a_line() {

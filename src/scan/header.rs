@@ -46,6 +46,23 @@ pub struct Header<'a> {
     pub container: u32,
 }
 
+impl<'a> Header<'a> {
+    /// Of nobody yet, and nothing speaks against it.
+    pub(super) fn bare(stamp: Stamp, host: &'a [u8], message: &'a [u8]) -> Self {
+        Self {
+            stamp,
+            host,
+            program: b"",
+            module: b"",
+            pid: 0,
+            message,
+            plain: false,
+            trust: Trust::Believed,
+            container: 0,
+        }
+    }
+}
+
 /// Take a line apart. `None`: it has no form of a log line.
 pub fn parse(line: &[u8]) -> Option<Header<'_>> {
     let line = trim(line);
@@ -157,17 +174,7 @@ fn version_one(line: &[u8], numbered: bool) -> Option<Header<'_>> {
     let (program, module) = name_and_module(app);
     let host = if host == b"-" { b"" } else { host };
     let pid = decimal(procid).unwrap_or(0);
-    let header = Header {
-        stamp,
-        host,
-        program,
-        module,
-        pid,
-        message,
-        plain: false,
-        trust: Trust::Believed,
-        container: 0,
-    };
+    let header = Header { program, module, pid, ..Header::bare(stamp, host, message) };
     // rsyslog leaves the tag in the message when it forwards some sources.
     if program == b"-" { Some(tagged(stamp, host, message)) } else { Some(header) }
 }

@@ -1,21 +1,11 @@
 //! The tag of a line: the program, its process, and the PAM module where it stands there.
 
-use super::header::{Header, Trust, decimal, token};
+use super::header::{Header, decimal, token};
 use super::stamp::Stamp;
 
 /// The tag, its pid and the message.
 pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header<'a> {
-    let mut header = Header {
-        stamp,
-        host,
-        program: b"",
-        module: b"",
-        pid: 0,
-        message: rest,
-        plain: false,
-        trust: Trust::Believed,
-        container: 0,
-    };
+    let mut header = Header::bare(stamp, host, rest);
     let (word, after) = token(rest);
     // `[sshd] message`, as metalog writes it, or `[sshd]: message`.
     let bare = word.strip_suffix(b":").unwrap_or(word);
@@ -97,34 +87,14 @@ pub(super) fn of_log_show(stamp: Stamp, rest: &[u8]) -> Option<Header<'_>> {
             message = memchr::memmem::find(message, close).map_or(message, |at| &message[at + 2..]);
         }
     }
-    Some(Header {
-        stamp,
-        host: b"",
-        program,
-        module: b"",
-        pid,
-        message,
-        plain: false,
-        trust: Trust::Believed,
-        container: 0,
-    })
+    Some(Header { program, pid, ..Header::bare(stamp, b"", message) })
 }
 
 /// vsftpd's own log has its number in the place of a tag: `[pid 71] [bob] FAIL LOGIN: Client "192.0.2.7"`.
 pub(super) fn of_vsftpd(stamp: Stamp, rest: &[u8]) -> Option<Header<'_>> {
     let (number, message) = rest.strip_prefix(b"[pid ").map(token)?;
     let pid = decimal(number.strip_suffix(b"]")?)?;
-    Some(Header {
-        stamp,
-        host: b"",
-        program: b"vsftpd",
-        module: b"",
-        pid,
-        message,
-        plain: false,
-        trust: Trust::Believed,
-        container: 0,
-    })
+    Some(Header { program: b"vsftpd", pid, ..Header::bare(stamp, b"", message) })
 }
 
 /// A server that shows its work in its title logs under that: `ker process: pam_unix(nginx:auth): …`, `stgres

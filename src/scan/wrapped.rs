@@ -4,7 +4,7 @@
 //! sshd or Exim alone begins so: `sshd -e` in a container and Exim's own log have no tag.
 
 use super::hash::short;
-use super::header::{Header, Trust, decimal, is_facility, plain, token};
+use super::header::{Header, decimal, is_facility, plain, token};
 use super::rules::{Line, classify};
 use super::stamp::{self, Stamp, skip_blanks};
 
@@ -81,14 +81,14 @@ pub(super) fn in_container<'a>(header: Header<'a>, tag: &[u8], pid: u32) -> Opti
 fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Option<Header<'a>> {
     let depth = depth.checked_sub(1)?;
     if OF_SSHD.iter().any(|words| text.starts_with(words)) {
-        return Some(Header { program: b"sshd", ..bare(stamp, host, text) });
+        return Some(Header { program: b"sshd", ..Header::bare(stamp, host, text) });
     }
     if token(text).1.starts_with(b"authenticator failed ") {
-        return Some(Header { program: b"exim", ..bare(stamp, host, text) });
+        return Some(Header { program: b"exim", ..Header::bare(stamp, host, text) });
     }
     // What stands behind one word may be anybody's text.
     if let Some((program, pid)) = own(text).filter(|_| host.is_empty()) {
-        return Some(Header { program, pid, ..bare(stamp, host, text) });
+        return Some(Header { program, pid, ..Header::bare(stamp, host, text) });
     }
     let within = |header: Header<'a>| {
         // The collector's clock has a zone more often than the one of what it collects.
@@ -105,7 +105,7 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
     if let Some((pid, rest)) = of_dropbear(text) {
         let (own, message) = stamp::parse(rest)?;
         let stamp = if stamp == Stamp::Missing { own } else { stamp };
-        return Some(Header { program: b"dropbear", pid, ..bare(stamp, host, message) });
+        return Some(Header { program: b"dropbear", pid, ..Header::bare(stamp, host, message) });
     }
     if let Some((own, rest)) = stamp::parse(text) {
         let stamp = if stamp == Stamp::Missing { own } else { stamp };
@@ -146,20 +146,6 @@ fn own(text: &[u8]) -> Option<(&'static [u8], u32)> {
 /// Whether a line behind a host has a head or is sshd's: what stands behind one word may be anybody's text.
 fn has_head(header: &Header<'_>, text: &[u8]) -> bool {
     header.message.len() < text.len() || header.program == b"sshd"
-}
-
-fn bare<'a>(stamp: Stamp, host: &'a [u8], message: &'a [u8]) -> Header<'a> {
-    Header {
-        stamp,
-        host,
-        program: b"",
-        module: b"",
-        pid: 0,
-        message,
-        plain: false,
-        trust: Trust::Believed,
-        container: 0,
-    }
 }
 
 /// `[71] Nov 03 09:05:01 …`, as dropbear writes to its standard error.
