@@ -600,3 +600,29 @@ fn nobody_dates_an_attempt_or_a_login_ahead() {
         assert_eq!(found[0].failures.count, 6, "{found:?}");
     }
 }
+
+#[test]
+fn a_login_after_failures_is_recorded_by_the_first_pass_ten_seconds_after_it_also_where_nothing_is_logged_behind_it()
+ {
+    let line = |seconds_ago: i64, pid: u32, what: &str| {
+        let time = Timestamp::now() - jiff::SignedDuration::from_secs(seconds_ago);
+        format!("{time} srv sshd[{pid}]: {what} from 192.0.2.7 port {pid} ssh2\n")
+    };
+    let failed =
+        |ago: i64| -> String { (80..86).map(|pid| line(ago, pid, "Failed password for root")).collect() };
+    // Who names nobody, and does not say how it ended, is counted later.
+    let named = |ago: i64| -> String {
+        (80..86).map(|pid| line(ago, pid, "Invalid user x").replace(" ssh2", "")).collect()
+    };
+    for failures in [failed(40), named(40)] {
+        let machine = Machine::new();
+        machine.write("first line\n");
+        machine.pass();
+        machine.write(&(failures + &line(12, 90, "Accepted password for root")));
+        machine.pass();
+        let is_login = |event: &&Event| event.class == Class::Login;
+        assert_eq!(machine.journal().iter().filter(is_login).count(), 1);
+        machine.pass();
+        assert_eq!(machine.journal().iter().filter(is_login).count(), 1, "and once");
+    }
+}

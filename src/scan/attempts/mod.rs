@@ -308,6 +308,12 @@ impl Attempts {
         rows.filter(|row| row.state == State::Waiting).map(|row| u64::from(row.count)).sum()
     }
 
+    /// The same, each, and who was named in vain so far.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Row> {
+        let rows = self.processes.values().flat_map(|p| p.rows.iter().chain(p.unknown.as_deref()));
+        rows.filter(|row| row.state == State::Waiting)
+    }
+
     /// What is read from now on is read at this time, in microseconds of the epoch.
     pub fn set_clock(&mut self, now: i64) {
         self.clock = Some(now);

@@ -135,16 +135,15 @@ impl Recorded {
         used
     }
 
-    /// Whether somebody of this name, or from there, failed in the hours before: else a login tells nothing.
-    pub(crate) fn has_failed(&self, row: &Row) -> bool {
-        who(&row.user, &row.rhost).any(|one| self.failed.contains(&one))
+    /// Whether somebody of this name, or from there, failed in the hours before, or is among those who `wait`: else a login
+    /// tells nothing.
+    pub(crate) fn has_failed(&self, row: &Row, wait: &HashSet<u32>) -> bool {
+        who(&row.user, &row.rhost).any(|one| self.failed.contains(&one) || wait.contains(&one))
     }
 
-    /// The same of attempts that are not recorded yet.
-    pub(crate) fn is_after<'a>(login: &Row, waiting: impl IntoIterator<Item = &'a Row>) -> bool {
-        let of_login: Vec<u32> = who(&login.user, &login.rhost).collect();
-        let is_kin = |row: &Row| who(&row.user, &row.rhost).any(|one| of_login.contains(&one));
-        waiting.into_iter().any(is_kin)
+    /// Of whom, and from where, attempts are that are not recorded yet.
+    pub(crate) fn waiting<'a>(rows: impl IntoIterator<Item = &'a Row>) -> HashSet<u32> {
+        rows.into_iter().flat_map(|row| who(&row.user, &row.rhost)).collect()
     }
 
     fn log_of(&self, record: &Record) -> Option<&Log> {
@@ -283,7 +282,7 @@ mod tests {
         let logins = attempts.take_logins();
         let mut recorded = Recorded::default();
         recorded.load_since(&journal, &logins).unwrap();
-        recorded.has_failed(&logins[0])
+        recorded.has_failed(&logins[0], &HashSet::new())
     }
 
     #[test]

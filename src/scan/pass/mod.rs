@@ -294,9 +294,11 @@ impl Pass<'_> {
 
     /// Settle and record what can be, and keep the rest for the next pass.
     fn finish(&mut self, log: &mut Log, mut intake: Intake) -> Result<(), Error> {
-        intake.attempts.settle(self.now.as_microsecond(), log.time, AGE, PATIENCE);
+        let now = self.now.as_microsecond();
+        intake.attempts.settle(now, log.time, AGE, PATIENCE);
         self.record(log, &mut intake)?;
-        self.record_logins(log, log.time - AGE)?;
+        // What failed before these is settled too, by whichever clock is later.
+        self.record_logins(log, &intake, log.time.max(now) - AGE)?;
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
         self.report.uncounted += intake.uncounted;

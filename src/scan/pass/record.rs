@@ -47,7 +47,7 @@ impl Pass<'_> {
         log.stream.logins.extend(logins);
         self.decide(log, intake, rows, Self::fate)?;
         if log.stream.logins.len() >= LOGINS {
-            self.record_logins(log, i64::MAX)?;
+            self.record_logins(log, intake, i64::MAX)?;
         }
         let believed = self.believed(log);
         self.decide(log, intake, believed, Self::fate_of_believed)
@@ -129,20 +129,25 @@ impl Pass<'_> {
     }
 
     /// Record logins up to a time, when the failures before them are recorded: those of somebody who failed
-    /// before, or from where somebody did. All others are what a machine is for, and are in the log. Failures that wait for
-    /// the module count too: no login waits for them, and they are held against it when they come.
-    pub(super) fn record_logins(&mut self, log: &mut Log, until: i64) -> Result<(), Error> {
+    /// before, or from where somebody did. All others are what a machine is for, and are in the log. Failures that wait, for
+    /// the module or for what else their process says, count too: no login waits for them, and they are held against it when
+    /// they come.
+    pub(super) fn record_logins(&mut self, log: &mut Log, intake: &Intake, until: i64) -> Result<(), Error> {
         let read_before = self.now.as_microsecond() - AGE;
         let is_due = |row: &Row| row.time <= until || row.read <= read_before;
         let (due, early) = std::mem::take(&mut log.stream.logins).into_iter().partition(is_due);
         log.stream.logins = early;
         let due: Vec<Row> = due;
+        if due.is_empty() {
+            return Ok(());
+        }
         self.recorded.load_since(&self.journal, &due).map_err(Error::Record)?;
+        let of_log = log.stream.deferred.iter().chain(&log.stream.doubted);
+        let waiting = Recorded::waiting(of_log.chain(intake.attempts.unsettled()));
         let mut events = Vec::new();
         for row in due {
             let origin = origin(&row, log.id, self.checkpoint.saved);
-            let waiting = log.stream.deferred.iter().chain(&log.stream.doubted);
-            let is_known = !(self.recorded.has_failed(&row) || Recorded::is_after(&row, waiting))
+            let is_known = !self.recorded.has_failed(&row, &waiting)
                 || self.recorded.claim_origin(&origin, log.id)
                 || self.recorded.find(&row, Class::Login, log.id).left == 0;
             if !is_known {
@@ -202,7 +207,7 @@ impl Pass<'_> {
         // Nobody is waited for.
         log.time = i64::MAX;
         self.record(log, &mut intake)?;
-        self.record_logins(log, i64::MAX)?;
+        self.record_logins(log, &intake, i64::MAX)?;
         if log.stream.deferred.is_empty() {
             self.recorded.unload();
             return Ok(());
