@@ -82,17 +82,19 @@ impl Failed<'_> {
         }
     }
 
-    /// What a login took back of what failed at its machine, by each route. What may have been before the first login that it
-    /// stands for, that one took back.
+    /// What a login took back of what failed at its machine, by each route. What may have been before one that it stands for,
+    /// that one took back.
     fn taken_back_by(judged: &Judged) -> Vec<Failed<'static>> {
         let login = judged.login.event();
         let moment = Login { at: judged.at, end: end(&login, judged.at) };
         let Evidence { module, log } = judged.evidence.taken_back_by(&judged.login, moment);
         let mut all = Vec::new();
         for (route, row) in [(Route::Pam, module), (Route::Log, log)] {
-            let (by_the_first, by_the_last): (SmallVec<_>, SmallVec<_>) =
-                row.spans().partition(|span| span.first() <= judged.since.as_second());
-            for (counts, after) in [(by_the_first, judged.since), (by_the_last, login.time)] {
+            let mut spans: SmallVec<[Span; 1]> = row.spans().collect();
+            for after in judged.logins() {
+                let is_of_it = |span: &Span| after == login.time || span.first() <= after.as_second();
+                let (counts, behind): (SmallVec<_>, _) = spans.into_iter().partition(is_of_it);
+                spans = behind;
                 if !counts.is_empty() {
                     all.push(Failed {
                         source: Source::of(&login),

@@ -29,6 +29,8 @@ use crate::event::{Event, Route};
 pub(super) const REMEMBERED: usize = 4096;
 /// Seconds for which one is: what a member of a fleet tells that was away for longer comes too late.
 pub(super) const KEPT: i64 = 7 * 86_400;
+/// Of so many logins that one stands for it is known when they were.
+const STOOD_FOR: usize = 16;
 
 /// Logins that were no break-ins by what their own machine saw.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -65,9 +67,9 @@ impl Earlier<'_> {
 pub(super) struct Judged {
     pub(super) login: Packed,
     pub(super) at: i64,
-    /// When the first login was that it stands for.
-    #[serde(default)]
-    pub(super) since: Timestamp,
+    /// When the logins were that it stands for, in their order: at most [`STOOD_FOR`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<Timestamp>,
     /// What failed at its own machine.
     pub(super) evidence: Evidence,
     /// Of a member of a fleet: what failed at the hub, which is trusted as that machine is.
@@ -129,14 +131,14 @@ impl Late {
         let slot = spans::seconds_of_slot(at);
         let mut of_slot = of_source.iter_mut().filter(|other| slot.contains(&other.at));
         if let Some(other) = of_slot.find(|other| other.stands_for(&judged)) {
-            other.since = other.since.min(judged.since);
+            other.stand_for(&judged);
             return;
         }
         let before = of_source.len();
         of_source.retain(|other| {
             let goes = slot.contains(&other.at) && judged.stands_for(other);
             if goes {
-                judged.since = judged.since.min(other.since);
+                judged.stand_for(other);
             }
             !goes
         });
@@ -165,15 +167,15 @@ impl Late {
     }
 
     /// When this failure was taken back, later than `after`, and by which login. One that stands for others did so at the
-    /// first of them.
+    /// first of them that was behind it.
     pub(super) fn taken_back_by(
         &mut self,
         failure: Earlier<'_>,
         after: Timestamp,
     ) -> Option<(Timestamp, Packed)> {
         let when = |judged: &Judged| {
-            let is_since = failure.is_before(judged.since) && judged.since > after;
-            if is_since { judged.since } else { judged.login.time() }
+            let mut each = judged.logins();
+            each.find(|time| failure.is_before(*time) && *time > after).unwrap_or(judged.login.time())
         };
         let takes_back = self.after(failure).filter(|judged| judged.takes_back(failure.event));
         let first = takes_back.filter(|judged| when(judged) > after).min_by_key(|judged| when(judged))?;
@@ -296,12 +298,25 @@ impl Late {
 }
 
 impl Judged {
+    /// Nobody has told anything of it yet.
+    pub(super) fn new(
+        (login, at): (&Event, i64),
+        evidence: Evidence,
+        at_hub: Evidence,
+        elsewhere: Elsewhere,
+        before: Before,
+    ) -> Self {
+        let (login, earlier, told_by) = (Packed::of(login), Vec::new(), Vec::new());
+        Self { login, at, earlier, evidence, at_hub, elsewhere, before, told_by, is_told: false }
+    }
+
     fn heap(&self) -> usize {
         allocated::<u8>(self.login.heap())
             + self.evidence.heap()
             + self.at_hub.heap()
             + self.elsewhere.heap()
             + allocated::<CompactString>(self.told_by.capacity())
+            + allocated::<Timestamp>(self.earlier.capacity())
     }
 
     /// What goes last is higher.
@@ -343,7 +358,7 @@ impl Judged {
         self.evidence.with(&self.at_hub)
     }
 
-    /// The same as it speaks against the first login that it stands for, or else against this one, where that is enough: alone,
+    /// The same as it speaks against the first login that it stands for, or else against the next, where that is enough: alone,
     /// or with what others tell.
     pub(super) fn own_that_speaks(
         &self,
@@ -358,17 +373,39 @@ impl Judged {
         alone.or_else(|| each.iter().find(|own| speaks(&self.elsewhere.with(own)))).cloned()
     }
 
-    /// What was before the first login that it stands for; and without what that one took back of it, what was before this
-    /// one.
+    /// What was before each login that it stands for, and before this one, without what those before took back of it.
     fn own_of_each(&self) -> Vec<Evidence> {
-        if self.since >= self.login.time() {
-            return vec![self.own().into_owned()];
+        let mut left = self.evidence.clone();
+        let mut each = Vec::new();
+        for time in &self.earlier {
+            let second = time.as_second();
+            let moment = Login { at: second, end: second };
+            each.push(left.before(moment));
+            left.take_back(&self.login.event(), moment);
         }
-        let since = self.since.as_second();
-        let first = Login { at: since, end: since };
-        let mut behind = self.evidence.clone();
-        behind.take_back(&self.login.event(), first);
-        [self.evidence.before(first), behind].map(|own| own.with(&self.at_hub).into_owned()).into()
+        each.push(left);
+        each.iter().map(|own| own.with(&self.at_hub).into_owned()).collect()
+    }
+
+    /// When the logins were that it stands for, and this one.
+    pub(super) fn logins(&self) -> impl Iterator<Item = Timestamp> + '_ {
+        self.earlier.iter().copied().chain([self.login.time()])
+    }
+
+    /// Stand for another one, and for those that it stands for.
+    fn stand_for(&mut self, other: &Self) {
+        let own = self.login.time();
+        self.earlier.extend(other.logins().filter(|time| *time < own));
+        self.earlier.sort_unstable();
+        self.earlier.dedup();
+        while self.earlier.len() > STOOD_FOR {
+            // Those stay that leave the least between two. The first took back all that was before.
+            let behind = self.earlier.iter().skip(2).copied().chain([own]);
+            let between =
+                self.earlier.iter().zip(behind).map(|(before, behind)| behind.duration_since(*before));
+            let nearest = between.enumerate().min_by_key(|(_, between)| *between).map_or(0, |(at, _)| at);
+            self.earlier.remove(nearest + 1);
+        }
     }
 
     /// Where a failure counts that comes late.

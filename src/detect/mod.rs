@@ -53,7 +53,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::AccountKind;
 pub use crate::config::Logins as Rules;
-use crate::event::packed::Packed;
 use crate::event::{Class, Event, Route};
 
 use doubles::Doubles;
@@ -265,17 +264,7 @@ impl Detector {
                 if spans::is_ahead(event.time.as_second(), at) {
                     return (found, takes_back);
                 }
-                let mut judged = Judged {
-                    login: Packed::of(event),
-                    at,
-                    since: event.time,
-                    evidence: failed,
-                    at_hub,
-                    elsewhere,
-                    before,
-                    told_by: Vec::new(),
-                    is_told: false,
-                };
+                let mut judged = Judged::new((event, at), failed, at_hub, elsewhere, before);
                 if is_break_in {
                     judged.report(teller);
                 }

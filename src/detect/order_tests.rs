@@ -243,22 +243,32 @@ fn who_was_in_between_two_logins_that_are_one_break_in_came_after_what_the_first
     }
 }
 
-/// What somebody at the machine fails for an account before each of two logins, of which the later one is remembered, and for
+/// What somebody at the machine fails for an account before each of some logins, of which the latest one is remembered, and for
 /// others: all of it told late, in whatever order. No failure is of the second of a login.
 #[test]
-fn of_two_logins_that_are_one_each_took_back_what_was_before_it() {
+fn of_several_logins_that_are_one_each_took_back_what_was_before_it() {
+    for logins in [2, 3, 5] {
+        of_so_many_logins(logins);
+    }
+}
+
+fn of_so_many_logins(logins: i64) {
     let mut draw = Draw(23);
     let mut below = |n: u64| draw.below(n) as i64;
     let (mut hits, mut none) = (0, 0);
     for round in 0..4000 {
-        let (first, second) = (20, 60 + 2 * below(10));
-        let mut events = vec![came("", Route::Pam, first, "alice"), came("", Route::Pam, second, "alice")];
+        // Apart by twenty seconds or more, the last one by up to forty.
+        let last = 20 * logins + 20 + 2 * below(10);
+        let times = (1..logins).map(|n| 20 * n).chain([last]);
+        let mut events: Vec<_> = times.map(|at| came("", Route::Pam, at, "alice")).collect();
         let is_between = below(2) == 0;
         if is_between {
-            events.insert(1, came("", Route::Pam, 40, "root"));
+            events.insert(1, came("", Route::Pam, 30, "root"));
         }
+        let within = u64::try_from(last + 10).unwrap() / 2;
         let mut late: Vec<_> = (0..3 + below(9))
-            .map(|_| failed("", Route::Log, 1 + 2 * below(45), if below(4) == 0 { "guess" } else { "alice" }))
+            .map(|_| (1 + 2 * below(within), if below(4) == 0 { "guess" } else { "alice" }))
+            .map(|(at, user)| failed("", Route::Log, at, user))
             .collect();
         for at in (1..late.len()).rev() {
             late.swap(at, below(at as u64 + 1) as usize);
@@ -285,6 +295,19 @@ fn of_two_logins_that_are_one_each_took_back_what_was_before_it() {
         if truth.is_empty() { none += 1 } else { hits += 1 }
     }
     assert!(hits > 500 && none > 500, "{hits} {none}");
+}
+
+/// Whoever comes and goes all day mistypes now and then, where the module does not hear it.
+#[test]
+fn what_was_before_more_logins_than_are_known_one_by_one_is_taken_back_as_well() {
+    let mut events: Vec<_> = (1..20).map(|n| came("", Route::Pam, 100 * n, "alice")).collect();
+    events.extend((1..20).map(|n| failed("", Route::Log, 100 * n - 10, "alice")));
+    for (n, event) in events.iter_mut().enumerate() {
+        (event.ruser, event.service, event.pid) = ("bob".into(), "su".into(), 5000 + n as u32);
+        event.rhost.clear();
+    }
+    assert_eq!(of_whom(&in_order(&events)), []);
+    assert_eq!(of_whom(&break_ins(&events)), []);
 }
 
 /// Second by second, before the first of them and right behind it.

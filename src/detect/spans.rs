@@ -193,11 +193,14 @@ impl Spans {
         self.0.retain(|span| is_within_a_day(span.slot(), until));
     }
 
-    /// Of too many spans those that are nearest to each other become one.
+    /// Of too many spans those that are nearest to each other become one; of equally near ones the two that make the shortest.
     fn put_together(&mut self) {
         while self.0.len() > MOST {
             let gap = |place: &usize| match self.0.get(*place..place + 2) {
-                Some([one, next]) if one.slot() == next.slot() => Some(next.first.saturating_sub(one.last)),
+                Some([one, next]) if one.slot() == next.slot() => {
+                    let length = one.last.max(next.last).saturating_sub(one.first);
+                    Some((next.first.saturating_sub(one.last), length))
+                }
                 _ => None,
             };
             let nearest = (0..self.0.len()).filter(|place| gap(place).is_some()).min_by_key(gap);
