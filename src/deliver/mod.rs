@@ -76,7 +76,7 @@ pub use enrol::{begin, forget};
 pub use follow::{Found, Read, belongs, follow_some, is_ahead};
 use gate::Gate;
 pub use health::Fault;
-pub use intake::is_ignored;
+pub use intake::{is_from_ignored, is_ignored};
 use lock::Lock;
 pub use notice::{Level, Notice};
 pub use pacing::{Due, Matter, Moment, Pacing};
