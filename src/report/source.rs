@@ -210,6 +210,8 @@ fn is_there(journal: &Journal) -> Result<bool, Error> {
 fn logs(request: &Request, state: &Path, config: &Config) -> Result<Vec<Option<PathBuf>>, Error> {
     let mut files = request.files.clone();
     files.sort_by_cached_key(|path| rotation(path));
+    // `auth.log auth.log*` names one twice.
+    files.dedup();
     let mut logs: Vec<Option<PathBuf>> = files.into_iter().map(Some).collect();
     if request.journald {
         logs.push(None);
@@ -304,7 +306,8 @@ mod tests {
         std::fs::write(&log, failures + &line(9, "Accepted")).unwrap();
         let of = |since: &str, config: &str| {
             let request = Request {
-                files: vec![log.clone()],
+                // One that is named twice is read once.
+                files: vec![log.clone(), log.clone()],
                 journald: false,
                 since: Some(since.parse().unwrap()),
                 until: None,
