@@ -2,7 +2,7 @@
 //!
 //! Each function gives forms of the same text, the fullest first.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use super::content::{After, BreakIn, NewSource, UnderAttack};
 use super::reveal::Reveal;
@@ -126,19 +126,16 @@ fn next(login: &Sample, after: After, reveal: Reveal) -> String {
     format!("Look, as root, at: {}", commands.join("; "))
 }
 
-/// Whether a shell takes it for one word, and no command for an option.
+/// Whether it is one word for a shell, no option, and nothing that a service would act on.
 fn is_word(name: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_-.@".contains(&b);
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
     name.len() <= SHOWN && !name.starts_with('-') && name.bytes().all(is_plain)
 }
 
 /// What failures from there are counted with: of IPv6 the network of 64 bits, whose other addresses may have failed.
 fn counted_with(rhost: &str) -> String {
     match rhost.parse().map(|address: IpAddr| address.to_canonical()) {
-        Ok(IpAddr::V6(v6)) => {
-            let network = Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64);
-            format!("{network}/64")
-        }
+        Ok(IpAddr::V6(_)) => format!("{rhost}/64"),
         _ => cut(rhost, SHOWN),
     }
 }
@@ -151,6 +148,7 @@ fn more(n: u64) -> String {
 mod tests {
     use jiff::tz::TimeZone;
 
+    use super::super::harmless::harmless;
     use super::super::summary::tests::failure;
     use super::*;
     use crate::accounts::AccountKind;
@@ -228,15 +226,18 @@ mod tests {
             (from("192.0.2.7", "alice"), After::Source, "failures --from 192.0.2.7"),
             (from("::ffff:192.0.2.7", "alice"), After::Source, "failures --from ::ffff:192.0.2.7"),
             // Another address of the same network may have failed.
-            (from("2001:db8:9:8:7::1", "alice"), After::Source, "failures --from 2001:db8:9:8::/64"),
+            (from("2001:db8:9:8:7::1", "alice"), After::Source, "failures --from 2001:db8:9:8:7::1/64"),
             (from("host.example", "alice"), After::Source, "failures --from host.example"),
             // Where the login came from nobody failed.
             (from("192.0.2.7", "alice"), After::Account, "failures --user alice"),
             (from("192.0.2.7", "-a;b"), After::Account, "failures"),
+            (from("192.0.2.7", "a.lice"), After::Account, "failures"),
             (local("su", "bob", "root"), After::Asker, "failures"),
         ] {
             let said = next(&login, after, HIDDEN);
             assert!(said.ends_with(&format!("; authalert {command}")), "{login:?}: {said}");
+            // It can be copied; of a name it is known what alerts make of it.
+            assert!(harmless(&said) == said || login.rhost.contains("example"), "{said}");
         }
     }
 }
