@@ -89,6 +89,8 @@ fn head(report: &Report, title: &str, zone: &TimeZone) -> Markup {
         header {
             h1 { bdi { (title) } }
             p { (words::period(report, zone)) "; read: " bdi { (report.read.join(", ")) } }
+            // What is not in it is said before what is.
+            @for note in &report.notes { p { bdi { (note) } } }
             ul.figures {
                 @for (n, what, alarms) in figures {
                     li.alarm[alarms] { b { (number(n)) } " " (what[usize::from(n != 1)]) }
@@ -190,7 +192,6 @@ fn foot(report: &Report) -> Markup {
     html! {
         footer {
             p { (plain::beside(report)) }
-            @for note in &report.notes { p { bdi { (note) } } }
             p { "Made by authalert." }
         }
     }
@@ -267,6 +268,13 @@ mod tests {
         assert_eq!(on(&[("web1", 3), ("web2", 1)], 4), "Failed logins on 2 machines");
         assert_eq!(on(&[("web1", 3)], 4), "Failed logins on here");
         assert_eq!(on(&[], 0), "Failed logins on here");
+    }
+
+    #[test]
+    fn what_is_not_in_it_is_said_before_the_figures() {
+        let report = Report { notes: vec!["Not in it: a log".into()], ..hostile(true) };
+        let shown = page(&report, "srv", &TimeZone::UTC, false);
+        assert!(shown.find("Not in it") < shown.find("<ul"), "{shown}");
     }
 
     #[test]
