@@ -376,6 +376,7 @@ All of it is text, and root's alone.
 .BR authalert.toml (5),
 .BR authalert\-receivers (5),
 .BR authalert\-rules (5),
+.BR authalert\-json (7),
 .BR pam_authalert (8),
 .BR authalert\-pam (8)
 "#;

@@ -96,7 +96,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand failures" -l ecs -d 
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s f -l follow -d 'Wait for more'
 complete -c authalert -n "__fish_authalert_using_subcommand failures" -s h -l help -d 'Print help'
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l since -d 'Not before: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d' -r -f
-complete -c authalert -n "__fish_authalert_using_subcommand report" -l until -d 'Not after' -r -f
+complete -c authalert -n "__fish_authalert_using_subcommand report" -l until -d 'Not after; a day counts whole' -r -f
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l html -d 'As a page for a browser, into FILE; `-` is standard output' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l geo -d 'A database in MaxMind\'s format, which says in which country and network an address is; may be repeated' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand report" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F

@@ -215,7 +215,7 @@ pub struct Scan {
     pub explain: bool,
 
     /// Only what happened since: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "TIME", value_parser = super::time::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
     /// Deliver to no receiver that starts a program, as deliver --no-commands
@@ -240,7 +240,7 @@ pub struct Scan {
 #[derive(Debug, clap::Args)]
 pub struct Failures {
     /// Only what happened since: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "TIME", value_parser = super::time::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
     /// Only those for this account
@@ -289,11 +289,11 @@ pub struct Report {
     pub journald: bool,
 
     /// Not before: 2026-01-05, 2026-01-05T12:00:00Z, or how long ago: 90s, 10m, 6h, 30d
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
+    #[arg(long, value_name = "TIME", value_parser = super::time::since, value_hint = ValueHint::Other)]
     pub since: Option<Timestamp>,
 
-    /// Not after
-    #[arg(long, value_name = "TIME", value_parser = super::scan::since, value_hint = ValueHint::Other)]
+    /// Not after; a day counts whole
+    #[arg(long, value_name = "TIME", value_parser = super::time::until, value_hint = ValueHint::Other)]
     pub until: Option<Timestamp>,
 
     /// As a page for a browser, into FILE; `-` is standard output

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::check;
 use crate::config::Config;
-use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, next_attempt, settle};
+use crate::deliver::{Context, Report, Request, Serve, Served, deliver, human, next_attempt, wait_for_burst};
 
 use crate::report::weekly;
 
@@ -21,7 +21,7 @@ pub fn run(
     out: &mut dyn Write,
 ) -> Result<(), Error> {
     if settling {
-        settle(state);
+        wait_for_burst(state);
     }
     // What cannot be read is told by the pass itself.
     let watch = Config::load(config).ok().map(|config| check::look(state, &config));

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 /// How wide the terminal is; none where the output goes elsewhere.
-fn columns(output: impl AsFd) -> Option<usize> {
+pub(super) fn columns(output: impl AsFd) -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(output).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }

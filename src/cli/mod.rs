@@ -19,6 +19,7 @@ mod rules;
 mod scan;
 mod status;
 mod test;
+mod time;
 mod timeline;
 
 use std::fmt;

@@ -10,6 +10,7 @@ use crate::report::{self, Report, Request};
 use crate::storage;
 use crate::zone;
 
+use super::lines::{Fitting, columns};
 use super::progress::Progress;
 use super::{Error, args};
 
@@ -21,6 +22,9 @@ pub fn run(asked: &args::Report, state: &Path, config: &Config, out: &mut dyn Wr
     // Names of no account may be passwords. Who sits at the terminal sees them, as with `failures`; what goes into a
     // file or a pipe may leave the machine.
     let at_terminal = !asked.json && asked.html.is_none() && stdout().is_terminal();
+    if asked.until.is_some_and(|until| asked.since.is_some_and(|since| until < since)) {
+        return Err(Error::Failed("--until is before --since".into()));
+    }
     let request = Request {
         files: asked.files.clone(),
         journald: asked.journald,
@@ -48,11 +52,10 @@ fn write(report: &Report, asked: &args::Report, out: &mut dyn Write) -> Result<(
         serde_json::to_writer(&mut *out, report).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else if asked.plain {
-        report::write_plain(report, &zone, out)?;
+        report::write_plain(report, &zone, &mut Fitting::new(out, 2))?;
     } else if asked.html.is_none() {
         let terminal = stdout().is_terminal();
-        let size = rustix::termios::tcgetwinsize(stdout()).ok().filter(|_| terminal);
-        let width = size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+        let width = columns(stdout());
         let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         terminal::write(report, &zone, Look { width: width.unwrap_or(COLUMNS), colour }, out)?;
     }

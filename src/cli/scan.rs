@@ -5,7 +5,6 @@ use std::io::{ErrorKind, Write, stderr};
 use std::path::Path;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use crate::accounts::Accounts;
 use crate::config::Config;
@@ -163,21 +162,6 @@ fn events_of_journald() -> Result<Vec<Event>, scan::Error> {
     scan::each_of_journald(None, &mut |_, _, _| {}, &mut |rows| rows.each(&mut take))?;
     events.sort_by_key(|event| event.time);
     Ok(events)
-}
-
-/// A point in time as a person types it: RFC 3339, or so long ago (`90s`, `10m`, `6h`, `30d`).
-pub fn since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    if let Ok(day) = text.parse::<Date>() {
-        let begins = local_zone().to_ambiguous_timestamp(day.at(0, 0, 0, 0));
-        return begins.compatible().map_err(|e| e.to_string());
-    }
-    let ago = crate::config::parse_duration(text).ok_or(
-        "expected a day such as 2026-01-05, a time such as 2026-01-05T12:00:00Z, or how long ago, such as 90s, 10m, 6h or 30d",
-    )?;
-    Timestamp::now().checked_sub(ago).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]

@@ -100,14 +100,14 @@ fn take_until(
 ) -> io::Result<Taken> {
     let (mut lines, mut cursors) = (Vec::new(), std::mem::take(&mut state.cursors));
     let read = follow::follow(&mut cursors, segments, until, &mut |found| match found {
-        Found::Event(event) => settle(state, &event, rules, accounts, now),
+        Found::Event(event) => enter(state, &event, rules, accounts, now),
         Found::Unreadable(bytes) => unreadable(state, &mut lines, bytes, now),
     });
     state.cursors = cursors;
     Ok(Taken { read: read?, unreadable: lines })
 }
 
-/// Settle what was spilled, for who looks without taking it over.
+/// Count what was spilled, for who looks without taking it over.
 pub fn take_spilled(
     state: &mut State,
     spilled: &[Spilled],
@@ -115,10 +115,10 @@ pub fn take_spilled(
     accounts: &mut Accounts,
     now: Moment,
 ) {
-    spilled.iter().for_each(|record| settle(state, &record.failure, rules, accounts, now));
+    spilled.iter().for_each(|record| enter(state, &record.failure, rules, accounts, now));
 }
 
-fn settle(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
+fn enter(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
     let (count, totals) = (u64::from(event.count), &mut state.totals);
     match event.class {
         Class::Login => {
@@ -228,7 +228,7 @@ mod tests {
                 for event in
                     [of(came, login.clone()), of(failed, failure(1000 + seconds, "bob", "192.0.2.7"))]
                 {
-                    settle(&mut state, &event, &rules, &mut accounts, Moment(0));
+                    enter(&mut state, &event, &rules, &mut accounts, Moment(0));
                 }
                 state.has_late
             };
@@ -250,7 +250,7 @@ mod tests {
         {
             let (mut state, mut accounts) = (State::default(), Accounts::in_login());
             let mut take = |state: &mut State, event: &Event| {
-                settle(state, event, &rules, &mut accounts, Moment(0));
+                enter(state, event, &rules, &mut accounts, Moment(0));
             };
             take(&mut state, &failure);
             assert!(!state.has_late, "no login yet");

@@ -2,6 +2,8 @@
 //!
 //! Each function gives forms of the same text, the fullest first.
 
+use std::net::IpAddr;
+
 use super::content::{After, BreakIn, NewSource, UnderAttack};
 use super::reveal::Reveal;
 use super::sample::Sample;
@@ -62,7 +64,7 @@ pub(super) fn break_in(content: &BreakIn, clock: &Clock<'_>, reveal: Reveal) -> 
     };
     let full = format!("{} {time} after {failed} {of} since {since}{named}{from}.", who(true));
     vec![
-        format!("{full}\n{}", next(login, reveal)),
+        format!("{full}\n{}", next(login, content.after, reveal)),
         full,
         format!("{} {time} after {failed} {of} since {since}{named}{from}", who(false)),
         format!("{} {time} after {failed}{more}", who(false)),
@@ -83,7 +85,7 @@ pub(super) fn under_attack(content: &UnderAttack, clock: &Clock<'_>, reveal: Rev
         format!("{} {time}; {failed} for this account from {sources} since {since}{more}.", who(with_process))
     };
     vec![
-        format!("{}\n{}", full(true), next(login, reveal)),
+        format!("{}\n{}", full(true), next(login, After::Account, reveal)),
         full(true),
         full(false),
         format!("{} {time}; {failed}{more}", who(false)),
@@ -108,17 +110,34 @@ pub(super) fn new_source(content: &NewSource, clock: &Clock<'_>, reveal: Reveal)
 }
 
 /// What to look at next, with root's rights; for texts with room. The log has every login; `last` has not, and newer
-/// systems have no `last`.
-fn next(login: &Sample, reveal: Reveal) -> String {
+/// systems have no `last`. Of the failures those that speak against the login, `after` says which.
+fn next(login: &Sample, after: After, reveal: Reveal) -> String {
     let mut commands = Vec::new();
     if login.pid > 0 {
         commands.push(format!("journalctl _PID={}", login.pid));
     }
-    match reveal.remote(&login.rhost) {
-        Some(rhost) => commands.push(format!("authalert failures --from {}", cut(rhost, SHOWN))),
-        None => commands.push("authalert failures".into()),
-    }
+    let option = match after {
+        After::Account => {
+            reveal.user(login).filter(|name| is_word(name)).map(|name| format!(" --user {name}"))
+        }
+        _ => reveal.remote(&login.rhost).map(|rhost| format!(" --from {}", counted_with(rhost))),
+    };
+    commands.push(format!("authalert failures{}", option.unwrap_or_default()));
     format!("Look, as root, at: {}", commands.join("; "))
+}
+
+/// Whether it is one word for a shell, no option, and nothing that a service would act on.
+fn is_word(name: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+    name.len() <= SHOWN && !name.starts_with('-') && name.bytes().all(is_plain)
+}
+
+/// What failures from there are counted with: of IPv6 the network of 64 bits, whose other addresses may have failed.
+fn counted_with(rhost: &str) -> String {
+    match rhost.parse().map(|address: IpAddr| address.to_canonical()) {
+        Ok(IpAddr::V6(_)) => format!("{rhost}/64"),
+        _ => cut(rhost, SHOWN),
+    }
 }
 
 fn more(n: u64) -> String {
@@ -129,6 +148,7 @@ fn more(n: u64) -> String {
 mod tests {
     use jiff::tz::TimeZone;
 
+    use super::super::harmless::harmless;
     use super::super::summary::tests::failure;
     use super::*;
     use crate::accounts::AccountKind;
@@ -195,5 +215,29 @@ mod tests {
         let many = break_in(&BreakIn { more: 12, more_sources: 9, ..content }, &clock, HIDDEN);
         assert!(many[1].ends_with("by the same user since 12:01, and 12 more like it from 9 sources."));
         assert!(forms.iter().map(String::len).is_sorted_by(|a, b| a > b), "{forms:?}");
+    }
+
+    #[test]
+    fn the_command_that_is_named_shows_the_failures_that_speak_against_the_login() {
+        let from = |rhost: &str, user: &str| {
+            Sample::of(&failure(0, user, rhost), AccountKind::Existing, AccountKind::Unknown)
+        };
+        for (login, after, command) in [
+            (from("192.0.2.7", "alice"), After::Source, "failures --from 192.0.2.7"),
+            (from("::ffff:192.0.2.7", "alice"), After::Source, "failures --from ::ffff:192.0.2.7"),
+            // Another address of the same network may have failed.
+            (from("2001:db8:9:8:7::1", "alice"), After::Source, "failures --from 2001:db8:9:8:7::1/64"),
+            (from("host.example", "alice"), After::Source, "failures --from host.example"),
+            // Where the login came from nobody failed.
+            (from("192.0.2.7", "alice"), After::Account, "failures --user alice"),
+            (from("192.0.2.7", "-a;b"), After::Account, "failures"),
+            (from("192.0.2.7", "a.lice"), After::Account, "failures"),
+            (local("su", "bob", "root"), After::Asker, "failures"),
+        ] {
+            let said = next(&login, after, HIDDEN);
+            assert!(said.ends_with(&format!("; authalert {command}")), "{login:?}: {said}");
+            // It can be copied; of a name it is known what alerts make of it.
+            assert!(harmless(&said) == said || login.rhost.contains("example"), "{said}");
+        }
     }
 }

@@ -83,25 +83,30 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Count `event`; gives what its user is, where it is to be judged. Of who got in nobody asks that.
+    /// Count `event`; gives what its user is, where it is to be judged.
     pub(crate) fn add(&mut self, event: &Event) -> Option<AccountKind> {
         let count = u64::from(event.count);
         match event.class {
             Class::Failure => self.failures += count,
             Class::Login => self.logins += count,
-            Class::Aborted => {
-                self.aborted += count;
-                return None;
-            }
-            Class::Test => return None,
+            Class::Aborted => self.aborted += count,
+            Class::Test => {}
         }
+        let kind = self.standing(event)?;
         self.cover(event.time);
-        if event.class == Class::Login {
-            return Some(AccountKind::Unknown);
+        if event.class == Class::Failure {
+            self.add_failure(event, kind, count);
         }
-        let kind = self.kind_of(event);
-        self.add_failure(event, kind, count);
         Some(kind)
+    }
+
+    /// What the user of `event` is, where it is to be judged. Of who got in nobody asks that.
+    pub(crate) fn standing(&mut self, event: &Event) -> Option<AccountKind> {
+        match event.class {
+            Class::Failure => Some(self.kind_of(event)),
+            Class::Login => Some(AccountKind::Unknown),
+            Class::Aborted | Class::Test => None,
+        }
     }
 
     /// Count a failure that root announced.

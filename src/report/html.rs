@@ -40,12 +40,16 @@ pub(crate) fn page(report: &Report, machine: &str, zone: &TimeZone, open: bool) 
                 main {
                     (head(report, &title, zone))
                     (findings(report, zone))
-                    (over_time(report, open))
-                    (week(report, open))
+                    @if report.failures > 0 {
+                        (over_time(report, open))
+                        (week(report, open))
+                    }
                     (sources(report, zone))
                     (networks(report))
                     (counted("Countries", &report.by_country, report.by_country.len() as u64, zone))
-                    (accounts(report, open))
+                    @if report.failures > 0 {
+                        (accounts(report, open))
+                    }
                     (counted("Services", &report.by_service, report.by_service.len() as u64, zone))
                     @if report.by_host.len() > 1 {
                         (counted("Machines", &report.by_host, report.by_host.len() as u64, zone))
@@ -85,6 +89,8 @@ fn head(report: &Report, title: &str, zone: &TimeZone) -> Markup {
         header {
             h1 { bdi { (title) } }
             p { (words::period(report, zone)) "; read: " bdi { (report.read.join(", ")) } }
+            // What is not in it is said before what is.
+            @for note in &report.notes { p { bdi { (note) } } }
             ul.figures {
                 @for (n, what, alarms) in figures {
                     li.alarm[alarms] { b { (number(n)) } " " (what[usize::from(n != 1)]) }
@@ -116,7 +122,7 @@ fn over_time(report: &Report, open: bool) -> Markup {
     let rows = steps.iter().filter(|step| step.failures > 0);
     html! {
         section {
-            h2 { "Over time" }
+            h2 { "By " (unit.name()) }
             (drawn(&format!("Failed logins by {}", unit.name()), picture::over_time(&steps)))
             (behind(open, &[unit.name(), "failed logins"], html! {
                 @for step in rows { tr { td { (step.label) } td.n { (number(step.failures)) } } }
@@ -126,10 +132,12 @@ fn over_time(report: &Report, open: bool) -> Markup {
 }
 
 fn week(report: &Report, open: bool) -> Markup {
+    let most = report.by_weekday.iter().flatten().copied().max().unwrap_or(0);
     html! {
         section {
             h2 { "By weekday and hour" }
             (drawn("Failed logins by weekday and hour, the darker the more", picture::week(&report.by_weekday)))
+            p { small { "The strongest colour: " (words::counted(most, "failed login")) " in that hour, all weeks together." } }
             (behind(open, &["hour", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"], html! {
                 @for hour in 0..24 {
                     tr {
@@ -152,7 +160,7 @@ fn accounts(report: &Report, open: bool) -> Markup {
     html! {
         section {
             h2 { "Names that were tried" (of(report.by_account.len().min(ROWS), report.accounts.distinct)) }
-            @if report.names_hidden {
+            @if report.by_account.iter().any(|row| row.name.is_none()) {
                 p {
                     "Names of no account on this machine are hidden: one of them may be a password that was typed in the "
                     "wrong field. " code { "authalert report --names" } " shows them in this page."
@@ -184,7 +192,6 @@ fn foot(report: &Report) -> Markup {
     html! {
         footer {
             p { (plain::beside(report)) }
-            @for note in &report.notes { p { bdi { (note) } } }
             p { "Made by authalert." }
         }
     }
@@ -264,8 +271,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_in_it_is_said_before_the_figures() {
+        let report = Report { notes: vec!["Not in it: a log".into()], ..hostile(true) };
+        let shown = page(&report, "srv", &TimeZone::UTC, false);
+        assert!(shown.find("Not in it") < shown.find("<ul"), "{shown}");
+    }
+
+    #[test]
     fn an_empty_history_gives_a_page_too() {
-        let shown = page(&Report::default(), "srv", &TimeZone::UTC, false);
-        assert!(shown.contains("nothing is recorded") && !shown.contains("<svg"));
+        let shown = page(&Report { names_hidden: true, ..Report::default() }, "srv", &TimeZone::UTC, false);
+        assert!(shown.contains("no failure and no login") && !shown.contains("<svg"));
+        // No table of nothing, and no word of names where none is hidden.
+        assert!(!shown.contains("<table") && !shown.contains("are hidden"), "{shown}");
+        assert!(page(&hostile(true), "srv", &TimeZone::UTC, false).contains("are hidden"));
     }
 }

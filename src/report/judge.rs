@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use jiff::Timestamp;
+
 use crate::accounts::{AccountKind, Accounts};
 use crate::detect::{Detector, Finding, Rules};
 use crate::event::Event;
@@ -17,18 +19,23 @@ pub(super) const FOUND: usize = 200;
 pub(super) struct Judge {
     detector: Detector,
     rules: Rules,
+    /// Logins before it are no part of the report.
+    since: Timestamp,
     count: u64,
     found: VecDeque<Finding>,
 }
 
 impl Judge {
-    pub(super) fn new(rules: Rules) -> Self {
-        Self { detector: Detector::default(), rules, count: 0, found: VecDeque::new() }
+    pub(super) fn new(rules: Rules, since: Timestamp) -> Self {
+        Self { detector: Detector::default(), rules, since, count: 0, found: VecDeque::new() }
     }
 
     /// Take in the next event in the order of time; `kind` is what its user is here.
     pub(super) fn take(&mut self, event: &Event, kind: AccountKind) {
         for finding in self.detector.observe_alarms(event, kind, &self.rules) {
+            if finding.login.time < self.since {
+                continue;
+            }
             self.count += 1;
             if self.found.len() >= FOUND {
                 self.found.pop_front();
@@ -61,6 +68,7 @@ fn revealed(finding: Finding, accounts: &mut Accounts, reveal: Reveal) -> Option
         source: source.and_then(|text| shown(text, reveal.remote(text))),
         service: shown(&login.service, reveal.service(&login.service)),
         failures: failures.count,
+        is_by: login.rhost.is_empty(),
         proven,
         host: reveal.remote(&login.host).unwrap_or_default().to_owned(),
         // Who got in is an account, if not of this machine, then of that which wrote the log.

@@ -41,6 +41,7 @@ pub(crate) use source::{Request, make};
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use jiff::tz::TimeZone;
 
     use super::collect::Collector;
@@ -56,7 +57,7 @@ mod tests {
     pub(super) fn hostile(names_hidden: bool) -> Report {
         let mut accounts = Accounts::in_login();
         let mut collector = Collector::new(TimeZone::UTC, Geo::default(), &mut accounts);
-        let mut judge = Judge::new(Rules::default());
+        let mut judge = Judge::new(Rules::default(), Timestamp::MIN);
         let mut take = |event: Event| {
             if let Some(kind) = collector.add(&event) {
                 judge.take(&event, kind);

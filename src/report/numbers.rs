@@ -40,6 +40,8 @@ pub(crate) struct Report {
     pub(crate) sources: Distinct,
     /// Networks of which more than one address failed.
     pub(crate) by_network: Vec<OfNetwork>,
+    /// What the rows of `by_network` leave out.
+    pub(crate) networks: Distinct,
     /// Accounts that were tried.
     pub(crate) by_account: Vec<OfAccount>,
     /// What the rows of `by_account` leave out.
@@ -167,6 +169,9 @@ pub(crate) struct Found {
     pub(crate) source: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) failures: u64,
+    /// The source is who asked for the account.
+    #[serde(skip)]
+    pub(crate) is_by: bool,
     /// The module saw it; else it rests on lines of a log.
     pub(crate) proven: bool,
     #[serde(skip_serializing_if = "String::is_empty")]

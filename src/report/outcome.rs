@@ -82,8 +82,14 @@ impl Collector<'_> {
             others: self.failures - report.by_source.iter().map(|row| row.failures).sum::<u64>(),
             may_be_off_by: self.sources.error(),
         };
-        let several = self.networks.ranking(NETWORKS).into_iter().filter(|(_, row)| row.kept.count() > 1);
-        let rows = several.take(FEW_LISTED).map(|(network, row)| {
+        let mut several = self.networks.ranking(NETWORKS);
+        several.retain(|(_, row)| row.kept.count() > 1);
+        report.networks = Distinct {
+            distinct: several.len() as u64,
+            others: several.iter().skip(FEW_LISTED).map(|(_, row)| row.count).sum(),
+            may_be_off_by: self.networks.error(),
+        };
+        let rows = several.into_iter().take(FEW_LISTED).map(|(network, row)| {
             let network = network.net();
             let Place { country, operator } = place(network.addr());
             OfNetwork {

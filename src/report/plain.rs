@@ -35,11 +35,11 @@ pub(crate) fn write(report: &Report, zone: &TimeZone, out: &mut dyn Write) -> io
     write_week(report, out)?;
     list("Sources", &report.by_source, report.sources.distinct, out)?;
     if !report.by_network.is_empty() {
-        writeln!(out, "\nNetworks with several addresses:")?;
+        writeln!(out, "\nNetworks with several addresses, {} of them:", number(report.networks.distinct))?;
     }
     for row in report.by_network.iter().take(ROWS) {
         let failures = words::at_least(row.failures, row.may_be_more);
-        writeln!(out, "{}: {failures}, from {} addresses.", row.network, row.addresses)?;
+        writeln!(out, "{}: {failures}, from {} addresses.", row.network, words::addresses(row))?;
     }
     list("Countries", &report.by_country, report.by_country.len() as u64, out)?;
     if !report.by_account.is_empty() {
@@ -128,7 +128,8 @@ pub(super) fn finding(found: &Found) -> String {
         words::verdict(found.verdict, found.proven),
         found.account.as_deref().unwrap_or("(a hidden name)")
     );
-    for (word, value) in [("from", found.source.as_deref()), ("through", found.service.as_deref())] {
+    let from = if found.is_by { "by" } else { "from" };
+    for (word, value) in [(from, found.source.as_deref()), ("through", found.service.as_deref())] {
         if let Some(value) = value {
             text += &format!(" {word} {value}");
         }

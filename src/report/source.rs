@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::collect::Collector;
 use super::geo::Geo;
@@ -14,14 +14,18 @@ use super::numbers::Report;
 use super::pipeline::{self, Batches};
 use super::sent;
 use crate::accounts::{AccountKind, Accounts};
-use crate::config::Config;
+use crate::config::{Config, Ignore};
 use crate::deliver::announced::Announced;
-use crate::detect::Rules;
+use crate::deliver::is_from_ignored;
 use crate::event::{Class, Event};
 use crate::journal::{self, Journal};
 use crate::neutral;
 use crate::scan::{self, Rows, Uncounted, Watch};
+use crate::storage;
 use crate::zone;
+
+/// So long before a login a failure speaks against it.
+const SPEAKS: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a report is to cover.
 #[derive(Clone, Debug)]
@@ -79,7 +83,9 @@ pub(crate) fn make(
     let (mut read, mut uncounted, mut errors) = (Vec::new(), Uncounted::default(), Vec::new());
     // What cannot be read announces nothing: who is not root reads the logs that may be read.
     let announced = Announced::of_journal(&Journal::new(state)).unwrap_or_default();
-    let mut report = collected(request, announced, |batches| {
+    // The journal of systemd may be large: of what is before the report only what is needed is read.
+    let from = request.since.map(|since| since.checked_sub(SPEAKS).unwrap_or(Timestamp::MIN));
+    let mut report = collected(request, config, announced, |batches| {
         for log in logs {
             let mut has_rows = false;
             let mut take = |rows: &mut Rows| {
@@ -88,7 +94,7 @@ pub(crate) fn make(
             };
             let result = match &log {
                 Some(path) => scan::each(path, watch, &mut take),
-                None => scan::each_of_journald(request.since, watch, &mut take),
+                None => scan::each_of_journald(from, watch, &mut take),
             };
             match result {
                 Ok(lines) => {
@@ -111,7 +117,7 @@ pub(crate) fn make(
     report.notes.extend(uncounted.sentences().iter().map(|sentence| format!("{sentence}.")));
     let left_out = errors.iter().map(|(why, has_rows)| {
         let what = if *has_rows { "Only the beginning is in it" } else { "Not in it" };
-        format!("{what}: {}", neutral::text(why.to_string(), 300))
+        format!("{what}: {}", neutral::text(storage::plain(why), 300))
     });
     report.notes.extend(left_out);
     Ok((report, errors.into_iter().map(|(why, _)| why).collect()))
@@ -120,9 +126,9 @@ pub(crate) fn make(
 /// Make a report of the records that this machine keeps.
 pub(crate) fn of_journal(request: &Request, state: &Path, config: &Config) -> Result<Report, Error> {
     let journal = Journal::new(state);
-    let mut report = collected(request, Announced::default(), |batches| {
+    let mut report = collected(request, config, Announced::default(), |batches| {
         journal
-            .read_since(request.since.unwrap_or(Timestamp::MIN), &mut |event| batches.take(event))
+            .read_since(Timestamp::MIN, &mut |event| batches.take(event))
             .map_err(|why| Error::Journal(journal.directory().into(), why))
     })?;
     report.read = vec![format!(
@@ -137,6 +143,7 @@ pub(crate) fn of_journal(request: &Request, state: &Path, config: &Config) -> Re
 /// A report of what `read` reads.
 fn collected(
     request: &Request,
+    config: &Config,
     announced: Announced,
     read: impl FnOnce(&mut Batches) -> Result<(), Error>,
 ) -> Result<Report, Error> {
@@ -144,8 +151,9 @@ fn collected(
     let (since, until) = (request.since.unwrap_or(Timestamp::MIN), request.until.unwrap_or(Timestamp::MAX));
     let mut accounts = Accounts::outside_login();
     let collector = Collector::new(zone::local(), geo, &mut accounts);
-    let intake = Intake { since, until, announced, collector };
-    let (read, intake, judge) = pipeline::run(intake, Judge::new(Rules::default()), read);
+    let intake = Intake { since, until, announced, ignore: &config.ignore, collector };
+    let judge = Judge::new(config.logins.clone(), since);
+    let (read, intake, judge) = pipeline::run(intake, judge, read);
     read?;
     let mut report = intake.collector.finish(judge, request.names_hidden);
     report.since = request.since.or(report.since);
@@ -158,21 +166,33 @@ pub(super) struct Intake<'a> {
     since: Timestamp,
     until: Timestamp,
     announced: Announced,
+    ignore: &'a Ignore,
     collector: Collector<'a>,
 }
 
 impl Intake<'_> {
-    /// Gives what the user of an event is that is to be judged.
+    /// Gives what the user of an event is that is to be judged. What is before the report is not counted, but speaks for
+    /// or against the logins in it.
     pub(super) fn take(&mut self, event: &Event) -> Option<AccountKind> {
-        if event.time < self.since || event.time > self.until {
+        if event.time > self.until {
             return None;
         }
-        match event.class {
-            Class::Test => self.announced.note(event),
-            Class::Failure if self.announced.covers(event) => self.collector.add_test(event.count),
-            _ => return self.collector.add(event),
-        }
-        None
+        let is_counted = event.time >= self.since;
+        let kind = match event.class {
+            Class::Test => {
+                self.announced.note(event);
+                return None;
+            }
+            Class::Failure if self.announced.covers(event) => {
+                if is_counted {
+                    self.collector.add_test(event.count);
+                }
+                return None;
+            }
+            _ if is_counted => self.collector.add(event),
+            _ => self.collector.standing(event),
+        };
+        kind.filter(|_| !is_from_ignored(event, self.ignore))
     }
 }
 
@@ -190,6 +210,8 @@ fn is_there(journal: &Journal) -> Result<bool, Error> {
 fn logs(request: &Request, state: &Path, config: &Config) -> Result<Vec<Option<PathBuf>>, Error> {
     let mut files = request.files.clone();
     files.sort_by_cached_key(|path| rotation(path));
+    // `auth.log auth.log*` names one twice.
+    files.dedup();
     let mut logs: Vec<Option<PathBuf>> = files.into_iter().map(Some).collect();
     if request.journald {
         logs.push(None);
@@ -269,5 +291,41 @@ mod tests {
         assert!(said("Only the beginning is in it: ", "cut.log"), "{:?}", report.notes);
         assert!(said("Not in it: ", "nothing.log"), "{:?}", report.notes);
         assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn a_login_is_judged_by_what_was_before_the_report_and_by_the_settings() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("auth.log");
+        let line = |minute: u32, what: &str| {
+            format!(
+                "2026-01-05T12:{minute:02}:00Z srv sshd[{minute}]: {what} password for root from 192.0.2.7 port 9 ssh2\n"
+            )
+        };
+        let failures: String = (1..=7).map(|minute| line(minute, "Failed")).collect();
+        std::fs::write(&log, failures + &line(9, "Accepted")).unwrap();
+        let of = |since: &str, config: &str| {
+            let request = Request {
+                // One that is named twice is read once.
+                files: vec![log.clone(), log.clone()],
+                journald: false,
+                since: Some(since.parse().unwrap()),
+                until: None,
+                geo: Vec::new(),
+                names_hidden: false,
+            };
+            let config = toml::from_str(config).unwrap();
+            let (report, _) = make(&request, directory.path(), &config, &mut |_, _, _| {}).unwrap();
+            let (found, told) =
+                (report.logins_after_failures, report.findings.iter().map(|f| f.failures).sum());
+            (report.failures, report.logins, found, told)
+        };
+        assert_eq!(of("2026-01-05T12:00:00Z", ""), (7, 1, 1, 7));
+        // What is before the report is not counted in it, and speaks against who is in.
+        assert_eq!(of("2026-01-05T12:08:00Z", ""), (0, 1, 1, 7));
+        assert_eq!(of("2026-01-05T12:10:00Z", ""), (0, 0, 0, 0));
+        // As an alert would have it.
+        assert_eq!(of("2026-01-05T12:00:00Z", "[logins]\nbreak_in_after = 8"), (7, 1, 0, 0));
+        assert_eq!(of("2026-01-05T12:00:00Z", "[ignore]\nnetworks = [\"192.0.2.0/24\"]"), (7, 1, 0, 0));
     }
 }

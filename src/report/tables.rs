@@ -46,7 +46,7 @@ pub(super) fn networks(report: &Report) -> Markup {
     html! {
         @if report.by_network.iter().any(|row| row.addresses > 2) {
             section {
-                h2 { "Networks with several addresses" (of(report.by_network.len().min(ROWS), report.by_network.len() as u64)) }
+                h2 { "Networks with several addresses" (of(report.by_network.len().min(ROWS), report.networks.distinct)) }
                 div.scroll { table {
                     thead { tr { th { "network" } th.n { "failed logins" } th.n { "addresses" } @if placed { th { "where" } } } }
                     tbody {
@@ -54,7 +54,7 @@ pub(super) fn networks(report: &Report) -> Markup {
                             tr {
                                 td.name { (row.network) }
                                 td.n { (words::at_least(row.failures, row.may_be_more)) }
-                                td.n { (row.addresses) }
+                                td.n { (words::addresses(row)) }
                                 @if placed { td { (row.country) " " (row.operator) } }
                             }
                         }
@@ -108,7 +108,7 @@ pub(super) fn receivers(report: &Report) -> Markup {
     }
 }
 
-/// `, 25 of 1,234`
+/// ` 25 of 1,234`
 pub(super) fn of(shown: usize, all: u64) -> Markup {
     html! { @if all > shown as u64 { small { " " (shown) " of " (number(all)) } } }
 }

@@ -62,14 +62,10 @@ pub(crate) fn write(report: &Report, zone: &TimeZone, look: Look, out: &mut dyn 
         label: row.network.clone(),
         value: row.failures,
         shown: words::at_least(row.failures, row.may_be_more),
-        beside: format!("{} addresses", row.addresses),
+        beside: format!("{} addresses", words::addresses(row)),
     });
     let several = report.by_network.iter().any(|row| row.addresses > 2);
-    text.chart(
-        "Networks",
-        networks.take(if several { ROWS } else { 0 }).collect(),
-        report.by_network.len() as u64,
-    );
+    text.chart("Networks", networks.take(if several { ROWS } else { 0 }).collect(), report.networks.distinct);
     let counted = |rows: &[super::numbers::Counted]| -> Vec<Bar> {
         let named = |row: &super::numbers::Counted| {
             bar(words::name(row.name.as_deref(), words::HIDDEN), row.failures)
@@ -109,7 +105,7 @@ impl Text {
     fn coloured(&mut self, colour: &str, line: &str) {
         let (on, off) =
             if self.look.colour { (format!("\x1b[{colour}m"), "\x1b[0m") } else { Default::default() };
-        for line in on_lines(line, self.width) {
+        for line in indented(line, self.width) {
             let _ = writeln!(self.text, "{on}{}{off}", cut(&line, self.width));
         }
     }
@@ -195,7 +191,9 @@ impl Text {
         }
         self.title("Longest campaigns (without a pause of a day)");
         for campaign in report.campaigns.iter().take(ROWS) {
-            self.line(&super::plain::campaign(campaign, zone));
+            for line in indented(&super::plain::campaign(campaign, zone), self.width) {
+                self.line(&line);
+            }
         }
     }
 
@@ -258,6 +256,12 @@ fn on_lines(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The same, those after the first behind two blanks: one entry of several.
+fn indented(text: &str, width: usize) -> Vec<String> {
+    let lines = on_lines(text, width.saturating_sub(2)).into_iter().enumerate();
+    lines.map(|(i, line)| if i == 0 { line } else { format!("  {line}") }).collect()
+}
+
 /// `text` within `width` columns.
 fn cut(text: &str, width: usize) -> String {
     if columns(text) <= width {
@@ -300,6 +304,14 @@ mod tests {
             assert!(text.contains("By weekday and hour") && text.contains('█'), "{text}");
             assert!(!text.contains('\x1b'));
         }
+    }
+
+    #[test]
+    fn a_campaign_is_told_to_its_end_on_as_many_lines_as_it_needs() {
+        let told = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = shown(Look { width: 60, colour: false });
+        let campaign = super::super::plain::campaign(&hostile(false).campaigns[0], &TimeZone::UTC);
+        assert!(columns(&campaign) > 60 && told(&text).contains(&told(&campaign)), "{campaign}: {text}");
     }
 
     #[test]

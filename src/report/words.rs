@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::numbers::{Counted, Report};
+use super::numbers::{Counted, OfNetwork, Report};
 use crate::accounts::AccountKind;
 
 pub(super) const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -63,7 +63,7 @@ pub(super) fn period(report: &Report, zone: &TimeZone) -> String {
         (Some(since), Some(until)) => format!("from {} to {}", minute(since, zone), minute(until, zone)),
         (Some(since), None) => format!("since {}", minute(since, zone)),
         (None, Some(until)) => format!("until {}", minute(until, zone)),
-        (None, None) => "nothing is recorded".into(),
+        (None, None) => "no failure and no login".into(),
     }
 }
 
@@ -81,8 +81,13 @@ pub(super) fn at_least(failures: u64, may_be_more: u64) -> String {
     if may_be_more == 0 { number(failures) } else { format!("{}+", number(failures)) }
 }
 
+/// Of IPv6 so many addresses at least are told apart.
+pub(super) fn addresses(row: &OfNetwork) -> String {
+    at_least(row.addresses.into(), u64::from(row.network.contains(':')))
+}
+
 pub(super) fn verdict(verdict: &str, proven: bool) -> String {
-    let what = if verdict == "break-in" { "break-in?" } else { "new source while under attack" };
+    let what = if verdict == "break-in" { "break-in?" } else { "new source under attack" };
     format!("{what}{}", if proven { "" } else { " (by a log)" })
 }
 

@@ -99,8 +99,11 @@ pub fn read(
     let status = child.wait().map_err(failed)?;
     read?;
     if !status.success() {
-        let complaint = crate::neutral::text(complaint.trim(), 200);
-        return Err(Error::Journald(format!("journalctl ended with {status}: {complaint}")));
+        let complaint = match crate::neutral::text(complaint.trim(), 200) {
+            nothing if nothing.is_empty() => nothing,
+            complaint => format!(": {complaint}"),
+        };
+        return Err(Error::Journald(format!("journalctl ended with {status}{complaint}")));
     }
     if let Some(cursor) = tail.cursor() {
         next.cursor = Some(cursor);

@@ -179,7 +179,7 @@ def figures(log, path, base):
     run = simulate(path, base)
     found = re.search(r"failures +(?P<failures>\d+) in .*\nalerts +(?P<alerts>\d+), [\d.]+ a day, (?P<busiest>\d+) in the "
                       r"busiest 24 hours\nlongest wait +(?P<wait>.*)\ncovered +(?P<covered>\d+) of.*"
-                      r"(\nbreak-ins +(?P<break_ins>\d+) in (?P<reports>\d+) more alerts, longest wait (?P<break_in_wait>.*))?",
+                      r"(\nbreak-ins +(?P<break_ins>\d+) in (?P<reports>\d+) more alerts?, longest wait (?P<break_in_wait>.*))?",
                       run.stdout)
     last = "\n".join((run.stdout + run.stderr).splitlines()[-12:])
     if not found:

@@ -42,7 +42,7 @@ impl From {
     /// As a person types it.
     pub fn parse(text: &str) -> Result<Self, String> {
         // As alerts write it, so that no service makes a link of it.
-        let text = &text.replace("[.]", ".").replace("[:]", ":");
+        let text = &text.replace("[.]", ".").replace("[:]", ":").replace("[/]", "/");
         Ok(match (text.parse::<IpAddr>(), text.parse::<IpNet>()) {
             (Ok(ip), _) => Self::Net(IpNet::from(ip.to_canonical())),
             (_, Ok(net)) => Self::Net(net),

@@ -265,11 +265,9 @@ mod tests {
             assert!(From::parse(wrong).is_err_and(|why| why.contains("192.0.2.7")), "{wrong}");
         }
         assert!(From::parse("host7.example").is_ok() && From::parse("1a").is_ok());
-        assert_eq!(
-            From::parse("192[.]0[.]2[.]7").unwrap(),
-            From::parse("192.0.2.7").unwrap(),
-            "out of an alert"
-        );
+        for (told, typed) in [("192[.]0[.]2[.]7", "192.0.2.7"), ("2001:db8::[/]64", "2001:db8::/64")] {
+            assert_eq!(From::parse(told).unwrap(), From::parse(typed).unwrap(), "out of an alert");
+        }
     }
 
     #[test]

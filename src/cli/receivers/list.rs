@@ -47,6 +47,7 @@ pub(super) fn list(state: &Path, config: &Config, out: &mut dyn Write) -> Result
         let told: Vec<_> = ALL.iter().filter(|kind| receiver.tells(**kind)).map(|kind| word(*kind)).collect();
         match receiver.name.as_str() {
             TIMELINE => writeln!(out, "    is sent everything, on this machine (authalert timeline)")?,
+            _ if told.is_empty() => writeln!(out, "    is sent nothing: its tell is empty")?,
             _ => writeln!(out, "    is sent {}", told.join(", "))?,
         }
         if let Some(named) = counters.iter().find(|named| named.name == receiver.name) {
@@ -99,7 +100,9 @@ fn goes_to(receiver: &config::Receiver, service: &Service, stored: &Stored) -> V
             (None, Some(toml::Value::Boolean(truth))) => truth.to_string(),
             _ => continue,
         };
-        shown.push(format!("{name} {}", neutral::text(without_logins(&value), LONGEST)));
+        let value = neutral::text(without_logins(&value), LONGEST);
+        // "goes to" is said already.
+        shown.push(if name == "to" { value } else { format!("{name} {value}") });
     }
     shown
 }
@@ -146,7 +149,7 @@ mod tests {
                     [[receiver]]\nkind = \"command\"\nargv = [\"/usr/bin/send\", \"+358401234567\", \"tg://bot:hush@chat\"]\n\
                     [[receiver]]\nkind = \"gotify\"\nserver = \"https://me:hu@s/h@h.example/base\"\n\
                     [[receiver]]\nkind = \"mail\"\nto = \"me@h.example\"\nserver = \"me:hush@h.example\"\n\
-                    password = \"hush\"\n";
+                    password = \"hush\"\ntell = []\n";
         let secrets =
             "[pager]\ntoken = \"tk_hush\"\n[slack]\nwebhook = \"https://hooks.slack.com/services/hush\"\n";
         std::fs::write(directory.path().join("credentials.toml"), secrets).unwrap();
@@ -162,7 +165,7 @@ mod tests {
             "  webhook\n    goes to url https://siem.example/…\n",
             "  command\n    goes to argv /usr/bin/send +358401234567 tg://…@chat\n",
             "  gotify\n    goes to server https://…@h.example/base\n",
-            "  mail\n    goes to to me@h.example, server h.example\n",
+            "  mail\n    goes to me@h.example, server h.example\n    is sent nothing: its tell is empty\n",
         ] {
             assert!(shown.contains(line), "{line}: {shown}");
         }

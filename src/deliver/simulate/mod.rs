@@ -80,9 +80,10 @@ impl fmt::Display for Simulation {
         if self.break_ins > 0 {
             write!(
                 f,
-                "\nbreak-ins     {} in {} more alerts, longest wait {}",
+                "\nbreak-ins     {} in {} more alert{}, longest wait {}",
                 self.break_ins,
                 self.break_in_alerts,
+                if self.break_in_alerts == 1 { "" } else { "s" },
                 human(self.longest_break_in_wait)
             )?;
         }

@@ -24,7 +24,7 @@ const NEW: SignedDuration = SignedDuration::from_secs(10);
 const TAIL: u64 = 64 << 10;
 
 /// Wait for [`FIRST`], in a burst for [`MOMENT`]; or until a login is recorded.
-pub fn settle(state: &Path) {
+pub fn wait_for_burst(state: &Path) {
     let directory = Journal::new(state).directory().to_path_buf();
     let now = Timestamp::now();
     let before = |by: SignedDuration| now.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -99,7 +99,7 @@ mod tests {
         journal.append(&[old, now(Class::Failure)]).unwrap();
         let waited = || {
             let begun = Instant::now();
-            settle(state.path());
+            wait_for_burst(state.path());
             begun.elapsed()
         };
         assert!(waited() < MOMENT / 2, "a single failure");
