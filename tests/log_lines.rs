@@ -968,6 +968,32 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             &["1 x from 192.0.2.7 (pure-ftpd)"],
         ),
         (
+            "pure-ftpd as it is on Debian: without a number, of one account from two places at a time",
+            &[
+                "10:00:01 web1 pure-ftpd: (?@192.0.2.7) [INFO] New connection from 192.0.2.7",
+                "10:00:01 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=web1  user=alice",
+                "10:00:02 web1 pure-ftpd: (?@192.0.2.8) [INFO] New connection from 192.0.2.8",
+                "10:00:02 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=web1  user=alice",
+                "10:00:07 web1 pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [alice]",
+                "10:00:07 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=web1  user=alice",
+                "10:00:08 web1 pure-ftpd: (?@192.0.2.8) [WARNING] Authentication failed for user [alice]",
+                "10:00:19 web1 pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [alice]",
+                "10:00:19 web1 pure-ftpd: (?@192.0.2.7) [INFO] Logout.",
+                "10:00:30 web1 pure-ftpd: pam_unix(pure-ftpd:auth): check pass; user unknown",
+                "10:00:30 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=no body rhost=web1 ",
+                "10:00:36 web1 pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [no body]",
+                "10:00:40 web1 pure-ftpd: pam_unix(pure-ftpd:session): session opened for user bob(uid=1001) by (uid=0)",
+                "10:00:40 web1 pure-ftpd: pam_unix(pure-ftpd:session): session closed for user bob",
+                "10:00:40 web1 pure-ftpd: (?@192.0.2.8) [INFO] bob is now logged in",
+            ],
+            &[
+                "1 alice from 192.0.2.7 (pure-ftpd)",
+                "1 alice from 192.0.2.8 (pure-ftpd)",
+                "1 alice from 192.0.2.7 (pure-ftpd)",
+                "1 no body from 192.0.2.7 (pure-ftpd)",
+            ],
+        ),
+        (
             "pure-ftpd alone, and a login",
             &[
                 "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [WARNING] Authentication failed for user [x]",
