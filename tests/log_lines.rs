@@ -1062,6 +1062,15 @@ fn mail_servers_and_remote_desktops_tell_each_attempt_once() {
             &["2 bob from 192.0.2.7 (dovecot)", "1 bob from 192.0.2.8 (dovecot)"],
         ),
         (
+            "Dovecot, of a client that tried two names",
+            &[
+                "10:00:01 mx auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+                "10:00:05 mx auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob",
+                "10:00:09 mx dovecot: imap-login: Disconnected: Aborted login by logging out (auth failed, 2 attempts in 8 secs): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<a>",
+            ],
+            &["1 alice from 192.0.2.7 (dovecot)", "1 bob from 192.0.2.7 (dovecot)"],
+        ),
+        (
             "Courier's, whose command holds a password",
             &[
                 "10:00:01 mx courieresmtpd: error,relay=::ffff:192.0.2.7,port=43632,msg=\"535 Authentication failed.\",cmd: AUTH PLAIN AAAAbob",
