@@ -1046,6 +1046,30 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             ],
             &["1  from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (smtp)"],
         ),
+        (
+            "Postfix and Cyrus, with right passwords while saslauthd is down",
+            &[
+                "10:00:01 mx postfix/smtpd[166]: warning: SASL authentication failure: cannot connect to saslauthd server: No such file or directory",
+                "10:00:01 mx postfix/smtpd[166]: warning: SASL authentication failure: Password verification failed",
+                "10:00:01 mx postfix/smtpd[166]: warning: unknown[192.0.2.7]: SASL PLAIN authentication failed: generic failure, sasl_username=alice",
+                "10:00:09 mx postfix/smtpd[166]: warning: unknown[192.0.2.7]:4000: SASL LOGIN authentication failed: generic failure",
+                "10:00:11 mx cyrus/imap[512]: SASL cannot connect to saslauthd server: No such file or directory",
+                "10:00:11 mx cyrus/imap[512]: badlogin: [192.0.2.7] plaintext (alice) [SASL(-1): generic failure: checkpass failed]",
+                "10:00:16 mx cyrus/imap[512]: badlogin: [192.0.2.7] PLAIN (alice) [SASL(-1): generic failure: Password verification failed]",
+                "10:00:20 mx postfix/smtpd[166]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed: authentication failure, sasl_username=generic failure, sasl_username=bob",
+            ],
+            &["1 generic failure, sasl_username=bob from 192.0.2.8 (smtp)"],
+        ),
+        (
+            "Cyrus, of what SASL takes for no name",
+            &[
+                "10:00:01 mx cyrus/imap[351]: SASL bad userid authenticated",
+                "10:00:01 mx cyrus/imap[351]: badlogin: [192.0.2.7] plaintext (zoC+ \"q) invalid user",
+                "10:00:02 mx cyrus/imap[393]: SASL bad userid authenticated",
+                "10:00:02 mx cyrus/imap[393]: badlogin: [192.0.2.8] PLAIN (-notset-) [SASL(-6): can't request information until later in exchange: Information that was requested is not yet available.]",
+            ],
+            &["1 zoC+ \"q from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
+        ),
     ]);
 }
 
