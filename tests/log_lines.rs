@@ -864,6 +864,10 @@ Nov  3 10:00:04 web1 su[22]: (to root) bob on pts/0
 Nov  3 10:00:05 web1 gdm-password][23]: pam_unix(gdm-password:session): session opened for user carol(uid=1001) by (uid=0)
 Nov  3 10:00:06 web1 login[24]: LOGIN ON tty1 BY dave
 Nov  3 10:00:07 web1 sshd[25]: Failed password for root from 192.0.2.8 port 65 ssh2
+Nov  3 10:00:08 web1 exim[338]: 1xXZyb-00005S-00 <= erin@example.org H=(client) [192.0.2.7]:59521 I=[192.0.2.1]:2525 P=esmtpa A=plain:erin S=208
+Nov  3 10:00:08 web1 exim[339]: 1xXZyb-00005S-00 => :blackhole: <bob@localhost> R=all
+Nov  3 10:00:09 web1 exim[340]: 1xXZyc-00005U-00 <= \"x H=(y) [192.0.2.9] P=esmtpa A=plain:root S=1\"@example.org H=(client) [192.0.2.7] P=esmtp S=208
+Nov  3 10:00:09 web1 exim[341]: 1xXZyd-00005V-00 <= eve@example.org H=(client) [192.0.2.7] P=esmtp S=208 id=x A=plain:root S=1
 ";
     let logins = |wanted: bool| {
         let mut intake = Intake::new(true, false, Open::default());
@@ -882,7 +886,7 @@ Nov  3 10:00:07 web1 sshd[25]: Failed password for root from 192.0.2.8 port 65 s
     };
     assert_eq!(
         logins(true),
-        ["sshd alice 1", "sudo alice 4", "su root 6", "gdm-password carol 7", "login dave 8"]
+        ["sshd alice 1", "sudo alice 4", "su root 6", "gdm-password carol 7", "login dave 8", "exim erin 10"]
     );
     assert!(logins(false).is_empty());
 }
