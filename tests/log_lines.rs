@@ -1136,6 +1136,20 @@ fn mail_servers_and_remote_desktops_tell_each_attempt_once() {
             &["1 admin from 192.0.2.7 (webgui)", "1 root from 192.0.2.8 (webgui)"],
         ),
         (
+            "Cockpit without a number: wrong, and right a moment later; and one that another module knew",
+            &[
+                "10:00:01 web1 cockpit-session: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.7  user=alice",
+                "10:00:03 web1 cockpit-session: pam_ssh_add: Failed adding some keys",
+                "10:00:03 web1 cockpit-session: pam_unix(cockpit:session): session opened for user alice(uid=1000) by (uid=0)",
+                "10:00:20 web1 cockpit-session: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.8  user=bob",
+                "10:00:20 web1 cockpit-session: pam_unix(cockpit:session): session opened for user bob(uid=1001) by (uid=0)",
+                "10:00:30 web1 cockpit-session: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.9  user=carol",
+                "10:00:34 web1 cockpit-session: pam_sss(cockpit:auth): authentication success; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.9 user=carol",
+                "10:00:34 web1 cockpit-session: pam_unix(cockpit:session): session opened for user carol(uid=1002) by (uid=0)",
+            ],
+            &["1 alice from 192.0.2.7 (cockpit)"],
+        ),
+        (
             "macOS' screen",
             &[
                 "10:00:01 mac screensharingd[35]: Authentication: FAILED :: User Name: bob :: Viewer Address: 192.0.2.7 :: Type: DH",
