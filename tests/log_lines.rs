@@ -1006,6 +1006,17 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             &["1 x from 192.0.2.7 (pure-ftpd)"],
         ),
         (
+            "the ftpd of inetutils, of a client whose place it does not know",
+            &[
+                "10:00:01 web1 ftpd[602]: connection from ",
+                "10:00:02 web1 ftpd[602]: FTP LOGIN FAILED FROM , alice",
+                "10:00:05 web1 ftpd[602]: FTP LOGIN FAILED FROM , alice",
+                "10:00:09 web1 ftpd[637]: connection from ",
+                "10:00:10 web1 ftpd[637]: FTP LOGIN FROM  as alice",
+            ],
+            &["1 alice from  (ftpd)", "1 alice from  (ftpd)"],
+        ),
+        (
             "Webmin, beside PAM under the interpreter's name",
             &[
                 "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
