@@ -1017,6 +1017,14 @@ fn servers_with_passwords_of_their_own_tell_each_attempt() {
             &["1 alice from  (ftpd)", "1 alice from  (ftpd)"],
         ),
         (
+            "nginx through the socket of a daemon that names the machine as nginx does",
+            &[
+                "10:00:01 web1 web1 nginx: 2026/11/03 10:00:01 [error] 584#584: *1 user \"alice\": password mismatch, client: 192.0.2.7, server: , request: \"GET / HTTP/1.1\", host: \"192.0.2.1:8080\"",
+                "10:00:03 web1 web1 nginx: 2026/11/03 10:00:03 [error] 584#584: *3 user \"nobodyx\" was not found in \"/etc/nginx/pw\", client: 192.0.2.8, server: , request: \"GET / HTTP/1.1\", host: \"192.0.2.1:8080\"",
+            ],
+            &["1 alice from 192.0.2.7 (nginx)", "1 nobodyx from 192.0.2.8 (nginx)"],
+        ),
+        (
             "Webmin, beside PAM under the interpreter's name",
             &[
                 "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
