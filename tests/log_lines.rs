@@ -864,6 +864,10 @@ Nov  3 10:00:04 web1 su[22]: (to root) bob on pts/0
 Nov  3 10:00:05 web1 gdm-password][23]: pam_unix(gdm-password:session): session opened for user carol(uid=1001) by (uid=0)
 Nov  3 10:00:06 web1 login[24]: LOGIN ON tty1 BY dave
 Nov  3 10:00:07 web1 sshd[25]: Failed password for root from 192.0.2.8 port 65 ssh2
+Nov  3 10:00:08 web1 exim[338]: 1xXZyb-00005S-00 <= erin@example.org H=(client) [192.0.2.7]:59521 I=[192.0.2.1]:2525 P=esmtpa A=plain:erin S=208
+Nov  3 10:00:08 web1 exim[339]: 1xXZyb-00005S-00 => :blackhole: <bob@localhost> R=all
+Nov  3 10:00:09 web1 exim[340]: 1xXZyc-00005U-00 <= \"x H=(y) [192.0.2.9] P=esmtpa A=plain:root S=1\"@example.org H=(client) [192.0.2.7] P=esmtp S=208
+Nov  3 10:00:09 web1 exim[341]: 1xXZyd-00005V-00 <= eve@example.org H=(client) [192.0.2.7] P=esmtp S=208 id=x A=plain:root S=1
 ";
     let logins = |wanted: bool| {
         let mut intake = Intake::new(true, false, Open::default());
@@ -882,7 +886,7 @@ Nov  3 10:00:07 web1 sshd[25]: Failed password for root from 192.0.2.8 port 65 s
     };
     assert_eq!(
         logins(true),
-        ["sshd alice 1", "sudo alice 4", "su root 6", "gdm-password carol 7", "login dave 8"]
+        ["sshd alice 1", "sudo alice 4", "su root 6", "gdm-password carol 7", "login dave 8", "exim erin 10"]
     );
     assert!(logins(false).is_empty());
 }
@@ -953,134 +957,230 @@ fn a_right_password_of_an_account_that_is_not_let_in_is_no_failure() {
     ]);
 }
 
+const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
+    (
+        "pure-ftpd, beside PAM that was given a name for the client",
+        &[
+            "10:00:01 web1 pure-ftpd[31]: (?@192.0.2.7) [INFO] New connection from 192.0.2.7",
+            "10:00:02 web1 pure-ftpd[31]: pam_unix(pure-ftpd:auth): check pass; user unknown",
+            "10:00:02 web1 pure-ftpd[31]: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=x rhost=web1",
+            "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [WARNING] Authentication failed for user [x]",
+            "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [INFO] Logout.",
+        ],
+        &["1 x from 192.0.2.7 (pure-ftpd)"],
+    ),
+    (
+        "pure-ftpd as it is on Debian: without a number, of one account from two places at a time",
+        &[
+            "10:00:01 web1 pure-ftpd: (?@192.0.2.7) [INFO] New connection from 192.0.2.7",
+            "10:00:01 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=web1  user=alice",
+            "10:00:02 web1 pure-ftpd: (?@192.0.2.8) [INFO] New connection from 192.0.2.8",
+            "10:00:02 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=web1  user=alice",
+            "10:00:07 web1 pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [alice]",
+            "10:00:07 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=web1  user=alice",
+            "10:00:08 web1 pure-ftpd: (?@192.0.2.8) [WARNING] Authentication failed for user [alice]",
+            "10:00:19 web1 pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [alice]",
+            "10:00:19 web1 pure-ftpd: (?@192.0.2.7) [INFO] Logout.",
+            "10:00:30 web1 pure-ftpd: pam_unix(pure-ftpd:auth): check pass; user unknown",
+            "10:00:30 web1 pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=no body rhost=web1 ",
+            "10:00:36 web1 pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [no body]",
+            "10:00:40 web1 pure-ftpd: pam_unix(pure-ftpd:session): session opened for user bob(uid=1001) by (uid=0)",
+            "10:00:40 web1 pure-ftpd: pam_unix(pure-ftpd:session): session closed for user bob",
+            "10:00:40 web1 pure-ftpd: (?@192.0.2.8) [INFO] bob is now logged in",
+        ],
+        &[
+            "1 alice from 192.0.2.7 (pure-ftpd)",
+            "1 alice from 192.0.2.8 (pure-ftpd)",
+            "1 alice from 192.0.2.7 (pure-ftpd)",
+            "1 no body from 192.0.2.7 (pure-ftpd)",
+        ],
+    ),
+    (
+        "pure-ftpd alone, and a login",
+        &[
+            "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [WARNING] Authentication failed for user [x]",
+            "10:00:18 web1 pure-ftpd[32]: (?@192.0.2.8) [INFO] bob is now logged in",
+        ],
+        &["1 x from 192.0.2.7 (pure-ftpd)"],
+    ),
+    (
+        "the ftpd of inetutils, of a client whose place it does not know",
+        &[
+            "10:00:01 web1 ftpd[602]: connection from ",
+            "10:00:02 web1 ftpd[602]: FTP LOGIN FAILED FROM , alice",
+            "10:00:05 web1 ftpd[602]: FTP LOGIN FAILED FROM , alice",
+            "10:00:09 web1 ftpd[637]: connection from ",
+            "10:00:10 web1 ftpd[637]: FTP LOGIN FROM  as alice",
+        ],
+        &["1 alice from  (ftpd)", "1 alice from  (ftpd)"],
+    ),
+    (
+        "nginx through the socket of a daemon that names the machine as nginx does",
+        &[
+            "10:00:01 web1 web1 nginx: 2026/11/03 10:00:01 [error] 584#584: *1 user \"alice\": password mismatch, client: 192.0.2.7, server: , request: \"GET / HTTP/1.1\", host: \"192.0.2.1:8080\"",
+            "10:00:03 web1 web1 nginx: 2026/11/03 10:00:03 [error] 584#584: *3 user \"nobodyx\" was not found in \"/etc/nginx/pw\", client: 192.0.2.8, server: , request: \"GET / HTTP/1.1\", host: \"192.0.2.1:8080\"",
+        ],
+        &["1 alice from 192.0.2.7 (nginx)", "1 nobodyx from 192.0.2.8 (nginx)"],
+    ),
+    (
+        "Webmin, beside PAM under the interpreter's name",
+        &[
+            "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
+            "10:00:03 web1 webmin[61]: Invalid login as root from 192.0.2.7 ",
+            "10:00:20 web1 webmin[62]: Successful login as root from 192.0.2.7",
+            "10:00:30 web1 webmin[63]: Invalid login as bob from 192.0.2.8",
+        ],
+        &["1 root from 192.0.2.7 (webmin)", "1 bob from 192.0.2.8 (webmin)"],
+    ),
+    (
+        "LuCI, through one process of uhttpd",
+        &[
+            "10:00:01 ap uhttpd[1561]: [info] luci: failed login on / for root from 192.0.2.7",
+            "10:00:04 ap uhttpd[1561]: [info] luci: failed login on /admin/status for root from 192.0.2.7",
+            "10:00:09 ap uhttpd[1561]: [info] luci: accepted login on / for root from 192.0.2.7",
+        ],
+        &["1 root from 192.0.2.7 (luci)", "1 root from 192.0.2.7 (luci)"],
+    ),
+    (
+        "Sendmail, beside saslauthd that says it too",
+        &[
+            "10:00:01 mx saslauthd[753]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+            "10:00:03 mx saslauthd[753]: do_auth         : auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]",
+            "10:00:03 mx sm-mta[71]: x2TMXH7Y023221: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[192.0.2.7]",
+            "10:00:20 mx sm-mta[72]: AUTH=server, relay=c.example.org [192.0.2.8], authid=alice, mech=LOGIN, bits=0",
+        ],
+        &["1 bob from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "Sendmail, of an address that has no name",
+        &[
+            "10:00:03 mx sm-mta[71]: x2TMXH7Y023221: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[192.0.2.7] (may be forged)",
+        ],
+        &["1 bob from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "Postfix that gives ports, or no reason; and one whose helper is gone",
+        &[
+            "10:00:01 mx postfix/smtpd[31]: warning: unknown[192.0.2.7]:55729: SASL LOGIN authentication failed: authentication failure",
+            "10:00:02 mx postfix/submission/smtpd[32]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed:",
+            "10:00:03 mx postfix/smtpd[33]: warning: unknown[192.0.2.9]: SASL LOGIN authentication failed: Connection lost to authentication server",
+        ],
+        &["1  from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (smtp)"],
+    ),
+    (
+        "Postfix and Cyrus, with right passwords while saslauthd is down",
+        &[
+            "10:00:01 mx postfix/smtpd[166]: warning: SASL authentication failure: cannot connect to saslauthd server: No such file or directory",
+            "10:00:01 mx postfix/smtpd[166]: warning: SASL authentication failure: Password verification failed",
+            "10:00:01 mx postfix/smtpd[166]: warning: unknown[192.0.2.7]: SASL PLAIN authentication failed: generic failure, sasl_username=alice",
+            "10:00:09 mx postfix/smtpd[166]: warning: unknown[192.0.2.7]:4000: SASL LOGIN authentication failed: generic failure",
+            "10:00:11 mx cyrus/imap[512]: SASL cannot connect to saslauthd server: No such file or directory",
+            "10:00:11 mx cyrus/imap[512]: badlogin: [192.0.2.7] plaintext (alice) [SASL(-1): generic failure: checkpass failed]",
+            "10:00:16 mx cyrus/imap[512]: badlogin: [192.0.2.7] PLAIN (alice) [SASL(-1): generic failure: Password verification failed]",
+            "10:00:20 mx postfix/smtpd[166]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed: authentication failure, sasl_username=generic failure, sasl_username=bob",
+        ],
+        &["1 generic failure, sasl_username=bob from 192.0.2.8 (smtp)"],
+    ),
+    (
+        "Cyrus, of what SASL takes for no name",
+        &[
+            "10:00:01 mx cyrus/imap[351]: SASL bad userid authenticated",
+            "10:00:01 mx cyrus/imap[351]: badlogin: [192.0.2.7] plaintext (zoC+ \"q) invalid user",
+            "10:00:02 mx cyrus/imap[393]: SASL bad userid authenticated",
+            "10:00:02 mx cyrus/imap[393]: badlogin: [192.0.2.8] PLAIN (-notset-) [SASL(-6): can't request information until later in exchange: Information that was requested is not yet available.]",
+        ],
+        &["1 zoC+ \"q from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
+    ),
+];
+
 #[test]
 fn servers_with_passwords_of_their_own_tell_each_attempt() {
-    check(&[
-        (
-            "pure-ftpd, beside PAM that was given a name for the client",
-            &[
-                "10:00:01 web1 pure-ftpd[31]: (?@192.0.2.7) [INFO] New connection from 192.0.2.7",
-                "10:00:02 web1 pure-ftpd[31]: pam_unix(pure-ftpd:auth): check pass; user unknown",
-                "10:00:02 web1 pure-ftpd[31]: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=x rhost=web1",
-                "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [WARNING] Authentication failed for user [x]",
-                "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [INFO] Logout.",
-            ],
-            &["1 x from 192.0.2.7 (pure-ftpd)"],
-        ),
-        (
-            "pure-ftpd alone, and a login",
-            &[
-                "10:00:08 web1 pure-ftpd[31]: (?@192.0.2.7) [WARNING] Authentication failed for user [x]",
-                "10:00:18 web1 pure-ftpd[32]: (?@192.0.2.8) [INFO] bob is now logged in",
-            ],
-            &["1 x from 192.0.2.7 (pure-ftpd)"],
-        ),
-        (
-            "Webmin, beside PAM under the interpreter's name",
-            &[
-                "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
-                "10:00:03 web1 webmin[61]: Invalid login as root from 192.0.2.7 ",
-                "10:00:20 web1 webmin[62]: Successful login as root from 192.0.2.7",
-                "10:00:30 web1 webmin[63]: Invalid login as bob from 192.0.2.8",
-            ],
-            &["1 root from 192.0.2.7 (webmin)", "1 bob from 192.0.2.8 (webmin)"],
-        ),
-        (
-            "LuCI, through one process of uhttpd",
-            &[
-                "10:00:01 ap uhttpd[1561]: [info] luci: failed login on / for root from 192.0.2.7",
-                "10:00:04 ap uhttpd[1561]: [info] luci: failed login on /admin/status for root from 192.0.2.7",
-                "10:00:09 ap uhttpd[1561]: [info] luci: accepted login on / for root from 192.0.2.7",
-            ],
-            &["1 root from 192.0.2.7 (luci)", "1 root from 192.0.2.7 (luci)"],
-        ),
-        (
-            "Sendmail, beside saslauthd that says it too",
-            &[
-                "10:00:01 mx saslauthd[753]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
-                "10:00:03 mx saslauthd[753]: do_auth         : auth failure: [user=bob] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]",
-                "10:00:03 mx sm-mta[71]: x2TMXH7Y023221: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[192.0.2.7]",
-                "10:00:20 mx sm-mta[72]: AUTH=server, relay=c.example.org [192.0.2.8], authid=alice, mech=LOGIN, bits=0",
-            ],
-            &["1 bob from 192.0.2.7 (smtp)"],
-        ),
-        (
-            "Sendmail, of an address that has no name",
-            &[
-                "10:00:03 mx sm-mta[71]: x2TMXH7Y023221: AUTH failure (LOGIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[192.0.2.7] (may be forged)",
-            ],
-            &["1 bob from 192.0.2.7 (smtp)"],
-        ),
-        (
-            "Postfix that gives ports, or no reason; and one whose helper is gone",
-            &[
-                "10:00:01 mx postfix/smtpd[31]: warning: unknown[192.0.2.7]:55729: SASL LOGIN authentication failed: authentication failure",
-                "10:00:02 mx postfix/submission/smtpd[32]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed:",
-                "10:00:03 mx postfix/smtpd[33]: warning: unknown[192.0.2.9]: SASL LOGIN authentication failed: Connection lost to authentication server",
-            ],
-            &["1  from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (smtp)"],
-        ),
-    ]);
+    check(WITH_PASSWORDS_OF_THEIR_OWN);
 }
+
+const MAIL_AND_REMOTE_DESKTOPS: &[Case] = &[
+    (
+        "Dovecot, for whatever reason the client is gone",
+        &[
+            "10:00:01 mx dovecot: imap-login: Disconnected: Too many invalid commands (auth failed, 2 attempts in 0 secs): user=<bob>, rip=192.0.2.7, lip=192.0.2.1, session=<a>",
+            "10:00:02 mx dovecot: submission-login: Remote closed connection (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1",
+            "10:00:03 mx dovecot: imap-login: Disconnected: Connection closed: read(size=1003) failed: Connection reset by peer (no auth attempts in 0 secs): user=<>, rip=192.0.2.9, lip=192.0.2.1",
+        ],
+        &["2 bob from 192.0.2.7 (dovecot)", "1 bob from 192.0.2.8 (dovecot)"],
+    ),
+    (
+        "Dovecot, of a client that tried two names",
+        &[
+            "10:00:01 mx auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+            "10:00:05 mx auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob",
+            "10:00:09 mx dovecot: imap-login: Disconnected: Aborted login by logging out (auth failed, 2 attempts in 8 secs): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<a>",
+        ],
+        &["1 alice from 192.0.2.7 (dovecot)", "1 bob from 192.0.2.7 (dovecot)"],
+    ),
+    (
+        "Courier's, whose command holds a password",
+        &[
+            "10:00:01 mx courieresmtpd: error,relay=::ffff:192.0.2.7,port=43632,msg=\"535 Authentication failed.\",cmd: AUTH PLAIN AAAAbob",
+            "10:00:02 mx courierpop3login: LOGIN FAILED, user=bob, ip=[::ffff:192.0.2.8]",
+        ],
+        &["1  from 192.0.2.7 (smtp)", "1 bob from 192.0.2.8 (imap)"],
+    ),
+    (
+        "proftpd of before 1.3, with a blank behind",
+        &[
+            "10:00:01 ftp proftpd[71]: ftp.example.org (c[192.0.2.7]) - USER bob: no such user found from c [192.0.2.7] to 192.0.2.1:21 ",
+            "10:00:02 ftp proftpd[71]: ftp.example.org (c[192.0.2.7]) - Maximum login attempts (3) exceeded ",
+        ],
+        &["1 bob from 192.0.2.7 (proftpd)"],
+    ),
+    (
+        "OpenVPN, whose plugin asks under another service",
+        &[
+            "10:00:01 gw ovpn-server[61]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+            "10:00:03 gw ovpn-server[60]: 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer",
+            "10:00:09 gw ovpn-server[60]: 192.0.2.8:64481 TLS Auth Error: Auth Username/Password verification failed for peer",
+        ],
+        &["1 bob from 192.0.2.7 (login)", "1  from 192.0.2.8 (openvpn)"],
+    ),
+    (
+        "pfSense and OPNsense, which says it three times",
+        &[
+            "10:00:01 gw php-fpm[433]: /index.php: webConfigurator authentication error for user 'admin' from: 192.0.2.7",
+            "10:00:01 gw sshguard[48]: Attack from \"192.0.2.7\" on service unknown service with danger 10.",
+            "10:00:02 gw audit[24]: user root failed authentication for WebGui on OPNsense\\Auth via OPNsense\\Local",
+            "10:00:02 gw audit[24]: user root could not authenticate for WebGui. [using OPNsense\\Auth]",
+            "10:00:02 gw audit[24]: /index.php: Web GUI authentication error for 'root' from 192.0.2.8",
+            "10:00:09 gw php-fpm[434]: /index.php: Successful login for user 'admin' from: 192.0.2.7 (Local Database)",
+        ],
+        &["1 admin from 192.0.2.7 (webgui)", "1 root from 192.0.2.8 (webgui)"],
+    ),
+    (
+        "Cockpit without a number: wrong, and right a moment later; and one that another module knew",
+        &[
+            "10:00:01 web1 cockpit-session: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.7  user=alice",
+            "10:00:03 web1 cockpit-session: pam_ssh_add: Failed adding some keys",
+            "10:00:03 web1 cockpit-session: pam_unix(cockpit:session): session opened for user alice(uid=1000) by (uid=0)",
+            "10:00:20 web1 cockpit-session: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.8  user=bob",
+            "10:00:20 web1 cockpit-session: pam_unix(cockpit:session): session opened for user bob(uid=1001) by (uid=0)",
+            "10:00:30 web1 cockpit-session: pam_unix(cockpit:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.9  user=carol",
+            "10:00:34 web1 cockpit-session: pam_sss(cockpit:auth): authentication success; logname= uid=0 euid=0 tty= ruser= rhost=192.0.2.9 user=carol",
+            "10:00:34 web1 cockpit-session: pam_unix(cockpit:session): session opened for user carol(uid=1002) by (uid=0)",
+        ],
+        &["1 alice from 192.0.2.7 (cockpit)"],
+    ),
+    (
+        "macOS' screen",
+        &[
+            "10:00:01 mac screensharingd[35]: Authentication: FAILED :: User Name: bob :: Viewer Address: 192.0.2.7 :: Type: DH",
+            "10:00:08 mac screensharingd[35]: Authentication: SUCCEEDED :: User Name: bob :: Viewer Address: 192.0.2.7 :: Type: N/A",
+        ],
+        &["1 bob from 192.0.2.7 (screensharingd)"],
+    ),
+];
 
 #[test]
 fn mail_servers_and_remote_desktops_tell_each_attempt_once() {
-    check(&[
-        (
-            "Dovecot, for whatever reason the client is gone",
-            &[
-                "10:00:01 mx dovecot: imap-login: Disconnected: Too many invalid commands (auth failed, 2 attempts in 0 secs): user=<bob>, rip=192.0.2.7, lip=192.0.2.1, session=<a>",
-                "10:00:02 mx dovecot: submission-login: Remote closed connection (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=192.0.2.8, lip=192.0.2.1",
-                "10:00:03 mx dovecot: imap-login: Disconnected: Connection closed: read(size=1003) failed: Connection reset by peer (no auth attempts in 0 secs): user=<>, rip=192.0.2.9, lip=192.0.2.1",
-            ],
-            &["2 bob from 192.0.2.7 (dovecot)", "1 bob from 192.0.2.8 (dovecot)"],
-        ),
-        (
-            "Courier's, whose command holds a password",
-            &[
-                "10:00:01 mx courieresmtpd: error,relay=::ffff:192.0.2.7,port=43632,msg=\"535 Authentication failed.\",cmd: AUTH PLAIN AAAAbob",
-                "10:00:02 mx courierpop3login: LOGIN FAILED, user=bob, ip=[::ffff:192.0.2.8]",
-            ],
-            &["1  from 192.0.2.7 (smtp)", "1 bob from 192.0.2.8 (imap)"],
-        ),
-        (
-            "proftpd of before 1.3, with a blank behind",
-            &[
-                "10:00:01 ftp proftpd[71]: ftp.example.org (c[192.0.2.7]) - USER bob: no such user found from c [192.0.2.7] to 192.0.2.1:21 ",
-                "10:00:02 ftp proftpd[71]: ftp.example.org (c[192.0.2.7]) - Maximum login attempts (3) exceeded ",
-            ],
-            &["1 bob from 192.0.2.7 (proftpd)"],
-        ),
-        (
-            "OpenVPN, whose plugin asks under another service",
-            &[
-                "10:00:01 gw ovpn-server[61]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
-                "10:00:03 gw ovpn-server[60]: 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer",
-                "10:00:09 gw ovpn-server[60]: 192.0.2.8:64481 TLS Auth Error: Auth Username/Password verification failed for peer",
-            ],
-            &["1 bob from 192.0.2.7 (login)", "1  from 192.0.2.8 (openvpn)"],
-        ),
-        (
-            "pfSense and OPNsense, which says it three times",
-            &[
-                "10:00:01 gw php-fpm[433]: /index.php: webConfigurator authentication error for user 'admin' from: 192.0.2.7",
-                "10:00:01 gw sshguard[48]: Attack from \"192.0.2.7\" on service unknown service with danger 10.",
-                "10:00:02 gw audit[24]: user root failed authentication for WebGui on OPNsense\\Auth via OPNsense\\Local",
-                "10:00:02 gw audit[24]: user root could not authenticate for WebGui. [using OPNsense\\Auth]",
-                "10:00:02 gw audit[24]: /index.php: Web GUI authentication error for 'root' from 192.0.2.8",
-                "10:00:09 gw php-fpm[434]: /index.php: Successful login for user 'admin' from: 192.0.2.7 (Local Database)",
-            ],
-            &["1 admin from 192.0.2.7 (webgui)", "1 root from 192.0.2.8 (webgui)"],
-        ),
-        (
-            "macOS' screen",
-            &[
-                "10:00:01 mac screensharingd[35]: Authentication: FAILED :: User Name: bob :: Viewer Address: 192.0.2.7 :: Type: DH",
-                "10:00:08 mac screensharingd[35]: Authentication: SUCCEEDED :: User Name: bob :: Viewer Address: 192.0.2.7 :: Type: N/A",
-            ],
-            &["1 bob from 192.0.2.7 (screensharingd)"],
-        ),
-    ]);
+    check(MAIL_AND_REMOTE_DESKTOPS);
 }
 
 #[test]

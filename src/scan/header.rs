@@ -99,6 +99,8 @@ pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
             (false, true) => (host, rest) = (second, after),
             (false, false) if is_facility(second) => (host, rest) = (first, after),
             (false, false) if is_severity(second) && is_tag(token(after).0) => (host, rest) = (first, after),
+            // nginx names the machine itself, to a daemon that does so too.
+            (false, false) if first == second && is_tag(token(after).0) => (host, rest) = (first, after),
             // cPanel's own log: `[2026-11-03 09:05:01 +0100] info [cpaneld] …`
             (false, false) if is_severity(first) && is_of_cpanel(second) => rest = behind,
             (false, false) => (host, rest) = (first, behind),
@@ -281,6 +283,7 @@ pub(super) mod tests {
             ("Nov  3 09:05:01 srv su: hello", "srv", "su", "", 0),
             ("<85>Nov  3 09:05:01 srv notice sshd[71]: hello", "srv", "sshd", "", 71),
             ("Nov  3 09:05:01.123456 srv ERR su: hello", "srv", "su", "", 0),
+            ("Nov  3 09:05:01 srv srv nginx: hello", "srv", "nginx", "", 0),
             ("Nov  3 09:05:01 info sshd[71]: hello", "info", "sshd", "", 71),
             ("Nov  3 09:05:01 sshd[71]: hello", "", "sshd", "", 71),
             ("Nov  3 09:05:01 su: hello", "", "su", "", 0),

@@ -132,7 +132,7 @@ fn inside<'a>(text: &'a [u8], stamp: Stamp, host: &'a [u8], depth: u32) -> Optio
 fn own(text: &[u8]) -> Option<(&'static [u8], u32)> {
     let (pid, words) = of_dropbear(text).unwrap_or((0, text));
     let (first, rest) = token(words);
-    if rest.starts_with(b"authenticator failed ") {
+    if rest.starts_with(b"authenticator failed ") || (rest.starts_with(b"<= ") && is_exims_mail(first)) {
         return Some((b"exim", pid));
     }
     if rest.starts_with(b"TLS Auth Error: Auth ") || rest.starts_with(b"TLS: Username/Password auth") {
@@ -141,6 +141,14 @@ fn own(text: &[u8]) -> Option<(&'static [u8], u32)> {
     let rest = rest.strip_prefix(b"] ").filter(|_| first.ends_with(b"[INFO"))?;
     let is_xrdps = rest.starts_with(b"AUTHFAIL: user=") || rest.starts_with(b"++ created session (access ");
     is_xrdps.then_some((b"xrdp-sesman", 0))
+}
+
+/// Whether this is how Exim numbers a mail: `1xXZyb-00005S-00`, `1xXZyb-000000005S0-00Ab`.
+fn is_exims_mail(word: &[u8]) -> bool {
+    let mut parts = word.split(|b| *b == b'-');
+    let lengths = [(); 4].map(|()| parts.next().map_or(0, <[u8]>::len));
+    let is_it = matches!(lengths, [6, 6, 2, 0] | [6, 11, 4, 0]);
+    is_it && word.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }
 
 /// Whether a line behind a host has a head or is sshd's: what stands behind one word may be anybody's text.
@@ -225,6 +233,13 @@ mod tests {
         let expected = Some((String::new(), "exim".into(), 71, format!("[71] {words}")));
         assert_eq!(shown(&format!("2026-11-03 09:05:01 [71] {words}")), expected);
         assert_eq!(shown(&format!("2026-11-03 09:05:01 x [71] {words}")), None);
+        let mail = "<= bob@example.org H=(x) [192.0.2.7] P=esmtpa A=plain:bob S=208";
+        for number in ["1xXZyb-00005S-00", "1xXZyb-000000005S0-00Ab"] {
+            let words = format!("{number} {mail}");
+            let expected = Some((String::new(), "exim".into(), 0, words.clone()));
+            assert_eq!(shown(&format!("2026-11-03 09:05:01 {words}")), expected);
+        }
+        assert_eq!(shown(&format!("2026-11-03 09:05:01 x {mail}")), None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::scan::rules::{Evidence, Family, Kind};
 
 /// From the line of sshd's child to that of its parent: libpam's delay, and a busy machine.
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
+/// From PAM's line to that of a server that makes its client wait for the answer, longer each time.
+const MADE_TO_WAIT: i64 = 60 * SECOND;
 /// What screen lockers say. Old ones had PAM log without a number.
 const LOCKER: &str = "locker-failed";
 /// From the first PAM line of sudo to its summary.
@@ -31,6 +33,8 @@ impl Attempts {
                 DIALOGUE
             }
             Kind::Program if evidence.class == LOCKER && speaker.pid != 0 => CHILD_TO_PARENT,
+            // Without a number they are told apart by user and address, and PAM may have been given a name for that.
+            Kind::Program if speaker.family == Family::Other && speaker.pid == 0 => MADE_TO_WAIT,
             _ => return None,
         };
         let process = self.processes.get(&key)?;
@@ -46,6 +50,14 @@ impl Attempts {
         }
         let processes = &self.processes;
         let told = name(&text(evidence.user));
+        let is_told_again = |row: &Row| {
+            row.state != State::Gone
+                && (-SECOND..=within).contains(&(time - row.time))
+                && agree(&row.user, evidence.user)
+                && agree(&row.ruser, evidence.ruser)
+                && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
+                && (speaker.family != Family::Other || row.service.as_bytes() == evidence.service)
+        };
         let told_as = |other: &Key, whom: u64, same_user: bool| {
             // Most are passed over by the name alone.
             let may_be = if same_user { told == whom } else { told == 0 || whom == 0 || told == whom };
@@ -56,13 +68,7 @@ impl Attempts {
                         && (other.family == speaker.family || other.family == Family::Module)
                         && (speaker.family == Family::Sshd || other.key.pid == 0)
                         && other.pam_only()
-                        && other.rows.last().is_some_and(|row| {
-                            row.state != State::Gone
-                                && (-SECOND..=within).contains(&(time - row.time))
-                                && agree(&row.user, evidence.user)
-                                && agree(&row.ruser, evidence.ruser)
-                                && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
-                        })
+                        && other.rows.iter().any(is_told_again)
                 })
         };
         // Of a name that does not exist pam_unix says nothing: such a line is not that of somebody who does.
@@ -70,7 +76,7 @@ impl Attempts {
             self.pam_only.iter().rposition(|(other, whom)| told_as(other, *whom, *same_user))
         })?;
         let (other, _) = self.pam_only.remove(at)?;
-        let row = self.processes.get_mut(&other)?.rows.last_mut()?;
+        let row = self.processes.get_mut(&other)?.rows.iter_mut().find(|row| is_told_again(row))?;
         let taken = row.clone();
         row.state = State::Gone;
         Some(taken)

@@ -38,7 +38,20 @@ impl Attempts {
 
     /// How many of these attempts no helper has told before.
     pub(super) fn not_told_by_helper(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> u32 {
-        let mut left = evidence.weight;
+        let left = self.not_told(key, evidence, time, evidence.weight, false);
+        // Of several at once the server names the last user, and the helper each.
+        if evidence.weight > 1 { self.not_told(key, evidence, time, left, true) } else { left }
+    }
+
+    /// How many of `left` no helper has told of this user, or of `anybody` at this address.
+    fn not_told(
+        &mut self,
+        key: Key,
+        evidence: &Evidence<'_>,
+        time: i64,
+        mut left: u32,
+        anybody: bool,
+    ) -> u32 {
         let is_mails = evidence.service != b"openvpn";
         let rhost = address(evidence.rhost);
         for other in self.helpers.iter().rev() {
@@ -58,8 +71,11 @@ impl Attempts {
                     && row.state != State::Gone
                     && is_of_mail(row) == is_mails
                     && (-SECOND..=WITHIN).contains(&(time - row.time))
-                    && agree(&row.user, evidence.user)
-                    && agree(&row.rhost, rhost.as_bytes());
+                    && if anybody {
+                        row.rhost == rhost && !rhost.is_empty()
+                    } else {
+                        agree(&row.user, evidence.user) && agree(&row.rhost, rhost.as_bytes())
+                    };
                 if is_same {
                     let told = untold.min(left);
                     row.relayed += told;
@@ -102,6 +118,10 @@ mod tests {
         assert_eq!(count(&[&auth(1), &auth(9), &ended(2)]), 2);
         assert_eq!(count(&[&ended(2)]), 2, "of passwords that PAM knows nothing of");
         assert_eq!(count(&[&auth(1), &ended(2)]), 2);
+        let of_eve = auth(1).replace("bob", "eve");
+        assert_eq!(count(&[&of_eve, &auth(9), &ended(2)]), 2, "the server names the last");
+        assert_eq!(count(&[&of_eve.replace("0.2.7", "0.2.8"), &auth(9), &ended(2)]), 3, "another client");
+        assert_eq!(count(&[&of_eve, &ended(1)]), 2, "another connection");
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl Attempts {
             let rows = process.rows.iter_mut().filter(|row| is_same(row));
             return rows.filter_map(|row| row.retract(time, None).then_some(())).count() > 0;
         }
-        let within = if by_module || speaker.asks_once() { SECOND_MODULE } else { BEFORE_RETRY };
+        let within = if by_module || is_of_one_process(speaker) { SECOND_MODULE } else { BEFORE_RETRY };
         process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within)))
     }
 
@@ -163,7 +163,7 @@ impl Attempts {
         {
             return;
         }
-        let within = if of_sshd || speaker.asks_once() || speaker.family == Family::Login {
+        let within = if of_sshd || is_of_one_process(speaker) || speaker.family == Family::Login {
             SECOND_MODULE
         } else {
             BEFORE_RETRY
@@ -260,6 +260,13 @@ pub(in crate::scan) fn is_login(speaker: &Speaker<'_>, evidence: &Evidence<'_>) 
     // Root that becomes another user is asked for nothing.
     let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
     is_login && !is_roots_own
+}
+
+/// Whether what PAM refused this user before is of the process that lets him in: one that asks once. Without a number
+/// it may be the one before, unless that would have said so in its own words.
+fn is_of_one_process(speaker: &Speaker<'_>) -> bool {
+    let has_words = speaker.family == Family::Su || speaker.program == b"doas";
+    speaker.asks_once() && (speaker.pid != 0 || has_words)
 }
 
 /// Whether both are given, and the same.
