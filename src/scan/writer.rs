@@ -8,7 +8,7 @@
 //! The user and the process come with the line, from the kernel. Which program it was the journal asks /proc for, a
 //! moment later: of a process that has ended by then it does not know, which happens to each third short command of sudo
 //! on a busy machine. Such a line of root's is believed all the same. One of a user may be sudo's or his own: it is not
-//! believed, and not called forged either. (The group says nothing: sudo's may be 0, and so may that of a member of root's
+//! believed, and not called forged either, unless he himself was refused by it (see [`super::rules::classify`]). (The group says nothing: sudo's may be 0, and so may that of a member of root's
 //! group.) What tells of a failure is rarely lost by that: PAM's line is written two seconds before its process ends, and
 //! whose line was believed is believed to the end.
 
@@ -16,7 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::header::Trust;
+use super::header::{Trust, decimal};
 use super::rules::{Family, family};
 
 /// Accounts from here on are of people (`UID_MIN` of login.defs).
@@ -115,6 +115,16 @@ impl Writer<'_> {
             }
         }
     }
+}
+
+/// Whether `name` is that of this user, as far as this machine's own accounts say.
+pub(super) fn is_account_of(name: &[u8], uid: u32) -> bool {
+    let Ok(accounts) = std::fs::read("/etc/passwd") else { return false };
+    let is_it = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b':');
+        fields.next() == Some(name) && fields.nth(1).and_then(decimal) == Some(uid)
+    };
+    uid != 0 && !name.is_empty() && accounts.split(|byte| *byte == b'\n').any(is_it)
 }
 
 #[cfg(test)]
