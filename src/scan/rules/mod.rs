@@ -57,7 +57,12 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
             (Trust::Believed, _) => {}
             // sshd's process of the user himself writes of its end, which says nothing of an attempt.
             (_, Kind::Client) => return Line::Nothing("the end of a connection"),
-            (Trust::Unattributed | Trust::Forged, Kind::PamFailure) if accuses_himself(header, evidence) => {
+            (Trust::Unattributed | Trust::Forged, kind @ (Kind::PamFailure | Kind::Success))
+                if accuses_himself(header, evidence) =>
+            {
+                if kind == Kind::Success {
+                    evidence.kind = Kind::Claimed;
+                }
                 return line;
             }
             (Trust::Unattributed, _) => return Line::Unattributed,
@@ -69,11 +74,12 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     line
 }
 
-/// Whether who wrote a line tells in it that he himself was refused, here, by a program that everybody starts.
+/// Whether who wrote a line tells in it that he himself was refused or let in, here, by a program that everybody starts.
 ///
 /// The journal keeps for a second what it knew of a process: of one that logs a word and then becomes su, it calls what su
 /// says the word of the program before. And who is gone before the journal looks, because he ended his own su, is nobody's. So
-/// could whoever guesses passwords there go unheard. Who makes such a line up could as well type a wrong password.
+/// could whoever guesses passwords there go unheard. Who makes such a line up could as well type a wrong password; that he got in takes
+/// none back.
 fn accuses_himself(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
     let is_of_program = match family(header.program) {
         of @ (Family::Su | Family::Sudo) => family(evidence.service) == of,
@@ -235,7 +241,9 @@ mod tests {
         let taken = |program: &str, trust: Trust, uid: u32, message: &str| {
             let line = format!("{TABLE_HEAD}{program}[71]: {message}");
             let header = header::parse(line.as_bytes()).unwrap();
-            matches!(classify(&Header { trust, uid, ..header }), Line::Evidence(Evidence { weight: 1, .. }))
+            let line = classify(&Header { trust, uid, ..header });
+            assert!(!matches!(line, Line::Evidence(evidence) if evidence.kind.excuses()), "{message}");
+            matches!(line, Line::Evidence(Evidence { weight: 0 | 1, .. }))
         };
         let pam = |service: &str, ruser: &str, rhost: &str| {
             format!(
@@ -248,6 +256,9 @@ mod tests {
             {
                 assert!(taken(program, trust, uid, &pam(service, name, "")), "{program}");
             }
+            assert!(taken("su", trust, uid, &format!("(to root) {name} on pts/0")));
+            let ran = format!("{name} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id");
+            assert!(taken("sudo", trust, uid, &ran) && !taken("sudo", trust, 12, &ran));
             let repeated = format!("message repeated 900 times: [ {}]", pam("su", name, ""));
             assert!(taken("su", trust, uid, &repeated), "once");
             for (program, uid, message) in [
@@ -262,7 +273,7 @@ mod tests {
                 ("login", uid, pam("login", name, "")),
                 ("sshd", uid, pam("sshd", name, "")),
                 // What takes back a refusal, or counts more than one.
-                ("su", uid, format!("(to root) {name} on pts/0")),
+                ("su", uid, "(to root) daemon on pts/0".into()),
                 (
                     "su",
                     uid,
