@@ -34,6 +34,7 @@ impl Pass<'_> {
             // It was not sent, or refused: that changes nothing of what is not known of it.
             _ => unproved_before,
         };
+        let is_plain = current(&self.state, which).is_some_and(|alert| alert.plain);
         if let Some(alert) = current_mut(&mut self.state, which) {
             alert.maybe_sent = maybe_before || is_unknown;
             alert.unproved = unproved;
@@ -66,12 +67,14 @@ impl Pass<'_> {
             Outcome::Suspect { why } if refusals >= of_suspect => refused(self, why),
             Outcome::Suspect { why } => not_sent(self, Kind::Paused, why, None),
             Outcome::Stop { why } => not_sent(self, Kind::Stopped, why, None),
+            Outcome::Rejected { why } if is_plain => not_sent(self, Kind::Stopped, why, None),
+            Outcome::Rejected { why } if refusals >= of_refused => refused(self, why),
             Outcome::Refused { why } if refusals >= of_refused => {
                 // It knows who asks, and understood him: what was wrong before is over, but that it takes no text.
                 self.state.outage.take_if(|outage| outage.kind != Kind::Refused);
                 refused(self, why)
             }
-            Outcome::Refused { why } => not_sent(self, Kind::Unclear, why, None),
+            Outcome::Rejected { why } | Outcome::Refused { why } => not_sent(self, Kind::Unclear, why, None),
         }
     }
 
@@ -84,7 +87,9 @@ impl Pass<'_> {
         };
         let Some(refusals) = refusals else { return 0 };
         *refusals = match outcome {
-            Outcome::Refused { .. } | Outcome::Suspect { .. } => refusals.saturating_add(1),
+            Outcome::Refused { .. } | Outcome::Suspect { .. } | Outcome::Rejected { .. } => {
+                refusals.saturating_add(1)
+            }
             Outcome::Accepted { .. } | Outcome::Duplicate => 0,
             _ => *refusals,
         };

@@ -543,6 +543,32 @@ fn another_message_is_given_up_when_numbers_alone_are_refused() {
 }
 
 #[test]
+fn what_may_be_refused_for_its_text_goes_out_in_numbers_before_a_person_is_asked() {
+    let rejects = || Outcome::Rejected { why: "invalid request".into() };
+    let world = World::new(Scripted::default());
+    world.answer(&[rejects()]);
+    world.pass_with(Duration::ZERO, 3);
+    assert_eq!((world.sent().len(), world.state().totals.posted), (2, 3));
+    world.answer(&[rejects()]);
+    world.pass_with_logins(Duration::ZERO, &[finding("alice", true, BREAK_IN)]);
+    assert_eq!((world.sent().len(), world.state().totals.posts), (4, 2));
+    assert!(world.state().outage.is_none());
+    // Where it was not the text: nothing is given up, and what is asked is bounded.
+    world.answer(&[rejects(), rejects()]);
+    let other = Alert { in_numbers: Some("web1: still here".into()), ..alert(7, Kind::Heartbeat) };
+    world.pass(60 * MINUTE, |state, _| assert!(state.queue.push(other)));
+    let state = world.state();
+    assert_eq!(
+        (world.sent().len(), state.queue.len(), state.outage.unwrap().kind),
+        (6, 1, outage::Kind::Stopped)
+    );
+    world.pass(60 * MINUTE, |_, _| {});
+    assert_eq!(world.sent().len(), 6);
+    world.pass(7 * 60 * MINUTE, |_, _| {});
+    assert_eq!((world.sent().len(), world.state().queue.len()), (7, 0));
+}
+
+#[test]
 fn what_is_shown_beside_numbers_alone_is_numbers_alone() {
     let world = World::new(Scripted::default());
     world.answer(&[refuses()]);
@@ -605,16 +631,16 @@ fn that_it_takes_no_text_at_all_lasts_until_it_takes_one() {
 }
 
 #[test]
-fn a_text_that_was_refused_is_no_step_of_pacing() {
-    let interval = |answers: &[Outcome]| {
+fn a_text_that_was_refused_is_paid_for_once() {
+    let posted = |refused: bool| {
         let world = World::new(Scripted::default());
-        world.answer(answers);
-        world.pass_with(Duration::ZERO, 3);
-        assert_eq!(world.state().totals.posted, 3);
-        serde_json::to_value(&world.state().pacing).unwrap()["interval"].as_u64().unwrap()
+        for _ in 0..3 {
+            world.answer(&vec![refuses(); usize::from(refused)]);
+            world.pass_with(SECOND, 1);
+        }
+        world.state().totals.posted
     };
-    assert_eq!(interval(&[refuses()]), interval(&[]));
-    assert_ne!(interval(&[]), 0);
+    assert_eq!((posted(false), posted(true)), (3, 3));
 }
 
 #[test]
