@@ -1,15 +1,15 @@
 //! Whether who wrote an entry of the systemd journal can have seen what it tells.
 //!
 //! Anybody may write to the log under any tag and number. The journal keeps, beside that, whom the kernel says it was.
-//! Root's own processes, and programs that run with root's rights whoever starts them, are believed. A service that runs
-//! as an account of the system is believed in what it says under its own name, as nginx and PostgreSQL ask PAM in such
-//! processes. Anybody else is not. In a text log this is lost.
+//! Root's own processes are believed, and, under their own names, programs that run with root's rights whoever starts them,
+//! and services that run as an account of the system, as nginx and PostgreSQL ask PAM in such processes. Anybody else is
+//! not. In a text log this is lost.
 //!
 //! The user and the process come with the line, from the kernel. Which program it was the journal asks /proc for, a
 //! moment later: of a process that has ended by then it does not know, which happens to each third short command of sudo
 //! on a busy machine. Such a line of root's is believed all the same. One of a user may be sudo's or his own: it is not
-//! believed, and not called forged either, unless he himself was refused by it (see [`super::rules::classify`]). (The group says nothing: sudo's may be 0, and so may that of a member of root's
-//! group.) What tells of a failure is rarely lost by that: PAM's line is written two seconds before its process ends, and
+//! believed, and not called forged either, unless it tells of himself (see [`super::rules::classify`]). (The group says
+//! nothing: sudo's may be 0, and so may that of a member of root's group.) What tells of a failure is rarely lost by that: PAM's line is written two seconds before its process ends, and
 //! whose line was believed is believed to the end.
 
 use std::os::unix::ffi::OsStrExt;
@@ -68,7 +68,10 @@ impl Writer<'_> {
             (0, _) => true,
             // It runs as root, and nobody else starts it with root's rights.
             (_, Family::Sshd) => return Trust::Forged,
-            (_, family) => self.has_roots_rights() || (family == Family::Other && self.is_service(program)),
+            (_, family) => {
+                (self.is_named_as(program, family) && self.has_roots_rights())
+                    || (family == Family::Other && self.is_service(program))
+            }
         };
         match (is_believed, self.exe.is_empty()) {
             (true, _) => Trust::Believed,
@@ -83,6 +86,19 @@ impl Writer<'_> {
         let cut = &program[..program.len().min(COMM)];
         let is_itself = !cut.is_empty() && (name == program || self.comm == cut);
         (1..PEOPLE).contains(&self.uid) && is_itself
+    }
+
+    /// Whether its file has the program's name, as `sudo` and `sudo.ws` have that of `sudo-i`. Which file it is, is known a
+    /// moment after the line: who starts passwd right behind a word of his own is passwd by then, and that says nothing in
+    /// another's name.
+    fn is_named_as(&self, program: &[u8], family: Family) -> bool {
+        let path = self.exe_path();
+        let name = path.file_name().map_or(&b""[..], |name| name.as_bytes());
+        let stem = |text: &[u8]| text.iter().position(|b| matches!(b, b'-' | b'.')).unwrap_or(text.len());
+        // A module speaks in any program, and all of busybox is one.
+        family == Family::Module
+            || name.starts_with(b"busybox")
+            || (!name.is_empty() && name[..stem(name)] == program[..stem(program)])
     }
 
     /// Whether it is this program, or may be. What it says counts for nothing, so no more is asked.
@@ -181,6 +197,23 @@ mod tests {
         }
         assert_eq!(trust(1000, "/usr/nowhere/authalert", "authalert", "authalert"), Trust::Forged);
         assert_eq!(trust(1000, "", "authalert", "authalert"), Trust::Unattributed);
+    }
+
+    #[test]
+    fn a_program_with_roots_rights_is_believed_in_its_own_name() {
+        for (exe, program) in [
+            ("/usr/bin/sudo", "sudo-i"),
+            ("/usr/bin/su", "su-l"),
+            ("/usr/nowhere/sudo-rs", "sudo"),
+            ("/usr/nowhere/polkit-agent-helper-1", "polkit-agent-helper-1"),
+            ("/usr/bin/passwd", "PAM-pwdb"),
+        ] {
+            assert!(may(1000, exe, "x", program), "{exe}: {program}");
+        }
+        for program in ["vsftpd", "login", "nginx", "sudo", "passwdd", ""] {
+            // Started from a link of that name.
+            assert!(!may(1000, "/usr/bin/passwd", program, program), "{program}");
+        }
     }
 
     #[test]
