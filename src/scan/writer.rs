@@ -56,6 +56,8 @@ pub(super) struct Writer<'a> {
     pub exe: &'a [u8],
     /// Its name.
     pub comm: &'a [u8],
+    /// What it says.
+    pub message: &'a [u8],
 }
 
 impl Writer<'_> {
@@ -90,15 +92,17 @@ impl Writer<'_> {
 
     /// Whether its file has the program's name, as `sudo` and `sudo.ws` have that of `sudo-i`. Which file it is, is known a
     /// moment after the line: who starts passwd right behind a word of his own is passwd by then, and that says nothing in
-    /// another's name.
+    /// another's name. Nor does what PAM says in it, under whatever tag: whoever starts su chooses that.
     fn is_named_as(&self, program: &[u8], family: Family) -> bool {
         let path = self.exe_path();
         let name = path.file_name().map_or(&b""[..], |name| name.as_bytes());
         let stem = |text: &[u8]| text.iter().position(|b| matches!(b, b'-' | b'.')).unwrap_or(text.len());
+        let is_its = |of: &[u8]| !name.is_empty() && name[..stem(name)] == of[..stem(of)];
         // A module speaks in any program, and all of busybox is one.
         family == Family::Module
             || name.starts_with(b"busybox")
-            || (!name.is_empty() && name[..stem(name)] == program[..stem(program)])
+            || is_its(program)
+            || pam_service(self.message).is_some_and(is_its)
     }
 
     /// Whether it is this program, or may be. What it says counts for nothing, so no more is asked.
@@ -133,6 +137,13 @@ impl Writer<'_> {
     }
 }
 
+/// `su` of `pam_unix(su:auth): …`
+fn pam_service(message: &[u8]) -> Option<&[u8]> {
+    let rest = message.strip_prefix(b"pam_")?;
+    let inner = &rest[memchr::memchr(b'(', rest)? + 1..];
+    Some(&inner[..memchr::memchr2(b':', b' ', inner)?])
+}
+
 /// Whether `name` is that of this user, as far as this machine's own accounts say.
 pub(super) fn is_account_of(name: &[u8], uid: u32) -> bool {
     let Ok(accounts) = std::fs::read("/etc/passwd") else { return false };
@@ -154,7 +165,8 @@ mod tests {
     }
 
     fn trust(uid: i64, exe: &str, comm: &str, program: &str) -> Trust {
-        Writer { uid, exe: exe.as_bytes(), comm: comm.as_bytes() }.trust_in(program.as_bytes())
+        let message = b"x";
+        Writer { uid, exe: exe.as_bytes(), comm: comm.as_bytes(), message }.trust_in(program.as_bytes())
     }
 
     #[test]
@@ -213,6 +225,17 @@ mod tests {
         for program in ["vsftpd", "login", "nginx", "sudo", "passwdd", ""] {
             // Started from a link of that name.
             assert!(!may(1000, "/usr/bin/passwd", program, program), "{program}");
+        }
+        // Who starts su chooses the tag of what PAM says in it.
+        for (message, believed) in [
+            ("pam_unix(su:auth): authentication failure; logname= uid=1000", true),
+            ("pam_unix(su-l:auth): authentication failure; logname= uid=1000", true),
+            ("pam_unix(vsftpd:auth): authentication failure; logname= uid=1000", false),
+            ("pam_unix(su", false),
+            ("[root] FAIL LOGIN: Client \"192.0.2.7\"", false),
+        ] {
+            let writer = Writer { uid: 1000, exe: b"/usr/bin/su", comm: b"x", message: message.as_bytes() };
+            assert_eq!(writer.trust_in(b"vsftpd") == Trust::Believed, believed, "{message}");
         }
     }
 

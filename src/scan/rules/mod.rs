@@ -81,12 +81,10 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
 /// could whoever guesses passwords there go unheard. Who makes such a line up could as well type a wrong password; that he got in takes
 /// none back.
 fn accuses_himself(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
-    let is_of_program = match family(header.program) {
-        of @ (Family::Su | Family::Sudo) => family(evidence.service) == of,
-        Family::Polkit => evidence.service == b"polkit-1",
-        _ => false,
-    };
-    is_of_program && evidence.rhost.is_empty() && is_account_of(evidence.ruser, header.uid)
+    // The tag of what PAM says is chosen by who starts the program, as its name.
+    let is_anybodys =
+        matches!(family(evidence.service), Family::Su | Family::Sudo) || evidence.service == b"polkit-1";
+    is_anybodys && evidence.rhost.is_empty() && is_account_of(evidence.ruser, header.uid)
 }
 
 fn by_hand<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
@@ -251,9 +249,13 @@ mod tests {
             )
         };
         for trust in [Trust::Forged, Trust::Unattributed] {
-            for (program, service) in
-                [("su", "su"), ("su", "su-l"), ("sudo", "sudo"), ("polkit-agent-helper-1", "polkit-1")]
-            {
+            for (program, service) in [
+                ("su", "su"),
+                ("x", "su"),
+                ("su", "su-l"),
+                ("sudo", "sudo"),
+                ("polkit-agent-helper-1", "polkit-1"),
+            ] {
                 assert!(taken(program, trust, uid, &pam(service, name, "")), "{program}");
             }
             assert!(taken("su", trust, uid, &format!("(to root) {name} on pts/0")));
