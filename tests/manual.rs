@@ -320,7 +320,9 @@ but counted. After five in a row, or when the module says that it cannot record,
 "authalert check" says so. In the systemd journal a line that a program without root's rights wrote counts for nothing, and is
 counted as forged; in a text log anybody may have written anything, and that cannot be seen. Which program of a user wrote a line
 the journal does not know where that had ended before it looked, as short commands of sudo do on a busy machine: such a line is
-not counted either, unless the same process wrote others that are, and the scan and report say how many there were. What
+not counted either, unless the same process wrote others that are, and the scan and report say how many there were. A user's line
+of su, sudo or polkit that tells of his own attempt counts all the same: a process that logs a word and then becomes su is taken for
+the program that it was. What
 .B authalert test \-\-pam
 does is a test in the log too. A line that holds words of an attempt
 and does not begin as a log daemon writes it counts for nothing; scan and report say how many there were.

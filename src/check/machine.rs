@@ -144,7 +144,7 @@ fn refused_finding(name: &str, refused: &Refused, state: &Path) -> Finding {
     let file = Place::new(state, name).rejected();
     Finding::warning(
         format!(
-            "{name} refused the text of {what}, number {}, {time}, which went out in numbers alone: {}",
+            "{name} refused the text of {what}, number {}, {time}, which goes out in numbers alone: {}",
             refused.id, refused.why
         ),
         format!(

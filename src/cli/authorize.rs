@@ -129,6 +129,7 @@ pub fn run(
         Err(
             Outcome::Stop { why }
             | Outcome::Suspect { why }
+            | Outcome::Rejected { why }
             | Outcome::Refused { why }
             | Outcome::Pause { why },
         ) => {

@@ -58,6 +58,10 @@ pub struct Alert {
     /// one: where a repeat costs money, that one is the last.
     #[serde(default, skip_serializing_if = "is_none")]
     pub unproved: u32,
+    /// How often it was refused, or called one that the service does not like; of the alert that covers failures, which may
+    /// be composed anew, the state knows that.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub refusals: u32,
     /// The next attempt at the same text, not before.
     #[serde(default)]
     pub not_before: Moment,
@@ -212,6 +216,7 @@ pub(super) mod tests {
             maybe_sent: false,
             unknown: 0,
             unproved: 0,
+            refusals: 0,
             not_before: Moment(0),
             composed: Timestamp::UNIX_EPOCH,
             cursors: Vec::new(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::config::Alerts;
-use crate::message::{Composer, Content, Dispatch, Summary, Weekly};
+use crate::message::{Composer, Content, Dispatch, Summary, Weekly, facts_in_numbers};
 use crate::receiver::{Kind, Message, Receiver};
 
 use super::Moment;
@@ -62,29 +62,48 @@ fn write(
 ) -> Alert {
     let (now, id, style) = (Timestamp::now(), state.last_id + 1, receiver.style());
     let (composer, dispatch) = (Composer::of_this_machine(alerts), Dispatch::new(id, now));
-    let plain = kind == Kind::Digest && state.plain_next;
     let in_numbers = composer.plain(&style, content, dispatch);
-    let text = if plain { in_numbers.clone() } else { composer.text(&style, content, dispatch) };
     state.last_id = id;
-    Alert {
+    let alert = Alert {
         id,
         kind,
         proven: false,
         title: composer.title(&style, content),
-        text,
+        text: composer.text(&style, content, dispatch),
         facts: composer.facts(content, dispatch),
         html: None,
-        plain,
-        in_numbers: (kind != Kind::Digest).then_some(in_numbers),
+        plain: false,
+        in_numbers: None,
         covers: Summary::default(),
         maybe_sent: false,
         unknown: 0,
         unproved: 0,
+        refusals: 0,
         not_before: Moment(0),
         composed: now,
         cursors: state.cursors.clone(),
         totals: state.totals,
         dropped_seen: state.dropped_seen,
+    };
+    match kind {
+        Kind::Digest if state.plain_next => numbers_alone(alert, in_numbers),
+        Kind::Digest => alert,
+        _ => Alert { in_numbers: Some(in_numbers), ..alert },
+    }
+}
+
+/// The same message as `text`, of numbers alone. Whatever a receiver shows beside it says no more: it may have been that
+/// which was refused.
+pub fn numbers_alone(alert: Alert, text: String) -> Alert {
+    let title = text.lines().next().unwrap_or_default().to_owned();
+    Alert {
+        title,
+        facts: facts_in_numbers(alert.facts),
+        text,
+        html: None,
+        plain: true,
+        in_numbers: None,
+        ..alert
     }
 }
 

@@ -199,6 +199,7 @@ fn continued(old: Old) -> State {
             maybe_sent: true,
             unknown: 0,
             unproved: 0,
+            refusals: 0,
             not_before: Moment(0),
             composed: alert.composed,
             cursors: alert.cursors,

@@ -10,7 +10,7 @@ use crate::receiver::Kind;
 use super::alert::Alert;
 use super::reader::Pass;
 use super::walk::{Next, Which};
-use super::{Notice, outage, quarantine};
+use super::{Notice, compose, outage, quarantine};
 
 /// How long the administrator is told of one, if he changes nothing.
 const KEPT_DAYS: i64 = 7;
@@ -50,14 +50,14 @@ impl Pass<'_> {
             Which::Failures => self.state.alert.take(),
         };
         let Some(alert) = taken else { return Ok(Next::Stop) };
-        self.state.refusals = 0;
         let was_plain = alert.plain;
         if !was_plain {
-            self.note_refused(&alert, &why)?;
+            self.note_refused(&alert, &why);
         }
         let stops = match which {
             Which::Queued => self.queue_in_numbers(alert, &why),
             Which::Failures => {
+                self.state.refusals = 0;
                 self.pending_again(alert, &why);
                 was_plain
             }
@@ -74,8 +74,12 @@ impl Pass<'_> {
     }
 
     /// Keep it where the administrator finds it.
-    fn note_refused(&mut self, alert: &Alert, why: &str) -> io::Result<()> {
-        quarantine::text(&self.reader.place, alert.id, &alert.text, why)?;
+    fn note_refused(&mut self, alert: &Alert, why: &str) {
+        // Where there is no room for it, what it tells goes out all the same.
+        if let Err(e) = quarantine::text(&self.reader.place, alert.id, &alert.text, why) {
+            let name = &self.reader.receiver.name;
+            self.notices.push(Notice::error(format!("the text that {name} refused could not be kept: {e}")));
+        }
         self.state.totals.refused += 1;
         self.state.refused = Some(Refused {
             id: alert.id,
@@ -84,7 +88,6 @@ impl Pass<'_> {
             why: why.to_owned(),
             fingerprint: self.reader.routes.fingerprint.clone(),
         });
-        Ok(())
     }
 
     /// A message that covers no failure. Says whether the service is to be left alone.
@@ -95,13 +98,13 @@ impl Pass<'_> {
                 "{name} refused the text of message {id}, which goes out in numbers alone: {why}"
             )));
             let untried = super::Moment(0);
-            let again = Alert { text, plain: true, html: None, maybe_sent: false, ..alert };
+            let again = compose::numbers_alone(Alert { maybe_sent: false, refusals: 0, ..alert }, text);
             self.state.queue.push(Alert { unknown: 0, unproved: 0, not_before: untried, ..again });
             return false;
         }
         if alert.kind == Kind::BreakIn {
             // It waits for its next attempt, and ever longer.
-            self.state.queue.push(Alert { maybe_sent: false, unproved: 0, ..alert });
+            self.state.queue.push(Alert { maybe_sent: false, unproved: 0, refusals: 0, ..alert });
             return true;
         }
         self.notices.push(Notice::error(format!(

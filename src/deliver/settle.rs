@@ -34,24 +34,25 @@ impl Pass<'_> {
             // It was not sent, or refused: that changes nothing of what is not known of it.
             _ => unproved_before,
         };
+        let is_plain = current(&self.state, which).is_some_and(|alert| alert.plain);
         if let Some(alert) = current_mut(&mut self.state, which) {
             alert.maybe_sent = maybe_before || is_unknown;
             alert.unproved = unproved;
         }
-        self.state.refusals = match attempt.outcome {
-            Outcome::Refused { .. } | Outcome::Suspect { .. } => self.state.refusals.saturating_add(1),
-            Outcome::NotSent { .. } => self.state.refusals,
-            _ => 0,
-        };
         // The service may have accepted it before: then a refusal is more likely its trouble than the text's.
-        let (refused, suspect) = if maybe_before { (5, 3) } else { (1, 2) };
-        let refusals = self.state.refusals;
+        let (of_refused, of_suspect) = if maybe_before { (5, 3) } else { (1, 2) };
+        let refusals = self.refusals_with(which, &attempt.outcome);
         let not_sent = |pass: &mut Self, kind, why, until| pass.hold(which, &attempt, kind, why, until);
+        let refused = |pass: &mut Self, why| {
+            // It told nobody anything.
+            pass.state.pacing = attempt.pacing.clone();
+            pass.refused(which, why)
+        };
         match attempt.outcome.clone() {
             Outcome::Accepted { id } => self.delivered(which, id).map(|()| Next::Go),
             Outcome::Duplicate if maybe_before => self.delivered(which, String::new()).map(|()| Next::Go),
             Outcome::Duplicate => {
-                self.refused(which, "the service says it has this text already, and it was never sent".into())
+                refused(self, "the service says it has this text already, and it was never sent".into())
             }
             Outcome::Ambiguous { .. } if attempt.skips_unknown => self.skip(which).map(|()| Next::Go),
             Outcome::Unproved { .. } if attempt.skips_unknown && unproved >= ANSWERED => {
@@ -63,16 +64,36 @@ impl Pass<'_> {
             }
             Outcome::Limited { until, why } => not_sent(self, Kind::Limited, why, wait(until)),
             Outcome::Pause { why } => not_sent(self, Kind::Paused, why, None),
-            Outcome::Suspect { why } if refusals >= suspect => self.refused(which, why),
+            Outcome::Suspect { why } if refusals >= of_suspect => refused(self, why),
             Outcome::Suspect { why } => not_sent(self, Kind::Paused, why, None),
             Outcome::Stop { why } => not_sent(self, Kind::Stopped, why, None),
-            Outcome::Refused { why } if refusals >= refused => {
-                // It knows who asks, and understood him: what was wrong before is over.
-                self.state.outage = None;
-                self.refused(which, why)
+            Outcome::Rejected { why } if is_plain => not_sent(self, Kind::Stopped, why, None),
+            Outcome::Rejected { why } if refusals >= of_refused => refused(self, why),
+            Outcome::Refused { why } if refusals >= of_refused => {
+                // It knows who asks, and understood him: what was wrong before is over, but that it takes no text.
+                self.state.outage.take_if(|outage| outage.kind != Kind::Refused);
+                refused(self, why)
             }
-            Outcome::Refused { why } => not_sent(self, Kind::Unclear, why, None),
+            Outcome::Rejected { why } | Outcome::Refused { why } => not_sent(self, Kind::Unclear, why, None),
         }
+    }
+
+    /// How often this message was refused, with this attempt. What is said of another message, or of the service itself,
+    /// changes nothing of that.
+    fn refusals_with(&mut self, which: Which, outcome: &Outcome) -> u32 {
+        let refusals = match which {
+            Which::Queued => self.state.queue.first_mut().map(|alert| &mut alert.refusals),
+            Which::Failures => Some(&mut self.state.refusals),
+        };
+        let Some(refusals) = refusals else { return 0 };
+        *refusals = match outcome {
+            Outcome::Refused { .. } | Outcome::Suspect { .. } | Outcome::Rejected { .. } => {
+                refusals.saturating_add(1)
+            }
+            Outcome::Accepted { .. } | Outcome::Duplicate => 0,
+            _ => *refusals,
+        };
+        *refusals
     }
 
     /// Whether the history has it already: a pass was cut between that and saving.

@@ -88,7 +88,7 @@ pub struct State {
     pub last_id: u64,
     /// The receiver refused a text: the next one says numbers only.
     pub plain_next: bool,
-    /// How often in a row it refused a text, or called it one that it does not like.
+    /// How often it refused what tells of failures, or called it one that it does not like; see also [`Alert::refusals`].
     pub refusals: u32,
     /// Attempts that root announced, whose failures are tests.
     #[serde(skip_serializing_if = "Announced::is_empty")]

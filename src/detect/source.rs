@@ -47,7 +47,11 @@ impl Source {
             }
             Asker::Uid(uid) => of(Kind::Asker, Key::of(&["a", host, " ", &uid.to_string()])),
             Asker::User(user) => of(Kind::Asker, Key::of(&["a", host, " ", user])),
-            Asker::Terminal(terminal) => of(Kind::Terminal, Key::of(&["t", host, " ", terminal])),
+            // PAM names it with its directory, and login without.
+            Asker::Terminal(terminal) => {
+                let terminal = terminal.strip_prefix("/dev/").unwrap_or(terminal);
+                of(Kind::Terminal, Key::of(&["t", host, " ", terminal]))
+            }
         }
     }
 

@@ -170,6 +170,22 @@ fn su_and_sudo_by_a_user_who_failed_often() {
 }
 
 #[test]
+fn a_terminal_is_one_however_a_line_names_it() {
+    let at = |class, tty: &str, at: i64, user: &str| Event {
+        service: "login".into(),
+        tty: tty.into(),
+        ruser: String::new(),
+        ..event(class, at, user, "")
+    };
+    for (tty, break_in) in [("tty1", true), ("/dev/tty1", true), ("tty2", false)] {
+        let mut watch = Watch::default();
+        (0..7).for_each(|n| drop(watch.take(at(Class::Failure, "/dev/tty1", 5 * n, "alice"))));
+        let found = watch.take(at(Class::Login, tty, 60, "bob")).unwrap();
+        assert_eq!(matches!(found.verdict, Verdict::BreakIn { .. }), break_in, "{tty}: {:?}", found.verdict);
+    }
+}
+
+#[test]
 fn who_comes_from_where_he_came_before_may_mistype_as_often_as_he_likes_but_not_other_names() {
     let mut watch = Watch::default();
     watch.login("alice", "203.0.113.9");

@@ -65,6 +65,28 @@ pub(super) fn facts(content: Content<'_>, dispatch: Dispatch, here: &str, reveal
     Value::Object(facts.root)
 }
 
+/// The same in numbers alone, without a word that somebody else than this machine chose: for a message whose first text was
+/// refused.
+pub(crate) fn in_numbers(mut facts: Value) -> Value {
+    let here = facts["observer"]["hostname"].clone();
+    let Some(root) = facts.as_object_mut() else { return facts };
+    root.retain(|field, value| match field.as_str() {
+        "user" | "source" | "service" => false,
+        "host" => value["name"] == here,
+        _ => true,
+    });
+    if let Some(event) = root.get_mut("event").and_then(Value::as_object_mut) {
+        event.remove("reason");
+    }
+    if let Some(own) = root.get_mut("authalert").and_then(Value::as_object_mut) {
+        own.retain(|_, value| match value {
+            Value::Object(tally) => tally.insert("top".into(), json!([])).is_some(),
+            value => value.is_number() || value.is_boolean(),
+        });
+    }
+    facts
+}
+
 fn classified(content: Content<'_>) -> (&'static [&'static str], &'static str, &'static str, &'static str) {
     const LOGIN: &[&str] = &["authentication"];
     const INTRUSION: &[&str] = &["authentication", "intrusion_detection"];

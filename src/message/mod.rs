@@ -37,6 +37,7 @@ mod wording;
 
 pub use content::{After, BreakIn, Content, Dispatch, Health, Heartbeat, NewSource, UnderAttack, Weekly};
 pub use count::count_in;
+pub(crate) use facts::in_numbers as facts_in_numbers;
 pub use harmless::harmless;
 pub(crate) use reveal::{Reveal, shown_as};
 pub use sample::Sample;

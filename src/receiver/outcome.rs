@@ -51,6 +51,12 @@ pub enum Outcome {
         /// What happened.
         why: String,
     },
+    /// The service does not accept this request, and does not say whether the text is to blame or what was configured: what
+    /// it tells is tried in numbers alone before a person is asked.
+    Rejected {
+        /// What happened.
+        why: String,
+    },
     /// Nothing will be accepted until a person acts.
     Stop {
         /// What happened.
@@ -80,6 +86,7 @@ impl Outcome {
             Self::Limited { .. } => "limited",
             Self::Pause { .. } => "pause",
             Self::Suspect { .. } => "suspect",
+            Self::Rejected { .. } => "rejected",
             Self::Stop { .. } => "stop",
             Self::Refused { .. } => "refused",
         }
@@ -96,6 +103,7 @@ impl Outcome {
             | Self::Limited { why, .. }
             | Self::Pause { why }
             | Self::Suspect { why }
+            | Self::Rejected { why }
             | Self::Stop { why }
             | Self::Refused { why } => why,
         }

@@ -104,7 +104,9 @@ impl Entry {
         let pid = self.pid.number().or_else(|| self.syslog_pid.number());
         header.pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(header.pid);
         if let Some(uid) = self.uid.number() {
-            header.trust = Writer { uid, exe: self.exe.bytes(), comm }.trust_in(header.program);
+            header.trust =
+                Writer { uid, exe: self.exe.bytes(), comm, message: header.message }.trust_in(header.program);
+            header.uid = u32::try_from(uid).unwrap_or(0);
         }
         behind_own_head(header)
     }

@@ -41,6 +41,8 @@ pub struct Header<'a> {
     pub plain: bool,
     /// Whether who wrote it can have seen what it tells.
     pub trust: Trust,
+    /// The user whose process wrote it, where the journal says so, and it is not root.
+    pub uid: u32,
     /// The container that wrote it, by tag and number of what collects its lines; 0: none did. Host, program and process
     /// are its own words then.
     pub container: u32,
@@ -58,6 +60,7 @@ impl<'a> Header<'a> {
             message,
             plain: false,
             trust: Trust::Believed,
+            uid: 0,
             container: 0,
         }
     }

@@ -1,22 +1,22 @@
 //! Whether who wrote an entry of the systemd journal can have seen what it tells.
 //!
 //! Anybody may write to the log under any tag and number. The journal keeps, beside that, whom the kernel says it was.
-//! Root's own processes, and programs that run with root's rights whoever starts them, are believed. A service that runs
-//! as an account of the system is believed in what it says under its own name, as nginx and PostgreSQL ask PAM in such
-//! processes. Anybody else is not. In a text log this is lost.
+//! Root's own processes are believed, and, under their own names, programs that run with root's rights whoever starts them,
+//! and services that run as an account of the system, as nginx and PostgreSQL ask PAM in such processes. Anybody else is
+//! not. In a text log this is lost.
 //!
 //! The user and the process come with the line, from the kernel. Which program it was the journal asks /proc for, a
 //! moment later: of a process that has ended by then it does not know, which happens to each third short command of sudo
 //! on a busy machine. Such a line of root's is believed all the same. One of a user may be sudo's or his own: it is not
-//! believed, and not called forged either. (The group says nothing: sudo's may be 0, and so may that of a member of root's
-//! group.) What tells of a failure is rarely lost by that: PAM's line is written two seconds before its process ends, and
+//! believed, and not called forged either, unless it tells of himself (see [`super::rules::classify`]). (The group says
+//! nothing: sudo's may be 0, and so may that of a member of root's group.) What tells of a failure is rarely lost by that: PAM's line is written two seconds before its process ends, and
 //! whose line was believed is believed to the end.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::header::Trust;
+use super::header::{Trust, decimal};
 use super::rules::{Family, family};
 
 /// Accounts from here on are of people (`UID_MIN` of login.defs).
@@ -56,6 +56,8 @@ pub(super) struct Writer<'a> {
     pub exe: &'a [u8],
     /// Its name.
     pub comm: &'a [u8],
+    /// What it says.
+    pub message: &'a [u8],
 }
 
 impl Writer<'_> {
@@ -68,7 +70,10 @@ impl Writer<'_> {
             (0, _) => true,
             // It runs as root, and nobody else starts it with root's rights.
             (_, Family::Sshd) => return Trust::Forged,
-            (_, family) => self.has_roots_rights() || (family == Family::Other && self.is_service(program)),
+            (_, family) => {
+                (self.is_named_as(program, family) && self.has_roots_rights())
+                    || (family == Family::Other && self.is_service(program))
+            }
         };
         match (is_believed, self.exe.is_empty()) {
             (true, _) => Trust::Believed,
@@ -83,6 +88,21 @@ impl Writer<'_> {
         let cut = &program[..program.len().min(COMM)];
         let is_itself = !cut.is_empty() && (name == program || self.comm == cut);
         (1..PEOPLE).contains(&self.uid) && is_itself
+    }
+
+    /// Whether its file has the program's name, as `sudo` and `sudo.ws` have that of `sudo-i`. Which file it is, is known a
+    /// moment after the line: who starts passwd right behind a word of his own is passwd by then, and that says nothing in
+    /// another's name. Nor does what PAM says in it, under whatever tag: whoever starts su chooses that.
+    fn is_named_as(&self, program: &[u8], family: Family) -> bool {
+        let path = self.exe_path();
+        let name = path.file_name().map_or(&b""[..], |name| name.as_bytes());
+        let stem = |text: &[u8]| text.iter().position(|b| matches!(b, b'-' | b'.')).unwrap_or(text.len());
+        let is_its = |of: &[u8]| !name.is_empty() && name[..stem(name)] == of[..stem(of)];
+        // A module speaks in any program, and all of busybox is one.
+        family == Family::Module
+            || name.starts_with(b"busybox")
+            || is_its(program)
+            || pam_service(self.message).is_some_and(is_its)
     }
 
     /// Whether it is this program, or may be. What it says counts for nothing, so no more is asked.
@@ -117,6 +137,23 @@ impl Writer<'_> {
     }
 }
 
+/// `su` of `pam_unix(su:auth): …`
+fn pam_service(message: &[u8]) -> Option<&[u8]> {
+    let rest = message.strip_prefix(b"pam_")?;
+    let inner = &rest[memchr::memchr(b'(', rest)? + 1..];
+    Some(&inner[..memchr::memchr2(b':', b' ', inner)?])
+}
+
+/// Whether `name` is that of this user, as far as this machine's own accounts say.
+pub(super) fn is_account_of(name: &[u8], uid: u32) -> bool {
+    let Ok(accounts) = std::fs::read("/etc/passwd") else { return false };
+    let is_it = |line: &[u8]| {
+        let mut fields = line.split(|byte| *byte == b':');
+        fields.next() == Some(name) && fields.nth(1).and_then(decimal) == Some(uid)
+    };
+    uid != 0 && !name.is_empty() && accounts.split(|byte| *byte == b'\n').any(is_it)
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -128,7 +165,8 @@ mod tests {
     }
 
     fn trust(uid: i64, exe: &str, comm: &str, program: &str) -> Trust {
-        Writer { uid, exe: exe.as_bytes(), comm: comm.as_bytes() }.trust_in(program.as_bytes())
+        let message = b"x";
+        Writer { uid, exe: exe.as_bytes(), comm: comm.as_bytes(), message }.trust_in(program.as_bytes())
     }
 
     #[test]
@@ -171,6 +209,34 @@ mod tests {
         }
         assert_eq!(trust(1000, "/usr/nowhere/authalert", "authalert", "authalert"), Trust::Forged);
         assert_eq!(trust(1000, "", "authalert", "authalert"), Trust::Unattributed);
+    }
+
+    #[test]
+    fn a_program_with_roots_rights_is_believed_in_its_own_name() {
+        for (exe, program) in [
+            ("/usr/bin/sudo", "sudo-i"),
+            ("/usr/bin/su", "su-l"),
+            ("/usr/nowhere/sudo-rs", "sudo"),
+            ("/usr/nowhere/polkit-agent-helper-1", "polkit-agent-helper-1"),
+            ("/usr/bin/passwd", "PAM-pwdb"),
+        ] {
+            assert!(may(1000, exe, "x", program), "{exe}: {program}");
+        }
+        for program in ["vsftpd", "login", "nginx", "sudo", "passwdd", ""] {
+            // Started from a link of that name.
+            assert!(!may(1000, "/usr/bin/passwd", program, program), "{program}");
+        }
+        // Who starts su chooses the tag of what PAM says in it.
+        for (message, believed) in [
+            ("pam_unix(su:auth): authentication failure; logname= uid=1000", true),
+            ("pam_unix(su-l:auth): authentication failure; logname= uid=1000", true),
+            ("pam_unix(vsftpd:auth): authentication failure; logname= uid=1000", false),
+            ("pam_unix(su", false),
+            ("[root] FAIL LOGIN: Client \"192.0.2.7\"", false),
+        ] {
+            let writer = Writer { uid: 1000, exe: b"/usr/bin/su", comm: b"x", message: message.as_bytes() };
+            assert_eq!(writer.trust_in(b"vsftpd") == Trust::Believed, believed, "{message}");
+        }
     }
 
     #[test]

@@ -196,8 +196,8 @@ fn discover(
 
 /// Whether what became of a test can be put right by another answer.
 pub(super) fn is_refusal(outcome: &Outcome) -> bool {
-    use Outcome::{NotSent, Refused, Stop, Suspect};
-    matches!(outcome, NotSent { .. } | Refused { .. } | Stop { .. } | Suspect { .. })
+    use Outcome::{NotSent, Refused, Rejected, Stop, Suspect};
+    matches!(outcome, NotSent { .. } | Refused { .. } | Rejected { .. } | Stop { .. } | Suspect { .. })
 }
 
 /// Ask once more for what was not accepted, and for nothing else. False where the person does not want to, or where

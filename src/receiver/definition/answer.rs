@@ -1,7 +1,8 @@
 //! What an answer means, by the definition's table and by safe defaults.
 //!
 //! Only what the service says in its own fields decides: a body that may quote the text is never searched for words.
-//! An answer that proves nothing is ambiguous, one that no rule knows stops the receiver: neither loses an alert.
+//! An answer that proves nothing is ambiguous, one that no rule knows stops the receiver, perhaps after
+//! the message was tried in numbers alone: neither loses an alert.
 
 use std::time::{Duration, SystemTime};
 
@@ -156,7 +157,7 @@ impl Read<'_> {
             404 | 405 | 410 => {
                 Outcome::Stop { why: self.line("there is nothing at this address; check the parameters") }
             }
-            _ => Outcome::Stop { why: self.line("the request is not accepted; check the parameters") },
+            _ => Outcome::Rejected { why: self.line("the request is not accepted; check the parameters") },
         }
     }
 
@@ -339,14 +340,15 @@ advice = "name another channel"
             (200, r#"{"parts":[{"status":"0"},{"status":"9"}]}"#, "pause"),
             (400, r#"{"error":{"code":"E7"}}"#, "refused"),
             (400, r#"{"error":{"code":77}}"#, "refused"),
-            (400, r#"{"error":{"code":"E8","text":"E7 77 status 9"}}"#, "stop"),
+            (400, r#"{"error":{"code":"E8","text":"E7 77 status 9"}}"#, "rejected"),
             (402, r#"{"error":{"same":true}}"#, "duplicate"),
             (402, "", "pause"),
             (404, " no_such_channel\n", "stop"),
             (404, "<html>nginx", "limited"),
             (403, "", "stop"),
             (401, "<html>nginx", "stop"),
-            (413, "", "stop"),
+            (413, "", "rejected"),
+            (422, "{}", "rejected"),
             (408, "", "unproved"),
             (429, "", "limited"),
             (101, "", "unproved"),

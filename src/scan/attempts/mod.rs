@@ -100,6 +100,7 @@ impl Attempts {
                 self.keep_login(Some(key), speaker, evidence, time, place);
                 self.got_in(key, speaker, evidence, time);
             }
+            Kind::Claimed => self.keep_login(Some(key), speaker, evidence, time, place),
             Kind::SshdInvalidUser | Kind::SshdKey | Kind::SshdLeft | Kind::SshdEnd | Kind::UnknownUser => {
                 self.named(key, speaker, evidence, time, place);
             }

@@ -253,7 +253,7 @@ impl Attempts {
 /// Whether a line tells of a login.
 pub(in crate::scan) fn is_login(speaker: &Speaker<'_>, evidence: &Evidence<'_>) -> bool {
     let is_login = match evidence.kind {
-        Kind::SshdAccepted | Kind::Success => true,
+        Kind::SshdAccepted | Kind::Success | Kind::Claimed => true,
         Kind::PamSession => speaker.family == Family::Other && speaker.asks_once(),
         _ => false,
     };

@@ -169,7 +169,7 @@ impl Attempts {
 
 /// What may come of a process after its program's last word.
 fn may_follow_the_end(kind: Kind) -> bool {
-    matches!(kind, Kind::PamSuccess | Kind::PamSession | Kind::Success | Kind::PamMore)
+    matches!(kind, Kind::PamSuccess | Kind::PamSession | Kind::Success | Kind::Claimed | Kind::PamMore)
 }
 
 /// Whether sshd's client is certainly another one than before: one process serves one.

@@ -54,7 +54,7 @@ impl Recorded {
         let time = failure.time.as_microsecond();
         let is_before = |by: i64| self.since.is_some_and(|since| time < since.saturating_sub(by));
         if failure.class == Class::Failure && !is_before(FAILED_BEFORE) {
-            self.failed.extend(who(&failure.user, &failure.rhost));
+            self.failed.extend(who(&failure.user, &failure.rhost, (&failure.ruser, &failure.tty)));
         }
         // Root's announcement of a test is not an attempt; the failure that follows it is.
         if is_before(0) || failure.class == Class::Test {

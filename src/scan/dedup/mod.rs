@@ -138,12 +138,12 @@ impl Recorded {
     /// Whether somebody of this name, or from there, failed in the hours before, or is among those who `wait`: else a login
     /// tells nothing.
     pub(crate) fn has_failed(&self, row: &Row, wait: &HashSet<u32>) -> bool {
-        who(&row.user, &row.rhost).any(|one| self.failed.contains(&one) || wait.contains(&one))
+        whom(row).any(|one| self.failed.contains(&one) || wait.contains(&one))
     }
 
     /// Of whom, and from where, attempts are that are not recorded yet.
     pub(crate) fn waiting<'a>(rows: impl IntoIterator<Item = &'a Row>) -> HashSet<u32> {
-        rows.into_iter().flat_map(|row| who(&row.user, &row.rhost)).collect()
+        rows.into_iter().flat_map(whom).collect()
     }
 
     fn log_of(&self, record: &Record) -> Option<&Log> {
@@ -191,12 +191,23 @@ impl Recorded {
     }
 }
 
+fn whom(row: &Row) -> impl Iterator<Item = u32> {
+    who(&row.user, &row.rhost, (&row.ruser, &row.tty))
+}
+
 /// An account and where it was tried from, as far as they are known: who fails from one address of a network may
-/// come in from another.
-fn who(user: &str, rhost: &str) -> impl Iterator<Item = u32> {
+/// come in from another, and who asks here, or sits at a terminal, as another account.
+fn who(user: &str, rhost: &str, (asker, tty): (&str, &str)) -> impl Iterator<Item = u32> {
+    let terminal = tty.strip_prefix("/dev/").unwrap_or(tty);
+    let here = match (rhost, asker, terminal) {
+        ("", "", "") => 0,
+        ("", "", terminal) => short(&[b"at ", terminal.as_bytes()]).max(1),
+        ("", asker, _) => short(&[b"by ", asker.as_bytes()]).max(1),
+        _ => 0,
+    };
     let network = address::parse(rhost).map(address::network);
     let source = network.map_or_else(|| name(rhost), |network| short(&[&network.to_le_bytes()]).max(1));
-    [name(user), source].into_iter().filter(|one| *one != 0)
+    [name(user), source, here].into_iter().filter(|one| *one != 0)
 }
 
 #[cfg(test)]
@@ -262,14 +273,18 @@ mod tests {
 
     /// Whether a login of `user` from `rhost`, so long after the failure of alice from `failed`, may be a break-in.
     fn is_suspect(failed: &str, user: &str, rhost: &str, after: i64) -> bool {
+        let failure = Event { rhost: failed.into(), ..recorded("sshd", 71, 70, -after) };
+        let accepted = format!("sshd[80]: Accepted password for {user} from {rhost} port 5 ssh2");
+        may_be_a_break_in(failure, &accepted)
+    }
+
+    /// Whether the login in `line` may be one after this failure.
+    fn may_be_a_break_in(failure: Event, line: &str) -> bool {
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join(crate::journal::DIRECTORY)).unwrap();
         let journal = Journal::new(directory.path());
-        let failure = Event { rhost: failed.into(), ..recorded("sshd", 71, 70, -after) };
         journal.append(&[failure]).unwrap();
-        let line = format!(
-            "2026-11-03T09:05:01Z srv sshd[80]: Accepted password for {user} from {rhost} port 5 ssh2"
-        );
+        let line = format!("2026-11-03T09:05:01Z srv {line}");
         let header = header::parse(line.as_bytes()).unwrap();
         let rules::Line::Evidence(evidence) = rules::classify(&header) else { panic!("{line}") };
         let family = rules::family(header.program);
@@ -311,6 +326,23 @@ mod tests {
             assert_eq!(is_suspect(failed, "bob", rhost, SECOND), expected, "{failed}, then {rhost}");
         }
         assert!(is_suspect("192.0.2.7", "alice", "192.0.2.9", SECOND));
+    }
+
+    #[test]
+    fn a_login_at_the_machine_itself_is_suspect_by_who_asked_and_by_the_terminal() {
+        let by_bob = Event { tty: "/dev/pts/0".into(), ..recorded("su", 71, 70, -SECOND) };
+        let at_tty1 =
+            Event { ruser: String::new(), tty: "/dev/tty1".into(), ..recorded("login", 71, 70, -SECOND) };
+        for (failure, line, expected) in [
+            (&by_bob, "su[80]: (to carol) bob on pts/1", true),
+            (&by_bob, "su[80]: (to carol) dave on pts/0", false),
+            (&by_bob, "sudo[80]: bob : TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id", true),
+            (&by_bob, "sshd[80]: Accepted password for bob from 192.0.2.7 port 5 ssh2", false),
+            (&at_tty1, "login[80]: LOGIN ON tty1 BY carol", true),
+            (&at_tty1, "login[80]: LOGIN ON tty2 BY carol", false),
+        ] {
+            assert_eq!(may_be_a_break_in(failure.clone(), line), expected, "{line}");
+        }
     }
 
     #[test]

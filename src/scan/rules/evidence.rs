@@ -24,6 +24,8 @@ pub enum Kind {
     SshdAccepted,
     /// Another program: somebody got in.
     Success,
+    /// Somebody says so of himself, whom the journal takes for another program: it takes nothing back.
+    Claimed,
     /// A PAM module refused.
     PamFailure,
     /// A PAM module refused as often again as the line says.

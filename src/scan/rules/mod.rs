@@ -23,6 +23,7 @@ mod sudo;
 mod words;
 
 use super::header::{Header, Trust, decimal};
+use super::writer::is_account_of;
 pub use before::is_repeated;
 use book::book;
 pub use evidence::{Evidence, Kind, Line, TEST};
@@ -56,6 +57,14 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
             (Trust::Believed, _) => {}
             // sshd's process of the user himself writes of its end, which says nothing of an attempt.
             (_, Kind::Client) => return Line::Nothing("the end of a connection"),
+            (Trust::Unattributed | Trust::Forged, kind @ (Kind::PamFailure | Kind::Success))
+                if accuses_himself(header, evidence) =>
+            {
+                if kind == Kind::Success {
+                    evidence.kind = Kind::Claimed;
+                }
+                return line;
+            }
             (Trust::Unattributed, _) => return Line::Unattributed,
             (Trust::Forged, _) => return Line::Forged,
             (Trust::Test, _) => evidence.class = TEST,
@@ -63,6 +72,19 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         evidence.weight = evidence.weight.saturating_mul(times);
     }
     line
+}
+
+/// Whether who wrote a line tells in it that he himself was refused or let in, here, by a program that everybody starts.
+///
+/// The journal keeps for a second what it knew of a process: of one that logs a word and then becomes su, it calls what su
+/// says the word of the program before. And who is gone before the journal looks, because he ended his own su, is nobody's. So
+/// could whoever guesses passwords there go unheard. Who makes such a line up could as well type a wrong password; that he got in takes
+/// none back.
+fn accuses_himself(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
+    // The tag of what PAM says is chosen by who starts the program, as its name.
+    let is_anybodys =
+        matches!(family(evidence.service), Family::Su | Family::Sudo) || evidence.service == b"polkit-1";
+    is_anybodys && evidence.rhost.is_empty() && is_account_of(evidence.ruser, header.uid)
 }
 
 fn by_hand<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
@@ -206,6 +228,69 @@ mod tests {
                 format!("<4>1 2026-11-03T09:05:01Z srv kernel - - -  {message}"),
             ] {
                 assert_eq!(taken(&line), Line::Other, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_tells_of_his_own_refusal_is_believed_whatever_the_journal_takes_him_for() {
+        // An account that every machine has.
+        let (name, uid) = ("nobody", 65534);
+        let taken = |program: &str, trust: Trust, uid: u32, message: &str| {
+            let line = format!("{TABLE_HEAD}{program}[71]: {message}");
+            let header = header::parse(line.as_bytes()).unwrap();
+            let line = classify(&Header { trust, uid, ..header });
+            assert!(!matches!(line, Line::Evidence(evidence) if evidence.kind.excuses()), "{message}");
+            matches!(line, Line::Evidence(Evidence { weight: 0 | 1, .. }))
+        };
+        let pam = |service: &str, ruser: &str, rhost: &str| {
+            format!(
+                "pam_unix({service}:auth): authentication failure; logname= uid={uid} euid=0 tty=pts/0 ruser={ruser} rhost={rhost}  user=root"
+            )
+        };
+        for trust in [Trust::Forged, Trust::Unattributed] {
+            for (program, service) in [
+                ("su", "su"),
+                ("x", "su"),
+                ("su", "su-l"),
+                ("sudo", "sudo"),
+                ("polkit-agent-helper-1", "polkit-1"),
+            ] {
+                assert!(taken(program, trust, uid, &pam(service, name, "")), "{program}");
+            }
+            assert!(taken("su", trust, uid, &format!("(to root) {name} on pts/0")));
+            let ran = format!("{name} : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id");
+            assert!(taken("sudo", trust, uid, &ran) && !taken("sudo", trust, 12, &ran));
+            let repeated = format!("message repeated 900 times: [ {}]", pam("su", name, ""));
+            assert!(taken("su", trust, uid, &repeated), "once");
+            for (program, uid, message) in [
+                // Somebody else, or from elsewhere.
+                ("su", uid, pam("su", "root", "")),
+                ("su", uid, pam("su", "daemon", "")),
+                ("su", uid, pam("su", "", "")),
+                ("su", 0, pam("su", "", "")),
+                ("su", 12, pam("su", name, "")),
+                ("su", uid, pam("su", name, "192.0.2.7")),
+                ("su", uid, pam("sshd", name, "")),
+                ("login", uid, pam("login", name, "")),
+                ("sshd", uid, pam("sshd", name, "")),
+                // What takes back a refusal, or counts more than one.
+                ("su", uid, "(to root) daemon on pts/0".into()),
+                (
+                    "su",
+                    uid,
+                    format!("pam_unix(su:session): session opened for user root(uid=0) by {name}(uid={uid})"),
+                ),
+                ("su", uid, "pam_unix(su:auth): conversation failed".into()),
+                (
+                    "sudo",
+                    uid,
+                    format!(
+                        "PAM 900 more authentication failures; logname= uid={uid} euid=0 tty=pts/0 ruser={name} rhost=  user=root"
+                    ),
+                ),
+            ] {
+                assert!(!taken(program, trust, uid, &message), "{program}: {message}");
             }
         }
     }
