@@ -19,7 +19,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "refused",
         "too long",
     ),
-    ("ntfy", 400, r#"{"code":40024,"http":400,"error":"invalid JSON"}"#, "stop", "parameters"),
+    ("ntfy", 400, r#"{"code":40024,"http":400,"error":"invalid JSON"}"#, "rejected", "parameters"),
     ("ntfy", 404, r#"{"code":40401,"http":404,"error":"page not found"}"#, "stop", "address"),
     (
         "ntfy",
@@ -130,7 +130,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "gotify",
         400,
         r#"{"error":"Bad Request","errorCode":400,"errorDescription":"Field 'message' is required"}"#,
-        "stop",
+        "rejected",
         "parameters",
     ),
     ("slack", 400, "invalid_payload", "refused", ""),
@@ -143,7 +143,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "mattermost",
         400,
         r#"{"id":"web.incoming_webhook.channel.app_error","message":"Couldn't find the channel.","status_code":400}"#,
-        "stop",
+        "rejected",
         "find the channel",
     ),
     ("discord", 404, r#"{"message":"Unknown Webhook","code":10015}"#, "stop", "webhook"),
@@ -163,7 +163,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "stop",
         "authenticated",
     ),
-    ("signal", 400, r#"{"error":"Failed to send message: [429] Rate Limited"}"#, "stop", "Rate Limited"),
+    ("signal", 400, r#"{"error":"Failed to send message: [429] Rate Limited"}"#, "rejected", "Rate Limited"),
     ("twilio", 401, r#"{"code":20003,"message":"Authenticate","status":401}"#, "stop", "API key"),
     ("twilio", 429, r#"{"code":20429,"message":"Too Many Requests","status":429}"#, "limited", ""),
     (
@@ -231,7 +231,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
         "sinch",
         400,
         r#"{"code":"syntax_invalid_parameter_format","text":"Invalid number"}"#,
-        "stop",
+        "rejected",
         "Invalid number",
     ),
     (
@@ -244,7 +244,7 @@ const DOCUMENTED: &[(&str, u16, &str, &str, &str)] = &[
     ("smsapi", 200, r#"{"error":105,"message":"IP filter"}"#, "stop", "filter"),
     ("smsapi", 200, r#"{"error":101,"message":"Authorization failed"}"#, "stop", "Authorization failed"),
     ("webhook", 500, "", "unproved", ""),
-    ("webhook", 400, "", "stop", ""),
+    ("webhook", 400, "", "rejected", ""),
 ];
 
 #[test]

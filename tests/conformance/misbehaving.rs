@@ -29,10 +29,10 @@ fn whatever_a_service_does_the_call_ends_in_time_and_is_not_taken_for_success() 
         (json!({ "status": 418, "gzip": true, "huge_body": 3_000_000 }), "ambiguous"),
         (json!({ "status": 418, "huge_body": 300_000 }), "ambiguous"),
         (json!({ "status": 418, "endless": true }), "ambiguous"),
-        (json!({ "status": 418, "body": deep }), "stop"),
+        (json!({ "status": 418, "body": deep }), "rejected"),
         (
             json!({ "status": 418, "body": r#"{"code":{"x":[1]},"messages":7,"error":null,"errcode":true}"# }),
-            "stop",
+            "rejected",
         ),
         // Where a status alone is no proof.
         (json!({ "status": 200, "body": page, "type": "text/html" }), "unproved"),
