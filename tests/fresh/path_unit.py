@@ -62,6 +62,11 @@ for number in range(20):
     deadline = time.monotonic() + 20
     while len(posts()) == before and time.monotonic() < deadline:
         time.sleep(0.01)
+    if len(posts()) == before:
+        said = guest("authalert status; systemctl show -p Id,ActiveState,SubState,Result,ExecMainStartTimestamp "
+                     "authalert-deliver.path authalert-deliver.service authalert-scan.service; "
+                     "journalctl --no-pager -n 20 -u authalert-deliver.service -u authalert-scan.service; true")
+        print("".join("    %s\n" % line for line in said.splitlines()), end="", flush=True)
     new = records()[known:]
     if len(posts()) > before and new:
         took.append(posts()[before]["time"] - moment(new[0]))
