@@ -6,7 +6,8 @@
 //!   them the panic machinery that the module never reaches. lld keeps both, and then a login loads
 //!   eight times as much.
 //! - The module of a release without the start files of C: they ask for four functions, three of which no library
-//!   has, and each login would look for them everywhere.
+//!   has, and each login would look for them everywhere. What else they define is given where it is asked for, which
+//!   depends on what the linker has dropped by then.
 //! - That module in two segments instead of four, what is only read beside what runs: each one is mapped, and read from
 //!   its first page, at each login.
 //! - The unwinder, where anything needs it, is linked in: loading libgcc_s costs more than all the
@@ -32,12 +33,22 @@ fn main() {
     {
         println!("cargo:rustc-cdylib-link-arg=-nostartfiles");
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,noseparate-code");
+        give_dso_handle();
     }
     if let Ok(out) = env::var("OUT_DIR") {
         let script = Path::new(&out).join("libgcc_s.so");
         if fs::write(&script, "/* GNU ld script */\nGROUP ( -l:libgcc_eh.a -lgcc -lc )\n").is_ok() {
             println!("cargo:rustc-link-search=native={out}");
         }
+    }
+}
+
+/// The standard library names it to a destructor of a thread's own variable. The module has none.
+fn give_dso_handle() {
+    let Ok(out) = env::var("OUT_DIR") else { return };
+    let script = Path::new(&out).join("dso_handle.ld");
+    if fs::write(&script, "PROVIDE_HIDDEN(__dso_handle = 0);\n").is_ok() {
+        println!("cargo:rustc-cdylib-link-arg={}", script.display());
     }
 }
 
