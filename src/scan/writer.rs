@@ -9,8 +9,8 @@
 //! moment later: of a process that has ended by then it does not know, which happens to each third short command of sudo
 //! on a busy machine. Such a line of root's is believed all the same. One of a user may be sudo's or his own: it is not
 //! believed, and not called forged either, unless it tells of himself (see [`super::rules::classify`]). (The group says
-//! nothing: sudo's may be 0, and so may that of a member of root's group.) What tells of a failure is rarely lost by that: PAM's line is written two seconds before its process ends, and
-//! whose line was believed is believed to the end.
+//! nothing: sudo's may be 0, and so may that of a member of root's group.) What tells of a failure is rarely lost by that:
+//! PAM's line is written two seconds before its process ends, and whose line was believed is believed to the end.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;

@@ -78,8 +78,8 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
 ///
 /// The journal keeps for a second what it knew of a process: of one that logs a word and then becomes su, it calls what su
 /// says the word of the program before. And who is gone before the journal looks, because he ended his own su, is nobody's. So
-/// could whoever guesses passwords there go unheard. Who makes such a line up could as well type a wrong password; that he got in takes
-/// none back.
+/// could whoever guesses passwords there go unheard. Who makes such a line up could as well type a wrong password; that he
+/// got in takes none back.
 fn accuses_himself(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
     // The tag of what PAM says is chosen by who starts the program, as its name.
     let is_anybodys =
