@@ -93,6 +93,7 @@ main() {
 waiting=() # rings that have not begun, the longest first
 without=() # rings that are left out
 declare -A last=() counted=()
+failures=() # what went wrong, for the end
 total_good=0 total_bad=0
 
 # In the order of the table; what cannot run here says why.
@@ -181,6 +182,7 @@ show_new() { # RING
         'ok - '* | 'not ok - '* | 'left out - '*)
             last[$name]=${line%% - *} counted[$name]=$((counted[$name] + 1))
             say_of "$name" "$line"
+            [[ $line != 'not ok - '* ]] || failures+=("$name: ${line#not ok - }")
             ;;
         '    '* | '#'*) [[ ${last[$name]} != 'not ok' ]] || say "                $line" ;;
         esac
@@ -195,6 +197,7 @@ conclude() { # RING
     if [[ $late == yes ]]; then fault="it did not end within ${limit[$name]} seconds"; fi
     if [[ -n $fault ]]; then
         bad=$((bad + 1))
+        failures+=("$name: $name comes to its end: $fault")
         say_of "$name" "not ok - $name comes to its end: $fault"
         tail -n 15 "$work/$name.log" | sed 's/^/                    /' | while IFS= read -r sentence; do say "$sentence"; done
     fi
@@ -213,6 +216,9 @@ sum_up() { # ALL NAMED
         say "left for --all: $( (($2)) || echo "the rings ${only_with_all// /, }; ")the release build and its files (elf); install.sh killed at each step; the slow tests of scan, system and hostile; larger samples in harness, hostile and unit"
     fi
     (($2)) || say "left for a release: the rings ${only_by_name// /, }"
+    # Once more, where they are seen: what went wrong in each stands where it happened.
+    local failure
+    for failure in "${failures[@]:0:40}"; do say "failed: ${failure:0:300}"; done
     say "$total_good passed, $total_bad failed"
     exit $((total_bad > 0))
 }

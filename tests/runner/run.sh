@@ -67,6 +67,7 @@ nothing_left() {
 
 green() { [[ $status == 0 && $output == *'passed, 0 failed' ]]; }
 red_for() { [[ $status == 1 && $output == *"$1"* && $output == *"$2 passed, 1 failed" ]]; }
+named_at_the_end() { [[ $(tail -n 2 <<<"$output" | head -n 1) == "$1"* ]]; }
 
 # Starts run.sh, by HOW, waits until the ring is there, sends SIGNAL to it; sets seconds.
 end_by() { # SIGNAL COMMAND...
@@ -129,6 +130,7 @@ main() {
     check 'one that was killed is red, though what it said was good' red_for 'it was ended by SIGKILL' 1
     run piped
     check 'a part that was killed is red, through the pipe behind it' red_for 'not ok - inner comes to its end' 1
+    check 'and is named once more at the end' named_at_the_end 'failed: piped: inner comes to its end'
     run late
     check 'one that hangs is ended, and is red' red_for 'it did not end within' 1
     run green killed
