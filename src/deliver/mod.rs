@@ -31,6 +31,7 @@ pub mod history;
 pub mod hub;
 mod intake;
 mod judge;
+mod linger;
 mod lock;
 mod migrate;
 mod mistakes;
@@ -78,6 +79,7 @@ pub use follow::{Found, Read, belongs, follow_some, is_ahead};
 use gate::Gate;
 pub use health::Fault;
 pub use intake::{is_from_ignored, is_ignored};
+use linger::AtWork;
 use lock::Lock;
 pub use notice::{Level, Notice};
 pub use pacing::{Due, Matter, Moment, Pacing};
@@ -165,22 +167,26 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
         })
         .collect();
     let Some((first, others)) = readers.split_first() else { return Report::default() };
+    let at_work = AtWork::default();
     let receivers = thread::scope(|scope| {
+        let begun = at_work.begin();
         let started: Vec<_> = others
             .iter()
             .map(|reader| {
                 let thread = thread::Builder::new().stack_size(STACK);
-                let served = || {
+                let begun = at_work.begin();
+                let served = move || {
                     reader.gate.wait();
-                    reader.serve()
+                    reader.serve(&begun)
                 };
                 (reader, thread.spawn_scoped(scope, served))
             })
             .collect();
-        let of_the_first = first.serve();
+        let of_the_first = first.serve(&begun);
+        drop(begun);
         let of_others = started.into_iter().map(|(reader, thread)| match thread {
             Ok(thread) => thread.join().unwrap_or_else(|_| failed(reader)),
-            Err(_) => reader.serve(),
+            Err(_) => reader.serve(&at_work.begin()),
         });
         std::iter::once(of_the_first).chain(of_others).collect()
     });

@@ -20,6 +20,7 @@ use super::health::Change;
 use super::hub;
 use super::intake::{self, Rules, Taken};
 use super::judge::{self, Grounds, Judge};
+use super::linger::Worker;
 use super::lock::Lock;
 use super::outage::{Kind, Outage};
 use super::place::Place;
@@ -63,10 +64,25 @@ impl<'a> Reader<'a> {
         Self { request, config, routes, receiver, alerts, policy, place, stuck: Vec::new(), gate }
     }
 
-    /// Serve it until nothing is due and nothing new came.
-    pub fn serve(&self) -> Served {
+    /// Serve it until nothing is due and nothing new came; as a command, until nobody else of the pass is at work either.
+    pub fn serve(&self, begun: &Worker<'_>) -> Served {
         let mut all = Served { name: self.receiver.name.clone(), ..Served::default() };
         let mut at_once = self.request.at_once;
+        loop {
+            let seen = self.serve_what_is_there(&mut all, at_once);
+            self.gate.open();
+            // Once: what the service did not take now it is not asked to take again a moment later.
+            at_once = false;
+            let is_new = || seen.as_ref().is_some_and(|seen| grew(&self.request.state, seen));
+            if self.request.context == Context::Login || !begun.linger(is_new) {
+                return all;
+            }
+        }
+    }
+
+    /// What was read of the journal at last; none where somebody else serves it, or nobody can.
+    fn serve_what_is_there(&self, all: &mut Served, mut at_once: bool) -> Option<Vec<(u64, u64)>> {
+        let mut last = None;
         for _ in 0..ROUNDS {
             let mut notices = Vec::new();
             let done = self.locked_pass(at_once, &mut notices);
@@ -76,21 +92,24 @@ impl<'a> Reader<'a> {
                 Ok(done) => done,
                 Err(e) => {
                     all.error = Some(e);
-                    break;
+                    return None;
                 }
             };
             let (mut sent, mut skipped) = (std::mem::take(&mut all.sent), std::mem::take(&mut all.skipped));
             sent.extend(served.sent);
             skipped.extend(served.skipped);
-            all = Served { sent, skipped, ..served };
-            if all.busy || self.request.is_let_go() || !grew(&self.request.state, &seen) {
+            *all = Served { sent, skipped, ..served };
+            if all.busy || self.request.is_let_go() {
+                return None;
+            }
+            let goes_on = grew(&self.request.state, &seen);
+            last = Some(seen);
+            if !goes_on {
                 break;
             }
-            // Once: what the service did not take now it is not asked to take again a moment later.
             at_once = false;
         }
-        self.gate.open();
-        all
+        last
     }
 
     /// One taking of the lock. Also gives what was read of the journal: inode and size of each segment.

@@ -408,7 +408,7 @@ fn what_a_pass_that_was_cut_has_staged_is_saved_before_anything_is_staged_over_i
     state.staging(&place, 0).unwrap().put().unwrap();
     let routes = Routes::of(&world.config);
     let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
-    assert!(reader.serve().error.is_none());
+    assert!(reader.serve(&AtWork::default().begin()).error.is_none());
     std::fs::write(place.directory().join("other.json.next"), "torn").unwrap();
     assert_eq!(world.state().alert.map(|alert| (alert.id, alert.maybe_sent)), Some((1, true)));
 }
@@ -458,7 +458,9 @@ fn what_a_login_did_not_live_to_write_into_the_timeline_is_there_with_the_next_p
         assert!(cut.is_err());
         let request = Request { context, ..world.request.clone() };
         let reader = Reader::new(&request, &world.config, &routes, timeline, Arc::default());
-        let sent = || reader.serve().sent.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        let sent = || {
+            reader.serve(&AtWork::default().begin()).sent.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+        };
         assert_eq!((sent(), sent()), (vec![1], vec![]), "{context:?} {kind:?}");
     }
 }
@@ -470,7 +472,7 @@ fn a_receiver_that_is_removed_while_a_pass_goes_on_is_not_begun_anew() {
     let routes = Routes::of(&world.config);
     let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
     world.place().remove().unwrap();
-    assert!(reader.serve().busy);
+    assert!(reader.serve(&AtWork::default().begin()).busy);
     assert!(world.place().states().unwrap().is_empty());
 }
 

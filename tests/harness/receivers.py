@@ -183,6 +183,14 @@ def one_hangs():
         time.sleep(.01)
     took = time.monotonic() - begun
     check(bool(servers["well"].posts()) and took < 4, "one that hangs holds up no other", "%.1f s" % took)
+    # Beyond the interval, and in the same pass.
+    time.sleep(1.5)
+    world.append(1, 11)
+    begun = time.monotonic()
+    while len(servers["well"].posts()) < 2 and run.poll() is None:
+        time.sleep(.01)
+    took = time.monotonic() - begun
+    check(len(servers["well"].posts()) == 2 and run.poll() is None, "nor what is recorded while it hangs", "%.1f s" % took)
     run.communicate(timeout=60)
     world.close()
 
