@@ -548,8 +548,13 @@ install_files() {
 file() { if [[ -f $1 || $dry_run == yes && $1 == "$artifacts"/* ]]; then files+=("$1|$2|$3"); fi; }
 
 with_paths() {
-    local result=$scratch/${1##*/}
-    sed "s,@bindir@,$bin,g" -- "$1" >"$result"
+    local result=$scratch/${1##*/} by_itself=''
+    # OnSuccess= came with systemd 249. Before, a path unit starts the pass itself; what is recorded while that ends waits
+    # for the timer.
+    if (($(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p') + 0 < 249)) && type -P systemctl >/dev/null; then
+        by_itself='s,^Unit=authalert-wake@,Unit=authalert-,'
+    fi
+    sed -e "s,@bindir@,$bin,g" -e "$by_itself" -- "$1" >"$result"
     printf '%s\n' "$result"
 }
 
@@ -683,9 +688,8 @@ stop_units() {
     for unit in "${units[@]}"; do
         if [[ -e /etc/systemd/system/$unit ]]; then systemctl disable --quiet --now "$unit" || true; fi
     done
-    # The scan last: it is started where a delivery ends, and starts what hands alerts to programs.
-    systemctl stop authalert-deliver.service authalert-commands.service 2>/dev/null || true
-    systemctl stop authalert-scan.service authalert-commands.service 2>/dev/null || true
+    # In the order in which they start one another.
+    systemctl stop authalert-wake@{deliver,commands}.service authalert-{deliver,scan,commands}.service 2>/dev/null || true
     # One that was stopped in the middle has failed, and would be remembered without its file.
     systemctl reset-failed 'authalert-*' 2>/dev/null || true
 }

@@ -64,7 +64,7 @@ for number in range(20):
         time.sleep(0.01)
     if len(posts()) == before:
         said = guest("authalert status; systemctl show -p Id,ActiveState,SubState,Result,ExecMainStartTimestamp "
-                     "authalert-deliver.path authalert-deliver.service authalert-scan.service; "
+                     "authalert-deliver.path authalert-wake@deliver.service authalert-deliver.service authalert-scan.service; "
                      "journalctl --no-pager -n 20 -u authalert-deliver.service -u authalert-scan.service; true")
         print("".join("    %s\n" % line for line in said.splitlines()), end="", flush=True)
     new = records()[known:]
@@ -77,22 +77,26 @@ check("20 wrong passwords at su are accepted by X, each as it happens, by the pa
       len(took) == 20 and statistics.median(took) <= 5,
       "%d told, median %.0f ms, longest %.0f ms" % (len(took), 1000 * statistics.median(took or [99]), 1000 * max(took or [99])))
 
-# A pass that has looked for the last time, and has not ended. The timer's next pass does not come in time.
-guest("systemctl stop authalert-scan.timer; mkdir -p /run/systemd/system/authalert-deliver.service.d; "
-      "printf '[Service]\\nExecStopPost=/bin/sleep 4\\n' >/run/systemd/system/authalert-deliver.service.d/slow.conf; systemctl daemon-reload")
+# Passes that have looked for the last time, and have not ended: a delivery, and a scan beside it. The timer's next pass does
+# not come in time.
+guest("systemctl stop authalert-scan.timer; cd /run/systemd/system && mkdir -p authalert-deliver.service.d authalert-scan.service.d; "
+      "printf '[Service]\\nExecStopPost=/bin/sleep 4\\n' >authalert-deliver.service.d/slow.conf; "
+      "printf '[Service]\\nExecStartPost=/bin/sleep 15\\n' >authalert-scan.service.d/slow.conf; systemctl daemon-reload")
 wrong = "echo wrong | runuser -u alice -- su carol -c true & "
 in_there = ("for n in $(seq 200); do if systemctl show -p SubState authalert-deliver.service | grep -q stop-post; then "
             + wrong + "wait; echo in there; exit; fi; sleep 0.05; done; wait")
 for attempt in range(3):
     before = len(posts())
+    guest("systemctl start --no-block authalert-scan.service; "
+          "for n in $(seq 100); do systemctl show -p SubState authalert-scan.service | grep -q start-post && break; sleep 0.05; done")
     if "in there" in guest(wrong + in_there):
         break
 deadline = time.monotonic() + 20
 while first_receiver()["pending"] and time.monotonic() < deadline:
     time.sleep(0.1)
 late = len(posts()) - before
-guest("rm -r /run/systemd/system/authalert-deliver.service.d; systemctl daemon-reload; systemctl start authalert-scan.timer")
-check("what is recorded while a pass ends is told when it has ended", late == 2 and not first_receiver()["pending"],
+guest("rm -r /run/systemd/system/authalert-*.service.d; systemctl daemon-reload; systemctl start authalert-scan.timer", 90)
+check("what is recorded while passes end is told when the delivery has ended", late == 2 and not first_receiver()["pending"],
       "%d of 2 told, %d pending" % (late, first_receiver()["pending"]))
 
 known, before, posted = len(records()), len(posts()), first_receiver()["posted"]

@@ -99,6 +99,16 @@ test_family() {
         check "$family: and no cron entry" not exists /etc/cron.d/authalert
         check "$family: a unit names the command by its path" \
             grep -q '^ExecStart=/usr/local/bin/authalert' "$tree/etc/systemd/system/authalert-scan.service"
+        mkdir -p -- "$scratch/old"
+        printf '#!/bin/sh\necho "systemd 247 (247.3-7)"\n' >"$scratch/old/systemctl"
+        chmod +x -- "$scratch/old/systemctl"
+        PATH=$scratch/old:$PATH run --services sshd,su
+        check "$family: where systemd is too old for OnSuccess= the path unit starts the pass itself" \
+            grep -qx 'Unit=authalert-deliver.service' "$tree/etc/systemd/system/authalert-deliver.path"
+        printf '#!/bin/sh\necho "systemd 249 (249.11)"\n' >"$scratch/old/systemctl"
+        PATH=$scratch/old:$PATH run --services sshd,su
+        check "$family: else what starts it when it watches again" \
+            grep -qx 'Unit=authalert-wake@deliver.service' "$tree/etc/systemd/system/authalert-deliver.path"
     else
         check "$family: a cron entry" grep -q '/usr/local/bin/authalert scan' "$tree/etc/cron.d/authalert"
         check "$family: and no units" not exists /etc/systemd/system/authalert-scan.timer
