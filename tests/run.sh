@@ -38,6 +38,8 @@ export LC_ALL=C.UTF-8
 # shellcheck disable=SC2016 # filled in by begin_ring
 readonly table='
 fresh      900  1500 3600 tests/fresh/run.sh $more
+fuzz       600   600 1800 fuzz/run.sh 90
+fleet      540   540 1800 tests/fleet/run.sh
 harness    200   300 1200 tests/harness/run.sh $more
 system     190   400 1500 python3 tests/system/run.py $more
 scan       180   220 1200 tests/scan/run.sh $more
@@ -47,9 +49,7 @@ unit       100   150 1500 tests/unit.sh $more
 module      20    20  600 python3 tests/module/run.py
 release    600   600 2400 tests/release/run.sh
 arm64      600   600 3600 tests/arm64/run.sh
-fuzz       170   170 1500 fuzz/run.sh 90
 receivers   90    90 1500 tests/receivers/run.sh
-fleet      420   420 1500 tests/fleet/run.sh
 report     120   120 1500 tests/report/run.sh
 runner      10    10  300 tests/runner/run.sh
 '
