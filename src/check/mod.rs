@@ -2,15 +2,18 @@
 //!
 //! - `stacks`: the module's lines in the PAM stacks, and the files they name.
 //! - `sshd`: whether it asks PAM. `loader`: whether what is named can be loaded.
-//! - `schedule`: who starts a pass each minute. `machine`: what the scan can read, the state directory.
+//! - `schedule`: who starts a pass each minute. `directory`: that of the state. `logs`: what the scan can read.
+//! - `delivery`: how it stands with each receiver.
 //! - `account`: configuration, credentials, what X says of them, the clock. `receivers`: each that is set up.
 //! - `definitions`, `rules`: the administrator's own.
 //! - `watch`: the same for a pass, which tells the administrator of it.
 
 mod account;
 mod definitions;
+mod delivery;
+mod directory;
 mod loader;
-mod machine;
+mod logs;
 mod receivers;
 mod rules;
 mod schedule;
@@ -85,12 +88,15 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     let config = config.as_ref().unwrap_or(&defaults);
     let lines = installation::lines();
     findings.extend(stacks::check(&lines, Path::new("/")));
-    if let Some(closed) = machine::may_not_look(state) {
+    if let Some(closed) = directory::may_not_look(state) {
         findings.extend([schedule::each_minute(), closed]);
         return findings;
     }
     findings.extend(stacks::lost(&lines, state));
-    findings.extend(machine::check(state, config));
+    findings.extend(directory::check(state));
+    findings.push(schedule::each_minute());
+    findings.extend(schedule::stale(state));
+    findings.extend(logs::check(state, config));
     // What it says of receivers nobody knows where it cannot be read.
     if is_usable {
         findings.extend(account::check(config, ask_x));
@@ -100,7 +106,7 @@ pub fn check(state: &Path, config: &Result<Config, config::Error>, ask_x: bool) 
     findings.extend(rules::check(Path::new(crate::scan::rules::book::OWN)));
     // What cannot be used is why nothing is sent: one line for it is enough.
     let said = |why: &str| findings.iter().any(|finding: &Finding| finding.what.contains(why));
-    let delivery = machine::delivery(state, config, said);
+    let delivery = delivery::check(state, config, said);
     findings.extend(delivery);
     once(findings).into_iter().map(Finding::with_its_cure).collect()
 }

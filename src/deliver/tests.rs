@@ -477,6 +477,24 @@ fn a_receiver_that_is_removed_while_a_pass_goes_on_is_not_begun_anew() {
 }
 
 #[test]
+fn a_test_that_was_announced_just_before_a_week_is_none_of_its_failures() {
+    use crate::event::{Class, Event};
+    let world = World::new(Scripted::default());
+    let of = |second, class| crate::event::Event {
+        pid: 17,
+        service: "su".into(),
+        class,
+        ..failure(second, "root", "")
+    };
+    let recorded = [of(0, Class::Test), of(5, Class::Failure), of(200, Class::Failure)];
+    Journal::new(&world.request.state).append(&recorded).unwrap();
+    let routes = Routes::of(&world.config);
+    let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
+    let at = |second| failure(second, "root", "").time;
+    assert_eq!(weekly::week(&reader, at(2), at(1000)).unwrap().failures.failures(), 1);
+}
+
+#[test]
 fn a_refused_text_is_kept_apart_and_its_failures_are_told_in_numbers() {
     let world = World::new(Scripted::default());
     world.answer(&[Outcome::Refused { why: "not this text".into() }]);

@@ -44,11 +44,10 @@ pub fn week(reader: &Reader<'_>, since: Timestamp, now: Timestamp) -> io::Result
     for segment in segment::list(Journal::new(&reader.request.state).directory())? {
         read::read(&segment, 0, &mut |_, line| {
             let Line::Event(event) = line else { return };
-            if event.time < since || event.time > now {
-                return;
-            }
             match event.class {
+                // Also where the week begins between it and what it announces.
                 Class::Test => announced.note(&event),
+                _ if event.time < since || event.time > now => {}
                 Class::Login => week.logins += u64::from(event.count),
                 Class::Failure if !announced.covers(&event) && !is_ignored(&event, &reader.config.ignore) => {
                     let (user, ruser) = (accounts.tried(&event), accounts.asker(&event));

@@ -174,7 +174,7 @@ def one_hangs():
     """A receiver that does not answer holds up no other."""
     base = scratch("hang")
     servers = {name: X(os.path.join(base, name)) for name in ("hangs", "well")}
-    world = Many(servers, timeout="8s")
+    world = Many(servers, timeout="15s")
     servers["hangs"].answer(default={"hang": True})
     world.append(11)
     begun = time.monotonic()
