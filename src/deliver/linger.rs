@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// So often it is looked whether something new came.
-const LOOK: Duration = Duration::from_millis(50);
+/// So often it is looked whether something new came; in a flood each look finds something, and writes a state.
+const LOOK: Duration = Duration::from_millis(200);
 /// After so long a pass ends as soon as each is done: two that always find something new would keep each other for ever.
 const LONGEST: Duration = Duration::from_secs(120);
 
