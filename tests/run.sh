@@ -47,7 +47,7 @@ hostile    160   300 1200 tests/hostile/run.sh $parts
 install    110   600 2400 tests/install/run.sh $more
 unit       100   150 1500 tests/unit.sh $more
 module      20    20  600 python3 tests/module/run.py
-release    600   600 2400 tests/release/run.sh
+release    900   900 4800 tests/release/run.sh
 arm64      600   600 3600 tests/arm64/run.sh
 receivers   90    90 1500 tests/receivers/run.sh
 report     120   120 1500 tests/report/run.sh

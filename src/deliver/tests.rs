@@ -480,12 +480,7 @@ fn a_receiver_that_is_removed_while_a_pass_goes_on_is_not_begun_anew() {
 fn a_test_that_was_announced_just_before_a_week_is_none_of_its_failures() {
     use crate::event::{Class, Event};
     let world = World::new(Scripted::default());
-    let of = |second, class| crate::event::Event {
-        pid: 17,
-        service: "su".into(),
-        class,
-        ..failure(second, "root", "")
-    };
+    let of = |second, class| Event { pid: 17, service: "su".into(), class, ..failure(second, "root", "") };
     let recorded = [of(0, Class::Test), of(5, Class::Failure), of(200, Class::Failure)];
     Journal::new(&world.request.state).append(&recorded).unwrap();
     let routes = Routes::of(&world.config);
@@ -674,8 +669,7 @@ fn a_break_in_goes_out_in_numbers_also_where_its_text_cannot_be_kept() {
 }
 
 fn finding(account: &str, proven: bool, verdict: Verdict) -> Finding {
-    let login =
-        crate::event::Event { class: crate::event::Class::Login, ..failure(9, account, "203.0.113.9") };
+    let login = Event { class: crate::event::Class::Login, ..failure(9, account, "203.0.113.9") };
     let failures = Failures { count: 8, sources: 4, ..Failures::default() };
     Finding { verdict, login, failures, proven, seen: proven, told_by: None }
 }

@@ -29,16 +29,20 @@ pub(super) const OF_ONE_NETWORK: usize = 64;
 /// So many more come before it is looked which of them give way.
 const SLACK_OF_ONE: usize = 8;
 /// The size is looked at once in so many failures, so that making room costs little for each.
-const SLACK: usize = 256;
+const SLACK: usize = 512;
 /// Counts that are kept, of all rows together: what bounds the size.
 const COUNTS: usize = 16_384;
 
+/// Rows that are looked at together.
+const AT_A_TIME: usize = 32;
 /// Failures by key, each told apart by at most [`PARTS`] names.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "Saved<BTreeMap<Key, Row>>")]
 pub(super) struct Table {
     /// In no order, one behind the other: all of them are looked at again and again.
     rows: Vec<(Key, Row)>,
+    /// Of each what is left of the number of its network in so few bits, to look quickly for those of one.
+    networks_of: Vec<u16>,
     /// Where in it a key stands, by its hash.
     places: HashTable<u32>,
     hasher: RandomState,
@@ -140,6 +144,7 @@ impl Table {
         let rows = self.rows.iter().map(|(key, row)| allocated::<u8>(key.heap()) + row.heap());
         rows.sum::<usize>()
             + allocated::<(Key, Row)>(self.rows.capacity())
+            + allocated::<u16>(self.networks_of.capacity())
             + self.places.allocation_size()
             + allocated::<(u64, u32)>(self.networks.capacity() * 8 / 7)
     }
@@ -167,8 +172,9 @@ impl Table {
 
     /// Keep no room for more.
     fn fit(&mut self) {
-        let Self { rows, places, hasher, networks, .. } = self;
+        let Self { rows, places, hasher, networks, networks_of, .. } = self;
         rows.shrink_to_fit();
+        networks_of.shrink_to_fit();
         places.shrink_to_fit(|place| hasher.hash_one(&rows[*place as usize].0));
         networks.shrink_to_fit();
     }
@@ -199,15 +205,19 @@ impl Table {
 
     /// Put a row that is not there behind the others; gives its place.
     fn push(&mut self, key: Key, row: Row) -> usize {
-        if let Some(network) = number(&key) {
+        let network = number(&key);
+        if let Some(network) = network {
             *self.networks.entry(network).or_default() += 1;
         }
         self.counts += row.counts();
-        let Self { rows, places, hasher, .. } = self;
+        let Self { rows, places, hasher, networks_of, .. } = self;
         if rows.len() == rows.capacity() {
             // By a quarter: each member of a fleet has tables.
-            rows.reserve_exact((rows.len() / 4).max(4));
+            let more = (rows.len() / 4).max(4);
+            rows.reserve_exact(more);
+            networks_of.reserve_exact(more);
         }
+        networks_of.push(network.map_or(0, few_bits));
         let (hash, place) = (hasher.hash_one(&key), rows.len());
         rows.push((key, row));
         places.insert_unique(hash, place as u32, |place| hasher.hash_one(&rows[*place as usize].0));
@@ -218,6 +228,7 @@ impl Table {
     fn remove(&mut self, place: usize) {
         let Self { rows, places, hasher, .. } = self;
         let (key, row) = rows.swap_remove(place);
+        self.networks_of.swap_remove(place);
         let at = |place: usize| move |other: &u32| *other as usize == place;
         if let Ok(entry) = places.find_entry(hasher.hash_one(&key), at(place)) {
             entry.remove();
@@ -248,15 +259,19 @@ impl Table {
     /// A row under `key` is to be added. What has no network is one of its own.
     fn make_room_in(&mut self, key: &Key) {
         const MOST: u16 = (OF_ONE_NETWORK + SLACK_OF_ONE) as u16;
-        let Some(network) = network_of_address(key.bytes()) else { return };
-        if number(key).and_then(|number| self.networks.get(&number)).is_none_or(|rows| *rows < MOST) {
+        let Some(network) = number(key) else { return };
+        if self.networks.get(&network).is_none_or(|rows| *rows < MOST) {
             return;
         }
-        let (now, length) = (self.now, network.len());
-        let beginning = key.beginning(length);
-        let rows = self.rows.iter().enumerate();
-        let of_it = rows.filter(|(_, (other, _))| beginning.is_of(other));
-        let mut order: Vec<_> = of_it.map(|(place, (key, row))| (row.rank(now), key, place)).collect();
+        let (now, rows, wanted) = (self.now, &self.rows, few_bits(network));
+        // Of most there is none, which several are asked at a time.
+        let some = self.networks_of.chunks(AT_A_TIME).enumerate();
+        let some = some.filter(|(_, some)| some.iter().fold(false, |has, of| has | (*of == wanted)));
+        let places = some.flat_map(|(n, some)| (n * AT_A_TIME..).zip(some)).filter(|(_, of)| **of == wanted);
+        let of_it = places.filter_map(|(place, _)| rows.get(place).map(|(key, row)| (row, key, place)));
+        let of_it = of_it.filter(|(_, key, _)| number(key) == Some(network));
+        let of_it = of_it.map(|(row, key, place)| (row.rank(now), key, place));
+        let mut order: Vec<_> = of_it.collect();
         let out = order.len().saturating_sub(OF_ONE_NETWORK);
         if out > 0 {
             order.select_nth_unstable(out - 1);
@@ -320,6 +335,11 @@ fn number(key: &Key) -> Option<u64> {
     // A digit of hexadecimal is in the lower half of its byte, a letter nine less than it is worth.
     let digit = |number: u64, digit: &u8| number << 4 | u64::from((digit & 15) + 9 * (digit >> 6));
     Some(network_of_address(key.bytes())?.iter().fold(0, digit))
+}
+
+/// What is left of the number of a network in so few bits; few others have the same.
+fn few_bits(network: u64) -> u16 {
+    (network ^ network >> 16 ^ network >> 32 ^ network >> 48) as u16
 }
 
 #[cfg(test)]
