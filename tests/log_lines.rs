@@ -1183,6 +1183,96 @@ fn mail_servers_and_remote_desktops_tell_each_attempt_once() {
     check(MAIL_AND_REMOTE_DESKTOPS);
 }
 
+const RIGHT_OR_NOT_LOOKED_AT: &[Case] = &[
+    (
+        "Courier: wrong, and right while authdaemond is down",
+        &[
+            "10:00:01 mx authdaemond: pam_unix(imap:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=::ffff:192.0.2.7  user=alice",
+            "10:00:01 mx imapd: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.7], port=[42640]",
+            "10:00:11 mx imapd: authdaemon: s_connect() failed: Connection refused",
+            "10:00:11 mx imapd: [Hint: perhaps authdaemond is not running?]",
+            "10:00:11 mx imapd: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.7], port=[50720]",
+            "10:00:11 mx imapd: authentication error: Connection refused",
+            "10:00:12 mx pop3d: authdaemon: s_connect() failed: Connection refused",
+            "10:00:12 mx pop3d: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.7], port=[57174]",
+            "10:00:13 mx imapd: authdaemon: s_connect() failed: Connection refused",
+            "10:00:13 mx imapd: LOGIN FAILED, method=PLAIN, ip=[::ffff:192.0.2.7], port=[50724]",
+            "10:00:20 mx imapd: LOGIN FAILED, method=PLAIN, ip=[::ffff:192.0.2.8], port=[50725]",
+        ],
+        &["1 alice from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
+    ),
+    (
+        "Courier: right, of an account that has expired; then wrong",
+        &[
+            "10:00:01 mx authdaemond: pam_unix(imap:account): account exp has expired (account expired)",
+            "10:00:01 mx authdaemond: Your account has expired; please contact your system administrator.",
+            "10:00:01 mx imapd: LOGIN FAILED, user=exp, ip=[::ffff:192.0.2.7], port=[39354]",
+            "10:00:07 mx authdaemond: pam_unix(imap:account): account exp has expired (account expired)",
+            "10:00:07 mx imapd: LOGIN FAILED, method=PLAIN, ip=[::ffff:192.0.2.7], port=[39358]",
+            "10:00:14 mx authdaemond: pam_unix(pop3:account): expired password for user old (root enforced)",
+            "10:00:14 mx pop3d: LOGIN FAILED, user=old, ip=[::ffff:192.0.2.7], port=[38648]",
+            "10:00:16 mx pop3d: LOGIN FAILED, user=old, ip=[::ffff:192.0.2.7], port=[38650]",
+        ],
+        &["1 old from 192.0.2.7 (imap)"],
+    ),
+    (
+        "Cyrus and Sendmail: right, of an account that has expired, and wrong",
+        &[
+            "10:00:01 mx saslauthd[27777]: pam_unix(imap:account): account exp has expired (account expired)",
+            "10:00:01 mx saslauthd[27777]:                 : auth failure: [user=exp] [service=imap] [realm=] [mech=pam] [reason=PAM acct error]",
+            "10:00:01 mx cyrus/imap[27878]: badlogin: localhost [192.0.2.7] plaintext (exp) [SASL(-13): authentication failure: checkpass failed]",
+            "10:00:04 mx saslauthd[12915]: pam_unix(smtp:account): account exp has expired (account expired)",
+            "10:00:04 mx saslauthd[12915]: DEBUG: auth_pam: pam_acct_mgmt failed: Authentication failure",
+            "10:00:04 mx saslauthd[12915]:                 : auth failure: [user=exp] [service=smtp] [realm=] [mech=pam] [reason=PAM acct error]",
+            "10:00:04 mx sendmail[23051]: 6ATC5WGH023051: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=exp, relay=localhost [192.0.2.7]",
+            "10:00:08 mx saslauthd[12915]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=exp",
+            "10:00:08 mx saslauthd[12915]:                 : auth failure: [user=exp] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]",
+            "10:00:08 mx sendmail[23190]: 6ATC5Zgp023190: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=exp, relay=localhost [192.0.2.7]",
+        ],
+        &["1 exp from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "Sendmail while saslauthd is down, and a wrong one",
+        &[
+            "10:00:01 mx sendmail[23526]: 6ATC5ga7023526: AUTH failure (PLAIN): generic failure (-1) SASL(-1): generic failure: Password verification failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:02 mx sendmail[23578]: 6ATC5hv3023578: AUTH failure (LOGIN): generic failure (-1) SASL(-1): generic failure: checkpass failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:19 mx sendmail[23895]: 6ATC5nQZ023895: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=bob, relay=localhost [192.0.2.7]",
+        ],
+        &["1 bob from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "proftpd, pure-ftpd and su: right, of an account that has expired, and wrong",
+        &[
+            "10:00:01 ftp proftpd: pam_unix(proftpd:account): account exp has expired (account expired)",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - mod_auth_pam/1.2: PAM(exp): Authentication failure",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - account for user 'exp' disabled due to password expiration",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - USER exp (Login failed): Incorrect password",
+            "10:00:05 ftp proftpd[27450]: localhost (localhost[192.0.2.7]) - USER exp (Login failed): Incorrect password",
+            "10:00:10 ftp pure-ftpd: pam_unix(pure-ftpd:account): account exp has expired (account expired)",
+            "10:00:10 ftp pure-ftpd: pam_unix(pure-ftpd:account): conversation failed",
+            "10:00:17 ftp pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [exp]",
+            "10:00:40 ftp su: pam_unix(su:account): account exp has expired (account expired)",
+            "10:00:40 ftp su[27649]: FAILED SU (to exp) alice on pts/0",
+            "10:00:45 ftp su[27651]: FAILED SU (to exp) alice on pts/0",
+        ],
+        &["1 exp from 192.0.2.7 (proftpd)", "1 exp from  (su)"],
+    ),
+    (
+        "what is excused of one user is not of another, nor at another program",
+        &[
+            "10:00:01 ftp proftpd: pam_unix(proftpd:account): account exp has expired (account expired)",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - USER bob (Login failed): Incorrect password",
+            "10:00:01 ftp su[27651]: FAILED SU (to exp) alice on pts/0",
+        ],
+        &["1 bob from 192.0.2.7 (proftpd)", "1 exp from  (su)"],
+    ),
+];
+
+#[test]
+fn a_password_that_was_right_or_that_nobody_looked_at_is_no_wrong_one() {
+    check(RIGHT_OR_NOT_LOOKED_AT);
+}
+
 #[test]
 fn login_says_each_attempt_for_all_to_read_and_with_the_name() {
     check(&[
