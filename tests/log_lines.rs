@@ -1023,6 +1023,15 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
         &["1 alice from 192.0.2.7 (nginx)", "1 nobodyx from 192.0.2.8 (nginx)"],
     ),
     (
+        "Apache with digests, of a name that is not there too",
+        &[
+            "10:00:01 web1 apache2[16859]: [auth_digest:error] [pid 16859:tid 16889] [client 192.0.2.7:53992] AH01794: user alice: password mismatch: /d",
+            "10:00:03 web1 apache2[16858]: [auth_digest:error] [pid 16858:tid 16866] [client 192.0.2.8:54002] AH01790: user `ghost' in realm `real' not found: /d",
+            "10:00:05 web1 apache2[16858]: [authz_core:error] [pid 16858:tid 16878] [client 192.0.2.9:53958] AH01631: user alice: authorization failure for \"/u\": ",
+        ],
+        &["1 alice from 192.0.2.7 (apache2)", "1 ghost from 192.0.2.8 (apache2)"],
+    ),
+    (
         "Webmin, beside PAM under the interpreter's name",
         &[
             "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
@@ -1232,13 +1241,21 @@ const RIGHT_OR_NOT_LOOKED_AT: &[Case] = &[
         &["1 exp from 192.0.2.7 (smtp)"],
     ),
     (
-        "Sendmail while saslauthd is down, and a wrong one",
+        "Sendmail, while saslauthd is down, and while what it asks is",
         &[
             "10:00:01 mx sendmail[23526]: 6ATC5ga7023526: AUTH failure (PLAIN): generic failure (-1) SASL(-1): generic failure: Password verification failed, user=alice, relay=localhost [192.0.2.7]",
             "10:00:02 mx sendmail[23578]: 6ATC5hv3023578: AUTH failure (LOGIN): generic failure (-1) SASL(-1): generic failure: checkpass failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:05 mx saslauthd[23641]: ldap_simple_bind() failed -1 (Can't contact LDAP server).",
+            "10:00:05 mx saslauthd[23641]: Authentication failed for alice: Retry condition (ldap server connection reset or broken) (-3)",
+            "10:00:05 mx saslauthd[23641]:                 : auth failure: [user=alice] [service=smtp] [realm=] [mech=ldap] [reason=Unknown]",
+            "10:00:05 mx sendmail[23722]: 6ATC5ka6023722: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:06 mx saslauthd[23789]: auth_rimap: couldn't connect to 127.0.0.1/1",
+            "10:00:06 mx saslauthd[23789]:                 : auth failure: [user=alice] [service=smtp] [realm=] [mech=rimap] [reason=[ALERT] Couldn't contact remote authentication server]",
+            "10:00:06 mx sendmail[23894]: 6ATC5nQZ023894: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:12 mx saslauthd[23641]:                 : auth failure: [user=eve] [service=ldap] [realm=] [mech=sasldb] [reason=Unknown]",
             "10:00:19 mx sendmail[23895]: 6ATC5nQZ023895: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=bob, relay=localhost [192.0.2.7]",
         ],
-        &["1 bob from 192.0.2.7 (smtp)"],
+        &["1 eve from  (ldap)", "1 bob from 192.0.2.7 (smtp)"],
     ),
     (
         "proftpd, pure-ftpd and su: right, of an account that has expired, and wrong",

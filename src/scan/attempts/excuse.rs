@@ -41,7 +41,8 @@ impl Attempts {
             host: hash(&[speaker.host]),
             container: speaker.container,
             program: hash(&[speaker.program]),
-            is_of_mail: is_service_of_mail(evidence.service),
+            // Not all that saslauthd says names the service.
+            is_of_mail: is_service_of_mail(evidence.service) || speaker.program == b"saslauthd",
             user: text(evidence.user),
             time,
             by_program: true,
