@@ -1023,6 +1023,15 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
         &["1 alice from 192.0.2.7 (nginx)", "1 nobodyx from 192.0.2.8 (nginx)"],
     ),
     (
+        "Apache with digests, of a name that is not there too",
+        &[
+            "10:00:01 web1 apache2[16859]: [auth_digest:error] [pid 16859:tid 16889] [client 192.0.2.7:53992] AH01794: user alice: password mismatch: /d",
+            "10:00:03 web1 apache2[16858]: [auth_digest:error] [pid 16858:tid 16866] [client 192.0.2.8:54002] AH01790: user `ghost' in realm `real' not found: /d",
+            "10:00:05 web1 apache2[16858]: [authz_core:error] [pid 16858:tid 16878] [client 192.0.2.9:53958] AH01631: user alice: authorization failure for \"/u\": ",
+        ],
+        &["1 alice from 192.0.2.7 (apache2)", "1 ghost from 192.0.2.8 (apache2)"],
+    ),
+    (
         "Webmin, beside PAM under the interpreter's name",
         &[
             "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
@@ -1181,6 +1190,104 @@ const MAIL_AND_REMOTE_DESKTOPS: &[Case] = &[
 #[test]
 fn mail_servers_and_remote_desktops_tell_each_attempt_once() {
     check(MAIL_AND_REMOTE_DESKTOPS);
+}
+
+const RIGHT_OR_NOT_LOOKED_AT: &[Case] = &[
+    (
+        "Courier: wrong, and right while authdaemond is down",
+        &[
+            "10:00:01 mx authdaemond: pam_unix(imap:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=::ffff:192.0.2.7  user=alice",
+            "10:00:01 mx imapd: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.7], port=[42640]",
+            "10:00:11 mx imapd: authdaemon: s_connect() failed: Connection refused",
+            "10:00:11 mx imapd: [Hint: perhaps authdaemond is not running?]",
+            "10:00:11 mx imapd: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.7], port=[50720]",
+            "10:00:11 mx imapd: authentication error: Connection refused",
+            "10:00:12 mx pop3d: authdaemon: s_connect() failed: Connection refused",
+            "10:00:12 mx pop3d: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.7], port=[57174]",
+            "10:00:13 mx imapd: authdaemon: s_connect() failed: Connection refused",
+            "10:00:13 mx imapd: LOGIN FAILED, method=PLAIN, ip=[::ffff:192.0.2.7], port=[50724]",
+            "10:00:20 mx imapd: LOGIN FAILED, method=PLAIN, ip=[::ffff:192.0.2.8], port=[50725]",
+        ],
+        &["1 alice from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
+    ),
+    (
+        "Courier: right, of an account that has expired; then wrong",
+        &[
+            "10:00:01 mx authdaemond: pam_unix(imap:account): account exp has expired (account expired)",
+            "10:00:01 mx authdaemond: Your account has expired; please contact your system administrator.",
+            "10:00:01 mx imapd: LOGIN FAILED, user=exp, ip=[::ffff:192.0.2.7], port=[39354]",
+            "10:00:07 mx authdaemond: pam_unix(imap:account): account exp has expired (account expired)",
+            "10:00:07 mx imapd: LOGIN FAILED, method=PLAIN, ip=[::ffff:192.0.2.7], port=[39358]",
+            "10:00:14 mx authdaemond: pam_unix(pop3:account): expired password for user old (root enforced)",
+            "10:00:14 mx pop3d: LOGIN FAILED, user=old, ip=[::ffff:192.0.2.7], port=[38648]",
+            "10:00:16 mx pop3d: LOGIN FAILED, user=old, ip=[::ffff:192.0.2.7], port=[38650]",
+        ],
+        &["1 old from 192.0.2.7 (imap)"],
+    ),
+    (
+        "Cyrus and Sendmail: right, of an account that has expired, and wrong",
+        &[
+            "10:00:01 mx saslauthd[27777]: pam_unix(imap:account): account exp has expired (account expired)",
+            "10:00:01 mx saslauthd[27777]:                 : auth failure: [user=exp] [service=imap] [realm=] [mech=pam] [reason=PAM acct error]",
+            "10:00:01 mx cyrus/imap[27878]: badlogin: localhost [192.0.2.7] plaintext (exp) [SASL(-13): authentication failure: checkpass failed]",
+            "10:00:04 mx saslauthd[12915]: pam_unix(smtp:account): account exp has expired (account expired)",
+            "10:00:04 mx saslauthd[12915]: DEBUG: auth_pam: pam_acct_mgmt failed: Authentication failure",
+            "10:00:04 mx saslauthd[12915]:                 : auth failure: [user=exp] [service=smtp] [realm=] [mech=pam] [reason=PAM acct error]",
+            "10:00:04 mx sendmail[23051]: 6ATC5WGH023051: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=exp, relay=localhost [192.0.2.7]",
+            "10:00:08 mx saslauthd[12915]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=exp",
+            "10:00:08 mx saslauthd[12915]:                 : auth failure: [user=exp] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]",
+            "10:00:08 mx sendmail[23190]: 6ATC5Zgp023190: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=exp, relay=localhost [192.0.2.7]",
+        ],
+        &["1 exp from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "Sendmail, while saslauthd is down, and while what it asks is",
+        &[
+            "10:00:01 mx sendmail[23526]: 6ATC5ga7023526: AUTH failure (PLAIN): generic failure (-1) SASL(-1): generic failure: Password verification failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:02 mx sendmail[23578]: 6ATC5hv3023578: AUTH failure (LOGIN): generic failure (-1) SASL(-1): generic failure: checkpass failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:05 mx saslauthd[23641]: ldap_simple_bind() failed -1 (Can't contact LDAP server).",
+            "10:00:05 mx saslauthd[23641]: Authentication failed for alice: Retry condition (ldap server connection reset or broken) (-3)",
+            "10:00:05 mx saslauthd[23641]:                 : auth failure: [user=alice] [service=smtp] [realm=] [mech=ldap] [reason=Unknown]",
+            "10:00:05 mx sendmail[23722]: 6ATC5ka6023722: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:06 mx saslauthd[23789]: auth_rimap: couldn't connect to 127.0.0.1/1",
+            "10:00:06 mx saslauthd[23789]:                 : auth failure: [user=alice] [service=smtp] [realm=] [mech=rimap] [reason=[ALERT] Couldn't contact remote authentication server]",
+            "10:00:06 mx sendmail[23894]: 6ATC5nQZ023894: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=alice, relay=localhost [192.0.2.7]",
+            "10:00:12 mx saslauthd[23641]:                 : auth failure: [user=eve] [service=ldap] [realm=] [mech=sasldb] [reason=Unknown]",
+            "10:00:19 mx sendmail[23895]: 6ATC5nQZ023895: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: Password verification failed, user=bob, relay=localhost [192.0.2.7]",
+        ],
+        &["1 eve from  (ldap)", "1 bob from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "proftpd, pure-ftpd and su: right, of an account that has expired, and wrong",
+        &[
+            "10:00:01 ftp proftpd: pam_unix(proftpd:account): account exp has expired (account expired)",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - mod_auth_pam/1.2: PAM(exp): Authentication failure",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - account for user 'exp' disabled due to password expiration",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - USER exp (Login failed): Incorrect password",
+            "10:00:05 ftp proftpd[27450]: localhost (localhost[192.0.2.7]) - USER exp (Login failed): Incorrect password",
+            "10:00:10 ftp pure-ftpd: pam_unix(pure-ftpd:account): account exp has expired (account expired)",
+            "10:00:10 ftp pure-ftpd: pam_unix(pure-ftpd:account): conversation failed",
+            "10:00:17 ftp pure-ftpd: (?@192.0.2.7) [WARNING] Authentication failed for user [exp]",
+            "10:00:40 ftp su: pam_unix(su:account): account exp has expired (account expired)",
+            "10:00:40 ftp su[27649]: FAILED SU (to exp) alice on pts/0",
+            "10:00:45 ftp su[27651]: FAILED SU (to exp) alice on pts/0",
+        ],
+        &["1 exp from 192.0.2.7 (proftpd)", "1 exp from  (su)"],
+    ),
+    (
+        "what is excused of one user is not of another, nor at another program",
+        &[
+            "10:00:01 ftp proftpd: pam_unix(proftpd:account): account exp has expired (account expired)",
+            "10:00:01 ftp proftpd[27449]: localhost (localhost[192.0.2.7]) - USER bob (Login failed): Incorrect password",
+            "10:00:01 ftp su[27651]: FAILED SU (to exp) alice on pts/0",
+        ],
+        &["1 bob from 192.0.2.7 (proftpd)", "1 exp from  (su)"],
+    ),
+];
+
+#[test]
+fn a_password_that_was_right_or_that_nobody_looked_at_is_no_wrong_one() {
+    check(RIGHT_OR_NOT_LOOKED_AT);
 }
 
 #[test]

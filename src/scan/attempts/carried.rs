@@ -7,6 +7,7 @@ use compact_str::CompactString;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::excuse::{EXCUSES, Excuse};
 use super::process::{Key, Process, name};
 use super::relayed::is_of_mail;
 use super::success::LetIn;
@@ -26,6 +27,8 @@ pub struct Open {
     aborted: VecDeque<(u64, Family, CompactString, i64)>,
     #[serde(default)]
     let_in: LetIn,
+    #[serde(default)]
+    excuses: VecDeque<Excuse>,
 }
 
 impl Attempts {
@@ -66,6 +69,7 @@ impl Attempts {
                 .collect(),
             aborted: self.aborted.clone(),
             let_in: self.let_in.clone(),
+            excuses: self.excuses.clone(),
         }
     }
 
@@ -90,6 +94,7 @@ impl Attempts {
         attempts.checks = open.checks.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
         attempts.let_in = open.let_in;
+        attempts.excuses = open.excuses.into_iter().take(EXCUSES).collect();
         attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
         attempts
     }

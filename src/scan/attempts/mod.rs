@@ -16,6 +16,7 @@
 //! carried over. Everything is bounded.
 
 mod carried;
+mod excuse;
 mod pairing;
 mod process;
 mod relayed;
@@ -32,6 +33,7 @@ use compact_str::CompactString;
 
 use super::rules::{Evidence, Family, Kind, TEST};
 pub use carried::Open;
+use excuse::Excuse;
 use process::{Key, Mix, Process, hash, name};
 use relayed::is_of_helper;
 use row::State;
@@ -83,6 +85,8 @@ pub struct Attempts {
     clock: Option<i64>,
     /// Prompts left unanswered, told without a pid.
     aborted: VecDeque<(u64, Family, CompactString, i64)>,
+    /// Refusals to come that are none.
+    excuses: VecDeque<Excuse>,
 }
 
 impl Attempts {
@@ -93,6 +97,12 @@ impl Attempts {
         self.close_silent(&[time, self.clock.unwrap_or(time)]);
         if evidence.kind == Kind::Client {
             return self.client(speaker, evidence);
+        }
+        if evidence.kind == Kind::Excuse {
+            return self.excuse(speaker, evidence, time);
+        }
+        if self.is_excused(speaker, evidence, time) {
+            return;
         }
         let key = self.process_of(speaker, evidence, time);
         match evidence.kind {

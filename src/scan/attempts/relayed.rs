@@ -16,7 +16,12 @@ const OF_HELPERS: [&str; 10] =
 
 /// Whether a row may be that of a mail server's helper.
 pub(super) fn is_of_mail(row: &Row) -> bool {
-    OF_HELPERS.contains(&row.service.as_str())
+    is_service_of_mail(row.service.as_bytes())
+}
+
+/// Whether a mail server has a helper ask for this.
+pub(super) fn is_service_of_mail(service: &[u8]) -> bool {
+    OF_HELPERS.iter().any(|of_helpers| of_helpers.as_bytes() == service)
 }
 
 /// Whether a program that told a row is one that a server may have asked. OpenVPN's plugin asks PAM under any service, in a

@@ -46,6 +46,8 @@ pub enum Kind {
     ProgramTotal,
     /// dropbear: a user who does not exist.
     UnknownUser,
+    /// The password was right and its owner is not let in, or nobody could look at it: the refusal told next is none.
+    Excuse,
     /// sshd, dropbear: where the client of this process was.
     Client,
     /// pam_unix's helper; its own process beside the one that authenticates.
@@ -63,6 +65,7 @@ impl Kind {
                 | Self::PamSuccess
                 | Self::PamSession
                 | Self::PamAborted
+                | Self::Excuse
         )
     }
 }

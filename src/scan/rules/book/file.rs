@@ -184,7 +184,7 @@ impl File {
             return Some((at, values));
         }
         // That somebody got in, or is a client, is nothing without a place that is certain.
-        let is_lost = matches!(means(at), Some(Means::Success | Means::Client));
+        let is_lost = matches!(means(at), Some(Means::Success | Means::Excuse | Means::Client));
         (!is_lost).then(|| (at, Values { count, ..Values::default() }))
     }
 
@@ -204,11 +204,11 @@ fn rule(name: &str, written: &WrittenRule, is_of_modules: bool) -> Result<Rule, 
     let means = *written.means.get_ref();
     let wrong = |why: &str| Err((Some(written.means.span()), why.to_owned()));
     match means {
-        Means::Failure | Means::Success | Means::Nothing => {}
+        Means::Failure | Means::Success | Means::Excuse | Means::Nothing => {}
         Means::Aborted if is_of_modules => {}
         Means::Aborted => return wrong("only a PAM module tells of a prompt that was left"),
         _ if is_of_modules => {
-            return wrong("a line of a PAM module means failure, success, aborted or nothing");
+            return wrong("a line of a PAM module means failure, success, excuse, aborted or nothing");
         }
         _ => {}
     }

@@ -130,6 +130,7 @@ impl Book {
             let (kind, class, weight) = match rule.means {
                 Means::Success => (Kind::PamSuccess, "pam-success", 0),
                 Means::Aborted => (Kind::PamAborted, "pam-aborted", 0),
+                Means::Excuse => (Kind::Excuse, "excuse", 0),
                 Means::Nothing => return Line::Nothing(&rule.why),
                 _ => (Kind::PamFailure, "pam-failure", values.count.unwrap_or(1)),
             };
@@ -161,10 +162,12 @@ fn said<'a>(rule: &'a Rule, service: &'a [u8], values: Values<'a>, has_number: b
         Means::FailuresSoFar if has_number && values.count != Some(0) => Kind::ProgramTotal,
         Means::Client | Means::FailuresSoFar | Means::Aborted => Kind::Client,
         Means::Success => Kind::Success,
+        Means::Excuse => Kind::Excuse,
         Means::Nothing => return Line::Nothing(&rule.why),
     };
     let mut evidence = match kind {
         Kind::Success => Evidence::success(service),
+        Kind::Excuse => Evidence::new(kind, "excuse", service),
         _ => Evidence::new(kind, &rule.class, service),
     };
     (evidence.rhost, evidence.port, evidence.tty) = (values.rhost, values.port, values.tty);
@@ -172,7 +175,7 @@ fn said<'a>(rule: &'a Rule, service: &'a [u8], values: Values<'a>, has_number: b
         evidence.service = values.service;
     }
     match kind {
-        Kind::Client => evidence.weight = 0,
+        Kind::Client | Kind::Excuse => evidence.weight = 0,
         Kind::Success => {}
         _ => evidence.weight = values.count.unwrap_or(1),
     }

@@ -21,6 +21,8 @@ pub(super) enum Means {
     Success,
     /// Nobody answered a prompt.
     Aborted,
+    /// Whoever is refused next was right, or nobody could look.
+    Excuse,
     /// Where the client of the process is.
     Client,
     /// No attempt.
@@ -38,6 +40,7 @@ impl Means {
             Self::FailuresSoFar => "failures-so-far",
             Self::Success => "success",
             Self::Aborted => "aborted",
+            Self::Excuse => "excuse",
             Self::Client => "client",
             Self::Nothing => "nothing",
         }
@@ -59,7 +62,12 @@ impl Means {
     pub(super) fn is_searched(self) -> bool {
         matches!(
             self,
-            Self::Failure | Self::FailureToo | Self::UnknownUser | Self::FailuresSoFar | Self::Aborted
+            Self::Failure
+                | Self::FailureToo
+                | Self::UnknownUser
+                | Self::FailuresSoFar
+                | Self::Aborted
+                | Self::Excuse
         )
     }
 }
