@@ -626,3 +626,67 @@ fn a_login_after_failures_is_recorded_by_the_first_pass_ten_seconds_after_it_als
         assert_eq!(machine.journal().iter().filter(is_login).count(), 1, "and once");
     }
 }
+
+/// A line that is out of order may tell of the login that took back what failed before the next one.
+#[test]
+fn logins_of_a_pass_are_recorded_in_the_order_of_time() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line = |second: i64, what: &str| {
+        let time = begun + jiff::SignedDuration::from_secs(second);
+        format!("{time} srv sshd[{}]: {what} password for root from 192.0.2.7 port 5 ssh2\n", 100 + second)
+    };
+    let machine = Machine::new();
+    machine.write("first line\n");
+    machine.pass();
+    let failed: String = [1, 2, 3, 21, 22, 23].map(|second| line(second, "Failed")).concat();
+    machine.write(&(failed + &line(30, "Accepted") + &line(10, "Accepted")));
+    machine.pass();
+    let journal = machine.journal();
+    let logins = journal.iter().filter(|event| event.class == Class::Login);
+    let after = |event: &Event| event.time.duration_since(begun).as_secs();
+    assert_eq!(logins.map(after).collect::<Vec<_>>(), [10, 30]);
+    assert_eq!(break_ins(journal), 0);
+}
+
+fn break_ins(journal: Vec<Event>) -> usize {
+    let kind = |_: &Event| authalert::accounts::AccountKind::Existing;
+    let rules = config::Logins::default();
+    let found = authalert::detect::findings(journal, kind, &rules);
+    found.filter(|found| matches!(found.verdict, authalert::detect::Verdict::BreakIn { .. })).count()
+}
+
+/// Who writes between his guesses that he is in would else be in after as many as he likes.
+#[test]
+fn what_somebody_claims_of_himself_takes_back_nothing_and_may_be_a_break_in() {
+    let begun = Timestamp::now().as_microsecond() - 3_600_000_000;
+    // An account that every machine has.
+    let entry = |second: i64, exe: &str, message: &str| {
+        let time = begun + second * 1_000_000;
+        format!(
+            r#"{{"__REALTIME_TIMESTAMP":"{time}","_HOSTNAME":"srv","SYSLOG_IDENTIFIER":"su","_EXE":"{exe}","_UID":"65534","_PID":"{}","MESSAGE":"{message}"}}{}"#,
+            100 + second,
+            '\n'
+        )
+    };
+    let pam = "pam_unix(su:auth): authentication failure; logname= uid=65534 euid=0 tty=pts/0 ruser=nobody rhost=  user=root";
+    let failed = |seconds: std::ops::Range<i64>| -> String {
+        seconds.map(|at| entry(at, "/usr/bin/su", pam)).collect()
+    };
+    let in_by = |second: i64, exe: &str| entry(second, exe, "(to root) nobody on pts/0");
+    for (claims, log, expected) in [
+        (1, failed(0..4) + &in_by(10, "/usr/bin/logger") + &failed(20..24) + &in_by(30, "/usr/bin/su"), 1),
+        (0, failed(0..4) + &in_by(10, "/usr/bin/su") + &failed(20..24) + &in_by(30, "/usr/bin/su"), 0),
+        (1, failed(0..6) + &in_by(10, "/usr/bin/logger"), 1),
+    ] {
+        let machine = Machine::new();
+        machine.write(&log);
+        machine.scan(ScanOptions { from_start: true, ..ScanOptions::default() });
+        let journal = machine.journal();
+        assert_eq!(journal.iter().filter(|event| event.is_claimed()).count(), claims, "{journal:#?}");
+        assert_eq!(break_ins(journal), expected, "{log}");
+        let mut read = Vec::new();
+        let mut take = |event: &Event| read.push(event.clone());
+        each(&machine.log(), &mut |_, _, _| {}, &mut |rows| rows.each(&mut take)).unwrap();
+        assert_eq!(break_ins(read), expected, "and where the log itself is reported: {log}");
+    }
+}

@@ -268,7 +268,8 @@ impl Doubles {
         let by_log = event.route == Route::Log;
         let is_in = |recent: &mut Recent| recent.same_as(&attempt).next().is_some();
         let known = is_in(&mut self.module) || (by_log && is_in(&mut self.log));
-        if !known {
+        // What somebody claims stands for no login that is none.
+        if !known && !event.is_claimed() {
             let own = if by_log { &mut self.log } else { &mut self.module };
             own.remember(attempt);
         }

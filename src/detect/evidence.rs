@@ -46,6 +46,9 @@ impl Evidence {
     /// nothing back that the module saw.
     pub(super) fn taken_back_by(&self, later: &Packed, login: Login) -> Self {
         let (user, name) = (later.user(), Key::from(later.user()));
+        if later.is_claimed() {
+            return Self::default();
+        }
         let of = |row: &Row| row.only_before(&name, user, login);
         let module = if later.route() == Route::Pam { of(&self.module) } else { Row::default() };
         Self { module, log: of(&self.log) }
@@ -58,6 +61,9 @@ impl Evidence {
 
     /// What it takes back of its account, taken out.
     pub(super) fn take_back(&mut self, login: &Event, moment: Login) {
+        if login.is_claimed() {
+            return;
+        }
         self.log.take_back(&login.user, moment);
         if login.route == Route::Pam {
             self.module.take_back(&login.user, moment);

@@ -334,6 +334,7 @@ impl Judged {
             && earlier.time() <= one.time()
             && (self.before, one.route()) == (other.before, earlier.route())
             && (one.user(), one.host()) == (earlier.user(), earlier.host())
+            && one.is_claimed() == earlier.is_claimed()
             && (other.is_blank()
                 || self.failures().into_iter().zip(other.failures()).all(|(one, other)| one >= other))
     }
@@ -434,6 +435,7 @@ impl Judged {
     pub(super) fn takes_back(&self, failure: &Event) -> bool {
         (failure.user.as_str(), failure.host.as_str()) == (self.login.user(), self.login.host())
             && (failure.route == Route::Log || self.login.route() == Route::Pam)
+            && !self.login.is_claimed()
     }
 }
 

@@ -245,7 +245,7 @@ impl Detector {
             let finding = self.finding(event, verdict, &account, &evidence, login, rules);
             found.push(if is_break_in { finding.by(teller.as_deref(), &own, after) } else { finding });
         }
-        let takes_back = source.is_some() && !is_alone;
+        let takes_back = source.is_some() && !is_alone && !event.is_claimed();
         if let Some(source) = source {
             let proven = event.route == Route::Pam;
             if is_alone {
@@ -255,11 +255,13 @@ impl Detector {
                 if proven && by_module {
                     self.module.forgive(&account, &event.user, source.key(), login);
                 }
-                if by_log {
+                if by_log && takes_back {
                     self.log.forgive(&account, &event.user, source.key(), login);
                 }
-                self.late.forgive(event, source.key(), Teller::Itself, login);
-                self.known.came(&account, (source.key(), place), proven, at);
+                if takes_back {
+                    self.late.forgive(event, source.key(), Teller::Itself, login);
+                    self.known.came(&account, (source.key(), place), proven, at);
+                }
                 // By a clock that is ahead, what comes would seem to be from before it.
                 if spans::is_ahead(event.time.as_second(), at) {
                     return (found, takes_back);

@@ -158,6 +158,26 @@ fn a_login_that_a_log_tells_of_late_takes_back_what_speaks_against_logins_behind
     assert_eq!(of_whom(&break_ins(&events)), [("carol", 100)]);
 }
 
+/// Whoever says between his guesses that he is in would else be in after as many as he likes.
+#[test]
+fn what_somebody_claims_of_himself_takes_back_nothing_in_whatever_order_it_is_told() {
+    let origin = |mark: &str| Some(format!("0000000000000001:7:00000001:00000001{mark}:1"));
+    for (mark, is_claimed) in [("s", true), ("ws", true), ("", false), ("w", false)] {
+        let claim = Event { origin: origin(mark), ..came("", Route::Log, 10, "root") };
+        let mut events: Vec<_> = (0..4).map(|n| failed("", Route::Log, n, "root")).collect();
+        events.push(claim.clone());
+        // A second one stands for the first.
+        events.push(Event { time: came("", Route::Log, 12, "root").time, pid: 1012, ..claim });
+        events.extend((20..24).map(|n| failed("", Route::Log, n, "root")));
+        events.push(came("", Route::Log, 30, "root"));
+        assert_eq!(in_order(&events).is_empty(), !is_claimed);
+        for _ in 0..if is_claimed { events.len() } else { 0 } {
+            assert_eq!(of_whom(&break_ins(&events)), [("root", 30)], "{mark}: {events:#?}");
+            events.rotate_left(1);
+        }
+    }
+}
+
 #[test]
 fn a_member_that_lies_of_a_login_leaves_it_what_it_takes_back_elsewhere() {
     let mut events = vec![came("web2", Route::Pam, 100, "carol")];

@@ -82,6 +82,12 @@ impl Event {
         self.rhost.is_empty() && self.service != "sshd"
     }
 
+    /// Whether it is a login that somebody tells of himself, in a log that does not know him for the program that would: it
+    /// may be a break-in, and takes nothing back.
+    pub fn is_claimed(&self) -> bool {
+        is_claimed(self.class, self.route, self.origin.as_deref().unwrap_or_default())
+    }
+
     /// Who asked, if it was somebody who is logged in here or stands before the machine. Where that is a
     /// row of a log ([`Route::Log`]) it is what the row claims.
     ///
@@ -105,6 +111,12 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// What says so is behind the machine in the origin of a log's line.
+fn is_claimed(class: Class, route: Route, origin: &str) -> bool {
+    let is_marked = || origin.split(':').nth(3).is_some_and(|machine| machine.ends_with('s'));
+    (class, route) == (Class::Login, Route::Log) && !origin.starts_with("fleet:") && is_marked()
 }
 
 /// Who asked at the machine itself.

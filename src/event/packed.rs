@@ -69,6 +69,11 @@ impl Packed {
         self.part(2)
     }
 
+    /// See [`Event::is_claimed`].
+    pub(crate) fn is_claimed(&self) -> bool {
+        super::is_claimed(self.fixed.class, self.fixed.route, self.part(6))
+    }
+
     /// What of it is no text, and its text.
     pub(crate) fn apart(&self) -> (Fixed, &str) {
         (self.fixed, &self.text)

@@ -247,6 +247,12 @@ fn put_row(row: &Row, count: u32, class: Class, is_here: bool, event: &mut Event
         ruser: &row.ruser,
     };
     put(row.happened(), class, count, pid, &texts, event);
+    event.origin = origin_of_claim(&row.class);
+}
+
+/// Of a login that nobody records, what [`Event::is_claimed`] looks for.
+fn origin_of_claim(class: &str) -> Option<String> {
+    (class == rules::CLAIMED).then(|| ":::s".to_owned())
 }
 
 /// What of an event of a log is text.

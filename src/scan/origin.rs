@@ -3,6 +3,7 @@
 
 use super::attempts::Row;
 use super::hash::{hash, short};
+use super::rules::CLAIMED;
 
 /// One log, through all its rotations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +53,9 @@ pub(crate) fn origin(row: &Row, stream: StreamId, saved: u64) -> String {
     let Row { place, host: name, .. } = row;
     let keyboard = if is_keyboard(row) { "k" } else { "" };
     let contained = if row.container == 0 { "" } else { "w" };
+    let claimed = if row.class.as_str() == CLAIMED { "s" } else { "" };
     format!(
-        "{:016x}:{}:{:08x}:{:08x}{keyboard}{contained}:{saved}",
+        "{:016x}:{}:{:08x}:{:08x}{keyboard}{contained}{claimed}:{saved}",
         place.source,
         place.offset,
         stream.0,
@@ -74,6 +76,8 @@ pub(crate) fn parse(origin: &str) -> (u64, Option<Log>) {
     let mut log = || {
         let stream = u32::from_str_radix(words.next()?, 16).ok()?;
         let host = words.next()?;
+        // Of a login that somebody claims of himself: see `Event::is_claimed`.
+        let host = host.strip_suffix('s').unwrap_or(host);
         let (host, contained) = host.strip_suffix('w').map_or((host, false), |host| (host, true));
         let keyboard = host.ends_with('k');
         let host = u32::from_str_radix(host.trim_end_matches('k'), 16).ok()?;

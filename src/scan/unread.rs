@@ -7,7 +7,7 @@ use super::attempts::{Speaker, borrowed_address, borrowed_text, is_login};
 use super::calendar::Calendar;
 use super::rules::{self, Line};
 use super::stamp::Stamp;
-use super::{Texts, header, put};
+use super::{Texts, header, origin_of_claim, put};
 use crate::event::{Class, Event};
 
 /// Bytes of text that are enough to be handed over.
@@ -147,5 +147,6 @@ fn read(
     // As of a row: nothing happened after it was read, and a container's numbers are those of no process here.
     let pid = if speaker.container == 0 { speaker.pid } else { 0 };
     put(time.min(known.now), Class::Login, 1, pid, &texts, event);
+    event.origin = origin_of_claim(evidence.class);
     Some(())
 }

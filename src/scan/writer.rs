@@ -146,12 +146,22 @@ fn pam_service(message: &[u8]) -> Option<&[u8]> {
 
 /// Whether `name` is that of this user, as far as this machine's own accounts say.
 pub(super) fn is_account_of(name: &[u8], uid: u32) -> bool {
-    let Ok(accounts) = std::fs::read("/etc/passwd") else { return false };
-    let is_it = |line: &[u8]| {
+    uid != 0 && ids_of(name).contains(&uid)
+}
+
+/// Whether `name` is that of another user than this one, as far as they say.
+pub(super) fn is_account_of_another(name: &[u8], uid: u32) -> bool {
+    let ids = ids_of(name);
+    uid != 0 && !ids.is_empty() && !ids.contains(&uid)
+}
+
+fn ids_of(name: &[u8]) -> Vec<u32> {
+    let Ok(accounts) = std::fs::read("/etc/passwd") else { return Vec::new() };
+    let id = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b':');
-        fields.next() == Some(name) && fields.nth(1).and_then(decimal) == Some(uid)
+        if fields.next() == Some(name) { fields.nth(1).and_then(decimal) } else { None }
     };
-    uid != 0 && !name.is_empty() && accounts.split(|byte| *byte == b'\n').any(is_it)
+    if name.is_empty() { Vec::new() } else { accounts.split(|byte| *byte == b'\n').filter_map(id).collect() }
 }
 
 #[cfg(test)]

@@ -291,6 +291,24 @@ mod tests {
     use crate::receiver::service;
 
     #[test]
+    fn an_answer_that_no_rule_knows_is_asked_about_in_all_that_was_given() {
+        let why = "422: the request is not accepted; check the parameters".to_owned();
+        assert!(is_refusal(&Outcome::Rejected { why: why.clone() }));
+        let service = service::find("ntfy").unwrap().unwrap();
+        let mut given = Given::new(&service, "ntfy".into());
+        given.put("topic", "\"v\"".into());
+        let asked = |line: &str, given: &mut Given| {
+            let (mut input, mut out) = (line.as_bytes(), Vec::new());
+            let mut talk = Talk { input: &mut input, out: &mut out, is_pipe: false, is_given: false };
+            let goes_on = again(&service, &why, false, given, &mut talk).unwrap();
+            (goes_on, String::from_utf8(out).unwrap())
+        };
+        let (goes_on, said) = asked("other\n", &mut given);
+        assert!(goes_on && said.contains("Type topic again"), "{said}");
+        assert_eq!(given.shown("topic").as_deref(), Some("other"));
+    }
+
+    #[test]
     fn what_the_service_refused_is_asked_for_again_and_nothing_else() {
         let found = |kind: &str| service::find(kind).unwrap().unwrap();
         let names = |kind: &str, keys: &[&str], secrets: &[&str], why: &str, is_unreachable| -> Vec<String> {

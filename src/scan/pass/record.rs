@@ -137,10 +137,12 @@ impl Pass<'_> {
         let is_due = |row: &Row| row.time <= until || row.read <= read_before;
         let (due, early) = std::mem::take(&mut log.stream.logins).into_iter().partition(is_due);
         log.stream.logins = early;
-        let due: Vec<Row> = due;
+        let mut due: Vec<Row> = due;
         if due.is_empty() {
             return Ok(());
         }
+        // Lines may be out of order, and a login that took back what failed is known before the next is judged.
+        due.sort_by_key(|row| row.time);
         self.recorded.load_since(&self.journal, &due).map_err(Error::Record)?;
         let of_log = log.stream.deferred.iter().chain(&log.stream.doubted);
         let waiting = Recorded::waiting(of_log.chain(intake.attempts.unsettled()));

@@ -72,6 +72,8 @@ impl Kind {
 
 /// The class of what `authalert test` did: no attempt, and nobody else's.
 pub const TEST: &str = "test";
+/// The class of [`Kind::Claimed`].
+pub const CLAIMED: &str = "claimed";
 
 /// What one line tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,10 +23,11 @@ mod sudo;
 mod words;
 
 use super::header::{Header, Trust, decimal};
-use super::writer::is_account_of;
+use super::origin::ThisMachine;
+use super::writer::{is_account_of, is_account_of_another};
 pub use before::is_repeated;
 use book::book;
-pub use evidence::{Evidence, Kind, Line, TEST};
+pub use evidence::{CLAIMED, Evidence, Kind, Line, TEST};
 pub use family::{Family, family};
 
 /// What the line under this header says.
@@ -54,6 +55,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     }
     if let Line::Evidence(evidence) = &mut line {
         match (header.trust, evidence.kind) {
+            (Trust::Believed, _) if accuses_another(header, evidence) => return Line::Forged,
             (Trust::Believed, _) => {}
             // sshd's process of the user himself writes of its end, which says nothing of an attempt.
             (_, Kind::Client) => return Line::Nothing("the end of a connection"),
@@ -61,7 +63,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
                 if accuses_himself(header, evidence) =>
             {
                 if kind == Kind::Success {
-                    evidence.kind = Kind::Claimed;
+                    (evidence.kind, evidence.class) = (Kind::Claimed, CLAIMED);
                 }
                 return line;
             }
@@ -81,10 +83,21 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
 /// could whoever guesses passwords there go unheard. Who makes such a line up could as well type a wrong password; that he
 /// got in takes none back.
 fn accuses_himself(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
-    // The tag of what PAM says is chosen by who starts the program, as its name.
-    let is_anybodys =
-        matches!(family(evidence.service), Family::Su | Family::Sudo) || evidence.service == b"polkit-1";
-    is_anybodys && evidence.rhost.is_empty() && is_account_of(evidence.ruser, header.uid)
+    is_anybodys(evidence) && evidence.rhost.is_empty() && is_account_of(evidence.ruser, header.uid)
+}
+
+/// Whether it tells so of another user. Such a program names who started it; who writes a word before he becomes su is taken
+/// for su, and may name anybody in it.
+fn accuses_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
+    is_anybodys(evidence)
+        && is_account_of_another(evidence.ruser, header.uid)
+        // Another machine has other accounts.
+        && ThisMachine::default().is(&String::from_utf8_lossy(header.host))
+}
+
+/// Of a program that everybody starts. The tag of what PAM says is chosen by who does, as its name.
+fn is_anybodys(evidence: &Evidence<'_>) -> bool {
+    matches!(family(evidence.service), Family::Su | Family::Sudo) || evidence.service == b"polkit-1"
 }
 
 fn by_hand<'a>(header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
@@ -291,6 +304,36 @@ mod tests {
                 ),
             ] {
                 assert!(!taken(program, trust, uid, &message), "{program}: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_program_of_root_tells_of_another_user_than_who_started_it_is_forged() {
+        let pam = |ruser: &str| {
+            format!(
+                "pam_unix(su:auth): authentication failure; logname= uid=65534 euid=0 tty=pts/0 ruser={ruser} rhost=  user=root"
+            )
+        };
+        for (uid, ruser, is_forged) in [
+            (65534, "daemon", true),
+            (65534, "root", true),
+            (65534, "nobody", false),
+            (65534, "of-a-directory", false),
+            (65534, "", false),
+            (0, "daemon", false),
+        ] {
+            for message in [
+                pam(ruser),
+                format!("FAILED SU (to root) {ruser} on pts/0"),
+                format!("(to root) {ruser} on pts/0"),
+            ] {
+                let line = format!("{TABLE_HEAD}su[71]: {message}");
+                let header = header::parse(line.as_bytes()).unwrap();
+                let here = Header { trust: Trust::Believed, uid, host: b"localhost", ..header };
+                assert_eq!(classify(&here) == Line::Forged, is_forged, "{uid}: {message}");
+                let elsewhere = Header { host: b"another-machine", ..here };
+                assert!(classify(&elsewhere) != Line::Forged, "{uid}: {message}");
             }
         }
     }
