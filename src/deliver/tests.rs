@@ -669,7 +669,8 @@ fn a_break_in_goes_out_in_numbers_also_where_its_text_cannot_be_kept() {
 }
 
 fn finding(account: &str, proven: bool, verdict: Verdict) -> Finding {
-    let login = Event { class: crate::event::Class::Login, ..failure(9, account, "203.0.113.9") };
+    let login =
+        crate::event::Event { class: crate::event::Class::Login, ..failure(9, account, "203.0.113.9") };
     let failures = Failures { count: 8, sources: 4, ..Failures::default() };
     Finding { verdict, login, failures, proven, seen: proven, told_by: None }
 }

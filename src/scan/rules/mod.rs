@@ -86,10 +86,11 @@ fn accuses_himself(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
     is_anybodys(evidence) && evidence.rhost.is_empty() && is_account_of(evidence.ruser, header.uid)
 }
 
-/// Whether it tells so of another user. Such a program names who started it; who writes a word before he becomes su is taken
-/// for su, and may name anybody in it.
+/// Whether it tells so of another user. PAM is told by such a program who started it; who writes a word before he becomes su
+/// is taken for su, and may name anybody in it. What su says itself names whose session it is, perhaps of another one.
 fn accuses_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
-    is_anybodys(evidence)
+    evidence.kind == Kind::PamFailure
+        && is_anybodys(evidence)
         && is_account_of_another(evidence.ruser, header.uid)
         // Another machine has other accounts.
         && ThisMachine::default().is(&String::from_utf8_lossy(header.host))
@@ -323,17 +324,18 @@ mod tests {
             (65534, "", false),
             (0, "daemon", false),
         ] {
-            for message in [
-                pam(ruser),
-                format!("FAILED SU (to root) {ruser} on pts/0"),
-                format!("(to root) {ruser} on pts/0"),
-            ] {
+            let is_forged_here = |message: &str| {
                 let line = format!("{TABLE_HEAD}su[71]: {message}");
                 let header = header::parse(line.as_bytes()).unwrap();
                 let here = Header { trust: Trust::Believed, uid, host: b"localhost", ..header };
-                assert_eq!(classify(&here) == Line::Forged, is_forged, "{uid}: {message}");
                 let elsewhere = Header { host: b"another-machine", ..here };
                 assert!(classify(&elsewhere) != Line::Forged, "{uid}: {message}");
+                classify(&here) == Line::Forged
+            };
+            assert_eq!(is_forged_here(&pam(ruser)), is_forged, "{uid} {ruser}");
+            // util-linux's su names who logged in, who may have become another user since.
+            for said in ["FAILED SU (to root) ", "(to root) "] {
+                assert!(!is_forged_here(&format!("{said}{ruser} on pts/0")), "{uid} {ruser}");
             }
         }
     }
