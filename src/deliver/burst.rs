@@ -102,7 +102,7 @@ mod tests {
             wait_for_burst(state.path());
             begun.elapsed()
         };
-        assert!(waited() < MOMENT / 2, "a single failure");
+        assert!(waited() < MOMENT, "a single failure");
         journal.append(&vec![now(Class::Failure); BURST]).unwrap();
         assert!(waited() >= MOMENT);
         journal.append(&vec![now(Class::Failure); BURST + 1]).unwrap();
@@ -112,8 +112,8 @@ mod tests {
                 journal.append(&[now(Class::Login)]).unwrap();
             });
             let waited = waited();
-            assert!(waited >= Duration::from_millis(300) && waited < Duration::from_secs(2), "{waited:?}");
+            assert!(waited >= Duration::from_millis(300) && waited < MOMENT, "{waited:?}");
         });
-        assert!(waited() < Duration::from_secs(1), "it is there already");
+        assert!(waited() < MOMENT, "it is there already");
     }
 }
