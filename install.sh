@@ -548,12 +548,11 @@ install_files() {
 file() { if [[ -f $1 || $dry_run == yes && $1 == "$artifacts"/* ]]; then files+=("$1|$2|$3"); fi; }
 
 with_paths() {
-    local result=$scratch/${1##*/} by_itself=''
+    local result=$scratch/${1##*/} by_itself='' version
     # OnSuccess= came with systemd 249. Before, a path unit starts the pass itself; what is recorded while that ends waits
     # for the timer.
-    if (($(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p') + 0 < 249)) && type -P systemctl >/dev/null; then
-        by_itself='s,^Unit=authalert-wake@,Unit=authalert-,'
-    fi
+    version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p' || true)
+    if [[ -n $version ]] && ((version < 249)); then by_itself='s,^Unit=authalert-wake@,Unit=authalert-,'; fi
     sed -e "s,@bindir@,$bin,g" -e "$by_itself" -- "$1" >"$result"
     printf '%s\n' "$result"
 }

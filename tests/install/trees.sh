@@ -30,6 +30,7 @@ main() {
     test_refusals
     test_guarded
     test_upgrade
+    test_path_unit
     test_packaging
     finish
 }
@@ -99,16 +100,6 @@ test_family() {
         check "$family: and no cron entry" not exists /etc/cron.d/authalert
         check "$family: a unit names the command by its path" \
             grep -q '^ExecStart=/usr/local/bin/authalert' "$tree/etc/systemd/system/authalert-scan.service"
-        mkdir -p -- "$scratch/old"
-        printf '#!/bin/sh\necho "systemd 247 (247.3-7)"\n' >"$scratch/old/systemctl"
-        chmod +x -- "$scratch/old/systemctl"
-        PATH=$scratch/old:$PATH run --services sshd,su
-        check "$family: where systemd is too old for OnSuccess= the path unit starts the pass itself" \
-            grep -qx 'Unit=authalert-deliver.service' "$tree/etc/systemd/system/authalert-deliver.path"
-        printf '#!/bin/sh\necho "systemd 249 (249.11)"\n' >"$scratch/old/systemctl"
-        PATH=$scratch/old:$PATH run --services sshd,su
-        check "$family: else what starts it when it watches again" \
-            grep -qx 'Unit=authalert-wake@deliver.service' "$tree/etc/systemd/system/authalert-deliver.path"
     else
         check "$family: a cron entry" grep -q '/usr/local/bin/authalert scan' "$tree/etc/cron.d/authalert"
         check "$family: and no units" not exists /etc/systemd/system/authalert-scan.timer
@@ -283,6 +274,26 @@ test_upgrade() {
     check "without --purge the configuration stays" exists /etc/authalert/config.toml
     check "without --purge the state stays" exists /var/lib/authalert
     check "without --purge the module goes" not exists "$module_directory/pam_authalert.so"
+}
+
+# The path unit that install.sh makes under a systemd of VERSION.
+path_unit() { # VERSION
+    # shellcheck disable=SC2016 # for that shell
+    output=$(scratch=$scratch bin=/usr/local/bin bash -euo pipefail -c 'says=$1 install=$2 unit=$3
+        systemctl() { [[ $says == none ]] && return 127; echo "systemd $says (of a distribution)"; }
+        eval "$(sed -n "/^with_paths() {/,/^}/p" "$install")"
+        cat -- "$(with_paths "$unit")"' - "$1" "$install" "$source_tree/packaging/systemd/authalert-deliver.path" 2>&1)
+}
+starts() { path_unit "$1" && grep -qx "Unit=$2.service" <<<"$output"; } # VERSION UNIT
+
+test_path_unit() {
+    local version
+    for version in 219 247 248; do
+        check "systemd $version has no OnSuccess=: the path unit starts the pass itself" starts "$version" authalert-deliver
+    done
+    for version in 249 252 257 none; do
+        check "systemd $version: it starts what waits for the pass that runs" starts "$version" authalert-wake@deliver
+    done
 }
 
 # What the tools of the distributions say of it; a tool that is missing here is skipped, and said.
