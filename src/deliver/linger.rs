@@ -4,8 +4,8 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// So often it is looked whether something new came; in a flood each look finds something, and writes a state.
-const LOOK: Duration = Duration::from_millis(200);
+/// So often it is looked whether something new came: in a flood each look finds something, which costs a pass of its own.
+const LOOK: Duration = Duration::from_secs(1);
 /// After so long a pass ends as soon as each is done: two that always find something new would keep each other for ever.
 const LONGEST: Duration = Duration::from_secs(120);
 

@@ -166,8 +166,8 @@ try:
     found = numbers_of_each()
     wrong = [(name, found.get(name)) for name in names if found.get(name) != (each, each)]
     check(not wrong, "each failure is at the hub, once", wrong[:5])
-    # Whatever else this machine does.
-    check(1e6 * used[1] / total <= 20, "a failure costs the hub at most 20 microseconds, with its alerts", used)
+    # Whatever else this machine does, and however fast it is. Measured: three to four and a half times.
+    check(used[1] <= 8 * used[0], "a failure costs the hub at most eight times what it costs the engine, with its alerts", used)
     # On a machine of its own, and where the engine syncs: else it takes what no disk has yet, and the hub syncs.
     if total >= 1000000 and fleet.syncs:
         check(rate >= limit / 2, "the hub takes over at least half of what the engine can take", (rate, limit))
