@@ -4,6 +4,7 @@
 //! under `tests/scan` are read with and without the search, and must give the same. The words are searched for all at once
 //! with vector instructions, so a log in which nothing happened is read about as fast as memory gives it.
 
+mod groups;
 mod ordinary;
 mod reach;
 mod several;

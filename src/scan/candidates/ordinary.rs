@@ -3,7 +3,7 @@
 use crate::scan::rules::book::SHORTEST;
 
 /// Lines that most logs are full of.
-const ORDINARY: &[u8] = b"Nov  3 09:05:01 srv CRON[4711]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
+pub(super) const ORDINARY: &[u8] = b"Nov  3 09:05:01 srv CRON[4711]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)
 2026-11-03T09:05:01.123456+01:00 srv CRON[4711]: pam_unix(cron:session): session closed for user root
 Nov  3 09:05:02 srv sshd[4712]: Received disconnect from 203.0.113.17 port 50310:11: disconnected by user
 Nov  3 09:05:02 srv sshd-session[4712]: Disconnected from user deploy 203.0.113.17 port 50310
@@ -17,6 +17,7 @@ Nov  3 09:05:05 srv su[4715]: pam_unix(su:session): session closed for user root
 Nov  3 09:05:05 srv polkitd[700]: Registered Authentication Agent for unix-process:4711:123456 (system bus name :1.23)
 Nov  3 09:05:06 srv sshd[4716]: Accepted publickey for deploy from 203.0.113.17 port 50310 ssh2: ED25519 SHA256:abcdefghijk
 ";
+
 /// Of the fixed words of a line, those that begin as ordinary lines seldom have it.
 pub(super) fn rarest<'a>(line: &[&'a [u8]]) -> Option<&'a [u8]> {
     let starts = |part: &'a [u8]| (0..part.len().saturating_sub(SHORTEST - 1)).map(move |at| &part[at..]);

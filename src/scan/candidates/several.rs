@@ -3,6 +3,8 @@
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use aho_corasick::{AhoCorasick, Input};
 
+use super::groups::grouped;
+
 /// So many are looked for at once with vector instructions.
 const AT_ONCE: usize = 64;
 
@@ -22,7 +24,7 @@ impl Several {
             return AhoCorasick::new(words).ok().map(Self::Many);
         }
         let mut few = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-        few.extend(words).build().map(Self::Few)
+        few.extend(grouped(words)).build().map(Self::Few)
     }
 
     /// Where the first of them in `block[from..until]` begins and ends.

@@ -7,9 +7,6 @@ use super::several::Several;
 use crate::scan::rules::book::Book;
 
 /// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
-///
-/// The searcher puts them into eight groups in turn, and which come together decides how often it stops in vain: in another
-/// order it may take twice as long. Measure after a change here (tests/bench/scan.sh).
 const WORDS: [&str; 17] = [
     // `authentication failure`, `closed by authenticating user`
     "uthentic",

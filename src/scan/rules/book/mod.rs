@@ -33,8 +33,6 @@ pub struct Book {
     files: Vec<File>,
     programs: Names,
     modules: Names,
-    /// How many of the files are the administrator's own; those are first.
-    own: usize,
     /// What is wrong with files that are left out.
     mistakes: Vec<String>,
 }
@@ -69,7 +67,6 @@ pub fn book() -> &'static Book {
         let entries = list(std::path::Path::new(OWN)).into_iter();
         // The administrator's own come first.
         let (own, built_in): (Vec<Entry>, Vec<Entry>) = entries.partition(|entry| entry.is_own);
-        let count = own.iter().filter(|entry| entry.file.is_ok()).count();
         let mut mistakes = Vec::new();
         let files = own.into_iter().chain(built_in).filter_map(|entry| match entry.file {
             Ok(file) => Some(file),
@@ -79,7 +76,7 @@ pub fn book() -> &'static Book {
             }
         });
         let book = Book::of(files.collect());
-        Book { own: count, mistakes, ..book }
+        Book { mistakes, ..book }
     })
 }
 
@@ -91,7 +88,7 @@ impl Book {
             let names = if file.is_of_modules { &mut modules } else { &mut programs };
             file.names.iter().for_each(|name| names.add(name, at));
         }
-        Self { files, programs, modules, own: 0, mistakes: Vec::new() }
+        Self { files, programs, modules, mistakes: Vec::new() }
     }
 
     /// What is wrong with files that are left out.
@@ -142,9 +139,7 @@ impl Book {
 
     /// Of each line that is to be found wherever it stands (or, `success`, behind a failure), the fixed words.
     pub fn words(&self, success: bool) -> impl Iterator<Item = Vec<&[u8]>> {
-        // Last those of the administrator: the order of the others is a quick one.
-        let (own, built_in) = self.files.split_at(self.own);
-        let rules = built_in.iter().chain(own).flat_map(|file| &file.rules);
+        let rules = self.files.iter().flat_map(|file| &file.rules);
         let is_wanted = move |means: Means| {
             if success { matches!(means, Means::Success | Means::Client) } else { means.is_searched() }
         };
