@@ -7,14 +7,14 @@
 //!
 //! The same origin says which record it is, so that none is recorded twice.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::AccountKind;
-use crate::event::Event;
+use crate::event::{CLAIMED, Event};
 
 const PREFIX: &str = "fleet:";
 /// Behind the kinds: the member alerted of it itself.
-const TOLD: &str = "t";
+const TOLD: char = 't';
 
 /// What the origin of a member's record says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Origin {
     pub ruser: AccountKind,
     /// The member alerted of it by its own receivers.
     pub told: bool,
+    /// See [`Event::is_claimed`].
+    pub claimed: bool,
 }
 
 impl Origin {
@@ -46,16 +48,20 @@ impl Origin {
             number: number.parse().ok()?,
             user: kind_of(letters.next()?)?,
             ruser: kind_of(letters.next()?)?,
-            told: letters.as_str() == TOLD,
+            told: letters.as_str().contains(TOLD),
+            claimed: letters.as_str().contains(CLAIMED),
         })
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epoch, number, user, ruser, told } = *self;
-        let told = if told { TOLD } else { "" };
-        write!(f, "{PREFIX}{epoch:016x}:{number}:{}{}{told}", letter(user), letter(ruser))
+        let Self { epoch, number, user, ruser, told, claimed } = *self;
+        write!(f, "{PREFIX}{epoch:016x}:{number}:{}{}", letter(user), letter(ruser))?;
+        [(told, TOLD), (claimed, CLAIMED)]
+            .into_iter()
+            .filter(|(is_so, _)| *is_so)
+            .try_for_each(|(_, mark)| f.write_char(mark))
     }
 }
 
@@ -104,10 +110,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for told in [false, true] {
-            let (user, ruser) = (AccountKind::Existing, AccountKind::Unknown);
-            let origin = Origin { epoch: 0xaffe, number: 4711, user, ruser, told };
-            assert_eq!(Origin::of(&event("web1", &origin.to_string())), Some(origin));
+        for (told, claimed) in [(false, false), (true, false), (false, true), (true, true)] {
+            let (user, ruser) = (AccountKind::Existing, AccountKind::System);
+            let origin = Origin { epoch: 0xaffe, number: 4711, user, ruser, told, claimed };
+            let event = event("web1", &origin.to_string());
+            assert_eq!(Origin::of(&event), Some(origin));
+            let login = Event { class: Class::Login, route: Route::Log, ..event };
+            assert_eq!(login.is_claimed(), claimed);
         }
     }
 

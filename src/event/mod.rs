@@ -113,10 +113,17 @@ impl Event {
     }
 }
 
+/// What says so of a member's record, behind the kinds of its names in the origin.
+pub(crate) const CLAIMED: char = 'c';
+
 /// What says so is behind the machine in the origin of a log's line.
 fn is_claimed(class: Class, route: Route, origin: &str) -> bool {
-    let is_marked = || origin.split(':').nth(3).is_some_and(|machine| machine.ends_with('s'));
-    (class, route) == (Class::Login, Route::Log) && !origin.starts_with("fleet:") && is_marked()
+    let is_marked = || {
+        let mark = origin.split(':').nth(3)?;
+        let of_member = origin.starts_with("fleet:").then(|| mark.contains(CLAIMED));
+        Some(of_member.unwrap_or_else(|| mark.ends_with('s')))
+    };
+    (class, route) == (Class::Login, Route::Log) && is_marked() == Some(true)
 }
 
 /// Who asked at the machine itself.

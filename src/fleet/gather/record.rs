@@ -57,7 +57,7 @@ pub fn event_of(
     clocks: &mut Clocks,
     now: Timestamp,
 ) -> Event {
-    let Item { event, user, ruser, told } = item;
+    let Item { event, user, ruser, told, claimed } = item;
     let latest = clocks.set_right(member, event.time, now);
     let most = match event.route {
         Route::Pam => 1,
@@ -69,7 +69,7 @@ pub fn event_of(
         // Whatever it says of machines: the engine lets nobody else write under this name.
         host: member.to_string(),
         count: event.count.clamp(1, most),
-        origin: Some(Origin { epoch: epoch.0, number, user, ruser, told }.to_string()),
+        origin: Some(Origin { epoch: epoch.0, number, user, ruser, told, claimed }.to_string()),
         ..event
     }
 }
@@ -109,12 +109,25 @@ mod tests {
             user: AccountKind::Existing,
             ruser: AccountKind::Unknown,
             told: false,
+            claimed: false,
         }
     }
 
     fn recorded(text: &str) -> Event {
         let now: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
         event_of((&Name::new("web1").unwrap(), Epoch(7), 5), item(text), &mut Clocks::default(), now)
+    }
+
+    #[test]
+    fn what_somebody_claimed_of_himself_at_the_member_is_a_claim_at_the_hub() {
+        let login = r#"{"time":"2026-01-05T11:00:00Z","route":"log","class":"login","service":"su","user":"root","ruser":"alice"}"#;
+        for claimed in [true, false] {
+            let item = Item { claimed, ..item(login) };
+            let now: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
+            let event =
+                event_of((&Name::new("web1").unwrap(), Epoch(7), 5), item, &mut Clocks::default(), now);
+            assert_eq!(event.is_claimed(), claimed);
+        }
     }
 
     #[test]

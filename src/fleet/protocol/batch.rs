@@ -29,6 +29,9 @@ pub struct Item {
     /// The member alerted of it by its own receivers, as the hub was away.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub told: bool,
+    /// See [`Event::is_claimed`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claimed: bool,
 }
 
 /// One message.

@@ -37,6 +37,7 @@ impl Concealer {
 
     /// What is sent of `event`. The machine is not said, which the hub knows, nor the place in a log.
     pub fn item(&mut self, event: Event, told: bool) -> Item {
+        let claimed = event.is_claimed();
         let mut event = Event { origin: None, host: String::new(), ..event };
         let (user, ruser) = (self.accounts.standing(&event.user), self.accounts.standing(&event.ruser));
         if self.names == Names::Hidden {
@@ -47,7 +48,7 @@ impl Concealer {
             self.hide(&mut event.tty, has_shape.tty);
             self.hide(&mut event.rhost, has_shape.rhost);
         }
-        Item { event, user, ruser, told }
+        Item { event, user, ruser, told, claimed }
     }
 
     fn hide(&self, text: &mut String, may_be_shown: bool) {
@@ -63,6 +64,7 @@ impl Concealer {
 #[cfg(test)]
 mod tests {
     use authalert::accounts::AccountKind;
+    use authalert::event::Class;
 
     use super::*;
 
@@ -93,13 +95,23 @@ mod tests {
     #[test]
     fn accounts_and_what_has_its_shape_are_sent_as_they_are() {
         let item = concealer(1, Names::Hidden).item(event("alice", "root", "sshd", "ssh", "192.0.2.7"), true);
-        let Item { event, user, ruser, told } = item;
+        let Item { event, user, ruser, told, .. } = item;
         assert_eq!(
             (event.user.as_str(), event.ruser.as_str(), event.rhost.as_str()),
             ("alice", "root", "192.0.2.7")
         );
         assert_eq!((event.service.as_str(), event.tty.as_str()), ("sshd", "ssh"));
         assert_eq!((user, ruser, told), (AccountKind::Existing, AccountKind::Root, true));
+    }
+
+    #[test]
+    fn what_somebody_claims_of_himself_is_sent_as_that() {
+        for (mark, claimed) in [("s", true), ("", false)] {
+            let mut login = event("root", "alice", "su", "", "");
+            (login.class, login.origin) = (Class::Login, Some(format!("journal:7:0:1{mark}")));
+            assert_eq!(login.is_claimed(), claimed);
+            assert_eq!(concealer(1, Names::Hidden).item(login, false).claimed, claimed);
+        }
     }
 
     #[test]
