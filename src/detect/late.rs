@@ -131,11 +131,11 @@ impl Late {
         let slot = spans::seconds_of_slot(at);
         let mut of_slot = of_source.iter_mut().filter(|other| slot.contains(&other.at));
         if let Some(other) = of_slot.find(|other| other.stands_for(&judged)) {
-            other.stand_for(&judged);
+            other.stand_for(&mut judged);
             return;
         }
         let before = of_source.len();
-        of_source.retain(|other| {
+        of_source.retain_mut(|other| {
             let goes = slot.contains(&other.at) && judged.stands_for(other);
             if goes {
                 judged.stand_for(other);
@@ -394,9 +394,16 @@ impl Judged {
     }
 
     /// Stand for another one, and for those that it stands for.
-    fn stand_for(&mut self, other: &Self) {
+    fn stand_for(&mut self, other: &mut Self) {
         let own = self.login.time();
-        self.earlier.extend(other.logins().filter(|time| *time < own));
+        other.earlier.push(other.login.time());
+        if self.earlier.is_empty() {
+            // As nearly always: who is in over and over.
+            self.earlier = std::mem::take(&mut other.earlier);
+        } else {
+            self.earlier.append(&mut other.earlier);
+        }
+        self.earlier.retain(|time| *time < own);
         self.earlier.sort_unstable();
         self.earlier.dedup();
         while self.earlier.len() > STOOD_FOR {
