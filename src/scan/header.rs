@@ -100,6 +100,8 @@ pub(super) fn plain(line: &[u8]) -> Option<Header<'_>> {
             (true, _) => {}
             (false, true) if is_tag(second) => rest = behind,
             (false, true) => (host, rest) = (second, after),
+            // As nearly always: neither of what follows ends so.
+            (false, false) if second.ends_with(b":") => (host, rest) = (first, behind),
             (false, false) if is_facility(second) => (host, rest) = (first, after),
             (false, false) if is_severity(second) && is_tag(token(after).0) => (host, rest) = (first, after),
             // nginx names the machine itself, to a daemon that does so too.

@@ -4,8 +4,6 @@
 //! a word of a group, be it each another one: so which words share a group decides how often it stops in vain. In an
 //! order that nobody chose it takes more than twice as long.
 
-use std::collections::BTreeMap;
-
 use super::ordinary::ORDINARY;
 
 /// So many bytes of each word are compared at once.
@@ -17,8 +15,8 @@ const MANY: usize = 16;
 
 /// The halves, low and high, of each byte that a word of a group begins with.
 type Halves = [(u16, u16); COMPARED];
-/// How often each four bytes stand in ordinary lines.
-type Ordinary = BTreeMap<[u8; COMPARED], usize>;
+/// Each four bytes of ordinary lines, and how often they stand there.
+type Ordinary = Vec<([u8; COMPARED], usize)>;
 
 #[derive(Default)]
 struct Group<'a> {
@@ -51,13 +49,10 @@ pub(super) fn grouped<'a>(words: &[&'a [u8]]) -> Vec<&'a [u8]> {
 }
 
 fn ordinary() -> Ordinary {
-    let mut found = Ordinary::new();
-    for bytes in ORDINARY.windows(COMPARED) {
-        if let Some(bytes) = bytes.first_chunk() {
-            *found.entry(*bytes).or_default() += 1;
-        }
-    }
-    found
+    let mut all: Vec<&[u8]> = ORDINARY.windows(COMPARED).collect();
+    all.sort_unstable();
+    let each = all.chunk_by(|one, next| one == next);
+    each.filter_map(|same| Some((*same.first()?.first_chunk()?, same.len()))).collect()
 }
 
 fn joined(mut halves: Halves, word: &[u8]) -> Halves {

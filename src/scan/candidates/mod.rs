@@ -18,11 +18,10 @@ use memchr::{memchr, memrchr};
 
 use super::header::decimal;
 use super::rules::book::book;
-pub use reach::Reach;
+pub use reach::{Passed, Reach};
 use several::Several;
 use words::{SESSION, Words, is_program};
 
-const SSHD: &[u8] = b" sshd";
 /// Time, host and program are hardly longer.
 const LONGEST_HEAD: usize = 128;
 
@@ -48,10 +47,7 @@ pub struct Search {
     success: Option<Several>,
     /// Where logins are wanted.
     logins: Option<Several>,
-    sshd: Finder<'static>,
     session: Finder<'static>,
-    /// What stands before the address of a client.
-    places: [Finder<'static>; 3],
     count_lines: bool,
 }
 
@@ -67,9 +63,7 @@ impl Search {
             words: words.always,
             success: words.success,
             logins: None,
-            sshd: Finder::new(SSHD),
             session: Finder::new(SESSION),
-            places: [&b" from "[..], b"rhost=", b" port "].map(Finder::new),
             count_lines,
         }
     }
@@ -87,14 +81,8 @@ impl Search {
     }
 
     /// Hand every candidate in `block`, which holds whole lines and follows what was searched with this `reach`, to `each`,
-    /// which gives the time of its line where that is known. The number of lines comes back, or 0 where they are not
-    /// counted.
-    pub fn run(
-        &self,
-        block: &[u8],
-        reach: &mut Reach,
-        each: &mut dyn FnMut(Candidate) -> Option<i64>,
-    ) -> u64 {
+    /// which says what it was. The number of lines comes back, or 0 where they are not counted.
+    pub fn run(&self, block: &[u8], reach: &mut Reach, each: &mut dyn FnMut(Candidate) -> Passed) -> u64 {
         let (mut at, mut lines) = (0, 0);
         let mut word = self.next_word(block, 0);
         loop {
@@ -116,12 +104,13 @@ impl Search {
             }
             let line = &block[start..end];
             let accepted = accepted(line, hit - start);
-            let time = each(Candidate { start, end, lines_before: lines, accepted, is_login_only });
+            let Passed { time, is_complete } =
+                each(Candidate { start, end, lines_before: lines, accepted, is_login_only });
             if self.count_lines && end < block.len() {
                 lines += 1;
             }
             at = (end + 1).min(block.len());
-            let is_refusal = success.is_none() && is_word.is_some() && !self.is_complete(line, hit - start);
+            let is_refusal = success.is_none() && is_word.is_some() && !is_complete;
             reach.pass(time, is_refusal.then_some(at));
             if is_word.is_some() {
                 word = self.next_word(block, at);
@@ -143,15 +132,6 @@ impl Search {
                 from + nuls
             }),
         }
-    }
-
-    /// Whether a line is sshd's, which says `Accepted` where others have words that are common, and gives an address.
-    fn is_complete(&self, line: &[u8], word: usize) -> bool {
-        let is_of_sshd = self.sshd.find(&line[..word]).is_some_and(|at| {
-            let after = &line[at + SSHD.len()..];
-            [&b"["[..], b":", b"-session[", b"-auth["].iter().any(|end| after.starts_with(end))
-        });
-        is_of_sshd && self.places.iter().any(|place| place.find(line).is_some())
     }
 
     /// The next word of success `within` these bytes, which a refusal is before.
@@ -220,9 +200,10 @@ mod tests {
         let mut lines = Vec::new();
         let total = Search::new(true).run(block.as_bytes(), reach, &mut |c| {
             lines.push((block[c.start..c.end].to_owned(), c.lines_before));
+            let line = &block[c.start..c.end];
             // Tests begin their lines with a second.
-            let second = block[c.start..c.end].split(' ').next()?.parse::<i64>().ok()?;
-            Some(second * 1_000_000)
+            let second = line.split(' ').next().and_then(|word| word.parse::<i64>().ok());
+            Passed { time: second.map(|second| second * 1_000_000), is_complete: line.contains(" sshd[") }
         });
         assert_eq!(total, block.matches('\n').count() as u64);
         lines
@@ -246,7 +227,7 @@ mod tests {
                 let mut found = 0;
                 search.run(block.as_bytes(), &mut Reach::default(), &mut |_| {
                     found += 1;
-                    None
+                    Passed::default()
                 });
                 assert_eq!(found, 1, "{n} of {rules}");
             }
@@ -269,7 +250,7 @@ mod tests {
             let mut starts = Vec::new();
             search.run(block.as_bytes(), &mut Reach::default(), &mut |c| {
                 starts.push(c.start);
-                None
+                Passed::default()
             });
             starts
         };
@@ -323,7 +304,9 @@ mod tests {
             let (mut all, mut only) = (0, 0);
             Search::new(false).with_logins(true).run(text.as_bytes(), reach, &mut |c| {
                 (all, only) = (all + 1, only + u32::from(c.is_login_only));
-                Some(if text[c.start..].starts_with("1000 ") { 1_000_000_000 } else { 1_000_000 })
+                let line = &text[c.start..c.end];
+                let time = Some(if line.starts_with("1000 ") { 1_000_000_000 } else { 1_000_000 });
+                Passed { time, is_complete: line.contains(" sshd[") }
             });
             (all, only)
         };
@@ -347,7 +330,7 @@ mod tests {
             let mut numbers = Vec::new();
             Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |c| {
                 numbers.push(c.accepted);
-                None
+                Passed::default()
             });
             numbers
         };

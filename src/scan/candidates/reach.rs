@@ -5,6 +5,15 @@ use crate::scan::attempts::SILENCE;
 /// So many bytes in any case, whatever the lines in them say what time it is.
 const NEAR: usize = 32 << 10;
 
+/// What a candidate was.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Passed {
+    /// In microseconds of the epoch, where that is known, and it was read for more than a login.
+    pub time: Option<i64>,
+    /// It is sshd's, with a client's address: that he got in after all, sshd says in a word that is searched for anyway.
+    pub is_complete: bool,
+}
+
 /// How far into what comes next a word of success matters, as a refusal may stand before it: until a line is later than
 /// its process can still be open, however much others log meanwhile.
 #[derive(Clone, Copy, Debug)]

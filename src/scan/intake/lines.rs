@@ -9,13 +9,14 @@ use super::Intake;
 use crate::neutral;
 use crate::scan::attempts::{Place, Speaker};
 use crate::scan::calendar::Calendar;
+use crate::scan::candidates::Passed;
 use crate::scan::coverage::Complaint;
 use crate::scan::entry::Entry;
 use crate::scan::hash::Fnv;
 use crate::scan::header::{self, Header, Trust};
 use crate::scan::identity::{FirstLine, JOURNALD};
 use crate::scan::reading::{Found, Halt, Progress, Sink};
-use crate::scan::rules::{self, Line};
+use crate::scan::rules::{self, Family, Line};
 use crate::scan::stamp::Stamp;
 use crate::scan::unread::Known;
 use crate::scan::{Error, Watch};
@@ -73,16 +74,17 @@ pub(super) struct Lines<'a> {
 }
 
 impl Sink for Lines<'_> {
-    fn line(&mut self, found: Found<'_>) -> Option<i64> {
+    fn line(&mut self, found: Found<'_>) -> Passed {
         if self.is_emptied() {
-            return None;
+            return Passed::default();
         }
         self.intake.lines += 1;
         let attempts = &self.intake.attempts;
         // What else is read does not depend on whether logins are wanted, so all that is counted is the same.
         let is_login_only = found.is_login_only || (found.accepted != 0 && !attempts.knows(found.accepted));
+        let unread = Passed { time: None, is_complete: found.accepted != 0 };
         if is_login_only && !attempts.keeps_logins() {
-            return None;
+            return unread;
         }
         let place = Place {
             source: self.source,
@@ -98,7 +100,7 @@ impl Sink for Lines<'_> {
         let end = found.offset + found.text.len() as u64 + 1;
         let mut read = Read { text, place, end, is_login_only };
         if is_login_only && self.leave_unread(&read) {
-            return None;
+            return unread;
         }
         if text.first() == Some(&b'{') {
             let Some(entry) = Entry::parse(text) else { return self.not_understood(&read) };
@@ -117,7 +119,7 @@ impl Sink for Lines<'_> {
                 self.intake.cursor.push_str(entry.cursor());
                 if self.intake.seen == entry.cursor() {
                     self.explain(read.place, "read before", &as_line(&header));
-                    return None;
+                    return Passed::default();
                 }
                 self.intake.paths.entry(read.place.source).or_insert_with(|| self.path.to_owned());
             }
@@ -180,9 +182,8 @@ impl Lines<'_> {
         true
     }
 
-    /// `shown`: the line as `--explain` shows it. Gives its time, or now if it is dated ahead, unless a login is all that
-    /// is wanted of it.
-    fn take(&mut self, header: &Header<'_>, read: &Read<'_>, shown: &[u8]) -> Option<i64> {
+    /// `shown`: the line as `--explain` shows it.
+    fn take(&mut self, header: &Header<'_>, read: &Read<'_>, shown: &[u8]) -> Passed {
         let Read { place, is_login_only, .. } = *read;
         let line = rules::classify(header);
         let time = match header.stamp {
@@ -195,6 +196,9 @@ impl Lines<'_> {
         }
         // A line that is dated ahead was written before it is read, and what comes behind it matters as before.
         let written = Some(time.min(self.now)).filter(|_| !is_login_only);
+        let is_complete = matches!(&line, Line::Evidence(evidence) if !evidence.rhost.is_empty())
+            && rules::family(header.program) == Family::Sshd;
+        let passed = Passed { time: written, is_complete };
         match line {
             Line::Evidence(evidence) => {
                 self.tell(header, &evidence, time, place, is_login_only);
@@ -214,7 +218,7 @@ impl Lines<'_> {
                         evidence.weight = evidence.weight.saturating_mul(times);
                         self.tell(&first, &evidence, time, place, again.is_login_only);
                         self.explain(place, evidence.class, shown);
-                        return written;
+                        return passed;
                     }
                 }
                 self.explain(place, "repeats a line about no attempt", shown);
@@ -233,7 +237,7 @@ impl Lines<'_> {
             }
             Line::Other => self.explain(place, "-", shown),
         }
-        written
+        passed
     }
 
     /// Whether the module says there that it could not record. It is in no container.
@@ -261,12 +265,12 @@ impl Lines<'_> {
         }
     }
 
-    fn not_understood(&mut self, read: &Read<'_>) -> Option<i64> {
+    fn not_understood(&mut self, read: &Read<'_>) -> Passed {
         // Where every line is looked at, empty ones are too, and what journalctl says itself: `-- cursor: …`, `-- Boot …`.
         let is_of_a_log = !read.text.is_empty() && !read.text.starts_with(b"-- ");
         self.intake.uncounted.not_understood += u64::from(is_of_a_log && !read.is_login_only);
         self.explain(read.place, "no log line", read.text);
-        None
+        Passed::default()
     }
 
     fn explain(&mut self, place: Place, taken_for: &str, text: &[u8]) {

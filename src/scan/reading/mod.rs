@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 
 use memchr::{memchr, memrchr};
 
-use super::candidates::{Reach, Search};
+use super::candidates::{Passed, Reach, Search};
 use long::LongLine;
 
 /// Bytes that are searched at once: they stay in the processor's nearer cache.
@@ -47,8 +47,8 @@ pub struct Progress {
 
 /// Takes the candidates, in order, and hears after each block how far reading came.
 pub trait Sink {
-    /// A line that may tell something; gives its time, in microseconds of the epoch, if it was read for more than a login.
-    fn line(&mut self, found: Found<'_>) -> Option<i64>;
+    /// A line that may tell something; says what it was.
+    fn line(&mut self, found: Found<'_>) -> Passed;
     /// Everything before this has been taken.
     fn progress(&mut self, progress: Progress) -> Result<(), Halt>;
 }
@@ -199,13 +199,13 @@ mod tests {
     }
 
     impl Sink for Collected {
-        fn line(&mut self, found: Found<'_>) -> Option<i64> {
+        fn line(&mut self, found: Found<'_>) -> Passed {
             self.lines.push((
                 found.offset,
                 found.lines_before,
                 String::from_utf8_lossy(found.text).into_owned(),
             ));
-            None
+            Passed::default()
         }
 
         fn progress(&mut self, progress: Progress) -> Result<(), Halt> {

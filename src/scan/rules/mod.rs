@@ -129,7 +129,7 @@ pub fn process(header: &Header<'_>, evidence: &Evidence<'_>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::candidates::{Reach, Search};
+    use crate::scan::candidates::{Passed, Reach, Search};
     use crate::scan::header;
 
     /// What stands before the tag in the lines of tests.
@@ -145,7 +145,7 @@ mod tests {
             let mut found = 0;
             Search::new(false).run(line.as_bytes(), &mut Reach::default(), &mut |_| {
                 found += 1;
-                None
+                Passed::default()
             });
             assert_eq!(found, 1, "no candidate: {line}");
         }
