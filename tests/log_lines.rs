@@ -1323,6 +1323,23 @@ fn login_says_each_attempt_for_all_to_read_and_with_the_name() {
 }
 
 #[test]
+fn how_much_others_log_meanwhile_changes_nothing() {
+    let line = |text: String| format!("Nov  3 10:00:01 srv {text}\n");
+    let session = "session opened for user bob by (uid=0)";
+    let others = line("app[9]: nothing".into()).repeat(3000);
+    // Long before, so that nothing is open any more.
+    let before = "Nov  3 08:00:01 srv sshd[7]: Failed password for root from 192.0.2.9 port 64 ssh2\n";
+    let rows = |text: &[&str]| rows(&(before.to_owned() + &text.concat())).len() - 1;
+    for (tag, service) in [("su(pam_unix)[71]", ""), ("su[71]", "pam_unix(su:auth): ")] {
+        let refused = line(format!("{tag}: {service}{PAM} tty=NODEVssh ruser=al rhost=192.0.2.7 user=bob"));
+        let opened = line(format!("{tag}: {}{session}", service.replace("auth", "session")));
+        assert_eq!(rows(&[&refused]), 1);
+        assert_eq!(rows(&[&refused, &opened]), 0, "{tag}");
+        assert_eq!(rows(&[&refused, &others, &opened]), 0, "{tag}");
+    }
+}
+
+#[test]
 fn one_number_on_two_machines_is_two_processes() {
     let line = |host: &str| {
         format!("Nov  3 10:00:01 {host} sshd[20]: Failed password for root from 192.0.2.7 port 64 ssh2\n")

@@ -197,6 +197,8 @@ impl Lines<'_> {
         // A line that is dated ahead was written before it is read, and what comes behind it matters as before.
         let written = Some(time.min(self.now)).filter(|_| !is_login_only);
         let is_complete = matches!(&line, Line::Evidence(evidence) if !evidence.rhost.is_empty())
+            // Where PAM logs under a tag of its own, sshd may do so elsewhere.
+            && header.module.is_empty()
             && rules::family(header.program) == Family::Sshd;
         let passed = Passed { time: written, is_complete };
         match line {
