@@ -409,8 +409,9 @@ impl Judged {
         while self.earlier.len() > STOOD_FOR {
             // Those stay that leave the least between two. The first took back all that was before.
             let behind = self.earlier.iter().skip(2).copied().chain([own]);
-            let between =
-                self.earlier.iter().zip(behind).map(|(before, behind)| behind.duration_since(*before));
+            // Numbers: this is done at each login of who is in over and over.
+            let between = self.earlier.iter().zip(behind);
+            let between = between.map(|(before, behind)| behind.as_microsecond() - before.as_microsecond());
             let nearest = between.enumerate().min_by_key(|(_, between)| *between).map_or(0, |(at, _)| at);
             self.earlier.remove(nearest + 1);
         }

@@ -118,12 +118,11 @@ pub(crate) const CLAIMED: char = 'c';
 
 /// What says so is behind the machine in the origin of a log's line.
 fn is_claimed(class: Class, route: Route, origin: &str) -> bool {
-    let is_marked = || {
-        let mark = origin.split(':').nth(3)?;
-        let of_member = origin.starts_with("fleet:").then(|| mark.contains(CLAIMED));
-        Some(of_member.unwrap_or_else(|| mark.ends_with('s')))
-    };
-    (class, route) == (Class::Login, Route::Log) && is_marked() == Some(true)
+    if (class, route) != (Class::Login, Route::Log) || origin.is_empty() {
+        return false;
+    }
+    let mark = origin.split(':').nth(3).unwrap_or_default();
+    if origin.starts_with("fleet:") { mark.contains(CLAIMED) } else { mark.ends_with('s') }
 }
 
 /// Who asked at the machine itself.
