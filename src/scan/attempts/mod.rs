@@ -85,6 +85,8 @@ pub struct Attempts {
     clock: Option<i64>,
     /// Prompts left unanswered, told without a pid.
     aborted: VecDeque<(u64, Family, CompactString, i64)>,
+    /// Exim's refusals, each with a number for its words.
+    said: VecDeque<(Key, u64, i64)>,
     /// Refusals to come that are none.
     excuses: VecDeque<Excuse>,
 }
@@ -122,6 +124,7 @@ impl Attempts {
                     self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
                 }
             }
+            Kind::Relayed if self.is_said_again(key, speaker, evidence, time) => {}
             Kind::Relayed => {
                 let weight = self.not_told_by_helper(key, evidence, time);
                 if weight > 0 {
