@@ -131,7 +131,7 @@ impl Attempts {
                     self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
                 }
             }
-            Kind::Program if speaker.family == Family::Su && self.was_aborted(key, evidence, time) => {}
+            Kind::Program if self.was_aborted(key, speaker, evidence, time) => {}
             _ => self.refused(key, speaker, evidence, time, place),
         }
     }
