@@ -184,6 +184,28 @@ mod tests {
     }
 
     #[test]
+    fn opensmtpd_tells_what_pam_told_in_another_of_its_processes() {
+        let pam = |second: u32, user: &str| {
+            format!(
+                "09:00:{second:02} smtpd: pam_unix(smtpd:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost={user}"
+            )
+        };
+        let own = |second: u32, user: &str| {
+            format!(
+                "09:00:{second:02} smtpd[9]: 92c3054b10e5b0ec smtp authentication user={user} result=permfail"
+            )
+        };
+        let of_alice = [pam(0, "  user=alice"), own(2, "alice"), pam(2, "  user=alice"), own(4, "alice")];
+        assert_eq!(count(&of_alice.each_ref().map(String::as_str)), 2);
+        let of_nobody = [pam(0, " "), own(2, "x"), pam(2, " "), own(4, "x")];
+        assert_eq!(count(&of_nobody.each_ref().map(String::as_str)), 2, "a name that does not exist");
+        assert_eq!(count(&[&own(2, "alice"), &own(4, "alice")]), 2, "without PAM");
+        assert_eq!(count(&[&pam(0, "  user=alice"), &own(2, "alice"), &own(4, "alice")]), 2, "one of two");
+        let expired = "09:00:05 smtpd: pam_unix(smtpd:account): account carol has expired (account expired)";
+        assert_eq!(count(&[expired, &own(5, "carol")]), 0);
+    }
+
+    #[test]
     fn openvpn_tells_what_its_plugin_told_under_whatever_service() {
         let ended = "09:00:03 ovpn-server[9]: 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer";
         for service in ["openvpn", "login", "vpn-users"] {
