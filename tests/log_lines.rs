@@ -1100,6 +1100,58 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
         ],
         &["1 zoC+ \"q from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
     ),
+    (
+        "Samba, which tells twice, and of an account that has expired",
+        &[
+            "10:00:01 srv smbd[71]:   Auth: [SMB2,(null)] user [W]\\[bob] at [Tue, 03 Nov 2026 10:00:01.368490 UTC] with [NTLMv2] status [NT_STATUS_WRONG_PASSWORD] workstation [VM] remote host [ipv4:192.0.2.7:52068] mapped to [W]\\[bob]. local host [ipv4:192.0.2.1:445] ",
+            "10:00:01 srv smbd[71]:   {\"timestamp\": \"2026-11-03T10:00:01.369748+0000\", \"type\": \"Authentication\", \"Authentication\": {\"version\": {\"major\": 1, \"minor\": 3}, \"eventId\": 4625, \"logonId\": \"0\", \"logonType\": 3, \"status\": \"NT_STATUS_WRONG_PASSWORD\", \"localAddress\": \"ipv4:192.0.2.1:445\", \"remoteAddress\": \"ipv4:192.0.2.7:52068\", \"serviceDescription\": \"SMB2\", \"authDescription\": null, \"clientDomain\": \"W\", \"clientAccount\": \"bob\", \"workstation\": \"VM\", \"becameAccount\": null, \"mappedAccount\": \"bob\", \"passwordType\": \"NTLMv2\", \"duration\": 3462}}",
+            "10:00:02 srv smbd[72]:   {\"timestamp\": \"2026-11-03T10:00:01.369748+0000\", \"type\": \"Authentication\", \"Authentication\": {\"version\": {\"major\": 1, \"minor\": 3}, \"eventId\": 4625, \"logonId\": \"0\", \"logonType\": 3, \"status\": \"NT_STATUS_NO_SUCH_USER\", \"localAddress\": \"ipv4:192.0.2.1:445\", \"remoteAddress\": \"ipv4:192.0.2.7:52070\", \"serviceDescription\": \"SMB2\", \"authDescription\": null, \"clientDomain\": \"W\", \"clientAccount\": \"eve\", \"workstation\": \"VM\", \"becameAccount\": null, \"mappedAccount\": \"eve\", \"passwordType\": \"NTLMv2\", \"duration\": 3462}}",
+            "10:00:03 srv smbd[73]:   {\"timestamp\": \"2026-11-03T10:00:01.369748+0000\", \"type\": \"Authentication\", \"Authentication\": {\"version\": {\"major\": 1, \"minor\": 3}, \"eventId\": 4625, \"logonId\": \"0\", \"logonType\": 3, \"status\": \"NT_STATUS_OK\", \"localAddress\": \"ipv4:192.0.2.1:445\", \"remoteAddress\": \"ipv4:192.0.2.7:52072\", \"serviceDescription\": \"SMB2\", \"authDescription\": null, \"clientDomain\": \"W\", \"clientAccount\": \"bob\", \"workstation\": \"VM\", \"becameAccount\": null, \"mappedAccount\": \"bob\", \"passwordType\": \"NTLMv2\", \"duration\": 3462}}",
+            "10:00:03 srv smbd[73]: pam_unix(samba:session): session opened for user bob(uid=1001) by (uid=0)",
+            "10:00:04 srv smbd[74]: pam_unix(samba:account): account carol has expired (account expired)",
+            "10:00:04 srv smbd[74]:   smb_pam_accountcheck: PAM: Account Validation Failed - Rejecting User carol!",
+            "10:00:04 srv smbd[74]:   {\"timestamp\": \"2026-11-03T10:00:01.369748+0000\", \"type\": \"Authentication\", \"Authentication\": {\"version\": {\"major\": 1, \"minor\": 3}, \"eventId\": 4625, \"logonId\": \"0\", \"logonType\": 3, \"status\": \"NT_STATUS_WRONG_PASSWORD\", \"localAddress\": \"ipv4:192.0.2.1:445\", \"remoteAddress\": \"ipv4:192.0.2.7:52074\", \"serviceDescription\": \"SMB2\", \"authDescription\": null, \"clientDomain\": \"W\", \"clientAccount\": \"carol\", \"workstation\": \"VM\", \"becameAccount\": null, \"mappedAccount\": \"carol\", \"passwordType\": \"NTLMv2\", \"duration\": 3462}}",
+        ],
+        &["1 bob from 192.0.2.7 (samba)", "1 eve from 192.0.2.7 (samba)"],
+    ),
+    (
+        "MariaDB, with accounts of its own and of PAM",
+        &[
+            "10:00:01 db mariadbd[71]: 2026-11-03 10:00:01 4 [Warning] IP address '192.0.2.7' could not be resolved: Temporary failure in name resolution",
+            "10:00:01 db mariadbd[71]: 2026-11-03 10:00:01 4 [Warning] Access denied for user 'alice'@'192.0.2.7' (using password: YES)",
+            "10:00:01 db mariadbd[71]: 2026-11-03 10:00:01 5 [Warning] Access denied for user 'alice'@'192.0.2.7' (using password: YES)",
+            "10:00:04 db auth_pam_tool: pam_unix(mariadb:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=dave",
+            "10:00:06 db mariadbd[71]: 2026-11-03 10:00:06 6 [Warning] Access denied for user 'dave'@'192.0.2.7' (using password: NO)",
+            "10:00:07 db auth_pam_tool: pam_unix(mariadb:account): account carol has expired (account expired)",
+            "10:00:07 db mariadbd[71]: 2026-11-03 10:00:07 7 [Warning] Access denied for user 'carol'@'192.0.2.7' (using password: NO)",
+        ],
+        &["1 alice from 192.0.2.7 (mysql)", "1 alice from 192.0.2.7 (mysql)", "1 dave from  (mariadb)"],
+    ),
+    (
+        "PostgreSQL, with passwords of its own and of PAM",
+        &[
+            "10:00:01 db postgres[71]: [7-1] 2026-11-03 10:00:01.428 UTC [71] LOG:  connection received: host=192.0.2.7 port=36052",
+            "10:00:01 db postgres[71]: [8-1] 2026-11-03 10:00:01.464 UTC [71] alice@d FATAL:  password authentication failed for user \"alice\"",
+            "10:00:01 db postgres[71]: [8-2] 2026-11-03 10:00:01.464 UTC [71] alice@d DETAIL:  Connection matched file \"/etc/pg_hba.conf\" line 3: \"host all all 192.0.2.0/24 md5\"",
+            "10:00:02 db postgres[72]: [8-1] 2026-11-03 10:00:02.380 UTC [72] bob@d LOG:  connection authenticated: identity=\"bob\" method=md5 (/etc/pg_hba.conf:3)",
+            "10:00:03 db postgres[73]: pam_unix(postgresql:auth): authentication failure; logname= uid=103 euid=103 tty= ruser= rhost=192.0.2.7  user=bob",
+            "10:00:05 db postgres[73]: [8-1] 2026-11-03 10:00:05.223 UTC [73] bob@d LOG:  pam_authenticate failed: Authentication failure",
+            "10:00:05 db postgres[73]: [9-1] 2026-11-03 10:00:05.224 UTC [73] bob@d FATAL:  PAM authentication failed for user \"bob\"",
+        ],
+        &["1 alice from  (postgresql)", "1 bob from 192.0.2.7 (postgresql)"],
+    ),
+    (
+        "Courier, for which PAM has no stack",
+        &[
+            "10:00:01 mx imapd: Connection, ip=[::ffff:192.0.2.7], port=[44684]",
+            "10:00:01 mx authdaemond: PAM _pam_init_handlers: no default config other",
+            "10:00:01 mx authdaemond: PAM error reading PAM configuration file",
+            "10:00:01 mx authdaemond: PAM pam_start: failed to initialize handlers",
+            "10:00:01 mx imapd: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.7], port=[44684]",
+            "10:00:09 mx imapd: LOGIN FAILED, user=alice, ip=[::ffff:192.0.2.8], port=[44686]",
+        ],
+        &["1 alice from 192.0.2.8 (imap)"],
+    ),
 ];
 
 #[test]

@@ -86,7 +86,10 @@ impl Writer<'_> {
     fn is_service(&self, program: &[u8]) -> bool {
         let name = self.exe_path().file_name().map_or(&b""[..], |name| name.as_bytes());
         let cut = &program[..program.len().min(COMM)];
-        let is_itself = !cut.is_empty() && (name == program || self.comm == cut);
+        // Debian's exim4 logs as exim.
+        let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let names = [name, &name[..name.len() - digits]];
+        let is_itself = !cut.is_empty() && (names.contains(&program) || self.comm == cut);
         (1..PEOPLE).contains(&self.uid) && is_itself
     }
 
@@ -266,6 +269,9 @@ mod tests {
     fn a_service_is_believed_in_what_is_its_own() {
         assert!(may(33, "/usr/sbin/nginx", "nginx", "nginx"));
         assert!(may(104, "/usr/lib/postgresql/17/bin/postgres", "postgres", "postgres"));
+        assert!(may(101, "/usr/sbin/exim4", "exim4", "exim"), "under a name without its number");
+        assert!(!may(1000, "/usr/sbin/exim4", "exim4", "exim"));
+        assert!(!may(101, "/usr/sbin/4", "4", ""));
         assert!(may(110, "", "a-program-with-", "a-program-with-a-long-name"));
         assert!(!may(33, "/usr/bin/logger", "logger", "sshd"));
         assert!(!may(33, "/usr/bin/sshd", "sshd", "sshd"), "sshd runs as root");

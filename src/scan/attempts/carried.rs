@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::excuse::{EXCUSES, Excuse};
 use super::process::{Key, Process, name};
-use super::relayed::is_of_mail;
+use super::relayed::{SAID, is_of_mail};
 use super::success::LetIn;
 use super::{ABORTED, Attempts, LOOK_BACK, PROCESSES};
 use crate::scan::rules::Family;
@@ -29,6 +29,8 @@ pub struct Open {
     let_in: LetIn,
     #[serde(default)]
     excuses: VecDeque<Excuse>,
+    #[serde(default)]
+    said: VecDeque<(Key, u64, i64)>,
 }
 
 impl Attempts {
@@ -70,6 +72,7 @@ impl Attempts {
             aborted: self.aborted.clone(),
             let_in: self.let_in.clone(),
             excuses: self.excuses.clone(),
+            said: self.said.clone(),
         }
     }
 
@@ -94,6 +97,7 @@ impl Attempts {
         attempts.checks = open.checks.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
         attempts.let_in = open.let_in;
+        attempts.said = open.said.into_iter().take(SAID).collect();
         attempts.excuses = open.excuses.into_iter().take(EXCUSES).collect();
         attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();
         attempts

@@ -85,6 +85,8 @@ pub struct Attempts {
     clock: Option<i64>,
     /// Prompts left unanswered, told without a pid.
     aborted: VecDeque<(u64, Family, CompactString, i64)>,
+    /// Exim's refusals, each with a number for its words.
+    said: VecDeque<(Key, u64, i64)>,
     /// Refusals to come that are none.
     excuses: VecDeque<Excuse>,
 }
@@ -122,13 +124,14 @@ impl Attempts {
                     self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
                 }
             }
+            Kind::Relayed if self.is_said_again(key, speaker, evidence, time) => {}
             Kind::Relayed => {
                 let weight = self.not_told_by_helper(key, evidence, time);
                 if weight > 0 {
                     self.refused(key, speaker, &Evidence { weight, ..*evidence }, time, place);
                 }
             }
-            Kind::Program if speaker.family == Family::Su && self.was_aborted(key, evidence, time) => {}
+            Kind::Program if self.was_aborted(key, speaker, evidence, time) => {}
             _ => self.refused(key, speaker, evidence, time, place),
         }
     }

@@ -117,8 +117,17 @@ impl Attempts {
         handed_out
     }
 
-    /// Whether nobody answered su's prompt: su calls that a failure, PAM does not.
-    pub(super) fn was_aborted(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> bool {
+    /// Whether nobody answered the prompt of su or doas: they call that a failure, PAM does not.
+    pub(super) fn was_aborted(
+        &mut self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+    ) -> bool {
+        if speaker.family != Family::Su && speaker.program != b"doas" {
+            return false;
+        }
         if let Some(process) = self.processes.get_mut(&key) {
             if process.by_pam() > 0 {
                 return false;
@@ -130,7 +139,7 @@ impl Attempts {
         }
         let found = self.aborted.iter().rposition(|(host, family, user, at)| {
             *host == key.host
-                && *family == Family::Su
+                && *family == speaker.family
                 && user.as_bytes() == evidence.user
                 && (0..=CHILD_TO_PARENT).contains(&(time - at))
         });
@@ -224,6 +233,19 @@ mod tests {
         assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
         let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
         assert_eq!(count(&[&own, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+    }
+
+    #[test]
+    fn a_prompt_of_doas_that_nobody_answered_is_no_attempt() {
+        let left = "09:00:00 doas: pam_unix(doas:auth): auth could not identify password for [bob]";
+        let failed = "09:00:00 doas: failed auth for bob";
+        let wrong = "09:00:00 doas: pam_unix(doas:auth): authentication failure; logname= uid=1001 euid=0 tty=pts/2 ruser=bob rhost=  user=bob";
+        assert_eq!(count(&["09:00:00 doas: pam_unix(doas:auth): conversation failed", left, failed]), 0);
+        assert_eq!(count(&[left, failed, failed]), 1, "it is one prompt");
+        assert_eq!(count(&[wrong, failed]), 1);
+        assert_eq!(count(&[left, failed, wrong, failed]), 1, "one of two");
+        assert_eq!(count(&[left, &failed.replace("bob", "alice")]), 1, "another's prompt");
+        assert_eq!(count(&[left, &wrong.replace("doas", "sudo")]), 1, "another program's");
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! One attempt, told by the process that asked for it (saslauthd, Dovecot's auth, OpenVPN's plugin) and by the server that
 //! the client spoke to.
 
-use super::process::Key;
+use super::process::{Key, hash};
 use super::row::{Row, State};
 use super::speaker::SECOND;
 use super::spelling::{address, agree};
-use super::{Attempts, LOOK_BACK};
+use super::{Attempts, LOOK_BACK, Speaker};
 use crate::scan::rules::{Evidence, Family};
 
 /// From the helper's line to the server's: Dovecot sums up when the client leaves.
 const WITHIN: i64 = 300 * SECOND;
+/// From what Exim writes into its log to what it writes into that of refusals, where both are syslog: no client is answered and
+/// tries again in that time.
+const AGAIN: i64 = SECOND / 2000;
+/// Refusals that may be said again.
+pub(super) const SAID: usize = 16;
 /// What the helpers of mail servers are asked for.
 const OF_HELPERS: [&str; 10] =
     ["dovecot", "imap", "imaps", "lmtp", "pop", "pop3", "sieve", "smtp", "smtpd", "submission"];
@@ -31,6 +36,33 @@ pub(super) fn is_of_helper(program: &[u8], row: &Row) -> bool {
 }
 
 impl Attempts {
+    /// Whether these are the words that Exim just gave to syslog. Where the log has whole seconds that cannot be known, and two
+    /// attempts stay two.
+    pub(super) fn is_said_again(
+        &mut self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+    ) -> bool {
+        if !matches!(speaker.program, b"exim" | b"exim4") || speaker.pid == 0 || time % SECOND == 0 {
+            return false;
+        }
+        let words = hash(&[evidence.user, evidence.rhost]);
+        let is_it = |said: &(Key, u64, i64)| {
+            (said.0, said.1) == (key, words) && (0..AGAIN).contains(&(time - said.2))
+        };
+        if let Some(at) = self.said.iter().rposition(is_it) {
+            self.said.remove(at);
+            return true;
+        }
+        self.said.push_back((key, words, time));
+        if self.said.len() > SAID {
+            self.said.pop_front();
+        }
+        false
+    }
+
     /// A process told of what a mail server may tell too.
     pub(super) fn remember_helper(&mut self, key: Key) {
         if !self.helpers.contains(&key) {
@@ -127,6 +159,50 @@ mod tests {
         assert_eq!(count(&[&of_eve, &auth(9), &ended(2)]), 2, "the server names the last");
         assert_eq!(count(&[&of_eve.replace("0.2.7", "0.2.8"), &auth(9), &ended(2)]), 3, "another client");
         assert_eq!(count(&[&of_eve, &ended(1)]), 2, "another connection");
+    }
+
+    #[test]
+    fn what_exim_gives_syslog_twice_is_one_attempt() {
+        let exim = |stamp: &str, pid: u32| {
+            format!(
+                "09:00:00{stamp} exim[{pid}]: 2026-11-03 09:00:00 [{pid}] plain authenticator failed for (x) [192.0.2.7]: 535 Incorrect authentication data (set_id=bob)"
+            )
+        };
+        let of = |stamps: &[(&str, u32)]| {
+            let lines: Vec<String> = stamps.iter().map(|(stamp, pid)| exim(stamp, *pid)).collect();
+            count(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let (first, again) = ((".376813", 7), (".376933", 7));
+        assert_eq!(of(&[first, again]), 1);
+        assert_eq!(of(&[first, again, (".380180", 7), (".380282", 7)]), 2);
+        assert_eq!(of(&[first, again, (".376950", 7), (".376970", 7)]), 2, "without waiting for an answer");
+        assert_eq!(of(&[first, (".376820", 8), again, (".376950", 8)]), 2, "two connections");
+        assert_eq!(of(&[first, (".380180", 7), (".390180", 7)]), 3, "told once each");
+        assert_eq!(of(&[("", 7), ("", 7)]), 2, "in whole seconds nobody knows");
+        let auth = "08:59:59 auth[8]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob";
+        assert_eq!(count(&[auth, &exim(first.0, 7), &exim(again.0, 7)]), 1, "a helper told of it too");
+    }
+
+    #[test]
+    fn opensmtpd_tells_what_pam_told_in_another_of_its_processes() {
+        let pam = |second: u32, user: &str| {
+            format!(
+                "09:00:{second:02} smtpd: pam_unix(smtpd:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost={user}"
+            )
+        };
+        let own = |second: u32, user: &str| {
+            format!(
+                "09:00:{second:02} smtpd[9]: 92c3054b10e5b0ec smtp authentication user={user} result=permfail"
+            )
+        };
+        let of_alice = [pam(0, "  user=alice"), own(2, "alice"), pam(2, "  user=alice"), own(4, "alice")];
+        assert_eq!(count(&of_alice.each_ref().map(String::as_str)), 2);
+        let of_nobody = [pam(0, " "), own(2, "x"), pam(2, " "), own(4, "x")];
+        assert_eq!(count(&of_nobody.each_ref().map(String::as_str)), 2, "a name that does not exist");
+        assert_eq!(count(&[&own(2, "alice"), &own(4, "alice")]), 2, "without PAM");
+        assert_eq!(count(&[&pam(0, "  user=alice"), &own(2, "alice"), &own(4, "alice")]), 2, "one of two");
+        let expired = "09:00:05 smtpd: pam_unix(smtpd:account): account carol has expired (account expired)";
+        assert_eq!(count(&[expired, &own(5, "carol")]), 0);
     }
 
     #[test]
