@@ -520,7 +520,8 @@ fn who_lingers_tries_again_where_somebody_else_had_the_lock_for_long() {
 #[test]
 fn who_lingers_sends_what_falls_due() {
     let mut world = World::new(Scripted::default());
-    let pace = "[alerts]\nburst = 1\ngroup_interval = \"4s\"\nmax_interval = \"4s\"\n";
+    let pace =
+        "[alerts]\nburst = 1000\nmax_per_day = 10000\ngroup_interval = \"4s\"\nmax_interval = \"4s\"\n";
     world.config = Config::parse(pace, Path::new("/nonexistent/config.toml")).unwrap();
     world.fail(0);
     let failed = AtomicBool::new(false);
