@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 /// So often it is looked whether something new came: in a flood each look finds something, which costs a pass of its own.
 const LOOK: Duration = Duration::from_secs(1);
-/// After so long a pass ends as soon as each is done: two that always find something new would keep each other for ever.
+/// After so long nobody waits for who found something new while he lingered: two that always do would keep each other for
+/// ever.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// How many of a pass are at work, and since when it runs.
@@ -25,13 +26,16 @@ impl Default for AtWork {
 
 /// One that is at work until this is dropped.
 #[derive(Debug)]
-pub struct Worker<'a>(&'a AtWork);
+pub struct Worker<'a> {
+    of: &'a AtWork,
+    is_counted: bool,
+}
 
 impl AtWork {
     /// One more is at work. Said for those that will begin before the first does, which would not wait for them.
     pub fn begin(&self) -> Worker<'_> {
         self.count(|number| number + 1);
-        Worker(self)
+        Worker { of: self, is_counted: true }
     }
 
     fn count(&self, change: impl FnOnce(usize) -> usize) {
@@ -52,20 +56,30 @@ impl AtWork {
 
 impl Worker<'_> {
     /// Wait until `is_new` says so, and give true, or until nobody is at work any more.
-    pub fn linger(&self, is_new: impl Fn() -> bool) -> bool {
-        self.0.count(|number| number - 1);
-        let mut goes_on = false;
-        while !goes_on && self.0.begun.elapsed() < LONGEST && !self.0.is_done() {
-            goes_on = is_new();
+    pub fn linger(&mut self, is_new: impl Fn() -> bool) -> bool {
+        self.leave();
+        while !self.of.is_done() {
+            if is_new() {
+                if self.of.begun.elapsed() < LONGEST {
+                    self.of.count(|number| number + 1);
+                    self.is_counted = true;
+                }
+                return true;
+            }
         }
-        self.0.count(|number| number + 1);
-        goes_on
+        false
+    }
+
+    fn leave(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.of.count(|number| number - 1);
+        }
     }
 }
 
 impl Drop for Worker<'_> {
     fn drop(&mut self) {
-        self.0.count(|number| number - 1);
+        self.leave();
     }
 }
 
@@ -80,9 +94,9 @@ mod tests {
     fn who_is_done_looks_until_something_new_came_or_the_last_is_done() {
         let (at_work, came) = (AtWork::default(), AtomicBool::new(false));
         let is_new = || came.swap(false, Ordering::AcqRel);
-        let first = at_work.begin();
+        let mut first = at_work.begin();
         assert!(!first.linger(is_new), "alone there is nobody to wait for");
-        let second = at_work.begin();
+        let (second, mut first) = (at_work.begin(), at_work.begin());
         thread::scope(|scope| {
             let waits = scope.spawn(|| (first.linger(is_new), first.linger(is_new)));
             thread::sleep(2 * LOOK);
@@ -94,5 +108,15 @@ mod tests {
             drop(second);
             assert_eq!(waits.join().unwrap(), (true, false));
         });
+    }
+
+    #[test]
+    fn one_that_is_at_work_for_very_long_is_lingered_for_and_who_lingered_is_then_not_waited_for() {
+        let begun = Instant::now().checked_sub(LONGEST).unwrap();
+        let at_work = AtWork { begun, ..AtWork::default() };
+        let (mut first, mut second, third) = (at_work.begin(), at_work.begin(), at_work.begin());
+        assert!(first.linger(|| true) && second.linger(|| true), "the third is at work");
+        drop(third);
+        assert!(!first.linger(|| true), "the second found something new, which is nothing to wait for");
     }
 }

@@ -198,7 +198,7 @@ fn write_lease(file: &File, time: Duration) -> io::Result<()> {
     let now = Reading::now();
     let until = now.since_boot_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
     // Of one length, so that a shorter one leaves nothing of a longer one.
-    file.write_all_at(format!("{:.36} {until:020}\n", now.boot).as_bytes(), 0)
+    file.write_all_at(format!("{:-<36.36} {until:020}\n", now.boot).as_bytes(), 0)
 }
 
 fn lease(file: &File) -> String {
@@ -207,10 +207,15 @@ fn lease(file: &File) -> String {
     String::from_utf8_lossy(&bytes[..read]).into_owned()
 }
 
-/// What cannot be read is over too: a holder writes it at once, and [`LOOK_AGAIN`] waits for that.
+/// What cannot be read is over too: a holder writes it at once, and [`LOOK_AGAIN`] waits for that. Who may not see which
+/// boot it is, in a sandbox, holds on all the same: nobody who holds a lock has outlived a boot.
 fn is_over(lease: &str, now: &Reading) -> bool {
-    let Some((boot, until)) = lease.trim_end().split_once(' ') else { return true };
-    boot != now.boot || until.parse::<u64>().is_ok_and(|until| now.since_boot_ms > until)
+    // Behind one without a boot may be the rest of one that had it.
+    let line = lease.lines().next().unwrap_or_default();
+    let Some((boot, until)) = line.split_once(' ') else { return true };
+    let boot = boot.trim_end_matches('-');
+    let is_another = !boot.is_empty() && !now.boot.is_empty() && boot != now.boot;
+    is_another || !until.parse::<u64>().is_ok_and(|until| now.since_boot_ms <= until)
 }
 
 #[cfg(test)]
@@ -285,11 +290,19 @@ pub(super) mod tests {
             ("a 00000000000000009999\n", true),
             ("", true),
             ("b ", true),
+            (" 00000000000000001000\n", false),
+            (" 00000000000000000999\n", true),
+            ("------------------------------------ 00000000000000001000\n", false),
+            ("------------------------------------ 00000000000000000999\n", true),
+            (" 00000000000000001000\nb 00000000000000000999\n", false),
         ] {
             assert_eq!(is_over(lease, &now), over, "{lease:?}");
             let stepped = Reading { wall_ms: 3_600_000_000, ..now.clone() };
             assert_eq!(is_over(lease, &stepped), over, "{lease:?}");
         }
+        let sandboxed = Reading { boot: String::new(), ..now };
+        assert!(!is_over("b 00000000000000001000\n", &sandboxed), "its boot cannot be seen there");
+        assert!(is_over("b 00000000000000000999\n", &sandboxed));
     }
 
     #[test]

@@ -177,16 +177,15 @@ fn serve_all(request: &Request, config: &Config, routes: &Routes) -> Report {
                 let begun = at_work.begin();
                 let served = move || {
                     reader.gate.wait();
-                    reader.serve(&begun)
+                    reader.serve(begun)
                 };
                 (reader, thread.spawn_scoped(scope, served))
             })
             .collect();
-        let of_the_first = first.serve(&begun);
-        drop(begun);
+        let of_the_first = first.serve(begun);
         let of_others = started.into_iter().map(|(reader, thread)| match thread {
             Ok(thread) => thread.join().unwrap_or_else(|_| failed(reader)),
-            Err(_) => reader.serve(&at_work.begin()),
+            Err(_) => reader.serve(at_work.begin()),
         });
         std::iter::once(of_the_first).chain(of_others).collect()
     });

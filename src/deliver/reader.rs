@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -65,51 +65,52 @@ impl<'a> Reader<'a> {
     }
 
     /// Serve it until nothing is due and nothing new came; as a command, until nobody else of the pass is at work either.
-    pub fn serve(&self, begun: &Worker<'_>) -> Served {
+    pub fn serve(&self, mut begun: Worker<'_>) -> Served {
         let mut all = Served { name: self.receiver.name.clone(), ..Served::default() };
-        let mut at_once = self.request.at_once;
+        let (mut at_once, mut seen) = (self.request.at_once, Vec::new());
         loop {
-            let seen = self.serve_what_is_there(&mut all, at_once);
+            self.serve_what_is_there(&mut all, at_once, &mut seen);
             self.gate.open();
             // Once: what the service did not take now it is not asked to take again a moment later.
             at_once = false;
-            let is_new = || seen.as_ref().is_some_and(|seen| grew(&self.request.state, seen));
+            // Nothing starts a pass beside this one for what falls due. After an outage the next one tries again.
+            let due = all.next.filter(|_| all.outage.is_none()).map(|next| Instant::now() + next);
+            let is_due = || due.is_some_and(|due| due <= Instant::now());
+            let is_new = || is_due() || grew(&self.request.state, &seen);
             if self.request.context == Context::Login || !begun.linger(is_new) {
                 return all;
             }
         }
     }
 
-    /// What was read of the journal at last; none where somebody else serves it, or nobody can.
-    fn serve_what_is_there(&self, all: &mut Served, mut at_once: bool) -> Option<Vec<(u64, u64)>> {
-        let mut last = None;
+    /// `seen`: what was read of the journal at last. Where somebody else had the lock, or something failed, that stays: it
+    /// is tried again when who lingers looks the next time.
+    fn serve_what_is_there(&self, all: &mut Served, mut at_once: bool, seen: &mut Vec<(u64, u64)>) {
         for _ in 0..ROUNDS {
             let mut notices = Vec::new();
             let done = self.locked_pass(at_once, &mut notices);
             // What syslog did not take at once: it may block, and nobody should wait for it with the lock held.
             notices.iter().for_each(Notice::send);
-            let (served, seen) = match done {
+            let (served, read) = match done {
                 Ok(done) => done,
                 Err(e) => {
                     all.error = Some(e);
-                    return None;
+                    return;
                 }
             };
             let (mut sent, mut skipped) = (std::mem::take(&mut all.sent), std::mem::take(&mut all.skipped));
             sent.extend(served.sent);
             skipped.extend(served.skipped);
             *all = Served { sent, skipped, ..served };
-            if all.busy || self.request.is_let_go() {
-                return None;
+            if all.busy {
+                return;
             }
-            let goes_on = grew(&self.request.state, &seen);
-            last = Some(seen);
-            if !goes_on {
-                break;
+            *seen = read;
+            if self.request.is_let_go() || !grew(&self.request.state, seen) {
+                return;
             }
             at_once = false;
         }
-        last
     }
 
     /// One taking of the lock. Also gives what was read of the journal: inode and size of each segment.
@@ -161,7 +162,8 @@ fn grew(state: &Path, read: &[(u64, u64)]) -> bool {
     let segments = segment::list(Journal::new(state).directory()).unwrap_or_default();
     segments.iter().any(|s| match read.iter().find(|(inode, _)| *inode == s.inode) {
         // Not beyond the last whole line: half a line that nobody finishes is nothing new.
-        Some((_, size)) => s.size > *size,
+        // A smaller one is another file, with the number of one that was deleted.
+        Some((_, size)) => s.size != *size,
         // Not one that was only made in this pass.
         None => s.headless || s.size > target::HEAD as u64,
     })
@@ -411,5 +413,24 @@ impl<'a> Pass<'a> {
             path.display()
         )));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::prepare;
+    use crate::message::summary::tests::failure;
+
+    #[test]
+    fn what_is_larger_than_it_was_read_is_new_and_another_file_with_the_number_of_one_that_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        prepare(directory.path()).unwrap();
+        let journal = Journal::new(directory.path());
+        journal.append(&[failure(0, "root", "192.0.2.7")]).unwrap();
+        let there = segment::list(journal.directory()).unwrap();
+        let grew_since = |size: u64| grew(directory.path(), &[(there[0].inode, size)]);
+        let size = there[0].size;
+        assert_eq!([size - 1, size, size + 1].map(grew_since), [true, false, true]);
     }
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::alert::tests::alert;
 use super::lock::Lock;
@@ -408,7 +409,7 @@ fn what_a_pass_that_was_cut_has_staged_is_saved_before_anything_is_staged_over_i
     state.staging(&place, 0).unwrap().put().unwrap();
     let routes = Routes::of(&world.config);
     let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
-    assert!(reader.serve(&AtWork::default().begin()).error.is_none());
+    assert!(reader.serve(AtWork::default().begin()).error.is_none());
     std::fs::write(place.directory().join("other.json.next"), "torn").unwrap();
     assert_eq!(world.state().alert.map(|alert| (alert.id, alert.maybe_sent)), Some((1, true)));
 }
@@ -458,9 +459,8 @@ fn what_a_login_did_not_live_to_write_into_the_timeline_is_there_with_the_next_p
         assert!(cut.is_err());
         let request = Request { context, ..world.request.clone() };
         let reader = Reader::new(&request, &world.config, &routes, timeline, Arc::default());
-        let sent = || {
-            reader.serve(&AtWork::default().begin()).sent.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
-        };
+        let sent =
+            || reader.serve(AtWork::default().begin()).sent.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
         assert_eq!((sent(), sent()), (vec![1], vec![]), "{context:?} {kind:?}");
     }
 }
@@ -472,8 +472,66 @@ fn a_receiver_that_is_removed_while_a_pass_goes_on_is_not_begun_anew() {
     let routes = Routes::of(&world.config);
     let reader = Reader::new(&world.request, &world.config, &routes, &routes.receivers[0], Arc::default());
     world.place().remove().unwrap();
-    assert!(reader.serve(&AtWork::default().begin()).busy);
+    assert!(reader.serve(AtWork::default().begin()).busy);
     assert!(world.place().states().unwrap().is_empty());
+}
+
+impl World {
+    /// The timeline is served beside a receiver that is at work until `meanwhile` says, of what was sent, that it is over.
+    fn serve_the_timeline(&self, meanwhile: impl Fn(u64) -> bool) -> Served {
+        let (routes, at_work) = (Routes::of(&self.config), AtWork::default());
+        let timeline = routes.receivers.last().unwrap();
+        let reader = Reader::new(&self.request, &self.config, &routes, timeline, Arc::default());
+        let (own, other) = (at_work.begin(), at_work.begin());
+        thread::scope(|scope| {
+            let served = scope.spawn(|| reader.serve(own));
+            let place = Place::new(&self.request.state, TIMELINE);
+            let sent = || State::load(&place, true).unwrap().unwrap().state.last_id;
+            let until = Instant::now() + 20 * SECOND;
+            while !meanwhile(sent()) && Instant::now() < until {
+                thread::sleep(SECOND / 10);
+            }
+            drop(other);
+            served.join().unwrap()
+        })
+    }
+
+    fn fail(&self, at: i64) {
+        Journal::new(&self.request.state).append(&[failure(at, "root", "192.0.2.7")]).unwrap();
+    }
+}
+
+#[test]
+fn who_lingers_tries_again_where_somebody_else_had_the_lock_for_long() {
+    let world = World::new(Scripted::default());
+    world.fail(0);
+    let (begun, until) = (Instant::now(), clock::Reading::now().since_boot_ms + 60_000);
+    let holder = lock::tests::holder(&Place::new(&world.request.state, TIMELINE), 0, until);
+    let holder = Mutex::new(Some(holder));
+    let served = world.serve_the_timeline(|sent| {
+        if begun.elapsed() > request::PATIENCE + SECOND {
+            holder.lock().unwrap().take().into_iter().for_each(lock::tests::end);
+        }
+        sent > 0
+    });
+    assert_eq!((served.sent.len(), served.busy), (1, false));
+}
+
+#[test]
+fn who_lingers_sends_what_falls_due() {
+    let mut world = World::new(Scripted::default());
+    let pace =
+        "[alerts]\nburst = 1000\nmax_per_day = 10000\ngroup_interval = \"4s\"\nmax_interval = \"4s\"\n";
+    world.config = Config::parse(pace, Path::new("/nonexistent/config.toml")).unwrap();
+    world.fail(0);
+    let failed = AtomicBool::new(false);
+    let served = world.serve_the_timeline(|sent| {
+        if sent == 1 && !failed.swap(true, Ordering::AcqRel) {
+            world.fail(1);
+        }
+        sent == 2
+    });
+    assert_eq!(served.sent.len(), 2);
 }
 
 #[test]

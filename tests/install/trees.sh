@@ -299,6 +299,9 @@ test_path_unit() {
 # What the tools of the distributions say of it; a tool that is missing here is skipped, and said.
 test_packaging() {
     local unit
+    for unit in systemd/authalert-{deliver,scan,commands} fleet/authalert-gather; do
+        check "$unit.service sees which boot it is" not grep -q '^ProcSubset=pid' "$source_tree/packaging/$unit.service"
+    done
     if have systemd-analyze; then
         for unit in authalert-deliver authalert-scan; do
             sed 's,@bindir@/authalert,/bin/true,' -- "$source_tree/packaging/systemd/$unit.service" >"$scratch/$unit.service"
