@@ -122,8 +122,9 @@ def in_format(form, at, program, pid, message):
 def formats(root):
     """The same attempts as each system logs them: every total is what was written, what the scan has, and what grep counts."""
     reports = {}
+    # Of all of them: an hour that ends meanwhile would have other failures in the next.
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     for form in FORMATS:
-        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         begin, log, written, logins, out = now - datetime.timedelta(days=20), root / f"format-{form}", [], 0, []
         for i in range(3000):
             at = (begin + datetime.timedelta(minutes=9 * i)).astimezone()
