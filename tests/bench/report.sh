@@ -7,7 +7,7 @@
 # they take of the processor, shared among those that are free.
 #
 # Where many lines tell of a login it is above the bound: where 6 % are logins all threads together run 3.8 times the
-# instructions of a scan, with 15 % 6.1 times (callgrind), on as many processors as are free. A scan passes over a login as fast
+# instructions of a scan, with 15 % 6.5 times (callgrind), on as many processors as are free. A scan passes over a login as fast
 # as memory gives it; for a report the text is searched once more, for the words of logins, and each is read, ordered and judged.
 #
 #   tests/bench/report.sh [MEGABYTES] [RUNS]      default: 400 3; needs a release build
