@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use authalert::config;
 use authalert::event::{Class, Event, Route};
-use authalert::journal::Journal;
+use authalert::journal::{Journal, segment};
 use authalert::scan::attempts::Open;
 use authalert::scan::intake::{Intake, Source};
 use authalert::scan::{Error, ScanOptions, ScanReport, each, run};
@@ -313,7 +313,8 @@ impl Machine {
     }
 
     fn scan(&self, options: ScanOptions) -> ScanReport {
-        let options = ScanOptions { files: vec![self.log()], ..options };
+        let files = if options.files.is_empty() { vec![self.log()] } else { options.files };
+        let options = ScanOptions { files, ..options };
         run(&options, &config::Scan::default(), self.state(), &mut Vec::new(), &mut |_, _, _| {}).unwrap()
     }
 
@@ -627,6 +628,29 @@ fn a_login_after_failures_is_recorded_by_the_first_pass_ten_seconds_after_it_als
     }
 }
 
+#[test]
+fn a_login_that_finds_no_room_in_the_journal_waits_for_it() {
+    let line = |second: i64, what: &str| {
+        let time = Timestamp::now() - jiff::SignedDuration::from_secs(60 - second);
+        format!("{time} srv sshd[{}]: {what} password for root from 192.0.2.7 port 5 ssh2\n", 100 + second)
+    };
+    let machine = Machine::new();
+    machine.write("first line\n");
+    machine.pass();
+    machine.write(&(1..7).map(|second| line(second, "Failed")).collect::<String>());
+    machine.pass();
+    let directory = machine.state().join("journal");
+    segment::seal(&directory, 100).unwrap();
+    machine.write(&line(20, "Accepted"));
+    for _ in 0..3 {
+        let report = machine.scan(ScanOptions::default());
+        assert_eq!((report.logins, report.errors.len()), (0, 1), "{:?}", report.errors);
+    }
+    segment::seal(&directory, 100_000).unwrap();
+    assert_eq!([0; 2].map(|_| machine.scan(ScanOptions::default()).logins), [1, 0]);
+    assert_eq!(break_ins(machine.journal()), 1);
+}
+
 /// A line that is out of order may tell of the login that took back what failed before the next one.
 #[test]
 fn logins_of_a_pass_are_recorded_in_the_order_of_time() {
@@ -646,6 +670,59 @@ fn logins_of_a_pass_are_recorded_in_the_order_of_time() {
     let after = |event: &Event| event.time.duration_since(begun).as_secs();
     assert_eq!(logins.map(after).collect::<Vec<_>>(), [10, 30]);
     assert_eq!(break_ins(journal), 0);
+}
+
+/// Who fails at one service may be in by another, which has a log of its own; whichever log is read first.
+#[test]
+fn a_login_in_one_log_goes_by_the_failures_in_another() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line = |second: i64, what: &str| {
+        format!("{} srv {}\n", begun + jiff::SignedDuration::from_secs(second), what)
+    };
+    let ssh = |second: i64, what: &str| {
+        let pid = 100 + second;
+        line(second, &format!("sshd[{pid}]: {what} password for root from 192.0.2.7 port 5 ssh2"))
+    };
+    let failed = |seconds: &[i64]| seconds.iter().map(|second| ssh(*second, "Failed")).collect::<String>();
+    let mail = |second: i64| {
+        let session = "Login: user=<root>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, mpid=7, session=<x>";
+        line(second, &format!("dovecot: imap-login: {session}"))
+    };
+    for (auth, mails, expected) in [
+        (failed(&[1, 2, 3, 4, 5, 6]), mail(20), 1),
+        (failed(&[1, 2, 3, 21, 22, 23]) + &ssh(30, "Accepted"), mail(10), 0),
+        (failed(&[1, 2, 3, 21, 22, 23]) + &ssh(30, "Accepted"), mail(25), 1),
+    ] {
+        for mail_first in [false, true] {
+            let machine = Machine::new();
+            let mut files = vec![machine.log(), machine.state().join("mail.log")];
+            files.iter().zip([&auth, &mails]).for_each(|(file, text)| fs::write(file, text).unwrap());
+            if mail_first {
+                files.reverse();
+            }
+            let report = machine.scan(ScanOptions {
+                files: files.clone(),
+                from_start: true,
+                ..ScanOptions::default()
+            });
+            assert_eq!(break_ins(machine.journal()), expected, "{files:?}\n{auth}{mails}");
+            let logins = machine.journal().iter().filter(|event| event.class == Class::Login).count();
+            assert_eq!(report.logins, logins as u64);
+            let report = machine.scan(ScanOptions { files: files.clone(), ..ScanOptions::default() });
+            assert_eq!((report.recorded, report.logins), (0, 0), "and once");
+            // A log that has the lines of both tells nothing new, whenever it comes.
+            let machine = Machine::new();
+            files.insert(usize::from(mail_first), machine.state().join("syslog"));
+            for (file, text) in
+                [("auth.log", &auth), ("mail.log", &mails), ("syslog", &(auth.clone() + &mails))]
+            {
+                fs::write(machine.state().join(file), text).unwrap();
+            }
+            let files = files.iter().map(|file| machine.state().join(file.file_name().unwrap())).collect();
+            let report = machine.scan(ScanOptions { files, from_start: true, ..ScanOptions::default() });
+            assert_eq!((report.recorded, report.logins), (6, logins as u64), "{:?}", machine.journal());
+        }
+    }
 }
 
 fn break_ins(journal: Vec<Event>) -> usize {

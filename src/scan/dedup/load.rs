@@ -21,8 +21,12 @@ impl Recorded {
     }
 
     /// Read the journal as far back as `rows` need, and what is new in it.
-    pub(crate) fn load_since(&mut self, journal: &Journal, rows: &[Row]) -> io::Result<()> {
-        let Some(first) = rows.iter().map(|row| row.since.min(row.happened())).min() else {
+    pub(crate) fn load_since<'a>(
+        &mut self,
+        journal: &Journal,
+        rows: impl IntoIterator<Item = &'a Row>,
+    ) -> io::Result<()> {
+        let Some(first) = rows.into_iter().map(|row| row.since.min(row.happened())).min() else {
             return Ok(());
         };
         let needed = first.saturating_sub(OTHER_CLOCK);
@@ -44,10 +48,20 @@ impl Recorded {
             })?;
             self.read.insert(segment.inode, end);
         }
+        self.sort();
+        Ok(())
+    }
+
+    /// Take in what is about to be recorded; until the journal is read again from the start.
+    pub(crate) fn expect<'a>(&mut self, events: impl Iterator<Item = &'a Event>) {
+        events.for_each(|event| self.take(event));
+        self.sort();
+    }
+
+    fn sort(&mut self) {
         self.by_pid.sort_unstable();
         // Nearly in order already, and of those of one moment the first stays the first.
         self.by_time.sort_by_key(|index| self.records[*index as usize].time);
-        Ok(())
     }
 
     fn take(&mut self, failure: &Event) {

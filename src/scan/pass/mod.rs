@@ -34,6 +34,7 @@ use crate::config;
 use crate::deliver;
 use crate::journal::Journal;
 use log::{Log, Spot};
+use record::Due;
 
 /// Evidence is settled when it is so old: the log line comes before the module's record.
 const AGE: i64 = 10_000_000;
@@ -77,6 +78,7 @@ pub(crate) fn run(
         new_since: choice.begins(&loaded.checkpoint, now),
         journal: Journal::new(state_dir),
         recorded: Recorded::new(only(&choice)),
+        due: Due::default(),
         unsaved: match loaded.again {
             Some(_) => UnsavedRecords::All,
             None => UnsavedRecords::After(loaded.checkpoint.saved),
@@ -97,6 +99,7 @@ pub(crate) fn run(
         pass.checkpoint.begun = now.as_microsecond();
     }
     pass.read_all(&choice, watch)?;
+    pass.record_logins()?;
     pass.save()?;
     pass.end()
 }
@@ -121,6 +124,7 @@ struct Pass<'a> {
     new_since: Option<Timestamp>,
     journal: Journal,
     recorded: Recorded,
+    due: Due,
     unsaved: UnsavedRecords,
     module: ModuleCoverage,
     here: ThisMachine,
@@ -281,6 +285,8 @@ impl Pass<'_> {
             if due {
                 log.note(intake, self.now);
                 self.keep(log, intake.attempts.open_processes());
+                // Those of the logs before it wait for no long one.
+                self.record_logins()?;
                 self.save_with(log)?;
             }
             self.out.flush().map_err(Error::Output)
@@ -297,13 +303,19 @@ impl Pass<'_> {
         let now = self.now.as_microsecond();
         intake.attempts.settle(now, log.time, AGE, PATIENCE);
         self.record(log, &mut intake)?;
-        // What failed before these is settled too, by whichever clock is later.
-        self.record_logins(log, &intake, log.time.max(now) - AGE)?;
+        if log.name == "-" {
+            self.record_all_logins(log, &intake)?;
+        } else {
+            // What failed before these is settled too, by whichever clock is later.
+            self.logins_are_due(log, &intake, log.time.max(now) - AGE);
+        }
         self.report.open += intake.attempts.waiting();
         self.report.lines += intake.lines;
         self.report.uncounted += intake.uncounted;
-        // What is saved may be large too.
-        self.recorded.unload();
+        if log.stream.logins.is_empty() {
+            // What is saved may be large too.
+            self.recorded.unload();
+        }
         self.keep(log, intake.attempts.into_open());
         self.report.open += log.stream.deferred.iter().map(|row| u64::from(row.count)).sum::<u64>();
         Ok(())

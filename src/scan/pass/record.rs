@@ -1,5 +1,6 @@
 //! From rows to the journal: what nobody has recorded yet, when it is certain that nobody will.
 
+use std::collections::HashSet;
 use std::io;
 
 use super::log::Log;
@@ -9,7 +10,7 @@ use crate::scan::attempts::Row;
 use crate::scan::coverage::Judgement;
 use crate::scan::dedup::Recorded;
 use crate::scan::intake::Intake;
-use crate::scan::origin::origin;
+use crate::scan::origin::{StreamId, origin};
 use crate::scan::{Error, event};
 
 /// Attempts that wait for the module at one time; over it nobody is waited for.
@@ -22,6 +23,23 @@ const AT_ONCE: usize = 512;
 const LOGINS: usize = 2000;
 /// Lines of two logs about one attempt are no further apart, in microseconds.
 const SAME_MOMENT: i64 = 2_000_000;
+
+/// Logins that wait for the end of the pass.
+#[derive(Default)]
+pub(super) struct Due {
+    /// Up to which time those of a log may be recorded, in microseconds of the epoch.
+    until: Vec<(String, i64)>,
+    /// Of whom, and from where, failures wait, for the module or for what else their process says. No login waits for them, and
+    /// they are held against it when they come.
+    waiting: HashSet<u32>,
+}
+
+/// A login that may be a break-in.
+struct Suspect {
+    log: StreamId,
+    row: Row,
+    event: Event,
+}
 
 /// What becomes of a row.
 enum Fate {
@@ -47,7 +65,7 @@ impl Pass<'_> {
         log.stream.logins.extend(logins);
         self.decide(log, intake, rows, Self::fate)?;
         if log.stream.logins.len() >= LOGINS {
-            self.record_logins(log, intake, i64::MAX)?;
+            self.record_all_logins(log, intake)?;
         }
         let believed = self.believed(log);
         self.decide(log, intake, believed, Self::fate_of_believed)
@@ -128,47 +146,92 @@ impl Pass<'_> {
         }
     }
 
-    /// Record logins up to a time, when the failures before them are recorded: those of somebody who failed
-    /// before, or from where somebody did. All others are what a machine is for, and are in the log. Failures that wait, for
-    /// the module or for what else their process says, count too: no login waits for them, and they are held against it when
-    /// they come.
-    pub(super) fn record_logins(&mut self, log: &mut Log, intake: &Intake, until: i64) -> Result<(), Error> {
+    /// The failures of a log before its logins up to this time are recorded.
+    pub(super) fn logins_are_due(&mut self, log: &Log, intake: &Intake, until: i64) {
+        self.due.waiting.extend(waiting(log, intake));
+        self.due.until.push((log.name.clone(), until));
+    }
+
+    /// Record the logins that are due. Those of all logs together, in the order of time: what failed before one may stand in
+    /// another log, lines may be out of order, and a login that took back what failed is known before the next is judged.
+    pub(super) fn record_logins(&mut self) -> Result<(), Error> {
+        let Due { until, waiting } = std::mem::take(&mut self.due);
         let read_before = self.now.as_microsecond() - AGE;
-        let is_due = |row: &Row| row.time <= until || row.read <= read_before;
-        let (due, early) = std::mem::take(&mut log.stream.logins).into_iter().partition(is_due);
-        log.stream.logins = early;
-        let mut due: Vec<Row> = due;
-        if due.is_empty() {
-            return Ok(());
+        let mut due: Vec<(StreamId, Vec<Row>)> = Vec::new();
+        for (name, until) in &until {
+            let Some(stream) = self.checkpoint.streams.get_mut(name) else { continue };
+            let is_due = |row: &Row| row.time <= *until || row.read <= read_before;
+            let (of_log, early) = std::mem::take(&mut stream.logins).into_iter().partition(is_due);
+            stream.logins = early;
+            due.push((StreamId::new(name), of_log));
         }
-        // Lines may be out of order, and a login that took back what failed is known before the next is judged.
-        due.sort_by_key(|row| row.time);
-        self.recorded.load_since(&self.journal, &due).map_err(Error::Record)?;
-        let of_log = log.stream.deferred.iter().chain(&log.stream.doubted);
-        let waiting = Recorded::waiting(of_log.chain(intake.attempts.unsettled()));
-        let mut events = Vec::new();
-        for row in due {
-            let origin = origin(&row, log.id, self.checkpoint.saved);
-            let is_known = !self.recorded.has_failed(&row, &waiting)
-                || self.recorded.claim_origin(&origin, log.id)
-                || self.recorded.find(&row, Class::Login, log.id).left == 0;
-            if !is_known {
-                self.recorded.add(&origin);
-                events.push(event(&row, 1, Class::Login, Some(origin), &self.here));
+        let rows = due.iter().flat_map(|(_, rows)| rows);
+        self.recorded.load_since(&self.journal, rows).map_err(Error::Record)?;
+        let mut suspect = Vec::new();
+        for (log, rows) in due {
+            let of_log = self.suspect(log, rows, &waiting);
+            // Another log may tell of the same.
+            self.recorded.expect(of_log.iter().map(|login| &login.event));
+            suspect.extend(of_log);
+        }
+        let left = self.append_logins(suspect)?;
+        for (name, _) in until {
+            let id = StreamId::new(&name);
+            if let Some(stream) = self.checkpoint.streams.get_mut(&name) {
+                stream.used = self.recorded.used(id, self.now.as_microsecond());
+                let of_log = left.iter().filter(|login| login.log == id);
+                stream.logins.extend(of_log.map(|login| login.row.clone()));
             }
         }
-        if self.options.dry_run {
-            return Ok(());
+        self.recorded.unload();
+        Ok(())
+    }
+
+    /// Record all logins of one log, as far as there is room.
+    pub(super) fn record_all_logins(&mut self, log: &mut Log, intake: &Intake) -> Result<(), Error> {
+        let rows = std::mem::take(&mut log.stream.logins);
+        self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
+        let suspect = self.suspect(log.id, rows, &waiting(log, intake));
+        let left = self.append_logins(suspect)?;
+        log.stream.logins = left.into_iter().map(|login| login.row).take(LOGINS / 2).collect();
+        Ok(())
+    }
+
+    /// The logins of a log that nobody recorded, of somebody who failed before, or from where somebody did: all others are what
+    /// a machine is for, and are in the log.
+    fn suspect(&mut self, log: StreamId, mut rows: Vec<Row>, waiting: &HashSet<u32>) -> Vec<Suspect> {
+        rows.sort_by_key(|row| row.time);
+        let mut suspect = Vec::new();
+        for row in rows {
+            let origin = origin(&row, log, self.checkpoint.saved);
+            let is_known = !self.recorded.has_failed(&row, waiting)
+                || self.recorded.claim_origin(&origin, log)
+                || self.recorded.find(&row, Class::Login, log).left == 0;
+            if !is_known {
+                self.recorded.add(&origin);
+                let event = event(&row, 1, Class::Login, Some(origin), &self.here);
+                suspect.push(Suspect { log, row, event });
+            }
         }
+        suspect
+    }
+
+    /// Append logins to the journal in the order of time. Those that find no room come back.
+    fn append_logins(&mut self, mut logins: Vec<Suspect>) -> Result<Vec<Suspect>, Error> {
+        if self.options.dry_run {
+            return Ok(Vec::new());
+        }
+        logins.sort_by_key(|login| login.row.time);
+        let events: Vec<Event> = logins.iter().map(|login| login.event.clone()).collect();
         let (appended, result) = self.journal.append_as_fits(&events);
         self.report.logins += appended as u64;
         match result {
             Err(why) if why.kind() == io::ErrorKind::StorageFull => {
                 self.report.errors.push(Error::Record(why).to_string());
-                Ok(())
             }
-            result => result.map_err(Error::Record),
+            result => result.map_err(Error::Record)?,
         }
+        Ok(logins.split_off(appended))
     }
 
     /// Whether another log reports the same, and it is in doubt there: one word for it is enough.
@@ -209,8 +272,8 @@ impl Pass<'_> {
         // Nobody is waited for.
         log.time = i64::MAX;
         self.record(log, &mut intake)?;
-        self.record_logins(log, &intake, i64::MAX)?;
-        if log.stream.deferred.is_empty() {
+        self.record_all_logins(log, &intake)?;
+        if log.stream.deferred.is_empty() && log.stream.logins.is_empty() {
             self.recorded.unload();
             return Ok(());
         }
@@ -245,4 +308,10 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// Of whom, and from where, failures of a log are not recorded yet.
+fn waiting(log: &Log, intake: &Intake) -> HashSet<u32> {
+    let of_log = log.stream.deferred.iter().chain(&log.stream.doubted);
+    Recorded::waiting(of_log.chain(intake.attempts.unsettled()))
 }
