@@ -1032,6 +1032,14 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
         &["1 alice from 192.0.2.7 (apache2)", "1 ghost from 192.0.2.8 (apache2)"],
     ),
     (
+        "Sendmail and Cyrus with names that SASL has no secret of, and in no word of other programs",
+        &[
+            "10:00:01 mx sm-mta[71]: 14NNwaRl065696: AUTH failure (DIGEST-MD5): user not found (-20) SASL(-13): user not found: unable to canonify user and get auxprops, user=ghost, relay=[192.0.2.7]",
+            "10:00:04 mx cyrus/imap[72]: badlogin: c.example.org [192.0.2.8] CRAM-MD5 [SASL(-13): user not found: no secret in database]",
+        ],
+        &["1 ghost from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (imap)"],
+    ),
+    (
         "Webmin, beside PAM under the interpreter's name",
         &[
             "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
