@@ -1482,6 +1482,28 @@ fn what_a_client_wrote_into_another_servers_log_is_none_of_theirs() {
 }
 
 #[test]
+fn a_blank_that_a_template_has_before_the_message_is_no_part_of_it() {
+    check(&[(
+        "two blanks behind the tag",
+        &[
+            "10:00:01 web1 sshd[20]:  Invalid user x from 192.0.2.7 port 64",
+            "10:00:03 web1 sshd[20]:  Failed password for invalid user x from 192.0.2.7 port 64 ssh2",
+            "10:01:01 web1 sshd[21]:  pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.8  user=bob",
+            "10:01:02 web1 sshd[21]:  Accepted password for bob from 192.0.2.8 port 64 ssh2",
+            "10:02:01 web1 su[22]:  FAILED SU (to root) bob on pts/0",
+            "10:03:01 web1 sudo:   alice : 2 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            "10:04:01 web1 dovecot:  imap-login: Disconnected (auth failed, 2 attempts): user=<bob>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1",
+        ],
+        &[
+            "1 x from 192.0.2.7 (sshd)",
+            "1 root from  (su)",
+            "2 alice from  (sudo)",
+            "2 bob from 192.0.2.9 (dovecot)",
+        ],
+    )]);
+}
+
+#[test]
 fn the_systemd_journal_is_read_in_its_export_form_too() {
     let entry = |tag: &str, message: &str| {
         format!(
