@@ -1032,12 +1032,37 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
         &["1 alice from 192.0.2.7 (apache2)", "1 ghost from 192.0.2.8 (apache2)"],
     ),
     (
+        "Apache with a digest of the first standard, and with a provider that refuses",
+        &[
+            "10:00:01 web1 apache2[16859]: [auth_digest:error] [pid 16859:tid 16889] [client 192.0.2.7:53992] AH01792: user alice: password mismatch: /d",
+            "10:00:03 web1 httpd[16858]: [auth_digest:error] [pid 16858] [client 192.0.2.8:54002] AH01791: user `bob' in realm `real' denied by provider: /d",
+        ],
+        &["1 alice from 192.0.2.7 (apache2)", "1 bob from 192.0.2.8 (httpd)"],
+    ),
+    (
+        "MySQL 5.7",
+        &[
+            "10:00:01 db mysqld[71]: 2026-11-03T10:00:01.250000Z 6 [Note] Access denied for user 'alice'@'192.0.2.7' (using password: YES)",
+            "10:00:04 db mysqld[71]: 2026-11-03T10:00:04.250000Z 7 [Note] Access denied for user 'alice'@'192.0.2.7' (using password: NO)",
+        ],
+        &["1 alice from 192.0.2.7 (mysql)"],
+    ),
+    (
         "Sendmail and Cyrus with names that SASL has no secret of, and in no word of other programs",
         &[
             "10:00:01 mx sm-mta[71]: 14NNwaRl065696: AUTH failure (DIGEST-MD5): user not found (-20) SASL(-13): user not found: unable to canonify user and get auxprops, user=ghost, relay=[192.0.2.7]",
             "10:00:04 mx cyrus/imap[72]: badlogin: c.example.org [192.0.2.8] CRAM-MD5 [SASL(-13): user not found: no secret in database]",
         ],
         &["1 ghost from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (imap)"],
+    ),
+    (
+        "Cyrus, of scripts for Sieve",
+        &[
+            "10:00:01 mx cyrus/sieve[71]: badlogin: c.example.org [192.0.2.7] PLAIN authentication failure",
+            "10:00:04 mx cyrus/sieve[72]: badlogin: [192.0.2.8] PLAIN authentication failure",
+            "10:00:09 mx cyrus/sieve[73]: login: [192.0.2.8] bob PLAIN User logged in",
+        ],
+        &["1  from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
     ),
     (
         "Webmin, beside PAM under the interpreter's name",
