@@ -1233,8 +1233,15 @@ const MAIL_AND_REMOTE_DESKTOPS: &[Case] = &[
             "10:00:01 gw ovpn-server[61]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
             "10:00:03 gw ovpn-server[60]: 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer",
             "10:00:09 gw ovpn-server[60]: 192.0.2.8:64481 TLS Auth Error: Auth Username/Password verification failed for peer",
+            "10:00:19 gw ovpn-server[60]: udp4:192.0.2.9:64482 TLS Auth Error: Auth Username/Password verification failed for peer",
+            "10:00:29 gw ovpn-server[60]: tcp6-server:[2001:db8::7]:64483 TLS Auth Error: Auth Username/Password verification failed for peer",
         ],
-        &["1 bob from 192.0.2.7 (login)", "1  from 192.0.2.8 (openvpn)"],
+        &[
+            "1 bob from 192.0.2.7 (login)",
+            "1  from 192.0.2.8 (openvpn)",
+            "1  from 192.0.2.9 (openvpn)",
+            "1  from 2001:db8::7 (openvpn)",
+        ],
     ),
     (
         "pfSense and OPNsense, which says it three times",
