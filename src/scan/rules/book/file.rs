@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::field::Field;
+use super::forms::forms;
 use super::template::{Template, Values};
 use super::written::{Means, Sample, TOP, Written, WrittenRule};
 use crate::config;
@@ -217,11 +218,14 @@ fn rule(name: &str, written: &WrittenRule, is_of_modules: bool) -> Result<Rule, 
     }
     let mut templates = Vec::new();
     for line in written.lines.get_ref() {
-        let template = Template::parse(line.get_ref()).map_err(|why| (Some(line.span()), why))?;
-        if (means == Means::FailuresSoFar) && !template.has(Field::Count) {
-            return Err((Some(line.span()), "such a line has a <count>".into()));
+        let wrong = |why: String| (Some(line.span()), why);
+        for form in forms(line.get_ref()).map_err(wrong)? {
+            let template = Template::parse(&form).map_err(wrong)?;
+            if (means == Means::FailuresSoFar) && !template.has(Field::Count) {
+                return Err(wrong("such a line has a <count>".into()));
+            }
+            templates.push(template);
         }
-        templates.push(template);
     }
     if templates.is_empty() {
         return Err((Some(written.lines.span()), "it has no line".into()));
@@ -284,6 +288,8 @@ mod tests {
             ("<user> from", "<user> as <account> from", Some(6), "may stand once"),
             ("<user> from", "<user> to <anything> or <anything> from", Some(6), "at most two"),
             ("<user> from", "<user> to <text> or <anything> from", Some(6), "no <text>"),
+            ("no <user> from", "<a|b><a|b><a|b><a|b><a|b><a|b><a|b> <user> from", Some(6), "64 forms"),
+            ("no <user>", "no <|<usr> ><user>", Some(6), "<usr> is not known"),
             ("failure", "fail", Some(5), "means: \"fail\" is not one of \"failure\", \"failure-too\""),
             ("failure", "failures-so-far", Some(6), "<count>"),
             ("failure", "nothing", Some(5), "`why`"),

@@ -1,12 +1,13 @@
 //! Rules as data: lines of programs and PAM modules in their own words, from `rules/*.toml` and the administrator's
 //! `/etc/authalert/rules.d`.
 //!
-//! - [`field`]: what differs from line to line. [`template`]: a line with places for it.
+//! - [`field`]: what differs from line to line. [`template`]: a line with places for it. [`forms`]: several as one.
 //! - [`written`]: a file as it is written. [`file`](mod@file): the rules of one program, checked against their samples.
 //! - [`registry`]: the files that are built in, and the administrator's own.
 
 mod field;
 mod file;
+mod forms;
 mod registry;
 mod template;
 mod written;
