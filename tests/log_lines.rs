@@ -1032,6 +1032,39 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
         &["1 alice from 192.0.2.7 (apache2)", "1 ghost from 192.0.2.8 (apache2)"],
     ),
     (
+        "Apache with a digest of the first standard, and with a provider that refuses",
+        &[
+            "10:00:01 web1 apache2[16859]: [auth_digest:error] [pid 16859:tid 16889] [client 192.0.2.7:53992] AH01792: user alice: password mismatch: /d",
+            "10:00:03 web1 httpd[16858]: [auth_digest:error] [pid 16858] [client 192.0.2.8:54002] AH01791: user `bob' in realm `real' denied by provider: /d",
+        ],
+        &["1 alice from 192.0.2.7 (apache2)", "1 bob from 192.0.2.8 (httpd)"],
+    ),
+    (
+        "MySQL 5.7",
+        &[
+            "10:00:01 db mysqld[71]: 2026-11-03T10:00:01.250000Z 6 [Note] Access denied for user 'alice'@'192.0.2.7' (using password: YES)",
+            "10:00:04 db mysqld[71]: 2026-11-03T10:00:04.250000Z 7 [Note] Access denied for user 'alice'@'192.0.2.7' (using password: NO)",
+        ],
+        &["1 alice from 192.0.2.7 (mysql)"],
+    ),
+    (
+        "Sendmail and Cyrus with names that SASL has no secret of, and in no word of other programs",
+        &[
+            "10:00:01 mx sm-mta[71]: 14NNwaRl065696: AUTH failure (DIGEST-MD5): user not found (-20) SASL(-13): user not found: unable to canonify user and get auxprops, user=ghost, relay=[192.0.2.7]",
+            "10:00:04 mx cyrus/imap[72]: badlogin: c.example.org [192.0.2.8] CRAM-MD5 [SASL(-13): user not found: no secret in database]",
+        ],
+        &["1 ghost from 192.0.2.7 (smtp)", "1  from 192.0.2.8 (imap)"],
+    ),
+    (
+        "Cyrus, of scripts for Sieve",
+        &[
+            "10:00:01 mx cyrus/sieve[71]: badlogin: c.example.org [192.0.2.7] PLAIN authentication failure",
+            "10:00:04 mx cyrus/sieve[72]: badlogin: [192.0.2.8] PLAIN authentication failure",
+            "10:00:09 mx cyrus/sieve[73]: login: [192.0.2.8] bob PLAIN User logged in",
+        ],
+        &["1  from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
+    ),
+    (
         "Webmin, beside PAM under the interpreter's name",
         &[
             "10:00:01 web1 perl[61]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=root",
@@ -1200,8 +1233,15 @@ const MAIL_AND_REMOTE_DESKTOPS: &[Case] = &[
             "10:00:01 gw ovpn-server[61]: pam_unix(login:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
             "10:00:03 gw ovpn-server[60]: 192.0.2.7:64480 TLS Auth Error: Auth Username/Password verification failed for peer",
             "10:00:09 gw ovpn-server[60]: 192.0.2.8:64481 TLS Auth Error: Auth Username/Password verification failed for peer",
+            "10:00:19 gw ovpn-server[60]: udp4:192.0.2.9:64482 TLS Auth Error: Auth Username/Password verification failed for peer",
+            "10:00:29 gw ovpn-server[60]: tcp6-server:[2001:db8::7]:64483 TLS Auth Error: Auth Username/Password verification failed for peer",
         ],
-        &["1 bob from 192.0.2.7 (login)", "1  from 192.0.2.8 (openvpn)"],
+        &[
+            "1 bob from 192.0.2.7 (login)",
+            "1  from 192.0.2.8 (openvpn)",
+            "1  from 192.0.2.9 (openvpn)",
+            "1  from 2001:db8::7 (openvpn)",
+        ],
     ),
     (
         "pfSense and OPNsense, which says it three times",
@@ -1471,6 +1511,28 @@ fn what_a_client_wrote_into_another_servers_log_is_none_of_theirs() {
     ] {
         assert_eq!(rows(&format!("{line}\n")), [""; 0], "{line}");
     }
+}
+
+#[test]
+fn a_blank_that_a_template_has_before_the_message_is_no_part_of_it() {
+    check(&[(
+        "two blanks behind the tag",
+        &[
+            "10:00:01 web1 sshd[20]:  Invalid user x from 192.0.2.7 port 64",
+            "10:00:03 web1 sshd[20]:  Failed password for invalid user x from 192.0.2.7 port 64 ssh2",
+            "10:01:01 web1 sshd[21]:  pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.8  user=bob",
+            "10:01:02 web1 sshd[21]:  Accepted password for bob from 192.0.2.8 port 64 ssh2",
+            "10:02:01 web1 su[22]:  FAILED SU (to root) bob on pts/0",
+            "10:03:01 web1 sudo:   alice : 2 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            "10:04:01 web1 dovecot:  imap-login: Disconnected (auth failed, 2 attempts): user=<bob>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1",
+        ],
+        &[
+            "1 x from 192.0.2.7 (sshd)",
+            "1 root from  (su)",
+            "2 alice from  (sudo)",
+            "2 bob from 192.0.2.9 (dovecot)",
+        ],
+    )]);
 }
 
 #[test]

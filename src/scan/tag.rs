@@ -37,6 +37,12 @@ pub(super) fn tagged<'a>(stamp: Stamp, host: &'a [u8], rest: &'a [u8]) -> Header
         return header;
     };
     header.message = rest.get(word.len() + 1..).unwrap_or(b"");
+    // `%syslogtag% %msg%`: what rsyslog takes for the message begins with the blank already. Samba's own begin with two.
+    if let [b' ', message @ ..] = header.message {
+        if message.first() != Some(&b' ') {
+            header.message = message;
+        }
+    }
     let (name, pid) = name_and_pid(tag);
     header.pid = pid;
     (header.program, header.module) = name_and_module(name);

@@ -211,15 +211,18 @@ mod tests {
 
     #[test]
     fn every_line_of_a_rule_is_found_by_a_word() {
-        let text = |n: usize| {
+        let text = |means: &str, n: usize| {
             format!(
-                "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"failure\"\nlines = [\"<word> says nope{n} to <user>\"]\n\
+                "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"{means}\"\nlines = [\"<word> says nope{n} to <user>\"]\n\
                  samples = [{{ line = \"a says nope{n} to b\", user = \"b\" }}]\n"
             )
         };
         // More than the vector instructions take at once, too.
-        for rules in [1, 20, 90] {
-            let files = (0..rules).map(|n| File::parse("x", "x.toml", &text(n)).unwrap()).collect();
+        let [one, other] = ["failure", "failure-of-helper"];
+        for (means, rules) in
+            [(one, 1), (one, 20), (one, 90), ("failure-too", 1), (other, 1), ("unknown-user", 1)]
+        {
+            let files = (0..rules).map(|n| File::parse("x", "x.toml", &text(means, n)).unwrap()).collect();
             let search = Search::of(Words::of(&Book::of(files)), false);
             for n in 0..rules {
                 let block =
@@ -229,7 +232,7 @@ mod tests {
                     found += 1;
                     Passed::default()
                 });
-                assert_eq!(found, 1, "{n} of {rules}");
+                assert_eq!(found, 1, "{n} of {rules}, {means}");
             }
         }
     }

@@ -60,15 +60,7 @@ impl Means {
 
     /// Whether such a line is to be found wherever it stands, and not only behind a failure.
     pub(super) fn is_searched(self) -> bool {
-        matches!(
-            self,
-            Self::Failure
-                | Self::FailureToo
-                | Self::UnknownUser
-                | Self::FailuresSoFar
-                | Self::Aborted
-                | Self::Excuse
-        )
+        self.is_failure() || matches!(self, Self::Aborted | Self::Excuse)
     }
 }
 
