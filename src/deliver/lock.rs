@@ -20,6 +20,7 @@ use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 
 use super::clock::Reading;
 use super::place::Place;
+use crate::storage;
 
 /// A holder says that it holds on for so long, beyond what it waits for.
 pub const LEASE: Duration = Duration::from_secs(120);
@@ -181,7 +182,7 @@ pub(super) fn options() -> fs::OpenOptions {
 }
 
 fn open(place: &Place, epoch: u64) -> io::Result<Option<(File, LockToken)>> {
-    match options().open(place.lock_file(epoch)) {
+    match storage::open(&mut options(), &place.lock_file(epoch)) {
         Ok(file) => {
             let token = LockToken { place: place.clone(), epoch, file: identity(&file.metadata()?) };
             Ok(Some((file, token)))
