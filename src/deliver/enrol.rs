@@ -85,7 +85,7 @@ pub fn begin(state: &Path, config: &Config) -> io::Result<()> {
 /// pending for it.
 pub fn forget(state: &Path, config: &Config) -> io::Result<Vec<(String, u64)>> {
     storage::trusted(state, &[])?;
-    let gone = forget_removed(state, &Routes::of(config))?;
+    let gone = forget_removed(state, &Routes::of(config), || Some(Routes::of(config)))?;
     gone.iter().for_each(|gone| gone.notice().send());
     Ok(gone.into_iter().map(|gone| (gone.name, gone.pending)).collect())
 }
@@ -107,16 +107,24 @@ impl Gone {
     }
 }
 
-/// Forget the receivers that the configuration has no more. One that is being served is left to the next pass.
-pub fn forget_removed(state: &Path, routes: &Routes) -> io::Result<Vec<Gone>> {
-    let is_there = |name: &String| routes.receivers.iter().any(|receiver| receiver.name == *name);
-    let gone: Vec<String> = Place::all(state)?.into_iter().filter(|name| !is_there(name)).collect();
-    let mut all = Vec::new();
-    // One of which a mistake in the configuration hides what it is called is not gone.
-    if gone.is_empty() || routes.may_hide_receivers() {
-        return Ok(all);
+/// Forget the receivers that neither `routes` nor the configuration as it is `now` have any more: a pass may have taken
+/// minutes, and another one begun what was added meanwhile. One that is being served is left to the next pass.
+pub fn forget_removed(
+    state: &Path,
+    routes: &Routes,
+    now: impl FnOnce() -> Option<Routes>,
+) -> io::Result<Vec<Gone>> {
+    let has = |routes: &Routes, name: &str| routes.receivers.iter().any(|receiver| receiver.name == name);
+    let mut gone = Place::all(state)?;
+    gone.retain(|name| !has(routes, name));
+    if gone.is_empty() {
+        return Ok(Vec::new());
     }
-    for name in gone {
+    // Behind that list: whoever is in it stood in the configuration before. One of which a mistake there hides what it is
+    // called is not gone.
+    let Some(routes) = now().filter(|now| !now.may_hide_receivers()) else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for name in gone.into_iter().filter(|name| !has(&routes, name)) {
         let place = Place::new(state, &name);
         let Some(_lock) = Lock::take(&place, Duration::ZERO)? else { continue };
         let pending = State::load(&place, true)?.map_or(0, |loaded| loaded.state.unsettled());

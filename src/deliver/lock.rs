@@ -20,9 +20,12 @@ use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 
 use super::clock::Reading;
 use super::place::Place;
+use crate::storage;
 
 /// A holder says that it holds on for so long, beyond what it waits for.
 pub const LEASE: Duration = Duration::from_secs(120);
+/// Nobody holds on for longer, be it for the slowest receiver.
+const LONGEST: Duration = Duration::from_secs(600);
 pub(super) const POLL: Duration = Duration::from_millis(10);
 /// A lease that is over is looked at again after this: the lock may have a new holder that is about to
 /// write its own.
@@ -179,7 +182,7 @@ pub(super) fn options() -> fs::OpenOptions {
 }
 
 fn open(place: &Place, epoch: u64) -> io::Result<Option<(File, LockToken)>> {
-    match options().open(place.lock_file(epoch)) {
+    match storage::open(&mut options(), &place.lock_file(epoch)) {
         Ok(file) => {
             let token = LockToken { place: place.clone(), epoch, file: identity(&file.metadata()?) };
             Ok(Some((file, token)))
@@ -207,15 +210,18 @@ fn lease(file: &File) -> String {
     String::from_utf8_lossy(&bytes[..read]).into_owned()
 }
 
-/// What cannot be read is over too: a holder writes it at once, and [`LOOK_AGAIN`] waits for that. Who may not see which
-/// boot it is, in a sandbox, holds on all the same: nobody who holds a lock has outlived a boot.
+/// What cannot be read is over too: a holder writes it at once, and [`LOOK_AGAIN`] waits for that. Nobody who holds a lock
+/// has outlived a boot: one of another boot is of a container, which is given an id of its own and has the same clock, or
+/// was there before, and its holder came to a stop before he wrote his own.
 fn is_over(lease: &str, now: &Reading) -> bool {
     // Behind one without a boot may be the rest of one that had it.
     let line = lease.lines().next().unwrap_or_default();
     let Some((boot, until)) = line.split_once(' ') else { return true };
     let boot = boot.trim_end_matches('-');
     let is_another = !boot.is_empty() && !now.boot.is_empty() && boot != now.boot;
-    is_another || !until.parse::<u64>().is_ok_and(|until| now.since_boot_ms <= until)
+    let Ok(until) = until.parse::<u64>() else { return true };
+    let left = until.checked_sub(now.since_boot_ms).map(Duration::from_millis);
+    left.is_none_or(|left| is_another && left > LONGEST)
 }
 
 #[cfg(test)]
@@ -282,12 +288,16 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_lease_of_another_boot_is_over_and_steps_of_the_wall_clock_are_not_time() {
+    fn a_lease_of_a_boot_before_is_over_one_of_a_container_is_not_and_steps_of_the_wall_clock_are_not_time() {
         let now = Reading { boot: "b".into(), since_boot_ms: 1000, wall_ms: 7 };
         for (lease, over) in [
             ("b 00000000000000001000\n", false),
             ("b 00000000000000000999\n", true),
-            ("a 00000000000000009999\n", true),
+            ("a 00000000000000001000\n", false),
+            ("a 00000000000000000999\n", true),
+            ("a 00000000000000601000\n", false),
+            ("a 00000000000000601001\n", true),
+            ("b 00000000000000601001\n", false),
             ("", true),
             ("b ", true),
             (" 00000000000000001000\n", false),

@@ -141,7 +141,8 @@ fn pass(request: &Request, config: &Config) -> io::Result<Report> {
     mistakes::say(&request.state, config)?;
     let report = serve_all(request, config, &routes);
     if by_a_command && request.serve != Serve::Commands {
-        let gone = enrol::forget_removed(&request.state, &routes)?;
+        let now = || Config::load(request.config.as_deref()).ok().map(|now| Routes::of(&now));
+        let gone = enrol::forget_removed(&request.state, &routes, now)?;
         gone.iter().for_each(|gone| gone.notice().send());
         keep_within_bounds(request, config, &routes)?;
     }

@@ -969,7 +969,9 @@ fn a_receiver_that_is_new_begins_now_and_one_that_is_gone_is_forgotten() {
     assert!(enrol::enrol(&state, &world.config, &Routes::of(&world.config), Duration::ZERO).unwrap());
     assert_eq!(newer(&status::take(&state, &world.config).unwrap()), 1, "as it is");
     world.config = Config::parse("receiver = \"timeline\"\n", Path::new("/nonexistent/config.toml")).unwrap();
-    let notices = enrol::forget_removed(&state, &Routes::of(&world.config)).unwrap();
+    let notices =
+        enrol::forget_removed(&state, &Routes::of(&world.config), || Some(Routes::of(&world.config)))
+            .unwrap();
     assert_eq!((notices.len(), Place::all(&state).unwrap()), (3, vec!["timeline".to_owned()]));
 }
 

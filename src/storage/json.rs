@@ -30,18 +30,23 @@ pub struct Found<T> {
 }
 
 /// Read the newest of `file`, what was staged, and the copy. A damaged one is renamed to
-/// `NAME.damaged`, unless `look_only`; what was staged may be cut off, and is then no damage.
+/// `NAME.damaged`, unless `look_only`; what was staged may be cut off, and is then no damage. So is what is no file, where
+/// another of them can be read.
 pub fn load<T: DeserializeOwned>(
     file: &Path,
     newer: impl Fn(&T) -> u64,
     look_only: bool,
 ) -> io::Result<Found<T>> {
     let mut found = Found { value: None, is_staged: false, quarantined: Vec::new() };
-    let staged = staged(file);
+    let (staged, mut no_files) = (staged(file), Vec::new());
     for path in [file.to_path_buf(), staged.clone(), backup(file)] {
         let bytes = match read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) if !is_file(&path) => {
+                no_files.push((path, e));
+                continue;
+            }
             Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", path.display()))),
         };
         let values = bytes.split_inclusive(|b| *b == b'\n').filter_map(decode::<T>);
@@ -52,17 +57,30 @@ pub fn load<T: DeserializeOwned>(
                     found.is_staged = path == staged;
                 }
             }
-            None if path == staged => {}
-            None => {
-                let damaged = beside(&path, ".damaged");
-                if !look_only {
-                    fs::rename(&path, &damaged)?;
-                }
-                found.quarantined.push(damaged);
-            }
+            None if path == staged && is_file(&path) => {}
+            None => found.quarantined.push(quarantined(&path, look_only)?),
         }
     }
+    for (path, e) in no_files {
+        if found.value.is_none() {
+            return Err(io::Error::new(e.kind(), format!("{}: {e}", path.display())));
+        }
+        found.quarantined.push(quarantined(&path, look_only)?);
+    }
     Ok(found)
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
+}
+
+/// Where it is put.
+fn quarantined(path: &Path, look_only: bool) -> io::Result<PathBuf> {
+    let damaged = beside(path, ".damaged");
+    if !look_only {
+        fs::rename(path, &damaged)?;
+    }
+    Ok(damaged)
 }
 
 /// A value that counts as soon as it is put there and whole, until the next [`save_both`]: over what was
@@ -223,6 +241,37 @@ mod tests {
             fs::write(staged(&file), damaged).unwrap();
             assert_eq!(value(&file), (Some((9, "y".to_string())), 0), "byte {i}");
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_put_aside_where_there_is_another() {
+        for odd in [|path: &Path| path.to_path_buf(), staged, backup] {
+            for make in [
+                |path: &Path| fs::create_dir(path).unwrap(),
+                |path: &Path| std::os::unix::fs::symlink("/nonexistent", path).unwrap(),
+                |path: &Path| {
+                    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success())
+                },
+            ] {
+                let (_directory, file, _) = stored();
+                let odd = odd(&file);
+                let _ = fs::remove_file(&odd);
+                make(&odd);
+                assert_eq!(value(&file).0.unwrap().0, 7);
+                assert!(beside(&odd, ".damaged").symlink_metadata().is_ok());
+                Staging::of(&file, &(8_u64, "y".to_string())).unwrap().put().unwrap();
+                save_both(&file, &(9_u64, "y".to_string())).unwrap();
+                assert_eq!(value(&file), (Some((9, "y".to_string())), 0));
+            }
+        }
+        // Where there is none, it is for somebody to look at: it may have been moved.
+        let (_directory, file, _) = stored();
+        for each in [file.clone(), backup(&file)] {
+            fs::remove_file(&each).unwrap();
+            fs::create_dir(&each).unwrap();
+        }
+        let found = load::<(u64, String)>(&file, |value| value.0, false);
+        assert!(found.unwrap_err().to_string().contains(file.to_str().unwrap()) && file.is_dir());
     }
 
     #[test]

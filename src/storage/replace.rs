@@ -93,11 +93,19 @@ fn has_no_room(why: &io::Error) -> bool {
 
 /// Open a regular file, following no link and waiting for nobody at a pipe. Anything else is an error that names it.
 pub fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.custom_flags(PLAIN.bits() as i32).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other(format!("{} is not a regular file", path.display())));
-    }
-    Ok(file)
+    let is_no_file = || io::Error::other(format!("{} is not a regular file", path.display()));
+    let file = match options.custom_flags(PLAIN.bits() as i32).open(path) {
+        // A link; a pipe; a directory: for writing.
+        Err(e)
+            if [Errno::LOOP, Errno::NXIO, Errno::ISDIR]
+                .iter()
+                .any(|no| e.raw_os_error() == Some(no.raw_os_error())) =>
+        {
+            return Err(is_no_file());
+        }
+        file => file?,
+    };
+    if file.metadata()?.is_file() { Ok(file) } else { Err(is_no_file()) }
 }
 
 /// The bytes of a file of bounded size, following no link; none of a pipe.

@@ -195,6 +195,32 @@ def one_hangs():
     world.close()
 
 
+def added_meanwhile():
+    """A receiver that is added while a pass waits for another is told all once, and not forgotten by that pass."""
+    base = scratch("added")
+    servers = {name: X(os.path.join(base, name)) for name in ("hangs", "well")}
+    # Longer than the pass that begins it takes, which looks for a while whether the other one is done.
+    world = Many(servers, timeout="12s")
+    servers["hangs"].answer(default={"hang": True})
+    world.append(11)
+    run = subprocess.Popen(world.command("deliver", "--now"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not servers["well"].posts() and run.poll() is None:
+        time.sleep(.01)
+    added = servers["added"] = X(os.path.join(base, "added"))
+    world.configure()
+    world.append(2, 20)
+    world.deliver()
+    before = (run.poll(), of(world.status(), "added")["posted"])
+    run.communicate(timeout=60)
+    receiver = of(world.status(), "added")
+    check(before == (None, 2) and receiver["posted"] == 2, "one that is added while a pass waits is not forgotten by it",
+          "%s, %s" % (before, receiver))
+    servers["hangs"].answer()
+    status = world.deliver_all()
+    check(balanced(status) and added.told() == of(status, "added")["posted"] == 2, "and is told each failure once", str(added.posts()))
+    world.close()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=15)
@@ -204,6 +230,7 @@ def main():
     at_random(options)
     cut_between_request_and_answer()
     one_hangs()
+    added_meanwhile()
     dead_for_long(options.failures)
     finish()
 

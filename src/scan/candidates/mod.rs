@@ -126,7 +126,7 @@ impl Search {
     fn next_word(&self, block: &[u8], from: usize) -> Option<usize> {
         match &self.words {
             Some(words) => words.find(block, from, block.len()).map(|(start, _)| start),
-            // No vector instructions here: every line is a candidate.
+            // Every line is a candidate.
             None => block.len().checked_sub(from + 1).map(|longest| {
                 let nuls = block[from..].iter().take(longest).take_while(|b| **b == 0).count();
                 from + nuls
@@ -161,7 +161,8 @@ impl Search {
             if self.session.find(&block[end..line]).is_some() {
                 return Some(start);
             }
-            from = line;
+            // Its line may say it in another word.
+            from = end;
         }
         None
     }
@@ -319,6 +320,10 @@ mod tests {
             // A line about sshd alone that is later.
             (format!("1000 sshd[7]: Failed password from 192.0.2.7 port 1\n{}", filler()), (1, 0)),
             (format!("{place}{login}{session}{closed}{gdm}"), (2, 2)),
+            (
+                format!("{closed}1 gdm-password][7]: pam_x(gdm-password:auth): access granted to bob\n"),
+                (1, 1),
+            ),
             // What may be a refusal is more than a login, whatever else its line says.
             ("1 sshd[7]: Failed password for (to root) from 192.0.2.7 port 1\n".into(), (1, 0)),
             (format!("{refusal}{place}{login}"), (3, 0)),
