@@ -549,10 +549,10 @@ file() { if [[ -f $1 || $dry_run == yes && $1 == "$artifacts"/* ]]; then files+=
 
 with_paths() {
     local result=$scratch/${1##*/} by_itself='' version
-    # OnSuccess= came with systemd 249. Before, a path unit starts the pass itself; what is recorded while that ends waits
-    # for the timer.
+    # OnSuccess= came with systemd 249, Restart= of what runs once somewhat earlier. Before, a path unit starts the pass itself;
+    # what is recorded while that ends, or when it is killed, waits for the timer.
     version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p' || true)
-    if [[ -n $version ]] && ((version < 249)); then by_itself='s,^Unit=authalert-wake@,Unit=authalert-,'; fi
+    if [[ -n $version ]] && ((version < 249)); then by_itself='s,^Unit=authalert-wake@,Unit=authalert-,; /^Restart/d'; fi
     sed -e "s,@bindir@,$bin,g" -e "$by_itself" -- "$1" >"$result"
     printf '%s\n' "$result"
 }

@@ -276,23 +276,26 @@ test_upgrade() {
     check "without --purge the module goes" not exists "$module_directory/pam_authalert.so"
 }
 
-# The path unit that install.sh makes under a systemd of VERSION.
-path_unit() { # VERSION
+# The unit that install.sh makes of FILE under a systemd of VERSION.
+unit_of() { # VERSION FILE
     # shellcheck disable=SC2016 # for that shell
     output=$(scratch=$scratch bin=/usr/local/bin bash -euo pipefail -c 'says=$1 install=$2 unit=$3
         systemctl() { [[ $says == none ]] && return 127; echo "systemd $says (of a distribution)"; }
         eval "$(sed -n "/^with_paths() {/,/^}/p" "$install")"
-        cat -- "$(with_paths "$unit")"' - "$1" "$install" "$source_tree/packaging/systemd/authalert-deliver.path" 2>&1)
+        cat -- "$(with_paths "$unit")"' - "$1" "$install" "$source_tree/packaging/systemd/$2" 2>&1)
 }
-starts() { path_unit "$1" && grep -qx "Unit=$2.service" <<<"$output"; } # VERSION UNIT
+starts() { unit_of "$1" authalert-deliver.path && grep -qx "Unit=$2.service" <<<"$output"; } # VERSION UNIT
+starts_again() { unit_of "$1" authalert-deliver.service && grep -q '^ExecStart=' <<<"$output" && grep -q '^Restart' <<<"$output"; } # VERSION
 
 test_path_unit() {
     local version
     for version in 219 247 248; do
         check "systemd $version has no OnSuccess=: the path unit starts the pass itself" starts "$version" authalert-deliver
+        check "systemd $version: a pass has no Restart=, which it would refuse" not starts_again "$version"
     done
     for version in 249 252 257 none; do
         check "systemd $version: it starts what waits for the pass that runs" starts "$version" authalert-wake@deliver
+        check "systemd $version: a pass that is killed is started again" starts_again "$version"
     done
 }
 
