@@ -24,7 +24,7 @@ auth required pam_permit.so'
 rest='account required pam_permit.so'
 printf '%s\nauth required pam_deny.so\n%s\n' "$line" "$rest" >"$scratch/conf/deny"
 printf '%s\n%s\n%s\n' "$line" "$ask" "$rest" >"$scratch/conf/ask"
-printf '%s\nauth optional pam_faildelay.so delay=300000\n%s\n%s\n' "$line" "$ask" "$rest" >"$scratch/conf/wait"
+printf '%s\nauth optional pam_faildelay.so delay=20000000\n%s\n%s\n' "$line" "$ask" "$rest" >"$scratch/conf/wait"
 printf '%s\n%s\n' "$ask" "$rest" >"$scratch/conf/bare"
 # pam_unix makes an error of a conversation that will answer later; door.so comes again.
 printf '%s\nauth [success=1 default=ignore] %s prompt\nauth requisite pam_deny.so\nauth required pam_permit.so\n%s\n' \
