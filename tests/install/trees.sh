@@ -285,7 +285,7 @@ unit_of() { # VERSION FILE
         cat -- "$(with_paths "$unit")"' - "$1" "$install" "$source_tree/packaging/systemd/$2" 2>&1)
 }
 starts() { unit_of "$1" authalert-deliver.path && grep -qx "Unit=$2.service" <<<"$output"; } # VERSION UNIT
-starts_again() { unit_of "$1" authalert-deliver.service && grep -q '^ExecStart=' <<<"$output" && grep -q '^Restart' <<<"$output"; } # VERSION
+starts_again() { unit_of "$1" authalert-deliver.service && grep -q '^ExecStart=/' <<<"$output" && grep -q '^Restart' <<<"$output"; } # VERSION
 
 test_path_unit() {
     local version
