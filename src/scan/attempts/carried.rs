@@ -28,6 +28,8 @@ pub struct Open {
     #[serde(default)]
     let_in: LetIn,
     #[serde(default)]
+    su_speaks: bool,
+    #[serde(default)]
     excuses: VecDeque<Excuse>,
     #[serde(default)]
     said: VecDeque<(Key, u64, i64)>,
@@ -71,6 +73,7 @@ impl Attempts {
                 .collect(),
             aborted: self.aborted.clone(),
             let_in: self.let_in.clone(),
+            su_speaks: self.su_speaks,
             excuses: self.excuses.clone(),
             said: self.said.clone(),
         }
@@ -97,6 +100,7 @@ impl Attempts {
         attempts.checks = open.checks.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.connections = open.connections.into_iter().take(PROCESSES).collect();
         attempts.let_in = open.let_in;
+        attempts.su_speaks = open.su_speaks;
         attempts.said = open.said.into_iter().take(SAID).collect();
         attempts.excuses = open.excuses.into_iter().take(EXCUSES).collect();
         attempts.aborted = open.aborted.into_iter().take(ABORTED).collect();

@@ -78,6 +78,8 @@ pub struct Attempts {
     settled: Vec<Row>,
     /// Processes that somebody got in by, and of which PAM may report more at their end.
     let_in: LetIn,
+    /// Whether su's own words are told here: they are of another facility than PAM's, and some systems keep those apart.
+    su_speaks: bool,
     /// Logins, where they are wanted.
     logins: Option<Vec<Row>>,
     latest: i64,
@@ -106,6 +108,8 @@ impl Attempts {
         if self.is_excused(speaker, evidence, time) {
             return;
         }
+        self.su_speaks |=
+            speaker.family == Family::Su && matches!(evidence.kind, Kind::Program | Kind::Success);
         let key = self.process_of(speaker, evidence, time);
         match evidence.kind {
             Kind::SshdAccepted | Kind::Success | Kind::PamSuccess | Kind::PamSession => {

@@ -122,6 +122,7 @@ impl Attempts {
     /// Take back what was refused in the very process.
     fn retract_own(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64) -> bool {
         let by_module = evidence.kind == Kind::PamSuccess;
+        let of_one_process = self.is_of_one_process(speaker);
         let Some(process) = self.processes.get_mut(&key) else { return false };
         // A module that refused before accepts at a second try.
         let again = by_module && process.modules.iter().any(|(name, _)| name.as_bytes() == evidence.module);
@@ -150,7 +151,7 @@ impl Attempts {
             let rows = process.rows.iter_mut().filter(|row| is_same(row));
             return rows.filter_map(|row| row.retract(time, None).then_some(())).count() > 0;
         }
-        let within = if by_module || is_of_one_process(speaker) { SECOND_MODULE } else { BEFORE_RETRY };
+        let within = if by_module || of_one_process { SECOND_MODULE } else { BEFORE_RETRY };
         process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within)))
     }
 
@@ -163,7 +164,7 @@ impl Attempts {
         {
             return;
         }
-        let within = if of_sshd || is_of_one_process(speaker) || speaker.family == Family::Login {
+        let within = if of_sshd || self.is_of_one_process(speaker) || speaker.family == Family::Login {
             SECOND_MODULE
         } else {
             BEFORE_RETRY
@@ -202,6 +203,13 @@ impl Attempts {
                 return;
             }
         }
+    }
+
+    /// Whether what PAM refused this user before is of the process that lets him in: one that asks once. Without a number
+    /// it may be the one before, unless that would have said so in its own words.
+    fn is_of_one_process(&self, speaker: &Speaker<'_>) -> bool {
+        let has_words = (speaker.family == Family::Su && self.su_speaks) || speaker.program == b"doas";
+        speaker.asks_once() && (speaker.pid != 0 || has_words)
     }
 
     /// Keep logins too, for [`Attempts::take_logins`].
@@ -262,13 +270,6 @@ pub(in crate::scan) fn is_login(speaker: &Speaker<'_>, evidence: &Evidence<'_>) 
     is_login && !is_roots_own
 }
 
-/// Whether what PAM refused this user before is of the process that lets him in: one that asks once. Without a number
-/// it may be the one before, unless that would have said so in its own words.
-fn is_of_one_process(speaker: &Speaker<'_>) -> bool {
-    let has_words = speaker.family == Family::Su || speaker.program == b"doas";
-    speaker.asks_once() && (speaker.pid != 0 || has_words)
-}
-
 /// Whether both are given, and the same.
 fn is_equal(known: &str, name: &[u8]) -> bool {
     !known.is_empty() && !name.is_empty() && agree(known, name)
@@ -283,6 +284,24 @@ fn same_terminal(row: &Row, evidence: &Evidence<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{SSH, count, failed, pam};
+
+    #[test]
+    fn su_without_a_number_takes_back_what_it_would_have_called_a_failure_itself() {
+        let refused = "su: pam_unix(su-l:auth): authentication failure; logname=bob uid=1000 euid=0 tty=pts/0 ruser=bob rhost=  user=root";
+        let (failed, opened) = (
+            "FAILED SU (to root) bob on pts/0",
+            "pam_unix(su-l:session): session opened for user root by bob(uid=1000)",
+        );
+        let su = |time: &str, text: &str| format!("{time} su: {text}");
+        let wrong = format!("09:00:00 {refused}");
+        let right = su("09:00:06", opened);
+        assert_eq!(count(&[&wrong, &right]), 1, "its own words stand in another log");
+        assert_eq!(count(&[&wrong, &su("09:00:00", opened)]), 0, "a second module, at once");
+        // Once it has spoken here, its silence says that this was one process.
+        let before = [format!("08:00:00 {refused}"), su("08:00:02", failed)];
+        assert_eq!(count(&[&before[0], &before[1], &wrong, &right]), 1);
+        assert_eq!(count(&[&before[0], &before[1], &wrong, &su("09:00:02", failed), &right]), 2);
+    }
 
     #[test]
     fn a_second_module_that_accepts_is_no_failure() {
