@@ -725,6 +725,52 @@ fn a_login_in_one_log_goes_by_the_failures_in_another() {
     }
 }
 
+/// Dovecot asks PAM first and then another database: PAM writes into one log, and into another Dovecot that somebody is in.
+#[test]
+fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line = |second: i64, what: String| {
+        format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second))
+    };
+    let pam = |second: i64, user: &str| {
+        let fields = format!("logname= uid=0 euid=0 tty=dovecot ruser={user} rhost=192.0.2.7");
+        line(second, format!("auth: pam_unix(dovecot:auth): authentication failure; {fields}"))
+    };
+    let told = |second: i64, what: &str, user: &str| {
+        let client = format!("user=<{user}>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>");
+        line(second, format!("dovecot: imap-login: {what}: {client}"))
+    };
+    // A client that looks for mail each minute, and somebody who is wrong, then right, and then wrong again.
+    let polls = (0..8).map(|n| 60 * n);
+    let failed = "Disconnected: Connection closed (auth failed, 1 attempts in 2 secs)";
+    let auth: String = polls.clone().map(|at| pam(at, "bob@example.org")).collect::<String>()
+        + &[500, 520, 540].map(|at| pam(at, "carol")).concat();
+    let mails: String = polls.map(|at| told(at + 2, "Login", "bob@example.org")).collect::<String>()
+        + &told(502, failed, "carol")
+        + &told(522, "Login", "carol")
+        + &told(542, failed, "carol");
+    for mail_first in [false, true] {
+        let machine = Machine::new();
+        let mut files = vec![machine.log(), machine.state().join("mail.log")];
+        files.iter().zip([&auth, &mails]).for_each(|(file, text)| fs::write(file, text).unwrap());
+        if mail_first {
+            files.reverse();
+        }
+        let report =
+            machine.scan(ScanOptions { files: files.clone(), from_start: true, ..ScanOptions::default() });
+        let journal = machine.journal();
+        let failures = journal.iter().filter(|event| event.class == Class::Failure);
+        let after = |event: &Event| event.time.duration_since(begun).as_secs();
+        let mut seconds: Vec<_> = failures.map(|event| (event.user.to_string(), after(event))).collect();
+        seconds.sort();
+        let carol = |second: i64| ("carol".to_owned(), second);
+        assert_eq!(seconds, [carol(502), carol(542)], "as Dovecot says it");
+        assert_eq!((report.recorded, report.open, break_ins(journal)), (2, 0, 0));
+        let report = machine.scan(ScanOptions { files, ..ScanOptions::default() });
+        assert_eq!((report.recorded, report.logins), (0, 0), "and once");
+    }
+}
+
 fn break_ins(journal: Vec<Event>) -> usize {
     let kind = |_: &Event| authalert::accounts::AccountKind::Existing;
     let rules = config::Logins::default();

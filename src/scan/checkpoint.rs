@@ -76,6 +76,9 @@ pub(crate) struct Stream {
     /// Attempts of which the module, which was seen to record in that service, said nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) doubted: Vec<Row>,
+    /// What PAM refused for Dovecot, and may be none: the other logs are not read yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) undecided: Vec<Row>,
     /// Logins whose failures may not be settled yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) logins: Vec<Row>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::speaker::{SECOND, Speaker};
 use super::spelling::{address, is_address, text};
+use super::success::NEXT_DATABASE;
 use crate::scan::rules::{Evidence, Family};
 
 /// Where a line stands.
@@ -61,6 +62,12 @@ pub struct Row {
     #[serde(default = "never")]
     pub read: i64,
     pub(super) state: State,
+}
+
+/// Whether a success follows a refusal `within` so many microseconds, as far as whole seconds tell.
+fn is_soon(refused: i64, time: i64, within: i64) -> bool {
+    let whole_seconds = refused % SECOND == 0 && time % SECOND == 0;
+    (0..within).contains(&(time - refused)) || (whole_seconds && time - refused == within)
 }
 
 /// Where it is not known when a line was read.
@@ -165,15 +172,22 @@ impl Row {
     /// Take it back if PAM alone reported it, and it is not handed out: it was one module of several. `within`:
     /// microseconds from the refusal to the success at `time`, if that matters.
     pub(super) fn retract(&mut self, time: i64, within: Option<i64>) -> bool {
-        let apart = time - self.time;
-        let whole_seconds = self.time % SECOND == 0 && time % SECOND == 0;
-        let soon =
-            within.is_none_or(|within| (0..within).contains(&apart) || (whole_seconds && apart == within));
+        let soon = within.is_none_or(|within| is_soon(self.time, time, within));
         let retracted = self.state == State::Waiting && self.by_pam && !self.by_program && soon;
         if retracted {
             self.state = State::Gone;
         }
         retracted
+    }
+
+    /// Whether PAM alone refused this for Dovecot, which may have asked another database next.
+    pub(in crate::scan) fn is_of_first_database(&self) -> bool {
+        self.service == "dovecot" && self.count == 1 && self.by_pam && !self.by_program && self.relayed == 0
+    }
+
+    /// Whether a login at `time` is the answer of the next.
+    pub(in crate::scan) fn may_be_followed_at(&self, time: i64) -> bool {
+        is_soon(self.time, time, NEXT_DATABASE)
     }
 
     /// Whether PAM certainly was asked, so that a module in the stack had its say. What a program reports

@@ -17,6 +17,9 @@ use crate::scan::rules::{Evidence, Family, Kind};
 
 /// Where the same process asks again after a refusal: libpam's delay is at least one second.
 const BEFORE_RETRY: i64 = SECOND;
+/// From the refusal of PAM that Dovecot asked first to a login by what it asks next: libpam waits one to three seconds, and a
+/// client that was refused is not answered before Dovecot has waited too.
+pub(super) const NEXT_DATABASE: i64 = 4 * SECOND;
 /// Processes that somebody got in by and that are remembered.
 const REMEMBERED: usize = 1024;
 
@@ -164,14 +167,18 @@ impl Attempts {
         {
             return;
         }
+        let by_dovecot = evidence.service == b"dovecot";
         let within = if of_sshd || self.is_of_one_process(speaker) || speaker.family == Family::Login {
             SECOND_MODULE
+        } else if by_dovecot {
+            NEXT_DATABASE
         } else {
             BEFORE_RETRY
         };
         let service = text(evidence.service);
-        let has_helpers = matches!(speaker.family, Family::Sshd | Family::Polkit)
-            || [&b"dovecot"[..], b"xrdp-sesman"].contains(&evidence.service);
+        let has_helpers = by_dovecot
+            || matches!(speaker.family, Family::Sshd | Family::Polkit)
+            || evidence.service == b"xrdp-sesman";
         let is_same = |row: &Row| match speaker.family {
             Family::Sshd => agree(&row.user, evidence.user) && agree(&row.rhost, evidence.rhost),
             Family::Sudo => {
@@ -197,7 +204,16 @@ impl Attempts {
             if process.family != speaker.family || !process.pam_only() {
                 continue;
             }
-            if process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within))) {
+            if by_dovecot {
+                // It asks for one client after another.
+                if process.rows.iter_mut().rev().any(|row| is_same(row) && row.retract(time, Some(within))) {
+                    return;
+                }
+            } else if process
+                .rows
+                .last_mut()
+                .is_some_and(|row| is_same(row) && row.retract(time, Some(within)))
+            {
                 process.got_in = true;
                 self.let_in.add(*other);
                 return;
@@ -301,6 +317,29 @@ mod tests {
         let before = [format!("08:00:00 {refused}"), su("08:00:02", failed)];
         assert_eq!(count(&[&before[0], &before[1], &wrong, &right]), 1);
         assert_eq!(count(&[&before[0], &before[1], &wrong, &su("09:00:02", failed), &right]), 2);
+    }
+
+    #[test]
+    fn what_dovecot_asks_after_pam_accepts_when_libpam_has_waited() {
+        let helper = |time: &str, user: &str| {
+            format!(
+                "{time} auth[7]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser={user} rhost=192.0.2.7"
+            )
+        };
+        let login = |time: &str, user: &str| {
+            format!(
+                "{time} dovecot[8]: imap-login: Logged in: user=<{user}>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, mpid=9, secured"
+            )
+        };
+        let (bob, eve) = (helper("09:00:00", "bob@example.org"), helper("09:00:01", "eve"));
+        assert_eq!(count(&[&bob, &login("09:00:03", "bob@example.org")]), 0);
+        assert_eq!(count(&[&bob, &login("09:00:09", "bob@example.org")]), 1, "wrong, then right");
+        let right = login("09:00:04", "bob@example.org");
+        assert_eq!(count(&[&bob, &eve, &right]), 1, "one process asks for both");
+        assert_eq!(count(&[&bob, &eve, &right, &login("09:00:04", "eve")]), 0);
+        assert_eq!(count(&[&bob, &bob, &right]), 1, "one login takes back one");
+        let elsewhere = right.replace("rip=192.0.2.7", "rip=192.0.2.8");
+        assert_eq!(count(&[&bob, &elsewhere]), 1, "another client");
     }
 
     #[test]

@@ -114,6 +114,11 @@ impl Recorded {
         Self { only, ..Self::default() }
     }
 
+    /// Whether several logs are read.
+    pub(crate) fn is_of_several(&self) -> bool {
+        self.only.is_none()
+    }
+
     /// Begin with a log: go on with what earlier passes matched in it.
     pub(crate) fn begin(&mut self, stream: StreamId, used: &[Used], unsaved: UnsavedRecords) {
         self.used.extend(used.iter().map(|used| ((stream.0, used.key), *used)));

@@ -73,7 +73,7 @@ impl Log {
     /// Forget everything that belongs to a place in it: lines may be read again.
     pub(super) fn begin_again(&mut self) {
         let stream = &mut self.stream;
-        (stream.open, stream.deferred, stream.used) = <_>::default();
+        (stream.open, stream.deferred, stream.undecided, stream.used) = <_>::default();
         stream.is_again = true;
     }
 }

@@ -4,8 +4,9 @@
 //! that a pass that is killed has not been in vain.
 //!
 //! - [`log`]: a log while it is read. [`mod@file`], [`systemd`]: how far it was read, and what is new.
-//! - [`record`]: from rows to the journal.
+//! - [`record`]: from rows to the journal. [`elsewhere`]: what only another log can decide.
 
+mod elsewhere;
 mod file;
 mod log;
 mod record;
@@ -33,6 +34,7 @@ use super::{Error, ScanOptions, ScanReport, Watch, journald};
 use crate::config;
 use crate::deliver;
 use crate::journal::Journal;
+use elsewhere::LetIn;
 use log::{Log, Spot};
 use record::Due;
 
@@ -79,6 +81,7 @@ pub(crate) fn run(
         journal: Journal::new(state_dir),
         recorded: Recorded::new(only(&choice)),
         due: Due::default(),
+        let_in: LetIn::default(),
         unsaved: match loaded.again {
             Some(_) => UnsavedRecords::All,
             None => UnsavedRecords::After(loaded.checkpoint.saved),
@@ -98,7 +101,11 @@ pub(crate) fn run(
     if loaded.again.is_none() && pass.checkpoint.saved == 0 {
         pass.checkpoint.begun = now.as_microsecond();
     }
+    for (name, stream) in &pass.checkpoint.streams {
+        pass.let_in.extend(StreamId::new(name), &stream.logins);
+    }
     pass.read_all(&choice, watch)?;
+    pass.record_undecided()?;
     pass.record_logins()?;
     pass.save()?;
     pass.end()
@@ -125,6 +132,7 @@ struct Pass<'a> {
     journal: Journal,
     recorded: Recorded,
     due: Due,
+    let_in: LetIn,
     unsaved: UnsavedRecords,
     module: ModuleCoverage,
     here: ThisMachine,
@@ -237,6 +245,7 @@ impl Pass<'_> {
         self.recorded.unload();
         log.stream.skipped = None;
         log.stream.deferred.append(&mut before.stream.deferred);
+        log.stream.undecided.append(&mut before.stream.undecided);
         log.stream.doubted.append(&mut before.stream.doubted);
         Ok(())
     }

@@ -42,11 +42,13 @@ struct Suspect {
 }
 
 /// What becomes of a row.
-enum Fate {
+pub(super) enum Fate {
     /// It is recorded, as far as it is not already.
     Record,
     /// The module may be about to record it.
     Defer,
+    /// Another log may tell of a login.
+    Wait,
     /// The module, which hears all there, said nothing of it.
     Doubt,
 }
@@ -61,8 +63,10 @@ impl Pass<'_> {
         rows.append(&mut intake.attempts.take_settled());
         let wanted = log.from.unwrap_or(i64::MIN)..log.until.unwrap_or(i64::MAX);
         rows.retain(|row| wanted.contains(&row.time));
-        let logins = intake.attempts.take_logins().into_iter().filter(|row| wanted.contains(&row.time));
-        log.stream.logins.extend(logins);
+        let mut logins = intake.attempts.take_logins();
+        logins.retain(|row| wanted.contains(&row.time));
+        self.let_in.extend(log.id, &logins);
+        log.stream.logins.append(&mut logins);
         self.decide(log, intake, rows, Self::fate)?;
         if log.stream.logins.len() >= LOGINS {
             self.record_all_logins(log, intake)?;
@@ -72,7 +76,7 @@ impl Pass<'_> {
     }
 
     /// Decide about rows, and append to the journal those that are to be recorded.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         log: &mut Log,
         intake: &Intake,
@@ -97,6 +101,7 @@ impl Pass<'_> {
             let path = intake.path(row.place.source);
             match fate {
                 Fate::Defer => log.stream.deferred.push(row),
+                Fate::Wait => log.stream.undecided.push(row),
                 Fate::Doubt => {
                     self.report.doubted += u64::from(row.count);
                     self.style.doubt(self.out, path, &row).map_err(Error::Output)?;
@@ -120,6 +125,12 @@ impl Pass<'_> {
 
     /// What becomes of a row, in which those attempts are left that nobody has recorded.
     fn fate(&mut self, log: &Log, row: &mut Row) -> Fate {
+        let waits = self.recorded.is_of_several() && log.name != "-" && log.stream.undecided.len() < DEFERRED;
+        if waits && row.is_of_first_database() { Fate::Wait } else { self.fate_by_module(log, row) }
+    }
+
+    /// The same where it waits for no other log.
+    pub(super) fn fate_by_module(&mut self, log: &Log, row: &mut Row) -> Fate {
         let found = self.recorded.find(row, Class::Failure, log.id);
         row.count = found.left;
         let is_heard = self.module.hears(row);
@@ -159,7 +170,9 @@ impl Pass<'_> {
             // On a long way this is asked now and then, and what is known of the journal stays.
             return Ok(());
         }
-        let Due { until, waiting } = std::mem::take(&mut self.due);
+        let Due { until, mut waiting } = std::mem::take(&mut self.due);
+        waiting
+            .extend(Recorded::waiting(self.checkpoint.streams.values().flat_map(|stream| &stream.undecided)));
         let read_before = self.now.as_microsecond() - AGE;
         let mut due: Vec<(StreamId, Vec<Row>)> = Vec::new();
         for (name, until) in &until {
@@ -195,7 +208,9 @@ impl Pass<'_> {
     pub(super) fn record_all_logins(&mut self, log: &mut Log, intake: &Intake) -> Result<(), Error> {
         let rows = std::mem::take(&mut log.stream.logins);
         self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
-        let suspect = self.suspect(log.id, rows, &waiting(log, intake));
+        let mut waiting = waiting(log, intake);
+        waiting.extend(Recorded::waiting(&log.stream.undecided));
+        let suspect = self.suspect(log.id, rows, &waiting);
         let left = self.append_logins(suspect)?;
         log.stream.logins = left.into_iter().map(|login| login.row).take(LOGINS / 2).collect();
         Ok(())
@@ -276,6 +291,7 @@ impl Pass<'_> {
         // Nobody is waited for.
         log.time = i64::MAX;
         self.record(log, &mut intake)?;
+        self.decide_undecided(log)?;
         self.record_all_logins(log, &intake)?;
         if log.stream.deferred.is_empty() && log.stream.logins.is_empty() {
             self.recorded.unload();

@@ -1,0 +1,71 @@
+//! What PAM refused for Dovecot, where another log may tell of a login: Dovecot asks its databases one after another, PAM
+//! writes into one log (`auth.log`) and Dovecot into another (`mail.log`). So whether it was a failure is known when all logs
+//! have been read.
+
+use std::collections::HashMap;
+
+use super::Pass;
+use super::log::Log;
+use crate::scan::Error;
+use crate::scan::attempts::{Open, Row};
+use crate::scan::hash::hash;
+use crate::scan::origin::StreamId;
+
+/// Logins that are remembered at most in one pass.
+const MOST: usize = 200_000;
+
+/// Who got in by Dovecot in this pass, by name and address: when, and which log tells of it.
+#[derive(Default)]
+pub(super) struct LetIn {
+    logins: HashMap<u64, Vec<(StreamId, i64)>>,
+    total: usize,
+}
+
+impl LetIn {
+    /// Remember logins of a log.
+    pub(super) fn extend<'a>(&mut self, log: StreamId, logins: impl IntoIterator<Item = &'a Row>) {
+        for row in logins {
+            if row.service == "dovecot" && self.total < MOST {
+                self.total += 1;
+                self.logins.entry(client(row)).or_default().push((log, row.time));
+            }
+        }
+    }
+
+    /// Whether another log than `log` tells of a login that makes what was refused here the first of several answers. One
+    /// login does so once.
+    fn take(&mut self, log: StreamId, row: &Row) -> bool {
+        let Some(logins) = self.logins.get_mut(&client(row)) else { return false };
+        let found = logins.iter().position(|(other, time)| *other != log && row.may_be_followed_at(*time));
+        found.map(|at| logins.swap_remove(at)).is_some()
+    }
+}
+
+fn client(row: &Row) -> u64 {
+    hash(&[row.host.as_bytes(), row.user.as_bytes(), row.rhost.as_bytes()])
+}
+
+impl Pass<'_> {
+    /// Decide about what waited for the other logs.
+    pub(super) fn record_undecided(&mut self) -> Result<(), Error> {
+        let waits = self.checkpoint.streams.iter().filter(|(_, stream)| !stream.undecided.is_empty());
+        let names: Vec<String> = waits.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            let mut log = self.take_log(&name, false);
+            self.decide_undecided(&mut log)?;
+            self.put_back(log);
+        }
+        Ok(())
+    }
+
+    /// The same of one log.
+    pub(super) fn decide_undecided(&mut self, log: &mut Log) -> Result<(), Error> {
+        let mut rows = std::mem::take(&mut log.stream.undecided);
+        rows.retain(|row| !self.let_in.take(log.id, row));
+        let intake = self.intake(Open::default());
+        self.decide(log, &intake, rows, Self::fate_by_module)?;
+        log.stream.used = self.recorded.used(log.id, self.now.as_microsecond());
+        self.recorded.unload();
+        Ok(())
+    }
+}
