@@ -170,9 +170,7 @@ impl Pass<'_> {
             // On a long way this is asked now and then, and what is known of the journal stays.
             return Ok(());
         }
-        let Due { until, mut waiting } = std::mem::take(&mut self.due);
-        waiting
-            .extend(Recorded::waiting(self.checkpoint.streams.values().flat_map(|stream| &stream.undecided)));
+        let Due { until, waiting } = std::mem::take(&mut self.due);
         let read_before = self.now.as_microsecond() - AGE;
         let mut due: Vec<(StreamId, Vec<Row>)> = Vec::new();
         for (name, until) in &until {
