@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -768,6 +768,68 @@ fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
         assert_eq!((report.recorded, report.open, break_ins(journal)), (2, 0, 0));
         let report = machine.scan(ScanOptions { files, ..ScanOptions::default() });
         assert_eq!((report.recorded, report.logins), (0, 0), "and once");
+    }
+}
+
+/// Written to after each block of a log; so slowly that the place is saved after the next one, or no longer.
+struct Slow {
+    flushed: usize,
+    most: usize,
+}
+
+impl Write for Slow {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flushed += 1;
+        if self.flushed == 1 {
+            std::thread::sleep(Duration::from_millis(2100));
+        }
+        if self.flushed < self.most { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+    }
+}
+
+/// On a long way the place is saved now and then, and what is read behind that may be what failed before a login in another log.
+#[test]
+fn a_login_that_was_read_before_a_save_goes_by_failures_that_are_read_behind_it() {
+    let begun = Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    let line =
+        |second: i64, what: &str| format!("{} srv {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let failed = |pids: std::ops::Range<i64>, rhost: &str| -> String {
+        pids.map(|pid| {
+            line(pid / 1000, &format!("sshd[{pid}]: Failed password for root from {rhost} port 5 ssh2"))
+        })
+        .collect()
+    };
+    let login = |user: &str, rhost: &str| {
+        let session = format!("method=PLAIN, rip={rhost}, lip=192.0.2.1, mpid=7, session=<x>");
+        line(60, &format!("dovecot: imap-login: Login: user=<{user}>, {session}"))
+    };
+    for is_killed in [false, true] {
+        let machine = Machine::new();
+        machine.write(&failed(1000..1009, "192.0.2.8"));
+        machine.scan(ScanOptions { from_start: true, ..ScanOptions::default() });
+        machine.write(&line(2, "cron[1]: nothing").repeat(30_000));
+        machine.write(&failed(3000..3009, "192.0.2.7"));
+        let mail = machine.state().join("mail.log");
+        fs::write(
+            &mail,
+            login("alice", "192.0.2.7") + &login("bob", "192.0.2.8") + &login("carol", "192.0.2.9"),
+        )
+        .unwrap();
+        let options =
+            ScanOptions { files: vec![mail, machine.log()], from_start: true, ..ScanOptions::default() };
+        let scan = config::Scan::default();
+        let mut out = Slow { flushed: 0, most: if is_killed { 2 } else { usize::MAX } };
+        let result = run(&options, &scan, machine.state(), &mut out, &mut |_, _, _| {});
+        assert_eq!(result.is_err(), is_killed);
+        assert_eq!(break_ins(machine.journal()), if is_killed { 1 } else { 2 }, "one waits for nothing");
+        machine.scan(options.clone());
+        assert_eq!(break_ins(machine.journal()), 2);
+        let again = machine.scan(options.clone());
+        assert_eq!((again.recorded, again.logins), (0, 0));
     }
 }
 

@@ -9,6 +9,7 @@ use super::attempts::Open;
 use super::intake::Intake;
 use super::reading::Halt;
 use super::report::{self, Style};
+use super::rules::book::book;
 use super::sample::{self, Sample};
 use super::source::Log;
 use super::text::Source;
@@ -23,7 +24,8 @@ pub(crate) fn dry_run(
     out: &mut dyn Write,
     watch: Watch<'_>,
 ) -> Result<ScanReport, Error> {
-    let mut report = ScanReport::default();
+    let warnings = book().mistakes().to_vec();
+    let mut report = ScanReport { warnings, ..ScanReport::default() };
     let since = options.since.map_or(i64::MIN, Timestamp::as_microsecond);
     let mut table = report::Summary::default();
     for path in &options.files {

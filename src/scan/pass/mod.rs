@@ -294,8 +294,7 @@ impl Pass<'_> {
             if due {
                 log.note(intake, self.now);
                 self.keep(log, intake.attempts.open_processes());
-                // Those of the logs before it wait for no long one.
-                self.record_logins()?;
+                self.record_break_ins()?;
                 self.save_with(log)?;
             }
             self.out.flush().map_err(Error::Output)

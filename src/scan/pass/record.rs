@@ -166,10 +166,18 @@ impl Pass<'_> {
     /// Record the logins that are due. Those of all logs together, in the order of time: what failed before one may stand in
     /// another log, lines may be out of order, and a login that took back what failed is known before the next is judged.
     pub(super) fn record_logins(&mut self) -> Result<(), Error> {
-        if self.due.until.is_empty() {
-            // On a long way this is asked now and then, and what is known of the journal stays.
-            return Ok(());
-        }
+        self.record_due(true)?;
+        self.recorded.unload();
+        Ok(())
+    }
+
+    /// The same on a long way: a break-in does not wait for its end, and a login before which nobody failed so far does. What is
+    /// known of the journal stays.
+    pub(super) fn record_break_ins(&mut self) -> Result<(), Error> {
+        self.record_due(false)
+    }
+
+    fn record_due(&mut self, is_all_read: bool) -> Result<(), Error> {
         let Due { until, waiting } = std::mem::take(&mut self.due);
         let read_before = self.now.as_microsecond() - AGE;
         let mut due: Vec<(StreamId, Vec<Row>)> = Vec::new();
@@ -182,23 +190,29 @@ impl Pass<'_> {
         }
         let rows = due.iter().flat_map(|(_, rows)| rows);
         self.recorded.load_since(&self.journal, rows).map_err(Error::Record)?;
-        let mut suspect = Vec::new();
+        let (mut suspect, mut left) = (Vec::new(), Vec::new());
         for (log, rows) in due {
+            let is_judged = |row: &Row| is_all_read || self.recorded.has_failed(row, &waiting);
+            let (rows, others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(is_judged);
+            left.extend(others.into_iter().map(|row| (log, row)));
             let of_log = self.suspect(log, rows, &waiting);
             // Another log may tell of the same.
             self.recorded.expect(of_log.iter().map(|login| &login.event));
             suspect.extend(of_log);
         }
-        let left = self.append_logins(suspect)?;
-        for (name, _) in until {
-            let id = StreamId::new(&name);
-            if let Some(stream) = self.checkpoint.streams.get_mut(&name) {
+        let without_room = self.append_logins(suspect)?;
+        left.extend(without_room.into_iter().map(|login| (login.log, login.row)));
+        for (name, _) in &until {
+            let id = StreamId::new(name);
+            if let Some(stream) = self.checkpoint.streams.get_mut(name) {
                 stream.used = self.recorded.used(id, self.now.as_microsecond());
-                let of_log = left.iter().filter(|login| login.log == id);
-                stream.logins.extend(of_log.map(|login| login.row.clone()));
+                let of_log = left.iter().filter(|(log, _)| *log == id);
+                stream.logins.extend(of_log.map(|(_, row)| row.clone()));
             }
         }
-        self.recorded.unload();
+        if !is_all_read {
+            self.due = Due { until, waiting };
+        }
         Ok(())
     }
 
@@ -208,6 +222,7 @@ impl Pass<'_> {
         self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
         let mut waiting = waiting(log, intake);
         waiting.extend(Recorded::waiting(&log.stream.undecided));
+        waiting.extend(&self.due.waiting);
         let suspect = self.suspect(log.id, rows, &waiting);
         let left = self.append_logins(suspect)?;
         log.stream.logins = left.into_iter().map(|login| login.row).take(LOGINS / 2).collect();

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::field::Field;
 use super::forms::forms;
+use super::registry::LARGEST;
 use super::template::{Template, Values};
 use super::written::{Means, Sample, TOP, Written, WrittenRule};
 use crate::config;
@@ -105,12 +106,13 @@ impl File {
         let mut rules = Vec::new();
         let mut shown = Vec::new();
         let mut samples = Vec::new();
+        let mut room = LARGEST as usize;
         for written in written.rule.get_ref() {
             samples.extend(written.samples.iter().map(|sample| sample.get_ref().clone()));
             let lines: Vec<String> =
                 written.lines.get_ref().iter().map(|line| line.get_ref().clone()).collect();
             shown.push((written.means.get_ref().word().to_owned(), lines));
-            rules.push(rule(name, written, is_of_modules)?);
+            rules.push(rule(name, written, is_of_modules, &mut room)?);
         }
         if rules.is_empty() {
             return Err((Some(written.rule.span()), "it has no rule".into()));
@@ -201,7 +203,8 @@ impl File {
     }
 }
 
-fn rule(name: &str, written: &WrittenRule, is_of_modules: bool) -> Result<Rule, Wrong> {
+/// `room`: so long may the forms of its lines be, and of those in rules behind it.
+fn rule(name: &str, written: &WrittenRule, is_of_modules: bool, room: &mut usize) -> Result<Rule, Wrong> {
     let means = *written.means.get_ref();
     let wrong = |why: &str| Err((Some(written.means.span()), why.to_owned()));
     match means {
@@ -220,6 +223,7 @@ fn rule(name: &str, written: &WrittenRule, is_of_modules: bool) -> Result<Rule, 
     for line in written.lines.get_ref() {
         let wrong = |why: String| (Some(line.span()), why);
         for form in forms(line.get_ref()).map_err(wrong)? {
+            *room = room.checked_sub(form.len()).ok_or_else(|| wrong(too_long()))?;
             let template = Template::parse(&form).map_err(wrong)?;
             if (means == Means::FailuresSoFar) && !template.has(Field::Count) {
                 return Err(wrong("such a line has a <count>".into()));
@@ -242,6 +246,11 @@ fn rule(name: &str, written: &WrittenRule, is_of_modules: bool) -> Result<Rule, 
     }
     let why = written.why.clone().unwrap_or_default();
     Ok(Rule { means, class, why, user: written.user.clone(), templates })
+}
+
+/// Each form is searched for in every line of a log.
+fn too_long() -> String {
+    format!("all that the lines of a file stand for may be {LARGEST} characters at most")
 }
 
 /// What is not as the sample says.
@@ -290,6 +299,12 @@ mod tests {
             ("<user> from", "<user> to <text> or <anything> from", Some(6), "no <text>"),
             ("no <user> from", "<a|b><a|b><a|b><a|b><a|b><a|b><a|b> <user> from", Some(6), "64 forms"),
             ("no <user>", "no <|<usr> ><user>", Some(6), "<usr> is not known"),
+            (
+                "no <user>",
+                &format!("<a|b><a|b><a|b>{} <user>", "x".repeat(10_000)),
+                Some(6),
+                "65536 characters",
+            ),
             ("failure", "fail", Some(5), "means: \"fail\" is not one of \"failure\", \"failure-too\""),
             ("failure", "failures-so-far", Some(6), "<count>"),
             ("failure", "nothing", Some(5), "`why`"),

@@ -9,7 +9,7 @@ use crate::storage;
 /// Where the administrator's own are. One of a built-in file's name takes its place.
 pub const OWN: &str = "/etc/authalert/rules.d";
 
-const LARGEST: u64 = 64 << 10;
+pub(super) const LARGEST: u64 = 64 << 10;
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
