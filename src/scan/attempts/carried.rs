@@ -92,9 +92,11 @@ impl Attempts {
             attempts.insert(process);
         }
         let processes = &attempts.processes;
+        // One that asks for several clients may be meant by each of their names.
         let whom = |key: Key| {
-            let row = processes.get(&key).and_then(|process| process.rows.last());
-            (key, row.map_or(0, |row| name(&row.user)))
+            let rows = processes.get(&key).map_or(&[][..], |process| process.rows.as_slice());
+            let user = rows.last().map_or("", |row| row.user.as_str());
+            (key, if rows.iter().all(|row| row.user == user) { name(user) } else { 0 })
         };
         attempts.pam_only = open.pam_only.into_iter().take(LOOK_BACK).map(whom).collect();
         attempts.checks = open.checks.into_iter().take(LOOK_BACK).map(whom).collect();
