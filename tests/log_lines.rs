@@ -1617,13 +1617,5 @@ fn pages_of_the_web_and_telephones_are_read() {
             ],
             &["1  from  (radius)"],
         ),
-        (
-            "phpMyAdmin and its database",
-            &[
-                "12:05:01 web1 mariadbd[7]: 4 [Warning] Access denied for user 'bob'@'localhost' (using password: YES)",
-                "12:05:01 web1 phpMyAdmin[8]: user denied: bob (mysql-denied) from 192.0.2.7",
-            ],
-            &["1 bob from 192.0.2.7 (mysql)"],
-        ),
     ]);
 }

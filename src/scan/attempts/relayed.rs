@@ -32,27 +32,7 @@ pub(super) fn is_service_of_mail(service: &[u8]) -> bool {
 /// Whether a program that told a row is one that a server may have asked. OpenVPN's plugin asks PAM under any service, in a
 /// process of its own.
 pub(super) fn is_of_helper(program: &[u8], row: &Row) -> bool {
-    is_of_mail(row) || is_of_database(row) || program.starts_with(b"openvpn") || program.starts_with(b"ovpn-")
-}
-
-/// Whether a row may be what a database tells of phpMyAdmin's question.
-fn is_of_database(row: &Row) -> bool {
-    row.service == "mysql"
-}
-
-/// Whether `service` may have asked who told `row`.
-fn may_have_asked(service: &[u8], row: &Row) -> bool {
-    match service {
-        b"openvpn" => !is_of_mail(row) && !is_of_database(row),
-        b"phpmyadmin" => is_of_database(row),
-        _ => is_of_mail(row),
-    }
-}
-
-/// Whether it is a page of the web that asks a server of this machine, which sees the machine itself as its client.
-fn asks_from_here(service: &[u8], row: &Row) -> bool {
-    matches!(service, b"phpmyadmin" | b"roundcube")
-        && ["127.0.0.1", "::1", "localhost"].contains(&row.rhost.as_str())
+    is_of_mail(row) || program.starts_with(b"openvpn") || program.starts_with(b"ovpn-")
 }
 
 impl Attempts {
@@ -109,6 +89,7 @@ impl Attempts {
         mut left: u32,
         anybody: bool,
     ) -> u32 {
+        let is_mails = evidence.service != b"openvpn";
         let rhost = address(evidence.rhost);
         for other in self.helpers.iter().rev() {
             if left == 0 {
@@ -125,21 +106,17 @@ impl Attempts {
                 let untold = row.count.saturating_sub(row.relayed);
                 let is_same = untold > 0
                     && row.state != State::Gone
-                    && may_have_asked(evidence.service, row)
+                    && is_of_mail(row) == is_mails
                     && (-SECOND..=WITHIN).contains(&(time - row.time))
                     && if anybody {
                         row.rhost == rhost && !rhost.is_empty()
                     } else {
-                        agree(&row.user, evidence.user)
-                            && (agree(&row.rhost, rhost.as_bytes()) || asks_from_here(evidence.service, row))
+                        agree(&row.user, evidence.user) && agree(&row.rhost, rhost.as_bytes())
                     };
                 if is_same {
                     let told = untold.min(left);
                     row.relayed += told;
                     left -= told;
-                    if asks_from_here(evidence.service, row) && !rhost.is_empty() {
-                        row.rhost.clone_from(&rhost);
-                    }
                     row.fill_missing(evidence, 0);
                 }
             }
@@ -182,26 +159,6 @@ mod tests {
         assert_eq!(count(&[&of_eve, &auth(9), &ended(2)]), 2, "the server names the last");
         assert_eq!(count(&[&of_eve.replace("0.2.7", "0.2.8"), &auth(9), &ended(2)]), 3, "another client");
         assert_eq!(count(&[&of_eve, &ended(1)]), 2, "another connection");
-    }
-
-    #[test]
-    fn a_page_of_the_web_knows_the_client_that_its_server_does_not_see() {
-        let database = |user: &str| {
-            format!(
-                "09:00:01 mariadbd[7]: 2026-11-03  9:00:01 4 [Warning] Access denied for user '{user}'@'localhost' (using password: YES)"
-            )
-        };
-        let page =
-            |user: &str| format!("09:00:01 phpMyAdmin[8]: user denied: {user} (mysql-denied) from 192.0.2.7");
-        assert_eq!(count(&[&database("alice"), &page("alice")]), 1);
-        assert_eq!(count(&[&database("bob"), &page("alice")]), 2);
-        assert_eq!(count(&[&database("alice").replace("localhost", "192.0.2.9"), &page("alice")]), 2);
-        let mail = "09:00:02 dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<bob>, method=PLAIN, rip=127.0.0.1, lip=127.0.0.1";
-        let webmail = "09:00:02 roundcube[9]: IMAP Error: Login failed for bob against localhost from 192.0.2.7. LOGIN: Authentication failed. in /x/rcube_imap.php on line 211 (POST /)";
-        assert_eq!(count(&[mail, webmail]), 1);
-        assert_eq!(count(&[webmail]), 1);
-        assert_eq!(count(&[mail, &webmail.replace("for bob", "for eve")]), 2);
-        assert_eq!(count(&[&page("alice"), mail]), 2, "another server");
     }
 
     #[test]
