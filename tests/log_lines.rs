@@ -1573,3 +1573,49 @@ fn a_log_that_is_not_understood_is_no_log_without_attempts() {
     assert_eq!(scan(""), (vec![], "0 failed attempts\n".to_owned()));
     assert_eq!(scan("x\nNov  3 10:00:01 web1 sshd[20]: hello\n").1, "0 failed attempts\n");
 }
+
+#[test]
+fn pages_of_the_web_and_telephones_are_read() {
+    let asterisk = |second: u32, text: &str| format!("12:05:{second:02} web1 asterisk[7]: {text}");
+    let notice = |second: u32, number: u32| {
+        asterisk(
+            second,
+            &format!(
+                "NOTICE[72]: chan_sip.c:23417 in handle_request_register: Registration from '<sip:100@192.0.2.1>' failed for '192.0.2.{number}:5071' - Wrong password"
+            ),
+        )
+    };
+    let event = |second: u32, number: u32| {
+        asterisk(
+            second,
+            &format!(
+                "SECURITY[72]: res_security_log.c:114 in security_event_stasis_cb: SecurityEvent=\"InvalidPassword\",EventTV=\"1\",Severity=\"Error\",Service=\"SIP\",EventVersion=\"2\",AccountID=\"100\",SessionID=\"0x1\",LocalAddress=\"IPV4/UDP/192.0.2.1/5060\",RemoteAddress=\"IPV4/UDP/192.0.2.{number}/5071\",Challenge=\"1\""
+            ),
+        )
+    };
+    let twice = [notice(1, 7), event(1, 7), notice(2, 8), event(2, 8)];
+    check(&[
+        (
+            "WordPress, whose host the client chose",
+            &[
+                "12:05:01 web1 wordpress(pam_unix)[7]: Authentication failure for bob from 192.0.2.7",
+                "12:05:09 web1 wordpress(example.org)[8]: Accepted password for bob from 192.0.2.7",
+            ],
+            &["1 bob from 192.0.2.7 (wordpress)"],
+        ),
+        (
+            "Asterisk says it twice, of two clients",
+            &twice.each_ref().map(String::as_str),
+            &["1 100 from 192.0.2.7 (asterisk)", "1 100 from 192.0.2.8 (asterisk)"],
+        ),
+        (
+            "FreeRADIUS has the password in the line, and says it of the tunnel too",
+            &[
+                "12:05:01 web1 radiusd[7]: (12) Login incorrect (mschap: MS-CHAP2-Response is incorrect): [bob/secret] (from client nas1 port 0 via TLS tunnel)",
+                "12:05:01 web1 radiusd[7]: (13) Login incorrect (eap: Failed continuing EAP PEAP): [bob/secret] (from client nas1 port 0 cli 02-00-00-00-53-01)",
+                "12:05:09 web1 radiusd[7]: (19) Login OK: [bob/secret] (from client nas1 port 0 cli 02-00-00-00-53-01)",
+            ],
+            &["1  from  (radius)"],
+        ),
+    ]);
+}

@@ -78,7 +78,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand scan" -l state -d 'S
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l journald -d 'Read the systemd journal'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l dry-run -d 'Show what would be recorded, and record nothing; of a FILE, all of it'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l json -d 'One JSON object a line'
-complete -c authalert -n "__fish_authalert_using_subcommand scan" -l explain -d 'Show each line, and what it is taken for'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l explain -d 'Show each line of this pass, and what it is taken for; with --dry-run, each of a FILE'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l no-commands -d 'Deliver to no receiver that starts a program, as deliver --no-commands'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l from-start -d 'On the first pass over a log, read what is in it already'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l rules -d 'Show the rules of programs and PAM modules in their own words, and read nothing'

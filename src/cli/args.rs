@@ -210,7 +210,7 @@ pub struct Scan {
     #[arg(long, requires = "dry_run")]
     pub json: bool,
 
-    /// Show each line, and what it is taken for
+    /// Show each line of this pass, and what it is taken for; with --dry-run, each of a FILE
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
 

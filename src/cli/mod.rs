@@ -119,7 +119,10 @@ fn dispatch(args: &Args, out: &mut dyn Write) -> Result<(), Error> {
         }
         Command::Scan(scan) if scan.rules => rules::show(out),
         Command::Scan(scan) => match &scan.simulate {
-            Some(file) => scan::simulation(file.as_deref(), scan.journald, state, &config()?, out),
+            Some(file) => {
+                let (config, mut out) = (config()?, Fitting::new(out, 4));
+                scan::simulation(file.as_deref(), scan.journald, state, &config, &mut out)
+            }
             None => {
                 let options = ScanOptions {
                     files: scan.files.clone(),

@@ -149,6 +149,8 @@ pub fn name_and_module(name: &[u8]) -> (&[u8], &[u8]) {
         Some(slash) => &name[slash + 1..],
         None => name,
     };
+    // What WordPress has there is the host that the client asked for, who may call it pam_unix.
+    let module = if matches!(name, b"wordpress" | b"wp") { &b""[..] } else { module };
     (name.strip_suffix(UNIT).map_or(name, of_unit), module)
 }
 
@@ -193,6 +195,14 @@ mod tests {
             assert_eq!(shown(&format!("{head} ROOT LOGIN ON tty1")), expected);
         }
         assert_eq!(shown("Nov  3 09:05:01 srv -- MARK --").1, "");
+    }
+
+    #[test]
+    fn the_host_that_a_client_asked_wordpress_for_is_no_module() {
+        for host in ["example.org", "example.org:8443", "pam_unix", "x)[7]", "[2001:db8::1]"] {
+            let expected = ("srv".into(), "wordpress".into(), String::new(), 71, "x".into());
+            assert_eq!(shown(&format!("Nov  3 09:05:01 srv wordpress({host})[71]: x")), expected, "{host}");
+        }
     }
 
     #[test]

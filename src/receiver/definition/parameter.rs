@@ -122,6 +122,9 @@ impl Parameter {
         }
         match &self.pattern {
             Some(pattern) if !pattern.0.is_match(value) => {
+                if let Some(choice) = choice_of(pattern.0.as_str()) {
+                    return Err(format!("must be {choice}"));
+                }
                 let example = self.example.as_ref();
                 Err(match (in_words(pattern.0.as_str()), example) {
                     (Some(words), Some(example)) => format!("must be {words}, such as {example}"),
@@ -181,6 +184,14 @@ fn without_scheme(value: &str) -> Option<&'static str> {
         true => "; did you mean the same with http:// before it?",
         false => "; did you mean the same with https:// before it?",
     })
+}
+
+/// What a pattern accepts that is a choice between words: `starttls|implicit|none`.
+fn choice_of(pattern: &str) -> Option<String> {
+    let words = pattern.strip_prefix("^(?:")?.strip_suffix(")$")?;
+    let (others, last) = words.rsplit_once('|')?;
+    let is_plain = words.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'|');
+    is_plain.then(|| format!("{} or {last}", others.replace('|', ", ")))
 }
 
 /// What a pattern of one class of characters accepts: `[-_A-Za-z0-9]{1,64}`.
@@ -246,6 +257,14 @@ mod tests {
 
     fn parameter(text: &str) -> Parameter {
         toml::from_str(&format!("name = \"p\"\nfind = \"here\"\n{text}")).unwrap()
+    }
+
+    #[test]
+    fn a_choice_is_said_whole() {
+        let unit = parameter("type = \"text\"\npattern = \"characters|bytes|gsm7\"\nexample = \"gsm7\"");
+        assert_eq!(unit.check("x").unwrap_err(), "must be characters, bytes or gsm7");
+        assert_eq!(choice_of("^(?:[+]?[0-9]{1,16}|[A-Za-z0-9]{1,11})$"), None);
+        assert_eq!(choice_of("^(?:one)$"), None);
     }
 
     #[test]

@@ -209,7 +209,11 @@ mod tests {
                 Some("hush"),
                 "localhost",
             ),
-            ("to = \"a@b.c\"\nserver = \"h\"\ntls = \"maybe\"", None, "tls must look like starttls"),
+            (
+                "to = \"a@b.c\"\nserver = \"h\"\ntls = \"maybe\"",
+                None,
+                "tls must be starttls, implicit or none",
+            ),
             ("to = \"a@b.c\"\nserver = \"h\"\nport = 70000", None, "port must be"),
             ("to = \"a@b.c\"\nserver = \"h\"\nca_file = \"/nonexistent\"", None, "ca_file"),
             ("to = \"a@b.c\"\nserver = \"h x\"", None, "server must"),

@@ -18,6 +18,7 @@ macro_rules! built_in {
 }
 
 const BUILT_IN: &[(&str, &str)] = built_in![
+    "asterisk",
     "courier",
     "courier_smtp",
     "cpanel",
@@ -27,12 +28,16 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "dropbear",
     "duo",
     "exim",
+    "freeradius",
     "ftpd",
+    "gitea",
+    "jellyfin",
     "kcheckpass",
     "luci",
     "mariadb",
     "monit",
     "newgrp",
+    "nextcloud",
     "opensmtpd",
     "openvpn",
     "pam_any",
@@ -58,9 +63,11 @@ const BUILT_IN: &[(&str, &str)] = built_in![
     "screensharing",
     "sendmail",
     "su",
+    "vaultwarden",
     "vsftpd",
     "web",
     "webmin",
+    "wordpress",
     "xrdp",
     "xscreensaver",
 ];
