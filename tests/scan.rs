@@ -746,9 +746,9 @@ fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
     let auth: String = polls.clone().map(|at| pam(at, "bob@example.org")).collect::<String>()
         + &[500, 520, 540].map(|at| pam(at, "carol")).concat();
     let mails: String = polls.map(|at| told(at + 2, "Login", "bob@example.org")).collect::<String>()
-        + &told(502, failed, "carol")
+        + &told(504, failed, "carol")
         + &told(522, "Login", "carol")
-        + &told(542, failed, "carol");
+        + &told(549, failed, "carol");
     for mail_first in [false, true] {
         let machine = Machine::new();
         let mut files = vec![machine.log(), machine.state().join("mail.log")];
@@ -764,10 +764,19 @@ fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
         let mut seconds: Vec<_> = failures.map(|event| (event.user.to_string(), after(event))).collect();
         seconds.sort();
         let carol = |second: i64| ("carol".to_owned(), second);
-        assert_eq!(seconds, [carol(502), carol(542)], "as Dovecot says it");
+        assert_eq!(seconds, [carol(504), carol(549)], "as Dovecot says it, when the client leaves");
         assert_eq!((report.recorded, report.open, break_ins(journal)), (2, 0, 0));
         let report = machine.scan(ScanOptions { files, ..ScanOptions::default() });
         assert_eq!((report.recorded, report.logins), (0, 0), "and once");
+        // The client may leave when a pass has recorded what PAM said.
+        let machine = Machine::new();
+        let files = vec![machine.log(), machine.state().join("mail.log")];
+        files.iter().zip([&*auth, ""]).for_each(|(file, text)| fs::write(file, text).unwrap());
+        let options = ScanOptions { files, from_start: true, ..ScanOptions::default() };
+        assert_eq!(machine.scan(options.clone()).recorded, 11);
+        fs::write(machine.state().join("mail.log"), told(504, failed, "carol") + &told(549, failed, "carol"))
+            .unwrap();
+        assert_eq!(machine.scan(options).recorded, 0);
     }
 }
 

@@ -35,6 +35,7 @@ use super::rules::{Evidence, Family, Kind, TEST};
 pub use carried::Open;
 use excuse::Excuse;
 use process::{Key, Mix, Process, hash, name};
+pub(in crate::scan) use relayed::WITHIN as SUMMED_UP;
 use relayed::is_of_helper;
 use row::State;
 pub use row::{Place, Row};

@@ -9,7 +9,7 @@ use super::{Attempts, LOOK_BACK, Speaker};
 use crate::scan::rules::{Evidence, Family};
 
 /// From the helper's line to the server's: Dovecot sums up when the client leaves.
-const WITHIN: i64 = 300 * SECOND;
+pub(in crate::scan) const WITHIN: i64 = 300 * SECOND;
 /// From what Exim writes into its log to what it writes into that of refusals, where both are syslog: no client is answered and
 /// tries again in that time.
 const AGAIN: i64 = SECOND / 2000;

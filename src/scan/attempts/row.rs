@@ -185,6 +185,11 @@ impl Row {
         self.service == "dovecot" && self.count == 1 && self.by_pam && !self.by_program && self.relayed == 0
     }
 
+    /// Whether a mail server told this of what it had a helper ask.
+    pub(in crate::scan) fn is_relayed(&self) -> bool {
+        self.relayed > 0
+    }
+
     /// Whether a login at `time` is the answer of the next.
     pub(in crate::scan) fn may_be_followed_at(&self, time: i64) -> bool {
         is_soon(self.time, time, NEXT_DATABASE)

@@ -2,7 +2,7 @@
 
 use super::sought::{Sought, agree};
 use super::{CHILD_TO_PARENT, NEAR, OTHER_CLOCK, Recorded, SAME_MOMENT, SAME_PROCESS, ZONES};
-use crate::scan::attempts::Row;
+use crate::scan::attempts::{Row, SUMMED_UP};
 
 impl Recorded {
     /// The free record that is nearest in time among those that may be of this attempt.
@@ -12,7 +12,23 @@ impl Recorded {
         } else {
             self.of_names(row, sought)
         };
-        by_its_time.or_else(|| self.as_read(row, sought))
+        by_its_time.or_else(|| self.as_read(row, sought)).or_else(|| self.summed_up(row, sought))
+    }
+
+    /// Dovecot says what was refused when the client leaves, into another log than PAM or the module before.
+    fn summed_up(&self, row: &Row, sought: &Sought) -> Option<usize> {
+        let window = match (row.is_relayed(), row.is_of_first_database()) {
+            (true, _) => row.time - SUMMED_UP..=row.time + SAME_MOMENT,
+            (false, true) => row.time - SAME_MOMENT..=row.time + SUMMED_UP,
+            (false, false) => return None,
+        };
+        let certain = |i: &usize| {
+            let record = &self.records[*i];
+            record.service == sought.service
+                && [record.user, record.rhost] == [sought.user, sought.rhost]
+                && ![record.user, record.rhost].contains(&0)
+        };
+        self.closest(row.time, self.within(window, sought).filter(certain))
     }
 
     /// Of a line that was dated ahead another log may have told just now.
