@@ -1,5 +1,7 @@
 //! The record of an attempt: by its process, else by who, whom and when.
 
+use std::ops::RangeInclusive;
+
 use super::sought::{Sought, agree};
 use super::{CHILD_TO_PARENT, NEAR, OTHER_CLOCK, Recorded, SAME_MOMENT, SAME_PROCESS, ZONES};
 use crate::scan::attempts::{Row, SUMMED_UP};
@@ -28,7 +30,9 @@ impl Recorded {
                 && [record.user, record.rhost] == [sought.user, sought.rhost]
                 && ![record.user, record.rhost].contains(&0)
         };
-        self.closest(row.time, self.within(window, sought).filter(certain))
+        // In a flood there are thousands: most are passed over by the names.
+        let free = self.all_within(window).filter(certain).filter(|i| self.is_free(*i, sought));
+        self.closest(row.time, free)
     }
 
     /// Of a line that was dated ahead another log may have told just now.
@@ -117,12 +121,16 @@ impl Recorded {
             && self.used.get(&(sought.log.stream, record.key)).is_none_or(|u| u.times < record.count)
     }
 
-    fn within(&self, times: std::ops::RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {
+    fn within(&self, times: RangeInclusive<i64>, sought: &Sought) -> impl Iterator<Item = usize> {
+        self.all_within(times).filter(|i| self.is_free(*i, sought))
+    }
+
+    fn all_within(&self, times: RangeInclusive<i64>) -> impl Iterator<Item = usize> {
         let (first, last) = times.into_inner();
         let time = |index: &u32| self.records[*index as usize].time;
         let from = self.by_time.partition_point(|index| time(index) < first);
         let range = self.by_time[from..].iter().take_while(move |index| time(index) <= last);
-        range.map(|index| *index as usize).filter(|i| self.is_free(*i, sought))
+        range.map(|index| *index as usize)
     }
 
     fn closest(&self, time: i64, among: impl Iterator<Item = usize>) -> Option<usize> {
