@@ -85,6 +85,13 @@ def passes(world, stop, rng, counts):
         time.sleep(rng.random() * .05)
 
 
+def until(counts, more_than):
+    """Wait, a minute at most, until more passes than that were killed, and have ended: how many do in a time hangs on the machine."""
+    deadline = time.monotonic() + 60
+    while any(counts[how] <= number for how, number in more_than.items()) and time.monotonic() < deadline:
+        time.sleep(.05)
+
+
 def logins(world, number, stop, done):
     """The real module in a real login, which ends while its worker may be anywhere."""
     built = subprocess.run([os.path.join(TOP, "tests/pam/build.sh"), world.base, "host"], capture_output=True)
@@ -146,6 +153,7 @@ def main():
         if i > 0 and not check(writer.returncode == 0, "writer %d recorded everything" % i, error):
             break
     time.sleep(max(0, options.seconds - (time.monotonic() - began)))
+    until(counts, {"killed": 5, "ended": 5})
     stop.set()
     for each in samplers + threads:
         each.join()

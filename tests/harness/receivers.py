@@ -69,6 +69,7 @@ def with_kills(world, rng, seconds):
     writers[0].send_signal(signal.SIGKILL)
     for writer in writers:
         writer.communicate(timeout=300)
+    crowd.until(counts, {"killed": 2})
     stop.set()
     for each in [sampler, *threads]:
         each.join()
