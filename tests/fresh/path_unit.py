@@ -114,8 +114,9 @@ for sentence, state, drop_in in (("before it begins", "start-pre", "echo ExecSta
     while first_receiver()["posted"] == before and time.monotonic() < deadline:
         time.sleep(0.1)
     told = first_receiver()["posted"] - before
-    check("a pass that is killed %s is started again, and not by the timer" % sentence, "Result=signal" in said and told == 1,
-          "%s, %d told" % (said.strip(), told))
+    killed = "Result=signal" in said
+    check("a pass that is killed %s is started again, and not by the timer" % sentence, killed and told == 1,
+          "%s, %d told" % ("killed" if killed else "not killed", told))
     guest("rm -r $(dirname %s); systemctl daemon-reload; systemctl start authalert-scan.timer" % slow, 90)
 
 known, before, posted = len(records()), len(posts()), first_receiver()["posted"]
