@@ -725,6 +725,34 @@ fn a_login_in_one_log_goes_by_the_failures_in_another() {
     }
 }
 
+/// A log that begins with the lines of another has the same places, until one of them is rotated.
+#[test]
+fn what_both_of_two_logs_told_stands_for_nothing_that_one_of_them_tells_later() {
+    let machine = Machine::new();
+    let files = [machine.log(), machine.state().join("syslog")];
+    let half_an_hour_ago = Timestamp::now() - jiff::SignedDuration::from_mins(30);
+    let failed = |second: i64| {
+        let time = half_an_hour_ago + jiff::SignedDuration::from_secs(second);
+        format!("{time} srv sshd[7]: Failed password for root from 192.0.2.7 port 5 ssh2\n")
+    };
+    let pass = |second: i64, to: &[&Path]| {
+        for path in to {
+            let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+            file.write_all(failed(second).as_bytes()).unwrap();
+        }
+        let options = ScanOptions { files: files.to_vec(), from_start: true, ..ScanOptions::default() };
+        machine.scan(options).recorded
+    };
+    assert_eq!(pass(0, &[&files[0], &files[1]]), 1);
+    assert_eq!(pass(5, &[&files[1]]), 1, "another attempt");
+    assert_eq!(pass(10, &[&files[1]]), 1);
+    fs::rename(&files[0], machine.state().join("auth.log.1")).unwrap();
+    fs::write(&files[0], failed(5)).unwrap();
+    assert_eq!(pass(10, &[&files[0]]), 0, "the same by the other log, at other places");
+    assert_eq!(pass(15, &[&files[0], &files[1]]), 1);
+    assert_eq!(machine.journal().len(), 4);
+}
+
 /// Dovecot asks PAM first and then another database: PAM writes into one log, and into another Dovecot that somebody is in.
 #[test]
 fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {

@@ -155,13 +155,14 @@ impl Recorded {
         self.logs.get((record.log as usize).checked_sub(1)?)
     }
 
-    /// Whether this very line's attempts are recorded.
-    pub(crate) fn claim_origin(&mut self, origin: &str, stream: StreamId) -> bool {
+    /// Whether the attempts of this very line, of `row`, are recorded: by a pass that was killed, or by a log that began
+    /// with the same lines.
+    pub(crate) fn claim_origin(&mut self, origin: &str, row: &Row, stream: StreamId) -> bool {
         let key = parse(origin).0;
         let known = self.origins.contains(&key);
         if known {
-            // Then its record is that of nothing else.
-            let used = self.used.entry((stream.0, key)).or_insert(Used { time: 0, key, times: 0 });
+            // Then its record is that of nothing else, in this pass or a later one.
+            let used = self.used.entry((stream.0, key)).or_insert(Used { time: row.time, key, times: 0 });
             used.times = u32::MAX;
         }
         known
@@ -271,7 +272,7 @@ mod tests {
         recorded.load_since(&journal, &rows).unwrap();
         let stream = StreamId::new("auth.log");
         recorded.begin(stream, &[], UnsavedRecords::After(1));
-        let unknown = rows.iter().filter(|row| !recorded.claim_origin(&origin(row, stream, 1), stream));
+        let unknown = rows.iter().filter(|row| !recorded.claim_origin(&origin(row, stream, 1), row, stream));
         let unknown: Vec<&Row> = unknown.collect();
         unknown.into_iter().map(|row| recorded.find(row, Class::Failure, stream).left).sum()
     }

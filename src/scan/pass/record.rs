@@ -86,7 +86,7 @@ impl Pass<'_> {
         self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
         let saved = self.checkpoint.saved;
         // All of them first: a record that is claimed is that of no other line.
-        let claim = |row: &Row| self.recorded.claim_origin(&origin(row, log.id, saved), log.id);
+        let claim = |row: &Row| self.recorded.claim_origin(&origin(row, log.id, saved), row, log.id);
         let known: Vec<bool> = rows.iter().map(claim).collect();
         let mut fresh = Vec::new();
         for (mut row, is_known) in rows.into_iter().zip(known) {
@@ -237,7 +237,7 @@ impl Pass<'_> {
         for row in rows {
             let origin = origin(&row, log, self.checkpoint.saved);
             let is_known = !self.recorded.has_failed(&row, waiting)
-                || self.recorded.claim_origin(&origin, log)
+                || self.recorded.claim_origin(&origin, &row, log)
                 || self.recorded.find(&row, Class::Login, log).left == 0;
             if !is_known {
                 self.recorded.add(&origin);
