@@ -104,8 +104,13 @@ check("what is recorded while passes end is told when the delivery has ended", l
 # one that is killed at work, which takes a while here. By the unit's own ExecStart=, which may have a sign before the command.
 slow = "/run/systemd/system/authalert-deliver.service.d/slow.conf"
 at_work = r"sed -nE 's,^ExecStart=([-@:+!]*)(.*),ExecStart=\nExecStart=\1/bin/sh -c \"sleep 3; exec \2\",p' $(systemctl show --value -p FragmentPath authalert-deliver.service)"
+# Only where no other start is on its way it is the unit's Restart= that tells.
+at_rest = ("rest=0; for n in $(seq 300); do if systemctl show -p ActiveState --value authalert-deliver.service authalert-wake@deliver.service | "
+           "grep -qv -e '^inactive$' -e '^$' || systemctl list-jobs --no-legend | grep -q authalert; then rest=0; else rest=$((rest + 1)); fi; "
+           "[ $rest -lt 5 ] || exit 0; sleep 0.1; done; exit 1")
 for sentence, state, drop_in in (("before it begins", "start-pre", "echo ExecStartPre=/bin/sleep 3"), ("at work", "start", at_work)):
     guest("systemctl stop authalert-scan.timer; mkdir -p $(dirname %s); (echo '[Service]'; %s) >%s; systemctl daemon-reload" % (slow, drop_in, slow))
+    guest(at_rest, 90)
     before = first_receiver()["posted"]
     said = guest(wrong + "for n in $(seq 200); do if systemctl show -p SubState authalert-deliver.service | grep -q '=%s$'; then "
                  "systemctl kill --signal=KILL authalert-deliver.service; sleep 0.5; systemctl show -p Result authalert-deliver.service; "
