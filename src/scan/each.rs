@@ -1,6 +1,7 @@
 //! The failures and logins of a log one by one, nothing of which is kept: for reports on logs of any size, and for
 //! simulations.
 
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use compact_str::CompactString;
@@ -9,6 +10,8 @@ use jiff::Timestamp;
 use super::attempts::{Open, Row};
 use super::intake::Intake;
 use super::origin::ThisMachine;
+use super::source::Log;
+use super::text::Source;
 use super::unread::Unread;
 use super::whole::{Take, read, read_source};
 use super::{Error, Uncounted, Watch, blank, journald, put_row};
@@ -124,6 +127,23 @@ pub fn each_of_journald(
     })
 }
 
+/// The same of the last so many `bytes` of a log that is not compressed. Of a process that began before them there is only the
+/// end.
+pub fn each_of_end(path: &Path, bytes: u64, take: &mut dyn FnMut(&mut Rows)) -> Result<(), Error> {
+    let failed = |why| Error::Read(path.to_owned(), why);
+    let log = Log::open(path).map_err(failed)?;
+    let Some((mut file, size)) = log.plain() else { return Ok(()) };
+    let begin = size.saturating_sub(bytes);
+    file.seek(SeekFrom::Start(begin)).map_err(failed)?;
+    let mut text = BufReader::new(file.take(size - begin));
+    if begin > 0 {
+        // A line that began before.
+        text.skip_until(b'\n').map_err(failed)?;
+    }
+    let source = Source::stream(path, text, log.written);
+    each_of(take, |intake, after| read_source(source, intake, &mut |_, _, _| {}, after)).map(|_| ())
+}
+
 fn each_of(
     take: &mut dyn FnMut(&mut Rows),
     read: impl FnOnce(&mut Intake, Take<'_>) -> Result<(), Error>,
@@ -176,6 +196,26 @@ mod tests {
         let expected = [("su".to_owned(), "alice".to_owned()), ("sshd".to_owned(), "root".to_owned())];
         assert_eq!(failures.iter().map(of).collect::<Vec<_>>(), expected);
         assert_eq!((logins.len(), logins[0].user.as_str()), (1, "root"));
+    }
+
+    #[test]
+    fn of_the_end_of_a_log_what_begins_there_comes() {
+        let mut log = tempfile::NamedTempFile::new().unwrap();
+        let line = |n: u32| {
+            format!(
+                "2026-11-03T09:05:{n:02}Z srv sshd[{n}]: Failed password for root from 192.0.2.7 port {n} ssh2\n"
+            )
+        };
+        let text: String = (10..50).map(line).collect();
+        log.write_all(text.as_bytes()).unwrap();
+        let size = text.len() as u64 / 40;
+        for (bytes, expected) in [(0, 0), (size - 1, 0), (size + 1, 1), (3 * size + 5, 3), (u64::MAX, 40)] {
+            let mut pids = Vec::new();
+            let mut take = |event: &Event| pids.push(event.pid);
+            each_of_end(log.path(), bytes, &mut |rows| rows.each(&mut take)).unwrap();
+            pids.sort_unstable();
+            assert_eq!(pids, (50 - expected..50).collect::<Vec<u32>>(), "{bytes} bytes");
+        }
     }
 
     /// Attempts in a log as the scan counts them, and failures and logins that are handed over of it.

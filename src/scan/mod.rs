@@ -62,7 +62,7 @@ use jiff::Timestamp;
 use crate::config;
 use crate::event::{Class, Event, Route};
 use attempts::Row;
-pub use each::{Rows, each, each_of_journald};
+pub use each::{Rows, each, each_of_end, each_of_journald};
 use origin::ThisMachine;
 use report::Style;
 pub use state::{ScanState, last_pass};
