@@ -76,7 +76,7 @@ complete -c authalert -n "__fish_authalert_using_subcommand scan" -l simulate -d
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l config -d 'Configuration file [default: /etc/authalert/config.toml]' -r -F
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l state -d 'State directory [default: /var/lib/authalert]' -r -f -a "(__fish_complete_directories)"
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l journald -d 'Read the systemd journal'
-complete -c authalert -n "__fish_authalert_using_subcommand scan" -l dry-run -d 'Show what would be recorded, and record nothing; of a FILE, all of it'
+complete -c authalert -n "__fish_authalert_using_subcommand scan" -l dry-run -d 'Show what would be recorded, and record nothing; of a FILE all of it, and of each by itself'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l json -d 'One JSON object a line'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l explain -d 'Show each line of this pass, and what it is taken for; with --dry-run, each of a FILE'
 complete -c authalert -n "__fish_authalert_using_subcommand scan" -l no-commands -d 'Deliver to no receiver that starts a program, as deliver --no-commands'

@@ -202,7 +202,7 @@ pub struct Scan {
     #[arg(long, conflicts_with = "files")]
     pub journald: bool,
 
-    /// Show what would be recorded, and record nothing; of a FILE, all of it
+    /// Show what would be recorded, and record nothing; of a FILE all of it, and of each by itself
     #[arg(long)]
     pub dry_run: bool,
 
@@ -280,7 +280,8 @@ pub struct Failures {
 /// `report`.
 #[derive(Debug, clap::Args)]
 pub struct Report {
-    /// Logs to read instead of the records, rotated and compressed ones too; `-` is standard input
+    /// Logs to read instead of the records, rotated and compressed ones too; `-` is standard input. Each is read by itself: what two
+    /// of them tell is counted in both
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
