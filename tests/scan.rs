@@ -359,6 +359,25 @@ fn a_first_pass_reads_from_now_on_unless_it_is_told_otherwise() {
 }
 
 #[test]
+fn an_explanation_says_that_there_is_nothing_new_to_explain() {
+    let machine = Machine::new();
+    let explained = || {
+        let options = ScanOptions { files: vec![machine.log()], explain: true, ..ScanOptions::default() };
+        let mut out = Vec::new();
+        run(&options, &config::Scan::default(), machine.state(), &mut out, &mut |_, _, _| {}).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    machine.write(&lines(1..2));
+    let said = explained();
+    assert!(said.contains("begins at its end") && said.contains("0 recorded"), "{said}");
+    machine.write(&lines(2..3));
+    let said = explained();
+    assert!(said.contains("Failed password") && !said.contains("0 recorded"), "{said}");
+    let said = explained();
+    assert!(said.contains("0 recorded, 0 recorded before"), "{said}");
+}
+
+#[test]
 fn only_complete_lines_are_taken() {
     let machine = Machine::new();
     machine.write("");

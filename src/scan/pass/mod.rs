@@ -365,7 +365,8 @@ impl Pass<'_> {
     }
 
     fn end(self) -> Result<ScanReport, Error> {
-        if !self.style.json && !self.style.explain {
+        // An explanation speaks for itself, where there was a line to explain.
+        if !self.style.json && !(self.style.explain && self.report.lines > 0) {
             report::closing(self.out, &self.report, self.options.dry_run).map_err(Error::Output)?;
         }
         Ok(self.report)
