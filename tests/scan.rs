@@ -753,6 +753,36 @@ fn what_both_of_two_logs_told_stands_for_nothing_that_one_of_them_tells_later() 
     assert_eq!(machine.journal().len(), 4);
 }
 
+/// Two logs that begin with the same line have the same places, and not the same lines there.
+#[test]
+fn another_line_at_the_same_place_of_another_log_is_another_attempt() {
+    let failed = |pid: u32| {
+        let time = Timestamp::from_second(Timestamp::now().as_second() - 1000 + i64::from(pid)).unwrap();
+        format!("{time} srv sshd[{pid}]: Failed password for root from 192.0.2.7 port 5 ssh2\n")
+    };
+    let first = "2026-01-05T12:00:00Z srv cron[1]: begin\n";
+    let lines = [failed(101), failed(102), failed(103)];
+    let other = failed(199).replace("sshd[", "cron[").replace("Failed", "failed");
+    let both = [first.to_owned() + &lines.concat(), first.to_owned() + &other + &lines.concat()];
+    let apart = [first.to_owned() + &lines[0], first.to_owned() + &lines[1]];
+    for (texts, attempts) in [(&both, vec![101, 102, 103]), (&apart, vec![101, 102])] {
+        for is_turned in [false, true] {
+            let machine = Machine::new();
+            let mut files = vec![machine.log(), machine.state().join("syslog")];
+            files.iter().zip(texts).for_each(|(file, text)| fs::write(file, text).unwrap());
+            if is_turned {
+                files.reverse();
+            }
+            let options = ScanOptions { files, from_start: true, ..ScanOptions::default() };
+            machine.scan(options.clone());
+            machine.scan(options);
+            let mut recorded: Vec<u32> = machine.journal().iter().map(|event| event.pid).collect();
+            recorded.sort_unstable();
+            assert_eq!(recorded, attempts);
+        }
+    }
+}
+
 /// Dovecot asks PAM first and then another database: PAM writes into one log, and into another Dovecot that somebody is in.
 #[test]
 fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {

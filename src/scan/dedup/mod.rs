@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
 use super::hash::short;
-use super::origin::{Log, StreamId, name, parse};
+use super::origin::{Log, StreamId, name, parse, place};
 use crate::detect::REACH;
 use crate::event::Class;
 use crate::journal::address;
@@ -155,11 +155,11 @@ impl Recorded {
         self.logs.get((record.log as usize).checked_sub(1)?)
     }
 
-    /// Whether the attempts of this very line, of `row`, are recorded: by a pass that was killed, or by a log that began
-    /// with the same lines.
+    /// Whether the attempts of this very line, of `row`, are recorded by a pass that was killed.
     pub(crate) fn claim_origin(&mut self, origin: &str, row: &Row, stream: StreamId) -> bool {
         let key = parse(origin).0;
-        let known = self.origins.contains(&key);
+        // Of an older form it is not known which log it was.
+        let known = self.origins.contains(&key) || self.origins.contains(&parse(place(origin)).0);
         if known {
             // Then its record is that of nothing else, in this pass or a later one.
             let used = self.used.entry((stream.0, key)).or_insert(Used { time: row.time, key, times: 0 });
