@@ -783,6 +783,29 @@ fn another_line_at_the_same_place_of_another_log_is_another_attempt() {
     }
 }
 
+/// One process may ask for all clients of a mail server, and several logs may tell of each.
+#[test]
+fn attempts_of_one_process_in_two_logs_take_no_longer_the_more_there_are() {
+    let took = |attempts: i64| {
+        let machine = Machine::new();
+        let begun = Timestamp::now() - jiff::SignedDuration::from_mins(10);
+        let line = |n: i64| {
+            let time = begun + jiff::SignedDuration::from_millis(n);
+            format!("{time} srv sshd[7]: Failed password for root from 192.0.2.7 port 5 ssh2\n")
+        };
+        let text: String = (0..attempts).map(line).collect();
+        let files = vec![machine.log(), machine.state().join("syslog")];
+        files.iter().for_each(|file| fs::write(file, &text).unwrap());
+        let started = Instant::now();
+        let options = ScanOptions { files, from_start: true, ..ScanOptions::default() };
+        assert_eq!(machine.scan(options).recorded, attempts as u64);
+        started.elapsed()
+    };
+    let few = took(2000);
+    let many = took(16_000);
+    assert!(many < 24 * few + Duration::from_secs(1), "{few:?}, {many:?}");
+}
+
 /// Dovecot asks PAM first and then another database: PAM writes into one log, and into another Dovecot that somebody is in.
 #[test]
 fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
