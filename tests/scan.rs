@@ -783,6 +783,45 @@ fn another_line_at_the_same_place_of_another_log_is_another_attempt() {
     }
 }
 
+/// saslauthd asks for many clients, for days; what was matched is remembered for an hour.
+#[test]
+fn an_attempt_is_none_that_the_same_process_had_hours_before() {
+    for is_steady in [false, true] {
+        let machine = Machine::new();
+        machine.write("first line\n");
+        machine.pass();
+        let now = Timestamp::now();
+        let at = |ago: i64| now - jiff::SignedDuration::from_secs(ago);
+        let line = |ago: i64| {
+            let fields = "logname= uid=0 euid=0 tty= ruser= rhost=  user=root";
+            format!("{} srv saslauthd[7]: pam_unix(smtp:auth): authentication failure; {fields}\n", at(ago))
+        };
+        let by_module = |ago: i64| Event {
+            time: at(ago),
+            host: String::new(),
+            route: Route::Pam,
+            class: Class::Failure,
+            count: 1,
+            service: "smtp".into(),
+            pid: 7,
+            ppid: 1,
+            user: "root".into(),
+            rhost: String::new(),
+            tty: String::new(),
+            ruser: String::new(),
+            uid: 0,
+            origin: None,
+        };
+        let before: Vec<i64> = if is_steady { (1..25).rev().map(|n| 300 * n).collect() } else { vec![7200] };
+        let events: Vec<Event> = before.iter().map(|ago| by_module(*ago)).collect();
+        Journal::new(machine.state()).append(&events).unwrap();
+        machine.write(&before.iter().map(|ago| line(*ago)).collect::<String>());
+        assert_eq!(machine.pass(), 0, "the module recorded them");
+        machine.write(&line(20));
+        assert_eq!(machine.pass(), 1, "the module is out of the stack");
+    }
+}
+
 /// One process may ask for all clients of a mail server, and several logs may tell of each.
 #[test]
 fn attempts_of_one_process_in_two_logs_take_no_longer_the_more_there_are() {

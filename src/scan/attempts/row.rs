@@ -3,6 +3,8 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::SILENCE;
+use super::relayed::is_of_mail;
 use super::speaker::{SECOND, Speaker};
 use super::spelling::{address, is_address, text};
 use super::success::NEXT_DATABASE;
@@ -123,6 +125,19 @@ impl Row {
     /// ahead, the order stays.
     pub fn happened(&self) -> i64 {
         self.time.min(self.read)
+    }
+
+    /// Since when its attempts may have happened. Only what sums up tells of what was long before: a process that asks for many
+    /// clients has been heard of for days.
+    pub(in crate::scan) fn began(&self) -> i64 {
+        let since = self.since.min(self.time);
+        let sums_up = self.count > 1 || self.class == "pam-more-failures";
+        if sums_up { since } else { since.max(self.time - SILENCE) }
+    }
+
+    /// Whether the process asked for clients of a mail server, one after another.
+    pub(in crate::scan) fn is_of_mail(&self) -> bool {
+        is_of_mail(self)
     }
 
     /// Fill in what is missing from another line about the same attempt.

@@ -26,7 +26,7 @@ impl Recorded {
         journal: &Journal,
         rows: impl IntoIterator<Item = &'a Row>,
     ) -> io::Result<()> {
-        let Some(first) = rows.into_iter().map(|row| row.since.min(row.happened())).min() else {
+        let Some(first) = rows.into_iter().map(|row| row.began().min(row.happened())).min() else {
             return Ok(());
         };
         let needed = first.saturating_sub(OTHER_CLOCK);

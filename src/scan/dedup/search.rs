@@ -43,17 +43,24 @@ impl Recorded {
         })
     }
 
+    /// One that asks for clients of a mail server is known by their names, too.
     fn of_process(&self, row: &Row, sought: &Sought) -> Option<usize> {
         let is_same = |record: &Record| {
             record.service == sought.service
+                && (!row.is_of_mail() || sought.agrees(record))
                 && self.is_free(record, sought)
         };
         // A line may sum up what was long before; only clocks put it behind a record.
         let soon = (sought.since - SAME_PROCESS)..=(row.time + NEAR);
         self.nearest_of(row.pid, row.time, soon, is_same)
             .or_else(|| {
-                // The same process for certain, by a clock that is wrong or was stuck.
-                let certain = |record: &Record| sought.is_exactly(record) && is_same(record);
+                // The same process for certain, by a clock that is wrong or was stuck. One that asks for many clients was
+                // asked in those hours before, too.
+                let certain = |record: &Record| {
+                    (!row.is_of_mail() || is_zone(record.time - row.time))
+                        && sought.is_exactly(record)
+                        && is_same(record)
+                };
                 let apart = row.time - OTHER_CLOCK..=row.time + OTHER_CLOCK;
                 self.nearest_of(row.pid, row.time, apart, certain)
             })
@@ -79,9 +86,7 @@ impl Recorded {
         let near = if row.is_check_password() { NEAR } else { SAME_MOMENT };
         let fits = |record: &Record| {
             (row.is_check_password() || record.service == sought.service)
-                && agree(record.user, sought.user)
-                && agree(record.ruser, sought.ruser)
-                && agree(record.rhost, sought.rhost)
+                && sought.agrees(record)
                 && self.is_free(record, sought)
         };
         self.nearest_in(row.time, sought.since - near..=row.time + near, fits).or_else(|| {
@@ -103,4 +108,9 @@ impl Recorded {
         // By its place, too.
         is_same_kind && others && !self.is_taken(record, StreamId(sought.log.stream))
     }
+}
+
+/// Whether two clocks that go by two zones may be so far apart.
+fn is_zone(apart: i64) -> bool {
+    (apart.abs() + SAME_MOMENT) % ZONES <= 2 * SAME_MOMENT
 }
