@@ -900,6 +900,30 @@ fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
     }
 }
 
+/// What Dovecot says when the client leaves may be read first, and the next log has PAM's words too.
+#[test]
+fn what_two_of_three_logs_tell_in_dovecots_words_is_one_attempt() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line =
+        |second: i64, what: &str| format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let fields = "logname= uid=0 euid=0 tty=dovecot ruser=root rhost=192.0.2.7  user=root";
+    let pam = |second: i64| {
+        line(second, &format!("auth: pam_unix(dovecot:auth): authentication failure; {fields}"))
+    };
+    let auth = pam(0) + &pam(8);
+    let left = "Disconnected: Connection closed (auth failed, 2 attempts in 18 secs)";
+    let client = "user=<root>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>";
+    let mails = line(18, &format!("dovecot: imap-login: {left}: {client}"));
+    let texts = [("auth.log", auth.clone()), ("mail.log", mails.clone()), ("syslog", auth + &mails)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let machine = Machine::new();
+        let files = order.map(|n| machine.state().join(texts[n].0));
+        files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[n].1).unwrap());
+        let options = ScanOptions { files: files.to_vec(), from_start: true, ..ScanOptions::default() };
+        assert_eq!([0; 2].map(|_| machine.scan(options.clone()).recorded), [2, 0], "{order:?}");
+    }
+}
+
 /// Written to after each block of a log; so slowly that the place is saved after the next one, or no longer.
 struct Slow {
     flushed: usize,

@@ -197,12 +197,17 @@ impl Row {
 
     /// Whether PAM alone refused this for Dovecot, which may have asked another database next.
     pub(in crate::scan) fn is_of_first_database(&self) -> bool {
-        self.service == "dovecot" && self.count == 1 && self.by_pam && !self.by_program && self.relayed == 0
+        self.is_summed_up_later() && self.relayed == 0
     }
 
-    /// Whether a mail server told this of what it had a helper ask.
+    /// Whether PAM refused this for Dovecot, which says so when the client leaves; in this log too, or in another.
+    pub(in crate::scan) fn is_summed_up_later(&self) -> bool {
+        self.service == "dovecot" && self.count == 1 && self.by_pam && !self.by_program
+    }
+
+    /// Whether a mail server alone told this of what it had a helper ask.
     pub(in crate::scan) fn is_relayed(&self) -> bool {
-        self.relayed > 0
+        self.relayed > 0 && !self.by_pam
     }
 
     /// Whether a login at `time` is the answer of the next.

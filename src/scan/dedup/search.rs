@@ -18,7 +18,7 @@ impl Recorded {
 
     /// Dovecot says what was refused when the client leaves, into another log than PAM or the module before.
     fn summed_up(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let window = match (row.is_relayed(), row.is_of_first_database()) {
+        let window = match (row.is_relayed(), row.is_summed_up_later()) {
             (true, _) => row.time - SUMMED_UP..=row.time + SAME_MOMENT,
             (false, true) => row.time - SAME_MOMENT..=row.time + SUMMED_UP,
             (false, false) => return None,
