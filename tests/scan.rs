@@ -783,6 +783,30 @@ fn another_line_at_the_same_place_of_another_log_is_another_attempt() {
     }
 }
 
+/// Who may write into one log hides no login that only another tells of.
+#[test]
+fn a_login_that_somebody_claims_in_another_log_is_none_of_another_account() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line = |second: i64, pid: i64, what: &str| {
+        let time = begun + jiff::SignedDuration::from_secs(second);
+        format!("{time} srv sshd[{pid}]: {what} from 192.0.2.7 port 5 ssh2\n")
+    };
+    let failed: String = (1..7).map(|n| line(n, 100 + n, "Failed password for root")).collect();
+    for is_turned in [false, true] {
+        let machine = Machine::new();
+        let mut files = vec![machine.state().join("syslog"), machine.log()];
+        fs::write(&files[0], line(20, 200, "Accepted password for daemon")).unwrap();
+        fs::write(&files[1], failed.clone() + &line(25, 200, "Accepted password for root")).unwrap();
+        if is_turned {
+            files.reverse();
+        }
+        machine.scan(ScanOptions { files, from_start: true, ..ScanOptions::default() });
+        let journal = machine.journal();
+        let logins = journal.iter().filter(|event| event.class == Class::Login);
+        assert!(logins.clone().any(|event| event.user == "root"), "{:?}", logins.collect::<Vec<_>>());
+    }
+}
+
 /// saslauthd asks for many clients, for days; what was matched is remembered for an hour.
 #[test]
 fn an_attempt_is_none_that_the_same_process_had_hours_before() {

@@ -45,9 +45,14 @@ impl Recorded {
 
     /// One that asks for clients of a mail server is known by their names, too.
     fn of_process(&self, row: &Row, sought: &Sought) -> Option<usize> {
+        // Whoever writes that he is in, into another log and under the number of somebody else, hides no login of that.
+        let is_forged = |record: &Record| {
+            record.is_login && record.log != 0 && sought.rhost != 0 && !agree(record.user, sought.user)
+        };
         let is_same = |record: &Record| {
             record.service == sought.service
                 && (!row.is_of_mail() || sought.agrees(record))
+                && !is_forged(record)
                 && self.is_free(record, sought)
         };
         // A line may sum up what was long before; only clocks put it behind a record.
