@@ -772,6 +772,122 @@ fn what_both_of_two_logs_told_stands_for_nothing_that_one_of_them_tells_later() 
     assert_eq!(machine.journal().len(), 4);
 }
 
+/// Two logs that begin with the same line have the same places, and not the same lines there.
+#[test]
+fn another_line_at_the_same_place_of_another_log_is_another_attempt() {
+    let failed = |pid: u32| {
+        let time = Timestamp::from_second(Timestamp::now().as_second() - 1000 + i64::from(pid)).unwrap();
+        format!("{time} srv sshd[{pid}]: Failed password for root from 192.0.2.7 port 5 ssh2\n")
+    };
+    let first = "2026-01-05T12:00:00Z srv cron[1]: begin\n";
+    let lines = [failed(101), failed(102), failed(103)];
+    let other = failed(199).replace("sshd[", "cron[").replace("Failed", "failed");
+    let both = [first.to_owned() + &lines.concat(), first.to_owned() + &other + &lines.concat()];
+    let apart = [first.to_owned() + &lines[0], first.to_owned() + &lines[1]];
+    for (texts, attempts) in [(&both, vec![101, 102, 103]), (&apart, vec![101, 102])] {
+        for is_turned in [false, true] {
+            let machine = Machine::new();
+            let mut files = vec![machine.log(), machine.state().join("syslog")];
+            files.iter().zip(texts).for_each(|(file, text)| fs::write(file, text).unwrap());
+            if is_turned {
+                files.reverse();
+            }
+            let options = ScanOptions { files, from_start: true, ..ScanOptions::default() };
+            machine.scan(options.clone());
+            machine.scan(options);
+            let mut recorded: Vec<u32> = machine.journal().iter().map(|event| event.pid).collect();
+            recorded.sort_unstable();
+            assert_eq!(recorded, attempts);
+        }
+    }
+}
+
+/// Who may write into one log hides no login that only another tells of.
+#[test]
+fn a_login_that_somebody_claims_in_another_log_is_none_of_another_account() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line = |second: i64, pid: i64, what: &str| {
+        let time = begun + jiff::SignedDuration::from_secs(second);
+        format!("{time} srv sshd[{pid}]: {what} from 192.0.2.7 port 5 ssh2\n")
+    };
+    let failed: String = (1..7).map(|n| line(n, 100 + n, "Failed password for root")).collect();
+    for is_turned in [false, true] {
+        let machine = Machine::new();
+        let mut files = vec![machine.state().join("syslog"), machine.log()];
+        fs::write(&files[0], line(20, 200, "Accepted password for daemon")).unwrap();
+        fs::write(&files[1], failed.clone() + &line(25, 200, "Accepted password for root")).unwrap();
+        if is_turned {
+            files.reverse();
+        }
+        machine.scan(ScanOptions { files, from_start: true, ..ScanOptions::default() });
+        let journal = machine.journal();
+        let logins = journal.iter().filter(|event| event.class == Class::Login);
+        assert!(logins.clone().any(|event| event.user == "root"), "{:?}", logins.collect::<Vec<_>>());
+    }
+}
+
+/// saslauthd asks for many clients, for days; what was matched is remembered for an hour.
+#[test]
+fn an_attempt_is_none_that_the_same_process_had_hours_before() {
+    for is_steady in [false, true] {
+        let machine = Machine::new();
+        machine.write("first line\n");
+        machine.pass();
+        let now = Timestamp::now();
+        let at = |ago: i64| now - jiff::SignedDuration::from_secs(ago);
+        let line = |ago: i64| {
+            let fields = "logname= uid=0 euid=0 tty= ruser= rhost=  user=root";
+            format!("{} srv saslauthd[7]: pam_unix(smtp:auth): authentication failure; {fields}\n", at(ago))
+        };
+        let by_module = |ago: i64| Event {
+            time: at(ago),
+            host: String::new(),
+            route: Route::Pam,
+            class: Class::Failure,
+            count: 1,
+            service: "smtp".into(),
+            pid: 7,
+            ppid: 1,
+            user: "root".into(),
+            rhost: String::new(),
+            tty: String::new(),
+            ruser: String::new(),
+            uid: 0,
+            origin: None,
+        };
+        let before: Vec<i64> = if is_steady { (1..25).rev().map(|n| 300 * n).collect() } else { vec![7200] };
+        let events: Vec<Event> = before.iter().map(|ago| by_module(*ago)).collect();
+        Journal::new(machine.state()).append(&events).unwrap();
+        machine.write(&before.iter().map(|ago| line(*ago)).collect::<String>());
+        assert_eq!(machine.pass(), 0, "the module recorded them");
+        machine.write(&line(20));
+        assert_eq!(machine.pass(), 1, "the module is out of the stack");
+    }
+}
+
+/// One process may ask for all clients of a mail server, and several logs may tell of each.
+#[test]
+fn attempts_of_one_process_in_two_logs_take_no_longer_the_more_there_are() {
+    let took = |attempts: i64| {
+        let machine = Machine::new();
+        let begun = Timestamp::now() - jiff::SignedDuration::from_mins(10);
+        let line = |n: i64| {
+            let time = begun + jiff::SignedDuration::from_millis(n);
+            format!("{time} srv sshd[7]: Failed password for root from 192.0.2.7 port 5 ssh2\n")
+        };
+        let text: String = (0..attempts).map(line).collect();
+        let files = vec![machine.log(), machine.state().join("syslog")];
+        files.iter().for_each(|file| fs::write(file, &text).unwrap());
+        let started = Instant::now();
+        let options = ScanOptions { files, from_start: true, ..ScanOptions::default() };
+        assert_eq!(machine.scan(options).recorded, attempts as u64);
+        started.elapsed()
+    };
+    let few = took(2000);
+    let many = took(16_000);
+    assert!(many < 24 * few + Duration::from_secs(1), "{few:?}, {many:?}");
+}
+
 /// Dovecot asks PAM first and then another database: PAM writes into one log, and into another Dovecot that somebody is in.
 #[test]
 fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
@@ -824,6 +940,30 @@ fn what_pam_refused_first_is_none_where_another_log_tells_of_the_login() {
         fs::write(machine.state().join("mail.log"), told(504, failed, "carol") + &told(549, failed, "carol"))
             .unwrap();
         assert_eq!(machine.scan(options).recorded, 0);
+    }
+}
+
+/// What Dovecot says when the client leaves may be read first, and the next log has PAM's words too.
+#[test]
+fn what_two_of_three_logs_tell_in_dovecots_words_is_one_attempt() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line =
+        |second: i64, what: &str| format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let fields = "logname= uid=0 euid=0 tty=dovecot ruser=root rhost=192.0.2.7  user=root";
+    let pam = |second: i64| {
+        line(second, &format!("auth: pam_unix(dovecot:auth): authentication failure; {fields}"))
+    };
+    let auth = pam(0) + &pam(8);
+    let left = "Disconnected: Connection closed (auth failed, 2 attempts in 18 secs)";
+    let client = "user=<root>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>";
+    let mails = line(18, &format!("dovecot: imap-login: {left}: {client}"));
+    let texts = [("auth.log", auth.clone()), ("mail.log", mails.clone()), ("syslog", auth + &mails)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let machine = Machine::new();
+        let files = order.map(|n| machine.state().join(texts[n].0));
+        files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[n].1).unwrap());
+        let options = ScanOptions { files: files.to_vec(), from_start: true, ..ScanOptions::default() };
+        assert_eq!([0; 2].map(|_| machine.scan(options.clone()).recorded), [2, 0], "{order:?}");
     }
 }
 

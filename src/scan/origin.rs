@@ -68,10 +68,9 @@ pub(crate) fn is_keyboard(row: &Row) -> bool {
     matches!(row.class.as_str(), "sshd-failed-keyboard-interactive" | "sshd-pam-error")
 }
 
-/// The place in an origin, as a hash, and the log.
+/// The place in an origin, as a hash, and the log. Two logs that begin with the same line have the same places for other lines,
+/// so the log is in the hash where it is known.
 pub(crate) fn parse(origin: &str) -> (u64, Option<Log>) {
-    let end = origin.match_indices(':').nth(1).map_or(origin.len(), |(at, _)| at);
-    let place = hash(&[&origin.as_bytes()[..end]]);
     let mut words = origin.split(':').skip(2);
     let mut log = || {
         let stream = u32::from_str_radix(words.next()?, 16).ok()?;
@@ -83,7 +82,15 @@ pub(crate) fn parse(origin: &str) -> (u64, Option<Log>) {
         let host = u32::from_str_radix(host.trim_end_matches('k'), 16).ok()?;
         Some(Log { stream, host, keyboard, contained, saved: words.next()?.parse().ok()? })
     };
-    (place, log())
+    let log = log();
+    let stream = log.map_or(Vec::new(), |log| log.stream.to_le_bytes().to_vec());
+    (hash(&[place(origin).as_bytes(), &stream]), log)
+}
+
+/// What of an origin says where the line is, whatever log that was.
+pub(crate) fn place(origin: &str) -> &str {
+    let end = origin.match_indices(':').nth(1).map_or(origin.len(), |(at, _)| at);
+    &origin[..end]
 }
 
 /// A name as a number, 0 where there is none.

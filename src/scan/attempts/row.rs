@@ -3,6 +3,8 @@
 use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
+use super::SILENCE;
+use super::relayed::is_of_mail;
 use super::speaker::{SECOND, Speaker};
 use super::spelling::{address, is_address, text};
 use super::success::NEXT_DATABASE;
@@ -125,6 +127,19 @@ impl Row {
         self.time.min(self.read)
     }
 
+    /// Since when its attempts may have happened. Only what sums up tells of what was long before: a process that asks for many
+    /// clients has been heard of for days.
+    pub(in crate::scan) fn began(&self) -> i64 {
+        let since = self.since.min(self.time);
+        let sums_up = self.count > 1 || self.class == "pam-more-failures";
+        if sums_up { since } else { since.max(self.time - SILENCE) }
+    }
+
+    /// Whether the process asked for clients of a mail server, one after another.
+    pub(in crate::scan) fn is_of_mail(&self) -> bool {
+        is_of_mail(self)
+    }
+
     /// Fill in what is missing from another line about the same attempt.
     pub(super) fn fill_missing(&mut self, evidence: &Evidence<'_>, pid: u32) {
         for (old, new) in [
@@ -182,12 +197,17 @@ impl Row {
 
     /// Whether PAM alone refused this for Dovecot, which may have asked another database next.
     pub(in crate::scan) fn is_of_first_database(&self) -> bool {
-        self.service == "dovecot" && self.count == 1 && self.by_pam && !self.by_program && self.relayed == 0
+        self.is_summed_up_later() && self.relayed == 0
     }
 
-    /// Whether a mail server told this of what it had a helper ask.
+    /// Whether PAM refused this for Dovecot, which says so when the client leaves; in this log too, or in another.
+    pub(in crate::scan) fn is_summed_up_later(&self) -> bool {
+        self.service == "dovecot" && self.count == 1 && self.by_pam && !self.by_program
+    }
+
+    /// Whether a mail server alone told this of what it had a helper ask.
     pub(in crate::scan) fn is_relayed(&self) -> bool {
-        self.relayed > 0
+        self.relayed > 0 && !self.by_pam
     }
 
     /// Whether a login at `time` is the answer of the next.

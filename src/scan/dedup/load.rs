@@ -15,7 +15,7 @@ impl Recorded {
     pub(crate) fn unload(&mut self) {
         self.since = None;
         self.records = Vec::new();
-        (self.logs, self.by_pid, self.by_time) = Default::default();
+        (self.logs, self.free) = Default::default();
         (self.origins, self.failed) = Default::default();
         self.read.clear();
     }
@@ -26,7 +26,7 @@ impl Recorded {
         journal: &Journal,
         rows: impl IntoIterator<Item = &'a Row>,
     ) -> io::Result<()> {
-        let Some(first) = rows.into_iter().map(|row| row.since.min(row.happened())).min() else {
+        let Some(first) = rows.into_iter().map(|row| row.began().min(row.happened())).min() else {
             return Ok(());
         };
         let needed = first.saturating_sub(OTHER_CLOCK);
@@ -48,20 +48,12 @@ impl Recorded {
             })?;
             self.read.insert(segment.inode, end);
         }
-        self.sort();
         Ok(())
     }
 
     /// Take in what is about to be recorded; until the journal is read again from the start.
     pub(crate) fn expect<'a>(&mut self, events: impl Iterator<Item = &'a Event>) {
         events.for_each(|event| self.take(event));
-        self.sort();
-    }
-
-    fn sort(&mut self) {
-        self.by_pid.sort_unstable();
-        // Nearly in order already, and of those of one moment the first stays the first.
-        self.by_time.sort_by_key(|index| self.records[*index as usize].time);
     }
 
     fn take(&mut self, failure: &Event) {
@@ -90,7 +82,10 @@ impl Recorded {
                 (place, Some(log))
             }
         };
-        let Ok(index) = u32::try_from(self.records.len()) else { return };
+        // They are counted in 32 bits.
+        if self.records.len() >= u32::MAX as usize {
+            return;
+        }
         let log = log.map_or(0, |log| self.number_of(log));
         self.records.push(Record {
             time,
@@ -101,17 +96,9 @@ impl Recorded {
             user: name(&failure.user),
             rhost: name(&failure.rhost),
             ruser: name(&failure.ruser),
-            has_pid: failure.pid != 0,
+            pids: [failure.pid, failure.ppid],
             is_login: failure.class == Class::Login,
         });
-        self.by_time.push(index);
-        let mut pids = [failure.pid, failure.ppid];
-        if pids[0] == pids[1] {
-            pids[1] = 0;
-        }
-        for pid in pids.into_iter().filter(|pid| *pid > 1) {
-            self.by_pid.push((pid, index));
-        }
     }
 
     /// The number of a log, counted from 1. There are few, and it is nearly always the one before.

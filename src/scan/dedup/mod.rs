@@ -6,6 +6,7 @@
 //! left out, except what a pass gave that could not remember it: it may have seen fewer lines, and
 //! have reported the same attempts by others.
 
+mod free;
 mod load;
 mod search;
 mod sought;
@@ -16,10 +17,11 @@ use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
 use super::hash::short;
-use super::origin::{Log, StreamId, name, parse};
+use super::origin::{Log, StreamId, name, parse, place};
 use crate::detect::REACH;
 use crate::event::Class;
 use crate::journal::address;
+use free::Free;
 use sought::Sought;
 pub(crate) use sought::base;
 
@@ -53,10 +55,7 @@ pub(crate) struct Recorded {
     records: Vec<Record>,
     /// The logs of the records.
     logs: Vec<Log>,
-    /// Which records are of a process, in order.
-    by_pid: Vec<(u32, u32)>,
-    /// Which records there are, by time.
-    by_time: Vec<u32>,
+    free: Free,
     origins: HashSet<u64>,
     /// Who failed, and from where: see [`who`].
     failed: HashSet<u32>,
@@ -95,7 +94,8 @@ struct Record {
     user: u32,
     rhost: u32,
     ruser: u32,
-    has_pid: bool,
+    /// Its process and the parent of that, 0: it has none.
+    pids: [u32; 2],
     is_login: bool,
 }
 
@@ -123,6 +123,7 @@ impl Recorded {
     pub(crate) fn begin(&mut self, stream: StreamId, used: &[Used], unsaved: UnsavedRecords) {
         self.used.extend(used.iter().map(|used| ((stream.0, used.key), *used)));
         self.unsaved.insert(stream.0, unsaved);
+        self.free = Free::default();
     }
 
     /// Begin with a log again, of which nothing is remembered.
@@ -155,11 +156,11 @@ impl Recorded {
         self.logs.get((record.log as usize).checked_sub(1)?)
     }
 
-    /// Whether the attempts of this very line, of `row`, are recorded: by a pass that was killed, or by a log that began
-    /// with the same lines.
+    /// Whether the attempts of this very line, of `row`, are recorded by a pass that was killed.
     pub(crate) fn claim_origin(&mut self, origin: &str, row: &Row, stream: StreamId) -> bool {
         let key = parse(origin).0;
-        let known = self.origins.contains(&key);
+        // Of an older form it is not known which log it was.
+        let known = self.origins.contains(&key) || self.origins.contains(&parse(place(origin)).0);
         if known {
             // Then its record is that of nothing else, in this pass or a later one.
             let used = self.used.entry((stream.0, key)).or_insert(Used { time: row.time, key, times: 0 });
@@ -171,11 +172,13 @@ impl Recorded {
     /// Which of the attempts, or logins, in `row`, of which `stream` tells, are recorded.
     pub(crate) fn find(&mut self, row: &Row, class: Class, stream: StreamId) -> Found {
         let sought = Sought::new(row, class, stream);
+        self.note_free(stream);
         let mut found = Found { left: row.count, by_module: 0 };
         while found.left > 0 {
             let Some(index) = self.nearest(row, &sought) else { break };
             let Record { time, key, log, .. } = self.records[index];
             self.used.entry((stream.0, key)).or_insert(Used { time, key, times: 0 }).times += 1;
+            self.note_used(index, stream);
             found.left -= 1;
             found.by_module += u32::from(log == 0);
         }

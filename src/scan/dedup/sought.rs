@@ -27,7 +27,7 @@ impl Sought {
                 contained: row.container != 0,
                 saved: 0,
             },
-            since: row.since.min(row.time),
+            since: row.began(),
             service: short(&[base(&row.service).as_bytes()]),
             user: name(&row.user),
             rhost: name(&row.rhost),
@@ -36,10 +36,18 @@ impl Sought {
         }
     }
 
+    /// Nothing speaks against it.
+    pub(super) fn agrees(&self, record: &Record) -> bool {
+        self.names(record).iter().all(|(a, b)| agree(*a, *b))
+    }
+
     /// Nothing speaks against it, and a name speaks for it.
     pub(super) fn is_exactly(&self, record: &Record) -> bool {
-        let pairs = [(record.user, self.user), (record.rhost, self.rhost), (record.ruser, self.ruser)];
-        pairs.iter().all(|(a, b)| agree(*a, *b)) && pairs.iter().any(|(a, b)| *a != 0 && a == b)
+        self.agrees(record) && self.names(record).iter().any(|(a, b)| *a != 0 && a == b)
+    }
+
+    fn names(&self, record: &Record) -> [(u32, u32); 3] {
+        [(record.user, self.user), (record.rhost, self.rhost), (record.ruser, self.ruser)]
     }
 }
 
