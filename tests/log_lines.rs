@@ -1382,6 +1382,82 @@ fn a_password_that_was_right_or_that_nobody_looked_at_is_no_wrong_one() {
     check(RIGHT_OR_NOT_LOOKED_AT);
 }
 
+const BY_ANOTHER_WAY: &[Case] = &[
+    (
+        "Postfix, of a client that begins with what asks for more than a password",
+        &[
+            "10:00:00 mx postfix/smtpd[470]: connect from c.example.org[192.0.2.7]",
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL DIGEST-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:02 mx postfix/smtpd[470]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:00:05 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:06 mx postfix/smtpd[470]: 01842A2A0D3: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+        ],
+        &[],
+    ),
+    (
+        "Postfix, of one that guesses before",
+        &[
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:02 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:03 mx postfix/smtpd[470]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+        ],
+        &["1 alice from 192.0.2.7 (smtp)", "1 alice from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "Postfix, of a password that was wrong and then right, of others, and of a while ago",
+        &[
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL LOGIN authentication failed: authentication failure, sasl_username=alice",
+            "10:00:02 mx postfix/smtpd[470]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:01:01 mx postfix/smtpd[471]: warning: unknown[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=bob",
+            "10:01:02 mx postfix/smtpd[471]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:02:01 mx postfix/smtpd[472]: warning: unknown[192.0.2.8]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:02:02 mx postfix/smtpd[472]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:03:01 mx postfix/smtpd[473]: warning: unknown[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:03:31 mx postfix/smtpd[473]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+        ],
+        &[
+            "1 alice from 192.0.2.7 (smtp)",
+            "1 bob from 192.0.2.7 (smtp)",
+            "1 alice from 192.0.2.8 (smtp)",
+            "1 alice from 192.0.2.7 (smtp)",
+        ],
+    ),
+    (
+        "Postfix, of what is no answer, or none at all",
+        &[
+            "10:00:01 mx postfix/smtpd[662]: warning: c.example.org[192.0.2.7]: SASL NTLM authentication aborted",
+            "10:00:02 mx postfix/smtpd[662]: warning: c.example.org[192.0.2.7]: SASL FOO authentication failed: no mechanism available, sasl_username=(unavailable)",
+            "10:00:03 mx postfix/smtpd[662]: warning: c.example.org[192.0.2.7]: SASL PLAIN authentication failed: bad protocol / cancel, sasl_username=(unavailable)",
+        ],
+        &[],
+    ),
+    (
+        "Cyrus",
+        &[
+            "10:00:01 mx cyrus/imap[731]: badlogin: c.example.org [192.0.2.7] CRAM-MD5 (-notset-) [SASL(-13): user not found: user: alice@mx property: cmusaslsecretCRAM-MD5 not found in sasldb]",
+            "10:00:04 mx cyrus/imap[731]: badlogin: c.example.org [192.0.2.7] GSSAPI (-notset-) [SASL(-6): can't request information until later in exchange: Information that was requested is not yet available.]",
+            "10:00:07 mx cyrus/imap[731]: login: c.example.org [192.0.2.7] alice PLAIN User logged in SESSIONID=<cyrus-1796009385-731-1-4060016833773969823>",
+            "10:01:01 mx cyrus/imap[732]: badlogin: c.example.org [192.0.2.8] PLAIN (alice) [SASL(-13): authentication failure: Password verification failed]",
+            "10:01:05 mx cyrus/imap[732]: login: c.example.org [192.0.2.8] alice CRAM-MD5+TLS User logged in SESSIONID=<x>",
+        ],
+        &["1 alice from 192.0.2.8 (imap)"],
+    ),
+    (
+        "Sendmail",
+        &[
+            "10:00:01 mx sm-mta[71]: 14NNwaRl065696: AUTH failure (DIGEST-MD5): user not found (-20) SASL(-13): user not found: unable to canonify user and get auxprops, user=bob, relay=c.example.org [192.0.2.7]",
+            "10:00:02 mx sm-mta[71]: AUTH=server, relay=c.example.org [192.0.2.7], authid=bob, mech=LOGIN, bits=0",
+        ],
+        &[],
+    ),
+];
+
+#[test]
+fn who_is_let_in_by_another_way_was_not_refused_by_the_first() {
+    check(BY_ANOTHER_WAY);
+}
+
 #[test]
 fn login_says_each_attempt_for_all_to_read_and_with_the_name() {
     check(&[
