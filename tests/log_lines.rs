@@ -1451,6 +1451,33 @@ const BY_ANOTHER_WAY: &[Case] = &[
         ],
         &[],
     ),
+    (
+        "pure-ftpd, which asks PAM and then its own database",
+        &[
+            "10:00:03 vm pure-ftpd: (?@192.0.2.7) [INFO] New connection from 192.0.2.7",
+            "10:00:03 vm pure-ftpd: pam_unix(pure-ftpd:auth): check pass; user unknown",
+            "10:00:03 vm pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=virt rhost=vm ",
+            "10:00:09 vm pure-ftpd: (?@192.0.2.7) [INFO] virt is now logged in",
+            "10:01:03 vm pure-ftpd[71]: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=vm  user=alice",
+            "10:01:08 vm pure-ftpd[71]: (?@192.0.2.7) [INFO] alice is now logged in",
+            "10:02:03 vm pure-ftpd[72]: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=vm  user=alice",
+            "10:02:09 vm pure-ftpd[72]: (?@192.0.2.7) [WARNING] Authentication failed for user [alice]",
+            "10:02:14 vm pure-ftpd[72]: (?@192.0.2.7) [INFO] alice is now logged in",
+        ],
+        &["1 alice from 192.0.2.7 (pure-ftpd)"],
+    ),
+    (
+        "proftpd, which asks PAM and then a file",
+        &[
+            "10:00:02 vm proftpd: pam_unix(proftpd:auth): check pass; user unknown",
+            "10:00:02 vm proftpd: pam_unix(proftpd:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/ftpd1172 ruser=virt rhost=192.0.2.7 ",
+            "10:00:04 vm proftpd[1172]: vm (192.0.2.7[192.0.2.7]) - USER virt: Login successful.",
+            "10:01:02 vm proftpd: pam_unix(proftpd:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/ftpd1187 ruser=alice rhost=192.0.2.7  user=alice",
+            "10:01:04 vm proftpd[1187]: vm (192.0.2.7[192.0.2.7]) - USER alice (Login failed): Incorrect password",
+            "10:01:09 vm proftpd[1187]: vm (192.0.2.7[192.0.2.7]) - USER alice: Login successful.",
+        ],
+        &["1 alice from 192.0.2.7 (proftpd)"],
+    ),
 ];
 
 #[test]

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::process::{Key, Process, name};
 use super::row::{Place, Row, State};
 use super::speaker::SECOND;
-use super::spelling::{agree, text};
+use super::spelling::{agree, is_address, text};
 use super::{Attempts, LOOK_BACK, SECOND_MODULE, Speaker, move_behind};
 use crate::scan::rules::{Evidence, Family, Kind};
 
@@ -171,7 +171,10 @@ impl Attempts {
             return;
         }
         let by_dovecot = evidence.service == b"dovecot";
-        let within = if of_sshd || self.is_of_one_process(speaker) || speaker.family == Family::Login {
+        // pure-ftpd without a number, whose PAM is given the name of this machine, not of the client.
+        let in_own_words = speaker.family == Family::Other && speaker.reports_each_refusal();
+        let asks_once = self.is_of_one_process(speaker);
+        let within = if of_sshd || asks_once || in_own_words || speaker.family == Family::Login {
             SECOND_MODULE
         } else if by_dovecot {
             NEXT_DATABASE
@@ -190,7 +193,7 @@ impl Attempts {
             Family::Other => {
                 is_equal(&row.user, evidence.user)
                     && row.service == service
-                    && agree(&row.rhost, evidence.rhost)
+                    && (agree(&row.rhost, evidence.rhost) || (in_own_words && !is_address(&row.rhost)))
             }
             _ => is_equal(&row.user, evidence.user) && same_terminal(row, evidence),
         };
