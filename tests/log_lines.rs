@@ -1478,6 +1478,19 @@ const BY_ANOTHER_WAY: &[Case] = &[
         ],
         &["1 alice from 192.0.2.7 (proftpd)"],
     ),
+    (
+        "servers that say each refusal themselves, where the second module is slow",
+        &[
+            "10:00:00 vm perl[89]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=bob",
+            "10:00:04 vm webmin[89]: Successful login as bob from 192.0.2.7",
+            "10:00:10 vm perl[90]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=carol",
+            "10:00:12 vm webmin[90]: Invalid login as carol from 192.0.2.7 ",
+            "10:00:16 vm webmin[90]: Successful login as carol from 192.0.2.7",
+            "10:02:00 vm saslauthd[91]: pam_unix(imap:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+            "10:02:04 vm saslauthd[91]: auth success: [user=bob] [service=imap] [realm=] [mech=pam]",
+        ],
+        &["1 carol from 192.0.2.7 (webmin)"],
+    ),
 ];
 
 #[test]

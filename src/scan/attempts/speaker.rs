@@ -40,6 +40,7 @@ impl Speaker<'_> {
     pub(super) fn reports_each_refusal(&self) -> bool {
         matches!(self.family, Family::Sshd | Family::Login)
             || matches!(self.program, b"dropbear" | b"proftpd" | b"pure-ftpd" | b"vsftpd")
+            || matches!(self.program, b"webmin" | b"usermin" | b"saslauthd")
     }
 
     /// Whether a process of it asks for one password in all.
