@@ -1134,7 +1134,7 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
         &["1 zoC+ \"q from 192.0.2.7 (imap)", "1  from 192.0.2.8 (imap)"],
     ),
     (
-        "Samba, which tells twice, and of an account that has expired",
+        "Samba, which tells twice, of a name that it takes for a guest, and of an account that has expired",
         &[
             "10:00:01 srv smbd[71]:   Auth: [SMB2,(null)] user [W]\\[bob] at [Tue, 03 Nov 2026 10:00:01.368490 UTC] with [NTLMv2] status [NT_STATUS_WRONG_PASSWORD] workstation [VM] remote host [ipv4:192.0.2.7:52068] mapped to [W]\\[bob]. local host [ipv4:192.0.2.1:445] ",
             "10:00:01 srv smbd[71]:   {\"timestamp\": \"2026-11-03T10:00:01.369748+0000\", \"type\": \"Authentication\", \"Authentication\": {\"version\": {\"major\": 1, \"minor\": 3}, \"eventId\": 4625, \"logonId\": \"0\", \"logonType\": 3, \"status\": \"NT_STATUS_WRONG_PASSWORD\", \"localAddress\": \"ipv4:192.0.2.1:445\", \"remoteAddress\": \"ipv4:192.0.2.7:52068\", \"serviceDescription\": \"SMB2\", \"authDescription\": null, \"clientDomain\": \"W\", \"clientAccount\": \"bob\", \"workstation\": \"VM\", \"becameAccount\": null, \"mappedAccount\": \"bob\", \"passwordType\": \"NTLMv2\", \"duration\": 3462}}",
@@ -1145,7 +1145,7 @@ const WITH_PASSWORDS_OF_THEIR_OWN: &[Case] = &[
             "10:00:04 srv smbd[74]:   smb_pam_accountcheck: PAM: Account Validation Failed - Rejecting User carol!",
             "10:00:04 srv smbd[74]:   {\"timestamp\": \"2026-11-03T10:00:01.369748+0000\", \"type\": \"Authentication\", \"Authentication\": {\"version\": {\"major\": 1, \"minor\": 3}, \"eventId\": 4625, \"logonId\": \"0\", \"logonType\": 3, \"status\": \"NT_STATUS_WRONG_PASSWORD\", \"localAddress\": \"ipv4:192.0.2.1:445\", \"remoteAddress\": \"ipv4:192.0.2.7:52074\", \"serviceDescription\": \"SMB2\", \"authDescription\": null, \"clientDomain\": \"W\", \"clientAccount\": \"carol\", \"workstation\": \"VM\", \"becameAccount\": null, \"mappedAccount\": \"carol\", \"passwordType\": \"NTLMv2\", \"duration\": 3462}}",
         ],
-        &["1 bob from 192.0.2.7 (samba)", "1 eve from 192.0.2.7 (samba)"],
+        &["1 bob from 192.0.2.7 (samba)"],
     ),
     (
         "MariaDB, with accounts of its own and of PAM",
@@ -1380,6 +1380,122 @@ const RIGHT_OR_NOT_LOOKED_AT: &[Case] = &[
 #[test]
 fn a_password_that_was_right_or_that_nobody_looked_at_is_no_wrong_one() {
     check(RIGHT_OR_NOT_LOOKED_AT);
+}
+
+const BY_ANOTHER_WAY: &[Case] = &[
+    (
+        "Postfix, of a client that begins with what asks for more than a password",
+        &[
+            "10:00:00 mx postfix/smtpd[470]: connect from c.example.org[192.0.2.7]",
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL DIGEST-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:02 mx postfix/smtpd[470]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:00:05 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:06 mx postfix/smtpd[470]: 01842A2A0D3: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+        ],
+        &[],
+    ),
+    (
+        "Postfix, of one that guesses before",
+        &[
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:02 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:00:03 mx postfix/smtpd[470]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+        ],
+        &["1 alice from 192.0.2.7 (smtp)", "1 alice from 192.0.2.7 (smtp)"],
+    ),
+    (
+        "Postfix, of a password that was wrong and then right, of others, and of a while ago",
+        &[
+            "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL LOGIN authentication failed: authentication failure, sasl_username=alice",
+            "10:00:02 mx postfix/smtpd[470]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:01:01 mx postfix/smtpd[471]: warning: unknown[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=bob",
+            "10:01:02 mx postfix/smtpd[471]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:02:01 mx postfix/smtpd[472]: warning: unknown[192.0.2.8]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:02:02 mx postfix/smtpd[472]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:03:01 mx postfix/smtpd[473]: warning: unknown[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
+            "10:03:31 mx postfix/smtpd[473]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+        ],
+        &[
+            "1 alice from 192.0.2.7 (smtp)",
+            "1 bob from 192.0.2.7 (smtp)",
+            "1 alice from 192.0.2.8 (smtp)",
+            "1 alice from 192.0.2.7 (smtp)",
+        ],
+    ),
+    (
+        "Postfix, of what is no answer, or none at all",
+        &[
+            "10:00:01 mx postfix/smtpd[662]: warning: c.example.org[192.0.2.7]: SASL NTLM authentication aborted",
+            "10:00:02 mx postfix/smtpd[662]: warning: c.example.org[192.0.2.7]: SASL FOO authentication failed: no mechanism available, sasl_username=(unavailable)",
+            "10:00:03 mx postfix/smtpd[662]: warning: c.example.org[192.0.2.7]: SASL PLAIN authentication failed: bad protocol / cancel, sasl_username=(unavailable)",
+        ],
+        &[],
+    ),
+    (
+        "Cyrus",
+        &[
+            "10:00:01 mx cyrus/imap[731]: badlogin: c.example.org [192.0.2.7] CRAM-MD5 (-notset-) [SASL(-13): user not found: user: alice@mx property: cmusaslsecretCRAM-MD5 not found in sasldb]",
+            "10:00:04 mx cyrus/imap[731]: badlogin: c.example.org [192.0.2.7] GSSAPI (-notset-) [SASL(-6): can't request information until later in exchange: Information that was requested is not yet available.]",
+            "10:00:07 mx cyrus/imap[731]: login: c.example.org [192.0.2.7] alice PLAIN User logged in SESSIONID=<cyrus-1796009385-731-1-4060016833773969823>",
+            "10:01:01 mx cyrus/imap[732]: badlogin: c.example.org [192.0.2.8] PLAIN (alice) [SASL(-13): authentication failure: Password verification failed]",
+            "10:01:05 mx cyrus/imap[732]: login: c.example.org [192.0.2.8] alice CRAM-MD5+TLS User logged in SESSIONID=<x>",
+        ],
+        &["1 alice from 192.0.2.8 (imap)"],
+    ),
+    (
+        "Sendmail",
+        &[
+            "10:00:01 mx sm-mta[71]: 14NNwaRl065696: AUTH failure (DIGEST-MD5): user not found (-20) SASL(-13): user not found: unable to canonify user and get auxprops, user=bob, relay=c.example.org [192.0.2.7]",
+            "10:00:02 mx sm-mta[71]: AUTH=server, relay=c.example.org [192.0.2.7], authid=bob, mech=LOGIN, bits=0",
+        ],
+        &[],
+    ),
+    (
+        "pure-ftpd, which asks PAM and then its own database",
+        &[
+            "10:00:03 vm pure-ftpd: (?@192.0.2.7) [INFO] New connection from 192.0.2.7",
+            "10:00:03 vm pure-ftpd: pam_unix(pure-ftpd:auth): check pass; user unknown",
+            "10:00:03 vm pure-ftpd: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=virt rhost=vm ",
+            "10:00:09 vm pure-ftpd: (?@192.0.2.7) [INFO] virt is now logged in",
+            "10:01:03 vm pure-ftpd[71]: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=vm  user=alice",
+            "10:01:08 vm pure-ftpd[71]: (?@192.0.2.7) [INFO] alice is now logged in",
+            "10:02:03 vm pure-ftpd[72]: pam_unix(pure-ftpd:auth): authentication failure; logname= uid=0 euid=0 tty=pure-ftpd ruser=alice rhost=vm  user=alice",
+            "10:02:09 vm pure-ftpd[72]: (?@192.0.2.7) [WARNING] Authentication failed for user [alice]",
+            "10:02:14 vm pure-ftpd[72]: (?@192.0.2.7) [INFO] alice is now logged in",
+        ],
+        &["1 alice from 192.0.2.7 (pure-ftpd)"],
+    ),
+    (
+        "proftpd, which asks PAM and then a file",
+        &[
+            "10:00:02 vm proftpd: pam_unix(proftpd:auth): check pass; user unknown",
+            "10:00:02 vm proftpd: pam_unix(proftpd:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/ftpd1172 ruser=virt rhost=192.0.2.7 ",
+            "10:00:04 vm proftpd[1172]: vm (192.0.2.7[192.0.2.7]) - USER virt: Login successful.",
+            "10:01:02 vm proftpd: pam_unix(proftpd:auth): authentication failure; logname= uid=0 euid=0 tty=/dev/ftpd1187 ruser=alice rhost=192.0.2.7  user=alice",
+            "10:01:04 vm proftpd[1187]: vm (192.0.2.7[192.0.2.7]) - USER alice (Login failed): Incorrect password",
+            "10:01:09 vm proftpd[1187]: vm (192.0.2.7[192.0.2.7]) - USER alice: Login successful.",
+        ],
+        &["1 alice from 192.0.2.7 (proftpd)"],
+    ),
+    (
+        "servers that say each refusal themselves, where the second module is slow",
+        &[
+            "10:00:00 vm perl[89]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=bob",
+            "10:00:04 vm webmin[89]: Successful login as bob from 192.0.2.7",
+            "10:00:10 vm perl[90]: pam_unix(webmin:auth): authentication failure; logname= uid=0 euid=0 tty=10000 ruser= rhost=192.0.2.7  user=carol",
+            "10:00:12 vm webmin[90]: Invalid login as carol from 192.0.2.7 ",
+            "10:00:16 vm webmin[90]: Successful login as carol from 192.0.2.7",
+            "10:02:00 vm saslauthd[91]: pam_unix(imap:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+            "10:02:04 vm saslauthd[91]: auth success: [user=bob] [service=imap] [realm=] [mech=pam]",
+        ],
+        &["1 carol from 192.0.2.7 (webmin)"],
+    ),
+];
+
+#[test]
+fn who_is_let_in_by_another_way_was_not_refused_by_the_first() {
+    check(BY_ANOTHER_WAY);
 }
 
 #[test]

@@ -38,7 +38,9 @@ impl Speaker<'_> {
     /// Whether the program has words of its own for each attempt that it refuses: what PAM alone refused of
     /// somebody who got in was one module of several.
     pub(super) fn reports_each_refusal(&self) -> bool {
-        matches!(self.family, Family::Sshd | Family::Login) || self.program == b"dropbear"
+        matches!(self.family, Family::Sshd | Family::Login)
+            || matches!(self.program, b"dropbear" | b"proftpd" | b"pure-ftpd" | b"vsftpd")
+            || matches!(self.program, b"webmin" | b"usermin" | b"saslauthd")
     }
 
     /// Whether a process of it asks for one password in all.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::process::{Key, Process, name};
 use super::row::{Place, Row, State};
 use super::speaker::SECOND;
-use super::spelling::{agree, text};
+use super::spelling::{agree, is_address, text};
 use super::{Attempts, LOOK_BACK, SECOND_MODULE, Speaker, move_behind};
 use crate::scan::rules::{Evidence, Family, Kind};
 
@@ -150,6 +150,9 @@ impl Attempts {
                 row.state = State::Gone;
             }
         }
+        if evidence.kind == Kind::Success && fell_back(process, evidence, time) {
+            return true;
+        }
         if speaker.reports_each_refusal() && !by_module {
             let rows = process.rows.iter_mut().filter(|row| is_same(row));
             return rows.filter_map(|row| row.retract(time, None).then_some(())).count() > 0;
@@ -168,7 +171,10 @@ impl Attempts {
             return;
         }
         let by_dovecot = evidence.service == b"dovecot";
-        let within = if of_sshd || self.is_of_one_process(speaker) || speaker.family == Family::Login {
+        // pure-ftpd without a number, whose PAM is given the name of this machine, not of the client.
+        let in_own_words = speaker.family == Family::Other && speaker.reports_each_refusal();
+        let asks_once = self.is_of_one_process(speaker);
+        let within = if of_sshd || asks_once || in_own_words || speaker.family == Family::Login {
             SECOND_MODULE
         } else if by_dovecot {
             NEXT_DATABASE
@@ -187,7 +193,7 @@ impl Attempts {
             Family::Other => {
                 is_equal(&row.user, evidence.user)
                     && row.service == service
-                    && agree(&row.rhost, evidence.rhost)
+                    && (agree(&row.rhost, evidence.rhost) || (in_own_words && !is_address(&row.rhost)))
             }
             _ => is_equal(&row.user, evidence.user) && same_terminal(row, evidence),
         };
@@ -284,6 +290,42 @@ pub(in crate::scan) fn is_login(speaker: &Speaker<'_>, evidence: &Evidence<'_>) 
     // Root that becomes another user is asked for nothing.
     let is_roots_own = evidence.ruser == b"root" && evidence.rhost.is_empty();
     is_login && !is_roots_own
+}
+
+/// Take back what the client of a server tried before by other methods: one that has a password only begins with CRAM-MD5, or
+/// with a ticket that it has not, where the server offers that, and goes on by itself. It tries each once, and by no method
+/// that would have taken the password.
+fn fell_back(process: &mut Process, evidence: &Evidence<'_>, time: i64) -> bool {
+    if evidence.module.is_empty() {
+        return false;
+    }
+    let of_this_client = |row: &Row| {
+        row.state != State::Gone
+            && is_equal(&row.rhost, evidence.rhost)
+            && (0..SECOND_MODULE).contains(&(time - row.time))
+    };
+    let tried =
+        |method: &str| process.rows.iter().filter(|row| of_this_client(row) && row.module == method).count();
+    let is_taken_back = |row: &Row| {
+        !row.module.is_empty()
+            && row.module.as_bytes() != evidence.module
+            && !takes_passwords(row.module.as_bytes())
+            && (row.count, row.by_pam, row.state) == (1, false, State::Waiting)
+            && of_this_client(row)
+            && agree(&row.user, evidence.user)
+            && tried(&row.module) == 1
+    };
+    let taken_back: Vec<bool> = process.rows.iter().map(is_taken_back).collect();
+    for (row, _) in process.rows.iter_mut().zip(&taken_back).filter(|(_, is_taken_back)| **is_taken_back) {
+        row.state = State::Gone;
+    }
+    taken_back.contains(&true)
+}
+
+/// Whether a method of SASL, or an authenticator of Exim of such a name, is given the password itself.
+fn takes_passwords(method: &[u8]) -> bool {
+    let method = method.to_ascii_lowercase();
+    [&b"plain"[..], b"login"].iter().any(|word| memchr::memmem::find(&method, word).is_some())
 }
 
 /// Whether both are given, and the same.

@@ -86,7 +86,7 @@ pub struct Evidence<'a> {
     pub weight: u32,
     /// PAM service, where the line has one; else the program's usual one.
     pub service: &'a [u8],
-    /// The PAM module that spoke.
+    /// The PAM module that spoke; of sshd, and of servers whose client has a choice, how it proved who it is.
     pub module: &'a [u8],
     /// Who was tried.
     pub user: &'a [u8],

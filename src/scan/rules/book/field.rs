@@ -23,6 +23,8 @@ pub(super) enum Field {
     Tty,
     /// The PAM service.
     Service,
+    /// How the client proved who it is, where it has a choice.
+    Method,
     /// How many attempts.
     Count,
     /// A number that is not wanted.
@@ -36,7 +38,7 @@ pub(super) enum Field {
 }
 
 /// Names of fields in templates.
-pub(super) const NAMES: [(&str, Field); 12] = [
+pub(super) const NAMES: [(&str, Field); 13] = [
     ("user", Field::User),
     ("account", Field::Account),
     ("ruser", Field::Ruser),
@@ -44,6 +46,7 @@ pub(super) const NAMES: [(&str, Field); 12] = [
     ("port", Field::Port),
     ("tty", Field::Tty),
     ("service", Field::Service),
+    ("method", Field::Method),
     ("count", Field::Count),
     ("number", Field::Number),
     ("word", Field::Word),
@@ -84,7 +87,7 @@ impl Field {
             Self::Port => decimal(value).is_some_and(|port| port <= 65535),
             Self::Count => decimal(value).is_some(),
             Self::Number => !value.is_empty() && value.iter().all(u8::is_ascii_digit),
-            Self::Tty | Self::Service | Self::Word => is_word(value),
+            Self::Tty | Self::Service | Self::Method | Self::Word => is_word(value),
             _ => true,
         }
     }

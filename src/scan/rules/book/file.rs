@@ -261,6 +261,7 @@ fn differs(wanted: &Sample, found: &Values<'_>) -> Option<String> {
         ("ruser", &wanted.ruser, found.ruser),
         ("tty", &wanted.tty, found.tty),
         ("service", &wanted.service, found.service),
+        ("method", &wanted.method, found.method),
     ];
     for (name, wanted, found) in texts {
         if wanted.as_bytes() != found {

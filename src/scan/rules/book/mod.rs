@@ -170,6 +170,7 @@ fn said<'a>(rule: &'a Rule, service: &'a [u8], values: Values<'a>, has_number: b
     if !values.service.is_empty() {
         evidence.service = values.service;
     }
+    evidence.module = values.method;
     match kind {
         Kind::Client | Kind::Excuse => evidence.weight = 0,
         Kind::Success => {}

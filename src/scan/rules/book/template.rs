@@ -40,6 +40,7 @@ pub(super) struct Values<'a> {
     pub rhost: &'a [u8],
     pub tty: &'a [u8],
     pub service: &'a [u8],
+    pub method: &'a [u8],
     pub port: u32,
     pub count: Option<u32>,
 }
@@ -54,6 +55,7 @@ impl<'a> Values<'a> {
             Field::Endpoint => (self.rhost, self.port) = endpoint(value).unwrap_or_default(),
             Field::Tty => self.tty = value,
             Field::Service => self.service = value,
+            Field::Method => self.method = value,
             Field::Count => self.count = decimal(value).map(|count| count.min(MOST)),
             Field::Number | Field::Word | Field::Text | Field::Anything => {}
         }
@@ -179,7 +181,7 @@ impl Template {
             Field::Endpoint => b"192.0.2.7:50310",
             Field::Tty => b"pts/0",
             Field::Count | Field::Number => b"3",
-            Field::Service | Field::Word => b"word",
+            Field::Service | Field::Method | Field::Word => b"word",
             Field::Text => b"some text",
         };
         let pieces = self.pieces.iter().map(|piece| match piece {

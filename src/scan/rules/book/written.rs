@@ -109,4 +109,5 @@ pub struct Sample {
     pub(super) port: u32,
     pub(super) count: Option<u32>,
     pub(super) service: String,
+    pub(super) method: String,
 }
