@@ -366,7 +366,8 @@ impl Pass<'_> {
 
     fn end(self) -> Result<ScanReport, Error> {
         // An explanation speaks for itself, where there was a line to explain.
-        if !self.style.json && !(self.style.explain && self.report.lines > 0) {
+        let is_explained = self.style.explain && self.report.lines > 0;
+        if !self.style.json && !is_explained {
             report::closing(self.out, &self.report, self.options.dry_run).map_err(Error::Output)?;
         }
         Ok(self.report)
