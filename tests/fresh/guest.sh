@@ -61,9 +61,32 @@ free_port() {
     printf '%d\n' "$port"
 }
 
+# Control groups of its own, in the hierarchies in which systemd keeps its units. Else two guests have one and the same, in
+# which each finds processes of the other: units that cannot be started, or stopped, or forgotten.
+find_groups() {
+    local hierarchy path group
+    groups=()
+    while IFS=: read -r _ hierarchy path; do
+        case $hierarchy in
+        name=systemd) group=/sys/fs/cgroup/systemd ;;
+        '') group=/sys/fs/cgroup/unified && [[ -d $group ]] || group=/sys/fs/cgroup ;;
+        *) continue ;;
+        esac
+        group=$group${path%/}
+        if [[ -w $group/cgroup.procs ]]; then groups+=("$group/$machine"); fi
+    done </proc/self/cgroup
+}
+
 start_guest() {
-    systemd-nspawn --quiet --boot --directory="$root" --machine="$machine" --hostname="$hostname" \
-        "${network[@]}" --register=no --keep-unit --resolv-conf=replace-host --link-journal=no </dev/null >"$work/console" 2>&1 &
+    local groups group
+    find_groups
+    for group in "${groups[@]}"; do mkdir -p -- "$group"; done
+    (
+        # Without a child of its own, which would be taken for the guest's first process.
+        for group in "${groups[@]}"; do echo "$BASHPID" >"$group/cgroup.procs"; done
+        exec systemd-nspawn --quiet --boot --directory="$root" --machine="$machine" --hostname="$hostname" \
+            "${network[@]}" --register=no --keep-unit --resolv-conf=replace-host --link-journal=no
+    ) </dev/null >"$work/console" 2>&1 &
     nspawn=$!
     local end=$((SECONDS + 90))
     until leader=$(pgrep -P "$nspawn" 2>/dev/null | head -n 1) && [[ -n $leader ]] &&
@@ -86,6 +109,9 @@ stop_guest() {
     while [[ -d /proc/$nspawn ]] && ((SECONDS < end)); do sleep 1; done
     kill -TERM "$nspawn" 2>/dev/null
     wait "$nspawn" 2>/dev/null
+    local groups group
+    find_groups
+    for group in "${groups[@]}"; do find "$group" -depth -type d -exec rmdir -- {} + 2>/dev/null; done
     nspawn='' leader=''
 }
 

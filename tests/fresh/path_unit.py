@@ -100,8 +100,8 @@ guest("rm -r /run/systemd/system/authalert-*.service.d; systemctl daemon-reload;
 check("what is recorded while passes end is told when the delivery has ended", late == 2 and not first_receiver()["pending"],
       "%d of 2 told, %d pending" % (late, first_receiver()["pending"]))
 
-# One that is killed before it begins, as if systemd had failed to start it, which it does now and then on a busy machine, and
-# one that is killed at work, which takes a while here. By the unit's own ExecStart=, which may have a sign before the command.
+# One that is killed before it begins, as if systemd had failed to start it, and one that is killed at work, which takes a
+# while here. By the unit's own ExecStart=, which may have a sign before the command.
 slow = "/run/systemd/system/authalert-deliver.service.d/slow.conf"
 at_work = r"sed -nE 's,^ExecStart=([-@:+!]*)(.*),ExecStart=\nExecStart=\1/bin/sh -c \"sleep 3; exec \2\",p' $(systemctl show --value -p FragmentPath authalert-deliver.service)"
 # Only where no other start is on its way it is the unit's Restart= that tells.
