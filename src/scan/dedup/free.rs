@@ -14,9 +14,18 @@ pub(super) struct Free {
     of: Option<StreamId>,
     /// So many records are known.
     known: usize,
-    /// Process, time and number.
-    by_pid: BTreeSet<(u32, i64, u32)>,
-    by_time: BTreeSet<(i64, u32)>,
+    /// Process, or [`ANY`], time and number.
+    places: BTreeSet<(u32, i64, u32)>,
+}
+
+/// All records stand under this, which is no process.
+const ANY: u32 = 0;
+
+impl Record {
+    /// Under which numbers it stands.
+    fn keys(&self) -> impl Iterator<Item = u32> {
+        self.pids.into_iter().filter(|pid| *pid > 1).chain([ANY])
+    }
 }
 
 impl Recorded {
@@ -28,10 +37,7 @@ impl Recorded {
         for index in self.free.known..self.records.len() {
             let record = &self.records[index];
             if !self.is_taken(record, stream) {
-                let index = index as u32;
-                self.free.by_time.insert((record.time, index));
-                let pids = record.pids.into_iter().filter(|pid| *pid > 1);
-                self.free.by_pid.extend(pids.map(|pid| (pid, record.time, index)));
+                self.free.places.extend(record.keys().map(|key| (key, record.time, index as u32)));
             }
         }
         self.free.known = self.records.len();
@@ -41,10 +47,8 @@ impl Recorded {
     pub(super) fn note_used(&mut self, index: usize, stream: StreamId) {
         let record = &self.records[index];
         if self.is_taken(record, stream) {
-            let (time, index) = (record.time, index as u32);
-            self.free.by_time.remove(&(time, index));
-            for pid in record.pids {
-                self.free.by_pid.remove(&(pid, time, index));
+            for key in record.keys() {
+                self.free.places.remove(&(key, record.time, index as u32));
             }
         }
     }
@@ -70,13 +74,10 @@ impl Recorded {
         let (first, last) = window.into_inner();
         let middle = time.clamp(first, last);
         let fits = |(_, _, index): &&(u32, i64, u32)| fits(&self.records[*index as usize]);
-        let before = self.free.by_pid.range((pid, first, 0)..(pid, middle, 0)).rev().find(fits);
-        let behind = self.free.by_pid.range((pid, middle, 0)..=(pid, last, u32::MAX)).find(fits);
-        nearer(
-            time,
-            before.map(|(_, time, index)| (*time, *index)),
-            behind.map(|(_, time, index)| (*time, *index)),
-        )
+        let before = self.free.places.range((pid, first, 0)..(pid, middle, 0)).rev().find(fits);
+        let behind = self.free.places.range((pid, middle, 0)..=(pid, last, u32::MAX)).find(fits);
+        let both = before.into_iter().chain(behind);
+        both.min_by_key(|(_, at, _)| (at - time).abs()).map(|(.., index)| *index as usize)
     }
 
     /// The same of all.
@@ -86,20 +87,6 @@ impl Recorded {
         window: RangeInclusive<i64>,
         fits: impl Fn(&Record) -> bool,
     ) -> Option<usize> {
-        if window.is_empty() {
-            return None;
-        }
-        let (first, last) = window.into_inner();
-        let middle = time.clamp(first, last);
-        let fits = |(_, index): &&(i64, u32)| fits(&self.records[*index as usize]);
-        let before = self.free.by_time.range((first, 0)..(middle, 0)).rev().find(fits);
-        let behind = self.free.by_time.range((middle, 0)..=(last, u32::MAX)).find(fits);
-        nearer(time, before.copied(), behind.copied())
+        self.nearest_of(ANY, time, window, fits)
     }
-}
-
-/// The number of the one that is nearer to `time`.
-fn nearer(time: i64, before: Option<(i64, u32)>, behind: Option<(i64, u32)>) -> Option<usize> {
-    let both = before.into_iter().chain(behind);
-    both.min_by_key(|(at, _)| (at - time).abs()).map(|(_, index)| index as usize)
 }
