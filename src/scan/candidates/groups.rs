@@ -25,6 +25,13 @@ struct Group<'a> {
     stops: usize,
 }
 
+impl<'a> Group<'a> {
+    fn of(words: Vec<&'a [u8]>, ordinary: &Ordinary) -> Self {
+        let halves = words.iter().fold(Halves::default(), |halves, word| joined(halves, word));
+        Self { words, halves, stops: stops(&halves, ordinary) }
+    }
+}
+
 /// The same words in an order whose groups ordinary lines seldom fit: each word in turn where it adds the fewest stops.
 pub(super) fn grouped<'a>(words: &[&'a [u8]]) -> Vec<&'a [u8]> {
     let count = if words.len() > UP_TO { MANY } else { FEW };
@@ -42,10 +49,32 @@ pub(super) fn grouped<'a>(words: &[&'a [u8]]) -> Vec<&'a [u8]> {
             (group.stops, group.halves) = (stops, halves);
         }
     }
+    exchange(&mut groups, &ordinary);
     let turns = words.len().div_ceil(count);
     (0..turns)
         .flat_map(|turn| groups.iter().filter_map(move |group| group.words.get(turn).copied()))
         .collect()
+}
+
+/// What came last had no choice: two words change places where that makes fewer stops.
+fn exchange(groups: &mut [Group<'_>], ordinary: &Ordinary) {
+    for one in 0..groups.len() {
+        for other in (0..groups.len()).filter(|other| *other != one) {
+            let (mine, its) = (groups[one].words.len(), groups[other].words.len());
+            for (mine, its) in (0..mine).flat_map(|mine| (0..its).map(move |its| (mine, its))) {
+                let before = groups[one].stops + groups[other].stops;
+                if groups[one].stops == 0 {
+                    break;
+                }
+                let (mut words, mut of_other) = (groups[one].words.clone(), groups[other].words.clone());
+                std::mem::swap(&mut words[mine], &mut of_other[its]);
+                let both = [words, of_other].map(|words| Group::of(words, ordinary));
+                if both.iter().map(|group| group.stops).sum::<usize>() < before {
+                    [groups[one], groups[other]] = both;
+                }
+            }
+        }
+    }
 }
 
 fn ordinary() -> Ordinary {

@@ -86,22 +86,18 @@ fn always(book: &Book) -> Vec<&[u8]> {
     with_rules(&WORDS, &[], book.words(false))
 }
 
-/// The words, and of each line of a rule that holds none of them, nor of those that are `found` anyway, one of its own: so no
-/// program's lines are passed over.
+/// The words, and those of rules whose lines hold none of them, nor one that is `found` anyway: so no program's lines are passed
+/// over.
 fn with_rules<'a>(
     words: &[&'a str],
     found: &[&'a [u8]],
     lines: impl Iterator<Item = Vec<&'a [u8]>>,
 ) -> Vec<&'a [u8]> {
     let mut words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-    let mut searches: Vec<Finder<'_>> = words.iter().chain(found).map(|word| Finder::new(*word)).collect();
-    for line in lines {
-        if searches.iter().any(|word| line.iter().any(|part| word.find(part).is_some())) {
-            continue;
-        }
-        let word = rarest(&line);
-        searches.extend(word.map(Finder::new));
-        words.extend(word);
-    }
+    let searches: Vec<Finder<'_>> = words.iter().chain(found).map(|word| Finder::new(*word)).collect();
+    let holds_none =
+        |line: &Vec<&[u8]>| !searches.iter().any(|word| line.iter().any(|part| word.find(part).is_some()));
+    let without: Vec<Vec<&[u8]>> = lines.filter(holds_none).collect();
+    words.extend(rarest(&without));
     words
 }
