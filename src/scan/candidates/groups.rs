@@ -4,52 +4,57 @@
 //! a word of a group, be it each another one: so which words share a group decides how often it stops in vain. In an
 //! order that nobody chose it takes more than twice as long.
 
-use super::ordinary::ORDINARY;
+use super::ordinary::{FOUR, Four, fours};
 
-/// So many bytes of each word are compared at once.
-const COMPARED: usize = 4;
 /// Up to so many words are in [`FEW`] groups, more in [`MANY`] (`aho_corasick::packed`).
 const UP_TO: usize = 32;
 const FEW: usize = 8;
 const MANY: usize = 16;
 
-/// The halves, low and high, of each byte that a word of a group begins with.
-type Halves = [(u16, u16); COMPARED];
-/// Each four bytes of ordinary lines, and how often they stand there.
-type Ordinary = Vec<([u8; COMPARED], usize)>;
-
 #[derive(Default)]
 struct Group<'a> {
     words: Vec<&'a [u8]>,
-    halves: Halves,
-    stops: usize,
+    /// How often ordinary lines fit it in vain.
+    stops: i64,
 }
 
 impl<'a> Group<'a> {
-    fn of(words: Vec<&'a [u8]>, ordinary: &Ordinary) -> Self {
-        let halves = words.iter().fold(Halves::default(), |halves, word| joined(halves, word));
-        Self { words, halves, stops: stops(&halves, ordinary) }
+    fn of(words: Vec<&'a [u8]>) -> Self {
+        // The halves, low and high, of each byte that one of the words begins with.
+        let mut halves = [(0_u16, 0_u16); FOUR];
+        for word in &words {
+            for ((low, high), byte) in halves.iter_mut().zip(*word) {
+                *low |= 1 << (byte & 15);
+                *high |= 1 << (byte >> 4);
+            }
+        }
+        let fits = |four: &Four| {
+            let mut each = halves.iter().zip(four);
+            each.all(|((low, high), b)| low >> (b & 15) & 1 == 1 && high >> (b >> 4) & 1 == 1)
+        };
+        let is_word = |four: &Four| words.iter().any(|word| word.starts_with(four));
+        let in_vain = fours().iter().filter(|(four, _)| fits(four) && !is_word(four));
+        Self { stops: in_vain.map(|(_, often)| *often).sum(), words }
+    }
+
+    fn with(&self, word: &'a [u8]) -> Self {
+        Self::of([&self.words[..], &[word]].concat())
     }
 }
 
 /// The same words in an order whose groups ordinary lines seldom fit: each word in turn where it adds the fewest stops.
 pub(super) fn grouped<'a>(words: &[&'a [u8]]) -> Vec<&'a [u8]> {
     let count = if words.len() > UP_TO { MANY } else { FEW };
-    let ordinary = ordinary();
     let mut groups: Vec<Group<'a>> = (0..count).map(|_| Group::default()).collect();
     for word in words {
         // As many in each, but for the first ones, which have one more.
         let open = groups.iter_mut().enumerate().filter(|(at, g)| g.words.len() * count + at < words.len());
-        let with = open.map(|(_, group)| {
-            let halves = joined(group.halves, word);
-            (stops(&halves, &ordinary), halves, group)
-        });
-        if let Some((stops, halves, group)) = with.min_by_key(|(stops, _, group)| stops - group.stops) {
-            group.words.push(word);
-            (group.stops, group.halves) = (stops, halves);
+        let with = open.map(|(_, group)| (group.with(word), group));
+        if let Some((with, group)) = with.min_by_key(|(with, group)| with.stops - group.stops) {
+            *group = with;
         }
     }
-    exchange(&mut groups, &ordinary);
+    exchange(&mut groups);
     let turns = words.len().div_ceil(count);
     (0..turns)
         .flat_map(|turn| groups.iter().filter_map(move |group| group.words.get(turn).copied()))
@@ -57,19 +62,18 @@ pub(super) fn grouped<'a>(words: &[&'a [u8]]) -> Vec<&'a [u8]> {
 }
 
 /// What came last had no choice: two words change places where that makes fewer stops.
-fn exchange(groups: &mut [Group<'_>], ordinary: &Ordinary) {
+fn exchange(groups: &mut [Group<'_>]) {
     for one in 0..groups.len() {
         for other in (0..groups.len()).filter(|other| *other != one) {
             let (mine, its) = (groups[one].words.len(), groups[other].words.len());
             for (mine, its) in (0..mine).flat_map(|mine| (0..its).map(move |its| (mine, its))) {
-                let before = groups[one].stops + groups[other].stops;
                 if groups[one].stops == 0 {
                     break;
                 }
                 let (mut words, mut of_other) = (groups[one].words.clone(), groups[other].words.clone());
                 std::mem::swap(&mut words[mine], &mut of_other[its]);
-                let both = [words, of_other].map(|words| Group::of(words, ordinary));
-                if both.iter().map(|group| group.stops).sum::<usize>() < before {
+                let both = [words, of_other].map(Group::of);
+                if both[0].stops + both[1].stops < groups[one].stops + groups[other].stops {
                     [groups[one], groups[other]] = both;
                 }
             }
@@ -77,36 +81,13 @@ fn exchange(groups: &mut [Group<'_>], ordinary: &Ordinary) {
     }
 }
 
-fn ordinary() -> Ordinary {
-    let mut all: Vec<&[u8]> = ORDINARY.windows(COMPARED).collect();
-    all.sort_unstable();
-    let each = all.chunk_by(|one, next| one == next);
-    each.filter_map(|same| Some((*same.first()?.first_chunk()?, same.len()))).collect()
-}
-
-fn joined(mut halves: Halves, word: &[u8]) -> Halves {
-    for ((low, high), byte) in halves.iter_mut().zip(word) {
-        *low |= 1 << (byte & 15);
-        *high |= 1 << (byte >> 4);
-    }
-    halves
-}
-
-fn stops(halves: &Halves, ordinary: &Ordinary) -> usize {
-    let fits = |bytes: &[u8]| {
-        halves.iter().zip(bytes).all(|((low, high), b)| low >> (b & 15) & 1 == 1 && high >> (b >> 4) & 1 == 1)
-    };
-    ordinary.iter().filter(|(bytes, _)| fits(&bytes[..])).map(|(_, count)| count).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn stops_of(words: &[&[u8]]) -> usize {
-        let of =
-            |group| words.iter().skip(group).step_by(FEW).fold(Halves::default(), |h, word| joined(h, word));
-        (0..FEW).map(|group| stops(&of(group), &ordinary())).sum()
+    fn stops_of(words: &[&[u8]]) -> i64 {
+        let of = |group| words.iter().skip(group).step_by(FEW).copied().collect();
+        (0..FEW).map(|group| Group::of(of(group)).stops).sum()
     }
 
     #[test]
