@@ -71,6 +71,15 @@ type Wrong = (Option<Range<usize>>, String);
 impl File {
     /// Parse and check `text`; `name` is the stem of the file's name, `file` how a mistake calls it.
     pub fn parse(name: &str, file: &str, text: &str) -> Result<Self, Mistake> {
+        Self::checked(name, file, text, true)
+    }
+
+    /// The same of a file that is built in: that its rules fit their samples is known, and need not be seen at each start.
+    pub(super) fn built_in(name: &str, file: &str, text: &str) -> Result<Self, Mistake> {
+        Self::checked(name, file, text, false)
+    }
+
+    fn checked(name: &str, file: &str, text: &str, by_samples: bool) -> Result<Self, Mistake> {
         let mistake = |(span, why): Wrong| Mistake {
             file: file.into(),
             line: span.map(|span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1),
@@ -80,7 +89,9 @@ impl File {
         let written: Written = toml::from_str(text)
             .map_err(|e| mistake((e.span(), crate::neutral::text(config::why(text, &e, &TOP), 400))))?;
         let checked = Self::of(name, &written).map_err(mistake)?;
-        checked.try_samples(&written).map_err(mistake)?;
+        if by_samples {
+            checked.try_samples(&written).map_err(mistake)?;
+        }
         Ok(checked)
     }
 

@@ -107,7 +107,7 @@ pub fn list(directory: &Path) -> Vec<Entry> {
     }));
     for (name, text) in BUILT_IN {
         if !entries.iter().any(|entry| entry.is_own && entry.name == *name) {
-            let file = File::parse(name, &format!("{name}.toml (built in)"), text);
+            let file = File::built_in(name, &format!("{name}.toml (built in)"), text);
             entries.push(Entry { name: (*name).to_owned(), file, is_own: false });
         }
     }
@@ -144,6 +144,9 @@ mod tests {
         assert_eq!(listed.len(), BUILT_IN.len());
         for entry in listed {
             entry.file.unwrap_or_else(|mistake| panic!("{mistake}"));
+        }
+        for (name, text) in BUILT_IN {
+            File::parse(name, name, text).unwrap_or_else(|mistake| panic!("{mistake}"));
         }
         let there = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("rules")).unwrap().count();
         assert_eq!(there, BUILT_IN.len(), "a file in rules/ is not built in");
