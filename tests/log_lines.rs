@@ -1390,6 +1390,7 @@ const BY_ANOTHER_WAY: &[Case] = &[
             "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
             "10:00:01 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL DIGEST-MD5 authentication failed: authentication failure, sasl_username=alice",
             "10:00:02 mx postfix/smtpd[470]: 01842A2A0D2: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
+            "10:00:05 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL GSSAPI authentication failed: (reason unavailable), sasl_username=(unavailable)",
             "10:00:05 mx postfix/smtpd[470]: warning: c.example.org[192.0.2.7]: SASL CRAM-MD5 authentication failed: authentication failure, sasl_username=alice",
             "10:00:06 mx postfix/smtpd[470]: 01842A2A0D3: client=c.example.org[192.0.2.7], sasl_method=PLAIN, sasl_username=alice",
         ],
@@ -1442,6 +1443,14 @@ const BY_ANOTHER_WAY: &[Case] = &[
             "10:01:05 mx cyrus/imap[732]: login: c.example.org [192.0.2.8] alice CRAM-MD5+TLS User logged in SESSIONID=<x>",
         ],
         &["1 alice from 192.0.2.8 (imap)"],
+    ),
+    (
+        "Cyrus, of one that guesses before",
+        &[
+            "10:00:01 mx cyrus/imap[731]: badlogin: c.example.org [192.0.2.7] SCRAM-SHA-1 (alice) [SASL(-13): authentication failure: incorrect digest response]",
+            "10:00:04 mx cyrus/imap[731]: login: c.example.org [192.0.2.7] alice SCRAM-SHA-1+TLS User logged in SESSIONID=<x>",
+        ],
+        &["1 alice from 192.0.2.7 (imap)"],
     ),
     (
         "Sendmail",

@@ -967,6 +967,55 @@ fn what_two_of_three_logs_tell_in_dovecots_words_is_one_attempt() {
     }
 }
 
+/// saslauthd, Dovecot's auth and PAM write into auth.log, and the server that had them ask into mail.log.
+#[test]
+fn what_a_mail_server_and_its_helper_tell_in_two_logs_is_one_attempt() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line =
+        |second: i64, what: &str| format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let pam = "authentication failure; logname= uid=0 euid=0";
+    let sasl = "saslauthd[7]: pam_unix(SERVICE:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob\n\
+        saslauthd[7]: do_auth         : auth failure: [user=bob] [service=SERVICE] [realm=] [mech=pam] [reason=PAM auth error]";
+    let dovecot =
+        format!("auth[8]: pam_unix(dovecot:auth): {pam} tty=dovecot ruser=bob rhost=192.0.2.7  user=bob");
+    let nobody = format!("auth[8]: pam_unix(dovecot:auth): {pam} tty=dovecot ruser=bob rhost=192.0.2.7");
+    let courier = format!("authdaemond: pam_unix(imap:auth): {pam} tty= ruser= rhost=  user=bob");
+    let opensmtpd = format!("smtpd: pam_unix(smtpd:auth): {pam} tty= ruser= rhost=  user=bob");
+    let (smtp, imap) = (sasl.replace("SERVICE", "smtp"), sasl.replace("SERVICE", "imap"));
+    let refused = "postfix/smtpd[9]: warning: c.example.org[192.0.2.7]: SASL LOGIN authentication failed: authentication failure";
+    let postfix = format!("{refused}, sasl_username=bob");
+    let exim = "exim[9]: plain authenticator failed for (x) [192.0.2.7]: 535 Incorrect authentication data (set_id=bob)";
+    let cyrus = "cyrus/imap[9]: badlogin: c.example.org [192.0.2.7] PLAIN (bob) [SASL(-13): authentication failure: Password verification failed]";
+    let sendmail = "sendmail[9]: x2T: AUTH failure (PLAIN): authentication failure (-13) SASL(-13): authentication failure: checkpass failed, user=bob, relay=[192.0.2.7]";
+    let login_failed = "imapd: LOGIN FAILED, user=bob, ip=[192.0.2.7], port=[40000]";
+    let permfail = "smtpd[9]: 92c3054b10e5b0ec smtp authentication user=bob result=permfail";
+    for (helper, server) in [
+        (smtp.as_str(), postfix.as_str()),
+        (&smtp, refused),
+        (&dovecot, &postfix),
+        (&dovecot, refused),
+        (&nobody, &postfix),
+        (&dovecot, exim),
+        (&imap, cyrus),
+        (&smtp, sendmail),
+        (&courier, login_failed),
+        (&opensmtpd, permfail),
+    ] {
+        // Of the last the helper said nothing, as PAM was not asked.
+        let auth: String =
+            [0, 20, 40].iter().flat_map(|at| helper.lines().map(|text| line(*at, text))).collect();
+        let mails: String = [2, 22, 42, 50].iter().map(|at| line(*at, server)).collect();
+        let texts = [("auth.log", auth), ("mail.log", mails)];
+        for order in [[0, 1], [1, 0]] {
+            let machine = Machine::new();
+            let files = order.map(|n| machine.state().join(texts[n].0));
+            files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[n].1).unwrap());
+            let options = ScanOptions { files: files.to_vec(), from_start: true, ..ScanOptions::default() };
+            assert_eq!([0; 2].map(|_| machine.scan(options.clone()).recorded), [4, 0], "{order:?} {server}");
+        }
+    }
+}
+
 /// Written to after each block of a log; so slowly that the place is saved after the next one, or no longer.
 struct Slow {
     flushed: usize,

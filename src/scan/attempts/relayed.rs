@@ -29,6 +29,11 @@ pub(super) fn is_service_of_mail(service: &[u8]) -> bool {
     OF_HELPERS.iter().any(|of_helpers| of_helpers.as_bytes() == service)
 }
 
+/// Whether a mail server tells of this in its own words, or has a helper ask for it.
+pub(in crate::scan) fn is_of_mail_server(service: &str) -> bool {
+    service == "exim" || is_service_of_mail(service.as_bytes())
+}
+
 /// Whether a program that told a row is one that a server may have asked. OpenVPN's plugin asks PAM under any service, in a
 /// process of its own.
 pub(super) fn is_of_helper(program: &[u8], row: &Row) -> bool {

@@ -14,17 +14,19 @@ pub(super) struct Free {
     of: Option<StreamId>,
     /// So many records are known.
     known: usize,
-    /// Process, or [`ANY`], time and number.
+    /// Process, [`MAIL`] or [`ANY`], time and number.
     places: BTreeSet<(u32, i64, u32)>,
 }
 
 /// All records stand under this, which is no process.
 const ANY: u32 = 0;
+/// Those of mail servers stand under this, which is no process of a login.
+pub(super) const MAIL: u32 = 1;
 
 impl Record {
     /// Under which numbers it stands.
     fn keys(&self) -> impl Iterator<Item = u32> {
-        self.pids.into_iter().filter(|pid| *pid > 1).chain([ANY])
+        self.pids.into_iter().filter(|pid| *pid > 1).chain([ANY]).chain(self.is_of_mail.then_some(MAIL))
     }
 }
 

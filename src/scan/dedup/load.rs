@@ -6,7 +6,7 @@ use super::sought::base;
 use super::{FAILED_BEFORE, OTHER_CLOCK, Record, Recorded, SAME_PROCESS, who};
 use crate::event::{Class, Event, Route};
 use crate::journal::{Journal, read, segment, spill};
-use crate::scan::attempts::Row;
+use crate::scan::attempts::{Row, is_of_mail_server};
 use crate::scan::hash::{hash, short};
 use crate::scan::origin::{Log, StreamId, name, parse};
 
@@ -98,6 +98,7 @@ impl Recorded {
             ruser: name(&failure.ruser),
             pids: [failure.pid, failure.ppid],
             is_login: failure.class == Class::Login,
+            is_of_mail: is_of_mail_server(&failure.service),
         });
     }
 

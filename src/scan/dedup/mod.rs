@@ -97,6 +97,7 @@ struct Record {
     /// Its process and the parent of that, 0: it has none.
     pids: [u32; 2],
     is_login: bool,
+    is_of_mail: bool,
 }
 
 /// What the journal holds of the attempts in a row.

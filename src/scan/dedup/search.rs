@@ -1,8 +1,9 @@
 //! The record of an attempt: by its process, else by who, whom and when.
 
+use super::free::MAIL;
 use super::sought::{Sought, agree};
 use super::{CHILD_TO_PARENT, NEAR, OTHER_CLOCK, Record, Recorded, SAME_MOMENT, SAME_PROCESS, ZONES};
-use crate::scan::attempts::{Row, SUMMED_UP};
+use crate::scan::attempts::{Row, SUMMED_UP, is_of_mail_server};
 use crate::scan::origin::StreamId;
 
 impl Recorded {
@@ -13,23 +14,28 @@ impl Recorded {
         } else {
             self.of_names(row, sought)
         };
-        by_its_time.or_else(|| self.as_read(row, sought)).or_else(|| self.summed_up(row, sought))
+        by_its_time.or_else(|| self.as_read(row, sought)).or_else(|| self.by_server(row, sought))
     }
 
-    /// Dovecot says what was refused when the client leaves, into another log than PAM or the module before.
-    fn summed_up(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let window = match (row.is_relayed(), row.is_summed_up_later()) {
+    /// A mail server tells of what it had a helper ask (saslauthd, Dovecot's auth, PAM and the module in them), into another log and
+    /// under a number of its own: at once, or, as Dovecot does, when the client leaves. Not every helper knows the address.
+    fn by_server(&self, row: &Row, sought: &Sought) -> Option<usize> {
+        let is_relayed = row.is_relayed() && is_of_mail_server(&row.service);
+        let window = match (is_relayed, row.is_of_mail()) {
             (true, _) => row.time - SUMMED_UP..=row.time + SAME_MOMENT,
             (false, true) => row.time - SAME_MOMENT..=row.time + SUMMED_UP,
             (false, false) => return None,
         };
-        // In a flood there are thousands: most are passed over by the names.
-        self.nearest_in(row.time, window, |record| {
-            record.service == sought.service
-                && [record.user, record.rhost] == [sought.user, sought.rhost]
-                && ![record.user, record.rhost].contains(&0)
-                && self.is_free(record, sought)
-        })
+        let fits = |record: &Record| {
+            // What the module recorded of a helper is known by its process.
+            let may_be = is_relayed || record.log != 0;
+            let is_one_client = sought.rhost != 0 && record.rhost == sought.rhost;
+            let is_near = (record.time - row.time).abs() <= CHILD_TO_PARENT;
+            may_be && (is_one_client || is_near) && sought.agrees(record) && self.is_free(record, sought)
+        };
+        let is_told_so = |record: &Record| record.service == sought.service && fits(record);
+        self.nearest_of(MAIL, row.time, window.clone(), is_told_so)
+            .or_else(|| self.nearest_of(MAIL, row.time, window, fits))
     }
 
     /// Of a line that was dated ahead another log may have told just now.
