@@ -12,7 +12,7 @@ use crate::scan::{self, ScanState};
 
 use super::Finding;
 
-/// Logs of mail servers. A log daemon writes them beside the log that the scan reads where none is named.
+/// Logs of mail servers, of which a system has one. A log daemon writes it beside the log that the scan reads where none is named.
 const OF_MAIL: [&str; 2] = ["/var/log/mail.log", "/var/log/maillog"];
 /// So much of one is looked at, in bytes.
 const END: u64 = 256 << 10;
@@ -39,7 +39,7 @@ pub fn check(state: &Path, config: &Config) -> Vec<Finding> {
     let read: Vec<&Path> = found.sources.iter().filter_map(|source| source.path.as_deref()).collect();
     // Who names logs says what is read; and the systemd journal has it all.
     if config.scan.files.is_none() && read.len() == found.sources.len() {
-        findings.extend(OF_MAIL.iter().filter_map(|path| unread(Path::new(path), &read)));
+        findings.extend(OF_MAIL.iter().find_map(|path| unread(Path::new(path), &read)));
     }
     for service in &found.services {
         findings.extend(module_finding(service));
