@@ -967,6 +967,29 @@ fn what_two_of_three_logs_tell_in_dovecots_words_is_one_attempt() {
     }
 }
 
+/// The same refusal stands in two logs, as where the systemd journal is read beside auth.log.
+#[test]
+fn one_login_answers_what_pam_refused_in_each_log() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line =
+        |second: i64, what: &str| format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let fields = "logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob";
+    let refused = |second: i64, pid: &str| {
+        line(second, &format!("auth{pid}: pam_unix(dovecot:auth): authentication failure; {fields}"))
+    };
+    let client = "user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<x>";
+    let login = line(12, &format!("dovecot: imap-login: Login: {client}"));
+    // The second time nobody is in.
+    let texts = [refused(10, "") + &refused(40, ""), refused(10, "[8]") + &refused(40, "[8]"), login];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let machine = Machine::new();
+        let files = order.map(|n| machine.state().join(["auth.log", "messages", "mail.log"][n]));
+        files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[n]).unwrap());
+        let options = ScanOptions { files: files.to_vec(), from_start: true, ..ScanOptions::default() };
+        assert_eq!([0; 2].map(|_| machine.scan(options.clone()).recorded), [1, 0], "{order:?}");
+    }
+}
+
 /// saslauthd, Dovecot's auth and PAM write into auth.log, and the server that had them ask into mail.log.
 #[test]
 fn what_a_mail_server_and_its_helper_tell_in_two_logs_is_one_attempt() {

@@ -14,11 +14,20 @@ use crate::scan::origin::StreamId;
 /// Logins that are remembered at most in one pass.
 const MOST: usize = 200_000;
 
-/// Who got in by Dovecot in this pass, by name and address: when, and which log tells of it.
+/// Who got in by Dovecot in this pass, by name and address.
 #[derive(Default)]
 pub(super) struct LetIn {
-    logins: HashMap<u64, Vec<(StreamId, i64)>>,
+    logins: HashMap<u64, Vec<Login>>,
     total: usize,
+}
+
+/// A login.
+struct Login {
+    /// Which log tells of it, and when it was.
+    log: StreamId,
+    time: i64,
+    /// The logs of which it answers a refusal: several may tell of the same.
+    answers: Vec<StreamId>,
 }
 
 impl LetIn {
@@ -27,17 +36,25 @@ impl LetIn {
         for row in logins {
             if row.service == "dovecot" && self.total < MOST {
                 self.total += 1;
-                self.logins.entry(client(row)).or_default().push((log, row.time));
+                self.logins.entry(client(row)).or_default().push(Login {
+                    log,
+                    time: row.time,
+                    answers: Vec::new(),
+                });
             }
         }
     }
 
     /// Whether another log than `log` tells of a login that makes what was refused here the first of several answers. One
-    /// login does so once.
+    /// login does so once for each log.
     fn take(&mut self, log: StreamId, row: &Row) -> bool {
-        let Some(logins) = self.logins.get_mut(&client(row)) else { return false };
-        let found = logins.iter().position(|(other, time)| *other != log && row.may_be_followed_at(*time));
-        found.map(|at| logins.swap_remove(at)).is_some()
+        let mut logins = self.logins.get_mut(&client(row)).into_iter().flatten();
+        let is_answer = |login: &&mut Login| {
+            login.log != log && !login.answers.contains(&log) && row.may_be_followed_at(login.time)
+        };
+        let Some(login) = logins.find(is_answer) else { return false };
+        login.answers.push(log);
+        true
     }
 }
 
