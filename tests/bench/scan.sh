@@ -3,9 +3,9 @@
 # together: medians and ratios within one run.
 #
 # The bound: scan takes at most 1.2 times as long as grep -c for `authentication failure`. On one machine it was at the bound
-# (1.14 to 1.34), on another it is above it: 1.65, of which the kernel's copying, which grep pays too, is 0.4, the search 0.4,
-# and the rest the lines that tell of an attempt. Each costs about a microsecond there: it is taken apart, paired with the others
-# of its process, and summed up.
+# (1.14 to 1.34), on another it is above it: 1.71, where version 0.1 takes 1.91 in the same minutes. The kernel's copying, which
+# grep pays too, is a fifth of that and the search a fifth; the rest are the lines that tell of an attempt. Each costs one to two
+# microseconds there: it is taken apart, paired with the others of its process, and summed up.
 #
 #   tests/bench/scan.sh [SCAN] [MEGABYTES] [RUNS]
 #
