@@ -3,6 +3,7 @@
 
 use super::detail::{Detail, LARGE, MORE_WISHES, WISHES};
 use super::listing::{in_all, listed, origin, sole};
+use super::machine::another;
 use super::reveal::Reveal;
 use super::sample::Sample;
 use super::single::{alike, among, item, sentence};
@@ -147,8 +148,7 @@ impl Digest<'_> {
     }
 
     pub(super) fn host(&self, host: &str) -> String {
-        let name = if host.is_empty() { Some(self.here) } else { self.reveal.machine(host) };
-        cut(name.unwrap_or("unknown machine"), 32)
+        if host.is_empty() { self.here.to_owned() } else { another(host, self.reveal) }
     }
 
     fn many(&self, detail: Detail) -> String {

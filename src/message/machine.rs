@@ -2,7 +2,7 @@
 
 use super::content::Content;
 use super::listing;
-use super::reveal::label;
+use super::reveal::{Reveal, label};
 use super::sample::Sample;
 use super::style::Style;
 use super::text::Composer;
@@ -17,7 +17,7 @@ impl Composer {
     pub(super) fn machine(&self, content: Content<'_>) -> String {
         let of = |host: &str| match host {
             "" => self.host.clone(),
-            host => cut(self.reveal.machine(host).unwrap_or("unknown machine"), HOST),
+            host => another(host, self.reveal),
         };
         let login = |login: &Sample| of(&login.host);
         match content {
@@ -33,6 +33,11 @@ impl Composer {
             }
         }
     }
+}
+
+/// What a text calls another machine. Its name came with a record, and makes as little of the text around it.
+pub(super) fn another(host: &str, reveal: Reveal) -> String {
+    reveal.machine(host).map_or_else(|| "unknown machine".into(), short)
 }
 
 /// The first label of the machine's name; an address stays whole.
@@ -64,6 +69,9 @@ mod tests {
             (&"x".repeat(99), &format!("{}~", "x".repeat(31))),
         ] {
             assert_eq!(short(host), shown);
+            let another = another(host, Reveal { unknown: true });
+            assert_eq!(another, if host.is_empty() { "unknown machine" } else { shown });
         }
+        assert_eq!(another("a: 7 failed", Reveal { unknown: false }), "unknown machine");
     }
 }
