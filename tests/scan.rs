@@ -1039,6 +1039,74 @@ fn what_a_mail_server_and_its_helper_tell_in_two_logs_is_one_attempt() {
     }
 }
 
+/// saslauthd gives PAM no address, so what is recorded first has none. The log of the server has it.
+#[test]
+fn who_gets_in_at_a_mail_server_is_held_against_failures_that_are_recorded_without_an_address() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let at = |second: i64| begun + jiff::SignedDuration::from_secs(second);
+    let line = |second: i64, what: &str| format!("{} mx {what}\n", at(second));
+    let helper = "saslauthd[7]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=root\n\
+        saslauthd[7]: do_auth         : auth failure: [user=root] [service=smtp] [realm=] [mech=pam] [reason=PAM auth error]";
+    let server = "postfix/smtpd[9]: warning: c.example.org[192.0.2.7]: SASL LOGIN authentication failed: authentication failure, sasl_username=root";
+    let is_in =
+        "postfix/smtpd[9]: 4F3A1: client=c.example.org[192.0.2.7], sasl_method=LOGIN, sasl_username=root";
+    let of_module = |second: i64| Event {
+        time: at(second),
+        host: String::new(),
+        route: Route::Pam,
+        class: Class::Failure,
+        count: 1,
+        service: "smtp".into(),
+        pid: 7,
+        ppid: 1,
+        user: "root".into(),
+        rhost: String::new(),
+        tty: String::new(),
+        ruser: String::new(),
+        uid: 0,
+        origin: None,
+    };
+    for (guesses, expected) in [(6, 1), (2, 0)] {
+        let times: Vec<i64> = (0..guesses).map(|n| n * 20).collect();
+        let auth: String = times.iter().flat_map(|at| helper.lines().map(|text| line(*at, text))).collect();
+        let mails: String = times.iter().map(|at| line(at + 2, server)).collect();
+        let mails = mails + &line(200, is_in);
+        let texts = [("auth.log", auth), ("mail.log", mails)];
+        for (has_module, order) in
+            [(false, &[0, 1][..]), (false, &[1, 0]), (true, &[1]), (true, &[0, 1]), (true, &[1, 0])]
+        {
+            let machine = Machine::new();
+            if has_module {
+                let records: Vec<Event> = times.iter().map(|second| of_module(*second)).collect();
+                Journal::new(machine.state()).append(&records).unwrap();
+            }
+            let files: Vec<_> = order.iter().map(|n| machine.state().join(texts[*n].0)).collect();
+            files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[*n].1).unwrap());
+            let options = ScanOptions { files, from_start: true, ..ScanOptions::default() };
+            machine.scan(options.clone());
+            let journal = machine.journal();
+            let failed = journal.iter().filter(|event| event.class == Class::Failure);
+            assert_eq!(failed.map(|event| i64::from(event.count)).sum::<i64>(), guesses, "each once");
+            let (rules, kind) =
+                (config::Logins::default(), |_: &Event| authalert::accounts::AccountKind::Root);
+            let told: Vec<u64> = authalert::detect::findings(journal.clone(), kind, &rules)
+                .filter(|found| matches!(found.verdict, authalert::detect::Verdict::BreakIn { .. }))
+                .map(|found| found.failures.count)
+                .collect();
+            let counts = if expected == 1 { vec![guesses as u64] } else { Vec::new() };
+            assert_eq!(told, counts, "{has_module} {order:?} {journal:#?}");
+            // Nor twice where a pass was killed before it could remember how far it came.
+            for lost in [false, true] {
+                if lost {
+                    fs::remove_file(machine.state().join("scan.json")).unwrap();
+                }
+                machine.scan(options.clone());
+                assert_eq!(machine.journal(), journal, "{has_module} {order:?}");
+            }
+        }
+    }
+}
+
 /// Written to after each block of a log; so slowly that the place is saved after the next one, or no longer.
 struct Slow {
     flushed: usize,

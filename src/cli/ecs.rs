@@ -17,7 +17,7 @@ pub fn record(event: &Event, hide: &mut dyn FnMut(&str) -> bool) -> Value {
     let (outcome, kind) = match event.class {
         Class::Failure => ("failure", "start"),
         Class::Login => ("success", "start"),
-        Class::Aborted | Class::Test => ("unknown", "info"),
+        Class::Aborted | Class::Test | Class::Address => ("unknown", "info"),
     };
     let mut own = Map::new();
     own.insert("class".into(), json!(event.class));

@@ -119,6 +119,9 @@ pub fn take_spilled(
 }
 
 fn enter(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Accounts, now: Moment) {
+    if event.class.is_of_failures() {
+        note_late(state, event);
+    }
     let (count, totals) = (u64::from(event.count), &mut state.totals);
     match event.class {
         Class::Login => {
@@ -130,10 +133,8 @@ fn enter(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Acc
         Class::Test => state.announced.note(event),
         Class::Failure | Class::Aborted if state.announced.covers(event) => totals.tests += count,
         Class::Aborted => totals.aborted += count,
+        Class::Address => {}
         Class::Failure => {
-            // It may speak against a login that is judged already, in an alert or not.
-            let is_late = |login| event.time.duration_since(login) <= clocks_apart(event);
-            state.has_late |= state.last_login.is_some_and(is_late);
             if is_ignored(event, rules.ignore) {
                 totals.ignored += count;
                 return;
@@ -148,6 +149,12 @@ fn enter(state: &mut State, event: &Event, rules: &Rules<'_>, accounts: &mut Acc
             state.pacing.on_failure(now, event, standing, rules.policy);
         }
     }
+}
+
+/// What is of failures may speak against a login that is judged already, in an alert or not.
+fn note_late(state: &mut State, event: &Event) {
+    let is_late = |login| event.time.duration_since(login) <= clocks_apart(event);
+    state.has_late |= state.last_login.is_some_and(is_late);
 }
 
 /// How far the clock that this goes by may be from that of another machine, of which is told here as well.

@@ -79,7 +79,7 @@ impl Pending<'_> {
                     self.failures.push(*event);
                 }
             }
-            Class::Failure | Class::Aborted | Class::Login => {}
+            Class::Failure | Class::Aborted | Class::Login | Class::Address => {}
         }
     }
 }

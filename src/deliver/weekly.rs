@@ -53,7 +53,7 @@ pub fn week(reader: &Reader<'_>, since: Timestamp, now: Timestamp) -> io::Result
                     let (user, ruser) = (accounts.tried(&event), accounts.asker(&event));
                     week.failures.add(&event, user, ruser);
                 }
-                Class::Failure | Class::Aborted => {}
+                Class::Failure | Class::Aborted | Class::Address => {}
             }
         })?;
     }

@@ -167,12 +167,16 @@ impl Detector {
         let name = Key::from(if is_account || !event.host.is_empty() { event.user.as_str() } else { "" });
         let nowhere = Key::default();
         let place = source.as_ref().map_or(&nowhere, Source::key);
-        let by_log = event.route == Route::Log;
-        let count = if by_log { self.doubles.not_seen(event, &name, place, at) } else { event.count };
+        let count = match (event.route, event.class) {
+            // Each of the failures that an address is added to is recorded once.
+            (Route::Log, Class::Failure) => self.doubles.not_seen(event, &name, place, at),
+            _ => event.count,
+        };
         if count == 0 {
             return None;
         }
-        let twice = if by_log { Vec::new() } else { self.take_back_from_log(event, &name, place, at) };
+        let is_seen = event.route == Route::Pam;
+        let twice = if is_seen { self.take_back_from_log(event, &name, place, at) } else { Vec::new() };
         let (event, counts, after) = (Cow::Borrowed(event), smallvec![Span::at(at, count)], Timestamp::MIN);
         Some(Failed { event, source, name, is_account, counts, twice, after })
     }
@@ -206,7 +210,8 @@ impl Detector {
             if source.is_some() {
                 seen.sources.add(place, name, *is_account, span.count(), span.last());
             }
-            if !name.is_empty() {
+            // The account failed already, from nowhere.
+            if !name.is_empty() && event.class == Class::Failure {
                 seen.accounts.add(&account(event), place, false, span.count(), span.last());
             }
         }

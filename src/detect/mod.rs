@@ -148,7 +148,7 @@ impl Detector {
                 self.set_back(time);
             }
         }
-        let at = if event.class == Class::Failure { spans::set_back(time, now) } else { time.min(now) };
+        let at = if event.class.is_of_failures() { spans::set_back(time, now) } else { time.min(now) };
         self.take_in(event, kind, at, rules, true)
     }
 
@@ -180,7 +180,7 @@ impl Detector {
     ) -> Vec<Finding> {
         let member = members::member(event);
         let found = match event.class {
-            Class::Failure => self.fail(event, member, kind, at, rules),
+            Class::Failure | Class::Address => self.fail(event, member, kind, at, rules),
             Class::Login => {
                 let told = self.elsewhere(event, member, at);
                 let (found, takes_back) = self.of_mut(member).login(event, told, at, rules, plain);

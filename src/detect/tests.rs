@@ -118,6 +118,37 @@ fn five_failures_from_a_source_within_a_day_and_then_in() {
 }
 
 #[test]
+fn from_where_failures_came_may_be_told_apart_from_them() {
+    let nameless = |class, at, rhost| Event { service: "smtp".into(), ..event(class, at, "alice", rhost) };
+    let address =
+        |at, count| Event { route: Route::Log, count, ..nameless(Class::Address, at, "203.0.113.9") };
+    for (told, break_in) in [(&[][..], false), (&[2, 2], false), (&[2, 3], true), (&[5, 2], true)] {
+        for is_late in [false, true] {
+            let mut watch = Watch::default();
+            (1..8).for_each(|at| assert_eq!(watch.take(nameless(Class::Failure, at, "")), None));
+            let login = nameless(Class::Login, 100, "203.0.113.9");
+            let early = if is_late { watch.take(login.clone()) } else { None };
+            let mut found: Vec<Finding> = Vec::new();
+            for (at, count) in told.iter().enumerate() {
+                found.extend(watch.take(address(1 + at as i64, *count)));
+            }
+            found.extend(early.or_else(|| watch.take(login)));
+            let alarms: Vec<_> = found.iter().filter(|found| found.verdict.is_alarm()).collect();
+            assert_eq!(alarms.len(), usize::from(break_in), "{told:?} {is_late} {found:?}");
+            if let [alarm] = alarms[..] {
+                assert_eq!(alarm.verdict, Verdict::BreakIn { after: After::Source });
+                assert_eq!(alarm.failures.of_account, alarm.failures.count);
+                assert!(alarm.failures.count >= 5 && !alarm.proven, "a line of a log says so");
+            }
+            // The account failed as often as is recorded.
+            let moment = Login { at: 1_790_000_050, end: i64::MAX };
+            let attack = watch.detector.attack(&account(&address(0, 1)), moment);
+            assert!(is_late || attack.total() == 7, "{attack:?}");
+        }
+    }
+}
+
+#[test]
 fn failures_of_another_day_or_another_source_are_not_counted() {
     let mut watch = Watch::default();
     watch.fail(4, "alice", "203.0.113.9");

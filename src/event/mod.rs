@@ -29,6 +29,16 @@ pub enum Class {
     /// (the installer's proof, `test --pam`). What that process fails within a minute is counted as a
     /// test, and is in no alert.
     Test,
+    /// No attempt, but from where failures came that are recorded without an address: saslauthd gives PAM none, and
+    /// the log of the mail server has it. In no total and no alert; it speaks against who gets in from there.
+    Address,
+}
+
+impl Class {
+    /// Whether it speaks against who gets in afterwards.
+    pub fn is_of_failures(self) -> bool {
+        matches!(self, Self::Failure | Self::Address)
+    }
 }
 
 /// One failed authentication, or login. All text is neutral and bounded (see [`crate::neutral`]).

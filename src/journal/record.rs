@@ -107,6 +107,7 @@ pub fn encode_into(line: &mut Encoded, record: &Record<'_>) {
         Class::Failure => b"\"failure\"",
         Class::Aborted => b"\"aborted\"",
         Class::Login => b"\"login\"",
+        Class::Address => b"\"address\"",
         Class::Test => b"\"test\"",
     });
     line.count("count", if record.count == 1 { 0 } else { record.count });

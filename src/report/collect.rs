@@ -90,7 +90,7 @@ impl<'a> Collector<'a> {
             Class::Failure => self.failures += count,
             Class::Login => self.logins += count,
             Class::Aborted => self.aborted += count,
-            Class::Test => {}
+            Class::Test | Class::Address => {}
         }
         let kind = self.standing(event)?;
         self.cover(event.time);
@@ -103,7 +103,7 @@ impl<'a> Collector<'a> {
     /// What the user of `event` is, where it is to be judged. Of who got in nobody asks that.
     pub(crate) fn standing(&mut self, event: &Event) -> Option<AccountKind> {
         match event.class {
-            Class::Failure => Some(self.kind_of(event)),
+            Class::Failure | Class::Address => Some(self.kind_of(event)),
             Class::Login => Some(AccountKind::Unknown),
             Class::Aborted | Class::Test => None,
         }

@@ -45,6 +45,8 @@ pub fn run(
             match event.class {
                 // No attempt, but the word that one comes.
                 Class::Test => return announced.note(&event),
+                // Nor is where one came from.
+                Class::Address => return,
                 Class::Failure | Class::Aborted if announced.covers(&event) => event.class = Class::Test,
                 Class::Failure | Class::Aborted | Class::Login => {}
             }
@@ -170,6 +172,7 @@ fn sentence(event: &Event) -> String {
         Class::Failure => "failed login",
         Class::Aborted => "aborted",
         Class::Login => "login",
+        Class::Address => "address of a failed login",
         Class::Test => "test, in no alert: failed login",
     });
     if event.count > 1 {

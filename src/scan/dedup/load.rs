@@ -16,7 +16,7 @@ impl Recorded {
         self.since = None;
         self.records = Vec::new();
         (self.logs, self.free) = Default::default();
-        (self.origins, self.failed) = Default::default();
+        (self.origins, self.addresses, self.failed) = Default::default();
         self.read.clear();
     }
 
@@ -59,11 +59,15 @@ impl Recorded {
     fn take(&mut self, failure: &Event) {
         let time = failure.time.as_microsecond();
         let is_before = |by: i64| self.since.is_some_and(|since| time < since.saturating_sub(by));
-        if failure.class == Class::Failure && !is_before(FAILED_BEFORE) {
+        if failure.class.is_of_failures() && !is_before(FAILED_BEFORE) {
             self.failed.extend(who(&failure.user, &failure.rhost, (&failure.ruser, &failure.tty)));
         }
         // Root's announcement of a test is not an attempt; the failure that follows it is.
         if is_before(0) || failure.class == Class::Test {
+            return;
+        }
+        if failure.class == Class::Address {
+            self.addresses.extend(failure.origin.as_deref().map(|origin| parse(origin).0));
             return;
         }
         let (key, log) = match failure.route {

@@ -57,6 +57,8 @@ pub(crate) struct Recorded {
     logs: Vec<Log>,
     free: Free,
     origins: HashSet<u64>,
+    /// The lines of which the address is recorded.
+    addresses: HashSet<u64>,
     /// Who failed, and from where: see [`who`].
     failed: HashSet<u32>,
     used: HashMap<(u32, u64), Used>,
@@ -107,6 +109,8 @@ pub(crate) struct Found {
     pub(crate) left: u32,
     /// Attempts that the module has recorded.
     pub(crate) by_module: u32,
+    /// Attempts that are recorded without the address that the row has.
+    pub(crate) without_address: u32,
 }
 
 impl Recorded {
@@ -174,16 +178,22 @@ impl Recorded {
     pub(crate) fn find(&mut self, row: &Row, class: Class, stream: StreamId) -> Found {
         let sought = Sought::new(row, class, stream);
         self.note_free(stream);
-        let mut found = Found { left: row.count, by_module: 0 };
+        let mut found = Found { left: row.count, ..Found::default() };
         while found.left > 0 {
             let Some(index) = self.nearest(row, &sought) else { break };
-            let Record { time, key, log, .. } = self.records[index];
+            let Record { time, key, log, rhost, .. } = self.records[index];
             self.used.entry((stream.0, key)).or_insert(Used { time, key, times: 0 }).times += 1;
             self.note_used(index, stream);
             found.left -= 1;
             found.by_module += u32::from(log == 0);
+            found.without_address += u32::from(rhost == 0 && sought.rhost != 0);
         }
         found
+    }
+
+    /// Whether the address in this line is recorded.
+    pub(crate) fn has_address(&self, origin: &str) -> bool {
+        self.addresses.contains(&parse(origin).0)
     }
 
     /// Say that a line's attempts are recorded now.

@@ -33,6 +33,7 @@ use super::text::Source;
 use super::{Error, ScanOptions, ScanReport, Watch, journald};
 use crate::config;
 use crate::deliver;
+use crate::event::Event;
 use crate::journal::Journal;
 use elsewhere::LetIn;
 use log::{Log, Spot};
@@ -80,6 +81,7 @@ pub(crate) fn run(
         new_since: choice.begins(&loaded.checkpoint, now),
         journal: Journal::new(state_dir),
         recorded: Recorded::new(only(&choice)),
+        addresses: Vec::new(),
         due: Due::default(),
         let_in: LetIn::default(),
         unsaved: match loaded.again {
@@ -131,6 +133,8 @@ struct Pass<'a> {
     new_since: Option<Timestamp>,
     journal: Journal,
     recorded: Recorded,
+    /// From where failures came that are recorded without an address.
+    addresses: Vec<Event>,
     due: Due,
     let_in: LetIn,
     unsaved: UnsavedRecords,

@@ -8,7 +8,7 @@ use super::{AGE, Pass};
 use crate::event::{Class, Event};
 use crate::scan::attempts::Row;
 use crate::scan::coverage::Judgement;
-use crate::scan::dedup::Recorded;
+use crate::scan::dedup::{Found, Recorded};
 use crate::scan::intake::Intake;
 use crate::scan::origin::{StreamId, origin};
 use crate::scan::{Error, event};
@@ -113,11 +113,11 @@ impl Pass<'_> {
                     let origin = origin(&row, log.id, saved);
                     self.recorded.add(&origin);
                     fresh.push((event(&row, row.count, Class::Failure, Some(origin), &self.here), row));
-                    if fresh.len() >= AT_ONCE {
-                        self.append(log, std::mem::take(&mut fresh))?;
-                    }
                 }
                 Fate::Record => {}
+            }
+            if fresh.len() + self.addresses.len() >= AT_ONCE {
+                self.append(log, std::mem::take(&mut fresh))?;
             }
         }
         self.append(log, fresh)
@@ -131,8 +131,7 @@ impl Pass<'_> {
 
     /// The same where it waits for no other log.
     pub(super) fn fate_by_module(&mut self, log: &Log, row: &mut Row) -> Fate {
-        let found = self.recorded.find(row, Class::Failure, log.id);
-        row.count = found.left;
+        let found = self.find(log, row);
         let is_heard = self.module.hears(row);
         if is_heard && found.by_module > 0 {
             self.checkpoint.coverage.recorded(row);
@@ -155,6 +154,21 @@ impl Pass<'_> {
             Judgement::Record => Fate::Record,
             Judgement::Doubt | Judgement::Dismiss => Fate::Doubt,
         }
+    }
+
+    /// Leave in a row the attempts that nobody has recorded. Where those that are have no address, and the row has, that is due.
+    fn find(&mut self, log: &Log, row: &mut Row) -> Found {
+        let found = self.recorded.find(row, Class::Failure, log.id);
+        row.count = found.left;
+        if found.without_address > 0 {
+            let origin = origin(row, log.id, self.checkpoint.saved);
+            // A pass that was killed may have come so far.
+            if !self.recorded.has_address(&origin) {
+                let address = event(row, found.without_address, Class::Address, Some(origin), &self.here);
+                self.addresses.push(address);
+            }
+        }
+        found
     }
 
     /// The failures of a log before its logins up to this time are recorded.
@@ -279,7 +293,7 @@ impl Pass<'_> {
 
     /// The same of a row that was in doubt, and is not any more.
     fn fate_of_believed(&mut self, log: &Log, row: &mut Row) -> Fate {
-        row.count = self.recorded.find(row, Class::Failure, log.id).left;
+        self.find(log, row);
         Fate::Record
     }
 
@@ -317,8 +331,16 @@ impl Pass<'_> {
 
     /// Append to the journal. What finds no room there waits for the next pass, as far as it is not too much.
     fn append(&mut self, log: &mut Log, fresh: Vec<(Event, Row)>) -> Result<(), Error> {
+        let addresses = std::mem::take(&mut self.addresses);
         if self.options.dry_run {
             return Ok(());
+        }
+        if !addresses.is_empty() {
+            match self.journal.append_as_fits(&addresses).1 {
+                // Their failures are recorded; those of which that cannot be said are more.
+                Err(why) if why.kind() == io::ErrorKind::StorageFull => {}
+                result => result.map_err(Error::Record)?,
+            }
         }
         let (events, rows): (Vec<Event>, Vec<Row>) = fresh.into_iter().unzip();
         let (appended, why) = match (self.is_full, rows.is_empty()) {
