@@ -16,8 +16,8 @@ use super::text::Source;
 
 /// Its name among the logs.
 pub const NAME: &str = "journald";
-/// Facilities auth and authpriv.
-const FACILITIES: [&str; 2] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10"];
+/// Facilities auth, authpriv and mail: what a mail server says of its clients is in the last.
+const FACILITIES: [&str; 3] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10", "SYSLOG_FACILITY=2"];
 /// For the time of one entry; a delivery pass may wait for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME";

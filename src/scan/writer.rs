@@ -90,7 +90,19 @@ impl Writer<'_> {
         let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
         let names = [name, &name[..name.len() - digits]];
         let is_itself = !cut.is_empty() && (names.contains(&program) || self.comm == cut);
-        (1..PEOPLE).contains(&self.uid) && is_itself
+        (1..PEOPLE).contains(&self.uid) && (is_itself || self.is_part_of(program, name))
+    }
+
+    /// Whether it is one program of several, of file `name`, that log under what they belong to: `postfix/smtpd`,
+    /// `postfix/submission/smtpd`, or Cyrus' `cyrus/imaps`, which is `/usr/lib/cyrus/bin/imapd`.
+    fn is_part_of(&self, program: &[u8], name: &[u8]) -> bool {
+        let mut parts = program.split(|byte| *byte == b'/');
+        let (Some(whole), Some(part)) = (parts.next(), parts.next_back()) else { return false };
+        let mut path = self.exe_path().components().skip(1).map(|of| of.as_os_str().as_bytes());
+        let is_of_system = path.next() == Some(b"usr");
+        let is_in_its_own =
+            matches!(path.next(), Some(b"lib" | b"lib64" | b"libexec")) && path.next() == Some(whole);
+        is_of_system && (part == name || is_in_its_own)
     }
 
     /// Whether its file has the program's name, as `sudo` and `sudo.ws` have that of `sudo-i`. Which file it is, is known a
@@ -276,5 +288,24 @@ mod tests {
         assert!(!may(33, "/usr/bin/logger", "logger", "sshd"));
         assert!(!may(33, "/usr/bin/sshd", "sshd", "sshd"), "sshd runs as root");
         assert!(!may(1000, "/usr/sbin/nginx", "nginx", "nginx"));
+    }
+
+    #[test]
+    fn one_program_of_several_is_believed_under_what_they_belong_to() {
+        for (exe, comm, program, expected) in [
+            ("/usr/lib/postfix/sbin/smtpd", "smtpd", "postfix/smtpd", true),
+            ("/usr/libexec/postfix/smtpd", "smtpd", "postfix/submission/smtpd", true),
+            ("/usr/lib/postfix/sbin/smtpd", "smtpd", "postfix-out/smtpd", true),
+            ("/usr/lib/cyrus/bin/imapd", "imapd", "cyrus/imaps", true),
+            ("/usr/lib/cyrus/bin/imapd", "imapd", "postfix/smtps", false),
+            ("/usr/bin/logger", "logger", "postfix/smtpd", false),
+            ("/usr/bin/logger", "logger", "bin/smtpd", false),
+            ("/usr/bin/logger", "logger", "/smtpd", false),
+            ("/home/www/smtpd", "smtpd", "postfix/smtpd", false),
+            ("/home/www/lib/postfix/x", "x", "postfix/smtpd", false),
+        ] {
+            assert_eq!(may(101, exe, comm, program), expected, "{exe}: {program}");
+            assert!(!may(1000, exe, comm, program), "{exe}: {program}");
+        }
     }
 }
