@@ -89,7 +89,7 @@ pub struct Event {
 impl Event {
     /// Whether it was tried at this machine itself (su, sudo, login), not over the network.
     pub fn is_local(&self) -> bool {
-        self.rhost.is_empty() && self.service != "sshd"
+        is_local(&self.service, &self.rhost)
     }
 
     /// Whether it is a login that somebody tells of himself, in a log that does not know him for the program that would: it
@@ -121,6 +121,16 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// What mail servers, and the helpers that they have ask, call what a client wants.
+pub(crate) const MAIL: [&str; 11] =
+    ["dovecot", "exim", "imap", "imaps", "lmtp", "pop", "pop3", "sieve", "smtp", "smtpd", "submission"];
+
+/// Whether what came from `rhost` was tried at this machine itself. Where a service of the network gives no address, it is unknown
+/// (saslauthd).
+pub(crate) fn is_local(service: &str, rhost: &str) -> bool {
+    rhost.is_empty() && service != "sshd" && !MAIL.contains(&service)
 }
 
 /// What says so of a member's record, behind the kinds of its names in the origin.
@@ -212,6 +222,8 @@ mod tests {
             ("openvpn", "", "", "", 0),
             ("openvpn", "", "", "typed", 0),
             ("dovecot", "", "dovecot", "", 0),
+            ("smtp", "", "", "", 0),
+            ("imap", "", "", "bob", 1000),
             ("sshd", "", "ssh", "", 0),
             ("login", "192.0.2.7", "/dev/pts/0", "", 0),
             ("su", "192.0.2.7", "/dev/pts/0", "bob", 1000),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::AccountKind;
-use crate::event::Event;
+use crate::event::{Event, is_local};
 use crate::neutral;
 
 /// What is kept of a single record.
@@ -65,7 +65,7 @@ impl Sample {
 
     /// Whether it was tried at this machine itself, as [`Event::is_local`] has it.
     pub fn is_local(&self) -> bool {
-        self.rhost.is_empty() && self.service != "sshd"
+        is_local(&self.service, &self.rhost)
     }
 }
 

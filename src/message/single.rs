@@ -165,6 +165,11 @@ mod tests {
             (failure(0, "hunter2", "192.0.2.7"), Unknown, "unknown user from 192.0.2.7 (sshd[32239])"),
             (failure(0, "", "192.0.2.7"), Unknown, "unknown user from 192.0.2.7 (sshd[32239])"),
             (failure(0, "root", ""), Root, "failed login for root from an unknown address (sshd[32239])"),
+            (
+                Event { service: "smtp".into(), ..failure(0, "root", "") },
+                Root,
+                "wrong password for root from an unknown address (smtp[32239])",
+            ),
             (su("su", "bob", "root"), Root, "wrong password at su: bob -> root on pts/0 (su[4321])"),
             (su("su", "bob", "hunter2"), Unknown, "unknown user at su: bob -> ? on pts/0 (su[4321])"),
             (su("sudo", "bob", "bob"), Existing, "wrong password for bob on pts/0 (sudo[4321])"),

@@ -6,6 +6,7 @@ use super::row::{Row, State};
 use super::speaker::SECOND;
 use super::spelling::{address, agree};
 use super::{Attempts, LOOK_BACK, Speaker};
+use crate::event::MAIL;
 use crate::scan::rules::{Evidence, Family};
 
 /// From the helper's line to the server's: Dovecot sums up when the client leaves.
@@ -15,10 +16,6 @@ pub(in crate::scan) const WITHIN: i64 = 300 * SECOND;
 const AGAIN: i64 = SECOND / 2000;
 /// Refusals that may be said again.
 pub(super) const SAID: usize = 16;
-/// What the helpers of mail servers are asked for.
-const OF_HELPERS: [&str; 10] =
-    ["dovecot", "imap", "imaps", "lmtp", "pop", "pop3", "sieve", "smtp", "smtpd", "submission"];
-
 /// Whether a row may be that of a mail server's helper.
 pub(super) fn is_of_mail(row: &Row) -> bool {
     is_service_of_mail(row.service.as_bytes())
@@ -26,12 +23,13 @@ pub(super) fn is_of_mail(row: &Row) -> bool {
 
 /// Whether a mail server has a helper ask for this.
 pub(super) fn is_service_of_mail(service: &[u8]) -> bool {
-    OF_HELPERS.iter().any(|of_helpers| of_helpers.as_bytes() == service)
+    // Exim asks no helper.
+    service != b"exim" && MAIL.iter().any(|of_mail| of_mail.as_bytes() == service)
 }
 
 /// Whether a mail server tells of this in its own words, or has a helper ask for it.
 pub(in crate::scan) fn is_of_mail_server(service: &str) -> bool {
-    service == "exim" || is_service_of_mail(service.as_bytes())
+    MAIL.contains(&service)
 }
 
 /// Whether a program that told a row is one that a server may have asked. OpenVPN's plugin asks PAM under any service, in a
