@@ -11,6 +11,7 @@ use crate::output;
 
 use super::Error;
 use super::checkpoint::Cursor;
+use super::rules::book::book;
 use super::source::command;
 use super::text::Source;
 
@@ -18,6 +19,8 @@ use super::text::Source;
 pub const NAME: &str = "journald";
 /// Facilities auth, authpriv and mail: what a mail server says of its clients is in the last.
 const FACILITIES: [&str; 3] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10", "SYSLOG_FACILITY=2"];
+/// So much the kernel keeps of the name of a process.
+const COMM: usize = 15;
 /// For the time of one entry; a delivery pass may wait for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME";
@@ -29,10 +32,26 @@ pub fn is_there() -> bool {
     command("journalctl").is_ok() && ["/run/log/journal", "/var/log/journal"].iter().any(is_used)
 }
 
+/// Which entries are read: those about authentications, and of any facility what a program says that rules are about. Of one
+/// under whatever tag (OpenVPN's is that of its configuration) it is known by its process.
+fn matches() -> Vec<String> {
+    let book = book();
+    let by_tag = book.programs().map(|name| format!("SYSLOG_IDENTIFIER={name}"));
+    let cut = |name: &str| name.get(..COMM).unwrap_or(name).to_owned();
+    let by_process = book.programs_of_many_tags().map(|name| format!("_COMM={}", cut(name)));
+    let mut matches = FACILITIES.map(str::to_owned).to_vec();
+    for others in [by_tag.collect::<Vec<_>>(), by_process.collect()].into_iter().filter(|all| !all.is_empty())
+    {
+        matches.push("+".into());
+        matches.extend(others);
+    }
+    matches
+}
+
 /// When its newest entry about authentications was written.
 pub fn newest() -> Option<Timestamp> {
     let mut journalctl = command("journalctl").ok()?;
-    journalctl.args(["--output=short-unix", "--no-pager", "--quiet", "--lines=1"]).args(FACILITIES);
+    journalctl.args(["--output=short-unix", "--no-pager", "--quiet", "--lines=1"]).args(matches());
     let said = output::of(&mut journalctl, PATIENCE, 4096)?;
     // "1793696701.123456 srv sshd[71]: …"
     let seconds = said.split(|byte| !byte.is_ascii_digit()).next()?;
@@ -80,7 +99,7 @@ pub fn read(
             journalctl.arg("--lines=1");
         }
     }
-    journalctl.args(FACILITIES).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    journalctl.args(matches()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = journalctl.spawn().map_err(failed)?;
     let output = child.stdout.take();
     let mut tail = Tail { source: output, end: Vec::new() };

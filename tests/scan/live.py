@@ -167,6 +167,24 @@ def vacuumed():
     assert here.balanced()
 
 
+@test("what programs say in their own words is read in the systemd journal, to whatever facility they say it", seconds=60)
+def in_their_own_words():
+    here = JournalAlone()
+    for priority, tag, line in (
+        ("mail.warning", "postfix/smtpd", "warning: c.example.org[192.0.2.9]: SASL LOGIN authentication failed: "
+         "authentication failure, sasl_username=alice"),
+        ("ftp.warning", "pure-ftpd", "(?@192.0.2.9) [WARNING] Authentication failed for user [alice]"),
+        ("daemon.err", "pvedaemon", "authentication failure; rhost=::ffff:192.0.2.9 user=root@pam msg=no such user"),
+        ("daemon.info", "nobody-wrote-rules", "Authentication failed for user [alice]"),
+    ):
+        words = ["logger", "--socket", "/run/systemd/journal/dev-log", "-p", priority, "-t", tag, line]
+        subprocess.run(words, check=True, timeout=10)
+    time.sleep(SETTLED)
+    here.passed()
+    told = {service: count for (service, _), count in here.told().items()}
+    equal(told, {"smtp": 1, "pure": 1, "pvedaemon": 1}, here.shown())
+
+
 @contextlib.contextmanager
 def journalctl(text, mode):
     """Another one in its place."""

@@ -97,6 +97,19 @@ impl Book {
         &self.mistakes
     }
 
+    /// The tags of the programs, as far as they are known whole.
+    pub fn programs(&self) -> impl Iterator<Item = &str> {
+        let names = self.files.iter().filter(|file| !file.is_of_modules).flat_map(|file| &file.names);
+        names.map(String::as_str).filter(|name| !name.ends_with('*'))
+    }
+
+    /// Those beside which a program has tags that are not.
+    pub fn programs_of_many_tags(&self) -> impl Iterator<Item = &str> {
+        let is_open = |file: &&File| !file.is_of_modules && file.names.iter().any(|name| name.ends_with('*'));
+        let names = self.files.iter().filter(is_open).flat_map(|file| &file.names);
+        names.map(String::as_str).filter(|name| !name.ends_with('*'))
+    }
+
     /// What a program says in its own words; some say it with a blank behind.
     pub fn of_program<'a>(&'a self, header: &Header<'a>, message: &'a [u8]) -> Line<'a> {
         match self.of_program_exactly(header, message) {
