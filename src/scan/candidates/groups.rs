@@ -7,7 +7,7 @@
 use super::ordinary::{FOUR, Four, fours};
 
 /// Up to so many words are in [`FEW`] groups, more in [`MANY`] (`aho_corasick::packed`).
-const UP_TO: usize = 32;
+pub(super) const UP_TO: usize = 32;
 const FEW: usize = 8;
 const MANY: usize = 16;
 

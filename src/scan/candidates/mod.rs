@@ -191,6 +191,8 @@ fn count(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::header;
+    use crate::scan::rules::Line;
     use crate::scan::rules::book::{Book, File};
 
     fn found(block: &str) -> Vec<(String, u64)> {
@@ -235,6 +237,28 @@ mod tests {
                 });
                 assert_eq!(found, 1, "{n} of {rules}, {means}");
             }
+        }
+    }
+
+    #[test]
+    fn a_line_that_was_cut_short_is_found_by_what_is_left_of_it() {
+        // Lines without the end have nothing rare.
+        let text = "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"failure\"\nlines = [\"sessions of <user> is qzxk\"]\n\
+            samples = [{ line = \"sessions of bob is qzxk\", user = \"bob\" }]\n";
+        let book = Book::of(vec![File::parse("x", "x.toml", text).unwrap()]);
+        let search = Search::of(Words::of(&book), false);
+        let line = format!("Nov  3 09:05:01 srv x: sessions of {}", "y".repeat(1000));
+        assert!(matches!(
+            book.of_program(&header::parse(line.as_bytes()).unwrap(), line[23..].as_bytes()),
+            Line::Evidence(_)
+        ));
+        for line in [&*line, "Nov  3 09:05:01 srv x: sessions of bob is qzxk"] {
+            let mut found = 0;
+            search.run(line.as_bytes(), &mut Reach::default(), &mut |_| {
+                found += 1;
+                Passed::default()
+            });
+            assert_eq!(found, 1, "{line}");
         }
     }
 

@@ -101,3 +101,21 @@ fn with_rules<'a>(
     words.extend(rarest(&without));
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::candidates::groups::UP_TO;
+    use crate::scan::rules::book::book;
+
+    #[test]
+    fn what_every_pass_searches_for_is_in_few_groups() {
+        let words = always(book());
+        assert!(
+            words.len() <= UP_TO,
+            "{} words: {:?}",
+            words.len(),
+            words.iter().map(|w| String::from_utf8_lossy(w)).collect::<Vec<_>>()
+        );
+    }
+}

@@ -463,15 +463,20 @@ fn the_lines_that_rules_bear_as_samples_are_found_in_a_log() {
         let file = entry.file.unwrap_or_else(|mistake| panic!("{mistake}"));
         for name in &file.names {
             let name = name.replace('*', "x");
+            let whole = |message: &str| match file.is_of_modules {
+                true if name.starts_with("pam_") => format!("{TABLE_HEAD}x[7]: {name}(x:auth): {message}"),
+                true => format!("{TABLE_HEAD}{}[7]: {message}", name.replacen('x', "pam_x", 1)),
+                false => format!("{TABLE_HEAD}{name}[7]: {message}"),
+            };
             for sample in file.samples() {
-                let line = match file.is_of_modules {
-                    true if name.starts_with("pam_") => {
-                        format!("{TABLE_HEAD}x[7]: {name}(x:auth): {}", sample.line)
-                    }
-                    true => format!("{TABLE_HEAD}{}[7]: {}", name.replacen('x', "pam_x", 1), sample.line),
-                    false => format!("{TABLE_HEAD}{name}[7]: {}", sample.line),
-                };
+                let line = whole(&sample.line);
                 assert_ne!(taken(&line), Line::Other, "{}: {line}", entry.name);
+            }
+            // And where a log daemon cut it short it is searched for by what is left.
+            for message in file.written(&[b'y'; 2000]) {
+                let mut line = whole(std::str::from_utf8(&message).unwrap());
+                line.truncate(1024);
+                taken(&line);
             }
         }
     }

@@ -37,13 +37,16 @@ impl Rule {
 
     /// What a line has that was cut short.
     pub(super) fn read_cut<'a>(&'a self, line: &'a [u8]) -> Option<Values<'a>> {
-        let is_cut = matches!(self.means, Means::Failure | Means::UnknownUser);
-        is_cut.then(|| self.templates.iter().find_map(|template| template.read_cut(line)))?
+        self.may_be_cut().then(|| self.templates.iter().find_map(|template| template.read_cut(line)))?
     }
 
-    /// Of each of its lines, the fixed words.
+    fn may_be_cut(&self) -> bool {
+        matches!(self.means, Means::Failure | Means::UnknownUser)
+    }
+
+    /// Of each of its lines, the fixed words by which it is found.
     pub(super) fn words(&self) -> impl Iterator<Item = impl Iterator<Item = &[u8]>> {
-        self.templates.iter().map(Template::words)
+        self.templates.iter().map(|template| template.words(self.may_be_cut()))
     }
 }
 

@@ -108,9 +108,11 @@ impl Template {
         Ok(Self { pieces, middle: first, second })
     }
 
-    /// The longest of its fixed words.
-    pub(super) fn words(&self) -> impl Iterator<Item = &[u8]> {
-        self.pieces.iter().filter_map(|piece| match piece {
+    /// Its fixed words; `may_be_cut`: those that its lines hold where a log daemon cut them short, too.
+    pub(super) fn words(&self, may_be_cut: bool) -> impl Iterator<Item = &[u8]> {
+        let kept = if may_be_cut { self.before_a_cut() } else { None };
+        let pieces = kept.unwrap_or(&self.pieces);
+        pieces.iter().filter_map(|piece| match piece {
             Piece::Words(words) => Some(&**words),
             Piece::Field(_) => None,
         })
@@ -135,15 +137,18 @@ impl Template {
     /// Whom a line names that a log daemon cut short, for the length of the name: what stands behind it is lost, and the
     /// attempt is not.
     pub(super) fn read_cut<'a>(&self, line: &'a [u8]) -> Option<Values<'a>> {
-        let middle = self.middle.filter(|middle| self.pieces[*middle].field() == Some(Field::User))?;
-        let begins = self.pieces[..middle]
-            .first()
-            .is_some_and(|piece| matches!(piece, Piece::Words(words) if words.len() >= DISTINCT));
         let mut values = Values::default();
-        let rest =
-            forwards(&self.pieces[..middle], line, &mut values).filter(|_| begins && line.len() >= CUT)?;
+        let rest = forwards(self.before_a_cut()?, line, &mut values).filter(|_| line.len() >= CUT)?;
         values.user = rest;
         Some(values)
+    }
+
+    /// What stands before the name that is so long; none if what is left of such a line may be another one.
+    fn before_a_cut(&self) -> Option<&[Piece]> {
+        let middle = self.middle.filter(|middle| self.pieces[*middle].field() == Some(Field::User))?;
+        let before = &self.pieces[..middle];
+        let begins = matches!(before.first(), Some(Piece::Words(words)) if words.len() >= DISTINCT);
+        begins.then_some(before)
     }
 
     /// What `line` has in its places; none if it is another line. It takes time in proportion to the line's length.
