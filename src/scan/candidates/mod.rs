@@ -18,6 +18,7 @@ use memchr::{memchr, memrchr};
 
 use super::header::decimal;
 use super::rules::book::book;
+use super::rules::{Family, family};
 pub use reach::{Passed, Reach};
 use several::Several;
 use words::{SESSION, Words, is_program};
@@ -87,7 +88,7 @@ impl Search {
         let mut word = self.next_word(block, 0);
         loop {
             let found = word.unwrap_or(block.len());
-            let within = reach.end(block.len());
+            let within = end_of_line(block, reach.end(block.len()));
             let success = self.next_success(block, at..found.min(within));
             let logins = self.logins.as_ref().filter(|_| success.is_none());
             let login = logins.and_then(|words| self.next_login(words, block, at.max(within)..found));
@@ -110,7 +111,7 @@ impl Search {
                 lines += 1;
             }
             at = (end + 1).min(block.len());
-            let is_refusal = success.is_none() && is_word.is_some() && !is_complete;
+            let is_refusal = is_word.is_some() && !is_complete;
             reach.pass(time, is_refusal.then_some(at));
             if is_word.is_some() {
                 word = self.next_word(block, at);
@@ -168,18 +169,28 @@ impl Search {
     }
 }
 
+/// The end of the line in which `near` is: one that begins before and has its word on both sides is not passed over.
+fn end_of_line(block: &[u8], near: usize) -> usize {
+    let last = near.checked_sub(1);
+    last.map_or(0, |last| memchr(b'\n', &block[last..]).map_or(block.len(), |i| last + i))
+}
+
 /// The process of `… sshd[71]: Accepted password …`, where that is sure without taking the line
 /// apart: most logins follow no refusal, and need no closer look.
 fn accepted(line: &[u8], word: usize) -> u32 {
     let number = || {
         let (head, text) = line.split_at_checked(word)?;
-        let head = head.strip_suffix(b"]: ").filter(|_| text.starts_with(b"Accepted p"))?;
+        // Other words of it may be a line of the administrator's rules.
+        let is_login =
+            [&b"Accepted password for "[..], b"Accepted publickey for "].iter().any(|w| text.starts_with(w));
+        let head = head.strip_suffix(b"]: ").filter(|_| is_login)?;
         // What stands before the number was written by the log daemon.
         let open = head.iter().rposition(|b| *b == b'[').filter(|open| *open < LONGEST_HEAD)?;
         let (before, pid) = (&head[..open], &head[open + 1..]);
         let mut pairs = before.iter().zip(before.get(1..).unwrap_or_default());
         (!pairs.any(|pair| pair == (&b':', &b' '))).then_some(())?;
-        decimal(pid)
+        let program = before.rsplit(|b| *b == b' ').next().unwrap_or_default();
+        decimal(pid).filter(|_| family(program) == Family::Sshd)
     };
     number().unwrap_or(0)
 }
@@ -312,11 +323,33 @@ mod tests {
             (filler.clone() + &session(3601).replace("): ", "):  "), 1),
             (filler.clone() + &session(3602), 0),
             (filler.clone() + &refusal(4000) + &refusal(4500) + &filler + &session(5100), 3),
+            // A refusal that begins with a word of success.
+            (refusal(5200) + "5700 x: unsuccessful login attempt\n" + &filler + &session(6300), 3),
             // Who dates a line ahead hides nothing that is near.
-            (refusal(6000) + complete.replace("2000", "9000").as_str() + &session(6001), 3),
+            (refusal(7000) + complete.replace("2000", "9000").as_str() + &session(7001), 3),
         ];
         for (at, (block, expected)) in blocks.iter().enumerate() {
             assert_eq!(found_after(&mut reach, block).len(), *expected, "{at}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_found_on_the_border_of_where_it_may_take_back_a_refusal() {
+        let refusal = "1 su: pam_unix(su:auth): authentication failure; \n";
+        let later = "2000 sshd[7]: Failed password for root from 192.0.2.7 port 1\n";
+        let login = "2001 su: (to root) bob on pts/0\n";
+        let border = refusal.len() + (32 << 10);
+        for place in border - login.len() - 2..border + 2 {
+            let filler = "x".repeat(place - refusal.len() - later.len() - 1);
+            let text = [refusal, later, &filler, "\n", login].concat();
+            let mut found = 0;
+            Search::new(false).with_logins(true).run(text.as_bytes(), &mut Reach::default(), &mut |c| {
+                let line = &text[c.start..c.end];
+                found += usize::from(line.contains("(to root)"));
+                let second = line.split(' ').next().and_then(|word| word.parse::<i64>().ok());
+                Passed { time: second.map(|second| second * 1_000_000), is_complete: line.contains(" sshd[") }
+            });
+            assert_eq!(found, 1, "{}", border - place);
         }
     }
 
@@ -382,6 +415,9 @@ mod tests {
             "Nov  3 09:05:01 srv x[5]: y[71]: Accepted password for bob FAILED",
             "Nov  3 09:05:01 srv sshd[71]: Failed password for x[5]: Accepted password from 192.0.2.7 port 1 ssh2",
             "Nov  3 09:05:01 srv sshd[99999999999]: Accepted password for bob from 192.0.2.7 port 1 ssh2",
+            // Another program may mean anything by it, and so may sshd by another word.
+            "Nov  3 09:05:01 srv wp[71]: Accepted password for bob from 192.0.2.7",
+            "Nov  3 09:05:01 srv sshd[71]: Accepted proxy 192.0.2.7",
         ] {
             assert_eq!(of(line), [0], "{line}");
         }
