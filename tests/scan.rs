@@ -390,6 +390,29 @@ fn only_complete_lines_are_taken() {
 }
 
 #[test]
+fn entries_that_spell_their_message_in_numbers_are_found_in_a_log_that_was_compressed_meanwhile() {
+    let machine = Machine::new();
+    let entry = |pid: u32, message: &str| {
+        let time = Timestamp::now().as_microsecond() - 3_600_000_000;
+        let message = serde_json::to_string(message.as_bytes()).unwrap();
+        format!(
+            "{{\"__REALTIME_TIMESTAMP\":\"{time}\",\"_HOSTNAME\":\"srv\",\"SYSLOG_IDENTIFIER\":\"sshd\",\"SYSLOG_PID\":\"{pid}\",\"MESSAGE\":{message}}}\n"
+        )
+    };
+    let failed = |pid: u32| entry(pid, &format!("Failed password for root from 192.0.2.7 port {pid} ssh2"));
+    machine.write(&failed(100));
+    machine.pass();
+    machine.write(&failed(101));
+    assert_eq!(machine.pass(), 1);
+    machine.write(&(failed(102) + &failed(103)));
+    let old = machine.state().join("auth.log.1");
+    fs::rename(machine.log(), &old).unwrap();
+    assert!(Command::new("gzip").arg(&old).status().unwrap().success());
+    machine.write(&failed(104));
+    assert_eq!(machine.pass(), 3);
+}
+
+#[test]
 fn rotation_of_every_kind_loses_and_repeats_nothing() {
     let machine = Machine::new();
     let log = machine.log();

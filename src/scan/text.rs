@@ -132,7 +132,12 @@ impl Source<'_> {
                 *stream = Box::new(Cursor::new(head).chain(rest));
                 (is_json, *from, 0)
             }
-            Text::Stream { from, .. } => (false, *from, 0),
+            Text::Stream { stream, from } => {
+                let n = fill(stream, &mut head)?;
+                let rest = std::mem::replace(stream, Box::new(io::empty()));
+                *stream = Box::new(Cursor::new(head).take(n as u64).chain(rest));
+                (head == *b"{", *from, 0)
+            }
         };
         Ok(Opened { calendar, is_json, identity: self.identity.unwrap_or_default(), start, end })
     }
