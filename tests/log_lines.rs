@@ -596,6 +596,167 @@ fn polkits_helper_tells_and_polkitd_does_not() {
     ]);
 }
 
+/// Stacks in which several modules have a say about one password, or ask for more than one.
+const SEVERAL_MODULES: &[Case] = &[
+    (
+        "the password right by the second module, the code wrong",
+        &[
+            "10:00:02 web1 sshd[20]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
+            "10:00:02 web1 sshd[20]: pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 user=alice",
+            "10:00:02 web1 sshd(pam_google_authenticator)[20]: Invalid verification code for alice",
+            "10:00:02 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+        ],
+        ALICE,
+    ),
+    (
+        "the same twice with Duo, then both right; pam_unix tells the rest at the end",
+        &[
+            "10:00:02 web1 sshd[20]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
+            "10:00:02 web1 sshd[20]: pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 user=alice",
+            "10:00:02 web1 pam_duo[20]: Failed Duo login for 'alice' from 192.0.2.7",
+            "10:00:02 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+            "10:00:06 web1 sshd[20]: pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 user=alice",
+            "10:00:06 web1 pam_duo[20]: Failed Duo login for 'alice' from 192.0.2.7",
+            "10:00:06 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+            "10:00:12 web1 sshd[20]: pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 user=alice",
+            "10:00:12 web1 sshd[20]: Accepted password for alice from 192.0.2.7 port 64 ssh2",
+            "10:05:00 web1 sshd[20]: PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
+        ],
+        &["1 alice from 192.0.2.7 (sshd)", "1 alice from 192.0.2.7 (sshd)"],
+    ),
+    (
+        "the password right by the second module, of an account that is not let in",
+        &[
+            "10:00:02 web1 sshd[20]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=alice",
+            "10:00:02 web1 sshd[20]: pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7 user=alice",
+            "10:00:02 web1 sshd[20]: Failed password for alice from 192.0.2.7 port 64 ssh2",
+            "10:00:02 web1 sshd[20]: fatal: Access denied for user alice by PAM account configuration [preauth]",
+        ],
+        &[],
+    ),
+    (
+        "sudo: the code wrong, then password and code right",
+        &[
+            "10:00:02 web1 sudo[20]: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:02 web1 sudo[20]: pam_sss(sudo:auth): authentication success; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:02 web1 sudo(pam_google_authenticator)[20]: Invalid verification code for alice",
+            "10:00:06 web1 sudo[20]: pam_sss(sudo:auth): authentication success; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:12 web1 sudo(pam_google_authenticator)[20]: Accepted google_authenticator for alice",
+            "10:00:12 web1 sudo[20]:   alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+        ],
+        &["1 alice from  (sudo)"],
+    ),
+    (
+        "a server that asks again in the same process: wrong, then right by the second module",
+        &[
+            "10:00:02 web1 vsftpd[20]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+            "10:00:02 web1 vsftpd[20]: pam_sss(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+            "10:00:12 web1 vsftpd[20]: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+            "10:00:12 web1 vsftpd[20]: pam_sss(vsftpd:auth): authentication success; logname= uid=0 euid=0 tty=ftp ruser=alice rhost=192.0.2.7  user=alice",
+        ],
+        &["1 alice from 192.0.2.7 (vsftpd)"],
+    ),
+    (
+        "sudo: nobody answered the prompt, and the second module refuses that",
+        &[
+            "10:00:02 web1 sudo[20]: pam_unix(sudo:auth): auth could not identify password for [alice]",
+            "10:00:02 web1 sudo[20]: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+        ],
+        &[],
+    ),
+    (
+        "the same without a number",
+        &[
+            "10:00:02 web1 sudo: pam_unix(sudo:auth): auth could not identify password for [alice]",
+            "10:00:02 web1 sudo: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+        ],
+        &[],
+    ),
+    (
+        "who types something wrong then is refused by the first module",
+        &[
+            "10:00:02 web1 sudo[20]: pam_unix(sudo:auth): auth could not identify password for [alice]",
+            "10:00:02 web1 sudo[21]: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:02 web1 sudo[21]: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+        ],
+        &["1 alice from  (sudo)"],
+    ),
+    (
+        "the same without a number, and then the summary",
+        &[
+            "10:00:02 web1 sudo: pam_unix(sudo:auth): auth could not identify password for [alice]",
+            "10:00:02 web1 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:02 web1 sudo: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:06 web1 sudo:   alice : 1 incorrect password attempt ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+        ],
+        &["1 alice from  (sudo)"],
+    ),
+    (
+        "sudo without a number, thrice wrong",
+        &[
+            "10:00:02 web1 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:02 web1 sudo: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:06 web1 sudo: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:12 web1 sudo: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:12 web1 sudo:   alice : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+        ],
+        &["1 alice from  (sudo)", "1 alice from  (sudo)", "1 alice from  (sudo)"],
+    ),
+    (
+        "sudo without a number, and a module that does not say who asked",
+        &[
+            "10:00:02 web1 sudo: pam_unix(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:02 web1 sudo: pam_winbind(sudo:auth): user 'alice' denied access (incorrect password or invalid membership)",
+            "10:00:06 web1 sudo: pam_winbind(sudo:auth): user 'alice' denied access (incorrect password or invalid membership)",
+            "10:00:06 web1 sudo:   alice : 2 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+        ],
+        &["1 alice from  (sudo)", "1 alice from  (sudo)"],
+    ),
+    (
+        "sudo without a number, twice wrong and then right",
+        &[
+            "10:00:02 web1 sudo: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:06 web1 sudo: pam_sss(sudo:auth): authentication success; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:06 web1 sudo:   alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+            "10:00:12 web1 sudo: pam_sss(sudo:auth): authentication failure; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:19 web1 sudo: pam_sss(sudo:auth): authentication success; logname=alice uid=1000 euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice",
+            "10:00:19 web1 sudo:   alice : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/id",
+        ],
+        &["1 alice from  (sudo)", "1 alice from  (sudo)"],
+    ),
+    (
+        "Dovecot without a number, and a module that does not say from where",
+        &[
+            "10:00:02 web1 auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+            "10:00:02 web1 auth: pam_winbind(dovecot:auth): user 'alice' denied access (incorrect password or invalid membership)",
+        ],
+        &["1 alice from 192.0.2.7 (dovecot)"],
+    ),
+    (
+        "of two clients at once each has its own",
+        &[
+            "10:00:02 web1 auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+            "10:00:02 web1 auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.8  user=alice",
+            "10:00:02 web1 auth: pam_winbind(dovecot:auth): user 'alice' denied access (incorrect password or invalid membership)",
+            "10:00:02 web1 auth: pam_winbind(dovecot:auth): user 'alice' denied access (incorrect password or invalid membership)",
+        ],
+        &["1 alice from 192.0.2.7 (dovecot)", "1 alice from 192.0.2.8 (dovecot)"],
+    ),
+    (
+        "of another user it is another attempt",
+        &[
+            "10:00:02 web1 auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=alice rhost=192.0.2.7  user=alice",
+            "10:00:02 web1 auth: pam_winbind(dovecot:auth): user 'bob' denied access (incorrect password or invalid membership)",
+        ],
+        &["1 alice from 192.0.2.7 (dovecot)", "1 bob from  (dovecot)"],
+    ),
+];
+
+#[test]
+fn modules_that_stand_in_one_stack_tell_each_attempt_once() {
+    check(SEVERAL_MODULES);
+}
+
 const IN_THEIR_OWN_WORDS: &[Case] = &[
     (
         "a code at sshd, whose parent has the address",

@@ -144,7 +144,7 @@ impl Attempts {
     /// Somebody was refused.
     fn refused(&mut self, key: Key, speaker: &Speaker<'_>, evidence: &Evidence<'_>, time: i64, place: Place) {
         self.open(key, speaker, time);
-        if self.was_right(key, evidence, time) {
+        if self.was_right(key, evidence, time) || self.was_left(key, speaker, evidence, time) {
             return;
         }
         let child = self.merge_child(key, speaker, evidence, time);
@@ -170,8 +170,9 @@ impl Attempts {
         fresh.count = u32::try_from(to - process.total.max(from)).unwrap_or(u32::MAX);
         (fresh.by_pam, fresh.by_program) = (by_pam, !by_pam);
         fresh.read = self.clock.unwrap_or(i64::MAX);
-        // `N more` names no service.
-        if let Some(before) = process.rows.last().filter(|_| evidence.kind == Kind::PamMore) {
+        // `N more` names no service, nor does a module under its own tag.
+        let names_none = evidence.kind == Kind::PamMore || speaker.family == Family::Module;
+        if let Some(before) = process.rows.last().filter(|_| names_none) {
             fresh.service.clone_from(&before.service);
         }
         if evidence.kind == Kind::Relayed {
@@ -247,6 +248,7 @@ impl Attempts {
         if let Some(process) = self.processes.get_mut(&key) {
             process.hear_of(evidence, time);
             process.aborted = true;
+            process.left = Some((text(evidence.module), time));
         }
     }
 

@@ -16,7 +16,9 @@ const MADE_TO_WAIT: i64 = 60 * SECOND;
 /// What screen lockers say. Old ones had PAM log without a number.
 const LOCKER: &str = "locker-failed";
 /// From the first PAM line of sudo to its summary.
-const DIALOGUE: i64 = 300 * SECOND;
+pub(super) const DIALOGUE: i64 = 300 * SECOND;
+/// From a prompt that was left to what the modules behind it say of that.
+const LEFT: i64 = 2 * SECOND;
 
 impl Attempts {
     /// The attempt of another process that this line tells again, if there is one.
@@ -144,6 +146,30 @@ impl Attempts {
                 && (0..=CHILD_TO_PARENT).contains(&(time - at))
         });
         found.and_then(|at| self.aborted.remove(at)).is_some()
+    }
+
+    /// Whether nobody answered the prompt just before: the modules behind the one that asked refuse that, too.
+    pub(super) fn was_left(
+        &self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+    ) -> bool {
+        if evidence.kind != Kind::PamFailure {
+            return false;
+        }
+        let is_now = |since: i64| (0..=LEFT).contains(&(time - since));
+        let left = self.processes.get(&key).and_then(|process| process.left.as_ref());
+        left.is_some_and(|(module, since)| module.as_bytes() != evidence.module && is_now(*since))
+            // Without a number only pam_unix says whose prompt it was.
+            || (speaker.pid == 0
+                && evidence.module != b"pam_unix"
+                && self.aborted.iter().any(|(host, family, user, since)| {
+                    (*host, *family) == (key.host, speaker.family)
+                        && user.as_bytes() == evidence.user
+                        && is_now(*since)
+                }))
     }
 
     /// Whether sshd's child had PAM refuse the client of a connection that is over, before sshd itself said so:

@@ -60,6 +60,9 @@ pub(super) struct Process {
     /// Somebody was named who is not let in: an attempt when nothing else is reported.
     pub unknown: Option<Box<Row>>,
     pub aborted: bool,
+    /// Which module's prompt was left unanswered last, and when.
+    #[serde(default)]
+    pub left: Option<(CompactString, i64)>,
     /// Somebody got in.
     #[serde(default)]
     pub got_in: bool,
@@ -97,6 +100,7 @@ impl Process {
             total: 0,
             unknown: None,
             aborted: false,
+            left: None,
             got_in: false,
             right: None,
             over: false,
@@ -201,6 +205,23 @@ impl Process {
             }
             None => {}
         }
+    }
+
+    /// Whether this module has refused whatever was refused so far: what it accepts is another try.
+    pub fn is_refused_by(&self, module: &[u8]) -> bool {
+        self.modules.iter().any(|(name, told)| name.as_bytes() == module && *told > 0 && *told >= self.total)
+    }
+
+    /// What PAM told last was no attempt: what is told next is one of its own.
+    pub fn uncount(&mut self) {
+        let total = self.total;
+        if self.more > 0 || !self.rows.last().is_some_and(|row| row.count == 1 && row.first + 1 == total) {
+            return;
+        }
+        for (_, told) in self.modules.iter_mut().filter(|(_, told)| *told == total) {
+            *told -= 1;
+        }
+        self.total -= 1;
     }
 
     pub fn pam_only(&self) -> bool {

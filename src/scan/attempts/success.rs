@@ -128,7 +128,7 @@ impl Attempts {
         let of_one_process = self.is_of_one_process(speaker);
         let Some(process) = self.processes.get_mut(&key) else { return false };
         // A module that refused before accepts at a second try.
-        let again = by_module && process.modules.iter().any(|(name, _)| name.as_bytes() == evidence.module);
+        let again = by_module && process.is_refused_by(evidence.module);
         if process.ended || again {
             return false;
         }
@@ -158,7 +158,13 @@ impl Attempts {
             return rows.filter_map(|row| row.retract(time, None).then_some(())).count() > 0;
         }
         let within = if by_module || of_one_process { SECOND_MODULE } else { BEFORE_RETRY };
-        process.rows.last_mut().is_some_and(|row| is_same(row) && row.retract(time, Some(within)))
+        let may_be_taken_back = |row: &Row| is_same(row) && !(by_module && is_second_factor(row));
+        let last = process.rows.last_mut();
+        let retracted = last.is_some_and(|row| may_be_taken_back(row) && row.retract(time, Some(within)));
+        if retracted && by_module {
+            process.uncount();
+        }
+        retracted
     }
 
     /// Take back what another process reported of this login: sshd's child, a program whose PAM lines have no
@@ -326,6 +332,11 @@ fn fell_back(process: &mut Process, evidence: &Evidence<'_>, time: i64) -> bool 
 fn takes_passwords(method: &[u8]) -> bool {
     let method = method.to_ascii_lowercase();
     [&b"plain"[..], b"login"].iter().any(|word| memchr::memmem::find(&method, word).is_some())
+}
+
+/// Whether a module refused it that asks for a code beside the password: another one accepts that in vain.
+fn is_second_factor(row: &Row) -> bool {
+    matches!(row.module.as_str(), "pam_google_authenticator" | "pam_duo")
 }
 
 /// Whether both are given, and the same.

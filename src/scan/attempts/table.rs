@@ -2,10 +2,11 @@
 
 use std::collections::hash_map::Entry;
 
-use super::process::{Key, Process, hash};
+use super::pairing::DIALOGUE;
+use super::process::{Key, Process, hash, name};
 use super::row::State;
 use super::speaker::SECOND;
-use super::spelling::{address, is_address};
+use super::spelling::{address, is_address, text};
 use super::{Attempts, PROCESSES, SILENCE, Speaker};
 use crate::scan::header::Header;
 use crate::scan::rules::{Evidence, Family, Kind, family};
@@ -46,6 +47,9 @@ impl Attempts {
             who = hash(&[speaker.program, whose[0], whose[1]]);
         }
         let mut key = Key { host, pid: speaker.pid, who, container };
+        if let Some(known) = self.asked_before(key, speaker, evidence, time) {
+            key = known;
+        }
         // A process of sshd serves one client: where several have its number at one time (a log of several
         // machines under one name, or one that was made up), each has a process of its own.
         let is_shared = |p: &Process| (time - p.last).abs() <= SILENCE && differs(p, evidence);
@@ -76,6 +80,7 @@ impl Attempts {
                 || (speaker.pid == 0
                     && matches!(speaker.family, Family::Su | Family::Sudo)
                     && matches!(evidence.kind, Kind::PamFailure | Kind::PamAborted)
+                    && !may_ask_again(process, speaker, evidence)
                     && process.modules.iter().any(|(name, _)| name.as_bytes() == evidence.module));
             if another {
                 self.close(key);
@@ -89,6 +94,41 @@ impl Attempts {
             self.connections.insert((hash(&[speaker.host, evidence.rhost]), port), key);
         }
         key
+    }
+
+    /// Where a module says neither who asked nor from where: the process without a number of which another module has just
+    /// told that it refused this user.
+    fn asked_before(
+        &self,
+        key: Key,
+        speaker: &Speaker<'_>,
+        evidence: &Evidence<'_>,
+        time: i64,
+    ) -> Option<Key> {
+        let is_pams = matches!(evidence.kind, Kind::PamFailure | Kind::PamSuccess);
+        let is_told = evidence.has_place() || !evidence.ruser.is_empty() || evidence.user.is_empty();
+        if !is_pams || is_told || speaker.pid != 0 {
+            return None;
+        }
+        let within = if speaker.family == Family::Sudo { DIALOGUE } else { AT_ONCE };
+        let is_it = |process: &Process| {
+            process.key.is_beside(&key)
+                && (process.key.pid, process.family) == (0, speaker.family)
+                && !process.ended
+                && !process.got_in
+                && (speaker.family == Family::Sudo || !process.is_refused_by(evidence.module))
+                && (0..=within).contains(&(time - process.last))
+                && process.rows.last().is_some_and(|row| {
+                    (row.service.as_bytes(), row.user.as_bytes()) == (evidence.service, evidence.user)
+                })
+        };
+        let whom = name(&text(evidence.user));
+        let mut known = self.pam_only.iter().rev();
+        known
+            .find(|(key, tried)| {
+                *tried == whom && self.processes.get(key).is_some_and(|process| is_it(process))
+            })
+            .map(|(key, _)| *key)
     }
 
     /// Whether the process that wrote a line is one of that program, and spoke of an attempt a while ago.
@@ -165,6 +205,14 @@ impl Attempts {
         self.settled
             .extend(process.rows.into_iter().chain(unknown).filter(|row| row.state == State::Waiting));
     }
+}
+
+/// Whether a module that refused sudo before may refuse it again. pam_unix says so once of each sudo, others each time.
+fn may_ask_again(process: &Process, speaker: &Speaker<'_>, evidence: &Evidence<'_>) -> bool {
+    speaker.family == Family::Sudo
+        && evidence.kind == Kind::PamFailure
+        && evidence.module != b"pam_unix"
+        && !process.got_in
 }
 
 /// What may come of a process after its program's last word.

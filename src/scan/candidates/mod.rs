@@ -260,7 +260,7 @@ mod tests {
         let search = Search::of(Words::of(&book), false);
         let line = format!("Nov  3 09:05:01 srv x: sessions of {}", "y".repeat(1000));
         assert!(matches!(
-            book.of_program(&header::parse(line.as_bytes()).unwrap(), line[23..].as_bytes()),
+            book.of_program(&header::parse(line.as_bytes()).unwrap(), &line.as_bytes()[23..]),
             Line::Evidence(_)
         ));
         for line in [&*line, "Nov  3 09:05:01 srv x: sessions of bob is qzxk"] {
