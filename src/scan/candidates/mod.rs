@@ -254,16 +254,16 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_short_is_found_by_what_is_left_of_it() {
         // Lines without the end have nothing rare.
-        let text = "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"failure\"\nlines = [\"sessions of <user> is qzxk\"]\n\
-            samples = [{ line = \"sessions of bob is qzxk\", user = \"bob\" }]\n";
+        let text = "about = \"x\"\nprograms = [\"x\"]\n[[rule]]\nmeans = \"failure\"\nlines = [\"session closed for user <user> is qzxk\"]\n\
+            samples = [{ line = \"session closed for user bob is qzxk\", user = \"bob\" }]\n";
         let book = Book::of(vec![File::parse("x", "x.toml", text).unwrap()]);
         let search = Search::of(Words::of(&book), false);
-        let line = format!("Nov  3 09:05:01 srv x: sessions of {}", "y".repeat(1000));
+        let line = format!("Nov  3 09:05:01 srv x: session closed for user {}", "y".repeat(1000));
         assert!(matches!(
             book.of_program(&header::parse(line.as_bytes()).unwrap(), &line.as_bytes()[23..]),
             Line::Evidence(_)
         ));
-        for line in [&*line, "Nov  3 09:05:01 srv x: sessions of bob is qzxk"] {
+        for line in [&*line, "Nov  3 09:05:01 srv x: session closed for user bob is qzxk"] {
             let mut found = 0;
             search.run(line.as_bytes(), &mut Reach::default(), &mut |_| {
                 found += 1;
@@ -324,7 +324,14 @@ mod tests {
             (filler.clone() + &session(3602), 0),
             (filler.clone() + &refusal(4000) + &refusal(4500) + &filler + &session(5100), 3),
             // A refusal that begins with a word of success.
-            (refusal(5200) + "5700 x: unsuccessful login attempt\n" + &filler + &session(6300), 3),
+            (
+                refusal(5200)
+                    + "5700 x: unsuccessful login attempt\n"
+                    + &complete.replace("2000", "5900")
+                    + &filler
+                    + &session(6300),
+                4,
+            ),
             // Who dates a line ahead hides nothing that is near.
             (refusal(7000) + complete.replace("2000", "9000").as_str() + &session(7001), 3),
         ];
