@@ -1094,10 +1094,13 @@ fn who_gets_in_at_a_mail_server_is_held_against_failures_that_are_recorded_witho
         let auth: String = times.iter().flat_map(|at| helper.lines().map(|text| line(*at, text))).collect();
         let mails: String = times.iter().map(|at| line(at + 2, server)).collect();
         let mails = mails + &line(200, is_in);
-        let texts = [("auth.log", auth), ("mail.log", mails)];
-        for (has_module, order) in
-            [(false, &[0, 1][..]), (false, &[1, 0]), (true, &[1]), (true, &[0, 1]), (true, &[1, 0])]
-        {
+        let mut both: Vec<&str> = auth.split_inclusive('\n').chain(mails.split_inclusive('\n')).collect();
+        both.sort_by_key(|line| &line[..20]);
+        let both = both.concat().replace(" mx ", " mx.example.org ");
+        let texts = [("auth.log", auth), ("mail.log", mails), ("syslog", both)];
+        let orders: [&[usize]; 7] = [&[0, 1], &[1, 0], &[2], &[0, 1, 2], &[2, 1, 0], &[1, 2], &[2, 1]];
+        let cases = orders.iter().flat_map(|order| [(false, *order), (true, *order)]);
+        for (has_module, order) in cases.chain([(true, &[1][..])]) {
             let machine = Machine::new();
             if has_module {
                 let records: Vec<Event> = times.iter().map(|second| of_module(*second)).collect();

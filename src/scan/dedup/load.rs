@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::sought::base;
-use super::{FAILED_BEFORE, OTHER_CLOCK, Record, Recorded, SAME_PROCESS, who};
+use super::sought::{Kind, base};
+use super::{FAILED_BEFORE, OTHER_CLOCK, Record, Recorded, SAME_PROCESS, key, who};
 use crate::event::{Class, Event, Route};
 use crate::journal::{Journal, read, segment, spill};
 use crate::scan::attempts::{Row, is_of_mail_server};
@@ -16,7 +16,7 @@ impl Recorded {
         self.since = None;
         self.records = Vec::new();
         (self.logs, self.free) = Default::default();
-        (self.origins, self.addresses, self.failed) = Default::default();
+        (self.origins, self.failed) = Default::default();
         self.read.clear();
     }
 
@@ -66,10 +66,6 @@ impl Recorded {
         if is_before(0) || failure.class == Class::Test {
             return;
         }
-        if failure.class == Class::Address {
-            self.addresses.extend(failure.origin.as_deref().map(|origin| parse(origin).0));
-            return;
-        }
         let (key, log) = match failure.route {
             Route::Pam => {
                 let time_and_pid = [&time.to_le_bytes()[..], &failure.pid.to_le_bytes()];
@@ -77,13 +73,14 @@ impl Recorded {
             }
             Route::Log => {
                 let Some((place, log)) = failure.origin.as_deref().map(parse) else { return };
-                self.origins.insert(place);
+                let key = key(place, failure.class);
+                self.origins.insert(key);
                 // Of a form that is not ours: it cannot be said which log it was.
                 let Some(log) = log else { return };
-                if self.only == Some(StreamId(log.stream)) && !self.is_unsaved(place, log) {
+                if self.only == Some(StreamId(log.stream)) && !self.is_unsaved(key, log) {
                     return;
                 }
-                (place, Some(log))
+                (key, Some(log))
             }
         };
         // They are counted in 32 bits.
@@ -101,7 +98,7 @@ impl Recorded {
             rhost: name(&failure.rhost),
             ruser: name(&failure.ruser),
             pids: [failure.pid, failure.ppid],
-            is_login: failure.class == Class::Login,
+            kind: Kind::of(failure.class),
             is_of_mail: is_of_mail_server(&failure.service),
         });
     }

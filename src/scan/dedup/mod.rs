@@ -16,14 +16,14 @@ use std::collections::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::attempts::Row;
-use super::hash::short;
+use super::hash::{hash, short};
 use super::origin::{Log, StreamId, name, parse, place};
 use crate::detect::REACH;
 use crate::event::Class;
 use crate::journal::address;
 use free::Free;
-use sought::Sought;
 pub(crate) use sought::base;
+use sought::{Kind, Sought};
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
@@ -57,8 +57,6 @@ pub(crate) struct Recorded {
     logs: Vec<Log>,
     free: Free,
     origins: HashSet<u64>,
-    /// The lines of which the address is recorded.
-    addresses: HashSet<u64>,
     /// Who failed, and from where: see [`who`].
     failed: HashSet<u32>,
     used: HashMap<(u32, u64), Used>,
@@ -98,7 +96,7 @@ struct Record {
     ruser: u32,
     /// Its process and the parent of that, 0: it has none.
     pids: [u32; 2],
-    is_login: bool,
+    kind: Kind,
     is_of_mail: bool,
 }
 
@@ -161,11 +159,12 @@ impl Recorded {
         self.logs.get((record.log as usize).checked_sub(1)?)
     }
 
-    /// Whether the attempts of this very line, of `row`, are recorded by a pass that was killed.
-    pub(crate) fn claim_origin(&mut self, origin: &str, row: &Row, stream: StreamId) -> bool {
-        let key = parse(origin).0;
+    /// Whether the attempts of this very line, of `row`, or from where they came, are recorded by a pass that was killed.
+    pub(crate) fn claim_origin(&mut self, origin: &str, row: &Row, class: Class, stream: StreamId) -> bool {
+        let key = key(parse(origin).0, class);
         // Of an older form it is not known which log it was.
-        let known = self.origins.contains(&key) || self.origins.contains(&parse(place(origin)).0);
+        let known =
+            self.origins.contains(&key) || self.origins.contains(&self::key(parse(place(origin)).0, class));
         if known {
             // Then its record is that of nothing else, in this pass or a later one.
             let used = self.used.entry((stream.0, key)).or_insert(Used { time: row.time, key, times: 0 });
@@ -191,14 +190,9 @@ impl Recorded {
         found
     }
 
-    /// Whether the address in this line is recorded.
-    pub(crate) fn has_address(&self, origin: &str) -> bool {
-        self.addresses.contains(&parse(origin).0)
-    }
-
-    /// Say that a line's attempts are recorded now.
-    pub(crate) fn add(&mut self, origin: &str) {
-        self.ours.insert(parse(origin).0);
+    /// Say that a line's attempts, or from where they came, are recorded now.
+    pub(crate) fn add(&mut self, origin: &str, class: Class) {
+        self.ours.insert(key(parse(origin).0, class));
     }
 
     fn is_unsaved(&self, key: u64, log: Log) -> bool {
@@ -209,6 +203,12 @@ impl Recorded {
                 None => false,
             }
     }
+}
+
+/// By what a record of the line at this place is known: one line may have attempts of which one is recorded already, without its
+/// address, and the other is not.
+fn key(place: u64, class: Class) -> u64 {
+    if class == Class::Address { hash(&[&place.to_le_bytes(), b"address"]) } else { place }
 }
 
 fn whom(row: &Row) -> impl Iterator<Item = u32> {
@@ -286,7 +286,9 @@ mod tests {
         recorded.load_since(&journal, &rows).unwrap();
         let stream = StreamId::new("auth.log");
         recorded.begin(stream, &[], UnsavedRecords::After(1));
-        let unknown = rows.iter().filter(|row| !recorded.claim_origin(&origin(row, stream, 1), row, stream));
+        let unknown = rows
+            .iter()
+            .filter(|row| !recorded.claim_origin(&origin(row, stream, 1), row, Class::Failure, stream));
         let unknown: Vec<&Row> = unknown.collect();
         unknown.into_iter().map(|row| recorded.find(row, Class::Failure, stream).left).sum()
     }

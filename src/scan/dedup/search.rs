@@ -1,7 +1,7 @@
 //! The record of an attempt: by its process, else by who, whom and when.
 
 use super::free::MAIL;
-use super::sought::{Sought, agree};
+use super::sought::{Kind, Sought, agree};
 use super::{CHILD_TO_PARENT, NEAR, OTHER_CLOCK, Record, Recorded, SAME_MOMENT, SAME_PROCESS, ZONES};
 use crate::scan::attempts::{Row, SUMMED_UP, is_of_mail_server};
 use crate::scan::origin::StreamId;
@@ -55,7 +55,10 @@ impl Recorded {
     fn of_process(&self, row: &Row, sought: &Sought) -> Option<usize> {
         // Whoever writes that he is in, into another log and under the number of somebody else, hides no login of that.
         let is_forged = |record: &Record| {
-            record.is_login && record.log != 0 && sought.rhost != 0 && !agree(record.user, sought.user)
+            record.kind == Kind::Login
+                && record.log != 0
+                && sought.rhost != 0
+                && !agree(record.user, sought.user)
         };
         let is_same = |record: &Record| {
             record.service == sought.service
@@ -117,7 +120,7 @@ impl Recorded {
         let others = self.log_of(record).map_or(!sought.log.contained, |log| {
             log.contained == sought.log.contained && agree(log.host, sought.log.host)
         });
-        let is_same_kind = record.is_login == sought.is_login;
+        let is_same_kind = record.kind == sought.kind;
         // By its place, too.
         is_same_kind && others && !self.is_taken(record, StreamId(sought.log.stream))
     }

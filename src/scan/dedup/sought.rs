@@ -6,6 +6,26 @@ use crate::scan::attempts::Row;
 use crate::scan::hash::short;
 use crate::scan::origin::{Log, StreamId, host, is_keyboard, name};
 
+/// What a record is of. One stands for no line about another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// An attempt; one that was aborted is a failure to a log.
+    Attempt,
+    Login,
+    /// From where attempts came.
+    Address,
+}
+
+impl Kind {
+    pub(super) fn of(class: Class) -> Self {
+        match class {
+            Class::Failure | Class::Aborted | Class::Test => Self::Attempt,
+            Class::Login => Self::Login,
+            Class::Address => Self::Address,
+        }
+    }
+}
+
 /// What a record must be to be that of a row.
 pub(super) struct Sought {
     pub(super) log: Log,
@@ -14,7 +34,7 @@ pub(super) struct Sought {
     pub(super) user: u32,
     pub(super) rhost: u32,
     pub(super) ruser: u32,
-    pub(super) is_login: bool,
+    pub(super) kind: Kind,
 }
 
 impl Sought {
@@ -32,7 +52,7 @@ impl Sought {
             user: name(&row.user),
             rhost: name(&row.rhost),
             ruser: name(&row.ruser),
-            is_login: class == Class::Login,
+            kind: Kind::of(class),
         }
     }
 

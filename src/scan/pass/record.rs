@@ -86,8 +86,13 @@ impl Pass<'_> {
         self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
         let saved = self.checkpoint.saved;
         // All of them first: a record that is claimed is that of no other line.
-        let claim = |row: &Row| self.recorded.claim_origin(&origin(row, log.id, saved), row, log.id);
-        let known: Vec<bool> = rows.iter().map(claim).collect();
+        let mut claim =
+            |row: &Row, class| self.recorded.claim_origin(&origin(row, log.id, saved), row, class, log.id);
+        let known = rows.iter().map(|row| {
+            claim(row, Class::Address);
+            claim(row, Class::Failure)
+        });
+        let known: Vec<bool> = known.collect();
         let mut fresh = Vec::new();
         for (mut row, is_known) in rows.into_iter().zip(known) {
             let count = row.count;
@@ -111,7 +116,7 @@ impl Pass<'_> {
                     self.report.count(&row);
                     self.style.row(self.out, path, &row, row.count).map_err(Error::Output)?;
                     let origin = origin(&row, log.id, saved);
-                    self.recorded.add(&origin);
+                    self.recorded.add(&origin, Class::Failure);
                     fresh.push((event(&row, row.count, Class::Failure, Some(origin), &self.here), row));
                 }
                 Fate::Record => {}
@@ -159,15 +164,18 @@ impl Pass<'_> {
     /// Leave in a row the attempts that nobody has recorded. Where those that are have no address, and the row has, that is due.
     fn find(&mut self, log: &Log, row: &mut Row) -> Found {
         let found = self.recorded.find(row, Class::Failure, log.id);
-        row.count = found.left;
         if found.without_address > 0 {
             let origin = origin(row, log.id, self.checkpoint.saved);
-            // A pass that was killed may have come so far.
-            if !self.recorded.has_address(&origin) {
-                let address = event(row, found.without_address, Class::Address, Some(origin), &self.here);
-                self.addresses.push(address);
+            // A pass that was killed may have come so far, and another log may tell of the same.
+            let is_known = self.recorded.claim_origin(&origin, row, Class::Address, log.id);
+            row.count = if is_known { 0 } else { found.without_address };
+            let count = self.recorded.find(row, Class::Address, log.id).left;
+            if count > 0 {
+                self.recorded.add(&origin, Class::Address);
+                self.addresses.push(event(row, count, Class::Address, Some(origin), &self.here));
             }
         }
+        row.count = found.left;
         found
     }
 
@@ -251,10 +259,10 @@ impl Pass<'_> {
         for row in rows {
             let origin = origin(&row, log, self.checkpoint.saved);
             let is_known = !self.recorded.has_failed(&row, waiting)
-                || self.recorded.claim_origin(&origin, &row, log)
+                || self.recorded.claim_origin(&origin, &row, Class::Login, log)
                 || self.recorded.find(&row, Class::Login, log).left == 0;
             if !is_known {
-                self.recorded.add(&origin);
+                self.recorded.add(&origin, Class::Login);
                 let event = event(&row, 1, Class::Login, Some(origin), &self.here);
                 suspect.push(Suspect { log, row, event });
             }
