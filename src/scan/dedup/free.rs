@@ -82,7 +82,19 @@ impl Recorded {
         both.min_by_key(|(_, at, _)| (at - time).abs()).map(|(.., index)| *index as usize)
     }
 
-    /// The same of all.
+    /// Of those of a process that fit, the first.
+    pub(super) fn first_of(
+        &self,
+        pid: u32,
+        window: RangeInclusive<i64>,
+        fits: impl Fn(&Record) -> bool,
+    ) -> Option<usize> {
+        let (first, last) = window.into_inner();
+        let mut places = self.free.places.range((pid, first, 0)..=(pid, last, u32::MAX));
+        places.find(|(.., index)| fits(&self.records[*index as usize])).map(|(.., index)| *index as usize)
+    }
+
+    /// Of all that fit, the nearest to `time`.
     pub(super) fn nearest_in(
         &self,
         time: i64,
