@@ -1134,6 +1134,48 @@ fn who_gets_in_at_a_mail_server_is_held_against_failures_that_are_recorded_witho
     }
 }
 
+/// One user at two servers at once: what the one tells is nothing that the helper of the other was asked.
+#[test]
+fn what_dovecot_tells_is_not_what_saslauthd_was_asked_for_postfix() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line =
+        |second: i64, what: &str| format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let auth = line(
+        0,
+        "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob",
+    ) + &line(
+        1,
+        "saslauthd[7]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+    ) + &line(
+        2,
+        "saslauthd[8]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+    );
+    let postfix = "postfix/smtpd[9]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed: authentication failure, sasl_username=bob";
+    let dovecot = "dovecot: imap-login: Login aborted: Logged out (auth failed, 1 attempts in 3 secs) (auth_failed): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<a>";
+    let mails = line(2, dovecot) + &line(3, postfix) + &line(4, postfix);
+    let texts = [("auth.log", auth), ("mail.log", mails)];
+    for order in [[0, 1], [1, 0]] {
+        let machine = Machine::new();
+        let files: Vec<_> = order.iter().map(|n: &usize| machine.state().join(texts[*n].0)).collect();
+        files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[n].1).unwrap());
+        machine.scan(ScanOptions { files, from_start: true, ..ScanOptions::default() });
+        let journal = machine.journal();
+        let count = |class, rhost: &str| {
+            let of_class = journal.iter().filter(|event| event.class == class);
+            of_class.filter(|event| event.rhost == rhost).map(|event| event.count).sum::<u32>()
+        };
+        let (from_first, address) = match order {
+            [0, 1] => (0, 2),
+            _ => (2, 0),
+        };
+        assert_eq!(count(Class::Failure, "192.0.2.7"), 1, "{journal:#?}");
+        assert_eq!(count(Class::Failure, "192.0.2.8"), from_first, "{journal:#?}");
+        assert_eq!(count(Class::Address, "192.0.2.8"), address, "{journal:#?}");
+        let all = journal.iter().filter(|event| event.class == Class::Failure);
+        assert_eq!(all.map(|event| event.count).sum::<u32>(), 3, "{journal:#?}");
+    }
+}
+
 /// Written to after each block of a log; so slowly that the place is saved after the next one, or no longer.
 struct Slow {
     flushed: usize,

@@ -4,6 +4,7 @@ use super::free::MAIL;
 use super::sought::{Kind, Sought, agree};
 use super::{CHILD_TO_PARENT, NEAR, OTHER_CLOCK, Record, Recorded, SAME_MOMENT, SAME_PROCESS, ZONES};
 use crate::scan::attempts::{Row, SUMMED_UP, is_of_mail_server};
+use crate::scan::hash::short;
 use crate::scan::origin::StreamId;
 
 impl Recorded {
@@ -29,6 +30,10 @@ impl Recorded {
         let fits = |record: &Record| {
             // What the module recorded of a helper is known by its process.
             let may_be = is_relayed || record.log != 0;
+            let (helper, server) =
+                if is_relayed { (record.service, sought.service) } else { (sought.service, record.service) };
+            // Dovecot asks for a server of SMTP as it does for itself. Who asks for SMTP asks for no other.
+            let may_be = may_be && (!is_of_smtp(helper) || is_of_smtp(server));
             let is_one_client = sought.rhost != 0 && record.rhost == sought.rhost;
             let is_near = (record.time - row.time).abs() <= CHILD_TO_PARENT;
             may_be && (is_one_client || is_near) && sought.agrees(record) && self.is_free(record, sought)
@@ -132,6 +137,11 @@ impl Recorded {
         // By its place, too.
         is_same_kind && others && !self.is_taken(record, StreamId(sought.log.stream))
     }
+}
+
+/// Whether a service, as a hash, is one of SMTP.
+fn is_of_smtp(service: u32) -> bool {
+    ["smtp", "smtpd", "submission"].iter().any(|name| short(&[name.as_bytes()]) == service)
 }
 
 /// Whether two clocks that go by two zones may be so far apart.
