@@ -38,6 +38,17 @@ pub(super) fn is_of_helper(program: &[u8], row: &Row) -> bool {
     is_of_mail(row) || program.starts_with(b"openvpn") || program.starts_with(b"ovpn-")
 }
 
+/// Of whom a helper's row may be.
+#[derive(Clone, Copy)]
+enum Whom {
+    /// Of the user whom the server names.
+    Named,
+    /// The same, or it names nobody.
+    MayBe,
+    /// Of anybody at the address.
+    AtAddress,
+}
+
 impl Attempts {
     /// Whether these are the words that Exim just gave to syslog. Where the log has whole seconds that cannot be known, and two
     /// attempts stay two.
@@ -78,20 +89,17 @@ impl Attempts {
 
     /// How many of these attempts no helper has told before.
     pub(super) fn not_told_by_helper(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> u32 {
-        let left = self.not_told(key, evidence, time, evidence.weight, false);
+        // A helper that has named nobody may be asking for another client still.
+        let is_named = !evidence.user.is_empty();
+        let left = evidence.weight;
+        let left = if is_named { self.not_told(key, evidence, time, left, Whom::Named) } else { left };
+        let left = self.not_told(key, evidence, time, left, Whom::MayBe);
         // Of several at once the server names the last user, and the helper each.
-        if evidence.weight > 1 { self.not_told(key, evidence, time, left, true) } else { left }
+        if evidence.weight > 1 { self.not_told(key, evidence, time, left, Whom::AtAddress) } else { left }
     }
 
-    /// How many of `left` no helper has told of this user, or of `anybody` at this address.
-    fn not_told(
-        &mut self,
-        key: Key,
-        evidence: &Evidence<'_>,
-        time: i64,
-        mut left: u32,
-        anybody: bool,
-    ) -> u32 {
+    /// How many of `left` no helper has told.
+    fn not_told(&mut self, key: Key, evidence: &Evidence<'_>, time: i64, mut left: u32, whom: Whom) -> u32 {
         let is_mails = evidence.service != b"openvpn";
         let rhost = address(evidence.rhost);
         for other in self.helpers.iter().rev() {
@@ -111,11 +119,13 @@ impl Attempts {
                     && row.state != State::Gone
                     && is_of_mail(row) == is_mails
                     && (-SECOND..=WITHIN).contains(&(time - row.time))
-                    && if anybody {
-                        row.rhost == rhost && !rhost.is_empty()
-                    } else {
-                        agree(&row.user, evidence.user) && agree(&row.rhost, rhost.as_bytes())
-                    };
+                    && match whom {
+                        Whom::AtAddress => row.rhost == rhost && !rhost.is_empty(),
+                        Whom::Named | Whom::MayBe => {
+                            agree(&row.user, evidence.user) && agree(&row.rhost, rhost.as_bytes())
+                        }
+                    }
+                    && (!matches!(whom, Whom::Named) || !row.user.is_empty());
                 if is_same {
                     let told = untold.min(left);
                     row.relayed += told;
@@ -145,6 +155,9 @@ mod tests {
         assert_eq!(count(&[&postfix(1, "bob"), &postfix(2, "bob")]), 2, "nobody else tells");
         assert_eq!(count(&[pam, sasl, &postfix(1, "bob"), &postfix(2, "bob")]), 2, "one was told before");
         assert_eq!(count(&[pam, sasl, &postfix(1, "eve")]), 2);
+        let nobody = "09:00:00 saslauthd[8]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=";
+        let eve = &sasl.replace("[7]", "[8]").replace("bob", "eve");
+        assert_eq!(count(&[pam, nobody, sasl, &postfix(1, "bob"), eve, &postfix(2, "eve")]), 2, "at once");
         let auth = |second: u32| {
             format!(
                 "09:00:{second:02} auth[8]: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob"
