@@ -175,6 +175,10 @@ mod tests {
         assert_eq!(count(&[&of_eve, &auth(9), &ended(2)]), 2, "the server names the last");
         assert_eq!(count(&[&of_eve.replace("0.2.7", "0.2.8"), &auth(9), &ended(2)]), 3, "another client");
         assert_eq!(count(&[&of_eve, &ended(1)]), 2, "another connection");
+        let is_in = "09:01:31 dovecot: imap-login: Logged in: user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, mpid=7";
+        let late = &auth(1).replace("09:00:01", "09:01:28");
+        assert_eq!(count(&[late, is_in]), 0, "another database let him in");
+        assert_eq!(count(&[late, &ended(1), is_in]), 1, "it was refused, and tried again");
     }
 
     #[test]

@@ -217,8 +217,9 @@ impl Attempts {
                 continue;
             }
             if by_dovecot {
-                // It asks for one client after another.
-                if process.rows.iter_mut().rev().any(|row| is_same(row) && row.retract(time, Some(within))) {
+                // It asks for one client after another. What Dovecot itself told of already was the end of that.
+                let mut rows = process.rows.iter_mut().rev().filter(|row| row.relayed == 0 && is_same(row));
+                if rows.any(|row| row.retract(time, Some(within))) {
                     return;
                 }
             } else if process
