@@ -928,10 +928,13 @@ fn a_line_of_the_journal_that_its_writer_cannot_know_of_counts_for_nothing() {
     let failed = "Failed password for root from 192.0.2.7 port 4 ssh2";
     let pam = "pam_unix(nginx:auth): authentication failure; logname= uid=33 euid=33 tty= ruser= rhost=192.0.2.8  user=bob";
     let su = "FAILED SU (to root) alice on pts/0";
+    let cyrus = "badlogin: c.example.org [192.0.2.9] PLAIN (carol) [SASL(-13): authentication failure: Password verification failed]";
     let log = entry(0, "/usr/sbin/sshd", "sshd", "sshd", failed)
         + &entry(1000, "/usr/bin/logger", "logger", "sshd", failed)
         + &entry(33, "/usr/sbin/nginx", "nginx", "nginx", pam)
         + &entry(33, "/usr/bin/logger", "logger", "nginx", pam)
+        + &entry(101, "/usr/lib/cyrus/bin/imapd", "imapd", "cyrus/imaps", cyrus)
+        + &entry(101, "/usr/bin/logger", "logger", "cyrus/imaps", cyrus)
         + &entry(1000, "/usr/nowhere/bin/su", "su", "su", su)
         + &entry(1000, "/home/eve/su", "su", "su", su);
     let directory = tempfile::tempdir().unwrap();
@@ -939,15 +942,20 @@ fn a_line_of_the_journal_that_its_writer_cannot_know_of_counts_for_nothing() {
     fs::write(&path, &log).unwrap();
     assert_eq!(
         rows(&log),
-        ["1 root from 192.0.2.7 (sshd)", "1 bob from 192.0.2.8 (nginx)", "1 root from  (su)"]
+        [
+            "1 root from 192.0.2.7 (sshd)",
+            "1 bob from 192.0.2.8 (nginx)",
+            "1 carol from 192.0.2.9 (imap)",
+            "1 root from  (su)"
+        ]
     );
     let options = ScanOptions { files: vec![path], dry_run: true, explain: true, ..ScanOptions::default() };
     let mut out = Vec::new();
     let report =
         run(&options, &config::Scan::default(), Path::new("/nonexistent"), &mut out, &mut |_, _, _| {})
             .unwrap();
-    assert_eq!((report.found, report.uncounted.forged), (3, 3));
-    assert_eq!(String::from_utf8(out).unwrap().matches("  forged ").count(), 3);
+    assert_eq!((report.found, report.uncounted.forged), (4, 4));
+    assert_eq!(String::from_utf8(out).unwrap().matches("  forged ").count(), 4);
 }
 
 /// An entry of the systemd journal; without a program where that had ended before the journal looked which it was.

@@ -1,8 +1,11 @@
 //! A line as JSON, as `journalctl -o json` or docker's json-file writes it.
 
+use std::sync::OnceLock;
+
 use serde::Deserialize;
 
 use super::header::{self, Header};
+use super::origin::ThisMachine;
 use super::stamp::{self, Stamp};
 use super::tag::{behind_own_head, behind_title, name_and_module, tagged};
 use super::wrapped;
@@ -71,6 +74,8 @@ impl Text {
     }
 }
 
+static THIS_MACHINE: OnceLock<ThisMachine> = OnceLock::new();
+
 impl Entry {
     /// Parse one line. `None`: it is no journal entry.
     pub fn parse(line: &[u8]) -> Option<Self> {
@@ -104,8 +109,12 @@ impl Entry {
         let pid = self.pid.number().or_else(|| self.syslog_pid.number());
         header.pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(header.pid);
         if let Some(uid) = self.uid.number() {
-            header.trust =
-                Writer { uid, exe: self.exe.bytes(), comm, message: header.message }.trust_in(header.program);
+            let tag =
+                if self.identifier.bytes().is_empty() { header.program } else { self.identifier.bytes() };
+            // Of a journal that was brought here the accounts are others.
+            let is_here = THIS_MACHINE.get_or_init(ThisMachine::default).is(&String::from_utf8_lossy(host));
+            let writer = Writer { uid, exe: self.exe.bytes(), comm, tag, message: header.message, is_here };
+            header.trust = writer.trust_in(header.program);
             header.uid = u32::try_from(uid).unwrap_or(0);
         }
         behind_own_head(header)

@@ -15,6 +15,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::header::{Trust, decimal};
 use super::rules::{Family, family};
@@ -54,10 +55,14 @@ pub(super) struct Writer<'a> {
     pub uid: i64,
     /// Its program file; empty where the journal does not say.
     pub exe: &'a [u8],
-    /// Its name.
+    /// Its name, which any process may choose for itself.
     pub comm: &'a [u8],
+    /// All that it calls itself in the log; the program is its end.
+    pub tag: &'a [u8],
     /// What it says.
     pub message: &'a [u8],
+    /// Whether the accounts of this machine are those of its own.
+    pub is_here: bool,
 }
 
 impl Writer<'_> {
@@ -82,35 +87,49 @@ impl Writer<'_> {
         }
     }
 
-    /// Whether it is that program, as an account of the system.
+    /// Whether it is that program, as an account of the system: of another service's program it is not, whatever it calls
+    /// itself, nor is one of which only the name is known that it gave itself.
     fn is_service(&self, program: &[u8]) -> bool {
-        let name = self.exe_path().file_name().map_or(&b""[..], |name| name.as_bytes());
+        let is_of_system = (1..PEOPLE).contains(&self.uid) && !self.exe.is_empty();
+        is_of_system && (self.is_itself(program) || self.is_part()) && !self.is_of_another_account(program)
+    }
+
+    fn is_itself(&self, program: &[u8]) -> bool {
+        let name = self.exe_name();
         let cut = &program[..program.len().min(COMM)];
         // Debian's exim4 logs as exim.
         let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
         let names = [name, &name[..name.len() - digits]];
-        let is_itself = !cut.is_empty() && (names.contains(&program) || self.comm == cut);
-        (1..PEOPLE).contains(&self.uid) && (is_itself || self.is_part_of(program, name))
+        !cut.is_empty() && (names.contains(&program) || self.comm == cut)
     }
 
-    /// Whether it is one program of several, of file `name`, that log under what they belong to: `postfix/smtpd`,
-    /// `postfix/submission/smtpd`, or Cyrus' `cyrus/imaps`, which is `/usr/lib/cyrus/bin/imapd`.
-    fn is_part_of(&self, program: &[u8], name: &[u8]) -> bool {
-        let mut parts = program.split(|byte| *byte == b'/');
-        let (Some(whole), Some(part)) = (parts.next(), parts.next_back()) else { return false };
+    /// Whether it is one program of several, that log under what they belong to, as Cyrus' `cyrus/imaps`, which is
+    /// `/usr/lib/cyrus/bin/imapd`.
+    fn is_part(&self) -> bool {
+        let Some(slash) = memchr::memchr(b'/', self.tag) else { return false };
         let mut path = self.exe_path().components().skip(1).map(|of| of.as_os_str().as_bytes());
-        let is_of_system = path.next() == Some(b"usr");
-        let is_in_its_own =
-            matches!(path.next(), Some(b"lib" | b"lib64" | b"libexec")) && path.next() == Some(whole);
-        is_of_system && (part == name || is_in_its_own)
+        path.next() == Some(b"usr")
+            && matches!(path.next(), Some(b"lib" | b"lib64" | b"libexec"))
+            && path.next() == Some(&self.tag[..slash])
+    }
+
+    /// Whether the program, or what it belongs to (`postfix/smtpd`, `postfix-out/smtpd`), has an account of its own here, and
+    /// this is another.
+    fn is_of_another_account(&self, program: &[u8]) -> bool {
+        let end = self.tag.iter().position(|byte| matches!(byte, b'/' | b'-')).unwrap_or(self.tag.len());
+        let uid = u32::try_from(self.uid).unwrap_or(0);
+        self.is_here && [program, &self.tag[..end]].into_iter().any(|name| is_account_of_another(name, uid))
+    }
+
+    fn exe_name(&self) -> &[u8] {
+        self.exe_path().file_name().map_or(&b""[..], |name| name.as_bytes())
     }
 
     /// Whether its file has the program's name, as `sudo` and `sudo.ws` have that of `sudo-i`. Which file it is, is known a
     /// moment after the line: who starts passwd right behind a word of his own is passwd by then, and that says nothing in
     /// another's name. Nor does what PAM says in it, under whatever tag: whoever starts su chooses that.
     fn is_named_as(&self, program: &[u8], family: Family) -> bool {
-        let path = self.exe_path();
-        let name = path.file_name().map_or(&b""[..], |name| name.as_bytes());
+        let name = self.exe_name();
         let stem = |text: &[u8]| text.iter().position(|b| matches!(b, b'-' | b'.')).unwrap_or(text.len());
         let is_its = |of: &[u8]| !name.is_empty() && name[..stem(name)] == of[..stem(of)];
         // A module speaks in any program, and all of busybox is one.
@@ -171,7 +190,9 @@ pub(super) fn is_account_of_another(name: &[u8], uid: u32) -> bool {
 }
 
 fn ids_of(name: &[u8]) -> Vec<u32> {
-    let Ok(accounts) = std::fs::read("/etc/passwd") else { return Vec::new() };
+    // A mail server tells of itself in each second line; one pass does without accounts that are made meanwhile.
+    static ACCOUNTS: OnceLock<Vec<u8>> = OnceLock::new();
+    let accounts = ACCOUNTS.get_or_init(|| std::fs::read("/etc/passwd").unwrap_or_default());
     let id = |line: &[u8]| {
         let mut fields = line.split(|byte| *byte == b':');
         if fields.next() == Some(name) { fields.nth(1).and_then(decimal) } else { None }
@@ -184,14 +205,19 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::scan::tag::name_and_module;
 
     fn may(uid: i64, exe: &str, comm: &str, program: &str) -> bool {
         trust(uid, exe, comm, program) == Trust::Believed
     }
 
     fn trust(uid: i64, exe: &str, comm: &str, program: &str) -> Trust {
-        let message = b"x";
-        Writer { uid, exe: exe.as_bytes(), comm: comm.as_bytes(), message }.trust_in(program.as_bytes())
+        trust_of_machine(uid, exe, comm, program, false)
+    }
+
+    fn trust_of_machine(uid: i64, exe: &str, comm: &str, program: &str, is_here: bool) -> Trust {
+        let (exe, comm, tag) = (exe.as_bytes(), comm.as_bytes(), program.as_bytes());
+        Writer { uid, exe, comm, tag, message: b"x", is_here }.trust_in(name_and_module(tag).0)
     }
 
     #[test]
@@ -259,7 +285,14 @@ mod tests {
             ("pam_unix(su", false),
             ("[root] FAIL LOGIN: Client \"192.0.2.7\"", false),
         ] {
-            let writer = Writer { uid: 1000, exe: b"/usr/bin/su", comm: b"x", message: message.as_bytes() };
+            let writer = Writer {
+                uid: 1000,
+                exe: b"/usr/bin/su",
+                comm: b"x",
+                tag: b"vsftpd",
+                message: message.as_bytes(),
+                is_here: true,
+            };
             assert_eq!(writer.trust_in(b"vsftpd") == Trust::Believed, believed, "{message}");
         }
     }
@@ -284,7 +317,9 @@ mod tests {
         assert!(may(101, "/usr/sbin/exim4", "exim4", "exim"), "under a name without its number");
         assert!(!may(1000, "/usr/sbin/exim4", "exim4", "exim"));
         assert!(!may(101, "/usr/sbin/4", "4", ""));
-        assert!(may(110, "", "a-program-with-", "a-program-with-a-long-name"));
+        let long = "a-program-with-a-long-name";
+        assert!(may(110, "/usr/bin/python3.13", "a-program-with-", long));
+        assert_eq!(trust(110, "", "a-program-with-", long), Trust::Unattributed, "it gave itself that name");
         assert!(!may(33, "/usr/bin/logger", "logger", "sshd"));
         assert!(!may(33, "/usr/bin/sshd", "sshd", "sshd"), "sshd runs as root");
         assert!(!may(1000, "/usr/sbin/nginx", "nginx", "nginx"));
@@ -301,11 +336,30 @@ mod tests {
             ("/usr/bin/logger", "logger", "postfix/smtpd", false),
             ("/usr/bin/logger", "logger", "bin/smtpd", false),
             ("/usr/bin/logger", "logger", "/smtpd", false),
-            ("/home/www/smtpd", "smtpd", "postfix/smtpd", false),
             ("/home/www/lib/postfix/x", "x", "postfix/smtpd", false),
+            ("/usr/share/postfix/x", "x", "postfix/smtpd", false),
         ] {
             assert_eq!(may(101, exe, comm, program), expected, "{exe}: {program}");
             assert!(!may(1000, exe, comm, program), "{exe}: {program}");
+        }
+    }
+
+    #[test]
+    fn what_has_an_account_of_its_own_is_believed_as_no_other() {
+        // Of the accounts that there may be, root's is on every machine.
+        for (program, expected) in [
+            ("nowhere-else", true),
+            ("nowhere-else/smtpd", true),
+            ("root", false),
+            ("root/smtpd", false),
+            ("root-out/smtpd", false),
+            ("nowhere-else/root", false),
+        ] {
+            let name = program.rsplit('/').next().unwrap();
+            let exe = format!("/usr/sbin/{name}");
+            let is_believed =
+                |is_here| trust_of_machine(998, &exe, name, program, is_here) == Trust::Believed;
+            assert_eq!((is_believed(true), is_believed(false)), (expected, true), "{program}");
         }
     }
 }
