@@ -1042,6 +1042,7 @@ fn what_a_mail_server_and_its_helper_tell_in_two_logs_is_one_attempt() {
         (&dovecot, refused),
         (&nobody, &postfix),
         (&dovecot, exim),
+        (&smtp, exim),
         (&imap, cyrus),
         (&smtp, sendmail),
         (&courier, login_failed),

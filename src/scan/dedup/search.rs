@@ -35,6 +35,9 @@ impl Recorded {
             // Dovecot asks for a server of SMTP as it does for itself. Who asks for SMTP asks for no other.
             let may_be = may_be && (!is_of_smtp(helper) || is_of_smtp(server));
             let is_one_client = sought.rhost != 0 && record.rhost == sought.rhost;
+            // A helper that knows the address asked for no client of another service of whom that is not known.
+            let may_be = may_be
+                && (is_relayed || is_one_client || sought.rhost == 0 || record.service == sought.service);
             let is_near = (record.time - row.time).abs() <= CHILD_TO_PARENT;
             may_be && (is_one_client || is_near) && sought.agrees(record) && self.is_free(record, sought)
         };
@@ -141,7 +144,7 @@ impl Recorded {
 
 /// Whether a service, as a hash, is one of SMTP.
 fn is_of_smtp(service: u32) -> bool {
-    ["smtp", "smtpd", "submission"].iter().any(|name| short(&[name.as_bytes()]) == service)
+    ["exim", "smtp", "smtpd", "submission"].iter().any(|name| short(&[name.as_bytes()]) == service)
 }
 
 /// Whether two clocks that go by two zones may be so far apart.
