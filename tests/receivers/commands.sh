@@ -72,11 +72,11 @@ mail_by_exim() { # ADDRESSES PASSWORD; none: without an account
     [ -z "$2" ] || (umask 077 && printf '[mail]\npassword = "%s"\n' "$2" >"$run/credentials.toml")
 }
 
-# Debian's Exim looks its account up by name, so it gets one, in a mount namespace of its own.
+# Debian's Exim looks its account up by name, so it gets one, in a mount namespace of its own, also where the machine has one.
 start_exim() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     "$here/tests/standin/certificates.sh" "$run" && chmod 644 "$run/server.pem" && install -d -o 64999 -g 64999 "$run/exim" || return
-    for file in passwd group; do { cat /etc/$file; echo 'Debian-exim:x:64999:64999::/:/bin/false'; } >"$run/$file"; done
+    for file in passwd group; do { grep -v '^Debian-exim:' /etc/$file; echo 'Debian-exim:x:64999:64999::/:/bin/false'; } >"$run/$file"; done
     sed -i 's/^\(Debian-exim:x:64999:\).*/\1/' "$run/group"
     cat >"$run/exim.conf" <<END
 primary_hostname = mail.example.org
