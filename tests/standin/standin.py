@@ -68,6 +68,8 @@ DIRECT = "/2/dm_conversations/with/6253282/messages"
 TWEET_KEYS = {"card_uri", "community_id", "direct_message_deep_link", "edit_options", "for_super_followers_only", "geo",
               "made_with_ai", "media", "nullcast", "paid_partnership", "poll", "quote_tweet_id", "reply",
               "reply_settings", "share_with_followers", "text"}
+# Refusals of the text itself.
+OF_THE_TEXT = ("too-long", "not-permitted", "invalid-request")
 MAX_CONNECTIONS = 256
 
 
@@ -106,7 +108,16 @@ class World:
                     "queue": len(self.scenario.get("queue") or []), "scenario": self.scenario,
                     "parameters": services.PARAMETERS}
 
-    def choose(self, method, path):
+    def contradicts(self, answer, body):
+        """Whether X would refuse as a text what it has: no chance makes it do so."""
+        if answer.get("name") not in OF_THE_TEXT:
+            return False
+        try:
+            return json.loads(body)["text"] in self.texts
+        except (ValueError, KeyError, TypeError):
+            return False
+
+    def choose(self, method, path, body=b""):
         """The answer in store for this call; none for good health."""
         service = services.Services.named(method, path)
         with self.lock:
@@ -124,7 +135,7 @@ class World:
                 for answer in chance["mix"]:
                     point -= answer["p"]
                     if point < 0:
-                        return dict(answer)
+                        return None if self.contradicts(answer, body) else dict(answer)
             return scenario.get("default")
 
     def at_connect(self):
@@ -213,7 +224,7 @@ class Call:
 
     def run(self):
         """True if the connection may serve another request."""
-        chosen = self.world.choose(self.request.method, self.request.path)
+        chosen = self.world.choose(self.request.method, self.request.path, self.request.body)
         self.chosen = chosen or {}
         healthy = self.answer_in_health() if not chosen or self.chosen.get("post") else None
         status, kind, body = self.scripted(healthy) if chosen else healthy
