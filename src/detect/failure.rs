@@ -18,7 +18,7 @@ use super::members::CLOCKS_APART;
 use super::row::Login;
 use super::source::Source;
 use super::spans::Span;
-use super::{Detector, Finding, Rules, account, break_in, end, members, spans};
+use super::{Detector, Finding, Rules, Seen, account, break_in, end, members, spans};
 use crate::accounts::AccountKind;
 use crate::event::packed::Packed;
 use crate::event::{Class, Event, Route};
@@ -75,7 +75,7 @@ impl Failed<'_> {
     fn speak_against(&self, judged: &mut Judged, teller: Teller<'_>, ahead: i64) {
         let login = Login { at: judged.at, end: judged.at.saturating_add(ahead) };
         let Some(evidence) = judged.evidence_of(teller) else { return };
-        self.twice.iter().for_each(|twice| evidence.log.subtract(&self.name, twice.count, twice.at));
+        self.twice.iter().for_each(|twice| _ = evidence.log.subtract(&self.name, twice.count, twice.at));
         for span in self.counts.iter().filter(|span| spans::speaks(span.first(), login)) {
             let at = span.last().min(login.end);
             evidence.of_route(self.event.route).add(&self.name, self.is_account, span.count(), at);
@@ -205,16 +205,30 @@ impl Detector {
         let Failed { event, source, name, is_account, counts, .. } = failure;
         let nowhere = Key::default();
         let place = source.as_ref().map_or(&nowhere, Source::key);
-        let seen = if event.route == Route::Log { &mut self.log } else { &mut self.module };
         for span in counts {
             if source.is_some() {
-                seen.sources.add(place, name, *is_account, span.count(), span.last());
+                self.seen_by(event.route).sources.add(place, name, *is_account, span.count(), span.last());
             }
-            // The account failed already, from nowhere.
-            if !name.is_empty() && event.class == Class::Failure {
-                seen.accounts.add(&account(event), place, false, span.count(), span.last());
+            if name.is_empty() {
+                continue;
+            }
+            let account = account(event);
+            let count = match event.class {
+                // The account failed already, from nowhere.
+                Class::Address => {
+                    let left = self.module.accounts.subtract(&account, &nowhere, span.count(), span.last());
+                    span.count() - self.log.accounts.subtract(&account, &nowhere, left, span.last())
+                }
+                _ => span.count(),
+            };
+            if count > 0 {
+                self.seen_by(event.route).accounts.add(&account, place, false, count, span.last());
             }
         }
+    }
+
+    fn seen_by(&mut self, route: Route) -> &mut Seen {
+        if route == Route::Log { &mut self.log } else { &mut self.module }
     }
 
     /// The module sees failures of which the log told before, and they count once: as what the module saw.

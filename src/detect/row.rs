@@ -211,13 +211,12 @@ impl Row {
         }
     }
 
-    /// `count` of the failures under `name` at the second `at` are counted elsewhere.
-    pub(super) fn subtract(&mut self, name: &str, count: u32, at: i64) {
-        self.parts
-            .iter_mut()
-            .filter(|part| part.is_of(name))
-            .for_each(|part| part.counts.subtract(at, count));
+    /// `count` of the failures under `name` at the second `at` are counted elsewhere; how many of them are not here.
+    pub(super) fn subtract(&mut self, name: &str, count: u32, at: i64) -> u32 {
+        let of_name = self.parts.iter_mut().filter(|part| part.is_of(name));
+        let left = of_name.fold(count, |left, part| part.counts.subtract(at, left));
         self.drop_empty();
+        left
     }
 
     /// What is later than the second `now` was at that second.

@@ -161,8 +161,8 @@ impl Spans {
         self.put_together();
     }
 
-    /// `count` of the failures at the second `at` were none.
-    pub(super) fn subtract(&mut self, at: i64, count: u32) {
+    /// `count` of the failures at the second `at` were none; how many of them are not here.
+    pub(super) fn subtract(&mut self, at: i64, count: u32) -> u32 {
         let mut left = count;
         let of_slot = self.0.iter_mut().filter(|span| span.slot() == slot(at));
         let mut of_slot: SmallVec<[&mut Span; MOST]> = of_slot.collect();
@@ -174,6 +174,7 @@ impl Spans {
             left -= less;
         }
         self.0.retain(|span| span.count > 0);
+        left
     }
 
     /// Only what may have been at the second `end` or before.
@@ -351,9 +352,9 @@ mod tests {
         }
         let mut spans = Spans::new(SLOT + 5, 4);
         spans.add(2 * SLOT + 5, 3);
-        spans.subtract(SLOT + 5, 1);
-        spans.subtract(2 * SLOT + 5, 9);
-        spans.subtract(3 * SLOT, 9);
+        assert_eq!(spans.subtract(SLOT + 5, 1), 0);
+        assert_eq!(spans.subtract(2 * SLOT + 5, 9), 6);
+        assert_eq!(spans.subtract(3 * SLOT, 9), 9);
         assert_eq!((spans.total(), spans.len(), spans.last()), (3, 1, SLOT + 5));
         for at in [i64::MIN, -1, i64::MAX, i64::MAX] {
             spans.add(at, u32::MAX);

@@ -125,9 +125,9 @@ impl Table {
         self.lessen(key, |row| row.take_back(name, login));
     }
 
-    /// `count` of the failures of `key` under `name` at the second `at` are counted elsewhere.
-    pub(super) fn subtract(&mut self, key: &Key, name: &str, count: u32, at: i64) {
-        self.lessen(key, |row| row.subtract(name, count, at));
+    /// `count` of the failures of `key` under `name` at the second `at` are counted elsewhere; how many of them are not here.
+    pub(super) fn subtract(&mut self, key: &Key, name: &str, count: u32, at: i64) -> u32 {
+        self.lessen(key, |row| row.subtract(name, count, at)).unwrap_or(count)
     }
 
     /// What is later than the second `now` was at that second: the clock was wrong.
@@ -179,15 +179,16 @@ impl Table {
         networks.shrink_to_fit();
     }
 
-    fn lessen(&mut self, key: &Key, lessen: impl FnOnce(&mut Row)) {
-        let Some(place) = self.place_of(key) else { return };
+    fn lessen<T>(&mut self, key: &Key, lessen: impl FnOnce(&mut Row) -> T) -> Option<T> {
+        let place = self.place_of(key)?;
         let row = &mut self.rows[place].1;
         let before = row.counts();
-        lessen(row);
+        let result = lessen(row);
         self.counts = self.counts + row.counts() - before;
         if row.is_empty() {
             self.remove(place);
         }
+        Some(result)
     }
 
     fn place_of(&self, key: &Key) -> Option<usize> {
@@ -408,7 +409,7 @@ mod tests {
             let name = ["", "root", &format!("name{}", draw.below(30))][draw.below(3) as usize].to_owned();
             match draw.below(20) {
                 0 => table.take_back(&key, &name, Login { at, end: i64::MAX }),
-                1 => table.subtract(&key, &name, 1 + draw.below(3) as u32, at - draw.below(9000) as i64),
+                1 => _ = table.subtract(&key, &name, 1 + draw.below(3) as u32, at - draw.below(9000) as i64),
                 2 => table.add(&key, &name.as_str().into(), true, 2, at - draw.below(200_000) as i64),
                 _ => table.add(&key, &name.as_str().into(), n % 2 == 0, 1, at),
             }

@@ -132,6 +132,10 @@ fn from_where_failures_came_may_be_told_apart_from_them() {
             for (at, count) in told.iter().enumerate() {
                 found.extend(watch.take(address(1 + at as i64, *count)));
             }
+            // The account failed as often as is recorded.
+            let moment = Login { at: 1_790_000_050, end: i64::MAX };
+            let attack = watch.detector.attack(&account(&address(0, 1)), moment);
+            assert!(is_late || attack.total() == 7, "{attack:?}");
             found.extend(early.or_else(|| watch.take(login)));
             let alarms: Vec<_> = found.iter().filter(|found| found.verdict.is_alarm()).collect();
             assert_eq!(alarms.len(), usize::from(break_in), "{told:?} {is_late} {found:?}");
@@ -140,11 +144,28 @@ fn from_where_failures_came_may_be_told_apart_from_them() {
                 assert_eq!(alarm.failures.of_account, alarm.failures.count);
                 assert!(alarm.failures.count >= 5 && !alarm.proven, "a line of a log says so");
             }
-            // The account failed as often as is recorded.
-            let moment = Login { at: 1_790_000_050, end: i64::MAX };
-            let attack = watch.detector.attack(&account(&address(0, 1)), moment);
-            assert!(is_late || attack.total() == 7, "{attack:?}");
         }
+    }
+}
+
+#[test]
+fn addresses_told_apart_are_sources_that_an_account_is_attacked_from() {
+    let mail = |class, at, rhost: &str| Event { service: "smtp".into(), ..event(class, at, "alice", rhost) };
+    for (sources, under_attack) in [(2, false), (3, true)] {
+        let mut watch = Watch::default();
+        for at in 1..7 {
+            assert_eq!(watch.take(mail(Class::Failure, at, "")), None);
+            let address = mail(Class::Address, at, &format!("198.51.{}.9", at % sources));
+            assert_eq!(watch.take(Event { route: Route::Log, ..address }), None);
+        }
+        let moment = Login { at: 1_790_000_050, end: i64::MAX };
+        let attack = watch.detector.attack(&account(&mail(Class::Login, 0, "")), moment);
+        assert_eq!((attack.total(), attack.parts()), (6, sources as usize), "each counts once");
+        let finding = watch.take(mail(Class::Login, 100, "203.0.113.9")).unwrap();
+        assert_eq!(finding.verdict == Verdict::UnderAttack, under_attack, "{finding:?}");
+        // Of whom it is not recorded that he failed, he is no source.
+        watch.take(Event { route: Route::Log, ..mail(Class::Address, 9, "192.0.2.9") });
+        assert_eq!(watch.detector.attack(&account(&mail(Class::Login, 0, "")), moment).total(), 6);
     }
 }
 
