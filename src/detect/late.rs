@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use compact_str::CompactString;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::elsewhere::Elsewhere;
 use super::key::Key;
@@ -124,26 +125,39 @@ impl Serialize for Late {
 impl Late {
     /// Remember a login from `source`, unless a later one stands for it.
     pub(super) fn remember(&mut self, source: &Key, mut judged: Judged) {
-        let at = judged.at;
-        self.latest = self.latest.max(Some(judged.login.time()));
+        let (at, time) = (judged.at, judged.login.time());
+        // Nearly each login is the latest, which no other one stands for.
+        let is_latest = self.latest < Some(time);
+        self.latest = self.latest.max(Some(time));
         let of_source = self.logins.entry(source.clone()).or_default();
         // Most are of another time.
         let slot = spans::seconds_of_slot(at);
         let mut of_slot = of_source.iter_mut().filter(|other| slot.contains(&other.at));
-        if let Some(other) = of_slot.find(|other| other.stands_for(&judged)) {
+        let mut standing = || of_slot.find(|other| other.stands_for(&judged));
+        if let Some(other) = if is_latest { None } else { standing() } {
             other.stand_for(&mut judged);
             return;
         }
         let before = of_source.len();
-        of_source.retain_mut(|other| {
-            let goes = slot.contains(&other.at) && judged.stands_for(other);
-            if goes {
-                judged.stand_for(other);
+        let (mut place, mut room) = (0, None);
+        while let Some(other) = of_source.get(place) {
+            if slot.contains(&other.at) && judged.stands_for(other) {
+                let mut other = of_source.remove(place);
+                judged.stand_for(&mut other);
+                room = Some(other);
+            } else {
+                place += 1;
             }
-            !goes
-        });
+        }
         of_source.reserve_exact(1);
-        of_source.push(Box::new(judged));
+        // In the memory of the one that it stands for, as nearly always: who is in over and over.
+        of_source.push(match room {
+            Some(mut room) => {
+                *room = judged;
+                room
+            }
+            None => Box::new(judged),
+        });
         let is_one_more = of_source.len() > before;
         self.count = self.count + of_source.len() - before;
         // Now and then, so that it costs little for each.
@@ -403,16 +417,20 @@ impl Judged {
         } else {
             self.earlier.append(&mut other.earlier);
         }
-        self.earlier.retain(|time| *time < own);
-        self.earlier.sort_unstable();
-        self.earlier.dedup();
+        // As they nearly always are.
+        let are_in_order = self.earlier.is_sorted_by(|one, next| one < next);
+        if !are_in_order || self.earlier.last().is_some_and(|last| *last >= own) {
+            self.earlier.retain(|time| *time < own);
+            self.earlier.sort_unstable();
+            self.earlier.dedup();
+        }
         while self.earlier.len() > STOOD_FOR {
-            // Those stay that leave the least between two. The first took back all that was before.
-            let behind = self.earlier.iter().skip(2).copied().chain([own]);
-            // Numbers: this is done at each login of who is in over and over.
-            let between = self.earlier.iter().zip(behind);
-            let between = between.map(|(before, behind)| behind.as_microsecond() - before.as_microsecond());
-            let nearest = between.enumerate().min_by_key(|(_, between)| *between).map_or(0, |(at, _)| at);
+            // Those stay that leave the least between two. The first took back all that was before. Numbers: this is done at
+            // each login of who is in over and over.
+            let times = self.earlier.iter().chain([&own]).map(|time| time.as_microsecond());
+            let times: SmallVec<[i64; STOOD_FOR + 2]> = times.collect();
+            let between = times.windows(3).map(|three| three[2] - three[0]).enumerate();
+            let nearest = between.min_by_key(|(_, between)| *between).map_or(0, |(at, _)| at);
             self.earlier.remove(nearest + 1);
         }
     }
