@@ -65,6 +65,10 @@ fn worth((source, visit): &(Key, Visit)) -> (i64, &Key) {
     (visit.rank(), source)
 }
 
+fn place_in(visits: &VecDeque<(Key, Visit)>, source: &Key) -> Option<usize> {
+    visits.iter().rposition(|(key, _)| key == source)
+}
+
 impl From<BTreeMap<Key, BTreeMap<Key, Visit>>> for Known {
     fn from(visits: BTreeMap<Key, BTreeMap<Key, Visit>>) -> Self {
         Self::of(
@@ -103,31 +107,32 @@ impl Known {
         all.collect()
     }
 
-    /// Where among those of `account` the visit from `source` stands, as long as none is added: it is asked for once for
+    /// Where among those of `account` the visit from `source` stands, as long as none is added: it is looked for once for
     /// each login.
     pub(super) fn place(&self, account: &Key, source: &Key) -> Option<usize> {
-        self.visits.get(account)?.iter().rposition(|(key, _)| key == source)
+        place_in(self.visits.get(account)?, source)
     }
 
-    /// From where `account` came before this login from `source`, whose visit stands at `place`; if `proven`: as the module
-    /// saw. What is at the machine itself is not asked.
+    /// The same, and from where `account` came before this login from `source`; if `proven`: as the module saw. What is at the
+    /// machine itself is not asked.
     pub(super) fn before(
         &self,
         account: &Key,
-        (source, place): (&Source, Option<usize>),
+        source: &Source,
         login: Login,
         proven: bool,
-    ) -> Before {
-        let Some(of_it) = source.network() else { return Before::default() };
-        let Some(visits) = self.visits.get(account) else { return Before::default() };
+    ) -> (Option<usize>, Before) {
+        let Some(visits) = self.visits.get(account) else { return (None, Before::default()) };
+        let place = place_in(visits, source.key());
+        let Some(of_it) = source.network() else { return (place, Before::default()) };
         let itself = place.and_then(|place| visits.get(place));
         if itself.is_some_and(|(_, visit)| visit.counts(login, proven)) {
-            return Before { address: true, network: true };
+            return (place, Before { address: true, network: true });
         }
         let beginning = source.key().beginning(of_it.len());
         let is_of_it = |key: &Key| beginning.is_of(key) && network(key) == of_it;
         let network = visits.iter().rev().any(|(key, visit)| is_of_it(key) && visit.counts(login, proven));
-        Before { address: false, network }
+        (place, Before { address: false, network })
     }
 
     /// Whether a break-in from there was reported, later than all that failed; if `proven`: one that was proven.
@@ -184,12 +189,8 @@ impl Known {
         (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));
         note(&mut visit);
         let new = (key, visit);
-        let place = match visits.back() {
-            Some(last) if worth(last) > worth(&new) => {
-                visits.partition_point(|other| worth(other) < worth(&new))
-            }
-            _ => visits.len(),
-        };
+        // Few are worth more than the last one: from where the account came that was suspected.
+        let place = visits.iter().rposition(|other| worth(other) < worth(&new)).map_or(0, |last| last + 1);
         visits.insert(place, new);
         if visits.len() > OF_ONE_ACCOUNT {
             visits.pop_front();
@@ -296,8 +297,8 @@ mod tests {
                 network: plain.iter().any(|(key, visit)| of_it(key) && visit.counts(login, proven)),
             };
             let at_place = known.place(&account, source.key());
-            let before = known.before(&account, (&source, at_place), login, proven);
-            assert_eq!(before, expected, "{n} {place}");
+            let before = known.before(&account, &source, login, proven);
+            assert_eq!(before, (at_place, expected), "{n} {place}");
             let new = Visit { first: at, ..Visit::default() };
             let visit = plain.entry(source.key().clone()).or_insert(new);
             (visit.first, visit.last) = (visit.first.min(at), visit.last.max(at));

@@ -229,9 +229,8 @@ impl Detector {
         let (at_hub, elsewhere) = told.unwrap_or_default();
         let own = failed.with(&at_hub);
         let evidence = elsewhere.with(&own);
-        let place = source.as_ref().and_then(|source| self.known.place(&account, source.key()));
-        let before = source.as_ref().map_or_else(Before::default, |source| {
-            self.known.before(&account, (source, place), login, event.route == Route::Pam)
+        let (place, before) = source.as_ref().map_or_else(Default::default, |source| {
+            self.known.before(&account, source, login, event.route == Route::Pam)
         });
         let verdict = self.judge(event, source.as_ref(), &evidence, before, login, rules);
         let is_break_in = matches!(verdict, Verdict::BreakIn { .. });

@@ -545,8 +545,7 @@ fn what_is_known_is_bounded_and_what_the_module_saw_stays_longest() {
     let login = Login { at: 70_000, end: 70_000 };
     let source = Source::of(&event(Class::Login, 0, "alice", "203.0.113.9")).unwrap();
     assert_eq!(&**source.key(), "4cb007109");
-    let place = known.place(&" alice".into(), source.key());
-    assert!(known.before(&" alice".into(), (&source, place), login, true).address);
+    assert!(known.before(&" alice".into(), &source, login, true).1.address);
 }
 
 #[test]
