@@ -128,9 +128,7 @@ impl Row {
     /// What failed in the day before a login.
     pub(super) fn before(&self, login: Login) -> Self {
         let mut row = self.clone();
-        row.keep(login.at);
-        row.until(login.end);
-        row.sum_up();
+        row.only(login);
         row
     }
 
@@ -138,7 +136,12 @@ impl Row {
     pub(super) fn only_before(&self, name: &Key, user: &str, login: Login) -> Self {
         let of_it = self.parts.iter().filter(|part| part.name == *name && !name.is_empty());
         let as_of_user = |part: &Part| Part { name: user.into(), is_account: true, ..part.clone() };
-        Self { parts: of_it.map(as_of_user).collect(), ..Self::default() }.before(login)
+        let mut row = Self { parts: of_it.map(as_of_user).collect(), ..Self::default() };
+        // Mostly there is nothing.
+        if !row.is_empty() {
+            row.only(login);
+        }
+        row
     }
 
     /// Count everything that `other` counts too.
@@ -285,6 +288,13 @@ impl Row {
     fn until(&mut self, end: i64) {
         self.parts.iter_mut().for_each(|part| part.counts.until(end));
         self.parts.retain(|part| !part.counts.is_empty());
+    }
+
+    /// Only what failed in the day before a login.
+    fn only(&mut self, login: Login) {
+        self.keep(login.at);
+        self.until(login.end);
+        self.sum_up();
     }
 
     fn drop_empty(&mut self) {
