@@ -32,6 +32,8 @@ pub struct Entry {
     uid: Text,
     #[serde(rename = "_EXE", default)]
     exe: Text,
+    #[serde(rename = "_TRANSPORT", default)]
+    transport: Text,
     #[serde(rename = "MESSAGE", default)]
     message: Text,
     /// What a container wrote, and when, as docker keeps it.
@@ -113,7 +115,8 @@ impl Entry {
                 if self.identifier.bytes().is_empty() { header.program } else { self.identifier.bytes() };
             // Of a journal that was brought here the accounts are others.
             let is_here = THIS_MACHINE.get_or_init(ThisMachine::default).is(&String::from_utf8_lossy(host));
-            let writer = Writer { uid, exe: self.exe.bytes(), comm, tag, message: header.message, is_here };
+            let (exe, is_output) = (self.exe.bytes(), self.transport.bytes() == b"stdout");
+            let writer = Writer { uid, exe, comm, tag, message: header.message, is_output, is_here };
             header.trust = writer.trust_in(header.program);
             header.uid = u32::try_from(uid).unwrap_or(0);
         }
@@ -227,5 +230,17 @@ mod tests {
         assert_eq!(trust("sshd", r#","_UID":"1000""#), Trust::Forged);
         assert_eq!(trust("sudo", r#","_UID":"1000""#), Trust::Unattributed);
         assert_eq!(trust("sudo", r#","_UID":"0""#), Trust::Believed);
+        // `systemd-cat -t sshd sudo -S -p $'\nFailed password for …\n' true`
+        let sudo = r#","_UID":"0","_COMM":"sudo","_EXE":"/usr/bin/sudo""#;
+        let output = r#","_TRANSPORT":"stdout""#;
+        for program in ["sshd", "sudo", "smtpd"] {
+            assert_eq!(trust(program, &format!("{sudo}{output}")), Trust::Forged);
+            assert_eq!(trust(program, &format!(r#","_UID":"0"{output}"#)), Trust::Forged);
+            assert_eq!(trust(program, &format!(r#"{sudo},"_TRANSPORT":"syslog""#)), Trust::Believed);
+        }
+        let su = r#","_UID":"1000","_COMM":"su","_EXE":"/usr/bin/su""#;
+        assert_eq!(trust("su", &format!("{su}{output}")), Trust::Forged);
+        let service = r#","_UID":"0","_COMM":"sshd","_EXE":"/usr/sbin/sshd""#;
+        assert_eq!(trust("sshd", &format!("{service}{output}")), Trust::Believed, "`sshd -D -e`");
     }
 }

@@ -23,7 +23,8 @@ const FACILITIES: [&str; 3] = ["SYSLOG_FACILITY=4", "SYSLOG_FACILITY=10", "SYSLO
 const COMM: usize = 15;
 /// For the time of one entry; a delivery pass may wait for it.
 const PATIENCE: Duration = Duration::from_secs(2);
-const FIELDS: &str = "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME";
+const FIELDS: &str =
+    "--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,_EXE,_UID,_PID,SYSLOG_PID,_HOSTNAME,_TRANSPORT";
 
 /// Whether this machine keeps a systemd journal that can be read.
 pub fn is_there() -> bool {

@@ -61,6 +61,8 @@ pub(super) struct Writer<'a> {
     pub tag: &'a [u8],
     /// What it says.
     pub message: &'a [u8],
+    /// Whether it is what a program writes to its output. The tag of that is chosen by whoever gave it that output.
+    pub is_output: bool,
     /// Whether the accounts of this machine are those of its own.
     pub is_here: bool,
 }
@@ -68,6 +70,11 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// Whether it can have seen what it tells of `program`.
     pub fn trust_in(&self, program: &[u8]) -> Trust {
+        // sudo prompts in the words of whoever calls it, as root, and su says them after him: not to the log, but to an output that
+        // he may have made one (systemd-cat). What they log themselves is not written there.
+        if self.is_output && (self.exe.is_empty() || self.has_roots_rights()) {
+            return Trust::Forged;
+        }
         if program == TESTER && matches!(self.uid, 0 | TESTED) && self.is_tester() {
             return Trust::Test;
         }
@@ -217,7 +224,8 @@ mod tests {
 
     fn trust_of_machine(uid: i64, exe: &str, comm: &str, program: &str, is_here: bool) -> Trust {
         let (exe, comm, tag) = (exe.as_bytes(), comm.as_bytes(), program.as_bytes());
-        Writer { uid, exe, comm, tag, message: b"x", is_here }.trust_in(name_and_module(tag).0)
+        Writer { uid, exe, comm, tag, message: b"x", is_output: false, is_here }
+            .trust_in(name_and_module(tag).0)
     }
 
     #[test]
@@ -291,6 +299,7 @@ mod tests {
                 comm: b"x",
                 tag: b"vsftpd",
                 message: message.as_bytes(),
+                is_output: false,
                 is_here: true,
             };
             assert_eq!(writer.trust_in(b"vsftpd") == Trust::Believed, believed, "{message}");
