@@ -193,6 +193,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_cut_out_of_an_entry_is_not_what_told_who_wrote_it() {
+        let failed = "Failed password for root from 192.0.2.7 port 50310 ssh2";
+        let found = |filler: usize| {
+            let text = format!(
+                "{{\"__CURSOR\":\"c1\",\"__REALTIME_TIMESTAMP\":\"1793696700000000\",\"SYSLOG_IDENTIFIER\":\"sshd\",\"_PID\":\"7\",\"MESSAGE\":\"{failed}{0}\",\"_UID\":\"1000\",\"_EXE\":\"/usr/bin/logger\",\"SYSLOG_PID\":\"{0}\",\"_HOSTNAME\":\"srv\"}}\n",
+                " ".repeat(filler)
+            );
+            let mut intake = Intake::new(false, false, Open::default());
+            let source = Source::stream(Path::new("journald"), text.as_bytes(), jiff::Timestamp::now());
+            intake.read(source, &mut |_, _, _| {}, &mut |_| Ok(())).unwrap();
+            intake.attempts.finish();
+            let found = intake.attempts.take_settled().iter().map(|row| row.count).sum::<u32>();
+            (found, intake.uncounted.forged)
+        };
+        assert_eq!(found(0), (0, 1));
+        assert_eq!(found(300 << 10), (0, 0), "it is no entry any more");
+    }
+
+    #[test]
     fn the_end_of_a_session_is_no_forgery_and_what_journalctl_says_itself_no_line() {
         let text = r#"{"__CURSOR":"c1","__REALTIME_TIMESTAMP":"1793696700000000","_HOSTNAME":"srv","SYSLOG_IDENTIFIER":"sshd-session","_PID":"7","_UID":"1000","_COMM":"sshd-session","_EXE":"/usr/lib/openssh/sshd-session","MESSAGE":"Received disconnect from 192.0.2.7 port 50310:11: disconnected by user"}
 -- cursor: s=1;i=2

@@ -43,6 +43,11 @@ impl LongLine {
         reach: &mut Reach,
         sink: &mut dyn Sink,
     ) {
+        let is_cut = self.len > (self.head.len() + self.tail.len()) as u64;
+        if is_cut && self.head.starts_with(b"{") {
+            // What is missing of an entry of the systemd journal may be who wrote it, and its writer chooses how long the others are.
+            self.head.push(0);
+        }
         self.head.append(&mut self.tail);
         let mut line = Progress { offset: progress.offset + self.nuls, lines: progress.lines };
         whole(&self.head, &mut line, search, reach, sink);
