@@ -11,6 +11,7 @@ use crate::output;
 
 use super::Error;
 use super::checkpoint::Cursor;
+use super::rules::BY_HAND;
 use super::rules::book::book;
 use super::source::command;
 use super::text::Source;
@@ -37,7 +38,8 @@ pub fn is_there() -> bool {
 /// under whatever tag (OpenVPN's is that of its configuration) it is known by its process.
 fn matches() -> Vec<String> {
     let book = book();
-    let by_tag = book.programs().map(|name| format!("SYSLOG_IDENTIFIER={name}"));
+    // sshd and sudo have an option for the facility, too.
+    let by_tag = book.programs().chain(BY_HAND).map(|name| format!("SYSLOG_IDENTIFIER={name}"));
     let cut = |name: &str| name.get(..COMM).unwrap_or(name).to_owned();
     let by_process = book.programs_of_many_tags().map(|name| format!("_COMM={}", cut(name)));
     let mut matches = FACILITIES.map(str::to_owned).to_vec();
@@ -155,5 +157,19 @@ impl<R> Tail<R> {
     fn cursor(&self) -> Option<String> {
         let end = std::str::from_utf8(&self.end[memchr::memmem::rfind(&self.end, b"-- cursor: ")?..]).ok()?;
         Some(end.strip_prefix("-- cursor: ")?.trim_end().to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_read_whatever_facility_an_administrator_gave_them() {
+        let matches = matches();
+        // `SyslogFacility LOCAL0`, `Defaults syslog=local1`, and a rule of a file.
+        for tag in ["sshd", "sshd-session", "sshd-auth", "sudo", "su", "login", "pure-ftpd", "saslauthd"] {
+            assert!(matches.contains(&format!("SYSLOG_IDENTIFIER={tag}")), "{tag}");
+        }
     }
 }

@@ -38,3 +38,20 @@ pub fn family(program: &[u8]) -> Family {
         _ => Family::Other,
     }
 }
+
+/// The tags of the programs whose words no file of rules is about: they are read by hand.
+pub const BY_HAND: [&str; 13] = [
+    "sshd",
+    "sshd-session",
+    "sshd-auth",
+    "su",
+    "su-l",
+    "runuser",
+    "sudo",
+    "sudo-rs",
+    "login",
+    "rlogin",
+    "telnetd",
+    "in.telnetd",
+    "unix_chkpwd",
+];

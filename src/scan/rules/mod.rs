@@ -28,7 +28,7 @@ use super::writer::{is_account_of, is_account_of_another};
 pub use before::is_repeated;
 use book::book;
 pub use evidence::{CLAIMED, Evidence, Kind, Line, TEST};
-pub use family::{Family, family};
+pub use family::{BY_HAND, Family, family};
 
 /// What the line under this header says.
 ///
