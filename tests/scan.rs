@@ -1177,6 +1177,52 @@ fn what_dovecot_tells_is_not_what_saslauthd_was_asked_for_postfix() {
     }
 }
 
+/// One user is guessed at two servers at the same time, and all of it stands in a third log too.
+#[test]
+fn who_reads_and_who_sends_mail_as_one_user_at_once_are_two() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line =
+        |second: i64, what: &str| format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let sasl = |second: i64, pid: u32, service: &str| {
+        let pam = format!(
+            "saslauthd[{pid}]: pam_unix({service}:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob"
+        );
+        let own = format!(
+            "saslauthd[{pid}]:                 : auth failure: [user=bob] [service={service}] [realm=] [mech=pam] [reason=PAM auth error]"
+        );
+        line(second, &pam) + &line(second + 2, &own)
+    };
+    let auth = "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob";
+    let dovecot = "dovecot: imap-login: Login aborted: Logged out (auth failed, 1 attempts in 3 secs) (auth_failed): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<a>";
+    let cyrus = "cyrus/imap[8]: badlogin: [192.0.2.7] PLAIN (bob) [SASL(-13): authentication failure: Password verification failed]";
+    let postfix = "postfix/smtpd[9]: warning: unknown[192.0.2.8]: SASL PLAIN authentication failed: authentication failure, sasl_username=bob";
+    for (reads, server) in [(line(0, auth), dovecot), (sasl(0, 6, "imap"), cyrus)] {
+        let helpers = reads + &sasl(1, 7, "smtp");
+        // The server to read mail tells first, when the helper of the other was the last to speak.
+        let mails = line(2, server) + &line(3, postfix);
+        let mut both: Vec<&str> = helpers.lines().chain(mails.lines()).collect();
+        both.sort_by_key(|line| &line[..20]);
+        let both = both.join("\n") + "\n";
+        let texts = [("auth.log", helpers.clone()), ("mail.log", mails.clone()), ("syslog", both)];
+        let orders: [&[usize]; 7] =
+            [&[2], &[0, 1, 2], &[0, 2, 1], &[1, 0, 2], &[1, 2, 0], &[2, 0, 1], &[2, 1, 0]];
+        for order in orders {
+            let machine = Machine::new();
+            let files: Vec<_> = order.iter().map(|n| machine.state().join(texts[*n].0)).collect();
+            files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[*n].1).unwrap());
+            machine.scan(ScanOptions { files, from_start: true, ..ScanOptions::default() });
+            let journal = machine.journal();
+            let count = |rhost: &str| {
+                let from_there = journal.iter().filter(|event| event.rhost == rhost);
+                from_there.map(|event| event.count).sum::<u32>()
+            };
+            let failures = journal.iter().filter(|event| event.class == Class::Failure);
+            assert_eq!(failures.map(|event| event.count).sum::<u32>(), 2, "{order:?} {journal:#?}");
+            assert_eq!((count("192.0.2.7"), count("192.0.2.8")), (1, 1), "{order:?} {journal:#?}");
+        }
+    }
+}
+
 /// Written to after each block of a log; so slowly that the place is saved after the next one, or no longer.
 struct Slow {
     flushed: usize,

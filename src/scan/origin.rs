@@ -21,6 +21,8 @@ impl StreamId {
 pub(crate) struct Log {
     pub(crate) stream: u32,
     pub(crate) host: u32,
+    /// A mail server said it of what it had a helper ask.
+    pub(crate) relayed: bool,
     /// sshd said it of its child.
     pub(crate) keyboard: bool,
     /// A container of the machine wrote it.
@@ -51,11 +53,12 @@ impl ThisMachine {
 /// when the place had been saved last.
 pub(crate) fn origin(row: &Row, stream: StreamId, saved: u64) -> String {
     let Row { place, host: name, .. } = row;
+    let relayed = if row.is_relayed() { "r" } else { "" };
     let keyboard = if is_keyboard(row) { "k" } else { "" };
     let contained = if row.container == 0 { "" } else { "w" };
     let claimed = if row.class.as_str() == CLAIMED { "s" } else { "" };
     format!(
-        "{:016x}:{}:{:08x}:{:08x}{keyboard}{contained}{claimed}:{saved}",
+        "{:016x}:{}:{:08x}:{:08x}{relayed}{keyboard}{contained}{claimed}:{saved}",
         place.source,
         place.offset,
         stream.0,
@@ -78,9 +81,10 @@ pub(crate) fn parse(origin: &str) -> (u64, Option<Log>) {
         // Of a login that somebody claims of himself: see `Event::is_claimed`.
         let host = host.strip_suffix('s').unwrap_or(host);
         let (host, contained) = host.strip_suffix('w').map_or((host, false), |host| (host, true));
-        let keyboard = host.ends_with('k');
-        let host = u32::from_str_radix(host.trim_end_matches('k'), 16).ok()?;
-        Some(Log { stream, host, keyboard, contained, saved: words.next()?.parse().ok()? })
+        let (host, keyboard) = host.strip_suffix('k').map_or((host, false), |host| (host, true));
+        let (host, relayed) = host.strip_suffix('r').map_or((host, false), |host| (host, true));
+        let host = u32::from_str_radix(host, 16).ok()?;
+        Some(Log { stream, host, relayed, keyboard, contained, saved: words.next()?.parse().ok()? })
     };
     let log = log();
     let stream = log.map_or(Vec::new(), |log| log.stream.to_le_bytes().to_vec());

@@ -36,7 +36,7 @@ pub use carried::Open;
 use excuse::Excuse;
 use process::{Key, Mix, Process, hash, name};
 use relayed::is_of_helper;
-pub(in crate::scan) use relayed::{WITHIN as SUMMED_UP, is_of_mail_server};
+pub(in crate::scan) use relayed::{Mail, WITHIN as SUMMED_UP};
 use row::State;
 pub use row::{Place, Row};
 use speaker::SECOND;

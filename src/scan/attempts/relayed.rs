@@ -32,6 +32,42 @@ pub(in crate::scan) fn is_of_mail_server(service: &str) -> bool {
     MAIL.contains(&service)
 }
 
+/// What a mail server is asked for, or its helper, by the name of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::scan) enum Mail {
+    /// Dovecot's own: of each of its servers, and of what asks its auth.
+    Dovecot,
+    /// To send mail.
+    Smtp,
+    /// To read it, by another server than Dovecot.
+    Other,
+}
+
+impl Mail {
+    /// That of a service; none: it is of no mail server.
+    pub(in crate::scan) fn of(service: &str) -> Option<Self> {
+        let kind = match service {
+            "dovecot" => Self::Dovecot,
+            // `submission` is a server of Dovecot's.
+            "exim" | "smtp" | "smtpd" => Self::Smtp,
+            _ => Self::Other,
+        };
+        is_of_mail_server(service).then_some(kind)
+    }
+
+    /// Whether this server may have had a helper ask for that; `knows_address`: the helper told from where the client came.
+    /// Who sends and who reads mail as one user at the same time are two.
+    pub(in crate::scan) fn may_have_asked(self, helper: Self, knows_address: bool) -> bool {
+        match self {
+            // It has its own auth ask, which is told the address; an option says under what name.
+            Self::Dovecot => helper == Self::Dovecot || (helper == Self::Other && knows_address),
+            // Dovecot's auth asks for a server of SMTP as it does for Dovecot.
+            Self::Smtp => helper != Self::Other,
+            Self::Other => helper == Self::Other,
+        }
+    }
+}
+
 /// Whether a program that told a row is one that a server may have asked. OpenVPN's plugin asks PAM under any service, in a
 /// process of its own.
 pub(super) fn is_of_helper(program: &[u8], row: &Row) -> bool {
@@ -91,16 +127,38 @@ impl Attempts {
     pub(super) fn not_told_by_helper(&mut self, key: Key, evidence: &Evidence<'_>, time: i64) -> u32 {
         // A helper that has named nobody may be asking for another client still.
         let is_named = !evidence.user.is_empty();
-        let left = evidence.weight;
-        let left = if is_named { self.not_told(key, evidence, time, left, Whom::Named) } else { left };
-        let left = self.not_told(key, evidence, time, left, Whom::MayBe);
+        let mut left = evidence.weight;
+        // What was asked under the server's own name is nobody else's. What was not may be.
+        for of_own in [true, false] {
+            left =
+                if is_named { self.not_told(key, evidence, time, left, Whom::Named, of_own) } else { left };
+            left = self.not_told(key, evidence, time, left, Whom::MayBe, of_own);
+        }
         // Of several at once the server names the last user, and the helper each.
-        if evidence.weight > 1 { self.not_told(key, evidence, time, left, Whom::AtAddress) } else { left }
+        if evidence.weight > 1 {
+            for of_own in [true, false] {
+                left = self.not_told(key, evidence, time, left, Whom::AtAddress, of_own);
+            }
+        }
+        left
     }
 
-    /// How many of `left` no helper has told.
-    fn not_told(&mut self, key: Key, evidence: &Evidence<'_>, time: i64, mut left: u32, whom: Whom) -> u32 {
+    /// How many of `left` no helper has told; `of_own`: that was asked for just this, else for something else.
+    fn not_told(
+        &mut self,
+        key: Key,
+        evidence: &Evidence<'_>,
+        time: i64,
+        mut left: u32,
+        whom: Whom,
+        of_own: bool,
+    ) -> u32 {
         let is_mails = evidence.service != b"openvpn";
+        let server = std::str::from_utf8(evidence.service).ok().and_then(Mail::of);
+        let may_have_asked = |row: &Row| match (server, Mail::of(&row.service)) {
+            (Some(server), Some(helper)) => server.may_have_asked(helper, !row.rhost.is_empty()),
+            _ => true,
+        };
         let rhost = address(evidence.rhost);
         for other in self.helpers.iter().rev() {
             if left == 0 {
@@ -118,6 +176,8 @@ impl Attempts {
                 let is_same = untold > 0
                     && row.state != State::Gone
                     && is_of_mail(row) == is_mails
+                    && (Mail::of(&row.service) == server) == of_own
+                    && may_have_asked(row)
                     && (-SECOND..=WITHIN).contains(&(time - row.time))
                     && match whom {
                         Whom::AtAddress => row.rhost == rhost && !rhost.is_empty(),

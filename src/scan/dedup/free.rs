@@ -26,7 +26,7 @@ pub(super) const MAIL: u32 = 1;
 impl Record {
     /// Under which numbers it stands.
     fn keys(&self) -> impl Iterator<Item = u32> {
-        self.pids.into_iter().filter(|pid| *pid > 1).chain([ANY]).chain(self.is_of_mail.then_some(MAIL))
+        self.pids.into_iter().filter(|pid| *pid > 1).chain([ANY]).chain(self.mail.map(|_| MAIL))
     }
 }
 

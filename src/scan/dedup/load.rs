@@ -6,7 +6,7 @@ use super::sought::{Kind, base};
 use super::{FAILED_BEFORE, OTHER_CLOCK, Record, Recorded, SAME_PROCESS, key, who};
 use crate::event::{Class, Event, Route};
 use crate::journal::{Journal, read, segment, spill};
-use crate::scan::attempts::{Row, is_of_mail_server};
+use crate::scan::attempts::{Mail, Row};
 use crate::scan::hash::{hash, short};
 use crate::scan::origin::{Log, StreamId, name, parse};
 
@@ -87,6 +87,8 @@ impl Recorded {
         if self.records.len() >= u32::MAX as usize {
             return;
         }
+        let mail = Mail::of(&failure.service);
+        self.has_smtp_helper |= mail == Some(Mail::Smtp) && log.is_none_or(|log| !log.relayed);
         let log = log.map_or(0, |log| self.number_of(log));
         self.records.push(Record {
             time,
@@ -99,7 +101,7 @@ impl Recorded {
             ruser: name(&failure.ruser),
             pids: [failure.pid, failure.ppid],
             kind: Kind::of(failure.class),
-            is_of_mail: is_of_mail_server(&failure.service),
+            mail,
         });
     }
 

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::attempts::Row;
+use super::attempts::{Mail, Row};
 use super::hash::{hash, short};
 use super::origin::{Log, StreamId, name, parse, place};
 use crate::detect::REACH;
@@ -60,6 +60,8 @@ pub(crate) struct Recorded {
     /// Who failed, and from where: see [`who`].
     failed: HashSet<u32>,
     used: HashMap<(u32, u64), Used>,
+    /// Whether the server to send mail has a helper of its own, saslauthd: it asks none of Dovecot's then.
+    has_smtp_helper: bool,
     since: Option<i64>,
     /// How far each segment was read, by its inode.
     read: HashMap<u64, u64>,
@@ -97,7 +99,7 @@ struct Record {
     /// Its process and the parent of that, 0: it has none.
     pids: [u32; 2],
     kind: Kind,
-    is_of_mail: bool,
+    mail: Option<Mail>,
 }
 
 /// What the journal holds of the attempts in a row.
@@ -171,6 +173,13 @@ impl Recorded {
             used.times = u32::MAX;
         }
         known
+    }
+
+    /// Note which helpers tell of attempts.
+    pub(crate) fn note_helpers(&mut self, rows: &[Row]) {
+        let is_it =
+            |row: &Row| row.is_of_mail() && !row.is_relayed() && Mail::of(&row.service) == Some(Mail::Smtp);
+        self.has_smtp_helper |= rows.iter().any(is_it);
     }
 
     /// Which of the attempts, or logins, in `row`, of which `stream` tells, are recorded.

@@ -3,8 +3,7 @@
 use super::free::MAIL;
 use super::sought::{Kind, Sought, agree};
 use super::{CHILD_TO_PARENT, NEAR, OTHER_CLOCK, Record, Recorded, SAME_MOMENT, SAME_PROCESS, ZONES};
-use crate::scan::attempts::{Row, SUMMED_UP, is_of_mail_server};
-use crate::scan::hash::short;
+use crate::scan::attempts::{Mail, Row, SUMMED_UP};
 use crate::scan::origin::StreamId;
 
 impl Recorded {
@@ -21,19 +20,21 @@ impl Recorded {
     /// A mail server tells of what it had a helper ask (saslauthd, Dovecot's auth, PAM and the module in them), into another log and
     /// under a number of its own: at once, or, as Dovecot does, when the client leaves. Not every helper knows the address.
     fn by_server(&self, row: &Row, sought: &Sought) -> Option<usize> {
-        let is_relayed = row.is_relayed() && is_of_mail_server(&row.service);
+        let kind = Mail::of(&row.service)?;
+        let is_relayed = row.is_relayed();
         let window = match (is_relayed, row.is_of_mail()) {
             (true, _) => row.time - SUMMED_UP..=row.time + SAME_MOMENT,
             (false, true) => row.time - SAME_MOMENT..=row.time + SUMMED_UP,
             (false, false) => return None,
         };
         let fits = |record: &Record| {
-            // What the module recorded of a helper is known by its process.
-            let may_be = is_relayed || record.log != 0;
-            let (helper, server) =
-                if is_relayed { (record.service, sought.service) } else { (sought.service, record.service) };
-            // Dovecot asks for a server of SMTP as it does for itself. Who asks for SMTP asks for no other.
-            let may_be = may_be && (!is_of_smtp(helper) || is_of_smtp(server));
+            // One of both is a helper's, and what the module recorded of that is known by its process. Of two helpers, or two
+            // servers, each tells its own.
+            let may_be = self.log_of(record).map_or(is_relayed, |log| log.relayed != is_relayed);
+            let Some(of_record) = record.mail else { return false };
+            let (server, helper, rhost) =
+                if is_relayed { (kind, of_record, record.rhost) } else { (of_record, kind, sought.rhost) };
+            let may_be = may_be && server.may_have_asked(helper, rhost != 0);
             let is_one_client = sought.rhost != 0 && record.rhost == sought.rhost;
             // A helper that knows the address asked for no client of another service of whom that is not known.
             let may_be = may_be
@@ -48,9 +49,21 @@ impl Recorded {
         } else {
             row.time..=row.time + CHILD_TO_PARENT
         };
-        let at_once = row.time - CHILD_TO_PARENT..=row.time + CHILD_TO_PARENT;
-        let is_told_so = |record: &Record| record.service == sought.service && fits(record);
-        self.first_of(MAIL, own.clone(), |record| record.user == sought.user && is_told_so(record))
+        // Nobody tells of what he had asked before the other was: two logs may be so far apart.
+        let at_once = if is_relayed {
+            row.time - CHILD_TO_PARENT..=row.time + SAME_MOMENT
+        } else {
+            row.time - SAME_MOMENT..=row.time + CHILD_TO_PARENT
+        };
+        let is_told_so = |record: &Record| record.mail == Some(kind) && fits(record);
+        // Whoever was asked first is told of first, by whichever server: who is behind him may be told of by none but a later line.
+        let of_client = |record: &Record| record.rhost == sought.rhost && fits(record);
+        let knows_client = !is_relayed && sought.rhost != 0 && !self.has_smtp_helper;
+        let first = knows_client.then(|| self.first_of(MAIL, window.clone(), of_client)).flatten();
+        first
+            .or_else(|| {
+                self.first_of(MAIL, own.clone(), |record| record.user == sought.user && is_told_so(record))
+            })
             .or_else(|| self.first_of(MAIL, own, is_told_so))
             .or_else(|| self.nearest_of(MAIL, row.time, at_once, is_told_so))
             .or_else(|| self.nearest_of(MAIL, row.time, window, fits))
@@ -140,11 +153,6 @@ impl Recorded {
         // By its place, too.
         is_same_kind && others && !self.is_taken(record, StreamId(sought.log.stream))
     }
-}
-
-/// Whether a service, as a hash, is one of SMTP.
-fn is_of_smtp(service: u32) -> bool {
-    ["exim", "smtp", "smtpd", "submission"].iter().any(|name| short(&[name.as_bytes()]) == service)
 }
 
 /// Whether two clocks that go by two zones may be so far apart.

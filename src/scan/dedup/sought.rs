@@ -43,6 +43,7 @@ impl Sought {
             log: Log {
                 stream: stream.0,
                 host: host(&row.host),
+                relayed: row.is_relayed(),
                 keyboard: is_keyboard(row),
                 contained: row.container != 0,
                 saved: 0,

@@ -80,9 +80,12 @@ impl Pass<'_> {
         &mut self,
         log: &mut Log,
         intake: &Intake,
-        rows: Vec<Row>,
+        mut rows: Vec<Row>,
         fate: impl Fn(&mut Self, &Log, &mut Row) -> Fate,
     ) -> Result<(), Error> {
+        // In the order in which they were tried: so they are told of by others.
+        rows.sort_by_key(|row| row.time);
+        self.recorded.note_helpers(&rows);
         self.recorded.load_since(&self.journal, &rows).map_err(Error::Record)?;
         let saved = self.checkpoint.saved;
         // All of them first: a record that is claimed is that of no other line.
