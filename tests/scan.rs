@@ -1223,6 +1223,39 @@ fn who_reads_and_who_sends_mail_as_one_user_at_once_are_two() {
     }
 }
 
+/// A client that leaves Dovecot late, and tries the same user at Postfix meanwhile.
+#[test]
+fn what_dovecot_tells_late_is_its_own_though_another_server_told_sooner() {
+    let begun = Timestamp::from_second(Timestamp::now().as_second() - 3600).unwrap();
+    let line =
+        |second: i64, what: &str| format!("{} mx {what}\n", begun + jiff::SignedDuration::from_secs(second));
+    let auth = line(
+        0,
+        "auth: pam_unix(dovecot:auth): authentication failure; logname= uid=0 euid=0 tty=dovecot ruser=bob rhost=192.0.2.7  user=bob",
+    );
+    let sasl = line(
+        4,
+        "saslauthd[7]: pam_unix(smtp:auth): authentication failure; logname= uid=0 euid=0 tty= ruser= rhost=  user=bob",
+    );
+    let postfix = line(
+        6,
+        "postfix/smtpd[9]: warning: unknown[192.0.2.7]: SASL PLAIN authentication failed: authentication failure, sasl_username=bob",
+    );
+    let dovecot = line(
+        25,
+        "dovecot: imap-login: Login aborted: Logged out (auth failed, 1 attempts in 25 secs) (auth_failed): user=<bob>, method=PLAIN, rip=192.0.2.7, lip=192.0.2.1, session=<a>",
+    );
+    let both = [&*auth, &*sasl, &*postfix, &*dovecot].concat();
+    let texts = [("auth.log", auth + &sasl), ("mail.log", postfix + &dovecot), ("syslog", both)];
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let machine = Machine::new();
+        let files = order.map(|n: usize| machine.state().join(texts[n].0));
+        files.iter().zip(order).for_each(|(file, n)| fs::write(file, &texts[n].1).unwrap());
+        let options = ScanOptions { files: files.to_vec(), from_start: true, ..ScanOptions::default() };
+        assert_eq!([0; 2].map(|_| machine.scan(options.clone()).recorded), [2, 0], "{order:?}");
+    }
+}
+
 /// Written to after each block of a log; so slowly that the place is saved after the next one, or no longer.
 struct Slow {
     flushed: usize,
