@@ -2,8 +2,9 @@
 # Scan against grep and fail2ban-regex on one large log, each on one and the same core (taskset), user and system time
 # together: medians and ratios within one run.
 #
-# The bound: scan takes at most 1.2 times as long as grep -c for `authentication failure`. On one machine it was at the bound
-# (1.14 to 1.34), on another it is above it: 1.71, where version 0.1 takes 1.91 in the same minutes. The kernel's copying, which
+# The bound: scan takes at most 1.2 times as long as grep -c for `authentication failure`. It hangs on the machine: on some it
+# holds (1.06 to 1.10), on one it was at the bound (1.14 to 1.34), on others it is above it: 1.41, and 1.71, where version 0.1
+# takes 1.91 in the same minutes. The kernel's copying, which
 # grep pays too, is a fifth of that and the search a fifth; the rest are the lines that tell of an attempt. Each costs one to two
 # microseconds there: it is taken apart, paired with the others of its process, and summed up.
 #
