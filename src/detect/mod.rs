@@ -36,8 +36,6 @@ mod key;
 mod known;
 mod late;
 mod members;
-#[cfg(test)]
-mod order_tests;
 mod room;
 mod row;
 mod source;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::draw::Draw;
-use super::*;
+use super::super::draw::Draw;
+use super::super::*;
 
 const FROM: &str = "203.0.113.9";
 
