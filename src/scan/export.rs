@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 /// The first bytes of such a text.
 const START: &[u8] = b"__CURSOR=";
 /// What is wanted of an entry.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 11] = [
     "__CURSOR",
     "__REALTIME_TIMESTAMP",
     "_HOSTNAME",
@@ -19,6 +19,8 @@ const FIELDS: [&str; 9] = [
     "_EXE",
     "_UID",
     "_PID",
+    "SYSLOG_PID",
+    "_TRANSPORT",
     "MESSAGE",
 ];
 /// Of a value so much is kept, as of a line.
@@ -113,7 +115,17 @@ impl<R: Read> Read for AsJson<R> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::entry::Entry;
+    use super::super::header::Trust;
     use super::*;
+
+    #[test]
+    fn what_tells_who_wrote_an_entry_is_kept() {
+        let export = b"__CURSOR=s\nX=y\n_TRANSPORT=stdout\n_UID=0\n_EXE=/usr/bin/sudo\nSYSLOG_IDENTIFIER=sshd\nMESSAGE=Failed password for alice from 192.0.2.7 port 22 ssh2\n\n";
+        let mut line = Vec::new();
+        AsJson::new(&export[..]).read_to_end(&mut line).unwrap();
+        assert_eq!(Entry::parse(&line).unwrap().header().trust, Trust::Forged);
+    }
 
     #[test]
     fn each_entry_is_a_line_whatever_its_values_hold() {
