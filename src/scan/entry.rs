@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::header::{self, Header};
 use super::origin::ThisMachine;
@@ -49,10 +50,19 @@ pub struct Entry {
 enum Text {
     Plain(String),
     Bytes(Vec<u8>),
-    Several(Vec<Text>),
+    Several(Vec<One>),
     Number(u64),
     #[default]
     Null,
+}
+
+/// One of several values. What it holds is not looked at deeper: each level would be looked at again from each above it.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum One {
+    Plain(String),
+    Bytes(Vec<u8>),
+    Other(IgnoredAny),
 }
 
 impl Text {
@@ -61,8 +71,9 @@ impl Text {
             Self::Plain(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
             Self::Several(values) => values.first().map_or(&[], |first| match first {
-                Self::Several(_) => &[],
-                plain => plain.bytes(),
+                One::Plain(text) => text.as_bytes(),
+                One::Bytes(bytes) => bytes,
+                One::Other(_) => &[],
             }),
             Self::Number(_) | Self::Null => &[],
         }
@@ -175,6 +186,16 @@ mod tests {
         assert_eq!(entry.header().message, b"F\xff\n");
         let entry = Entry::parse(br#"{"SYSLOG_IDENTIFIER":["su","x"],"MESSAGE":["a","b"]}"#).unwrap();
         assert_eq!((entry.header().program, entry.header().message), (&b"su"[..], &b"a"[..]));
+    }
+
+    #[test]
+    fn a_value_in_many_brackets_is_no_text_and_looked_at_once() {
+        let nested = format!("{{\"MESSAGE\":{}1{}}}", "[".repeat(120), "]".repeat(120));
+        let began = std::time::Instant::now();
+        for _ in 0..1000 {
+            assert!(Entry::parse(nested.as_bytes()).is_none());
+        }
+        assert!(began.elapsed().as_millis() < 1000);
     }
 
     #[test]
