@@ -257,7 +257,13 @@ mod tests {
         for program in ["sshd", "sudo", "smtpd"] {
             assert_eq!(trust(program, &format!("{sudo}{output}")), Trust::Forged);
             assert_eq!(trust(program, &format!(r#","_UID":"0"{output}"#)), Trust::Forged);
+        }
+        for program in ["sudo", "sudo-i", "pam_duo"] {
             assert_eq!(trust(program, &format!(r#"{sudo},"_TRANSPORT":"syslog""#)), Trust::Believed);
+        }
+        // The same through an output that is the socket of the log: `sudo -e $'<38>sshd[7]: Failed password for …'`.
+        for program in ["sshd", "smtpd", "pam_unix(sshd:auth)"] {
+            assert_eq!(trust(program, &format!(r#"{sudo},"_TRANSPORT":"syslog""#)), Trust::Forged);
         }
         let su = r#","_UID":"1000","_COMM":"su","_EXE":"/usr/bin/su""#;
         assert_eq!(trust("su", &format!("{su}{output}")), Trust::Forged);

@@ -79,7 +79,8 @@ impl Writer<'_> {
             return Trust::Test;
         }
         let is_believed = match (self.uid, family(program)) {
-            (0, _) => true,
+            // sudo says some of that as root.
+            (0, family) => !self.speaks_for_itself() || self.is_named_as(program, family),
             // It runs as root, and nobody else starts it with root's rights.
             (_, Family::Sshd) => return Trust::Forged,
             (_, family) => {
@@ -99,6 +100,13 @@ impl Writer<'_> {
     fn is_service(&self, program: &[u8]) -> bool {
         let is_of_system = (1..PEOPLE).contains(&self.uid) && !self.exe.is_empty();
         is_of_system && (self.is_itself(program) || self.is_part()) && !self.is_of_another_account(program)
+    }
+
+    /// Whether it is one of the programs that ask for passwords, of which each has a name of its own.
+    fn speaks_for_itself(&self) -> bool {
+        let name = self.exe_name();
+        let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
+        SET_ID_PROGRAMS.contains(&stem) && self.has_roots_rights()
     }
 
     fn is_itself(&self, program: &[u8]) -> bool {
@@ -139,8 +147,9 @@ impl Writer<'_> {
         let name = self.exe_name();
         let stem = |text: &[u8]| text.iter().position(|b| matches!(b, b'-' | b'.')).unwrap_or(text.len());
         let is_its = |of: &[u8]| !name.is_empty() && name[..stem(name)] == of[..stem(of)];
-        // A module speaks in any program, and all of busybox is one.
-        family == Family::Module
+        // A module speaks in any program, and all of busybox is one. A tag that tells for whom it speaks is a name to start su
+        // under.
+        (family == Family::Module && !self.tag.contains(&b'('))
             || name.starts_with(b"busybox")
             || is_its(program)
             || pam_service(self.message).is_some_and(is_its)
@@ -196,15 +205,24 @@ pub(super) fn is_account_of_another(name: &[u8], uid: u32) -> bool {
     uid != 0 && !ids.is_empty() && !ids.contains(&uid)
 }
 
+/// The account of this user; empty where they name none.
+pub(super) fn account_of(uid: u32) -> &'static [u8] {
+    accounts().find(|(_, id)| *id == uid).map_or(&[], |(name, _)| name)
+}
+
 fn ids_of(name: &[u8]) -> Vec<u32> {
+    if name.is_empty() { Vec::new() } else { accounts().filter(|of| of.0 == name).map(|of| of.1).collect() }
+}
+
+/// The accounts by name and number.
+fn accounts() -> impl Iterator<Item = (&'static [u8], u32)> {
     // A mail server tells of itself in each second line; one pass does without accounts that are made meanwhile.
     static ACCOUNTS: OnceLock<Vec<u8>> = OnceLock::new();
     let accounts = ACCOUNTS.get_or_init(|| std::fs::read("/etc/passwd").unwrap_or_default());
-    let id = |line: &[u8]| {
+    accounts.split(|byte| *byte == b'\n').filter_map(|line| {
         let mut fields = line.split(|byte| *byte == b':');
-        if fields.next() == Some(name) { fields.nth(1).and_then(decimal) } else { None }
-    };
-    if name.is_empty() { Vec::new() } else { accounts.split(|byte| *byte == b'\n').filter_map(id).collect() }
+        Some((fields.next()?, fields.nth(1).and_then(decimal)?))
+    })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ mod words;
 
 use super::header::{Header, Trust, decimal};
 use super::origin::ThisMachine;
-use super::writer::{is_account_of, is_account_of_another};
+use super::writer::{account_of, is_account_of, is_account_of_another};
 pub use before::is_repeated;
 use book::book;
 pub use evidence::{CLAIMED, Evidence, Kind, Line, TEST};
@@ -54,6 +54,9 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         line = book().of_program(header, before::past_own_stamp(header, message));
     }
     if let Line::Evidence(evidence) = &mut line {
+        if names_another(header, evidence) {
+            evidence.ruser = account_of(header.uid);
+        }
         match (header.trust, evidence.kind) {
             (Trust::Believed, _) if accuses_another(header, evidence) => return Line::Forged,
             (Trust::Believed, _) => {}
@@ -86,12 +89,32 @@ fn accuses_himself(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
     is_anybodys(evidence) && evidence.rhost.is_empty() && is_account_of(evidence.ruser, header.uid)
 }
 
-/// Whether it tells so of another user. PAM is told by such a program who started it; who writes a word before he becomes su
-/// is taken for su, and may name anybody in it. What su says itself names whose session it is, perhaps of another one.
+/// Whether it tells so of another user, or of a client elsewhere. PAM is told by such a program who started it, and sudo tells
+/// so itself; who writes a word before he becomes su, or has sudo prompt with it into the socket of the log, is taken for
+/// them, and may name anybody in it.
 fn accuses_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
-    evidence.kind == Kind::PamFailure
+    let is_pam = matches!(evidence.kind, Kind::PamFailure | Kind::PamMore | Kind::PamSuccess);
+    let is_sudo =
+        family(evidence.service) == Family::Sudo && matches!(evidence.kind, Kind::Program | Kind::Success);
+    let is_elsewhere = || {
+        let is_here = |host: &[u8]| ThisMachine::default().is(&String::from_utf8_lossy(host));
+        header.uid != 0 && is_pam && !evidence.rhost.is_empty() && !is_here(evidence.rhost)
+    };
+    (is_pam || is_sudo) && is_anybodys(evidence) && (is_of_another(header, evidence) || is_elsewhere())
+}
+
+/// Whether what su itself says, or PAM of a session, names somebody else: whose session it is, perhaps of another one. Of
+/// whom it is the kernel knows.
+fn names_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
+    let is_its_own = matches!(evidence.kind, Kind::Program | Kind::Success) && evidence.service == b"su";
+    header.trust == Trust::Believed
+        && (is_its_own || evidence.kind == Kind::PamSession)
         && is_anybodys(evidence)
-        && is_account_of_another(evidence.ruser, header.uid)
+        && is_of_another(header, evidence)
+}
+
+fn is_of_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
+    is_account_of_another(evidence.ruser, header.uid)
         // Another machine has other accounts.
         && ThisMachine::default().is(&String::from_utf8_lossy(header.host))
 }
@@ -337,7 +360,48 @@ mod tests {
             for said in ["FAILED SU (to root) ", "(to root) "] {
                 assert!(!is_forged_here(&format!("{said}{ruser} on pts/0")), "{uid} {ruser}");
             }
+            // sudo names who started it.
+            for said in ["3 incorrect password attempts ; TTY=pts/0", "TTY=pts/0"] {
+                let said = format!("{ruser} : {said} ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id");
+                let line = format!("{TABLE_HEAD}sudo[71]: {said}");
+                let header = header::parse(line.as_bytes()).unwrap();
+                let taken = classify(&Header { uid, host: b"localhost", ..header });
+                assert_eq!(taken == Line::Forged, is_forged, "{uid} {said}");
+            }
         }
+    }
+
+    #[test]
+    fn who_asked_su_is_whom_the_kernel_says_and_nobody_elsewhere() {
+        let taken = |uid: u32, message: &str| {
+            let line = format!("{TABLE_HEAD}su[71]: {message}");
+            let header = header::parse(line.as_bytes()).unwrap();
+            match classify(&Header { uid, host: b"localhost", ..header }) {
+                Line::Evidence(evidence) => String::from_utf8_lossy(evidence.ruser).into_owned(),
+                _ => "forged".into(),
+            }
+        };
+        for message in [
+            "FAILED SU (to root) daemon on pts/0",
+            "(to root) daemon on pts/0",
+            "pam_unix(su:session): session opened for user root(uid=0) by daemon(uid=1)",
+        ] {
+            assert_eq!(
+                (taken(65534, message), taken(0, message)),
+                ("nobody".into(), "daemon".into()),
+                "{message}"
+            );
+        }
+        let pam = |rhost: &str| {
+            format!(
+                "pam_unix(su:auth): authentication failure; logname= uid=65534 euid=0 tty= ruser= rhost={rhost}  user=root"
+            )
+        };
+        assert_eq!(
+            (taken(65534, &pam("192.0.2.7")), taken(65534, &pam(""))),
+            ("forged".into(), String::new())
+        );
+        assert_eq!(taken(0, &pam("192.0.2.7")), "");
     }
 
     #[test]
