@@ -127,7 +127,10 @@ impl Entry {
             // Of a journal that was brought here the accounts are others.
             let is_here = THIS_MACHINE.get_or_init(ThisMachine::default).is(&String::from_utf8_lossy(host));
             let (exe, is_output) = (self.exe.bytes(), self.transport.bytes() == b"stdout");
-            let writer = Writer { uid, exe, comm, tag, message: header.message, is_output, is_here };
+            let mut writer = Writer { uid, exe, comm, tag, message: header.message, is_output, is_here };
+            if let Some(words) = writer.behind_name(header.pid) {
+                (header.message, writer.message) = (words, words);
+            }
             header.trust = writer.trust_in(header.program);
             header.uid = u32::try_from(uid).unwrap_or(0);
         }
@@ -156,6 +159,7 @@ fn named<'a>(stamp: Stamp, host: &'a [u8], name: &'a [u8], message: &'a [u8]) ->
 mod tests {
     use super::*;
     use crate::scan::header::Trust;
+    use crate::scan::rules::{Kind, Line, classify};
 
     #[test]
     fn an_entry_gives_the_same_header_as_a_line() {
@@ -216,6 +220,45 @@ mod tests {
             let entry = Entry::parse(line.as_bytes()).unwrap();
             let header = entry.header();
             assert_eq!((header.program, header.message), (comm.as_bytes(), pam.as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_pam_says_in_su_is_heard_behind_whatever_name_su_was_started_under() {
+        // `exec -a 'x: y' su`
+        let failed = "pam_unix(su:auth): authentication failure; logname= uid=65534 euid=0 tty=pts/0 ruser=nobody rhost=  user=root";
+        let opened = "pam_unix(su:session): session opened for user root(uid=0) by nobody(uid=65534)";
+        let taken = |exe: &str, tag: &str, message: &str| {
+            let line = format!(
+                r#"{{"SYSLOG_IDENTIFIER":"{tag}","_PID":"7","_UID":"65534","_COMM":"su","_EXE":"{exe}","MESSAGE":"{message}"}}"#
+            );
+            let entry = Entry::parse(line.as_bytes()).unwrap();
+            match classify(&entry.header()) {
+                Line::Evidence(evidence) => Some(evidence.kind),
+                _ => None,
+            }
+        };
+        for name in ["y", "(to root) nobody on pts/0", opened, failed, "Failed password for x from 192.0.2.7"]
+        {
+            for tag in ["x", "su", "sudo", "sshd"] {
+                for exe in ["/usr/bin/su", "/usr/bin/python3"] {
+                    let kind = taken(exe, tag, &format!("{name}: {failed}"));
+                    assert_eq!(kind, Some(Kind::PamFailure), "{exe} {tag}: {name}");
+                }
+                if tag != "sshd" {
+                    let kind = taken("/usr/bin/su", tag, &format!("{name}: {opened}"));
+                    assert_eq!(kind, Some(Kind::PamSession), "{tag}: {name}");
+                }
+            }
+            // su's own words are behind its number.
+            let own = taken("/usr/bin/su", "su", &format!("{name}[7]: FAILED SU (to root) nobody on pts/0"));
+            assert_eq!(own, Some(Kind::Program), "{name}");
+            // What su says to its output, which is the socket of the log.
+            assert_eq!(taken("/usr/bin/su", "su", &format!("{opened}:")), None);
+        }
+        for end in [format!(": {failed}"), ":".into()] {
+            let ran = format!("nobody : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/echo {end}");
+            assert_eq!(taken("/usr/bin/sudo", "sudo", &ran), Some(Kind::Success));
         }
     }
 

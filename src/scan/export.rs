@@ -23,8 +23,8 @@ const FIELDS: [&str; 11] = [
     "_TRANSPORT",
     "MESSAGE",
 ];
-/// Of a value so much is kept, as of a line.
-const KEPT: u64 = 32 << 10;
+/// Of a value so much is kept: the name that a program was started under may be 128 KB, and its message stands behind that.
+const KEPT: u64 = 160 << 10;
 
 /// Whether a text begins as an export does.
 pub(super) fn is_export(text: &[u8]) -> bool {

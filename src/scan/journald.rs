@@ -81,7 +81,8 @@ pub fn read(
 ) -> Result<Cursor, Error> {
     let failed = |why: io::Error| Error::Journald(why.to_string());
     let mut journalctl = command("journalctl").map_err(failed)?;
-    journalctl.args(["--output=json", "--no-pager", "--quiet", "--show-cursor", FIELDS]);
+    // Without --all it gives nothing for a value of more than 4096 bytes, and the name that su was started under is in its message.
+    journalctl.args(["--output=json", "--all", "--no-pager", "--quiet", "--show-cursor", FIELDS]);
     let mut next = Cursor { cursor: None, since: now.as_second() };
     match from {
         From::Cursor(Cursor { cursor: Some(cursor), .. }) => {

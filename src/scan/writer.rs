@@ -67,7 +67,7 @@ pub(super) struct Writer<'a> {
     pub is_here: bool,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
     /// Whether it can have seen what it tells of `program`.
     pub fn trust_in(&self, program: &[u8]) -> Trust {
         // sudo prompts in the words of whoever calls it, as root, and su says them after him: not to the log, but to an output that
@@ -77,6 +77,11 @@ impl Writer<'_> {
         }
         if program == TESTER && matches!(self.uid, 0 | TESTED) && self.is_tester() {
             return Trust::Test;
+        }
+        // What su itself says begins with the name that it was started under, with a colon and a blank behind it at once: that
+        // is no word for the log, but goes there where its output is the socket of that, which the journal does not know.
+        if self.uid != 0 && !self.is_sudo() && self.message.ends_with(b":") && self.has_roots_rights() {
+            return Trust::Forged;
         }
         let is_believed = match (self.uid, family(program)) {
             // sudo says some of that as root.
@@ -107,6 +112,21 @@ impl Writer<'_> {
         let name = self.exe_name();
         let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
         SET_ID_PROGRAMS.contains(&stem) && self.has_roots_rights()
+    }
+
+    /// What PAM, or su itself behind its number, says behind all of the name that a program was started under, which is its tag:
+    /// whoever starts su chooses that, and the journal takes it for the tag up to its first colon. Where that is not known,
+    /// nobody is told of but himself. sudo goes by its own name, and has its caller's words in its own.
+    pub fn behind_name(&self, pid: u32) -> Option<&'a [u8]> {
+        let behind = |end: &[u8], skip: usize| Some(memchr::memmem::rfind(self.message, end)? + skip);
+        let number = format!("[{pid}]: ");
+        let at = behind(b": pam_", 2).max(behind(number.as_bytes(), number.len()))?;
+        let is_anybodys = self.uid >= PEOPLE || (self.uid != 0 && self.has_roots_rights());
+        (is_anybodys && !self.is_sudo()).then(|| &self.message[at..])
+    }
+
+    fn is_sudo(&self) -> bool {
+        self.exe_name().starts_with(b"sudo")
     }
 
     fn is_itself(&self, program: &[u8]) -> bool {

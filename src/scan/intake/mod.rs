@@ -208,7 +208,8 @@ mod tests {
             (found, intake.uncounted.forged)
         };
         assert_eq!(found(0), (0, 1));
-        assert_eq!(found(300 << 10), (0, 0), "it is no entry any more");
+        assert_eq!(found(300 << 10), (0, 1), "the name that su was started under is no longer");
+        assert_eq!(found(2 << 20), (0, 0), "it is no entry any more");
     }
 
     #[test]

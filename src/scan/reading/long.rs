@@ -5,6 +5,9 @@ use crate::scan::candidates::{Reach, Search};
 
 /// Its beginning and its end are kept, so many bytes of each.
 pub(super) const KEPT: usize = 16 << 10;
+/// Of an entry of the systemd journal its beginning: the name that a program was started under may be 128 KB, and four to six
+/// bytes are written for each that is no text.
+const ENTRY: usize = 2 << 20;
 
 /// A line that fits no buffer. A hole of NUL bytes at its start is passed over.
 #[derive(Default)]
@@ -23,7 +26,9 @@ impl LongLine {
             bytes = &bytes[nuls..];
         }
         self.len += bytes.len() as u64;
-        let room = KEPT.saturating_sub(self.head.len()).min(bytes.len());
+        let is_entry = self.head.first().or(bytes.first()) == Some(&b'{');
+        let kept = if is_entry { ENTRY } else { KEPT };
+        let room = kept.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..room]);
         bytes = &bytes[room..];
         if bytes.len() >= KEPT {
