@@ -195,11 +195,10 @@ mod tests {
     #[test]
     fn a_value_in_many_brackets_is_no_text_and_looked_at_once() {
         let nested = format!("{{\"MESSAGE\":{}1{}}}", "[".repeat(120), "]".repeat(120));
-        let began = std::time::Instant::now();
-        for _ in 0..1000 {
+        // Looked at again from each level, this many take minutes.
+        for _ in 0..10_000 {
             assert!(Entry::parse(nested.as_bytes()).is_none());
         }
-        assert!(began.elapsed().as_millis() < 1000);
     }
 
     #[test]
