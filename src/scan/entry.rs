@@ -255,6 +255,16 @@ mod tests {
             // What su says to its output, which is the socket of the log.
             assert_eq!(taken("/usr/bin/su", "su", &format!("{opened}:")), None);
         }
+        // What Exim tells of a client holds a name that the client chose; it has root's rights, as mount has.
+        for uid in ["101", "65534"] {
+            let told = format!("login authenticator failed for (h) [192.0.2.9]: 535 (set_id=x: {failed})");
+            for tag in ["exim", "mount"] {
+                let line = format!(
+                    r#"{{"SYSLOG_IDENTIFIER":"{tag}","_PID":"7","_UID":"{uid}","_COMM":"{tag}","_EXE":"/usr/bin/mount","MESSAGE":"{told}"}}"#
+                );
+                assert_eq!(Entry::parse(line.as_bytes()).unwrap().header().message, told.as_bytes(), "{uid}");
+            }
+        }
         for end in [format!(": {failed}"), ":".into()] {
             let ran = format!("nobody : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/echo {end}");
             assert_eq!(taken("/usr/bin/sudo", "sudo", &ran), Some(Kind::Success));

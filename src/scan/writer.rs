@@ -80,7 +80,7 @@ impl<'a> Writer<'a> {
         }
         // What su itself says begins with the name that it was started under, with a colon and a blank behind it at once: that
         // is no word for the log, but goes there where its output is the socket of that, which the journal does not know.
-        if self.uid != 0 && !self.is_sudo() && self.message.ends_with(b":") && self.has_roots_rights() {
+        if self.uid != 0 && !self.is_sudo() && self.message.ends_with(b":") && self.speaks_for_itself() {
             return Trust::Forged;
         }
         let is_believed = match (self.uid, family(program)) {
@@ -116,13 +116,14 @@ impl<'a> Writer<'a> {
 
     /// What PAM, or su itself behind its number, says behind all of the name that a program was started under, which is its tag:
     /// whoever starts su chooses that, and the journal takes it for the tag up to its first colon. Where that is not known,
-    /// nobody is told of but himself. sudo goes by its own name, and has its caller's words in its own.
+    /// nobody is told of but himself. sudo goes by its own name, and has its caller's words in its own; another program with
+    /// root's rights, as Exim, has its client's.
     pub fn behind_name(&self, pid: u32) -> Option<&'a [u8]> {
         let behind = |end: &[u8], skip: usize| Some(memchr::memmem::rfind(self.message, end)? + skip);
         let number = format!("[{pid}]: ");
         let at = behind(b": pam_", 2).max(behind(number.as_bytes(), number.len()))?;
-        let is_anybodys = self.uid >= PEOPLE || (self.uid != 0 && self.has_roots_rights());
-        (is_anybodys && !self.is_sudo()).then(|| &self.message[at..])
+        let is_anybodys = self.speaks_for_itself() || (self.uid >= PEOPLE && !self.has_roots_rights());
+        (self.uid != 0 && is_anybodys && !self.is_sudo()).then(|| &self.message[at..])
     }
 
     fn is_sudo(&self) -> bool {
