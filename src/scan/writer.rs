@@ -109,21 +109,25 @@ impl<'a> Writer<'a> {
 
     /// Whether it is one of the programs that ask for passwords, of which each has a name of its own.
     fn speaks_for_itself(&self) -> bool {
-        let name = self.exe_name();
-        let stem = name.split(|byte| *byte == b'.').next().unwrap_or_default();
-        SET_ID_PROGRAMS.contains(&stem) && self.has_roots_rights()
+        SET_ID_PROGRAMS.contains(&self.exe_stem()) && self.has_roots_rights()
     }
 
-    /// What PAM, or su itself behind its number, says behind all of the name that a program was started under, which is its tag:
-    /// whoever starts su chooses that, and the journal takes it for the tag up to its first colon. Where that is not known,
-    /// nobody is told of but himself. sudo goes by its own name, and has its caller's words in its own; another program with
-    /// root's rights, as Exim, has its client's.
+    /// What PAM says of su, or su itself behind its number, behind all of the name that it was started under, which is its tag:
+    /// whoever starts su chooses that, and the journal takes it for the tag up to its first colon. Where it is not known which
+    /// program that is, nobody is told of but himself. Others go by their own names, and have in their lines what a caller or
+    /// a client chose: sudo and pkexec a command and a directory, Exim a name.
     pub fn behind_name(&self, pid: u32) -> Option<&'a [u8]> {
         let behind = |end: &[u8], skip: usize| Some(memchr::memmem::rfind(self.message, end)? + skip);
         let number = format!("[{pid}]: ");
         let at = behind(b": pam_", 2).max(behind(number.as_bytes(), number.len()))?;
-        let is_anybodys = self.speaks_for_itself() || (self.uid >= PEOPLE && !self.has_roots_rights());
-        (self.uid != 0 && is_anybodys && !self.is_sudo()).then(|| &self.message[at..])
+        let rest = &self.message[at..];
+        let is_of_su = |name: &[u8]| family(name) == Family::Su;
+        let may_be_su = if self.has_roots_rights() { is_of_su(self.exe_stem()) } else { self.uid >= PEOPLE };
+        (self.uid != 0 && may_be_su && pam_service(rest).is_none_or(is_of_su)).then_some(rest)
+    }
+
+    fn exe_stem(&self) -> &[u8] {
+        self.exe_name().split(|byte| *byte == b'.').next().unwrap_or_default()
     }
 
     fn is_sudo(&self) -> bool {
