@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
-use authalert_pam_client::authenticate;
+use authalert_test_login::authenticate;
 
 use crate::config::{self, Config, TIMELINE};
 use crate::credentials::{Secrets, Stored};

@@ -1,4 +1,4 @@
-//! The structures of libpam, as `security/_pam_types.h` has them. The module and the client of
+//! The structures of libpam, as `security/_pam_types.h` has them. The module and the caller of
 //! `test --pam` are on different sides of them.
 
 use std::ffi::{c_char, c_int, c_void};

@@ -5,7 +5,7 @@
 //! the module has recorded, records the others, and remembers where it stopped.
 //!
 //! - [`choice`]: which logs. [`source`]: files and their predecessors. [`text`], [`reading`]: their blocks.
-//! - [`candidates`]: the lines worth a look. [`intake`]: the way of a line through all that follows.
+//! - [`prefilter`]: the lines worth a look. [`intake`]: the way of a line through all that follows.
 //! - [`header`], [`tag`], [`wrapped`], [`stamp`], [`calendar`], [`entry`], [`clock`], [`years`]: who wrote a line, and when.
 //! - [`sample`]: what a log is, by its first lines. [`export`]: one form of the systemd journal as another. [`writer`]: whether who wrote a line may say so.
 //! - [`rules`]: what it says. [`attempts`]: how many attempts the lines tell of.
@@ -18,7 +18,6 @@
 
 pub mod attempts;
 pub(crate) mod calendar;
-pub mod candidates;
 pub(crate) mod checkpoint;
 pub(crate) mod choice;
 pub(crate) mod clock;
@@ -37,6 +36,7 @@ pub(crate) mod lock;
 mod months;
 pub(crate) mod origin;
 pub(crate) mod pass;
+pub mod prefilter;
 pub mod reading;
 pub(crate) mod report;
 pub mod rules;

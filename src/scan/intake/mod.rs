@@ -9,8 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::attempts::{Attempts, Open};
-use super::candidates::Search;
 use super::coverage::Complaint;
+use super::prefilter::Search;
 use super::reading::{self, Halt, Progress};
 pub use super::text::Source;
 use super::text::Text;

@@ -1,7 +1,7 @@
 //! A line that is longer than what is searched at once.
 
 use super::{Progress, Sink, whole};
-use crate::scan::candidates::{Reach, Search};
+use crate::scan::prefilter::{Reach, Search};
 
 /// Its beginning and its end are kept, so many bytes of each.
 pub(super) const KEPT: usize = 16 << 10;

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 
 use memchr::{memchr, memrchr};
 
-use super::candidates::{Passed, Reach, Search};
+use super::prefilter::{Passed, Reach, Search};
 use long::LongLine;
 
 /// Bytes that are searched at once: they stay in the processor's nearer cache.

@@ -152,8 +152,8 @@ pub fn process(header: &Header<'_>, evidence: &Evidence<'_>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::candidates::{Passed, Reach, Search};
     use crate::scan::header;
+    use crate::scan::prefilter::{Passed, Reach, Search};
 
     /// What stands before the tag in the lines of tests.
     pub const TABLE_HEAD: &str = "Nov  3 09:05:01 srv ";

@@ -105,7 +105,7 @@ fn with_rules<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::candidates::groups::UP_TO;
+    use crate::scan::prefilter::groups::UP_TO;
     use crate::scan::rules::book::book;
 
     #[test]
