@@ -32,7 +32,7 @@ give_back() {
 }
 
 # A command, and Debian's package that has it; for each ring the commands it cannot do without. What a ring can do
-# without (valgrind) is not installed for its sake: it says so where it leaves a test out.
+# without it says where it leaves a test out.
 needs_of() { # RING
     local for_cargo='cc:gcc pkg-config:pkg-config'
     case $1 in
@@ -53,30 +53,53 @@ needs_of() { # RING
     esac
 }
 
+# What a ring leaves a test out without: with --all, which leaves out nothing, that is installed too.
+wants_of() { # RING
+    case $1 in
+    hostile) echo 'valgrind:valgrind' ;;
+    install) echo 'lintian:lintian rpmspec:rpm shellcheck:shellcheck man:man-db' ;;
+    esac
+}
+
+# Of commands, each with its package: the packages of those that are not here.
+not_here() { # COMMAND:PACKAGE...
+    local need
+    for need; do
+        command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
+    done
+}
+
 # The packages that RING lacks, on one line.
 lacks() { # RING
-    local need
-    for need in $(needs_of "$1"); do
-        command -v "${need%%:*}" >/dev/null || printf '%s\n' "${need#*:}"
-    done | sort -u | paste -sd ' '
+    # shellcheck disable=SC2046 # words
+    not_here $(needs_of "$1") | sort -u | paste -sd ' '
     [[ $1 != receivers ]] || python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     [[ -e /usr/include/security/pam_appl.h || $1 == runner ]] || echo libpam0g-dev
 }
 
 # On Debian and Ubuntu, as root, what the rings lack is installed; elsewhere they are left out.
-install_what_is_missing() { # RING...
-    local ring packages
+install_what_is_missing() { # ALL RING...
+    local all=$1 ring packages wanted=
+    shift
     packages=$(for ring; do lacks "$ring"; done | tr ' ' '\n' | sort -u | paste -sd ' ')
     find_rust || packages+=" $(cargo_package)"
-    [[ $EUID == 0 && -n ${packages// /} ]] && command -v apt-get >/dev/null || return 0
+    # shellcheck disable=SC2046 # words
+    [[ $all == no ]] || wanted=$(for ring; do not_here $(wants_of "$ring"); done | sort -u | paste -sd ' ')
+    [[ $EUID == 0 && -n ${packages// /}$wanted ]] && command -v apt-get >/dev/null || return 0
     # A machine that only tests needs no sshd of its own on the network.
     local policy=/usr/sbin/policy-rc.d
     [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; made_policy=$policy; }
-    # shellcheck disable=SC2016,SC2086 # for the shell that runs it; a list of words
-    run_step "installing: $packages" 1500 sh -c 'export DEBIAN_FRONTEND=noninteractive
-        apt-get -qq update; apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"' - $packages ||
-        tail -n 20 "$work/step"
+    [[ -z ${packages// /} ]] || install_packages "$packages"
+    # By itself: a system that lacks one of these runs the rings all the same.
+    [[ -z $wanted ]] || install_packages "$wanted"
     remove_policy
+}
+
+install_packages() { # PACKAGES
+    # shellcheck disable=SC2016,SC2086 # for the shell that runs it; a list of words
+    run_step "installing: $1" 1500 sh -c 'export DEBIAN_FRONTEND=noninteractive
+        apt-get -qq update; apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"' - $1 ||
+        tail -n 20 "$work/step"
 }
 
 made_policy=

@@ -80,7 +80,7 @@ main() {
     fi
 
     prepare
-    install_what_is_missing "${rings[@]}"
+    install_what_is_missing "$all" "${rings[@]}"
     find_rust || stop 'there is Rust 1.85 or newer: install it with rustup (https://rustup.rs)'
     choose "${rings[@]}"
     build_for "$all" "${waiting[@]}"
