@@ -53,8 +53,8 @@ impl Reveal {
     /// Another machine that it happened on: the first label of its name, an address whole.
     pub(super) fn machine(self, host: &str) -> Option<&str> {
         let label = label(host);
-        (is_host(label) || label.parse::<IpAddr>().is_ok() || self.unknown && !label.is_empty())
-            .then_some(label)
+        let shaped = is_host(host.strip_suffix('.').unwrap_or(host)) || host.parse::<IpAddr>().is_ok();
+        (shaped || self.unknown && !label.is_empty()).then_some(label)
     }
 
     fn name(self, name: &str, kind: AccountKind) -> Option<&str> {
@@ -171,5 +171,8 @@ mod tests {
         assert_eq!(HIDDEN.machine("web1.example.com"), Some("web1"));
         assert_eq!(HIDDEN.machine("2001:db8::1"), Some("2001:db8::1"));
         assert_eq!(HIDDEN.machine("a: 7 failed"), None);
+        // The whole is judged, not what would be shown of it.
+        assert_eq!(HIDDEN.machine("hunter2.x and more"), None);
+        assert_eq!(HIDDEN.machine("web1.example.com."), Some("web1"));
     }
 }
