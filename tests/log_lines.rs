@@ -1819,12 +1819,14 @@ fn a_blank_that_a_template_has_before_the_message_is_no_part_of_it() {
             "10:02:01 web1 su[22]:  FAILED SU (to root) bob on pts/0",
             "10:03:01 web1 sudo:   alice : 2 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
             "10:04:01 web1 dovecot:  imap-login: Disconnected (auth failed, 2 attempts): user=<bob>, method=PLAIN, rip=192.0.2.9, lip=192.0.2.1",
+            "10:05:01 web1 su:  - pts/1 carol:root",
         ],
         &[
             "1 x from 192.0.2.7 (sshd)",
             "1 root from  (su)",
             "2 alice from  (sudo)",
             "2 bob from 192.0.2.9 (dovecot)",
+            "1 root from  (su)",
         ],
     )]);
 }

@@ -7,7 +7,7 @@ use super::several::Several;
 use crate::scan::rules::book::Book;
 
 /// Each line of interest holds one of these, or a word of a rule that holds none; none that is frequent in ordinary lines.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     // `authentication failure`, `closed by authenticating user`
     "uthentic",
     "ailed",
@@ -26,13 +26,15 @@ const WORDS: [&str; 17] = [
     // `auth failure: [`, `before auth from`; not `auth `, as all of sshd's lines end in `[preauth]`
     "ailure: [",
     "fore auth ",
+    // As it is, and where a template has a blank before the message.
     "su: - ",
+    "su:  - ",
     "such user",
     // `not allowed because`
     "wed bec",
 ];
 /// That somebody got in, or a module accepted; too common to be searched for everywhere in every pass.
-const GOT_IN: [&str; 11] = [
+const GOT_IN: [&str; 12] = [
     "COMMAND=",
     "\"accept\":",
     "(to ",
@@ -43,6 +45,7 @@ const GOT_IN: [&str; 11] = [
     " ran command ",
     "DIALUP AT ",
     ": + ",
+    ":  + ",
     " on /dev/",
     // `Login: user=<`, `Logged in: user=<`
     "in: user=<",
