@@ -11,6 +11,7 @@ use crate::output;
 
 use super::Error;
 use super::checkpoint::Cursor;
+use super::export::AsJson;
 use super::rules::BY_HAND;
 use super::rules::book::book;
 use super::source::command;
@@ -81,8 +82,9 @@ pub fn read(
 ) -> Result<Cursor, Error> {
     let failed = |why: io::Error| Error::Journald(why.to_string());
     let mut journalctl = command("journalctl").map_err(failed)?;
-    // Without --all it gives nothing for a value of more than 4096 bytes, and the name that su was started under is in its message.
-    journalctl.args(["--output=json", "--all", "--no-pager", "--quiet", "--show-cursor", FIELDS]);
+    // As JSON it gives nothing for a value of more than 4096 bytes, and the name that su was started under is in its message; or
+    // with --all all of it, for which it takes 40 bytes of memory for each. Any user may write some hundred megabytes.
+    journalctl.args(["--output=export", "--no-pager", "--quiet", "--show-cursor", FIELDS]);
     let mut next = Cursor { cursor: None, since: now.as_second() };
     match from {
         From::Cursor(Cursor { cursor: Some(cursor), .. }) => {
@@ -109,7 +111,7 @@ pub fn read(
     let mut tail = Tail { source: output, end: Vec::new() };
     let read = match from {
         From::End => io::copy(&mut tail, &mut io::sink()).map(|_| ()).map_err(failed),
-        _ => take(Source::stream(Path::new(NAME), &mut tail, now)),
+        _ => take(Source::stream(Path::new(NAME), AsJson::new(&mut tail), now)),
     };
     if read.is_err() {
         // It may be writing still: it ends when nobody reads any more.

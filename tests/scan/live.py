@@ -5,7 +5,9 @@ every second both at work. What is typed is recorded, once.
 import collections
 import concurrent.futures
 import contextlib
+import fcntl
 import os
+import socket
 import subprocess
 import time
 
@@ -183,6 +185,31 @@ def in_their_own_words():
     here.passed()
     told = {service: count for (service, _), count in here.told().items()}
     equal(told, {"smtp": 1, "pure": 1, "pvedaemon": 1}, here.shown())
+
+
+@test("a user writes a message of 64 MB of zeros to the systemd journal: it costs a scan no more memory than a few of its own", seconds=60)
+def large_message():
+    here = JournalAlone()
+    size = 64 << 20
+    file = os.memfd_create("message", os.MFD_ALLOW_SEALING)
+    os.write(file, b"SYSLOG_IDENTIFIER=sshd\nSYSLOG_FACILITY=10\nMESSAGE\n" + size.to_bytes(8, "little"))
+    for _ in range(size >> 20):
+        os.write(file, bytes(1 << 20))
+    os.write(file, b"\n")
+    # As sd_journal_send does with what is no datagram.
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        log.connect("/run/systemd/journal/socket")
+        socket.send_fds(log, [b""], [file])
+    os.close(file)
+    entries(1)
+    time.sleep(SETTLED)
+    child = subprocess.Popen(here.command("scan"), stdin=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    equal(status, 0)
+    equal(here.total(), 1, here.shown())
+    # Of journalctl too, which the scan waited for.
+    assert used.ru_maxrss < 4 * size >> 10, used.ru_maxrss
 
 
 @contextlib.contextmanager
