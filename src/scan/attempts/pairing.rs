@@ -156,7 +156,8 @@ impl Attempts {
         evidence: &Evidence<'_>,
         time: i64,
     ) -> bool {
-        if evidence.kind != Kind::PamFailure {
+        // pam_unix refuses only what was typed. Whoever starts su or sudo may say of another module that its prompt was left.
+        if evidence.kind != Kind::PamFailure || evidence.module.starts_with(b"pam_unix") {
             return false;
         }
         let is_now = |since: i64| (0..=LEFT).contains(&(time - since));
@@ -259,6 +260,30 @@ mod tests {
         assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
         let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
         assert_eq!(count(&[&own, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+    }
+
+    #[test]
+    fn what_pam_unix_refuses_was_typed_whatever_another_module_is_said_to_have_said() {
+        // `sudo -p '<38>sudo: pam_x(sudo:auth): conversation failed'`, its output being the socket of the log.
+        for program in ["su", "sudo"] {
+            let left = format!("09:00:00 {program}[7]: pam_x({program}:auth): conversation failed");
+            let wrong = |module: &str| {
+                format!(
+                    "09:00:01 {program}[7]: {module}({program}:auth): authentication failure; logname= uid=1001 euid=0 tty=pts/2 ruser=bob rhost=  user=bob"
+                )
+            };
+            let failed = "09:00:02 su[7]: FAILED SU (to bob) bob on pts/2";
+            assert_eq!(count(&[&left, &wrong("pam_unix")]), 1, "{program}");
+            assert_eq!(
+                count(&[&left.replace("sudo", "su"), &wrong("pam_unix").replace("sudo", "su"), failed]),
+                1
+            );
+            assert_eq!(
+                count(&[&left, &wrong("pam_sss")]),
+                0,
+                "{program}: it refuses what was not typed, too"
+            );
+        }
     }
 
     #[test]
