@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// Where stacks are; the first that has a service's file counts (pam.conf(5)).
 const DIRECTORIES: [&str; 3] = ["/etc/pam.d", "/usr/lib/pam.d", "/usr/etc/pam.d"];
@@ -83,6 +84,21 @@ fn module_directories() -> Vec<PathBuf> {
 /// Whether the system has a stack for `service`; without one libpam takes that of "other".
 pub fn has_stack(service: &str) -> bool {
     DIRECTORIES.iter().any(|directory| Path::new(directory).join(service).is_file())
+}
+
+/// Whether a stack of this machine names `module`, which is without its `.so`; where there are none to be read, it may.
+pub fn is_in_a_stack(module: &str) -> bool {
+    static STACKS: OnceLock<String> = OnceLock::new();
+    let stacks = STACKS.get_or_init(|| {
+        let inside = |directory: &&str| fs::read_dir(directory).into_iter().flatten().flatten();
+        let files = DIRECTORIES.iter().flat_map(inside).map(|entry| entry.path());
+        let files = files.filter(|path| path.metadata().is_ok_and(|of| of.is_file() && of.len() <= LARGEST));
+        let texts: Vec<String> = files.filter_map(|path| fs::read_to_string(path).ok()).collect();
+        let rules =
+            texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
+        rules.flat_map(|rule| [rule, "\n"]).collect()
+    });
+    stacks.is_empty() || stacks.contains(&format!("{module}.so"))
 }
 
 /// All lines of this machine's stacks that name the module.
@@ -170,6 +186,14 @@ fn split_control(words: &[String]) -> Option<(String, String, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_module_stands_in_a_stack_by_its_whole_name() {
+        if !has_stack("su") && !has_stack("login") {
+            return;
+        }
+        assert!(is_in_a_stack("pam_unix") && !is_in_a_stack("pam_no_such") && !is_in_a_stack("pam_un"));
+    }
 
     #[test]
     fn lines_are_found_with_what_stands_before_them() {

@@ -133,6 +133,7 @@ impl Entry {
             }
             header.trust = writer.trust_in(header.program);
             header.uid = u32::try_from(uid).unwrap_or(0);
+            header.exe = writer.exe_name();
         }
         behind_own_head(header)
     }
@@ -273,6 +274,23 @@ mod tests {
             let ran = format!("nobody : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/echo {end}");
             assert_eq!(taken("/usr/bin/sudo", "sudo", &ran), Some(Kind::Success));
         }
+    }
+
+    #[test]
+    fn who_has_a_program_of_root_say_something_is_who_failed() {
+        // `exec -a '<38>mount: …' mount /x`, its output being the socket of the log.
+        let said = "x [local] authentication: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root";
+        let own = said.replace("x [local] authentication: pam_unix(sshd", "pam_unix(mount");
+        let told = |message: &str| {
+            let line = format!(
+                r#"{{"SYSLOG_IDENTIFIER":"mount","_PID":"7","_UID":"65534","_COMM":"mount","_EXE":"/usr/bin/mount","MESSAGE":"{message}"}}"#
+            );
+            match classify(&Entry::parse(line.as_bytes()).unwrap().header()) {
+                Line::Evidence(evidence) => Some((evidence.rhost.to_vec(), evidence.ruser.to_vec())),
+                _ => None,
+            }
+        };
+        assert_eq!((told(said), told(&own)), (None, Some((b"".to_vec(), b"nobody".to_vec()))));
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Header<'a> {
     pub trust: Trust,
     /// The user whose process wrote it, where the journal says so, and it is not root.
     pub uid: u32,
+    /// The name of its program's file, where the journal says that.
+    pub exe: &'a [u8],
     /// The container that wrote it, by tag and number of what collects its lines; 0: none did. Host, program and process
     /// are its own words then.
     pub container: u32,
@@ -61,6 +63,7 @@ impl<'a> Header<'a> {
             plain: false,
             trust: Trust::Believed,
             uid: 0,
+            exe: b"",
             container: 0,
         }
     }

@@ -21,7 +21,7 @@ use super::header::{Trust, decimal};
 use super::rules::{Family, family};
 
 /// Accounts from here on are of people (`UID_MIN` of login.defs).
-const PEOPLE: i64 = 1000;
+pub(super) const PEOPLE: u32 = 1000;
 /// `authalert test --pam` asks PAM itself, as nobody where su and sudo are asked by an ordinary user.
 const TESTER: &[u8] = b"authalert";
 const TESTED: i64 = 65534;
@@ -103,7 +103,7 @@ impl<'a> Writer<'a> {
     /// Whether it is that program, as an account of the system: of another service's program it is not, whatever it calls
     /// itself, nor is one of which only the name is known that it gave itself.
     fn is_service(&self, program: &[u8]) -> bool {
-        let is_of_system = (1..PEOPLE).contains(&self.uid) && !self.exe.is_empty();
+        let is_of_system = (1..i64::from(PEOPLE)).contains(&self.uid) && !self.exe.is_empty();
         is_of_system && (self.is_itself(program) || self.is_part()) && !self.is_of_another_account(program)
     }
 
@@ -122,7 +122,8 @@ impl<'a> Writer<'a> {
         let at = behind(b": pam_", 2).max(behind(number.as_bytes(), number.len()))?;
         let rest = &self.message[at..];
         let is_of_su = |name: &[u8]| family(name) == Family::Su;
-        let may_be_su = if self.has_roots_rights() { is_of_su(self.exe_stem()) } else { self.uid >= PEOPLE };
+        let may_be_su =
+            if self.has_roots_rights() { is_of_su(self.exe_stem()) } else { self.uid >= i64::from(PEOPLE) };
         (self.uid != 0 && may_be_su && pam_service(rest).is_none_or(is_of_su)).then_some(rest)
     }
 
@@ -161,7 +162,8 @@ impl<'a> Writer<'a> {
         self.is_here && [program, &self.tag[..end]].into_iter().any(|name| is_account_of_another(name, uid))
     }
 
-    fn exe_name(&self) -> &[u8] {
+    /// The name of its program file.
+    pub fn exe_name(&self) -> &'a [u8] {
         self.exe_path().file_name().map_or(&b""[..], |name| name.as_bytes())
     }
 
@@ -170,8 +172,7 @@ impl<'a> Writer<'a> {
     /// another's name. Nor does what PAM says in it, under whatever tag: whoever starts su chooses that.
     fn is_named_as(&self, program: &[u8], family: Family) -> bool {
         let name = self.exe_name();
-        let stem = |text: &[u8]| text.iter().position(|b| matches!(b, b'-' | b'.')).unwrap_or(text.len());
-        let is_its = |of: &[u8]| !name.is_empty() && name[..stem(name)] == of[..stem(of)];
+        let is_its = |of: &[u8]| is_of(name, of);
         // A module speaks in any program, and all of busybox is one. A tag that tells for whom it speaks is a name to start su
         // under.
         (family == Family::Module && !self.tag.contains(&b'('))
@@ -187,7 +188,7 @@ impl<'a> Writer<'a> {
         self.exe.is_empty() || (name == Some(TESTER) && path.metadata().map_or(true, |file| file.uid() == 0))
     }
 
-    fn exe_path(&self) -> &Path {
+    fn exe_path(&self) -> &'a Path {
         // Of a program that was upgraded while it ran.
         let exe = self.exe.strip_suffix(b" (deleted)").unwrap_or(self.exe);
         Path::new(std::ffi::OsStr::from_bytes(exe))
@@ -210,6 +211,12 @@ impl<'a> Writer<'a> {
             }
         }
     }
+}
+
+/// Whether a name, or a service of PAM, is that of the program in this file.
+pub(super) fn is_of(exe: &[u8], name: &[u8]) -> bool {
+    let stem = |text: &[u8]| text.iter().position(|b| matches!(b, b'-' | b'.')).unwrap_or(text.len());
+    !exe.is_empty() && exe[..stem(exe)] == name[..stem(name)]
 }
 
 /// `su` of `pam_unix(su:auth): …`

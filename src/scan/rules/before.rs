@@ -64,16 +64,18 @@ pub(super) fn past_clock<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8]
 
 /// What PAM says behind the rest of a title, where a log daemon took its first word for the tag: `ker[71]: process:
 /// pam_unix(nginx:auth): …`, `stgres[71]: 192.0.2.7(4) authentication: pam_unix(postgresql:auth): …`. Nothing else may
-/// stand before it: what servers log may be a client's word.
+/// stand before it: what servers log may be a client's word. Who logs by its own name has no such title (dbus-daemon tells of the
+/// command line of whoever asked it, pkexec of a directory), but for PostgreSQL where it was started without a path.
 pub(super) fn past_title<'a>(header: &Header<'a>, message: &'a [u8]) -> &'a [u8] {
     if !matches!(family(header.program), Family::Other) || message.starts_with(b"pam_") {
         return message;
     }
+    let is_by_name = header.program == header.exe && !matches!(header.exe, b"" | b"postgres");
     let title = |message: &'a [u8]| {
         let at = find(&message[..message.len().min(LONGEST_TITLE)], b": pam_")?;
         let words = message[..at].strip_prefix(b" ").unwrap_or(&message[..at]);
         let is_title = [&b"process"[..], b"worker process"].contains(&words)
-            || words.strip_suffix(b" authentication").is_some_and(|client| {
+            || words.strip_suffix(b" authentication").filter(|_| !is_by_name).is_some_and(|client| {
                 let place = client.rsplit(|b| *b == b' ').next().unwrap_or_default();
                 place == b"[local]" || (place.ends_with(b")") && place.contains(&b'('))
             });

@@ -24,7 +24,8 @@ mod words;
 
 use super::header::{Header, Trust, decimal};
 use super::origin::ThisMachine;
-use super::writer::{account_of, is_account_of, is_account_of_another};
+use super::writer::{PEOPLE, account_of, is_account_of, is_account_of_another, is_of};
+use crate::installation::is_in_a_stack;
 pub use before::is_repeated;
 use book::book;
 pub use evidence::{CLAIMED, Evidence, Kind, Line, TEST};
@@ -35,10 +36,11 @@ pub use family::{BY_HAND, Family, family};
 /// The kernel authenticates nobody, and what it prints holds names of processes and files that any
 /// user may choose, line feeds included: rsyslog's imklog turns
 /// `process '/tmp/x\nsshd[7]: Failed password …' started with executable stack` into a line of its
-/// own. So nothing under its tag counts.
+/// own. So nothing under its tag counts, but what PAM says of su, which may be started under the name of the kernel: in a text
+/// log anybody may make that up under any tag. In the journal it is known who is not the kernel.
 pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
-    if header.program == b"kernel" {
-        return Line::Other;
+    if header.program == b"kernel" && header.uid == 0 && header.exe.is_empty() {
+        return under_the_kernels_tag(header);
     }
     let message = before::past_clock(header, before::solaris(header.message));
     if let Some(times) = before::repeated_before(message) {
@@ -58,8 +60,10 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
             evidence.ruser = account_of(header.uid);
         }
         match (header.trust, evidence.kind) {
-            (Trust::Believed, _) if accuses_another(header, evidence) => return Line::Forged,
-            (Trust::Believed, _) => {}
+            (Trust::Believed, _) if accuses_another(header, evidence) || is_of_others(header, evidence) => {
+                return Line::Forged;
+            }
+            (Trust::Believed, _) => is_of_who_started(header, evidence),
             // sshd's process of the user himself writes of its end, which says nothing of an attempt.
             (_, Kind::Client) => return Line::Nothing("the end of a connection"),
             (Trust::Unattributed | Trust::Forged, kind @ (Kind::PamFailure | Kind::Success))
@@ -79,6 +83,15 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     line
 }
 
+/// `kernel: pam_unix(su:auth): authentication failure; …`, of `exec -a kernel su`.
+fn under_the_kernels_tag<'a>(header: &Header<'a>) -> Line<'a> {
+    let is_su = |evidence: &Evidence<'_>| family(evidence.service) == Family::Su && evidence.rhost.is_empty();
+    match pam::classify(header, header.message) {
+        Line::Evidence(evidence) if is_su(&evidence) => Line::Evidence(evidence),
+        _ => Line::Other,
+    }
+}
+
 /// Whether who wrote a line tells in it that he himself was refused or let in, here, by a program that everybody starts.
 ///
 /// The journal keeps for a second what it knew of a process: of one that logs a word and then becomes su, it calls what su
@@ -96,11 +109,74 @@ fn accuses_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
     let is_pam = matches!(evidence.kind, Kind::PamFailure | Kind::PamMore | Kind::PamSuccess);
     let is_sudo =
         family(evidence.service) == Family::Sudo && matches!(evidence.kind, Kind::Program | Kind::Success);
-    let is_elsewhere = || {
-        let is_here = |host: &[u8]| ThisMachine::default().is(&String::from_utf8_lossy(host));
-        header.uid != 0 && is_pam && !evidence.rhost.is_empty() && !is_here(evidence.rhost)
-    };
+    let is_elsewhere = || header.uid != 0 && is_pam && !evidence.rhost.is_empty() && !is_here(evidence.rhost);
     (is_pam || is_sudo) && is_anybodys(evidence) && (is_of_another(header, evidence) || is_elsewhere())
+}
+
+/// Whether it is what no program says that runs as another user than root: a word about sshd; or, of one that a person started
+/// with root's rights, that somebody got in, or left a prompt, at another program than itself.
+fn is_of_others(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
+    let is_sshds = family(evidence.service) == Family::Sshd && evidence.kind != Kind::Client;
+    let is_its = || {
+        header.exe.is_empty()
+            || header.exe.starts_with(b"busybox")
+            || is_of(header.exe, evidence.service)
+            // A module under its own tag says not in which program.
+            || evidence.service == header.program
+            || (header.exe, evidence.service) == (b"pkexec", b"polkit-1")
+    };
+    let is_known =
+        || evidence.kind != Kind::PamSuccess || !is_here(header.host) || accepts_here(evidence.module);
+    header.uid != 0
+        && (is_sshds || (header.uid >= PEOPLE && evidence.kind.excuses() && !(is_its() && is_known())))
+}
+
+/// Modules of PAM that stand in the stacks of distributions and say of nobody that he got in.
+const SILENT: [&str; 16] = [
+    "pam_authalert",
+    "pam_cap",
+    "pam_deny",
+    "pam_ecryptfs",
+    "pam_env",
+    "pam_faildelay",
+    "pam_faillock",
+    "pam_gnome_keyring",
+    "pam_group",
+    "pam_localuser",
+    "pam_permit",
+    "pam_rootok",
+    "pam_succeed_if",
+    "pam_unix",
+    "pam_usertype",
+    "pam_wheel",
+];
+
+/// Whether this module may say on this machine that it accepted somebody whom another refused. sudo prompts in its caller's
+/// words, and a prompt that says so stands behind each guess.
+fn accepts_here(module: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(module).to_ascii_lowercase().replace('-', "_");
+    !SILENT.contains(&&*name) && is_in_a_stack(&name)
+}
+
+fn is_here(host: &[u8]) -> bool {
+    ThisMachine::default().is(&String::from_utf8_lossy(host))
+}
+
+/// Of what a program says that a person started with root's rights it is certain who that was, and that he is here: he may have
+/// written it himself and then started the program, or have given it that as its name, where its output is the socket of the
+/// log. Nothing that anybody may start knows of a client elsewhere.
+fn is_of_who_started<'a>(header: &Header<'a>, evidence: &mut Evidence<'a>) {
+    if header.uid < PEOPLE {
+        return;
+    }
+    if !is_here(evidence.rhost) {
+        (evidence.rhost, evidence.port) = (b"", 0);
+    }
+    // Another machine has other accounts.
+    let is_told = !evidence.ruser.is_empty() || is_account_of(evidence.user, header.uid);
+    if is_here(header.host) && (!is_told || is_account_of_another(evidence.ruser, header.uid)) {
+        evidence.ruser = account_of(header.uid);
+    }
 }
 
 /// Whether what su itself says, or PAM of a session, names somebody else: whose session it is, perhaps of another one. Of
@@ -116,7 +192,7 @@ fn names_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
 fn is_of_another(header: &Header<'_>, evidence: &Evidence<'_>) -> bool {
     is_account_of_another(evidence.ruser, header.uid)
         // Another machine has other accounts.
-        && ThisMachine::default().is(&String::from_utf8_lossy(header.host))
+        && is_here(header.host)
 }
 
 /// Of a program that everybody starts. The tag of what PAM says is chosen by who does, as its name.
@@ -399,9 +475,120 @@ mod tests {
         };
         assert_eq!(
             (taken(65534, &pam("192.0.2.7")), taken(65534, &pam(""))),
-            ("forged".into(), String::new())
+            ("forged".into(), "nobody".into())
         );
         assert_eq!(taken(0, &pam("192.0.2.7")), "");
+    }
+
+    /// From where and by whom, of a line that a user other than root wrote in the program of that file.
+    fn told_by(uid: u32, exe: &str, tag: &str, message: &str) -> Option<[String; 2]> {
+        let line = format!("{TABLE_HEAD}{tag}[71]: {message}");
+        let header = header::parse(line.as_bytes()).unwrap();
+        match classify(&Header { uid, exe: exe.as_bytes(), host: b"localhost", ..header }) {
+            Line::Evidence(evidence) => {
+                Some([evidence.rhost, evidence.ruser].map(|of| String::from_utf8_lossy(of).into_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_a_program_says_that_a_person_started_is_of_that_person_and_of_nobody_elsewhere() {
+        let pam = |said: &str| {
+            format!("pam_unix({said}; logname= uid=0 euid=0 tty=x ruser= rhost=192.0.2.7  user=root")
+        };
+        for (exe, tag, message) in [
+            ("mount", "mount", &*pam("mount:auth): authentication failure")),
+            ("passwd", "x", &pam("passwd:auth): authentication failure")),
+            (
+                "exim4",
+                "exim4",
+                "plain authenticator failed for (x) [192.0.2.7]: 535 Incorrect authentication data (set_id=root)",
+            ),
+            ("passwd", "pam_duo", "Failed Duo login for 'root' from 192.0.2.7: x"),
+            ("newgrp", "newgrp", "Invalid password for group 'staff' from 'root'"),
+            // `unix_chkpwd root nullok`, by whoever likes.
+            ("unix_chkpwd", "unix_chkpwd", "password check failed for user (root)"),
+            ("chsh", "chsh", "pam_unix(chsh:session): session opened for user root(uid=0) by (uid=0)"),
+            ("su", "y", "pam_unix(su:session): session opened for user root"),
+            (
+                "pkexec",
+                "pkexec",
+                "pam_unix(polkit-1:session): session opened for user root(uid=0) by nobody(uid=65534)",
+            ),
+        ] {
+            assert_eq!(told_by(65534, exe, tag, message), Some(["".into(), "nobody".into()]), "{message}");
+        }
+        let own = "password check failed for user (nobody)";
+        assert_eq!(told_by(65534, "unix_chkpwd", "unix_chkpwd", own), Some(["".into(), "".into()]));
+        // A service knows of its clients.
+        let of_client = pam("nginx:auth): authentication failure");
+        assert_eq!(told_by(12, "nginx", "nginx", &of_client), Some(["192.0.2.7".into(), "".into()]));
+    }
+
+    #[test]
+    fn such_a_program_lets_in_nobody_elsewhere_and_takes_back_nothing_there() {
+        for (exe, tag, message) in [
+            ("chsh", "chsh", "pam_unix(smtp:account): account root has expired (account expired)"),
+            ("passwd", "passwd", "pam_unix(login:session): session opened for user root(uid=0) by (uid=0)"),
+            ("mount", "mount", "pam_foo(su:auth): conversation failed"),
+            // `sudo -p '<38>sudo: pam_permit(sudo:auth): authentication success; …'` behind each guess.
+            (
+                "sudo",
+                "sudo",
+                "pam_permit(sudo:auth): authentication success; logname= uid=65534 euid=0 tty= ruser=nobody rhost=  user=nobody",
+            ),
+            (
+                "sudo",
+                "sudo",
+                "pam_no_such(sudo:auth): authentication success; logname= uid=65534 euid=0 tty= ruser=nobody rhost=  user=nobody",
+            ),
+            ("sudo", "pam_no_such", "Accepted google_authenticator for nobody"),
+        ] {
+            assert_eq!(told_by(65534, exe, tag, message), None, "{message}");
+        }
+        let sshds = "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=root";
+        for (uid, exe) in [(65534, "mount"), (12, "nginx")] {
+            assert_eq!(told_by(uid, exe, exe, sshds), None, "{exe}");
+        }
+    }
+
+    #[test]
+    fn su_is_heard_under_the_name_of_the_kernel() {
+        let pam = |service: &str, rhost: &str| {
+            format!(
+                "pam_unix({service}:auth): authentication failure; logname= uid=65534 euid=0 tty=pts/0 ruser=nobody rhost={rhost}  user=root"
+            )
+        };
+        let by_nobody = Some(["".into(), "nobody".into()]);
+        for (uid, exe) in [(65534, "su"), (65534, ""), (0, "")] {
+            assert_eq!(told_by(uid, exe, "kernel", &pam("su", "")), by_nobody, "{uid} {exe}");
+        }
+        for message in
+            [pam("su", "192.0.2.7"), pam("vsftpd", ""), "FAILED SU (to root) nobody on pts/0".into()]
+        {
+            assert_eq!(told_by(0, "", "kernel", &message), None, "{message}");
+        }
+        let opened = "pam_unix(su:session): session opened for user root(uid=0) by nobody(uid=65534)";
+        assert_eq!(
+            [told_by(0, "", "kernel", opened), told_by(65534, "su", "kernel", opened)],
+            [by_nobody.clone(), by_nobody]
+        );
+    }
+
+    #[test]
+    fn who_logs_by_its_own_name_has_no_title() {
+        let title = "db [local] authentication: pam_unix(postgresql:auth): authentication failure; logname= uid=5 euid=5 tty= ruser= rhost=  user=root";
+        assert!(
+            told_by(12, "postgres", "postgres", title).is_some()
+                && told_by(12, "postgres", "ice", title).is_some()
+        );
+        // dbus-daemon tells of the command line of whoever asked it, pkexec of a directory.
+        let dbus = r#"[system] Rejected send message, 2 matched rules; type="method_call", sender=":1.5" (uid=1000 pid=7 comm="x [local] authentication: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp ruser= rhost=192.0.2.7  user=root"#;
+        assert_eq!(told_by(12, "dbus-daemon", "dbus-daemon", dbus), None);
+        for uid in [0, 65534] {
+            assert_eq!(told_by(uid, "pkexec", "pkexec", title), None, "{uid}");
+        }
     }
 
     #[test]
