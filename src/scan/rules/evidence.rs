@@ -98,6 +98,9 @@ pub struct Evidence<'a> {
     pub tty: &'a [u8],
     /// The client's port; 0: not told.
     pub port: u32,
+    /// Whether the systemd journal says that unix_chkpwd was started by a user, who may start it himself: sudo and su start it
+    /// as root.
+    pub of_user: bool,
 }
 
 impl<'a> Evidence<'a> {
@@ -119,6 +122,7 @@ impl<'a> Evidence<'a> {
             ruser: empty,
             tty: empty,
             port: 0,
+            of_user: false,
         }
     }
 

@@ -59,6 +59,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
         if names_another(header, evidence) {
             evidence.ruser = account_of(header.uid);
         }
+        evidence.of_user = evidence.kind == Kind::CheckPassword && header.uid != 0;
         match (header.trust, evidence.kind) {
             (Trust::Believed, _) if accuses_another(header, evidence) || is_of_others(header, evidence) => {
                 return Line::Forged;
@@ -72,6 +73,11 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
                 if kind == Kind::Success {
                     (evidence.kind, evidence.class) = (Kind::Claimed, CLAIMED);
                 }
+                return line;
+            }
+            // It ends before the journal looks which program it was, each third time. A screen locker that runs as its user may
+            // not speak for itself there, so nothing else would tell of what was typed in it.
+            (Trust::Unattributed, Kind::CheckPassword) if is_account_of(evidence.user, header.uid) => {
                 return line;
             }
             (Trust::Unattributed, _) => return Line::Unattributed,
@@ -406,6 +412,27 @@ mod tests {
                 assert!(!taken(program, trust, uid, &message), "{program}: {message}");
             }
         }
+    }
+
+    #[test]
+    fn what_unix_chkpwd_tells_of_whoever_started_it_counts_though_it_ended_before_the_journal_looked() {
+        let taken = |trust: Trust, uid: u32, message: &str| {
+            let line = format!("{TABLE_HEAD}unix_chkpwd[71]: {message}");
+            let header = header::parse(line.as_bytes()).unwrap();
+            match classify(&Header { trust, uid, ..header }) {
+                Line::Evidence(evidence) => Some((evidence.weight, evidence.of_user)),
+                _ => None,
+            }
+        };
+        let failed = "password check failed for user (nobody)";
+        assert_eq!(taken(Trust::Unattributed, 65534, failed), Some((1, true)));
+        assert_eq!(taken(Trust::Believed, 65534, failed), Some((1, true)));
+        assert_eq!(taken(Trust::Believed, 0, failed), Some((1, false)));
+        let again = format!("message repeated 900 times: [ {failed}]");
+        assert_eq!(taken(Trust::Unattributed, 65534, &again), Some((1, true)), "once");
+        assert_eq!(taken(Trust::Unattributed, 12, failed), None, "of another");
+        assert_eq!(taken(Trust::Unattributed, 65534, &failed.replace("nobody", "root")), None, "of another");
+        assert_eq!(taken(Trust::Forged, 65534, failed), None, "another program's word");
     }
 
     #[test]
