@@ -148,7 +148,8 @@ impl Attempts {
             return;
         }
         let child = self.merge_child(key, speaker, evidence, time);
-        let checked = self.merge_checks(key, speaker, evidence, time);
+        let dialogue = self.dialogue_of(key, evidence, time);
+        let dialogue = dialogue.map(|row| [&row.service, &row.ruser, &row.tty].map(CompactString::clone));
         let Some(process) = self.processes.get_mut(&key) else { return };
         process.hear_of(evidence, time);
         process.adopt(speaker, evidence);
@@ -157,6 +158,10 @@ impl Attempts {
         process.count(speaker, evidence);
         let to = if by_pam { process.by_pam() } else { process.by_program() };
         let from = if to > before { before } else { to.saturating_sub(1) };
+        // What sshd's child was refused it had checked itself.
+        process.checked += child.as_ref().map_or(0, |row| u64::from(row.count));
+        let checked = self.merge_checks(key, speaker, evidence, time);
+        let Some(process) = self.processes.get_mut(&key) else { return };
         for old in process.rows.iter_mut().filter(|r| r.first < to && r.first + u64::from(r.count) > from) {
             old.fill_missing(evidence, speaker.pid);
             old.by_pam |= by_pam;
@@ -181,6 +186,9 @@ impl Attempts {
         let helps = evidence.kind != Kind::Relayed && is_of_helper(speaker.program, &fresh);
         fresh.module = text(evidence.module);
         fresh.family = process.family;
+        if let Some(of_dialogue) = dialogue {
+            [fresh.service, fresh.ruser, fresh.tty] = of_dialogue;
+        }
         let mut fresh = process.complete(fresh, child);
         if checked >= fresh.count && checked > 0 {
             fresh.state = State::Settled;

@@ -7,7 +7,7 @@ use super::row::{Row, State};
 use super::speaker::SECOND;
 use super::spelling::{agree, is_address, text};
 use super::{Attempts, SECOND_MODULE, SILENCE, Speaker};
-use crate::scan::rules::{Evidence, Family, Kind};
+use crate::scan::rules::{Evidence, Family, Kind, family};
 
 /// From the line of sshd's child to that of its parent: libpam's delay, and a busy machine.
 const CHILD_TO_PARENT: i64 = 15 * SECOND;
@@ -84,7 +84,8 @@ impl Attempts {
         Some(taken)
     }
 
-    /// Take the unix_chkpwd lines that belong to this attempt; how many had been handed out.
+    /// Take the unix_chkpwd lines that belong to this attempt; how many had been handed out. It speaks just before the process
+    /// that asked it, and once of each attempt: what it told before, and of more than those, is of another dialogue.
     pub(super) fn merge_checks(
         &mut self,
         key: Key,
@@ -95,13 +96,16 @@ impl Attempts {
         if self.checks.is_empty() || speaker.family == Family::CheckPassword || evidence.weight == 0 {
             return 0;
         }
-        let since = self.processes.get(&key).map_or(time, |p| p.first).max(time - SILENCE) - SECOND_MODULE;
+        let Some(process) = self.processes.get(&key) else { return 0 };
+        let since = process.first.max(time - SILENCE) - SECOND_MODULE;
+        let refused = process.by_pam().max(process.by_program());
+        let owed = refused.saturating_sub(process.checked).min(u64::from(evidence.weight)).min(ROWS as u64);
         let user = text(evidence.user);
         let told = name(&user);
-        let mut handed_out = 0;
-        for _ in 0..evidence.weight.min(ROWS as u32) {
+        let (mut taken, mut handed_out) = (0, 0);
+        for _ in 0..owed {
             let processes = &self.processes;
-            let found = self.checks.iter().position(|(check, whom)| {
+            let found = self.checks.iter().rposition(|(check, whom)| {
                 *whom == told
                     && processes.get(check).and_then(|p| p.rows.last()).is_some_and(|row| {
                         check.is_beside(&key)
@@ -115,8 +119,37 @@ impl Attempts {
                 handed_out += u32::from(row.state == State::Settled);
                 row.state = State::Gone;
             }
+            taken += 1;
+        }
+        if let Some(process) = self.processes.get_mut(&key) {
+            process.checked += taken;
         }
         handed_out
+    }
+
+    /// Where unix_chkpwd tells of a password that nobody else tells of: what is known of the dialogue of su or sudo that it
+    /// was typed in. pam_unix names who asked at the first wrong password of a dialogue alone, and sudo sums up only what
+    /// nobody got in after; sudo-rs and su-rs sum up nothing. Without that whoever guesses there has failed once for three
+    /// tries, and is in without a word. What somebody has unix_chkpwd say of another is of no dialogue.
+    pub(super) fn dialogue_of(&self, key: Key, evidence: &Evidence<'_>, time: i64) -> Option<&Row> {
+        if evidence.kind != Kind::CheckPassword || evidence.of_user || self.pam_only.is_empty() {
+            return None;
+        }
+        let user = text(evidence.user);
+        let told = name(&user);
+        let mut last = self.pam_only.iter().rev().filter(|(_, whom)| *whom == told && told != 0);
+        last.find_map(|(other, _)| {
+            let process = self.processes.get(other)?;
+            let asks_again = other.is_beside(&key)
+                && process.pam_only()
+                && !process.ended
+                && !process.got_in
+                && (0..=DIALOGUE).contains(&(time - process.last));
+            let row = process.rows.last().filter(|_| asks_again)?;
+            let is_its = row.user == user && row.rhost.is_empty() && row.state != State::Gone;
+            // su-rs is none of the programs that are called su: it asks again.
+            (is_its && matches!(family(row.service.as_bytes()), Family::Su | Family::Sudo)).then_some(row)
+        })
     }
 
     /// Whether nobody answered the prompt of su or doas: they call that a failure, PAM does not.
@@ -402,6 +435,137 @@ mod tests {
         assert_eq!(count(&[check]), 1);
         assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "alice"), &failed("09:00:02", 7)]), 1);
         assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "bob")]), 2);
+    }
+
+    #[test]
+    fn what_unix_chkpwd_told_of_one_dialogue_is_not_of_the_next() {
+        let check = |second: u32| {
+            format!("09:00:{second:02} unix_chkpwd[{}]: password check failed for user (bob)", second + 10)
+        };
+        let pam = |second: u32, tag: &str| {
+            format!(
+                "09:00:{second:02} {tag}: pam_unix(sudo:auth): authentication failure; logname= uid=1000 euid=0 tty=/dev/pts/1 ruser=bob rhost=  user=bob"
+            )
+        };
+        let fields = "TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/ls";
+        // Twice wrong and in, and at once three times wrong.
+        for (first, second) in [("sudo", "sudo"), ("sudo[7]", "sudo[8]")] {
+            let lines = [
+                check(0),
+                pam(0, first),
+                check(3),
+                format!("09:00:05 {first}:      bob : {fields}"),
+                check(6),
+                pam(6, second),
+                check(8),
+                check(10),
+                format!("09:00:11 {second}:      bob : 3 incorrect password attempts ; {fields}"),
+            ];
+            assert_eq!(count(&lines.each_ref().map(String::as_str)), 5, "{first}");
+        }
+        // Of the one that is nearest PAM tells.
+        let mut attempts = Attempts::default();
+        for (n, line) in
+            [check(0), pam(0, "sudo-rs"), check(3), check(5), pam(5, "sudo-rs")].iter().enumerate()
+        {
+            tell(&mut attempts, line, n as u64);
+        }
+        attempts.finish();
+        let alone: Vec<u32> =
+            attempts.take_settled().iter().filter(|row| row.is_check_password()).map(|row| row.pid).collect();
+        assert_eq!(alone, [13]);
+        // What another module accepted was no attempt, and what comes after it is one.
+        let accepted = "09:00:01 sudo[7]: pam_sss(sudo:auth): authentication success; logname= uid=1000 euid=0 tty=/dev/pts/1 ruser=bob rhost= user=bob";
+        let again = [check(0), pam(0, "sudo[7]"), accepted.into(), check(20), pam(20, "sudo[7]")];
+        assert_eq!(count(&again.each_ref().map(String::as_str)), 1);
+        // sshd tells of what PAM told already: what somebody typed elsewhere meanwhile is not that.
+        let sshd = [
+            check(0),
+            "09:00:00 sshd[7]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.7  user=bob".into(),
+            check(1),
+            "09:00:02 sshd[7]: Failed password for bob from 192.0.2.7 port 5 ssh2".into(),
+            check(4),
+            "09:00:06 sshd[7]: Failed password for bob from 192.0.2.7 port 5 ssh2".into(),
+        ];
+        assert_eq!(count(&sshd.each_ref().map(String::as_str)), 3);
+    }
+
+    #[test]
+    fn what_unix_chkpwd_alone_tells_of_a_dialogue_is_of_whoever_asked() {
+        let told = |lines: &[String]| {
+            let mut attempts = Attempts::default();
+            for (n, line) in lines.iter().enumerate() {
+                tell(&mut attempts, line, n as u64);
+            }
+            attempts.finish();
+            let mut rows = attempts.take_settled();
+            rows.sort_by_key(|row| row.time);
+            let askers = rows.iter().map(|row| format!("{} {} {}", row.service, row.ruser, row.user));
+            (rows.iter().map(|row| row.count).sum::<u32>(), askers.collect::<Vec<_>>())
+        };
+        let pam = |time: &str, tag: &str, service: &str, user: &str| {
+            format!(
+                "09:0{time} {tag}: pam_unix({service}:auth): authentication failure; logname= uid=1000 euid=0 tty=/dev/pts/1 ruser=bob rhost=  user={user}"
+            )
+        };
+        let check = |time: &str, pid: u32, user: &str| {
+            format!("09:0{time} unix_chkpwd[{pid}]: password check failed for user ({user})")
+        };
+        let ran = |time: &str, tag: &str| {
+            format!(
+                "09:0{time} {tag}: bob : TTY=/dev/pts/1 ; PWD=/home/bob ; USER=root ; COMMAND=/usr/bin/id"
+            )
+        };
+        for (tag, service, user) in [
+            ("sudo-rs", "sudo", "bob"),
+            ("sudo", "sudo", "bob"),
+            ("sudo[7]", "sudo", "bob"),
+            ("sudo-rs[7]", "sudo", "bob"),
+            ("su-rs", "su", "alice"),
+            ("su-rs[7]", "su-l", "alice"),
+        ] {
+            let three = [
+                check("0:00", 10, user),
+                pam("0:00", tag, service, user),
+                check("0:03", 11, user),
+                check("0:06", 12, user),
+            ];
+            let asked = format!("{service} bob {user}");
+            assert_eq!(told(&three), (3, vec![asked; 3]), "{tag}");
+        }
+        // Then in: what comes later is of another.
+        let alone = "unix_chkpwd  bob";
+        for tag in ["sudo", "sudo[7]"] {
+            let lines = [
+                check("0:00", 10, "bob"),
+                pam("0:00", tag, "sudo", "bob"),
+                check("0:03", 11, "bob"),
+                ran("0:06", tag),
+                check("0:20", 12, "bob"),
+            ];
+            let asked = "sudo bob bob";
+            assert_eq!(told(&lines), (3, [asked, asked, alone].map(String::from).into()), "{tag}");
+        }
+        // Another's password, and one that comes when sudo asks no more.
+        let others =
+            [pam("0:00", "sudo", "sudo", "bob"), check("0:03", 11, "alice"), check("6:00", 12, "bob")];
+        assert_eq!(
+            told(&others),
+            (3, ["sudo bob bob", "unix_chkpwd  alice", alone].map(String::from).into())
+        );
+        // What has words of its own for each is told by those.
+        let summed_up = "09:00:09 sudo:      bob : 3 incorrect password attempts ; TTY=pts/1 ; PWD=/ ; USER=root ; COMMAND=/bin/ls";
+        let lines = [
+            check("0:00", 10, "bob"),
+            pam("0:00", "sudo", "sudo", "bob"),
+            check("0:03", 11, "bob"),
+            check("0:06", 12, "bob"),
+            summed_up.into(),
+            check("0:20", 13, "bob"),
+        ];
+        assert_eq!(told(&lines).0, 4);
+        assert_eq!(told(&lines).1.last().map(String::as_str), Some(alone));
+        assert_eq!(count(&lines.each_ref().map(String::as_str)), 4);
     }
 
     #[test]

@@ -56,6 +56,9 @@ pub(super) struct Process {
     /// Reported by each PAM module, and by `N more`.
     pub modules: Vec<(CompactString, u64)>,
     pub more: u64,
+    /// Of how many unix_chkpwd was heard, too.
+    #[serde(default)]
+    pub checked: u64,
     pub total: u64,
     /// Somebody was named who is not let in: an attempt when nothing else is reported.
     pub unknown: Option<Box<Row>>,
@@ -97,6 +100,7 @@ impl Process {
             program_too: 0,
             modules: Vec::new(),
             more: 0,
+            checked: 0,
             total: 0,
             unknown: None,
             aborted: false,
@@ -222,6 +226,8 @@ impl Process {
             *told -= 1;
         }
         self.total -= 1;
+        // Nor was what unix_chkpwd said of it.
+        self.checked = self.checked.min(self.by_pam().max(self.by_program()));
     }
 
     pub fn pam_only(&self) -> bool {
