@@ -87,7 +87,8 @@ def lets_go():
         # The second failure was due all the while.
         time.sleep(2)
         assert is_free(lock) and terminal.process.poll() is None
-        equal(len(ACCOUNT.posts()) - before, 1)
+        posts = ACCOUNT.posts()[before:]
+        equal(len(posts), 1, repr(posts))
         terminal.hang_up()
     finally:
         ACCOUNT.behave()
