@@ -35,7 +35,7 @@ try:
     fleet.fail("web1", 100, APART)
     time.sleep(max(0, begun + 61 - time.monotonic()))
     fleet.hub.process.send_signal(signal.SIGCONT)
-    # Within a minute the hub looks anew, where it did not notice that the engine was another.
+    # At times half a minute late where the machine is busy; none may be lost, and none come twice.
     check(arrives(90), "and what was sent after the engine came back", (count_recorded(fleet.hub_state), fleet.failures))
     check(count_recorded(fleet.hub_state) == fleet.failures, "each of them once", (count_recorded(fleet.hub_state), fleet.failures))
 finally:
