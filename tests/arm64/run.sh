@@ -75,7 +75,8 @@ for line in sys.stdin:
 
 # Tests of what qemu-user does not do.
 readonly without_terminal='setup::one_command_at_a_terminal setup::the_number_of_a_chat a_secret_is_not_shown_at_a_terminal
-    setup::what_the_service_refuses setup::who_chose_no_login setup::who_gives_up_at_a_question'
+    setup::what_the_service_refuses setup::who_chose_no_login setup::who_gives_up_at_a_question
+    setup::a_second_time_is_asked setup::whoever_gives_all_of_it'
 readonly without_spawn='setup::a_mistake_is_one_line what_cannot_be_started_or_is_killed each_way_to_end_has_its_meaning
     what_a_program_prints_is_read'
 readonly without_threads='a_call_starts_no_thread'

@@ -7,4 +7,4 @@ mod streams;
 
 pub use answer::{Stored, refusal};
 pub use connection::{Engine, Error};
-pub use streams::{consume, ensure, purge};
+pub use streams::{Newest, consume, ensure, purge};

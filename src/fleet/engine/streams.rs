@@ -1,5 +1,6 @@
 //! The two streams and the consumer, which the hub makes where they are missing.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::connection::{Engine, Error};
@@ -44,16 +45,59 @@ pub async fn consume(engine: &Engine) -> Result<(), Error> {
     make(engine, &format!("CONSUMER.DURABLE.CREATE.{RECORDS}.{CONSUMER}"), &consumer).await
 }
 
-/// Remove the messages of `member` before the one with this number, which is on the hub's disk. That one stays: the
-/// member's next one builds upon it.
-pub async fn purge(engine: &Engine, member: &Name, newest: u64) -> Result<(), Error> {
-    let body = json!({ "filter": records_of(member), "seq": newest });
+/// The newest message of a member that the hub has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// The engine's number.
+    pub sequence: u64,
+    /// When the engine stored it, in its own nanoseconds.
+    pub time: u64,
+}
+
+/// Remove the messages of `member` before this one. It stays: the member's next one builds upon it.
+///
+/// An engine that came back with a disk of before gives its numbers anew, to messages that the hub does not have; and it can
+/// be there before the hub knows of another connection. So only what stands before the very message is removed.
+pub async fn purge(engine: &Engine, member: &Name, newest: Newest) -> Result<(), Error> {
+    let subject = records_of(member);
+    let request = json!({ "seq": newest.sequence });
+    match engine.api(&format!("STREAM.MSG.GET.{RECORDS}"), &request).await {
+        Ok(found) if is_message(&found, &subject, newest.time) => {}
+        Ok(_) | Err(Error::Refused(..)) => return Ok(()),
+        Err(away) => return Err(away),
+    }
+    let body = json!({ "filter": subject, "seq": newest.sequence });
     engine.api(&format!("STREAM.PURGE.{RECORDS}"), &body).await.map(drop)
+}
+
+/// Whether what the engine found is a message of that subject which it stored then.
+fn is_message(found: &Value, subject: &str, time: u64) -> bool {
+    let of = |key: &str| found.get("message").and_then(|message| message.get(key)).and_then(Value::as_str);
+    let stored = of("time").and_then(|text| text.parse::<Timestamp>().ok());
+    of("subject") == Some(subject) && stored.is_some_and(|at| at.as_nanosecond() == i128::from(time))
 }
 
 async fn make(engine: &Engine, subject: &str, body: &Value) -> Result<(), Error> {
     match engine.api(subject, body).await {
         Err(Error::Refused(code, _)) if IN_USE.contains(&code) => Ok(()),
         other => other.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_message_with_the_same_number_is_known_by_its_subject_and_its_time() {
+        let found = json!({
+            "type": "io.nats.jetstream.api.v1.stream_msg_get_response",
+            "message": {"subject": "aa.f.web1", "seq": 195, "data": "e30=", "time": "2026-01-01T00:00:00.123456789Z"},
+        });
+        let time = 1_767_225_600_123_456_789;
+        assert!(is_message(&found, "aa.f.web1", time));
+        assert!(!is_message(&found, "aa.f.web1", time + 1));
+        assert!(!is_message(&found, "aa.f.web2", time));
+        assert!(!is_message(&json!({}), "aa.f.web1", time));
     }
 }

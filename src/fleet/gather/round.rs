@@ -18,7 +18,7 @@ use super::pull::{Handed, Pull};
 use super::record::Clocks;
 use super::state::State;
 use super::{Broken, record, silence};
-use crate::engine::{Engine, purge};
+use crate::engine::{Engine, Newest, purge};
 use crate::members::Fleet;
 use crate::place::Place;
 use crate::protocol::batch::Malformed;
@@ -54,8 +54,14 @@ pub struct Round<'a> {
     clocks: Clocks,
 }
 
-/// Messages of a member since they were purged: how many, when the first came, the engine's number of the newest.
-type Stored = (u64, Instant, u64);
+/// Messages of a member since they were purged.
+#[derive(Debug)]
+struct Stored {
+    count: u64,
+    /// When the first came.
+    since: Instant,
+    newest: Newest,
+}
 
 /// What is next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +101,7 @@ impl<'a> Round<'a> {
     /// Another connection.
     pub async fn reconnected(&mut self) -> Result<(), Broken> {
         self.marks.forget();
-        // The engine's numbers may begin anew: those from before would purge what was not taken over.
+        // The engine's numbers may begin anew.
         self.stored.clear();
         self.pull = Pull::on(self.engine).await?;
         Ok(())
@@ -142,9 +148,13 @@ impl<'a> Round<'a> {
             let Some(member) = message.member else { continue };
             state.member(member.as_str()).on_message(message.time);
             judge(state, &mut self.clocks, &member, &message.body, &mut taken);
-            let stored = self.stored.entry(member).or_insert_with(|| (0, Instant::now(), 0));
-            stored.0 += 1;
-            stored.2 = stored.2.max(message.sequence);
+            let newest = Newest { sequence: message.sequence, time: message.time };
+            let stored =
+                self.stored.entry(member).or_insert(Stored { count: 0, since: Instant::now(), newest });
+            stored.count += 1;
+            if newest.sequence > stored.newest.sequence {
+                stored.newest = newest;
+            }
         }
         self.changed = true;
         self.record(&taken.events, held, alerts).await.map_err(Broken::Disk)?;
@@ -212,13 +222,10 @@ impl<'a> Round<'a> {
             }
             self.alerted.written(began.elapsed());
         }
-        let due = |(count, since, _): &Stored| *count >= PURGE_AT || since.elapsed() >= PURGE_EACH;
-        let full: Vec<(Name, u64)> = self
-            .stored
-            .iter()
-            .filter(|(_, stored)| due(stored))
-            .map(|(member, (_, _, newest))| (member.clone(), *newest))
-            .collect();
+        let due = |stored: &Stored| stored.count >= PURGE_AT || stored.since.elapsed() >= PURGE_EACH;
+        let full = self.stored.iter().filter(|(_, stored)| due(stored));
+        let full: Vec<(Name, Newest)> =
+            full.map(|(member, stored)| (member.clone(), stored.newest)).collect();
         for (member, newest) in full {
             purge(self.engine, &member, newest).await?;
             self.stored.remove(&member);

@@ -8,7 +8,7 @@
 //! | sync | the journal is on disk | |
 //! | mark | [`Cursors::counted`], then the watermark by compare-and-set | only what is on disk |
 //! | ack | the engine forgets that it handed the message out | the watermark |
-//! | purge | all but the newest message of the member | the watermark |
+//! | purge | what stands before the newest message that the hub has of the member | that message, unchanged, and the watermark |
 //!
 //! A crash behind any of them loses nothing and counts nothing twice: what was recorded is read again from the end
 //! of the journal ([`Cursors::recover`]), and what was not is handed out again, or sent again.

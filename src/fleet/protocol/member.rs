@@ -12,7 +12,7 @@
 //! | 4 another last message | [`Answer::WrongLast`], then [`Member::on_own`] | a read of the own subject |
 //! | 5 acknowledged data is gone | [`Member::on_own`] | everything above the watermark again |
 //! | 6 no room | [`Answer::NoRoom`] | wait, longer each time |
-//! | 7 read the watermark | [`Member::on_mark`] | on connecting, and each half minute |
+//! | 7 read the watermark | [`Member::on_mark`] | on connecting, each half minute, sooner after something was sent |
 
 use serde::{Deserialize, Serialize};
 

@@ -199,6 +199,7 @@ fn hub_rights() -> Vec<String> {
     vec![
         format!("$JS.API.STREAM.CREATE.{RECORDS}"),
         format!("$JS.API.STREAM.CREATE.{MARKS}"),
+        format!("$JS.API.STREAM.MSG.GET.{RECORDS}"),
         format!("$JS.API.STREAM.PURGE.{RECORDS}"),
         format!("$JS.API.CONSUMER.DURABLE.CREATE.{RECORDS}.{CONSUMER}"),
         format!("$JS.API.CONSUMER.DELETE.{RECORDS}.{CONSUMER}"),

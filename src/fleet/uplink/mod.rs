@@ -40,7 +40,7 @@ use crate::stop::Stop;
 
 /// So often the watermark is read, and whether the hub lives.
 const READ_EACH: Duration = Duration::from_secs(30);
-/// The first time after something was sent.
+/// The first time after something was sent; then after twice as long, until the hub has it: it may ask for it again.
 const READ_FIRST: Duration = Duration::from_secs(5);
 /// Between attempts to connect.
 const CONNECT_EACH: Duration = Duration::from_secs(10);
@@ -185,8 +185,8 @@ async fn on_connection(mut session: Session<'_>, wake: &Wake, stop: &Stop) -> Re
                     () = session.remade() => Step::LookUp,
                     () = tokio::time::sleep(read_in) => {
                         let waits_long = read_in == READ_EACH && !session.is_settled();
-                        read_in = READ_EACH;
                         let read = if waits_long { session.look_again().await } else { session.read_mark().await };
+                        read_in = if session.is_settled() { READ_EACH } else { READ_EACH.min(read_in * 2) };
                         read.unwrap_or(Step::Wait)
                     }
                 }
