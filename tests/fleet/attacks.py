@@ -149,13 +149,15 @@ try:
     is_well("many epochs")
 
     # 4. Crowding out.
-    answer, stored = None, 0
+    first = lambda: json.loads(hub.request("$JS.API.STREAM.MSG.GET.AAF", json.dumps({"seq": 1, "next_by_subj": "aa.f.evil"}))[1])["message"]["seq"]
+    answer, stored, was = None, 0, first()
     for number in range(1, 1500):
         answer = evil.request("aa.f.evil", b"x" * 200000)
         if answer is None or b"10077" in answer[1]:
             break
         stored += 1
     is_well("a full subject of its own")
+    check(wait_for(lambda: first() > was, 20, 0.5), "what the hub has is removed at the engine", (was, stored))
     answer = evil.request("aa.f.evil", b"x" * 300000)
     check(answer is None or b"10054" in answer[1] or b"error" in answer[1], "a message beyond the limit is refused", answer)
     is_well("messages beyond the limit")
