@@ -30,6 +30,7 @@ main() {
     make_system || give_up "Debian's system for ARM cannot be made: $(tail -n 3 "$root.log")"
     local programs
     programs=$(build) || give_up 'the build for ARM failed'
+    echo 'plan 1'
     ok 'the workspace and its tests are built for 64-bit ARM'
     "$source_tree/packaging/check-symbols.sh" "$built" >/dev/null 2>&1 || true
     local one

@@ -1,5 +1,8 @@
-"""The engine comes back with a disk of a while ago while the hub stands still, and gives numbers anew: what the hub removes there
-afterwards is only what it has taken over. Several fleets at once: whether the engine or the knowledge of it comes first is chance."""
+"""The engine comes back.
+
+With a disk of a while ago, while the hub stands still, it gives numbers anew: what the hub removes there afterwards is only what it
+has taken over. Several fleets at once: whether the engine or the knowledge of it comes first is chance. After a minute, it is not
+waited for as long again."""
 
 import shutil
 import signal
@@ -16,13 +19,14 @@ def arrives(fleet):
     return wait_for(lambda: count_recorded(fleet.hub_state) >= fleet.failures, 20, 0.2)
 
 
-def scenario(fleet):
-    """What was seen of it: whether, what, and else how many of how many."""
+def witness(fleet):
+    """What is seen of it: whether, what, and how many of how many; and how to see more."""
     seen = []
+    return seen, lambda right, what: seen.append((right, what, (count_recorded(fleet.hub_state), fleet.failures)))
 
-    def see(right, what):
-        seen.append((right, what, (count_recorded(fleet.hub_state), fleet.failures)))
 
+def with_a_disk_of_before(fleet):
+    seen, see = witness(fleet)
     see(fleet.join("web1").returncode == 0, "the member joins")
     fleet.members["web1"].start()
     fleet.engine.kill()
@@ -47,12 +51,28 @@ def scenario(fleet):
     return seen
 
 
+def after_a_minute(fleet):
+    seen, see = witness(fleet)
+    fleet.join("web1")
+    fleet.members["web1"].start()
+    fleet.fail("web1", 1)
+    see(arrives(fleet), "a failure is at the hub before the engine goes")
+    fleet.engine.kill()
+    # The first is on its way to the engine that is gone; the others wait for what becomes of it.
+    fleet.fail("web1", 4, 2)
+    time.sleep(68)
+    fleet.engine.start()
+    see(arrives(fleet), "and those of the minute without it soon after it came back")
+    return seen
+
+
 fleets = []
 try:
-    for _ in range(FLEETS):
+    for _ in range(FLEETS + 1):
         fleets.append(Fleet(["web1"]).start())
-    with ThreadPoolExecutor(FLEETS) as threads:
-        for results in zip(*threads.map(scenario, fleets)):
+    with ThreadPoolExecutor(FLEETS + 1) as threads:
+        minute = threads.submit(after_a_minute, fleets[FLEETS])
+        for results in [*zip(*threads.map(with_a_disk_of_before, fleets[:FLEETS])), *([one] for one in minute.result())]:
             wrong = [detail for right, _, detail in results if not right]
             check(not wrong, results[0][1], wrong)
 finally:

@@ -26,7 +26,7 @@ for engine in "${engines[@]}"; do
     scenario 120 python3 tests/fleet/attacks.py
     scenario 120 python3 tests/fleet/successor.py
     scenario 180 python3 tests/fleet/restored.py
-    scenario 120 python3 tests/fleet/back.py
+    scenario 180 python3 tests/fleet/back.py
     scenario 120 python3 tests/fleet/latency.py
     scenario 120 python3 tests/fleet/silent.py
     scenario 150 python3 tests/fleet/loss.py

@@ -155,9 +155,11 @@ async fn on_connection(mut session: Session<'_>, wake: &Wake, stop: &Stop) -> Re
             Step::Send => session.send().await,
             Step::SendFloor => session.send_floor().await.map(Some),
             Step::Wait => {
-                let wait = session.next_wait();
-                if pause(session.uplink(), wait, wake, stop).await? {
-                    return Ok(());
+                let (wait, remade) = (session.next_wait(), session.remade());
+                tokio::select! {
+                    ends = pause(session.uplink(), wait, wake, stop) => if ends? { return Ok(()) },
+                    // What it waited for may be there now.
+                    () = remade => {}
                 }
                 Ok(Some(Step::LookUp))
             }

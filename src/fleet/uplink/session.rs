@@ -74,9 +74,11 @@ impl<'a> Session<'a> {
     }
 
     /// Return when the connection was made anew.
-    pub async fn remade(&self) {
+    pub fn remade(&self) -> impl Future<Output = ()> + use<> {
         let mut made = self.made.clone();
-        let _ = made.changed().await;
+        async move {
+            let _ = made.changed().await;
+        }
     }
 
     /// Read the own subject and the watermark: what is sent next follows from these.
