@@ -119,7 +119,8 @@ fn address_at(chars: &[char]) -> usize {
     while run.ends_with('.') || (run.ends_with(':') && !run.ends_with("::")) {
         run.pop();
     }
-    let alone = !is_word(ended) && ended != '@';
+    let is_scheme = chars[run.len()..].starts_with(&['/', '/']);
+    let alone = !is_word(ended) && ended != '@' && !is_scheme;
     if alone && run.parse::<IpAddr>().is_ok() { run.len() } else { 0 }
 }
 
@@ -138,6 +139,7 @@ mod tests {
             ("a.b.evil.co.uk", "a[.]b[.]evil[.]co[.]uk"),
             ("http://evil.com/x", "http[:]//evil[.]com/x"),
             ("http://192.0.2.7/", "http[:]//192.0.2.7/"),
+            ("8:://evil", "8:[:]//evil"),
             ("1.2.3.4.com", "1.2.3.4[.]com"),
             ("test.みんな", "test[.]みんな"),
             ("東京evil.com東京", "東京evil[.]com東京"),
