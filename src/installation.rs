@@ -1,5 +1,6 @@
 //! Which of this machine's PAM stacks name the module.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -88,17 +89,20 @@ pub fn has_stack(service: &str) -> bool {
 
 /// Whether a stack of this machine names `module`, which is without its `.so`; where there are none to be read, it may.
 pub fn is_in_a_stack(module: &str) -> bool {
-    static STACKS: OnceLock<String> = OnceLock::new();
-    let stacks = STACKS.get_or_init(|| {
-        let inside = |directory: &&str| fs::read_dir(directory).into_iter().flatten().flatten();
-        let files = DIRECTORIES.iter().flat_map(inside).map(|entry| entry.path());
-        let files = files.filter(|path| path.metadata().is_ok_and(|of| of.is_file() && of.len() <= LARGEST));
-        let texts: Vec<String> = files.filter_map(|path| fs::read_to_string(path).ok()).collect();
-        let rules =
-            texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
-        rules.flat_map(|rule| [rule, "\n"]).collect()
-    });
-    stacks.is_empty() || stacks.contains(&format!("{module}.so"))
+    static MODULES: OnceLock<HashSet<String>> = OnceLock::new();
+    let modules = MODULES.get_or_init(|| modules_in(&DIRECTORIES.map(Path::new)));
+    modules.is_empty() || modules.contains(module)
+}
+
+/// The modules that stacks below these directories name, without `.so`.
+fn modules_in(directories: &[&Path]) -> HashSet<String> {
+    let inside = |directory: &&Path| fs::read_dir(directory).into_iter().flatten().flatten();
+    let files = directories.iter().flat_map(inside).map(|entry| entry.path());
+    let files = files.filter(|path| path.metadata().is_ok_and(|of| of.is_file() && of.len() <= LARGEST));
+    let texts: Vec<String> = files.filter_map(|path| fs::read_to_string(path).ok()).collect();
+    let rules = texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim_start().starts_with('#'));
+    let words = rules.flat_map(str::split_whitespace);
+    words.filter_map(|word| word.rsplit('/').next()?.strip_suffix(".so")).map(str::to_owned).collect()
 }
 
 /// All lines of this machine's stacks that name the module.
@@ -189,10 +193,14 @@ mod tests {
 
     #[test]
     fn a_module_stands_in_a_stack_by_its_whole_name() {
-        if !has_stack("su") && !has_stack("login") {
-            return;
-        }
-        assert!(is_in_a_stack("pam_unix") && !is_in_a_stack("pam_no_such") && !is_in_a_stack("pam_un"));
+        let directory = tempfile::tempdir().unwrap();
+        let text = "auth [success=1 default=ignore] pam_unix.so nullok\n # auth required pam_ldap.so\n\
+                    auth\trequired\t/lib/security/pam_duo.so\n-auth optional pam_sss.so";
+        fs::write(directory.path().join("su"), text).unwrap();
+        let mut modules: Vec<String> = modules_in(&[directory.path()]).into_iter().collect();
+        modules.sort();
+        assert_eq!(modules, ["pam_duo", "pam_sss", "pam_unix"]);
+        assert!(modules_in(&[&directory.path().join("none")]).is_empty());
     }
 
     #[test]
