@@ -65,7 +65,7 @@ _authalert() {
 
     case "${cmd}" in
         authalert)
-            opts="-h --config --state --help authorize receivers deliver scan failures report test status check timeline"
+            opts="-h --config --state --help receivers check status timeline failures report test scan deliver authorize"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

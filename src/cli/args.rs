@@ -13,7 +13,7 @@ use jiff::Timestamp;
 #[derive(Debug, Parser)]
 #[command(name = "authalert", version, max_term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "Exit status: 0 done, 1 could not, 2 wrong usage.\n\
-    See authalert(1), pam_authalert(8), authalert.toml(5).")]
+    Begin with `receivers add` and `check`. See authalert(1), authalert-receivers(5), authalert.toml(5), pam_authalert(8).")]
 pub struct Args {
     /// Configuration file [default: /etc/authalert/config.toml]
     #[arg(long, value_name = "FILE", global = true, value_hint = ValueHint::FilePath)]
@@ -31,39 +31,51 @@ pub struct Args {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Connect this machine to an X account: asks for the app's keys, then for a PIN
-    Authorize {
-        /// Take the keys from the file of the Ruby tool `t` [default: ~/.trc]
-        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "~/.trc")]
-        import_trc: Option<PathBuf>,
-    },
-
     /// Where alerts go: what is set up and how it does, and every kind that there is
     Receivers(ReceiversCommand),
 
-    /// Send what is due; cron and systemd run this
-    Deliver {
-        /// At once, whatever intervals and outages say; it says why something cannot go out
+    /// What is wrong with this installation, and how to put it right; fails where an alert could be missed
+    Check {
+        /// Do not ask X what it thinks of the credentials
         #[arg(long)]
-        now: bool,
+        offline: bool,
 
-        /// Only to receivers that start a program (command, and mail by sendmail); a unit of their own runs this
-        #[arg(long)]
-        commands: bool,
-
-        /// Not to those
-        #[arg(long, conflicts_with = "commands")]
-        no_commands: bool,
-
-        /// First wait a moment, in a burst three seconds, so that one run covers it; not where somebody is in after failures
-        #[arg(long)]
-        settle: bool,
+        /// Only what is wrong
+        #[arg(short, long)]
+        quiet: bool,
     },
 
-    /// Read the logs, record what the module did not, then deliver; cron and systemd run this
-    Scan(Scan),
+    /// What was recorded and sent, what waits and why, where the module is active
+    Status {
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
 
-    /// Each single failure that is recorded, sent or not, newest last; the messages about them: timeline
+        /// As metrics for Prometheus
+        #[arg(long, conflicts_with = "json")]
+        prometheus: bool,
+
+        /// With --prometheus: into FILE, which is replaced whole
+        #[arg(long, value_name = "FILE", requires = "prometheus")]
+        output: Option<PathBuf>,
+    },
+
+    /// The alerts as they were sent, newest last; one may be about many failures
+    Timeline {
+        /// Wait for more
+        #[arg(short, long)]
+        follow: bool,
+
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+
+        /// Only the last N
+        #[arg(short = 'n', long, value_name = "N", value_hint = ValueHint::Other)]
+        lines: Option<usize>,
+    },
+
+    /// Each failure that is recorded, sent or not, newest last
     Failures(Failures),
 
     /// The history as pictures and figures: from the records, or from any logs
@@ -88,45 +100,33 @@ pub enum Command {
         verbose: bool,
     },
 
-    /// What was recorded and sent, what waits and why, where the module is active
-    Status {
-        /// As one JSON object
+    /// Read the logs, record what the module did not, then deliver; cron and systemd run this
+    Scan(Scan),
+
+    /// Send what is due; cron and systemd run this
+    Deliver {
+        /// At once, whatever intervals and outages say; it says why something cannot go out
         #[arg(long)]
-        json: bool,
+        now: bool,
 
-        /// As metrics for Prometheus
-        #[arg(long, conflicts_with = "json")]
-        prometheus: bool,
+        /// Only to receivers that start a program (command, and mail by sendmail); a unit of their own runs this
+        #[arg(long)]
+        commands: bool,
 
-        /// With --prometheus: into FILE, which is replaced whole
-        #[arg(long, value_name = "FILE", requires = "prometheus")]
-        output: Option<PathBuf>,
+        /// Not to those
+        #[arg(long, conflicts_with = "commands")]
+        no_commands: bool,
+
+        /// First wait a moment, in a burst three seconds, so that one run covers it; not where somebody is in after failures
+        #[arg(long)]
+        settle: bool,
     },
 
-    /// What is wrong with this installation, and how to put it right; fails where an alert could be missed
-    Check {
-        /// Do not ask X what it thinks of the credentials
-        #[arg(long)]
-        offline: bool,
-
-        /// Only what is wrong
-        #[arg(short, long)]
-        quiet: bool,
-    },
-
-    /// The alerts as they were sent, each of which may cover many failures; each of these: failures
-    Timeline {
-        /// Wait for more
-        #[arg(short, long)]
-        follow: bool,
-
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-
-        /// Only the last N
-        #[arg(short = 'n', long, value_name = "N", value_hint = ValueHint::Other)]
-        lines: Option<usize>,
+    /// Connect this machine to an X account: asks for the app's keys, then for a PIN
+    Authorize {
+        /// Take the keys from the file of the Ruby tool `t` [default: ~/.trc]
+        #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "~/.trc")]
+        import_trc: Option<PathBuf>,
     },
 }
 
