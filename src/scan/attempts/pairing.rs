@@ -85,7 +85,8 @@ impl Attempts {
     }
 
     /// Take the unix_chkpwd lines that belong to this attempt; how many had been handed out. It speaks just before the process
-    /// that asked it, and once of each attempt: what it told before, and of more than those, is of another dialogue.
+    /// that asked it, and once of each attempt: what it told before, and of more than those, is of another dialogue. Who has
+    /// root's rights starts it as root: what a user had it say is of no attempt at su or sshd, and hides none.
     pub(super) fn merge_checks(
         &mut self,
         key: Key,
@@ -93,7 +94,7 @@ impl Attempts {
         evidence: &Evidence<'_>,
         time: i64,
     ) -> u32 {
-        if self.checks.is_empty() || speaker.family == Family::CheckPassword || evidence.weight == 0 {
+        if self.checks.is_empty() || evidence.kind == Kind::CheckPassword || evidence.weight == 0 {
             return 0;
         }
         let Some(process) = self.processes.get(&key) else { return 0 };
@@ -102,6 +103,10 @@ impl Attempts {
         let owed = refused.saturating_sub(process.checked).min(u64::from(evidence.weight)).min(ROWS as u64);
         let user = text(evidence.user);
         let told = name(&user);
+        // The tag of su is chosen by whoever starts it.
+        let has_roots_rights = [speaker.family, family(evidence.service)]
+            .iter()
+            .any(|of| !matches!(of, Family::Other | Family::Module));
         let (mut taken, mut handed_out) = (0, 0);
         for _ in 0..owed {
             let processes = &self.processes;
@@ -112,6 +117,7 @@ impl Attempts {
                             && row.time >= since
                             && row.time <= time + SECOND
                             && row.user == user
+                            && !(row.of_user && has_roots_rights)
                     })
             });
             let Some((check, _)) = found.and_then(|at| self.checks.remove(at)) else { break };
@@ -241,8 +247,11 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Attempts;
     use super::super::tests::{count, failed, pam, tell};
+    use super::super::{Attempts, Place};
+    use super::{Evidence, Family, Speaker};
+    use crate::scan::header;
+    use crate::scan::rules::{self, Line};
 
     #[test]
     fn a_child_that_runs_pam_tells_its_parents_attempt() {
@@ -293,6 +302,43 @@ mod tests {
         assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
         let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
         assert_eq!(count(&[&own, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+    }
+
+    #[test]
+    fn what_a_user_has_unix_chkpwd_say_hides_no_attempt_at_what_has_roots_rights() {
+        let told = |of_user: bool, asker: &str| {
+            let mut attempts = Attempts::default();
+            let speaker = Speaker {
+                host: b"srv",
+                program: b"unix_chkpwd",
+                family: Family::CheckPassword,
+                pid: 8,
+                container: 0,
+            };
+            let line =
+                header::parse(b"Nov  3 09:05:01 srv unix_chkpwd[8]: password check failed for user (bob)");
+            let header = line.unwrap();
+            let Line::Evidence(check) = rules::classify(&header) else { panic!() };
+            attempts.tell(&speaker, &Evidence { of_user, ..check }, 1_793_696_399_000_000, Place::default());
+            // It is handed out before.
+            attempts.settle(1_793_696_399_000_000, 1_793_696_399_000_000, 0, 0);
+            tell(&mut attempts, asker, 1);
+            attempts.finish();
+            attempts.take_settled().len()
+        };
+        // The last of them is su under a name that its caller chose.
+        let askers = [
+            ("su", "su", 2),
+            ("sudo", "sudo", 2),
+            ("sshd", "sshd", 2),
+            ("nginx", "nginx", 1),
+            ("x", "su", 2),
+        ];
+        for (asker, service, of_users) in askers {
+            let line =
+                pam("09:00:00", &format!("{asker}[7]"), "bob").replace("sshd:", &format!("{service}:"));
+            assert_eq!((told(true, &line), told(false, &line)), (of_users, 1), "{asker}");
+        }
     }
 
     #[test]
@@ -435,6 +481,9 @@ mod tests {
         assert_eq!(count(&[check]), 1);
         assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "alice"), &failed("09:00:02", 7)]), 1);
         assert_eq!(count(&[check, &pam("09:00:00", "sshd[7]", "bob")]), 2);
+        // su, started under its name.
+        let su = pam("09:00:00", "unix_chkpwd", "alice").replace("sshd:auth", "su:auth");
+        assert_eq!(count(&[check, &su]), 1);
     }
 
     #[test]

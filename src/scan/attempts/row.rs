@@ -57,6 +57,9 @@ pub struct Row {
     /// How many of its attempts the server that asked for them has told too.
     #[serde(default)]
     pub(super) relayed: u32,
+    /// See [`Evidence::of_user`].
+    #[serde(default)]
+    pub(super) of_user: bool,
     /// The container that wrote it, 0: none.
     #[serde(default)]
     pub container: u32,
@@ -115,6 +118,7 @@ impl Row {
             by_pam: false,
             module: CompactString::default(),
             relayed: 0,
+            of_user: evidence.of_user,
             container: speaker.container,
             read: never(),
             state: State::Waiting,
