@@ -6,6 +6,7 @@ use super::process::{Key, name};
 use super::row::{Row, State};
 use super::speaker::SECOND;
 use super::spelling::{agree, is_address, text};
+use super::success::{is_at_one_terminal, is_equal};
 use super::{Attempts, SECOND_MODULE, SILENCE, Speaker};
 use crate::scan::rules::{Evidence, Family, Kind, family};
 
@@ -31,9 +32,8 @@ impl Attempts {
     ) -> Option<Row> {
         let within = match evidence.kind {
             Kind::SshdKeyboard | Kind::SshdPamError => CHILD_TO_PARENT,
-            Kind::Program if matches!(speaker.family, Family::Su | Family::Sudo) && speaker.pid != 0 => {
-                DIALOGUE
-            }
+            Kind::Program if speaker.family == Family::Su => DIALOGUE,
+            Kind::Program if speaker.family == Family::Sudo && speaker.pid != 0 => DIALOGUE,
             Kind::Program if evidence.class == LOCKER && speaker.pid != 0 => CHILD_TO_PARENT,
             // Without a number they are told apart by user and address, and PAM may have been given a name for that.
             Kind::Program if speaker.family == Family::Other && speaker.pid == 0 => MADE_TO_WAIT,
@@ -52,11 +52,18 @@ impl Attempts {
         }
         let processes = &self.processes;
         let told = name(&text(evidence.user));
+        // Many an su names whose session it is, PAM who started it: after a first su that is another.
+        let is_by_same = |row: &Row| {
+            agree(&row.ruser, evidence.ruser)
+                || (speaker.family == Family::Su
+                    && is_equal(&row.user, evidence.user)
+                    && is_at_one_terminal(row, evidence))
+        };
         let is_told_again = |row: &Row| {
             row.state != State::Gone
                 && (-SECOND..=within).contains(&(time - row.time))
                 && agree(&row.user, evidence.user)
-                && agree(&row.ruser, evidence.ruser)
+                && is_by_same(row)
                 && (agree(&row.rhost, evidence.rhost) || !is_address(&row.rhost))
                 && (speaker.family != Family::Other || row.service.as_bytes() == evidence.service)
         };
@@ -302,6 +309,28 @@ mod tests {
         assert_eq!(count(&[aborted, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
         let own = aborted.replace("su:", "su[7]:").replacen("su[7]:auth", "su:auth", 1);
         assert_eq!(count(&[&own, &format!("09:00:01 su[7]: {failed}")]), 0, "nobody answered");
+    }
+
+    #[test]
+    fn su_in_the_shell_of_another_su_is_one_attempt() {
+        let pam = |time: &str, tty: &str, ruser: &str, user: &str| {
+            format!(
+                "{time} su: pam_unix(su:auth): authentication failure; logname=bob uid=1001 euid=0 tty={tty} ruser={ruser} rhost=  user={user}"
+            )
+        };
+        let (here, elsewhere) = ("/dev/pts/0", "/dev/pts/1");
+        // Older ones put no number before their own words.
+        for tag in ["su[7]", "su"] {
+            let failed = format!("09:00:02 {tag}: FAILED SU (to root) bob on pts/0");
+            let told = |tty: &str, user: &str| count(&[&pam("09:00:00", tty, "alice", user), &failed]);
+            assert_eq!(told(here, "root"), 1, "{tag}");
+            assert_eq!(told(elsewhere, "root"), 2, "{tag}: another terminal");
+            assert_eq!(told(here, "eve"), 2, "{tag}: another user");
+            assert_eq!(told("", "root"), 2, "{tag}: who knows where");
+            let first = failed.replace("09:00:02", "08:59:59").replace("[7]", "[6]");
+            let (own, other) = (pam("08:59:57", here, "bob", "root"), pam("09:00:00", here, "alice", "root"));
+            assert_eq!(count(&[&own, &first, &other, &failed]), 2, "{tag}: one after the other");
+        }
     }
 
     #[test]

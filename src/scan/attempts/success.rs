@@ -341,7 +341,7 @@ fn is_second_factor(row: &Row) -> bool {
 }
 
 /// Whether both are given, and the same.
-fn is_equal(known: &str, name: &[u8]) -> bool {
+pub(super) fn is_equal(known: &str, name: &[u8]) -> bool {
     !known.is_empty() && !name.is_empty() && agree(known, name)
 }
 
@@ -349,6 +349,11 @@ fn same_terminal(row: &Row, evidence: &Evidence<'_>) -> bool {
     let bare = |tty: &str| tty.strip_prefix("/dev/").unwrap_or(tty).to_owned();
     let (known, tty) = (bare(&row.tty), bare(&text(evidence.tty)));
     known.is_empty() || tty.is_empty() || known == tty
+}
+
+/// Whether both tell it, and the same.
+pub(super) fn is_at_one_terminal(row: &Row, evidence: &Evidence<'_>) -> bool {
+    !row.tty.is_empty() && !evidence.tty.is_empty() && same_terminal(row, evidence)
 }
 
 #[cfg(test)]
