@@ -67,6 +67,16 @@ pub fn judge<'a>(header: &Header<'a>, evidence: &mut Evidence<'a>) -> Judged {
     Judged::Counts
 }
 
+/// How many attempts one line tells of in a program that a person started. sudo asks three times, and prompts in its caller's
+/// words, which may be a number too: it is to multiply nothing without bound.
+const MOST_OF_A_PERSON: u32 = 100;
+
+/// How often what is believed counts, where the line says that it was repeated.
+pub fn weight(header: &Header<'_>, evidence: &Evidence<'_>, times: u32) -> u32 {
+    let weight = evidence.weight.saturating_mul(times);
+    if header.uid >= PEOPLE { weight.min(MOST_OF_A_PERSON) } else { weight }
+}
+
 /// Whether who wrote a line tells in it that he himself was refused or let in, here, by a program that everybody starts.
 ///
 /// The journal keeps for a second what it knew of a process: of one that logs a word and then becomes su, it calls what su
@@ -267,6 +277,29 @@ mod tests {
         assert_eq!(taken(Trust::Unattributed, 12, failed), None, "of another");
         assert_eq!(taken(Trust::Unattributed, 65534, &failed.replace("nobody", "root")), None, "of another");
         assert_eq!(taken(Trust::Forged, 65534, failed), None, "another program's word");
+    }
+
+    #[test]
+    fn what_a_person_has_a_program_say_counts_within_bounds() {
+        let weight = |program: &str, uid: u32, message: &str| {
+            let line = format!("{TABLE_HEAD}{program}[71]: {message}");
+            let header = header::parse(line.as_bytes()).unwrap();
+            match classify(&Header { trust: Trust::Believed, uid, ..header }) {
+                Line::Evidence(evidence) => evidence.weight,
+                other => panic!("{message}: {other:?}"),
+            }
+        };
+        let fields = "logname= uid=65534 euid=0 tty=pts/0 ruser=nobody rhost=  user=root";
+        let more = |times: u32| format!("PAM {times} more authentication failures; {fields}");
+        let sudos = "nobody : 4000000000 incorrect password attempts ; TTY=pts/0 ; COMMAND=/bin/ls";
+        let again = format!(
+            "message repeated 4000000000 times: [ pam_unix(su:auth): authentication failure; {fields}]"
+        );
+        for (program, message) in [("sudo", &*more(4_000_000_000)), ("sudo", sudos), ("su", &again)] {
+            assert_eq!(weight(program, 65534, message), MOST_OF_A_PERSON, "{message}");
+        }
+        assert_eq!(weight("sudo", 65534, &more(2)), 2);
+        assert_eq!(weight("vsftpd", 0, &more(4000)), 4000, "what nobody else starts");
     }
 
     #[test]

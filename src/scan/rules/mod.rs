@@ -56,7 +56,7 @@ pub fn classify<'a>(header: &Header<'a>) -> Line<'a> {
     }
     if let Line::Evidence(evidence) = &mut line {
         match attribution::judge(header, evidence) {
-            Judged::Counts => evidence.weight = evidence.weight.saturating_mul(times),
+            Judged::Counts => evidence.weight = attribution::weight(header, evidence, times),
             Judged::CountsOnce => {}
             Judged::Otherwise(line) => return line,
         }
