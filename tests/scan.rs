@@ -359,6 +359,24 @@ fn a_first_pass_reads_from_now_on_unless_it_is_told_otherwise() {
 }
 
 #[test]
+fn a_login_that_the_first_pass_passed_over_is_told_with_the_failures_before_it() {
+    let machine = Machine::new();
+    let half_an_hour_ago = Timestamp::now() - jiff::SignedDuration::from_mins(30);
+    let accepted = format!(
+        "{half_an_hour_ago} srv sshd[200]: Accepted password for root from 192.0.2.7 port 200 ssh2\n"
+    );
+    machine.write(&(lines(100..107) + &accepted));
+    assert_eq!(machine.pass(), 0);
+    machine.write(&lines(107..109));
+    let from_start = || machine.scan(ScanOptions { from_start: true, ..ScanOptions::default() });
+    let report = from_start();
+    assert_eq!((report.recorded, report.logins), (9, 1));
+    assert_eq!(break_ins(machine.journal()), 1);
+    let report = from_start();
+    assert_eq!((report.recorded, report.logins), (0, 0), "and once");
+}
+
+#[test]
 fn an_explanation_says_that_there_is_nothing_new_to_explain() {
     let machine = Machine::new();
     let explained = || {

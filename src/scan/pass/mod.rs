@@ -238,7 +238,9 @@ impl Pass<'_> {
         let mut before = Log::new(&log.name, Stream::default(), self.now);
         before.until = log.stream.skipped;
         self.recorded.begin(before.id, &[], UnsavedRecords::All);
-        Some((before, self.intake(Open::default())))
+        let mut intake = self.intake(Open::default());
+        intake.attempts.keep_logins();
+        Some((before, intake))
     }
 
     fn finish_before(&mut self, log: &mut Log, mut before: Log, mut intake: Intake) -> Result<(), Error> {
@@ -248,6 +250,8 @@ impl Pass<'_> {
         self.report.uncounted += intake.uncounted;
         self.recorded.unload();
         log.stream.skipped = None;
+        // Judged with those that are new, when all that failed is recorded.
+        log.stream.logins.append(&mut before.stream.logins);
         log.stream.deferred.append(&mut before.stream.deferred);
         log.stream.undecided.append(&mut before.stream.undecided);
         log.stream.doubted.append(&mut before.stream.doubted);
