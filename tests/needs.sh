@@ -53,9 +53,11 @@ needs_of() { # RING
     esac
 }
 
-# What a ring leaves a test out without: with --all, which leaves out nothing, that is installed too.
+# What a ring leaves a test out without: with --all, which leaves out nothing, that is installed too, and by name for a ring that
+# only --all runs. Before any ring begins: copies of this machine's system change under a test when it does.
 wants_of() { # RING
     case $1 in
+    report) echo 'chromium:chromium chromedriver:chromium-driver tidy:tidy promtool:prometheus fail2ban-regex:fail2ban faketime:faketime man:man-db' ;;
     hostile) echo 'valgrind:valgrind' ;;
     install) echo 'lintian:lintian rpmspec:rpm shellcheck:shellcheck man:man-db' ;;
     esac
@@ -79,19 +81,24 @@ lacks() { # RING
 
 # On Debian and Ubuntu, as root, what the rings lack is installed; elsewhere they are left out.
 install_what_is_missing() { # ALL RING...
-    local all=$1 ring packages wanted=
+    local all=$1 ring packages packages_of_ring
+    local -A wanted=()
     shift
     packages=$(for ring; do lacks "$ring"; done | tr ' ' '\n' | sort -u | paste -sd ' ')
     find_rust || packages+=" $(cargo_package)"
-    # shellcheck disable=SC2046 # words
-    [[ $all == no ]] || wanted=$(for ring; do not_here $(wants_of "$ring"); done | sort -u | paste -sd ' ')
-    [[ $EUID == 0 && -n ${packages// /}$wanted ]] && command -v apt-get >/dev/null || return 0
+    for ring; do
+        [[ $all == yes || " $only_with_all " == *" $ring "* ]] || continue
+        # shellcheck disable=SC2046 # words
+        packages_of_ring=$(not_here $(wants_of "$ring") | paste -sd ' ')
+        [[ -z $packages_of_ring ]] || wanted[$ring]=$packages_of_ring
+    done
+    [[ $EUID == 0 && -n ${packages// /}${wanted[*]} ]] && command -v apt-get >/dev/null || return 0
     # A machine that only tests needs no sshd of its own on the network.
     local policy=/usr/sbin/policy-rc.d
     [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' >"$policy"; chmod 755 "$policy"; made_policy=$policy; }
     [[ -z ${packages// /} ]] || install_packages "$packages"
-    # By itself: a system that lacks one of these runs the rings all the same.
-    [[ -z $wanted ]] || install_packages "$wanted"
+    # By themselves: a system that lacks one of these runs the rings all the same.
+    for ring in "${!wanted[@]}"; do install_packages "${wanted[$ring]}"; done
     remove_policy
 }
 
