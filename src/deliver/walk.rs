@@ -99,6 +99,8 @@ impl Pass<'_> {
             let attempt = self.attempt(which, purse, receiver)?;
             self.note_addresses(receiver, &attempt.outcome);
             if self.settle(attempt)? == Next::Stop {
+                // An outage began, which not all that waits waits for: who asks when the next attempt is learns that.
+                self.due();
                 break;
             }
         }

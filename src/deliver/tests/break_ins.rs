@@ -51,6 +51,18 @@ fn a_break_in_goes_first_past_an_outage_and_from_its_reserve() {
 }
 
 #[test]
+fn the_next_attempt_is_that_of_a_break_in_which_waits_for_no_outage() {
+    let stop = || Outcome::Stop { why: "the token is wrong".into() };
+    let world = World::new(Scripted::default());
+    world.answer(&[stop(), stop()]);
+    let served = world.pass_with(Duration::ZERO, 3);
+    assert!(served.next.is_some_and(|next| next > 60 * MINUTE), "{:?}", served.next);
+    let served = world.pass_with_logins(SECOND, &[finding("alice", true, BREAK_IN)]);
+    assert!(world.state().outage.is_some());
+    assert!(served.next.is_some_and(|next| next <= MINUTE), "{:?}", served.next);
+}
+
+#[test]
 fn a_break_in_that_has_no_purse_hides_no_other_one() {
     let world = World::new(Scripted::default());
     let policy = Policy::from(&world.config.alerts);
